@@ -1,0 +1,146 @@
+//! [`Application`]: what a task adds to become a program.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use crosscut::{Example, Rescaling, Task};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::Error;
+use crate::report::Report;
+use crate::source::Source;
+
+/// A task with a file format: enough for learn, classify, evaluate, validate, inspect, model files and help.
+///
+/// Everything that is serialised goes into the model file, so the task must hold what prediction needs
+/// (vocabularies, sizes) and nothing of the examples.
+pub trait Application: Task + Serialize + DeserializeOwned + 'static {
+    /// The word after `crosscut learn`; also stored in model files.
+    const NAME: &'static str;
+    /// One line of help.
+    const ABOUT: &'static str;
+    /// Raised when the serialised form of the task changes.
+    const SCHEMA: u32 = 1;
+    /// The task's own long options; `-o` and `-l` come in [`Options`] for every task.
+    const OPTIONS: &'static [OptionSpec] = &[];
+
+    /// Reads training examples and defines the task they need (sizes, vocabularies, loss).
+    ///
+    /// # Errors
+    /// Bad options, and bad lines by file and number. Training examples without an output are refused.
+    fn define(options: &Options, source: Source<'_>) -> Result<(Self, Examples<Self>), Error>;
+
+    /// Reads examples for a task that exists already. Outputs may be missing.
+    ///
+    /// # Errors
+    /// Bad lines by file and number.
+    fn read(&self, source: Source<'_>) -> Result<Items<Self>, Error>;
+
+    /// Writes the prediction for one input in the task's own format, with the final line break.
+    ///
+    /// # Errors
+    /// Only those of `out`.
+    fn write(&self, w: &[f64], x: &Self::Input, y_hat: &Self::Output, out: &mut dyn io::Write) -> io::Result<()>;
+
+    /// The task's measures on pairs of output and prediction.
+    fn evaluate(&self, outcomes: &[Outcome<'_, Self::Output>]) -> Report {
+        Report::new().measure("loss", mean_loss(self, outcomes))
+    }
+
+    /// Sizes to show before training and in `inspect`: names and numbers, such as ("classes", 26).
+    fn sizes(&self) -> Vec<(&'static str, usize)> {
+        Vec::new()
+    }
+
+    /// A readable name for the weight at `index`, such as `class sci.space, feature 12`.
+    fn weight_name(&self, index: usize) -> String {
+        index.to_string()
+    }
+
+    /// Examples of one group (a query, a document, a speaker) stay in one fold of a cross-validation.
+    fn group(&self, x: &Self::Input) -> Option<u64> {
+        let _ = x;
+        None
+    }
+}
+
+/// The training examples of a task.
+pub type Examples<T> = Vec<Example<<T as Task>::Input, <T as Task>::Output>>;
+
+/// The examples of a task, labelled or not.
+pub type Items<T> = Vec<Item<<T as Task>::Input, <T as Task>::Output>>;
+
+/// An example whose output may be unknown.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Item<X, Y> {
+    /// The input.
+    pub x: X,
+    /// The output, if the file names one.
+    pub y: Option<Y>,
+    /// How much it counts in measures and in training, 1 unless the file says otherwise.
+    pub weight: f64,
+}
+
+/// An output beside its prediction.
+#[derive(Clone, Copy, Debug)]
+pub struct Outcome<'a, Y> {
+    /// The output of the file.
+    pub y: &'a Y,
+    /// The prediction.
+    pub y_hat: &'a Y,
+    /// How much it counts.
+    pub weight: f64,
+}
+
+/// Mean loss Σ weightᵢ Δ(yᵢ, ŷᵢ) / Σ weightᵢ, 0 without outcomes.
+pub fn mean_loss<A: Task>(task: &A, outcomes: &[Outcome<'_, A::Output>]) -> f64 {
+    let weight: f64 = outcomes.iter().map(|outcome| outcome.weight).sum();
+    let loss: f64 = outcomes.iter().map(|outcome| outcome.weight * task.loss(outcome.y, outcome.y_hat)).sum();
+    if weight > 0.0 { loss / weight } else { 0.0 }
+}
+
+/// A long option of a task, as data: help and parsing follow from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OptionSpec {
+    /// The name without its dashes: `bias` for `--bias`.
+    pub name: &'static str,
+    /// What stands for the value in help: `V`, `FILE`.
+    pub value: &'static str,
+    /// One sentence, with the default.
+    pub help: &'static str,
+}
+
+/// The options a task was given: `-o`, `-l`, and its own.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Options {
+    /// `-o`: where the loss enters the margin.
+    pub rescaling: Rescaling,
+    /// `-l`: the task's loss by number, its default if `None`.
+    pub loss: Option<u32>,
+    values: BTreeMap<String, String>,
+}
+
+impl Options {
+    /// Adds the value of a task's own option.
+    pub fn set(&mut self, name: &str, value: impl Into<String>) {
+        self.values.insert(name.to_owned(), value.into());
+    }
+
+    /// The value of an option as it was typed.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.values.get(name).map(String::as_str)
+    }
+
+    /// The value of an option as a finite number.
+    ///
+    /// # Errors
+    /// [`Error::Option`] if it is not one.
+    pub fn number(&self, name: &str) -> Result<Option<f64>, Error> {
+        let Some(text) = self.text(name) else { return Ok(None) };
+        match text.parse::<f64>() {
+            Ok(number) if number.is_finite() => Ok(Some(number)),
+            _ => Err(Error::option(format!("--{name}"), "a number", text)),
+        }
+    }
+}

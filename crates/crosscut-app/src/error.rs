@@ -1,0 +1,116 @@
+//! [`Error`]: everything that can go wrong between files, options and solver, in sentences a user can act on.
+
+use std::fmt::Display;
+use std::io;
+
+use crosscut::SolveError;
+
+/// What went wrong, where, and what was expected instead.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A line of a text file cannot be understood.
+    #[error("{file}:{line}: {message}")]
+    Line {
+        /// The file, as the user named it.
+        file: String,
+        /// Line number, the first line being 1.
+        line: u64,
+        /// What was expected and what was found.
+        message: String,
+    },
+    /// A file as a whole is not what it should be: empty, a directory, truncated, another task's model.
+    #[error("{file}: {message}")]
+    File {
+        /// The file, as the user named it.
+        file: String,
+        /// What was expected and what was found.
+        message: String,
+    },
+    /// A file cannot be read.
+    #[error("{file}: cannot be read: {source}")]
+    Io {
+        /// The file, as the user named it.
+        file: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file cannot be written.
+    #[error("{file}: cannot be written: {source}")]
+    Write {
+        /// The file, as the user named it.
+        file: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// An option has a value it cannot have.
+    #[error("{option} expects {expected}, not `{found}`")]
+    Option {
+        /// The option as it is typed: `--bias`.
+        option: String,
+        /// What it accepts.
+        expected: String,
+        /// What was given.
+        found: String,
+    },
+    /// Training could not begin.
+    #[error(transparent)]
+    Solve(#[from] SolveError),
+}
+
+impl Error {
+    /// A bad line of a text file.
+    pub fn line(file: impl Into<String>, line: u64, message: impl Into<String>) -> Self {
+        Self::Line { file: file.into(), line, message: message.into() }
+    }
+
+    /// A file that is bad as a whole.
+    pub fn file(file: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::File { file: file.into(), message: message.into() }
+    }
+
+    /// An option with a value it cannot have.
+    pub fn option(option: impl Into<String>, expected: impl Into<String>, found: impl Display) -> Self {
+        Self::Option { option: option.into(), expected: expected.into(), found: found.to_string() }
+    }
+
+    /// Whether the user can mend it by changing what was given: files, their contents, options. The rest are
+    /// failures of the program or the machine: a full disk, no threads.
+    pub fn is_bad_input(&self) -> bool {
+        !matches!(self, Self::Write { .. } | Self::Solve(SolveError::Threads(_)))
+    }
+
+    /// The same error, blaming a file where it speaks of examples only.
+    pub(crate) fn in_file(self, file: &str) -> Self {
+        match self {
+            Self::Solve(SolveError::NoExamples) => Self::file(file, "expected at least one example, found none"),
+            Self::Solve(SolveError::Example { index, message }) => {
+                Self::file(file, format!("example {index} (counted from 0): {message}"))
+            }
+            other => other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_say_where_and_what_was_expected() {
+        assert_eq!(Error::line("a.svm", 3, "expected x").to_string(), "a.svm:3: expected x");
+        assert_eq!(Error::option("--bias", "a number", "x").to_string(), "--bias expects a number, not `x`");
+        let example = Error::Solve(SolveError::Example { index: 4, message: "no pairs".to_owned() });
+        assert_eq!(example.in_file("a.svm").to_string(), "a.svm: example 4 (counted from 0): no pairs");
+    }
+
+    #[test]
+    fn only_failures_of_the_machine_are_not_bad_input() {
+        let denied = || io::Error::from(io::ErrorKind::PermissionDenied);
+        assert!(Error::line("a", 1, "b").is_bad_input());
+        assert!(Error::Io { file: "a".to_owned(), source: denied() }.is_bad_input());
+        assert!(Error::Solve(SolveError::NoExamples).is_bad_input());
+        assert!(!Error::Write { file: "a".to_owned(), source: denied() }.is_bad_input());
+        assert!(!Error::Solve(SolveError::Threads("none left".to_owned())).is_bad_input());
+    }
+}

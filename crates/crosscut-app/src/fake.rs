@@ -1,0 +1,161 @@
+//! A task for the tests of this crate: the sign of a sparse row, y ∈ {−1, 1}, Ψ(x, y) = y·x / 2, Δ = [y ≠ ŷ].
+
+use std::io;
+
+use crosscut::{C, Certificate, Example, Model, Place, Settings, Sink, Solver, SparseVector, StopReason, Task};
+use serde::{Deserialize, Serialize};
+
+use crate::application::{Application, Examples, Item, Items, Options};
+use crate::error::Error;
+use crate::source::Source;
+use crate::svmlight::parse_line;
+use crate::vocabulary::FeatureIds;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sign {
+    pub ids: FeatureIds,
+}
+
+impl Task for Sign {
+    type Input = SparseVector;
+    type Output = i8;
+    type Scratch = ();
+
+    fn dim(&self) -> usize {
+        self.ids.len()
+    }
+
+    fn loss(&self, y: &i8, y_hat: &i8) -> f64 {
+        f64::from(u8::from(y != y_hat))
+    }
+
+    fn predict(&self, w: &[f64], x: &SparseVector, (): &mut ()) -> i8 {
+        if score(w, x) >= 0.0 { 1 } else { -1 }
+    }
+
+    fn separate<'a>(&'a self, w: &[f64], x: &'a SparseVector, y: &'a i8, (): &mut (), sink: &mut dyn Sink<'a>) -> f64 {
+        let y = f64::from(*y);
+        if 1.0 - y * score(w, x) <= 0.0 {
+            return 0.0;
+        }
+        sink.add_row(x.row(), Place::block(0), y);
+        1.0
+    }
+}
+
+fn score(w: &[f64], x: &SparseVector) -> f64 {
+    x.features().iter().map(|feature| w[feature.index as usize] * f64::from(feature.value)).sum()
+}
+
+type Raw = (Option<i8>, f64, Vec<crosscut::Feature>);
+
+fn parse(line: &str) -> Result<Option<Raw>, String> {
+    let Some(line) = parse_line(line)? else { return Ok(None) };
+    let y = match line.target {
+        None => None,
+        Some("1") => Some(1),
+        Some("-1") => Some(-1),
+        Some(other) => return Err(format!("expected the target 1 or -1, found `{other}`")),
+    };
+    Ok(Some((y, line.cost, line.features)))
+}
+
+impl Application for Sign {
+    const NAME: &'static str = "sign";
+    const ABOUT: &'static str = "The sign of a row";
+
+    fn define(_: &Options, source: Source<'_>) -> Result<(Self, Examples<Self>), Error> {
+        let raw = source.parse_lines(|line| match parse(line)? {
+            Some((None, ..)) => Err("expected a target, found none".to_owned()),
+            item => Ok(item),
+        })?;
+        let task = Self { ids: FeatureIds::collect(raw.iter().map(|(.., features)| features.as_slice())) };
+        let examples = raw.into_iter().filter_map(|(y, cost, features)| {
+            let x = SparseVector::new(task.ids.map(features)).ok()?;
+            Some(Example::new(x, y?).with_weight(cost))
+        });
+        let examples = examples.collect();
+        Ok((task, examples))
+    }
+
+    fn read(&self, source: Source<'_>) -> Result<Items<Self>, Error> {
+        source.parse_lines(|line| {
+            let Some((y, weight, features)) = parse(line)? else { return Ok(None) };
+            let x = SparseVector::new(self.ids.map(features)).map_err(|error| error.to_string())?;
+            Ok(Some(Item { x, y, weight }))
+        })
+    }
+
+    fn write(&self, w: &[f64], x: &SparseVector, y_hat: &i8, out: &mut dyn io::Write) -> io::Result<()> {
+        writeln!(out, "{y_hat} {}", score(w, x))
+    }
+
+    fn sizes(&self) -> Vec<(&'static str, usize)> {
+        vec![("features", self.ids.len())]
+    }
+
+    fn weight_name(&self, index: usize) -> String {
+        format!("feature {}", self.ids.id(index))
+    }
+}
+
+/// A model of [`Sign`] with these weights, as if it had been trained.
+pub fn model(w: Vec<f64>) -> Model<Sign> {
+    let certificate = Certificate {
+        solver: Solver::Block,
+        c: 4.0,
+        examples: 4,
+        primal: 1.5,
+        dual: 1.25,
+        passes: 3.0,
+        oracle_calls: 12,
+        planes: 5,
+        stop: StopReason::Gap,
+    };
+    let settings = Settings { c: C::Mean(4.0), ..Settings::default() };
+    Model::new(Sign { ids: FeatureIds::Contiguous(w.len() as u32) }, w, settings, certificate)
+}
+
+/// The same task under another name.
+#[derive(Serialize, Deserialize)]
+pub struct Other(Sign);
+
+impl Task for Other {
+    type Input = SparseVector;
+    type Output = i8;
+    type Scratch = ();
+
+    fn dim(&self) -> usize {
+        self.0.dim()
+    }
+
+    fn loss(&self, y: &i8, y_hat: &i8) -> f64 {
+        self.0.loss(y, y_hat)
+    }
+
+    fn predict(&self, w: &[f64], x: &SparseVector, scratch: &mut ()) -> i8 {
+        self.0.predict(w, x, scratch)
+    }
+
+    fn separate<'a>(&'a self, w: &[f64], x: &'a SparseVector, y: &'a i8, (): &mut (), sink: &mut dyn Sink<'a>) -> f64 {
+        self.0.separate(w, x, y, &mut (), sink)
+    }
+}
+
+impl Application for Other {
+    const NAME: &'static str = "other";
+    const ABOUT: &'static str = "Another task";
+
+    fn define(options: &Options, source: Source<'_>) -> Result<(Self, Examples<Self>), Error> {
+        let (task, examples) = Sign::define(options, source)?;
+        Ok((Self(task), examples))
+    }
+
+    fn read(&self, source: Source<'_>) -> Result<Items<Self>, Error> {
+        self.0.read(source)
+    }
+
+    fn write(&self, w: &[f64], x: &SparseVector, y_hat: &i8, out: &mut dyn io::Write) -> io::Result<()> {
+        self.0.write(w, x, y_hat, out)
+    }
+}

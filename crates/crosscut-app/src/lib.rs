@@ -1,0 +1,22 @@
+//! The outside world of Crosscut, generic over tasks: text files, model files, and the verbs of the program.
+//!
+//! A task becomes a program by implementing [`Application`]; [`Entry::of`] turns it into a row of the table that
+//! `crosscut-cli` (or your own binary) dispatches on. This crate knows no flags and prints nothing.
+
+pub mod application;
+pub mod error;
+#[cfg(test)]
+mod fake;
+pub mod model_file;
+pub mod monitor;
+pub mod output;
+pub mod report;
+pub mod source;
+pub mod svmlight;
+pub mod vocabulary;
+
+pub use application::{Application, Examples, Item, Items, OptionSpec, Options, Outcome, mean_loss};
+pub use error::Error;
+pub use monitor::{Monitor, Start};
+pub use report::{Report, Table};
+pub use source::Source;

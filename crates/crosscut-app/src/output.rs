@@ -1,0 +1,217 @@
+//! [`replace`]: files are written beside their target and renamed, so that a crash leaves the old one or the new one.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use flate2::write::GzEncoder;
+use tempfile::NamedTempFile;
+
+use crate::error::Error;
+
+/// Writes a file as a whole or not at all; `-` is standard output.
+///
+/// A name that ends in `.gz` (or `.zst`, with the feature `zst`) asks for compression. What exists and is not a
+/// regular file (`/dev/stdout`, a named pipe) is written to directly.
+///
+/// # Errors
+/// [`Error::Write`], also for what `write` returns; the target is then as it was before.
+pub fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
+    (match target(path)? {
+        Target::StandardOutput => pack(path, io::stdout().lock(), write).map(drop),
+        Target::Stream => File::create(path).and_then(|file| pack(path, file, write)).map(drop),
+        Target::File { file, directory } => replace_file(path, &file, &directory, write),
+    })
+    .map_err(|source| Error::Write { file: display_name(path), source })
+}
+
+/// Finds out early whether [`replace`] could work: a directory that does not exist or is not writable is reported
+/// before hours of training, not after.
+///
+/// # Errors
+/// A target that is a directory, [`Error::Write`] where no file can be created.
+pub fn check(path: &Path) -> Result<(), Error> {
+    match target(path)? {
+        Target::StandardOutput | Target::Stream => Ok(()),
+        Target::File { file, directory } => match beside(&file, &directory) {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err(Error::file(display_name(path), format!("the directory {} does not exist", directory.display())))
+            }
+            Err(source) => Err(Error::Write { file: display_name(path), source }),
+        },
+    }
+}
+
+enum Target {
+    StandardOutput,
+    Stream,
+    File { file: PathBuf, directory: PathBuf },
+}
+
+fn target(path: &Path) -> Result<Target, Error> {
+    if path == Path::new("-") {
+        return Ok(Target::StandardOutput);
+    }
+    if cfg!(not(feature = "zst")) && has_extension(path, "zst") {
+        let message = "only a program built with the feature `zst` writes zstd archives";
+        return Err(Error::file(display_name(path), message));
+    }
+    // A link is followed: the file it names is replaced, not the link.
+    let file = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    match fs::metadata(&file) {
+        Ok(found) if found.is_dir() => Err(Error::file(display_name(path), "expected a file, found a directory")),
+        Ok(found) if !found.is_file() => Ok(Target::Stream),
+        _ => {
+            let directory = match file.parent() {
+                Some(parent) if parent != Path::new("") => parent.to_owned(),
+                _ => PathBuf::from("."),
+            };
+            Ok(Target::File { file, directory })
+        }
+    }
+}
+
+fn replace_file(
+    path: &Path,
+    file: &Path,
+    directory: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut new = beside(file, directory)?;
+    pack(path, new.as_file_mut(), write)?;
+    if let Ok(old) = fs::metadata(file) {
+        new.as_file().set_permissions(old.permissions())?;
+    }
+    new.as_file().sync_all()?;
+    new.persist(file)?;
+    // The rename itself should survive a power cut as well; not every file system can promise it.
+    if let Ok(directory) = File::open(directory) {
+        let _ = directory.sync_all();
+    }
+    Ok(())
+}
+
+/// A temporary file that is removed unless it is renamed, with the permissions of any new file.
+fn beside(file: &Path, directory: &Path) -> io::Result<NamedTempFile> {
+    let mut prefix = std::ffi::OsString::from(".");
+    // A part of the name: with its random letters the whole must not exceed what file systems take.
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    prefix.push(name.chars().take(40).collect::<String>());
+    prefix.push(".");
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(&prefix);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // The umask takes from it what it takes from any new file.
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(directory)
+}
+
+/// Writes through a buffer and the compression the name asks for.
+fn pack<W: Write>(path: &Path, out: W, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    let mut out = BufWriter::with_capacity(64 << 10, out);
+    if has_extension(path, "gz") {
+        let mut packer = GzEncoder::new(&mut out, flate2::Compression::default());
+        write(&mut packer)?;
+        packer.finish()?;
+    } else if has_extension(path, "zst") {
+        #[cfg(feature = "zst")]
+        {
+            let mut packer = zstd::Encoder::new(&mut out, zstd::DEFAULT_COMPRESSION_LEVEL)?;
+            write(&mut packer)?;
+            packer.finish()?;
+        }
+    } else {
+        write(&mut out)?;
+    }
+    out.flush()
+}
+
+fn has_extension(path: &Path, extension: &str) -> bool {
+    path.extension().is_some_and(|found| found.eq_ignore_ascii_case(extension))
+}
+
+fn display_name(path: &Path) -> String {
+    if path == Path::new("-") { "standard output".to_owned() } else { path.display().to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(directory: &Path) -> Vec<String> {
+        let entries = fs::read_dir(directory).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_failure_leaves_the_old_file_and_nothing_else() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("model");
+        replace(&path, |out| out.write_all(b"old")).unwrap();
+        let error = replace(&path, |out| {
+            out.write_all(b"half of the n")?;
+            Err(io::Error::other("disk full"))
+        })
+        .unwrap_err();
+        assert!(error.to_string().contains("model: cannot be written: disk full"), "{error}");
+        assert!(!error.is_bad_input());
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        replace(&path, |out| out.write_all(b"new")).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(names(home.path()), ["model"]);
+    }
+
+    #[test]
+    fn the_check_finds_what_would_fail_and_leaves_nothing() {
+        let home = tempfile::tempdir().unwrap();
+        check(&home.path().join("model")).unwrap();
+        check(Path::new("-")).unwrap();
+        assert!(names(home.path()).is_empty());
+        let missing = check(&home.path().join("no/model")).unwrap_err();
+        assert!(missing.to_string().contains("does not exist") && missing.is_bad_input(), "{missing}");
+        let directory = check(home.path()).unwrap_err();
+        assert!(directory.to_string().contains("found a directory") && directory.is_bad_input(), "{directory}");
+    }
+
+    #[test]
+    fn a_name_that_ends_in_gz_is_compressed_with_equal_bytes_each_time() {
+        let home = tempfile::tempdir().unwrap();
+        let (one, two) = (home.path().join("a.gz"), home.path().join("b.gz"));
+        for path in [&one, &two] {
+            replace(path, |out| out.write_all(b"1\n2\n")).unwrap();
+        }
+        assert_eq!(fs::read(&one).unwrap(), fs::read(&two).unwrap());
+        assert_eq!(crate::source::Source::open(&one, &mut ()).unwrap().text().unwrap(), "1\n2\n");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn permissions_are_those_of_a_new_file_and_an_old_one_keeps_its_own() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let home = tempfile::tempdir().unwrap();
+        let (plain, path, link) = (home.path().join("plain"), home.path().join("model"), home.path().join("link"));
+        fs::write(&plain, "").unwrap();
+        replace(&path, |out| out.write_all(b"x")).unwrap();
+        assert_eq!(mode(&path), mode(&plain));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        symlink(&path, &link).unwrap();
+        replace(&link, |out| out.write_all(b"y")).unwrap();
+        assert_eq!(mode(&path), 0o640);
+        assert_eq!(fs::read(&path).unwrap(), b"y");
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_not_a_regular_file_is_written_to_directly() {
+        let null = Path::new("/dev/null");
+        check(null).unwrap();
+        replace(null, |out| out.write_all(b"x")).unwrap();
+        assert!(!fs::metadata(null).unwrap().is_file());
+    }
+}

@@ -1,0 +1,201 @@
+//! [`Labels`] and [`FeatureIds`]: the words of the training file and the dense numbers the mathematics wants.
+
+use std::cmp::Ordering;
+use std::collections::HashSet;
+
+use crosscut::Feature;
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// Label names in a fixed order: by number if all of them are numbers, by text otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Vec<String>", into = "Vec<String>")]
+pub struct Labels {
+    names: Vec<String>,
+    /// Positions in `names`, in the order of their text.
+    by_text: Vec<u32>,
+}
+
+impl Labels {
+    /// The distinct names among `names`.
+    pub fn collect<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
+        let distinct: HashSet<&str> = names.into_iter().collect();
+        let mut names: Vec<String> = distinct.into_iter().map(str::to_owned).collect();
+        if names.iter().all(|name| number(name).is_some()) {
+            names.sort_by(|a, b| by_number(a, b));
+        } else {
+            names.sort();
+        }
+        Self::from(names)
+    }
+
+    /// The position of a name, `None` if it was never seen.
+    pub fn index(&self, name: &str) -> Option<usize> {
+        let at = self.by_text.binary_search_by(|&index| self.names[index as usize].as_str().cmp(name)).ok()?;
+        Some(self.by_text[at] as usize)
+    }
+
+    /// The name at `index < len()`.
+    pub fn name(&self, index: usize) -> &str {
+        &self.names[index]
+    }
+
+    /// How many labels there are.
+    pub fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    /// The names in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.names.iter().map(String::as_str)
+    }
+}
+
+impl From<Vec<String>> for Labels {
+    /// Takes names in the order given.
+    fn from(names: Vec<String>) -> Self {
+        let mut by_text: Vec<u32> = (0..names.len() as u32).collect();
+        by_text.sort_by(|&a, &b| names[a as usize].cmp(&names[b as usize]));
+        Self { names, by_text }
+    }
+}
+
+impl From<Labels> for Vec<String> {
+    fn from(labels: Labels) -> Self {
+        labels.names
+    }
+}
+
+fn number(name: &str) -> Option<f64> {
+    name.parse().ok().filter(|number: &f64| number.is_finite())
+}
+
+fn by_number(a: &str, b: &str) -> Ordering {
+    number(a).partial_cmp(&number(b)).unwrap_or(Ordering::Equal).then_with(|| a.cmp(b))
+}
+
+/// The feature ids of the training file: which dense index each one has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FeatureIds {
+    /// Ids 1 to n are indices 0 to n − 1.
+    Contiguous(u32),
+    /// Ids in increasing order (hashed features): the index of an id is its position.
+    Listed(#[serde(deserialize_with = "increasing")] Vec<u32>),
+}
+
+impl FeatureIds {
+    /// The ids used in `rows`. They are listed where the largest one exceeds four times their number.
+    pub fn collect<'r>(rows: impl IntoIterator<Item = &'r [Feature]>) -> Self {
+        let mut seen = Seen::default();
+        for row in rows {
+            for feature in row {
+                seen.insert(feature.index);
+            }
+        }
+        seen.finish()
+    }
+
+    /// How many indices there are.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Contiguous(n) => *n as usize,
+            Self::Listed(ids) => ids.len(),
+        }
+    }
+
+    /// Whether no feature was seen.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The index of an id, `None` if it was never seen.
+    pub fn index(&self, id: u32) -> Option<u32> {
+        match self {
+            Self::Contiguous(n) => (1..=*n).contains(&id).then(|| id - 1),
+            Self::Listed(ids) => ids.binary_search(&id).ok().map(|at| at as u32),
+        }
+    }
+
+    /// The id at `index < len()`.
+    pub fn id(&self, index: usize) -> u32 {
+        match self {
+            Self::Contiguous(_) => index as u32 + 1,
+            Self::Listed(ids) => ids[index],
+        }
+    }
+
+    /// Turns ids into indices; features never seen in training are dropped. What increased strictly still does.
+    pub fn map(&self, mut features: Vec<Feature>) -> Vec<Feature> {
+        features.retain_mut(|feature| match self.index(feature.index) {
+            Some(index) => {
+                feature.index = index;
+                true
+            }
+            None => false,
+        });
+        features
+    }
+}
+
+/// A set of ids: a bitmap for small ones, a list that is sorted now and then for the others.
+#[derive(Default)]
+struct Seen {
+    bits: Vec<u64>,
+    large: Vec<u32>,
+    distinct_large: usize,
+}
+
+impl Seen {
+    /// Ids below this are in the bitmap, of 2 MiB at most.
+    const SMALL: u32 = 1 << 24;
+
+    fn insert(&mut self, id: u32) {
+        if id < Self::SMALL {
+            let word = (id / 64) as usize;
+            if word >= self.bits.len() {
+                self.bits.resize(word + 1, 0);
+            }
+            self.bits[word] |= 1 << (id % 64);
+        } else {
+            self.large.push(id);
+            if self.large.len() > 2 * self.distinct_large + (64 << 10) {
+                self.tidy();
+            }
+        }
+    }
+
+    fn tidy(&mut self) {
+        self.large.sort_unstable();
+        self.large.dedup();
+        self.distinct_large = self.large.len();
+    }
+
+    fn finish(mut self) -> FeatureIds {
+        self.tidy();
+        let small = (self.bits.iter().zip(0_u32..))
+            .flat_map(|(&bits, word)| (0..64).filter(move |bit| bits >> bit & 1 == 1).map(move |bit| 64 * word + bit));
+        let count = self.bits.iter().map(|bits| bits.count_ones() as usize).sum::<usize>() + self.large.len();
+        let largest = self.large.last().copied().or_else(|| small.clone().last()).unwrap_or(0);
+        if largest as usize > 4 * count {
+            let mut ids = Vec::with_capacity(count);
+            ids.extend(small);
+            ids.append(&mut self.large);
+            FeatureIds::Listed(ids)
+        } else {
+            FeatureIds::Contiguous(largest)
+        }
+    }
+}
+
+fn increasing<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u32>, D::Error> {
+    let ids = Vec::<u32>::deserialize(deserializer)?;
+    if ids.is_sorted_by(|a, b| a < b) {
+        Ok(ids)
+    } else {
+        Err(serde::de::Error::custom("feature ids that increase strictly were expected"))
+    }
+}

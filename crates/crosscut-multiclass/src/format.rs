@@ -1,0 +1,209 @@
+//! The files of [`Multiclass`]: svm-light lines, cost matrices, predictions.
+
+use std::collections::HashSet;
+use std::io;
+use std::path::Path;
+
+use crosscut::{Example, Feature, SparseVector};
+use crosscut_app::svmlight::{self, Line};
+use crosscut_app::vocabulary::{FeatureIds, Labels};
+use crosscut_app::{Application, Error, Item, OptionSpec, Options, Outcome, Report, Source};
+
+use crate::cost::CostMatrix;
+use crate::measures;
+use crate::task::{Class, Loss, Multiclass};
+
+/// The most classes for which a cost file is read: the matrix is dense.
+const MOST_COST_CLASSES: usize = 10_000;
+
+impl Application for Multiclass {
+    const NAME: &'static str = "multiclass";
+    const ABOUT: &'static str = "Multiclass classification (Crammer and Singer) of svm-light lines";
+    const OPTIONS: &'static [OptionSpec] = &[
+        OptionSpec {
+            name: "bias",
+            value: "V",
+            help: "Adds a feature of value V, not 0, to every example; its weights are regularised. Default: none.",
+        },
+        OptionSpec {
+            name: "cost",
+            value: "FILE",
+            help: "Takes the loss from lines `true-label predicted-label cost`; pairs not listed cost 1, right \
+                   predictions 0. Default: -l 0 (zero/one loss) or -l 1 (squared difference of labels that are numbers).",
+        },
+    ];
+
+    fn define(options: &Options, source: Source<'_>) -> Result<(Self, Vec<Example<SparseVector, Class>>), Error> {
+        let (bias, loss) = (bias(options)?, LossOption::of(options)?);
+        let file = source.name().to_owned();
+        let parsed = source.parse_lines(|line| {
+            svmlight::parse_line(line)?.map(|line| Labelled::new(line, &loss, bias.is_some())).transpose()
+        })?;
+
+        let refuse = |reason: &dyn ToString| Error::file(file.as_str(), reason.to_string());
+        let classes = Labels::collect(parsed.iter().map(|example| &*example.label));
+        let features = FeatureIds::collect(parsed.iter().map(|example| &*example.features));
+        let mut task = Self::new(classes, features)
+            .and_then(|task| task.with_bias(bias))
+            .map_err(|error| refuse(&error))?
+            .with_rescaling(options.rescaling);
+        task = match loss {
+            LossOption::ZeroOne => Ok(task),
+            LossOption::Squared => task.with_squared_loss(),
+            LossOption::Cost { file, text } => {
+                let costs = costs(&file, &text, task.classes())?;
+                task.with_loss(Loss::Cost(costs))
+            }
+        }
+        .map_err(|error| refuse(&error))?;
+
+        let examples = parsed.into_iter().map(|Labelled { label, features, weight }| {
+            let x = task.input(task.features().map(features)).map_err(|error| refuse(&error))?;
+            Ok(Example { x, y: task.class(&label), weight })
+        });
+        let examples = examples.collect::<Result<_, Error>>()?;
+        Ok((task, examples))
+    }
+
+    fn read(&self, source: Source<'_>) -> Result<Vec<Item<SparseVector, Class>>, Error> {
+        source.parse_lines(|line| {
+            let Some(line) = svmlight::parse_line(line)? else { return Ok(None) };
+            let x = self.input(self.features().map(line.features)).map_err(|error| error.to_string())?;
+            Ok(Some(Item { x, y: line.target.map(|label| self.class(label)), weight: line.cost }))
+        })
+    }
+
+    /// `label score …`: the predicted label, then the score of each class in the model's order.
+    fn write(&self, w: &[f64], x: &SparseVector, y_hat: &Class, out: &mut dyn io::Write) -> io::Result<()> {
+        write!(out, "{}", self.classes().name(y_hat.index()))?;
+        for score in self.scores(w, x) {
+            write!(out, " {score:.6}")?;
+        }
+        writeln!(out)
+    }
+
+    /// See the [crate page](crate#evaluation).
+    fn evaluate(&self, outcomes: &[Outcome<'_, Class>]) -> Report {
+        measures::report(self, outcomes)
+    }
+
+    fn sizes(&self) -> Vec<(&'static str, usize)> {
+        vec![("classes", self.classes().len()), ("features", self.features().len())]
+    }
+
+    /// `class NAME, feature ID` or `class NAME, bias`.
+    fn weight_name(&self, index: usize) -> String {
+        let (feature, class) = (index / self.classes().len(), index % self.classes().len());
+        let class = self.classes().name(class);
+        if feature < self.features().len() {
+            format!("class {class}, feature {}", self.features().id(feature))
+        } else {
+            format!("class {class}, bias")
+        }
+    }
+}
+
+impl Multiclass {
+    /// The class of a label, [`Class::UNKNOWN`] for one that was not seen in training.
+    pub fn class(&self, label: &str) -> Class {
+        self.classes().index(label).map_or(Class::UNKNOWN, Class::new)
+    }
+}
+
+/// A line of a training file.
+struct Labelled {
+    label: Box<str>,
+    /// With ids as in the file, and room for a bias: a file of many short rows must not take more than it needs.
+    features: Vec<Feature>,
+    weight: f64,
+}
+
+impl Labelled {
+    fn new(line: Line<'_>, loss: &LossOption, bias: bool) -> Result<Self, String> {
+        let Some(label) = line.target else {
+            return Err("expected a label before the features, found none".to_owned());
+        };
+        if matches!(loss, LossOption::Squared) && !label.parse::<f64>().is_ok_and(f64::is_finite) {
+            return Err(format!("expected a label that is a number (for -l 1), found `{label}`"));
+        }
+        let mut features = line.features;
+        let size = features.len() + usize::from(bias);
+        features.shrink_to(size);
+        features.reserve_exact(size - features.len());
+        Ok(Self { label: label.into(), features, weight: line.cost })
+    }
+}
+
+/// The loss asked for. The labels it is about are not known yet.
+enum LossOption {
+    ZeroOne,
+    Squared,
+    Cost { file: String, text: String },
+}
+
+impl LossOption {
+    fn of(options: &Options) -> Result<Self, Error> {
+        match (options.loss, options.text("cost")) {
+            (None | Some(0), None) => Ok(Self::ZeroOne),
+            (Some(1), None) => Ok(Self::Squared),
+            (None, Some(path)) => {
+                let mut nobody = ();
+                let source = Source::open(Path::new(path), &mut nobody)?;
+                Ok(Self::Cost { file: source.name().to_owned(), text: source.text()? })
+            }
+            (Some(number), None) => {
+                Err(Error::option("-l", "0 (zero/one) or 1 (squared difference of labels that are numbers)", number))
+            }
+            (Some(number), Some(_)) => Err(Error::option("-l", "nothing where --cost is the loss", number)),
+        }
+    }
+}
+
+fn bias(options: &Options) -> Result<Option<f32>, Error> {
+    let Some(number) = options.number("bias")? else { return Ok(None) };
+    let value = number as f32;
+    if value == 0.0 || !value.is_finite() {
+        return Err(Error::option("--bias", "a number other than 0, in single precision", number));
+    }
+    Ok(Some(value))
+}
+
+/// Reads lines `true-label predicted-label cost`. Blank lines and those that begin with `#` are passed over, and so is
+/// what follows the cost after a `#`.
+fn costs(file: &str, text: &str, classes: &Labels) -> Result<CostMatrix, Error> {
+    if classes.len() > MOST_COST_CLASSES {
+        let reason = format!("costs are for at most {MOST_COST_CLASSES} classes, not {}", classes.len());
+        return Err(Error::file(file, reason));
+    }
+    let mut costs = CostMatrix::zero_one(classes.len());
+    let mut seen = HashSet::new();
+    for (line, number) in text.lines().zip(1_u64..) {
+        let refuse = |message: String| Error::line(file, number, message);
+        let mut tokens = line.split_ascii_whitespace();
+        let (truth, prediction, cost) = match tokens.next() {
+            None => continue,
+            Some(token) if token.starts_with('#') => continue,
+            Some(truth) => (truth, tokens.next(), tokens.next()),
+        };
+        let (Some(prediction), Some(cost)) = (prediction, cost) else {
+            return Err(refuse("expected `true-label predicted-label cost`, found less".to_owned()));
+        };
+        if let Some(more) = tokens.next().filter(|token| !token.starts_with('#')) {
+            return Err(refuse(format!("expected nothing after the cost, found `{more}`")));
+        }
+        let class = |label: &str| {
+            let class = classes.index(label);
+            class.ok_or_else(|| refuse(format!("expected a label of the training examples, found `{label}`")))
+        };
+        let (truth, prediction) = (class(truth)?, class(prediction)?);
+        let cost: f64 = cost.parse().map_err(|_| refuse(format!("expected a number for the cost, found `{cost}`")))?;
+        costs.set(truth, prediction, cost).map_err(|error| refuse(error.to_string()))?;
+        if !seen.insert((truth, prediction)) {
+            return Err(refuse("expected each pair of labels once, found one again".to_owned()));
+        }
+    }
+    if seen.is_empty() {
+        return Err(Error::file(file, "expected lines `true-label predicted-label cost`, found none"));
+    }
+    Ok(costs)
+}

@@ -1,0 +1,285 @@
+//! Block-coordinate dual ascent with cached planes and approximate passes; also the n-slack cutting plane method.
+//!
+//! The dual of the n-slack problem has one block of variables αᵢ for each example, over the planes its oracle has shown:
+//!
+//! ```text
+//! maximise D(α) = Σᵢ Σₚ αᵢₚ Δᵢₚ − ½ ‖w‖²,   w = Σᵢ Σₚ αᵢₚ δᵢₚ,   αᵢₚ ≥ 0,   Σₚ αᵢₚ ≤ C · weightᵢ / n
+//! ```
+//!
+//! An *exact pass* calls n oracles, in batches; each answer joins the plane cache of its example, whose small dual is
+//! then improved with all other blocks fixed. *Approximate passes* repeat these block steps over cached planes alone
+//! (Shah, Kolmogorov, Lampert 2015; Chang and Yih 2013) until the gap they can see is a fraction of the one the
+//! exact pass saw. A *certifying pass* is an exact pass whose oracles are all called at one w: their slacks give P(w),
+//! and with D the gap. It is made when the gap seen in passing suggests that it will end training, and now and then.
+
+mod block;
+
+use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64;
+
+use crate::oracles::Oracles;
+use crate::plane::{RawPlane, squared_norm};
+use crate::progress::{Flow, Moment, Progress, Solution, StopReason};
+use crate::run::{Counts, Run};
+use crate::settings::{C, Sampling, Settings, Solver};
+use crate::task::Task;
+use block::{Block, Workspace};
+
+/// Approximate passes end when the gap over cached planes is this fraction of the gap of the exact pass.
+const SETTLED: f64 = 0.1;
+/// The same for the n-slack cutting plane method, which solves its dual before it calls oracles again.
+const SOLVED: f64 = 0.01;
+/// The longest run of exact passes without a certificate.
+const UNCERTIFIED: u32 = 10;
+/// Certificates in a row that improve neither bound before training ends for want of precision.
+const STUCK: u32 = 20;
+/// Oracles called between two ticks of a certifying pass, at least.
+const SLICE: usize = 512;
+
+/// The solver with its state: planes, dual variables, weights.
+pub(crate) struct BlockCoordinate<'a, T: Task> {
+    oracles: Oracles<'a, T>,
+    settings: Settings,
+    kind: Solver,
+    blocks: Vec<Block<'a>>,
+    w: Vec<f64>,
+    /// D at (α, w), kept up to date by the gains of the steps.
+    dual: f64,
+    average: Option<Average>,
+    planes: Vec<RawPlane<'a>>,
+    workspace: Workspace,
+    random: Pcg64,
+    /// Planes in all blocks.
+    cached: usize,
+    /// Exact passes made in all.
+    pass: u32,
+}
+
+impl<'a, T: Task> BlockCoordinate<'a, T> {
+    pub fn new(oracles: Oracles<'a, T>, settings: Settings, kind: Solver) -> Self {
+        let each = settings.c.sum(oracles.len());
+        let blocks = oracles.weights().map(|weight| Block::new(each * weight)).collect();
+        let dim = oracles.dim();
+        let buffers = settings.block.batch.max(SLICE).min(oracles.len());
+        Self {
+            blocks,
+            w: vec![0.0; dim],
+            dual: 0.0,
+            average: settings.block.averaging.then(|| Average::new(dim)),
+            planes: (0..buffers).map(|_| RawPlane::default()).collect(),
+            workspace: Workspace::default(),
+            random: Pcg64::seed_from_u64(settings.seed),
+            cached: 0,
+            pass: 0,
+            oracles,
+            settings,
+            kind,
+        }
+    }
+
+    /// Changes C; the dual variables are scaled with it, and w with them.
+    pub fn set_c(&mut self, c: C) {
+        let n = self.oracles.len();
+        let factor = c.sum(n) / self.settings.c.sum(n);
+        self.blocks.iter_mut().for_each(|block| block.rescale(factor));
+        self.settings.c = c;
+        self.average = self.settings.block.averaging.then(|| Average::new(self.w.len()));
+        self.refresh();
+    }
+
+    pub fn solve(&mut self, observer: &mut dyn FnMut(&Progress) -> Flow) -> Solution {
+        let mut run = Run::new(observer, self.settings, self.kind, self.oracles.len(), self.counts());
+        run.dual = self.dual;
+        let (mut forecast, mut uncertified, mut stuck) = (f64::INFINITY, 0, 0);
+        loop {
+            let certifying = self.kind == Solver::NSlack
+                || run.is_last_pass(self.counts())
+                || uncertified >= UNCERTIFIED
+                || forecast <= run.target();
+            let seen = if certifying {
+                uncertified = 0;
+                let seen = self.certifying_pass(&mut run);
+                stuck = if run.has_improved() { 0 } else { stuck + 1 };
+                let stop = run.stop(self.counts()).or((stuck >= STUCK).then_some(StopReason::Precision));
+                if let Some(reason) = stop {
+                    return run.finish(reason, self.counts());
+                }
+                seen
+            } else {
+                uncertified += 1;
+                self.exact_pass(&mut run)
+            };
+            run.tell(Moment::Pass, self.counts());
+            self.approximate_passes(certifying, seen, &mut run);
+            self.forget();
+            forecast = 0.5 * seen;
+        }
+    }
+
+    /// Calls the oracles batch by batch and steps on each block in turn; returns the sum of the block gaps met.
+    fn exact_pass(&mut self, run: &mut Run<'_>) -> f64 {
+        self.pass += 1;
+        let order = self.order();
+        let mut seen = 0.0;
+        for batch in order.chunks(self.settings.block.batch) {
+            self.oracles.separate(&self.w, batch, &mut self.planes);
+            for (slot, &index) in batch.iter().enumerate() {
+                self.insert(slot, index);
+                seen += self.step(index, 0.0);
+            }
+            run.tick(self.counts());
+            if run.must_end() {
+                break;
+            }
+        }
+        seen
+    }
+
+    /// Calls all oracles at one w, which gives P(w); returns P(w) − D.
+    fn certifying_pass(&mut self, run: &mut Run<'_>) -> f64 {
+        self.pass += 1;
+        self.refresh();
+        let average = self.average.as_ref().and_then(|average| average.weights(&self.w));
+        let order: Vec<usize> = (0..self.blocks.len()).collect();
+        let mut slack = 0.0;
+        for slice in order.chunks(self.planes.len()) {
+            let w = average.as_ref().unwrap_or(&self.w);
+            self.oracles.separate(w, slice, &mut self.planes);
+            for (slot, &index) in slice.iter().enumerate() {
+                slack += self.blocks[index].total * self.planes[slot].value.max(0.0);
+                self.insert(slot, index);
+            }
+            run.tick(self.counts());
+        }
+        let w = average.as_ref().unwrap_or(&self.w);
+        let primal = 0.5 * squared_norm(w) + slack;
+        run.dual = run.dual.max(self.dual);
+        run.certify(primal, w);
+        primal - self.dual
+    }
+
+    /// Steps over cached planes until their gap is a fraction of `seen`.
+    ///
+    /// At least one pass if the exact pass took no steps itself.
+    fn approximate_passes(&mut self, at_least_one: bool, seen: f64, run: &mut Run<'_>) {
+        let (fraction, most) = match self.kind {
+            Solver::NSlack => (SOLVED, usize::MAX),
+            _ => (SETTLED, self.settings.block.approximate_passes.max(usize::from(at_least_one))),
+        };
+        let enough = fraction * seen;
+        let each = 0.1 * enough / self.blocks.len() as f64;
+        let mut active: Vec<usize> = (0..self.blocks.len()).collect();
+        for _pass in 0..most {
+            active.shuffle(&mut self.random);
+            let before = self.dual;
+            let mut gap = 0.0;
+            for (count, &index) in active.iter().enumerate() {
+                gap += self.step(index, each);
+                if count % SLICE == 0 {
+                    run.dual = run.dual.max(self.dual);
+                    run.tick(self.counts());
+                }
+            }
+            if gap <= enough || self.dual - before <= 1e-15 * self.dual.abs() || run.must_end() {
+                return;
+            }
+            active.retain(|&index| self.blocks[index].gap > each);
+        }
+    }
+
+    /// One block step; returns the block gap before it.
+    fn step(&mut self, index: usize, enough: f64) -> f64 {
+        let block = &mut self.blocks[index];
+        let visit = block.step(&mut self.w, self.settings.block.step, enough, self.pass, &mut self.workspace);
+        if visit.gain > 0.0 {
+            self.dual += visit.gain;
+            if let Some(average) = &mut self.average {
+                average.follow(block, &mut self.workspace);
+            }
+        }
+        visit.gap.max(0.0)
+    }
+
+    /// Recomputes w and D from the dual variables, so that rounding errors of the updates cannot add up.
+    fn refresh(&mut self) {
+        self.w.fill(0.0);
+        let mut loss = 0.0;
+        for block in &self.blocks {
+            block.add_to(&mut self.w, &mut self.workspace);
+            loss += block.loss();
+        }
+        self.dual = loss - 0.5 * squared_norm(&self.w);
+    }
+
+    /// The examples in the order of the next exact pass.
+    fn order(&mut self) -> Vec<usize> {
+        let n = self.blocks.len();
+        let gaps = self.blocks.iter().map(|block| block.gap.max(0.0));
+        let total: f64 = gaps.clone().sum();
+        if self.settings.block.sampling == Sampling::Gap && total.is_finite() && total > 0.0 {
+            let cumulative: Vec<f64> = gaps
+                .scan(0.0, |sum, gap| {
+                    *sum += gap;
+                    Some(*sum)
+                })
+                .collect();
+            let draw = |random: &mut Pcg64| {
+                let point = total * random.random::<f64>();
+                cumulative.partition_point(|&sum| sum <= point).min(n - 1)
+            };
+            return (0..n).map(|_| draw(&mut self.random)).collect();
+        }
+        let mut order: Vec<usize> = (0..n).collect();
+        order.shuffle(&mut self.random);
+        order
+    }
+
+    /// Puts the plane of a slot into the cache of an example.
+    fn insert(&mut self, slot: usize, index: usize) {
+        let block = &mut self.blocks[index];
+        self.cached -= block.planes();
+        block.insert(&self.planes[slot], self.w.len(), self.settings.block.planes, self.pass);
+        self.cached += block.planes();
+    }
+
+    /// Lets planes go that were out of use for long.
+    fn forget(&mut self) {
+        let since = self.pass.saturating_sub(self.settings.block.idle);
+        for block in &mut self.blocks {
+            self.cached -= block.planes();
+            block.forget(since);
+            self.cached += block.planes();
+        }
+    }
+
+    fn counts(&self) -> Counts {
+        Counts { oracle_calls: self.oracles.calls, oracle_seconds: self.oracles.seconds, planes: self.cached }
+    }
+}
+
+/// The average of the iterates, the k-th weighted by k: 2/(K(K+1)) Σ k·wₖ.
+///
+/// With uₖ = wₖ − wₖ₋₁ and Sₖ = k(k+1)/2 it equals w_K − (Σ uₖ Sₖ₋₁) / S_K, so a step costs no more than its change.
+struct Average {
+    steps: f64,
+    shift: Vec<f64>,
+}
+
+impl Average {
+    fn new(dim: usize) -> Self {
+        Self { steps: 0.0, shift: vec![0.0; dim] }
+    }
+
+    /// Takes in the last step of a block.
+    fn follow(&mut self, block: &Block<'_>, workspace: &mut Workspace) {
+        block.add_last_change(&mut self.shift, 0.5 * self.steps * (self.steps + 1.0), workspace);
+        self.steps += 1.0;
+    }
+
+    /// The average, given the last iterate; `None` before the first step.
+    fn weights(&self, w: &[f64]) -> Option<Vec<f64>> {
+        let total = 0.5 * self.steps * (self.steps + 1.0);
+        (total > 0.0).then(|| w.iter().zip(&self.shift).map(|(weight, shift)| weight - shift / total).collect())
+    }
+}

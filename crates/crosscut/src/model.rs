@@ -1,0 +1,70 @@
+//! [`Model`]: a task, its weights, and how they were trained.
+
+use serde::{Deserialize, Serialize};
+
+use crate::progress::Certificate;
+use crate::settings::Settings;
+use crate::task::{Example, Task};
+
+/// A task with weights, ready to predict. It holds the figures of its training but no clock times:
+/// equal runs give equal models.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Model<T> {
+    /// The task.
+    pub task: T,
+    /// The weights, of length `task.dim()`.
+    pub w: Vec<f64>,
+    /// The settings it was trained with (`threads` is set to 0: it does not influence the result).
+    pub settings: Settings,
+    /// How close to the optimum it is.
+    pub certificate: Certificate,
+}
+
+impl<T: Task> Model<T> {
+    /// Puts together a model.
+    pub fn new(task: T, w: Vec<f64>, settings: Settings, certificate: Certificate) -> Self {
+        Self { task, w, settings: Settings { threads: 0, ..settings }, certificate }
+    }
+
+    /// ŷ for one input.
+    pub fn predict(&self, x: &T::Input) -> T::Output {
+        self.task.predict(&self.w, x, &mut T::Scratch::default())
+    }
+
+    /// ŷ for many inputs, on all threads of the current rayon pool, in order.
+    pub fn predict_all<'x>(&self, inputs: &[&'x T::Input]) -> Vec<T::Output> {
+        predict_all(&self.task, &self.w, inputs)
+    }
+
+    /// The risk: mean loss Σ weightᵢ Δ(yᵢ, ŷᵢ) / Σ weightᵢ on examples, 0 if there are none.
+    pub fn risk(&self, examples: &[Example<T::Input, T::Output>]) -> f64 {
+        risk(&self.task, &self.w, examples)
+    }
+}
+
+/// ŷ for many inputs, on all threads of the current rayon pool, in order.
+pub fn predict_all<T: Task>(task: &T, w: &[f64], inputs: &[&T::Input]) -> Vec<T::Output> {
+    use rayon::prelude::*;
+    inputs.par_iter().map_init(T::Scratch::default, |scratch, x| task.predict(w, x, scratch)).collect()
+}
+
+/// The risk of weights: mean loss Σ weightᵢ Δ(yᵢ, ŷᵢ) / Σ weightᵢ on examples, 0 if there are none.
+pub fn risk<'e, T: Task>(
+    task: &T,
+    w: &[f64],
+    examples: impl IntoIterator<Item = &'e Example<T::Input, T::Output>>,
+) -> f64
+where
+    T::Input: 'e,
+    T::Output: 'e,
+{
+    let examples: Vec<_> = examples.into_iter().collect();
+    let inputs: Vec<_> = examples.iter().map(|example| &example.x).collect();
+    let predictions = predict_all(task, w, &inputs);
+    let (mut loss, mut weight) = (0.0, 0.0);
+    for (example, y_hat) in examples.iter().zip(&predictions) {
+        loss += example.weight * task.loss(&example.y, y_hat);
+        weight += example.weight;
+    }
+    if weight > 0.0 { loss / weight } else { 0.0 }
+}

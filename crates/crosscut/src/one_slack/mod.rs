@@ -1,0 +1,180 @@
+//! The 1-slack cutting plane method (Joachims, Finley, Yu 2009, algorithms 3 and 4).
+//!
+//! Every iteration calls all oracles at w and sums their planes into one, g = Σᵢ C·weightᵢ/n · (Δᵢ, δᵢ). The dual over the
+//! planes so far, max over α ≥ 0, Σα ≤ 1 of Σ αₖ Δₖ − ½ ‖Σ αₖ δₖ‖², is solved again from where it stood; its Gram
+//! matrix grows by one row an iteration. Since each iteration sees all examples at one w, each one certifies.
+
+use crate::oracles::Oracles;
+use crate::plane::{inner_entries, squared_norm};
+use crate::progress::{Flow, Moment, Progress, Solution, StopReason};
+use crate::qp::{self, Gram};
+use crate::run::{Counts, Run};
+use crate::settings::{C, Settings, Solver};
+use crate::task::Task;
+
+/// A plane out of use for this many iterations leaves the working set.
+const IDLE: u32 = 50;
+
+/// The solver with its state: working set, dual variables, weights.
+pub(crate) struct OneSlack<'a, T: Task> {
+    oracles: Oracles<'a, T>,
+    settings: Settings,
+    /// C · weightᵢ / n.
+    costs: Vec<f64>,
+    working_set: Vec<Plane>,
+    alpha: Vec<f64>,
+    gram: Gram,
+    w: Vec<f64>,
+    dual: f64,
+}
+
+/// A summed plane of the working set.
+struct Plane {
+    loss: f64,
+    delta: Delta,
+    /// Iterations since its dual variable was positive.
+    idle: u32,
+}
+
+enum Delta {
+    Sparse(Box<[(usize, f64)]>),
+    Dense(Box<[f64]>),
+}
+
+impl<'a, T: Task> OneSlack<'a, T> {
+    pub fn new(oracles: Oracles<'a, T>, settings: Settings) -> Self {
+        let each = settings.c.sum(oracles.len());
+        Self {
+            costs: oracles.weights().map(|weight| each * weight).collect(),
+            working_set: Vec::new(),
+            alpha: Vec::new(),
+            gram: Gram::default(),
+            w: vec![0.0; oracles.dim()],
+            dual: 0.0,
+            oracles,
+            settings,
+        }
+    }
+
+    /// Changes C: all planes scale with it, and so does w.
+    pub fn set_c(&mut self, c: C) {
+        let n = self.oracles.len();
+        let factor = c.sum(n) / self.settings.c.sum(n);
+        self.settings.c = c;
+        self.costs.iter_mut().for_each(|cost| *cost *= factor);
+        for plane in &mut self.working_set {
+            plane.loss *= factor;
+            plane.delta.scale(factor);
+        }
+        self.gram.scale(factor * factor);
+        self.refresh();
+    }
+
+    pub fn solve(&mut self, observer: &mut dyn FnMut(&Progress) -> Flow) -> Solution {
+        let mut run = Run::new(observer, self.settings, Solver::OneSlack, self.oracles.len(), self.counts());
+        let mut stuck = 0;
+        loop {
+            let planes = self.working_set.len();
+            let sum = self.oracles.sum_planes(&self.w, &self.costs, &mut |oracles| run.tick(counts(oracles, planes)));
+            let primal = 0.5 * squared_norm(&self.w) + sum.slack;
+            run.certify(primal, &self.w);
+            run.dual = run.dual.max(self.dual);
+            let stop = run.stop(self.counts());
+            stuck = if run.has_improved() { 0 } else { stuck + 1 };
+            if let Some(reason) = stop.or((stuck >= IDLE).then_some(StopReason::Precision)) {
+                return run.finish(reason, self.counts());
+            }
+            run.tell(Moment::Pass, self.counts());
+            self.add(sum.loss, Delta::new(sum.delta));
+            self.maximise(0.01 * (primal - self.dual).max(0.0));
+        }
+    }
+
+    /// Adds a plane to the working set.
+    fn add(&mut self, loss: f64, delta: Delta) {
+        let row: Vec<f64> = (self.working_set.iter().map(|plane| plane.delta.inner(&delta)))
+            .chain([delta.inner(&delta)])
+            .collect();
+        self.gram.push(row);
+        self.working_set.push(Plane { loss, delta, idle: 0 });
+        self.alpha.push(0.0);
+    }
+
+    /// Solves the dual over the working set, updates w, lets idle planes go.
+    fn maximise(&mut self, tolerance: f64) {
+        let m = self.alpha.len();
+        let mut gradient: Vec<f64> = (0..m)
+            .map(|k| self.working_set[k].loss - (0..m).map(|l| self.alpha[l] * self.gram.get(k, l)).sum::<f64>())
+            .collect();
+        qp::solve(&self.gram, &mut gradient, &mut self.alpha, 1.0, tolerance);
+        for (plane, &alpha) in self.working_set.iter_mut().zip(&self.alpha) {
+            plane.idle = if alpha > 0.0 { 0 } else { plane.idle + 1 };
+        }
+        if self.working_set.iter().any(|plane| plane.idle > IDLE) {
+            let keep: Vec<bool> = self.working_set.iter().map(|plane| plane.idle <= IDLE).collect();
+            let mut kept = keep.iter();
+            self.alpha.retain(|_| kept.next() == Some(&true));
+            self.working_set.retain(|plane| plane.idle <= IDLE);
+            self.gram.retain(&keep);
+        }
+        self.refresh();
+    }
+
+    /// Recomputes w and D from the dual variables.
+    fn refresh(&mut self) {
+        self.w.fill(0.0);
+        let mut loss = 0.0;
+        for (plane, &alpha) in self.working_set.iter().zip(&self.alpha) {
+            if alpha > 0.0 {
+                loss += alpha * plane.loss;
+                plane.delta.add_to(&mut self.w, alpha);
+            }
+        }
+        self.dual = loss - 0.5 * squared_norm(&self.w);
+    }
+
+    fn counts(&self) -> Counts {
+        counts(&self.oracles, self.working_set.len())
+    }
+}
+
+impl Delta {
+    /// Takes a dense vector and keeps what is smaller: it or its non-zeros.
+    fn new(values: Vec<f64>) -> Self {
+        let nonzeros = values.iter().filter(|value| **value != 0.0).count();
+        if nonzeros >= values.len() / 2 {
+            return Self::Dense(values.into_boxed_slice());
+        }
+        let mut entries = Vec::with_capacity(nonzeros);
+        entries.extend(values.into_iter().enumerate().filter(|(_, value)| *value != 0.0));
+        Self::Sparse(entries.into_boxed_slice())
+    }
+
+    fn scale(&mut self, factor: f64) {
+        match self {
+            Self::Dense(values) => values.iter_mut().for_each(|value| *value *= factor),
+            Self::Sparse(entries) => entries.iter_mut().for_each(|(_, value)| *value *= factor),
+        }
+    }
+
+    fn add_to(&self, target: &mut [f64], factor: f64) {
+        match self {
+            Self::Dense(values) => target.iter_mut().zip(values).for_each(|(t, value)| *t += factor * value),
+            Self::Sparse(entries) => entries.iter().for_each(|&(index, value)| target[index] += factor * value),
+        }
+    }
+
+    fn inner(&self, other: &Self) -> f64 {
+        match (self, other) {
+            (Self::Dense(a), Self::Dense(b)) => a.iter().zip(b).map(|(a, b)| a * b).sum(),
+            (Self::Dense(dense), Self::Sparse(entries)) | (Self::Sparse(entries), Self::Dense(dense)) => {
+                entries.iter().map(|&(index, value)| dense[index] * value).sum()
+            }
+            (Self::Sparse(a), Self::Sparse(b)) => inner_entries(a, b),
+        }
+    }
+}
+
+fn counts<T: Task>(oracles: &Oracles<'_, T>, planes: usize) -> Counts {
+    Counts { oracle_calls: oracles.calls, oracle_seconds: oracles.seconds, planes }
+}

@@ -1,0 +1,178 @@
+//! [`Oracles`]: all separation oracles of the training set, on all threads. The one seam between solvers and tasks.
+
+use std::sync::Mutex;
+use std::time::Instant;
+
+use rayon::prelude::*;
+
+use crate::plane::RawPlane;
+use crate::progress::SolveError;
+use crate::task::{Example, Task};
+
+/// Memory that the lanes of [`Oracles::sum_planes`] may take, in bytes. Part of the result: it decides how sums are grouped.
+const LANE_BYTES: usize = 64 << 20;
+const MOST_LANES: usize = 64;
+
+/// The examples, their oracles and the threads that run them; counts calls and seconds.
+pub(crate) struct Oracles<'a, T: Task> {
+    task: &'a T,
+    examples: Vec<&'a Example<T::Input, T::Output>>,
+    pool: Option<rayon::ThreadPool>,
+    scratch: Vec<Mutex<T::Scratch>>,
+    /// Oracle calls made.
+    pub calls: u64,
+    /// Wall seconds spent calling.
+    pub seconds: f64,
+}
+
+/// The sum over all examples of costᵢ · (Δᵢ, δᵢ) at one w.
+pub(crate) struct PlaneSum {
+    /// Σ costᵢ Δᵢ over examples with positive slack.
+    pub loss: f64,
+    /// Σ costᵢ δᵢ over examples with positive slack.
+    pub delta: Vec<f64>,
+    /// Σ costᵢ ξᵢ.
+    pub slack: f64,
+}
+
+impl<'a, T: Task> Oracles<'a, T> {
+    /// Checks the examples and starts the threads (0: as many as there are cores).
+    pub fn new(
+        task: &'a T,
+        examples: Vec<&'a Example<T::Input, T::Output>>,
+        threads: usize,
+    ) -> Result<Self, SolveError> {
+        if examples.is_empty() {
+            return Err(SolveError::NoExamples);
+        }
+        for (index, example) in examples.iter().enumerate() {
+            let refuse = |message| SolveError::Example { index, message };
+            if !(example.weight.is_finite() && example.weight >= 0.0) {
+                return Err(refuse(format!("its weight must be a finite number of at least 0, not {}", example.weight)));
+            }
+            task.validate(&example.x, &example.y).map_err(refuse)?;
+        }
+        let threads = match threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            given => given,
+        };
+        let pool = match threads {
+            1 => None,
+            _ => {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+                Some(pool.map_err(|error| SolveError::Threads(error.to_string()))?)
+            }
+        };
+        let scratch = (0..threads).map(|_| Mutex::default()).collect();
+        Ok(Self { task, examples, pool, scratch, calls: 0, seconds: 0.0 })
+    }
+
+    /// Number of examples.
+    pub fn len(&self) -> usize {
+        self.examples.len()
+    }
+
+    pub fn dim(&self) -> usize {
+        self.task.dim()
+    }
+
+    /// The weight of each example.
+    pub fn weights(&self) -> impl Iterator<Item = f64> {
+        self.examples.iter().map(|example| example.weight)
+    }
+
+    /// Calls the oracles of a batch of examples at w; the j-th answer goes to `planes[j]`.
+    pub fn separate(&mut self, w: &[f64], batch: &[usize], planes: &mut [RawPlane<'a>]) {
+        let began = Instant::now();
+        let planes = &mut planes[..batch.len()];
+        let this = &*self;
+        let answer = |plane: &mut RawPlane<'a>, &index: &usize| this.call(w, index, plane);
+        match &self.pool {
+            Some(pool) if batch.len() > 1 => pool.install(|| {
+                let share = batch.len().div_ceil(8 * this.scratch.len());
+                planes.par_iter_mut().zip(batch).with_min_len(share).for_each(|(plane, index)| answer(plane, index));
+            }),
+            _ => planes.iter_mut().zip(batch).for_each(|(plane, index)| answer(plane, index)),
+        }
+        self.calls += batch.len() as u64;
+        self.seconds += began.elapsed().as_secs_f64();
+    }
+
+    /// Calls every oracle at w and sums the planes with the given cost for each example.
+    ///
+    /// Examples are summed in fixed lanes and the lanes in order, so the bits do not depend on the number of threads.
+    /// `tick` is called between slices of the work.
+    pub fn sum_planes(&mut self, w: &[f64], costs: &[f64], tick: &mut dyn FnMut(&Self)) -> PlaneSum {
+        struct Lane<'a> {
+            next: usize,
+            end: usize,
+            plane: RawPlane<'a>,
+            sum: PlaneSum,
+        }
+        let (n, dim) = (self.len(), w.len());
+        let lanes = (LANE_BYTES / (8 * dim.max(1))).clamp(1, MOST_LANES).min(n);
+        let mut lanes: Vec<Lane<'a>> = (0..lanes)
+            .map(|lane| Lane {
+                next: n * lane / lanes,
+                end: n * (lane + 1) / lanes,
+                plane: RawPlane::default(),
+                sum: PlaneSum { loss: 0.0, delta: vec![0.0; dim], slack: 0.0 },
+            })
+            .collect();
+        let mut slice = 1;
+        while lanes.iter().any(|lane| lane.next < lane.end) {
+            let began = Instant::now();
+            let this = &*self;
+            let run = |lane: &mut Lane<'a>| {
+                let end = lane.end.min(lane.next + slice);
+                for (index, &cost) in costs.iter().enumerate().take(end).skip(lane.next) {
+                    this.call(w, index, &mut lane.plane);
+                    if lane.plane.value > 0.0 && cost > 0.0 {
+                        lane.sum.loss += cost * lane.plane.loss;
+                        lane.sum.slack += cost * lane.plane.value;
+                        lane.plane.add_to(&mut lane.sum.delta, cost);
+                    }
+                }
+                lane.next = end;
+            };
+            let before: usize = lanes.iter().map(|lane| lane.next).sum();
+            match &self.pool {
+                Some(pool) => pool.install(|| lanes.par_iter_mut().for_each(run)),
+                None => lanes.iter_mut().for_each(run),
+            }
+            let after: usize = lanes.iter().map(|lane| lane.next).sum();
+            self.calls += (after - before) as u64;
+            let seconds = began.elapsed().as_secs_f64();
+            self.seconds += seconds;
+            // The slices only serve the ticks: about twenty a second, whatever an oracle costs.
+            if seconds < 0.05 {
+                slice *= 2;
+            } else if seconds > 0.2 {
+                slice = (slice / 2).max(1);
+            }
+            tick(self);
+        }
+        let mut lanes = lanes.into_iter();
+        let mut total = lanes.next().map_or_else(|| unreachable!("there are examples"), |lane| lane.sum);
+        for lane in lanes {
+            total.loss += lane.sum.loss;
+            total.slack += lane.sum.slack;
+            for (sum, value) in total.delta.iter_mut().zip(&lane.sum.delta) {
+                *sum += value;
+            }
+        }
+        total
+    }
+
+    fn call(&self, w: &[f64], index: usize, plane: &mut RawPlane<'a>) {
+        let thread = rayon::current_thread_index().unwrap_or(0) % self.scratch.len();
+        let mut scratch = match self.scratch[thread].lock() {
+            Ok(scratch) => scratch,
+            Err(poisoned) => poisoned.into_inner(),
+        };
+        let Example { x, y, .. } = self.examples[index];
+        plane.clear();
+        plane.loss = self.task.separate(w, x, y, &mut scratch, plane);
+        plane.value = plane.loss - plane.dot(w);
+    }
+}

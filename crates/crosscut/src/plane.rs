@@ -1,0 +1,110 @@
+//! [`RawPlane`]: a cutting plane as the oracle wrote it.
+
+use crate::sink::{Place, Sink, add_row, dot_row};
+use crate::sparse::Row;
+
+/// A row of the data at a place among the weights, times a number.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RowTerm<'a> {
+    pub row: Row<'a>,
+    pub place: Place,
+    pub scale: f64,
+}
+
+/// A plane ξ ≥ Δ − ⟨w, δ⟩ in the pieces in which it was written: references to rows, and single entries.
+///
+/// It is a buffer: the same one takes the answers of many oracle calls.
+#[derive(Debug, Default)]
+pub(crate) struct RawPlane<'a> {
+    /// Δ.
+    pub loss: f64,
+    /// Δ − ⟨w, δ⟩ at the w of the oracle call.
+    pub value: f64,
+    pub rows: Vec<RowTerm<'a>>,
+    pub entries: Vec<(usize, f64)>,
+}
+
+impl<'a> RawPlane<'a> {
+    pub fn clear(&mut self) {
+        self.rows.clear();
+        self.entries.clear();
+    }
+
+    /// ⟨w, δ⟩.
+    pub fn dot(&self, w: &[f64]) -> f64 {
+        let rows: f64 = self.rows.iter().map(|term| term.scale * dot_row(w, term.row, term.place)).sum();
+        let entries: f64 = self.entries.iter().map(|&(index, value)| w[index] * value).sum();
+        rows + entries
+    }
+
+    /// target += factor · δ.
+    pub fn add_to(&self, target: &mut [f64], factor: f64) {
+        for term in &self.rows {
+            add_row(target, term.row, term.place, factor * term.scale);
+        }
+        for &(index, value) in &self.entries {
+            target[index] += factor * value;
+        }
+    }
+
+    /// How many numbers δ is written with.
+    pub fn len(&self) -> usize {
+        self.rows.iter().map(|term| term.row.features().len()).sum::<usize>() + self.entries.len()
+    }
+
+    /// δ as entries with increasing, distinct indices.
+    pub fn expand(&self) -> Vec<(usize, f64)> {
+        let mut entries = self.entries.clone();
+        for RowTerm { row, place, scale } in &self.rows {
+            entries.extend(row.features().iter().map(|feature| {
+                (place.offset + place.stride * feature.index as usize, scale * f64::from(feature.value))
+            }));
+        }
+        merge_entries(&mut entries);
+        entries
+    }
+}
+
+impl<'a> Sink<'a> for RawPlane<'a> {
+    fn add(&mut self, index: usize, value: f64) {
+        self.entries.push((index, value));
+    }
+
+    fn add_row(&mut self, row: Row<'a>, place: Place, scale: f64) {
+        self.rows.push(RowTerm { row, place, scale });
+    }
+}
+
+/// Sorts by index, sums what has the same index, drops zeros.
+pub(crate) fn merge_entries(entries: &mut Vec<(usize, f64)>) {
+    entries.sort_by_key(|&(index, _)| index);
+    entries.dedup_by(|next, kept| {
+        let same = next.0 == kept.0;
+        if same {
+            kept.1 += next.1;
+        }
+        same
+    });
+    entries.retain(|&(_, value)| value != 0.0);
+}
+
+/// ⟨a, b⟩ for entries with increasing indices.
+pub(crate) fn inner_entries(a: &[(usize, f64)], b: &[(usize, f64)]) -> f64 {
+    let (mut i, mut j, mut sum) = (0, 0, 0.0);
+    while i < a.len() && j < b.len() {
+        match a[i].0.cmp(&b[j].0) {
+            std::cmp::Ordering::Less => i += 1,
+            std::cmp::Ordering::Greater => j += 1,
+            std::cmp::Ordering::Equal => {
+                sum += a[i].1 * b[j].1;
+                (i, j) = (i + 1, j + 1);
+            }
+        }
+    }
+    sum
+}
+
+/// ‖w‖².
+pub(crate) fn squared_norm(w: &[f64]) -> f64 {
+    w.iter().map(|weight| weight * weight).sum()
+}

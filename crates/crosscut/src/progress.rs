@@ -1,0 +1,167 @@
+//! What a solver tells while it runs ([`Progress`]) and when it is done ([`Solution`]).
+
+use std::ops::ControlFlow;
+
+use serde::{Deserialize, Serialize};
+
+use crate::settings::{SettingsError, Solver};
+
+/// Why training stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StopReason {
+    /// The relative duality gap is at most the one asked for.
+    Gap,
+    /// P − D ≤ C · ε.
+    Epsilon,
+    /// The allowed number of exact passes was made.
+    Passes,
+    /// The allowed time was used.
+    Seconds,
+    /// The observer asked to stop.
+    Interrupted,
+    /// Further steps are below the rounding error of the objective: the gap cannot be closed further in double precision.
+    Precision,
+}
+
+impl StopReason {
+    /// The word used in logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            StopReason::Gap => "gap",
+            StopReason::Epsilon => "epsilon",
+            StopReason::Passes => "passes",
+            StopReason::Seconds => "seconds",
+            StopReason::Interrupted => "interrupted",
+            StopReason::Precision => "precision",
+        }
+    }
+
+    /// Whether the certificate asked for was reached.
+    pub fn converged(self) -> bool {
+        matches!(self, StopReason::Gap | StopReason::Epsilon)
+    }
+}
+
+/// At which moment the observer is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// Somewhere inside a pass, a few times a second: for live displays and for stopping promptly.
+    Within,
+    /// An exact pass was completed.
+    Pass,
+    /// Training has stopped; the figures are those of the [`Solution`].
+    End(StopReason),
+}
+
+/// The state of training. Everything but the two clock readings is reproducible.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Progress {
+    /// At which moment.
+    pub moment: Moment,
+    /// Exact passes (n oracle calls each) completed, fractions for a pass under way.
+    pub passes: f64,
+    /// Oracle calls made.
+    pub oracle_calls: u64,
+    /// Lowest certified primal value P(w) so far: an upper bound on the optimum. Infinite before the first certificate.
+    pub primal: f64,
+    /// Highest dual value D so far: a lower bound on the optimum.
+    pub dual: f64,
+    /// Cached planes, or planes in the working set.
+    pub planes: usize,
+    /// Wall seconds since training began.
+    pub seconds: f64,
+    /// Wall seconds of these inside oracles.
+    pub oracle_seconds: f64,
+}
+
+impl Progress {
+    /// P − D: how far P(w) can be from the optimum at most.
+    pub fn gap(&self) -> f64 {
+        self.primal - self.dual
+    }
+
+    /// (P − D) / max(|P|, 1).
+    pub fn relative_gap(&self) -> f64 {
+        relative_gap(self.primal, self.dual)
+    }
+}
+
+/// What an observer answers: go on, or stop soon with what there is.
+pub type Flow = ControlFlow<()>;
+
+/// The result of training: weights with a certificate.
+///
+/// `dual` ≤ P* ≤ `primal` = P(`w`), where P* is the optimum of the training problem.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Solution {
+    /// The weights, of length `task.dim()`.
+    pub w: Vec<f64>,
+    /// How they were found and how good they are.
+    pub certificate: Certificate,
+    /// Wall seconds of training.
+    pub seconds: f64,
+    /// Wall seconds of these inside oracles.
+    pub oracle_seconds: f64,
+}
+
+/// How close to the optimum a training run came and what it took. Holds no clock times, so it is the same for two equal runs.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Certificate {
+    /// The solver that ran (never `Auto`).
+    pub solver: Solver,
+    /// C of the mean slack.
+    pub c: f64,
+    /// Number of examples n.
+    pub examples: usize,
+    /// P(w).
+    pub primal: f64,
+    /// D, a lower bound on the optimum.
+    pub dual: f64,
+    /// Exact passes made.
+    pub passes: f64,
+    /// Oracle calls made.
+    pub oracle_calls: u64,
+    /// Planes cached at the end.
+    pub planes: usize,
+    /// Why training stopped.
+    pub stop: StopReason,
+}
+
+impl Certificate {
+    /// P − D.
+    pub fn gap(&self) -> f64 {
+        self.primal - self.dual
+    }
+
+    /// (P − D) / max(|P|, 1).
+    pub fn relative_gap(&self) -> f64 {
+        relative_gap(self.primal, self.dual)
+    }
+}
+
+pub(crate) fn relative_gap(primal: f64, dual: f64) -> f64 {
+    if primal.is_finite() { (primal - dual) / primal.abs().max(1.0) } else { f64::INFINITY }
+}
+
+/// Why training did not begin.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum SolveError {
+    /// A setting out of range.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// No examples.
+    #[error("there are no training examples")]
+    NoExamples,
+    /// An example that the task or the solver cannot handle.
+    #[error("example {index}: {message}")]
+    Example {
+        /// Zero-based position among the examples.
+        index: usize,
+        /// What was expected.
+        message: String,
+    },
+    /// The pool of threads could not be started.
+    #[error("the threads could not be started: {0}")]
+    Threads(String),
+}

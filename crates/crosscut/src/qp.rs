@@ -1,0 +1,169 @@
+//! The small dual: max over α ≥ 0, Σα ≤ total of Σ αₚ Δₚ − ½ ‖Σ αₚ δₚ‖², over the planes of one block or one working set.
+
+use nalgebra::{Cholesky, DMatrix, DVector};
+
+/// A symmetric matrix that grows by rows: the lower triangle, packed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Gram {
+    order: usize,
+    lower: Vec<f64>,
+}
+
+impl Gram {
+    pub fn get(&self, i: usize, j: usize) -> f64 {
+        let (i, j) = if i >= j { (i, j) } else { (j, i) };
+        self.lower[i * (i + 1) / 2 + j]
+    }
+
+    /// Appends a row whose last number is the diagonal.
+    pub fn push(&mut self, row: impl IntoIterator<Item = f64>) {
+        self.lower.extend(row);
+        self.order += 1;
+        debug_assert_eq!(self.lower.len(), self.order * (self.order + 1) / 2);
+    }
+
+    /// Multiplies all entries.
+    pub fn scale(&mut self, factor: f64) {
+        self.lower.iter_mut().for_each(|entry| *entry *= factor);
+    }
+
+    /// Keeps the rows and columns for which `keep` says so.
+    pub fn retain(&mut self, keep: &[bool]) {
+        let mut kept = Self::default();
+        for i in (0..self.order).filter(|&i| keep[i]) {
+            let row: Vec<f64> = (0..=i).filter(|&j| keep[j]).map(|j| self.get(i, j)).collect();
+            kept.push(row);
+        }
+        kept.lower.shrink_to_fit();
+        *self = kept;
+    }
+}
+
+/// Raises the dual over `alpha` until the largest violation of the optimality conditions is at most `tolerance`
+/// (in units of the loss) or steps no longer help.
+///
+/// On entry and exit `gradient[p]` = Δₚ − ⟨w, δₚ⟩ with w including this block's own part.
+/// The plane (0, 0) takes up what Σα leaves of `total`. Returns the gain in the dual value.
+pub(crate) fn solve(gram: &Gram, gradient: &mut [f64], alpha: &mut [f64], total: f64, tolerance: f64) -> f64 {
+    let m = alpha.len();
+    let mut gain = 0.0;
+    for _round in 0..100 {
+        for _step in 0..(4 * m + 8) {
+            let (pair, violation) = worst_pair(gradient, alpha, total);
+            if violation <= tolerance {
+                return gain;
+            }
+            let step = pairwise_step(gram, gradient, alpha, total, pair);
+            if step <= 0.0 {
+                return gain;
+            }
+            gain += step;
+        }
+        // Pairs zigzag where planes are nearly parallel: move on the face they have found instead.
+        gain += newton_step(gram, gradient, alpha, total);
+    }
+    gain
+}
+
+/// The plane to raise and the plane to lower; `None` is the plane (0, 0).
+pub(crate) type Pair = (Option<usize>, Option<usize>);
+
+/// The most violating pair, and by how much raising one and lowering the other would pay per unit.
+pub(crate) fn worst_pair(gradient: &[f64], alpha: &[f64], total: f64) -> (Pair, f64) {
+    let (mut up, mut best) = (None, 0.0);
+    let used: f64 = alpha.iter().sum();
+    let (mut down, mut worst) = (None, if total - used > 1e-12 * total { 0.0 } else { f64::INFINITY });
+    for (p, (&value, &share)) in gradient.iter().zip(alpha).enumerate() {
+        if value > best {
+            (up, best) = (Some(p), value);
+        }
+        if share > 0.0 && value < worst {
+            (down, worst) = (Some(p), value);
+        }
+    }
+    ((up, down), best - worst)
+}
+
+/// Moves dual weight from one plane to another by exact line search; returns the gain.
+pub(crate) fn pairwise_step(
+    gram: &Gram,
+    gradient: &mut [f64],
+    alpha: &mut [f64],
+    total: f64,
+    (up, down): Pair,
+) -> f64 {
+    let entry = |i: Option<usize>, j: Option<usize>| match (i, j) {
+        (Some(i), Some(j)) => gram.get(i, j),
+        _ => 0.0,
+    };
+    let value = |p: Option<usize>| p.map_or(0.0, |p| gradient[p]);
+    let slope = value(up) - value(down);
+    let curvature = entry(up, up) + entry(down, down) - 2.0 * entry(up, down);
+    let room = match down {
+        Some(p) => alpha[p],
+        None => (total - alpha.iter().sum::<f64>()).max(0.0),
+    };
+    let step = if curvature > 0.0 { (slope / curvature).min(room) } else { room };
+    if step.is_nan() || step <= 0.0 {
+        return 0.0;
+    }
+    if let Some(p) = up {
+        alpha[p] += step;
+    }
+    if let Some(p) = down {
+        alpha[p] = if step == room { 0.0 } else { alpha[p] - step };
+    }
+    for (p, value) in gradient.iter_mut().enumerate() {
+        *value -= step * (entry(Some(p), up) - entry(Some(p), down));
+    }
+    step * (slope - 0.5 * step * curvature)
+}
+
+/// A Newton step on the planes in use, cut at the first dual variable that would become negative; returns the gain.
+fn newton_step(gram: &Gram, gradient: &mut [f64], alpha: &mut [f64], total: f64) -> f64 {
+    let support: Vec<usize> = (0..alpha.len()).filter(|&p| alpha[p] > 0.0).collect();
+    let m = support.len();
+    let slack = (total - alpha.iter().sum::<f64>()).max(0.0);
+    let free = slack > 1e-12 * total;
+    if m == 0 {
+        return 0.0;
+    }
+    let mut matrix = DMatrix::from_fn(m, m, |i, j| gram.get(support[i], support[j]));
+    let ridge = 1e-12 * matrix.trace() / m as f64;
+    for i in 0..m {
+        matrix[(i, i)] += ridge;
+    }
+    let Some(factor) = Cholesky::new(matrix) else { return 0.0 };
+    let mut direction = factor.solve(&DVector::from_fn(m, |i, _| gradient[support[i]]));
+    if !free {
+        let ones = factor.solve(&DVector::from_element(m, 1.0));
+        let lambda = direction.sum() / ones.sum();
+        direction -= ones * lambda;
+    }
+    let mut longest = 1.0f64;
+    for (i, &p) in support.iter().enumerate() {
+        if direction[i] < 0.0 {
+            longest = longest.min(-alpha[p] / direction[i]);
+        }
+    }
+    if free && direction.sum() > 0.0 {
+        longest = longest.min(slack / direction.sum());
+    }
+    let slope: f64 = support.iter().zip(direction.iter()).map(|(&p, d)| gradient[p] * d).sum();
+    let image: Vec<f64> = (0..alpha.len())
+        .map(|p| support.iter().zip(direction.iter()).map(|(&q, d)| gram.get(p, q) * d).sum())
+        .collect();
+    let curvature: f64 = support.iter().zip(direction.iter()).map(|(&p, d)| image[p] * d).sum();
+    let gain = longest * (slope - 0.5 * longest * curvature);
+    if gain.is_nan() || gain <= 0.0 {
+        return 0.0;
+    }
+    for (i, &p) in support.iter().enumerate() {
+        let moved = alpha[p] + longest * direction[i];
+        alpha[p] = if moved > 1e-15 * total { moved } else { 0.0 };
+    }
+    for (value, change) in gradient.iter_mut().zip(&image) {
+        *value -= longest * change;
+    }
+    gain
+}

@@ -1,0 +1,194 @@
+//! [`Settings`]: a plain struct, checked once before work starts.
+
+use serde::{Deserialize, Serialize};
+
+/// The regularisation constant in one of its two conventions.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub enum C {
+    /// C of ½‖w‖² + C · (1/n) Σ ξᵢ, as in SVM^struct (and λ = 1/C in the Frank–Wolfe papers).
+    Mean(f64),
+    /// C of ½‖w‖² + C · Σ ξᵢ, as in LIBLINEAR and SVM^light; it equals `Mean(n · C)`.
+    Sum(f64),
+}
+
+impl C {
+    /// The constant that multiplies the mean slack of `n` examples.
+    pub fn mean(self, n: usize) -> f64 {
+        match self {
+            C::Mean(c) => c,
+            C::Sum(c) => c * n as f64,
+        }
+    }
+
+    /// The constant that multiplies the sum of the slacks of `n` examples.
+    pub fn sum(self, n: usize) -> f64 {
+        match self {
+            C::Mean(c) => c / n as f64,
+            C::Sum(c) => c,
+        }
+    }
+}
+
+/// Which solver to run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Solver {
+    /// Picks by the number of examples and weights: see [`Solver::resolve`].
+    #[default]
+    Auto,
+    /// Block-coordinate dual ascent with cached planes and approximate passes.
+    Block,
+    /// 1-slack cutting plane (Joachims, Finley, Yu 2009, algorithm 3).
+    OneSlack,
+    /// n-slack cutting plane (Tsochantaridis et al. 2005, algorithm 1): every pass calls all oracles at one w,
+    /// then solves the dual over all planes found so far.
+    NSlack,
+}
+
+impl Solver {
+    /// What `Auto` means for this many examples and weights.
+    pub fn resolve(self, examples: usize, dim: usize) -> Self {
+        let _ = dim;
+        match self {
+            Solver::Auto if examples < 16 => Solver::OneSlack,
+            Solver::Auto => Solver::Block,
+            chosen => chosen,
+        }
+    }
+}
+
+/// How a block step moves the dual variables of one example.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Step {
+    /// Solves the small dual over the example's cached planes.
+    #[default]
+    Exact,
+    /// One exact line search from the worst plane in use to the best one (Osokin et al. 2016, section 3.2).
+    Pairwise,
+    /// One exact line search towards the best plane, shrinking all others (Lacoste-Julien et al. 2013, algorithm 4).
+    FrankWolfe,
+}
+
+/// In which order an exact pass visits the examples.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Sampling {
+    /// A new random order for each pass.
+    #[default]
+    Uniform,
+    /// n draws with replacement, proportional to the last known block gaps (Osokin et al. 2016, section 3.1).
+    Gap,
+}
+
+/// What only the block-coordinate solver reads. The defaults are the measured ones.
+///
+/// `Step::FrankWolfe` with `approximate_passes: 0` and `batch: 1` is plain BCFW.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BlockSettings {
+    /// How a block step moves the dual variables.
+    pub step: Step,
+    /// In which order exact passes visit the examples.
+    pub sampling: Sampling,
+    /// Oracles called against one w before the updates are applied in order: what threads share.
+    /// The result depends on it, and not on the number of threads. At least 1.
+    pub batch: usize,
+    /// Largest number of passes over cached planes between two exact passes; 0 for none.
+    pub approximate_passes: usize,
+    /// Largest number of planes kept for one example, at least 2. The least useful are dropped, or merged when in use.
+    pub planes: usize,
+    /// Exact passes after which a plane that is not in use leaves the cache.
+    pub idle: u32,
+    /// Returns the average of the iterates, weighted by their number (Lacoste-Julien et al. 2013, section 4), where
+    /// its primal value is lower.
+    pub averaging: bool,
+}
+
+impl Default for BlockSettings {
+    fn default() -> Self {
+        Self {
+            step: Step::Exact,
+            sampling: Sampling::Uniform,
+            batch: 64,
+            approximate_passes: 50,
+            planes: 64,
+            idle: 10,
+            averaging: false,
+        }
+    }
+}
+
+/// How to train. Public fields, a sentence and a unit each; checked once by the solver.
+///
+/// Training stops at whichever of the stopping rules comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// The regularisation constant, finite and above 0. Default `C::Sum(1.0)`.
+    pub c: C,
+    /// Which solver.
+    pub solver: Solver,
+    /// Stop when (P − D) / max(|P|, 1) is at most this. Default 1e-3; 0 never stops.
+    pub relative_gap: f64,
+    /// Stop when P − D ≤ C · ε with C the constant of the mean slack, in units of the loss (SVM^struct's `-e`, as a certificate).
+    pub epsilon: Option<f64>,
+    /// Stop after this many exact passes (n oracle calls each), at least 1.
+    pub passes: Option<usize>,
+    /// Stop after about this many seconds of wall time; a last exact pass certifies the result.
+    pub seconds: Option<f64>,
+    /// Threads for oracle passes; 0 for all cores. The result does not depend on it.
+    pub threads: usize,
+    /// Seed of the order in which examples are visited.
+    pub seed: u64,
+    /// Settings of the block-coordinate solver.
+    pub block: BlockSettings,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            c: C::Sum(1.0),
+            solver: Solver::Auto,
+            relative_gap: 1e-3,
+            epsilon: None,
+            passes: None,
+            seconds: None,
+            threads: 0,
+            seed: 0,
+            block: BlockSettings::default(),
+        }
+    }
+}
+
+/// A setting that makes no sense, by name.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{name} must be {expected}, not {found}")]
+pub struct SettingsError {
+    /// The field.
+    pub name: &'static str,
+    /// What it accepts.
+    pub expected: &'static str,
+    /// What it was.
+    pub found: String,
+}
+
+impl Settings {
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// The first field out of its range.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        fn require(ok: bool, name: &'static str, expected: &'static str, found: impl ToString) -> Result<(), SettingsError> {
+            if ok { Ok(()) } else { Err(SettingsError { name, expected, found: found.to_string() }) }
+        }
+        let (C::Mean(c) | C::Sum(c)) = self.c;
+        require(c.is_finite() && c > 0.0, "C", "a finite number above 0", c)?;
+        let gap = self.relative_gap;
+        require(gap.is_finite() && gap >= 0.0, "the relative gap", "a finite number of at least 0", gap)?;
+        if let Some(epsilon) = self.epsilon {
+            require(epsilon.is_finite() && epsilon > 0.0, "epsilon", "a finite number above 0", epsilon)?;
+        }
+        require(self.passes != Some(0), "the number of passes", "at least 1", 0)?;
+        if let Some(seconds) = self.seconds {
+            require(seconds.is_finite() && seconds > 0.0, "the number of seconds", "a finite number above 0", seconds)?;
+        }
+        require(self.block.batch >= 1, "the batch", "at least 1", self.block.batch)?;
+        require(self.block.planes >= 2, "the number of planes", "at least 2", self.block.planes)
+    }
+}

@@ -1,0 +1,126 @@
+//! [`Sink`]: where feature maps and oracles write feature vectors, and the things one can write them into.
+
+use crate::sparse::Row;
+
+/// Where a row lands among the weights: feature `f` of the row is weight `offset + stride · f`.
+///
+/// Class-major blocks have stride 1; feature-major weights (index = feature · k + class) have
+/// `offset = class` and `stride = k`, so that all k classes of a row are scored in one contiguous sweep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Weight index of feature 0.
+    pub offset: usize,
+    /// Distance between the weights of neighbouring features, at least 1.
+    pub stride: usize,
+}
+
+impl Place {
+    /// A contiguous block of weights that begins at `offset`.
+    pub fn block(offset: usize) -> Self {
+        Self { offset, stride: 1 }
+    }
+
+    /// The weights of one class when weights are stored feature by feature for `classes` classes.
+    pub fn class(class: usize, classes: usize) -> Self {
+        Self { offset: class, stride: classes }
+    }
+}
+
+/// Receives a feature vector piece by piece. What is added twice counts twice; order does not matter.
+///
+/// The lifetime `'a` is that of the data: a row written with [`add_row`](Self::add_row) may be kept as a
+/// reference for as long as the examples live, which is how plane caches stay small.
+/// Numbers computed on the fly go through [`add`](Self::add).
+pub trait Sink<'a> {
+    /// Adds `value` at `index < dim`.
+    fn add(&mut self, index: usize, value: f64);
+
+    /// Adds `scale` times a row at a place: one virtual call a row.
+    fn add_row(&mut self, row: Row<'a>, place: Place, scale: f64) {
+        for feature in row.features() {
+            self.add(place.offset + place.stride * feature.index as usize, scale * f64::from(feature.value));
+        }
+    }
+}
+
+/// Adds what is written to a dense vector.
+#[derive(Debug)]
+pub struct Dense<'s>(pub &'s mut [f64]);
+
+impl<'a> Sink<'a> for Dense<'_> {
+    fn add(&mut self, index: usize, value: f64) {
+        self.0[index] += value;
+    }
+
+    fn add_row(&mut self, row: Row<'a>, place: Place, scale: f64) {
+        add_row(self.0, row, place, scale);
+    }
+}
+
+/// Sums ⟨w, what is written⟩ without building it.
+#[derive(Debug)]
+pub struct Dot<'w> {
+    w: &'w [f64],
+    /// The inner product so far.
+    pub sum: f64,
+}
+
+impl<'w> Dot<'w> {
+    /// Starts at zero.
+    pub fn new(w: &'w [f64]) -> Self {
+        Self { w, sum: 0.0 }
+    }
+}
+
+impl<'a> Sink<'a> for Dot<'_> {
+    fn add(&mut self, index: usize, value: f64) {
+        self.sum += self.w[index] * value;
+    }
+
+    fn add_row(&mut self, row: Row<'a>, place: Place, scale: f64) {
+        self.sum += scale * dot_row(self.w, row, place);
+    }
+}
+
+/// Multiplies what is written by a factor on its way to another sink.
+///
+/// With factor −1 it writes a difference; with factor Δ it turns a plane (Δ, δ) into the plane (Δ, Δ·δ) of slack rescaling.
+pub struct Scaled<'s, 'a> {
+    sink: &'s mut dyn Sink<'a>,
+    factor: f64,
+}
+
+impl<'s, 'a> Scaled<'s, 'a> {
+    /// Multiplies by `factor` what goes to `sink`.
+    pub fn new(sink: &'s mut dyn Sink<'a>, factor: f64) -> Self {
+        Self { sink, factor }
+    }
+}
+
+impl<'a> Sink<'a> for Scaled<'_, 'a> {
+    fn add(&mut self, index: usize, value: f64) {
+        self.sink.add(index, self.factor * value);
+    }
+
+    fn add_row(&mut self, row: Row<'a>, place: Place, scale: f64) {
+        self.sink.add_row(row, place, self.factor * scale);
+    }
+}
+
+/// ⟨w, row at place⟩.
+#[inline]
+pub(crate) fn dot_row(w: &[f64], row: Row<'_>, place: Place) -> f64 {
+    let mut sum = 0.0;
+    for feature in row.features() {
+        sum += w[place.offset + place.stride * feature.index as usize] * f64::from(feature.value);
+    }
+    sum
+}
+
+/// Adds `scale` times the row at its place to `w`.
+#[inline]
+pub(crate) fn add_row(w: &mut [f64], row: Row<'_>, place: Place, scale: f64) {
+    for feature in row.features() {
+        w[place.offset + place.stride * feature.index as usize] += scale * f64::from(feature.value);
+    }
+}

@@ -1,0 +1,700 @@
+//! Checks for tasks: [`check`] tries the three laws of the [`Task`] contract on any examples; [`check_oracle`] and
+//! [`check_prediction`] compare with brute force over all outputs of a tiny input.
+//!
+//! The first is the first test of every task, the others are the second:
+//!
+//! ```
+//! # use crosscut::{Example, FeatureMap, Place, Rescaling, Sink, SparseVector, Task};
+//! use crosscut::testing::{check, check_oracle, check_prediction, random_weights};
+//! # struct Choice;
+//! # impl Choice {
+//! #     fn best(&self, gains: impl Iterator<Item = f64>) -> usize {
+//! #         gains.enumerate().fold((0, f64::NEG_INFINITY), |best, (at, gain)| if gain > best.1 { (at, gain) } else { best }).0
+//! #     }
+//! # }
+//! # impl Task for Choice {
+//! #     type Input = Vec<SparseVector>;
+//! #     type Output = usize;
+//! #     type Scratch = ();
+//! #     fn dim(&self) -> usize { 2 }
+//! #     fn loss(&self, y: &usize, y_hat: &usize) -> f64 { f64::from(y != y_hat) }
+//! #     fn predict(&self, w: &[f64], x: &Vec<SparseVector>, _: &mut ()) -> usize {
+//! #         self.best((0..x.len()).map(|y| self.score(w, x, &y)))
+//! #     }
+//! #     fn separate<'a>(&'a self, w: &[f64], x: &'a Vec<SparseVector>, y: &'a usize, _: &mut (), sink: &mut dyn Sink<'a>) -> f64 {
+//! #         let y_bar = self.best((0..x.len()).map(|y_bar| self.loss(y, &y_bar) + self.score(w, x, &y_bar)));
+//! #         self.plane(x, y, &y_bar, sink)
+//! #     }
+//! # }
+//! # impl FeatureMap for Choice {
+//! #     fn psi<'a>(&'a self, x: &'a Vec<SparseVector>, y: &usize, sink: &mut dyn Sink<'a>) {
+//! #         sink.add_row(x[*y].row(), Place::block(0), 1.0);
+//! #     }
+//! # }
+//! # let row = |values: &[f32]| SparseVector::from_dense(values).expect("finite");
+//! # let task = Choice;
+//! # let examples = [Example::new(vec![row(&[1.0, 0.0]), row(&[0.0, 1.0]), row(&[1.0, 1.0])], 2)];
+//! check(&task, &examples);
+//!
+//! let example = &examples[0]; // chooses one of three candidates
+//! for seed in 0..20 {
+//!     let w = random_weights(task.dim(), 2.0, seed);
+//!     check_oracle(&task, &w, example, 0..3, Rescaling::Margin);
+//!     check_prediction(&task, &w, &example.x, 0..3);
+//! }
+//! ```
+
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64;
+
+use crate::settings::C;
+use crate::sink::{Dense, Sink};
+use crate::task::{Example, FeatureMap, Rescaling, Task};
+
+/// Relative tolerance of every comparison here: a is as good as b when a ≥ b − `TOLERANCE` · max(1, |a|, |b|, Σ|wⱼδⱼ|).
+///
+/// It forgives the rounding of sums in double precision and nothing else.
+pub const TOLERANCE: f64 = 1e-9;
+
+/// Panics unless the task obeys its contract on these examples: [`laws`] says what is tried.
+///
+/// # Panics
+/// With the law, the index of the example and the numbers, at the line of the caller.
+#[track_caller]
+pub fn check<T: Task>(task: &T, examples: &[Example<T::Input, T::Output>]) {
+    if let Err(violation) = laws(task, examples) {
+        panic!("{violation}");
+    }
+}
+
+/// Tries the contract of [`Task`] at a fixed set of about fifteen w: zero, random ones of scales at which the loss
+/// dominates, balances and vanishes beside the score, random ones with many ties, and some found by
+/// training a little on the examples. For every example:
+///
+/// * [`validate`](Task::validate) accepts it;
+/// * every index written is below [`dim`](Task::dim), every value finite, every loss finite and at least 0;
+/// * law 1: Δ(y, y) = 0, and Δ(y, ŷ) ≥ 0 for every prediction;
+/// * law 2: slack(w) ≥ Δ(y, predict(w));
+/// * law 3: slack(w) ≥ Δ′ − ⟨w, δ′⟩ for the plane (Δ′, δ′) found at any other w′;
+/// * the oracle and the prediction give the same answer with a fresh and with a used scratch.
+///
+/// It costs about 30 oracle calls and as many predictions an example. The laws are necessary and not sufficient:
+/// an oracle that always returns (0, 0) and a prediction that always returns y would pass. Compare with brute
+/// force too ([`check_oracle`]).
+///
+/// # Errors
+/// The first violation found.
+pub fn laws<T: Task>(task: &T, examples: &[Example<T::Input, T::Output>]) -> Result<(), Violation> {
+    if examples.is_empty() {
+        return Err(Violation::NoExamples);
+    }
+    for (example, Example { x, y, .. }) in examples.iter().enumerate() {
+        task.validate(x, y).map_err(|message| Violation::Refused { example, message })?;
+        let loss = task.loss(y, y);
+        if !(0.0..=TOLERANCE).contains(&loss) {
+            return Err(Violation::Truth { example, loss });
+        }
+    }
+    let probes = probes(task, examples)?;
+    let mut scratch = T::Scratch::default();
+    for (index, example) in examples.iter().enumerate() {
+        let mut planes = Vec::with_capacity(probes.len());
+        for probe in &probes {
+            let plane = separate(task, &probe.w, example, index, &mut scratch)?;
+            if plane != separate(task, &probe.w, example, index, &mut T::Scratch::default())? {
+                return Err(Violation::Unsteady { example: index, at: probe.name.clone(), what: "separate" });
+            }
+            let slack = plane.slack(&probe.w);
+            let loss = task.loss(&example.y, &task.predict(&probe.w, &example.x, &mut scratch));
+            if !(loss.is_finite() && loss >= 0.0) {
+                return Err(Violation::Loss { example: index, at: probe.name.clone(), loss });
+            }
+            let again = task.loss(&example.y, &task.predict(&probe.w, &example.x, &mut T::Scratch::default()));
+            if loss.to_bits() != again.to_bits() {
+                return Err(Violation::Unsteady { example: index, at: probe.name.clone(), what: "predict" });
+            }
+            if slack.is_below(Measured::exactly(loss)) {
+                return Err(Violation::Prediction {
+                    example: index,
+                    at: probe.name.clone(),
+                    slack: slack.value,
+                    loss,
+                });
+            }
+            planes.push(plane);
+        }
+        for (probe, plane) in probes.iter().zip(&planes) {
+            let slack = plane.slack(&probe.w);
+            for (other, rival) in probes.iter().zip(&planes) {
+                let better = rival.slack(&probe.w);
+                if slack.is_below(better) {
+                    return Err(Violation::Beaten {
+                        example: index,
+                        at: probe.name.clone(),
+                        slack: slack.value,
+                        loss: plane.loss,
+                        found_at: other.name.clone(),
+                        better: better.value,
+                        better_loss: rival.loss,
+                    });
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// How a task breaks its contract; `example` is the zero-based index among the examples, `at` names the w.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[allow(missing_docs)] // the messages name every field
+pub enum Violation {
+    /// Nothing was checked.
+    #[error("there are no examples to check the task on")]
+    NoExamples,
+    /// The task's own [`validate`](Task::validate) refuses an example.
+    #[error("example {example} is refused by `validate`: {message}")]
+    Refused { example: usize, message: String },
+    /// An index beyond the weights.
+    #[error("example {example}: `separate` writes at index {index}, but `dim` is {dim}")]
+    Index { example: usize, index: usize, dim: usize },
+    /// A value that is no number.
+    #[error("example {example}: `separate` writes {value} at index {index}; values must be finite")]
+    NotFinite { example: usize, index: usize, value: f64 },
+    /// The loss that the oracle returns.
+    #[error("example {example}: `separate` returns the loss {loss}; it must be finite and at least 0")]
+    PlaneLoss { example: usize, loss: f64 },
+    /// Law 1 at the truth.
+    #[error("law 1, example {example}: the loss of y against itself is {loss}; Δ(y, y) must be 0")]
+    Truth { example: usize, loss: f64 },
+    /// Law 1 elsewhere.
+    #[error("law 1, example {example}: Δ(y, ŷ) = {loss} for the prediction at {at}; it must be finite and at least 0")]
+    Loss { example: usize, at: String, loss: f64 },
+    /// Law 2.
+    #[error(
+        "law 2, example {example}: at {at} the slack is {slack}, less than the loss Δ(y, ŷ) = {loss} of the prediction; \
+         `separate` does not find the maximum or `predict` does not find the best-scoring output"
+    )]
+    Prediction { example: usize, at: String, slack: f64, loss: f64 },
+    /// Law 3.
+    #[error(
+        "law 3, example {example}: at {at} `separate` finds slack {slack} (loss {loss}), but the plane it found at \
+         {found_at} (loss {better_loss}) has slack {better} there; `separate` does not find the maximum, \
+         or the loss it returns and the δ it writes belong to different outputs"
+    )]
+    Beaten { example: usize, at: String, slack: f64, loss: f64, found_at: String, better: f64, better_loss: f64 },
+    /// Two answers to one question.
+    #[error(
+        "example {example}: two calls of `{what}` at {at}, one with a used and one with a fresh scratch, answer \
+         differently; an answer may depend on nothing but w and the example"
+    )]
+    Unsteady { example: usize, at: String, what: &'static str },
+}
+
+/// Panics unless the oracle's slack at `w` is the maximum over all `outputs` (every output of x, y among them), to a
+/// relative [`TOLERANCE`].
+///
+/// # Panics
+/// With both numbers.
+#[track_caller]
+pub fn check_oracle<T: FeatureMap>(
+    task: &T,
+    w: &[f64],
+    example: &Example<T::Input, T::Output>,
+    outputs: impl IntoIterator<Item = T::Output>,
+    rescaling: Rescaling,
+) {
+    let found = slack_of(task, w, example);
+    let (best, at) = best_of(outputs, |y_bar| rescaled_slack(task, w, example, y_bar, rescaling));
+    assert!(
+        is_close(found, best),
+        "the oracle finds slack {found}, but the maximum over all outputs is {best} (output number {at}; {rescaling:?} rescaling)"
+    );
+}
+
+/// Panics unless the score of the prediction at `w` is the maximum over all `outputs`, to a relative [`TOLERANCE`].
+///
+/// # Panics
+/// With both numbers.
+#[track_caller]
+pub fn check_prediction<T: FeatureMap>(
+    task: &T,
+    w: &[f64],
+    x: &T::Input,
+    outputs: impl IntoIterator<Item = T::Output>,
+) {
+    let found = task.score(w, x, &task.predict(w, x, &mut T::Scratch::default()));
+    let (best, at) = best_of(outputs, |y| task.score(w, x, y));
+    assert!(
+        is_close(found, best),
+        "the prediction scores {found}, but the best score over all outputs is {best} (output number {at})"
+    );
+}
+
+/// The plane (Δ, δ) that the oracle finds at `w`, with δ as a dense vector.
+pub fn plane_of<T: Task>(task: &T, w: &[f64], example: &Example<T::Input, T::Output>) -> (f64, Vec<f64>) {
+    let mut delta = vec![0.0; task.dim()];
+    let loss = task.separate(w, &example.x, &example.y, &mut T::Scratch::default(), &mut Dense(&mut delta));
+    (loss, delta)
+}
+
+/// The slack Δ − ⟨w, δ⟩ of the plane that the oracle finds at `w`.
+pub fn slack_of<T: Task>(task: &T, w: &[f64], example: &Example<T::Input, T::Output>) -> f64 {
+    let (loss, delta) = plane_of(task, w, example);
+    loss - dot(w, &delta)
+}
+
+/// The slack by definition: the maximum over `outputs` of Δ − ⟨w, δ⟩ or of Δ · (1 − ⟨w, δ⟩).
+///
+/// # Panics
+/// If there are no outputs.
+#[track_caller]
+pub fn brute_force_slack<T: FeatureMap>(
+    task: &T,
+    w: &[f64],
+    example: &Example<T::Input, T::Output>,
+    outputs: impl IntoIterator<Item = T::Output>,
+    rescaling: Rescaling,
+) -> f64 {
+    best_of(outputs, |y_bar| rescaled_slack(task, w, example, y_bar, rescaling)).0
+}
+
+/// The planes (Δ, δ), or (Δ, Δ·δ) for slack rescaling, of all `outputs`: every constraint of one example, for a
+/// reference solver.
+pub fn brute_force_planes<T: FeatureMap>(
+    task: &T,
+    example: &Example<T::Input, T::Output>,
+    outputs: impl IntoIterator<Item = T::Output>,
+    rescaling: Rescaling,
+) -> Vec<(f64, Vec<f64>)> {
+    let plane = |y_bar: T::Output| {
+        let mut delta = vec![0.0; task.dim()];
+        let sink = &mut Dense(&mut delta);
+        let loss = match rescaling {
+            Rescaling::Margin => task.plane(&example.x, &example.y, &y_bar, sink),
+            Rescaling::Slack => task.rescaled_plane(&example.x, &example.y, &y_bar, sink),
+        };
+        (loss, delta)
+    };
+    outputs.into_iter().map(plane).collect()
+}
+
+/// P(w), evaluated independently of any solver: one oracle call for each example, at `w`.
+///
+/// A slack below 0 counts as 0: y itself is an output, with slack 0, even if an oracle that misses the maximum
+/// does not find it.
+pub fn primal<T: Task>(task: &T, examples: &[Example<T::Input, T::Output>], c: C, w: &[f64]) -> f64 {
+    let slacks: f64 = examples.iter().map(|example| example.weight * slack_of(task, w, example).max(0.0)).sum();
+    0.5 * dot(w, w) + c.sum(examples.len()) * slacks
+}
+
+/// Weights drawn uniformly between −`scale` and `scale`; the same for the same seed.
+pub fn random_weights(dim: usize, scale: f64, seed: u64) -> Vec<f64> {
+    let mut rng = Pcg64::seed_from_u64(seed);
+    (0..dim).map(|_| scale * (2.0 * rng.random::<f64>() - 1.0)).collect()
+}
+
+/// All k^len sequences of `len` tags below `k`, the last tag changing fastest.
+pub fn sequences(k: usize, len: usize) -> impl Iterator<Item = Vec<usize>> {
+    let first = (k > 0 || len == 0).then(|| vec![0; len]);
+    std::iter::successors(first, move |tags| {
+        let at = tags.iter().rposition(|&tag| tag + 1 < k)?;
+        let mut next = tags.clone();
+        next[at] += 1;
+        next[at + 1..].fill(0);
+        Some(next)
+    })
+}
+
+/// All n! permutations of 0, …, n − 1 in lexicographic order.
+pub fn permutations(n: usize) -> impl Iterator<Item = Vec<usize>> {
+    std::iter::successors(Some((0..n).collect::<Vec<_>>()), |order| {
+        let at = order.windows(2).rposition(|pair| pair[0] < pair[1])?;
+        let mut next = order.clone();
+        let larger = next.iter().rposition(|&item| item > next[at])?;
+        next.swap(at, larger);
+        next[at + 1..].reverse();
+        Some(next)
+    })
+}
+
+/// A w at which the laws are tried, with words for the message.
+struct Probe {
+    name: String,
+    w: Vec<f64>,
+}
+
+/// The set of w described at [`laws`].
+fn probes<T: Task>(task: &T, examples: &[Example<T::Input, T::Output>]) -> Result<Vec<Probe>, Violation> {
+    let dim = task.dim();
+    let zero = vec![0.0; dim];
+    let mut scratch = T::Scratch::default();
+
+    // Passive-aggressive updates lead to weights of the size that training finds, and give the typical length of δ.
+    let (mut w, mut length, mut trained) = (zero.clone(), 0.0_f64, Vec::new());
+    for round in 0..2 {
+        for (index, example) in examples.iter().enumerate() {
+            let plane = separate(task, &w, example, index, &mut scratch)?;
+            let square: f64 = plane.delta.iter().map(|(_, value)| value * value).sum();
+            if square > 0.0 {
+                length = length.max(square.sqrt());
+                let step = plane.slack(&w).value / square;
+                plane.delta.iter().for_each(|&(at, value)| w[at] += step * value);
+            }
+        }
+        trained.push(Probe { name: format!("w after {} passes of training", round + 1), w: w.clone() });
+    }
+
+    let mut probes = vec![Probe { name: "w = 0".into(), w: zero }];
+    let unit = if length > 0.0 { 1.0 / length } else { 1.0 };
+    for (number, factor) in [0.03, 0.3, 3.0, 30.0, 300.0].into_iter().enumerate() {
+        let scale = factor * unit;
+        for draw in 0..2 {
+            let seed = 2 * number as u64 + draw;
+            probes.push(Probe {
+                name: format!("random_weights({dim}, {scale:e}, {seed})"),
+                w: random_weights(dim, scale, seed),
+            });
+        }
+    }
+    for (number, scale) in [unit, 1.0].into_iter().enumerate() {
+        let seed = 100 + number as u64;
+        let coarse = random_weights(dim, 1.5, seed).into_iter().map(|value| value.round() * scale).collect();
+        probes.push(Probe { name: format!("random weights of −{scale:e}, 0 and {scale:e} (seed {seed})"), w: coarse });
+    }
+    probes.extend(trained);
+    Ok(probes)
+}
+
+/// A plane as it was written: indices increase, none is repeated.
+#[derive(PartialEq)]
+struct Written {
+    loss: f64,
+    delta: Vec<(usize, f64)>,
+}
+
+impl Written {
+    fn slack(&self, w: &[f64]) -> Measured {
+        let (mut sum, mut magnitude) = (0.0, self.loss);
+        for &(index, value) in &self.delta {
+            sum += w[index] * value;
+            magnitude += (w[index] * value).abs();
+        }
+        Measured { value: self.loss - sum, magnitude }
+    }
+}
+
+/// A number with the size of what was summed to get it.
+#[derive(Clone, Copy)]
+struct Measured {
+    value: f64,
+    magnitude: f64,
+}
+
+impl Measured {
+    fn exactly(value: f64) -> Self {
+        Self { value, magnitude: value.abs() }
+    }
+
+    fn is_below(self, other: Self) -> bool {
+        let tolerance = TOLERANCE * self.magnitude.max(other.magnitude).max(1.0);
+        self.value < other.value - tolerance
+    }
+}
+
+/// Collects what is written, wherever it goes.
+struct Entries(Vec<(usize, f64)>);
+
+impl<'a> Sink<'a> for Entries {
+    fn add(&mut self, index: usize, value: f64) {
+        self.0.push((index, value));
+    }
+}
+
+/// One oracle call whose every number is checked.
+fn separate<T: Task>(
+    task: &T,
+    w: &[f64],
+    example: &Example<T::Input, T::Output>,
+    index: usize,
+    scratch: &mut T::Scratch,
+) -> Result<Written, Violation> {
+    let mut entries = Entries(Vec::new());
+    let loss = task.separate(w, &example.x, &example.y, scratch, &mut entries);
+    if !(loss.is_finite() && loss >= 0.0) {
+        return Err(Violation::PlaneLoss { example: index, loss });
+    }
+    let mut entries = entries.0;
+    let dim = task.dim();
+    for &(at, value) in &entries {
+        if at >= dim {
+            return Err(Violation::Index { example: index, index: at, dim });
+        }
+        if !value.is_finite() {
+            return Err(Violation::NotFinite { example: index, index: at, value });
+        }
+    }
+    entries.sort_by_key(|&(at, _)| at); // stable: equal calls give equal sums
+    entries.dedup_by(|next, kept| {
+        let same = next.0 == kept.0;
+        if same {
+            kept.1 += next.1;
+        }
+        same
+    });
+    Ok(Written { loss, delta: entries })
+}
+
+/// Δ − ⟨w, δ⟩ or Δ · (1 − ⟨w, δ⟩) of one ȳ, from scores.
+fn rescaled_slack<T: FeatureMap>(
+    task: &T,
+    w: &[f64],
+    example: &Example<T::Input, T::Output>,
+    y_bar: &T::Output,
+    rescaling: Rescaling,
+) -> f64 {
+    let loss = task.loss(&example.y, y_bar);
+    let margin = task.score(w, &example.x, &example.y) - task.score(w, &example.x, y_bar);
+    match rescaling {
+        Rescaling::Margin => loss - margin,
+        Rescaling::Slack => loss * (1.0 - margin),
+    }
+}
+
+/// The largest value and the number of the output that has it.
+#[track_caller]
+fn best_of<Y>(outputs: impl IntoIterator<Item = Y>, mut value: impl FnMut(&Y) -> f64) -> (f64, usize) {
+    let values = outputs.into_iter().enumerate().map(|(at, output)| (value(&output), at));
+    let best = values.reduce(|best, next| if next.0 > best.0 { next } else { best });
+    best.expect("brute force needs at least one output")
+}
+
+fn is_close(a: f64, b: f64) -> bool {
+    (a - b).abs() <= TOLERANCE * a.abs().max(b.abs()).max(1.0)
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a [`Threshold`] task does wrong.
+    #[derive(Clone, Copy, PartialEq)]
+    enum Fault {
+        Nothing,
+        SmallestSeparates,
+        LossForgotten,
+        SmallestPredicted,
+        NegativeLoss,
+        LossAtTruth,
+        NanLoss,
+        WrongLossReturned,
+        DeltaReversed,
+        BeyondDim,
+        InfiniteValue,
+        WornScratch,
+        Refuses,
+    }
+
+    /// Chooses a level y among four; Ψ(x, y) = (x·y, −y²/2), Δ = |y − ŷ|.
+    struct Threshold {
+        fault: Fault,
+        rescaling: Rescaling,
+    }
+
+    impl Task for Threshold {
+        type Input = f64;
+        type Output = usize;
+        type Scratch = usize;
+
+        fn dim(&self) -> usize {
+            2
+        }
+
+        fn loss(&self, y: &usize, y_hat: &usize) -> f64 {
+            match self.fault {
+                Fault::NegativeLoss => *y_hat as f64 - *y as f64,
+                Fault::LossAtTruth => 1.0,
+                Fault::NanLoss if y != y_hat => f64::NAN,
+                _ => y.abs_diff(*y_hat) as f64,
+            }
+        }
+
+        fn predict(&self, w: &[f64], x: &f64, _: &mut usize) -> usize {
+            let sign = if self.fault == Fault::SmallestPredicted { -1.0 } else { 1.0 };
+            best_of(0..4, |y| sign * self.score(w, x, y)).1
+        }
+
+        fn separate<'a>(
+            &'a self,
+            w: &[f64],
+            x: &'a f64,
+            y: &'a usize,
+            scratch: &mut usize,
+            sink: &mut dyn Sink<'a>,
+        ) -> f64 {
+            let example = Example::new(*x, *y);
+            let mut y_bar = best_of(0..4, |y_bar| match self.fault {
+                Fault::SmallestSeparates => -rescaled_slack(self, w, &example, y_bar, self.rescaling),
+                Fault::LossForgotten => self.score(w, x, y_bar),
+                _ => rescaled_slack(self, w, &example, y_bar, self.rescaling),
+            })
+            .1;
+            if self.fault == Fault::WornScratch {
+                *scratch += 1;
+                y_bar = (y_bar + *scratch / 2) % 4;
+            }
+            match self.fault {
+                Fault::BeyondDim => sink.add(2, 1.0),
+                Fault::InfiniteValue => sink.add(1, f64::INFINITY),
+                _ => {}
+            }
+            if self.fault == Fault::DeltaReversed {
+                self.plane(x, &y_bar, y, sink);
+                return self.loss(y, &y_bar);
+            }
+            let loss = match self.rescaling {
+                Rescaling::Margin => self.plane(x, y, &y_bar, sink),
+                Rescaling::Slack => self.rescaled_plane(x, y, &y_bar, sink),
+            };
+            if self.fault == Fault::WrongLossReturned { 0.0 } else { loss }
+        }
+
+        fn validate(&self, _: &f64, _: &usize) -> Result<(), String> {
+            if self.fault == Fault::Refuses { Err("x must be a name".into()) } else { Ok(()) }
+        }
+    }
+
+    impl FeatureMap for Threshold {
+        fn psi<'a>(&'a self, x: &'a f64, y: &usize, sink: &mut dyn Sink<'a>) {
+            let level = *y as f64;
+            sink.add(0, x * level);
+            sink.add(1, -0.5 * level * level);
+        }
+    }
+
+    fn examples() -> Vec<Example<f64, usize>> {
+        vec![Example::new(1.2, 1), Example::new(-0.5, 0), Example::new(2.9, 3)]
+    }
+
+    fn found(fault: Fault) -> Violation {
+        let task = Threshold { fault, rescaling: Rescaling::Margin };
+        laws(&task, &examples()).expect_err("the fault must be found")
+    }
+
+    #[test]
+    fn correct_task_passes() {
+        for rescaling in [Rescaling::Margin, Rescaling::Slack] {
+            let task = Threshold { fault: Fault::Nothing, rescaling };
+            check(&task, &examples());
+            for (seed, example) in (0..50).flat_map(|seed| examples().into_iter().map(move |e| (seed, e))) {
+                let w = random_weights(2, 3.0, seed);
+                check_oracle(&task, &w, &example, 0..4, rescaling);
+                check_prediction(&task, &w, &example.x, 0..4);
+            }
+        }
+    }
+
+    #[test]
+    fn every_fault_is_found_by_its_law() {
+        use Violation as V;
+        assert!(matches!(found(Fault::NegativeLoss), V::PlaneLoss { .. } | V::Loss { .. }));
+        assert!(matches!(found(Fault::LossAtTruth), V::Truth { example: 0, loss: 1.0 }));
+        assert!(matches!(found(Fault::NanLoss), V::Loss { .. } | V::PlaneLoss { .. }));
+        assert!(matches!(found(Fault::SmallestPredicted), V::Prediction { example: 0, .. }));
+        assert!(matches!(found(Fault::SmallestSeparates), V::Prediction { .. } | V::Beaten { .. }));
+        assert!(matches!(found(Fault::LossForgotten), V::Beaten { .. }));
+        assert!(matches!(found(Fault::WrongLossReturned), V::Prediction { .. } | V::Beaten { .. }));
+        assert!(matches!(found(Fault::DeltaReversed), V::Prediction { .. } | V::Beaten { .. }));
+        assert!(matches!(found(Fault::BeyondDim), V::Index { example: 0, index: 2, dim: 2 }));
+        assert!(matches!(found(Fault::InfiniteValue), V::NotFinite { example: 0, index: 1, .. }));
+        assert!(matches!(found(Fault::WornScratch), V::Unsteady { what: "separate", .. }));
+        assert_eq!(found(Fault::Refuses), V::Refused { example: 0, message: "x must be a name".into() });
+    }
+
+    #[test]
+    fn nothing_to_check_is_a_violation() {
+        let task = Threshold { fault: Fault::Nothing, rescaling: Rescaling::Margin };
+        assert_eq!(laws(&task, &[]), Err(Violation::NoExamples));
+    }
+
+    #[test]
+    fn a_later_example_is_named() {
+        let task = Threshold { fault: Fault::NegativeLoss, rescaling: Rescaling::Margin };
+        // A prediction can never fall below level 0, so the loss is not negative on the first example.
+        let violation = laws(&task, &[Example::new(-0.5, 0), Example::new(2.9, 3)]).expect_err("negative");
+        assert!(violation.to_string().contains("example 1"), "{violation}");
+    }
+
+    #[test]
+    #[should_panic(expected = "law 2, example 0")]
+    fn check_panics_with_the_law_and_the_example() {
+        check(&Threshold { fault: Fault::SmallestPredicted, rescaling: Rescaling::Margin }, &examples());
+    }
+
+    #[test]
+    #[should_panic(expected = "but the maximum over all outputs is")]
+    fn brute_force_catches_a_forgotten_loss() {
+        let task = Threshold { fault: Fault::LossForgotten, rescaling: Rescaling::Margin };
+        check_oracle(&task, &[0.1, 0.1], &examples()[0], 0..4, Rescaling::Margin);
+    }
+
+    #[test]
+    #[should_panic(expected = "but the best score over all outputs is")]
+    fn brute_force_catches_a_wrong_prediction() {
+        let task = Threshold { fault: Fault::SmallestPredicted, rescaling: Rescaling::Margin };
+        check_prediction(&task, &[1.0, 0.5], &1.2, 0..4);
+    }
+
+    #[test]
+    #[should_panic(expected = "Slack rescaling")]
+    fn brute_force_tells_the_rescalings_apart() {
+        let task = Threshold { fault: Fault::Nothing, rescaling: Rescaling::Margin };
+        check_oracle(&task, &[-1.0, -1.0], &examples()[0], 0..4, Rescaling::Slack);
+    }
+
+    #[test]
+    fn planes_slack_and_primal_agree() {
+        let examples = examples();
+        for rescaling in [Rescaling::Margin, Rescaling::Slack] {
+            let task = Threshold { fault: Fault::Nothing, rescaling };
+            let w = random_weights(2, 2.0, 7);
+            let mut sum = 0.0;
+            for example in &examples {
+                let planes = brute_force_planes(&task, example, 0..4, rescaling);
+                let slack = planes.iter().map(|(loss, delta)| loss - dot(&w, delta)).fold(f64::MIN, f64::max);
+                assert!(is_close(slack, slack_of(&task, &w, example)));
+                assert!(is_close(slack, brute_force_slack(&task, &w, example, 0..4, rescaling)));
+                sum += slack;
+            }
+            let expected = 0.5 * dot(&w, &w) + 2.0 * sum;
+            assert!(is_close(primal(&task, &examples, C::Sum(2.0), &w), expected));
+            assert!(is_close(primal(&task, &examples, C::Mean(6.0), &w), expected));
+        }
+    }
+
+    #[test]
+    fn enumerations_are_complete_and_in_order() {
+        let all: Vec<_> = sequences(2, 3).collect();
+        assert_eq!(all.len(), 8);
+        assert_eq!((&all[0][..], &all[1][..], &all[7][..]), (&[0, 0, 0][..], &[0, 0, 1][..], &[1, 1, 1][..]));
+        assert!(all.is_sorted());
+        assert_eq!(sequences(3, 0).collect::<Vec<_>>(), [Vec::<usize>::new()]);
+        assert_eq!(sequences(0, 2).count(), 0);
+
+        let all: Vec<_> = permutations(4).collect();
+        assert_eq!(all.len(), 24);
+        assert!(all.windows(2).all(|pair| pair[0] < pair[1]));
+        assert!(all.iter().all(|order| (0..4).all(|item| order.contains(&item))));
+        assert_eq!(permutations(0).count(), 1);
+    }
+
+    #[test]
+    fn random_weights_repeat() {
+        assert_eq!(random_weights(5, 2.0, 3), random_weights(5, 2.0, 3));
+        assert_ne!(random_weights(5, 2.0, 3), random_weights(5, 2.0, 4));
+        assert!(random_weights(1000, 2.0, 3).iter().all(|value| value.abs() <= 2.0));
+    }
+}

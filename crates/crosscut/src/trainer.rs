@@ -1,0 +1,84 @@
+//! [`solve`] and [`Trainer`]: from a task and examples to weights with a certificate.
+
+use crate::block_coordinate::BlockCoordinate;
+use crate::one_slack::OneSlack;
+use crate::oracles::Oracles;
+use crate::progress::{Flow, Progress, Solution, SolveError};
+use crate::settings::{C, Settings, Solver};
+use crate::task::{Example, Task};
+
+/// Trains on examples until one of the stopping rules of `settings` holds.
+///
+/// # Errors
+/// [`SolveError`] before the first iteration: settings out of range, no examples, an example that cannot be handled.
+pub fn solve<'a, T: Task>(
+    task: &'a T,
+    examples: impl IntoIterator<Item = &'a Example<T::Input, T::Output>>,
+    settings: &Settings,
+    observer: &mut dyn FnMut(&Progress) -> Flow,
+) -> Result<Solution, SolveError>
+where
+    T::Input: 'a,
+    T::Output: 'a,
+{
+    Ok(Trainer::new(task, examples, settings)?.solve(observer))
+}
+
+/// Training that can be continued: with another C, from the planes and dual variables found so far.
+pub struct Trainer<'a, T: Task> {
+    settings: Settings,
+    state: State<'a, T>,
+}
+
+enum State<'a, T: Task> {
+    Block(BlockCoordinate<'a, T>),
+    OneSlack(OneSlack<'a, T>),
+}
+
+impl<'a, T: Task> Trainer<'a, T> {
+    /// Checks settings and examples.
+    ///
+    /// # Errors
+    /// See [`SolveError`].
+    pub fn new(
+        task: &'a T,
+        examples: impl IntoIterator<Item = &'a Example<T::Input, T::Output>>,
+        settings: &Settings,
+    ) -> Result<Self, SolveError>
+    where
+        T::Input: 'a,
+        T::Output: 'a,
+    {
+        settings.check()?;
+        let oracles = Oracles::new(task, examples.into_iter().collect(), settings.threads)?;
+        let state = match settings.solver.resolve(oracles.len(), oracles.dim()) {
+            Solver::OneSlack => State::OneSlack(OneSlack::new(oracles, *settings)),
+            kind => State::Block(BlockCoordinate::new(oracles, *settings, kind)),
+        };
+        Ok(Self { settings: *settings, state })
+    }
+
+    /// Changes the regularisation constant; planes are kept and dual variables scaled with it (warm start).
+    ///
+    /// # Errors
+    /// A constant that is not finite and positive.
+    pub fn set_c(&mut self, c: C) -> Result<(), SolveError> {
+        let settings = Settings { c, ..self.settings };
+        settings.check()?;
+        self.settings = settings;
+        match &mut self.state {
+            State::Block(solver) => solver.set_c(c),
+            State::OneSlack(solver) => solver.set_c(c),
+        }
+        Ok(())
+    }
+
+    /// Trains until one of the stopping rules holds. `observer` is called a few times a second, after each exact pass,
+    /// and at the end; it may ask to stop, which takes one more exact pass to certify the weights reached.
+    pub fn solve(&mut self, observer: &mut dyn FnMut(&Progress) -> Flow) -> Solution {
+        match &mut self.state {
+            State::Block(solver) => solver.solve(observer),
+            State::OneSlack(solver) => solver.solve(observer),
+        }
+    }
+}
