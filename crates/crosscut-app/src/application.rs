@@ -122,6 +122,11 @@ pub struct Options {
 }
 
 impl Options {
+    /// The options every task has, and none of its own yet.
+    pub fn new(rescaling: Rescaling, loss: Option<u32>) -> Self {
+        Self { rescaling, loss, values: BTreeMap::new() }
+    }
+
     /// Adds the value of a task's own option.
     pub fn set(&mut self, name: &str, value: impl Into<String>) {
         self.values.insert(name.to_owned(), value.into());

@@ -117,7 +117,7 @@ pub fn model(w: Vec<f64>) -> Model<Sign> {
 }
 
 /// The same task under another name.
-#[derive(Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Other(Sign);
 
 impl Task for Other {

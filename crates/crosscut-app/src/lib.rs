@@ -3,6 +3,7 @@
 //! A task becomes a program by implementing [`Application`]; [`Entry::of`] turns it into a row of the table that
 //! `crosscut-cli` (or your own binary) dispatches on. This crate knows no flags and prints nothing.
 
+pub mod answers;
 pub mod application;
 pub mod error;
 #[cfg(test)]
@@ -13,10 +14,13 @@ pub mod output;
 pub mod report;
 pub mod source;
 pub mod svmlight;
+pub mod verbs;
 pub mod vocabulary;
 
+pub use answers::{Classified, Inspected, Learned, Validated};
 pub use application::{Application, Examples, Item, Items, OptionSpec, Options, Outcome, mean_loss};
 pub use error::Error;
 pub use monitor::{Monitor, Start};
 pub use report::{Report, Table};
 pub use source::Source;
+pub use verbs::Entry;

@@ -1,5 +1,6 @@
 //! [`Monitor`]: who watches while the verbs work.
 
+use crosscut::validation::Round;
 use crosscut::{Flow, Progress, Solver};
 
 /// Is told what is going on and may stop training. Every method may be left out; `()` ignores everything.
@@ -11,7 +12,7 @@ pub trait Monitor {
         let _ = (file, bytes);
     }
 
-    /// Examples are read, training begins.
+    /// Examples are read, a training run begins.
     fn start(&mut self, start: &Start) {
         let _ = start;
     }
@@ -30,12 +31,14 @@ pub trait Monitor {
 
 impl Monitor for () {}
 
-/// What training is about to solve.
+/// What a training run is about to solve.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Start {
     /// The task.
     pub task: &'static str,
-    /// Number of examples n.
+    /// Which run of a cross-validation, `None` outside one.
+    pub round: Option<Round>,
+    /// Number of examples n that are trained on.
     pub examples: usize,
     /// Number of weights d.
     pub dim: usize,
@@ -45,6 +48,6 @@ pub struct Start {
     pub c_mean: f64,
     /// C as it multiplies the sum of the slacks.
     pub c_sum: f64,
-    /// The solver asked for.
+    /// The solver that runs.
     pub solver: Solver,
 }

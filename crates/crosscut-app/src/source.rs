@@ -266,3 +266,169 @@ fn parse_block<T>(block: &[u8], parse: &impl Fn(&str) -> Result<Option<T>, Strin
 fn count_lines(bytes: &[u8]) -> u64 {
     bytes.iter().filter(|&&byte| byte == b'\n').count() as u64
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::path::PathBuf;
+
+    use flate2::write::GzEncoder;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn keep(line: &str) -> Result<Option<String>, String> {
+        match line {
+            "" => Ok(None),
+            "bad" => Err("expected good".to_owned()),
+            line => Ok(Some(line.to_owned())),
+        }
+    }
+
+    fn lines(bytes: &[u8]) -> Result<Vec<String>, String> {
+        let source = Source { name: "f".to_owned(), reader: Box::new(bytes), monitor: None };
+        source.parse_lines(keep).map_err(|error| error.to_string())
+    }
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut packer = GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packer.write_all(bytes).unwrap();
+        packer.finish().unwrap()
+    }
+
+    fn open_bytes(bytes: &[u8]) -> Result<Vec<String>, String> {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("f");
+        std::fs::write(&path, bytes).unwrap();
+        let source = Source::open(&path, &mut ()).and_then(|source| source.parse_lines(keep));
+        source.map_err(|error| error.to_string().replace(&path.display().to_string(), "f"))
+    }
+
+    #[test]
+    fn line_breaks_and_the_byte_order_mark_are_no_part_of_a_line() {
+        for text in ["a\nb\n", "a\nb", "a\r\nb\r\n", "a\r\nb", "\u{feff}a\nb\n", "\n\na\n\nb\n\n"] {
+            assert_eq!(lines(text.as_bytes()).unwrap(), ["a", "b"], "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_first_bad_line_is_named_by_its_number() {
+        let many = "a\n".repeat(300_000);
+        let table: [(Vec<u8>, &str); 8] = [
+            (b"a\n\nbad\nbad\n".to_vec(), "f:3: expected good"),
+            (b"a\r\nbad".to_vec(), "f:2: expected good"),
+            (b"a\nb\xff\nbad\n".to_vec(), "f:2: expected text in UTF-8, found other bytes"),
+            (b"bad\nb\xff\n".to_vec(), "f:1: expected good"),
+            (b"a\nb\0\n".to_vec(), "f:2: expected text, found a NUL character"),
+            (b"\n\n".to_vec(), "f: expected at least one example, found only blank lines and comments"),
+            (b"".to_vec(), "f: expected at least one example, found an empty file"),
+            ([many.as_bytes(), b"bad\n", many.as_bytes(), b"b\xff\n"].concat(), "f:300001: expected good"),
+        ];
+        for (bytes, expected) in table {
+            assert_eq!(lines(&bytes).unwrap_err(), expected);
+        }
+    }
+
+    #[test]
+    fn lines_of_any_length_arrive_whole() {
+        let long = "x".repeat(10_000_000);
+        let text = format!("a\n{long}\nb\n{long}");
+        assert!(lines(text.as_bytes()).unwrap() == ["a", &long, "b", &long]);
+    }
+
+    #[test]
+    fn archives_are_known_by_their_content_and_joined_ones_are_read_to_the_end() {
+        let two = [gzip(b"a\nb"), gzip(b"c\nd\n")].concat();
+        assert_eq!(open_bytes(&two).unwrap(), ["a", "bc", "d"]);
+        assert_eq!(open_bytes(b"a").unwrap(), ["a"]);
+    }
+
+    #[test]
+    fn a_damaged_archive_is_an_error_wherever_it_is_cut() {
+        let text: String = (0..50_000).map(|number| format!("{}\n", number * 7919 % 100_003)).collect();
+        let whole = gzip(text.as_bytes());
+        for cut in [4, 9, 12, whole.len() / 2, whole.len() - 9, whole.len() - 1] {
+            let message = open_bytes(&whole[..cut]).unwrap_err();
+            assert_eq!(message, "f: the compressed data end too early: the file is truncated", "cut at {cut}");
+        }
+        let mut flipped = whole.clone();
+        flipped[whole.len() / 2] ^= 0x10;
+        assert!(open_bytes(&flipped).unwrap_err().starts_with("f: "));
+    }
+
+    #[cfg(feature = "zst")]
+    #[test]
+    fn zstd_archives_are_read() {
+        assert_eq!(open_bytes(&zstd::encode_all(&b"a\nb\n"[..], 0).unwrap()).unwrap(), ["a", "b"]);
+    }
+
+    #[cfg(not(feature = "zst"))]
+    #[test]
+    fn zstd_archives_are_refused_by_the_name_of_the_feature() {
+        assert!(open_bytes(&[0x28, 0xb5, 0x2f, 0xfd, 0, 0]).unwrap_err().contains("the feature `zst`"));
+    }
+
+    #[test]
+    fn directories_and_missing_files_are_refused_by_name() {
+        let home = tempfile::tempdir().unwrap();
+        let error = Source::open(home.path(), &mut ()).unwrap_err();
+        assert!(error.to_string().ends_with("expected a file, found a directory") && error.is_bad_input());
+        let missing: PathBuf = home.path().join("missing");
+        let error = Source::open(&missing, &mut ()).unwrap_err();
+        assert!(error.to_string().contains("missing: cannot be read") && error.is_bad_input());
+    }
+
+    #[test]
+    fn small_files_are_read_as_a_whole() {
+        assert_eq!(Source::from_text("f", "\u{feff}a\nb").text().unwrap(), "a\nb");
+        let reader = Box::new(&b"a\nb\xff"[..]);
+        let source = Source { name: "f".to_owned(), reader, monitor: None };
+        assert_eq!(source.text().unwrap_err().to_string(), "f:2: expected text in UTF-8, found other bytes");
+    }
+
+    #[test]
+    fn the_monitor_hears_how_much_was_read() {
+        struct Bytes(u64);
+        impl Monitor for Bytes {
+            fn reading(&mut self, _: &str, bytes: u64) {
+                assert!(bytes > self.0);
+                self.0 = bytes;
+            }
+        }
+        let text = "abcd\n".repeat(1_000_000);
+        let mut monitor = Bytes(0);
+        let reader = Box::new(text.as_bytes());
+        Source { name: "f".to_owned(), reader, monitor: Some(&mut monitor) }.parse_lines(keep).unwrap();
+        assert_eq!(monitor.0, 5_000_000);
+    }
+
+    /// Hands out its bytes a few at a time, as pipes do.
+    struct Trickle<'b>(&'b [u8], usize);
+
+    impl Read for Trickle<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let length = self.1.min(self.0.len()).min(buffer.len());
+            let (head, tail) = self.0.split_at(length);
+            buffer[..length].copy_from_slice(head);
+            self.0 = tail;
+            Ok(length)
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        #[test]
+        fn blocks_end_with_a_line_and_join_to_the_whole(
+            lengths in prop::collection::vec(prop_oneof![0..100_usize, 0..700_000_usize], 0..12),
+            step in 1000..100_000_usize,
+        ) {
+            let text = lengths.iter().map(|&length| "x".repeat(length)).collect::<Vec<_>>().join("\n");
+            let (sender, blocks) = mpsc::sync_channel(1 << 20);
+            send_blocks(Trickle(text.as_bytes(), step), &sender);
+            drop(sender);
+            let blocks: Vec<Vec<u8>> = blocks.iter().map(Result::unwrap).collect();
+            prop_assert!(blocks.iter().rev().skip(1).all(|block| block.ends_with(b"\n")));
+            prop_assert!(blocks.concat() == text.as_bytes());
+        }
+    }
+}

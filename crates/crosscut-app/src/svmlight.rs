@@ -35,9 +35,8 @@ pub fn parse_line(line: &str) -> Result<Option<Line<'_>>, String> {
         rest = after;
     }
     let colons = rest.bytes().filter(|&byte| byte == b':').count();
-    let mut parsed =
-        Line { target, qid: None, cost: 1.0, features: Vec::with_capacity(colons), comment: None };
-    let mut previous = 0;
+    let mut parsed = Line { target, qid: None, cost: 1.0, features: Vec::with_capacity(colons), comment: None };
+    let mut last_id = 0;
     let mut cost = None;
     loop {
         rest = rest.trim_ascii_start();
@@ -45,20 +44,18 @@ pub fn parse_line(line: &str) -> Result<Option<Line<'_>>, String> {
             parsed.comment = Some(comment.trim());
             break;
         }
+        if let Some((feature, length)) = plain_feature(rest.as_bytes()) {
+            parsed.push(feature, &mut last_id)?;
+            rest = &rest[length..];
+            continue;
+        }
         let (token, after) = split_token(rest, |byte| is_space(byte) || byte == b'#');
+        rest = after;
         if token.is_empty() {
             break;
         }
-        rest = after;
         if token.as_bytes()[0].is_ascii_digit() {
-            let feature = parse_feature(token)?;
-            if feature.index <= previous {
-                return Err(out_of_order(previous, feature.index));
-            }
-            previous = feature.index;
-            if feature.value != 0.0 {
-                parsed.features.push(feature);
-            }
+            parsed.push(any_feature(token)?, &mut last_id)?;
         } else if let Some(text) = token.strip_prefix("qid:") {
             let qid = text.parse().map_err(|_| unexpected("qid: with a 64-bit integer", token))?;
             once(&mut parsed.qid, qid, token)?;
@@ -84,8 +81,82 @@ fn split_token(text: &str, ends: impl Fn(u8) -> bool) -> (&str, &str) {
     text.split_at(text.bytes().position(ends).unwrap_or(text.len()))
 }
 
+impl Line<'_> {
+    fn push(&mut self, feature: Feature, last_id: &mut u32) -> Result<(), String> {
+        if feature.index <= *last_id {
+            return Err(out_of_order(*last_id, feature.index));
+        }
+        *last_id = feature.index;
+        if feature.value != 0.0 {
+            self.features.push(feature);
+        }
+        Ok(())
+    }
+}
+
+/// The fast path: `id:value` at the beginning of `bytes` with a small id and a short decimal number, and its length.
+/// `None` leaves it to [`any_feature`], which finds the same for every feature this one reads.
+#[inline]
+fn plain_feature(bytes: &[u8]) -> Option<(Feature, usize)> {
+    const LONGEST_ID: usize = 9;
+    let mut at = 0;
+    let mut index = 0_u32;
+    while let Some(digit) = digit(bytes, at) {
+        index = index.wrapping_mul(10).wrapping_add(u32::from(digit));
+        at += 1;
+    }
+    if index == 0 || at > LONGEST_ID || bytes.get(at) != Some(&b':') {
+        return None;
+    }
+    at += 1;
+    let negative = bytes.get(at) == Some(&b'-');
+    at += usize::from(negative);
+
+    let mut mantissa = 0_u64;
+    let start = at;
+    while let Some(digit) = digit(bytes, at) {
+        mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(digit));
+        at += 1;
+    }
+    let mut digits = at - start;
+    let mut decimals = 0;
+    if bytes.get(at) == Some(&b'.') {
+        at += 1;
+        let start = at;
+        while let Some(digit) = digit(bytes, at) {
+            mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(digit));
+            at += 1;
+        }
+        decimals = at - start;
+        digits += decimals;
+    }
+    if digits == 0 || digits > LONGEST_NUMBER || bytes.get(at).is_some_and(|&byte| byte != b' ' && byte != b'\t') {
+        return None;
+    }
+    // Both operands are exact, so this is the number rounded once, to double precision. Rounding again, to single
+    // precision, can go wrong only from the middle between two singles: elsewhere the number itself lies on the same
+    // side of the middle.
+    let value = mantissa as f64 / POWERS[decimals];
+    const HALF: u64 = 1 << 28;
+    if value.to_bits() & (2 * HALF - 1) == HALF {
+        return None;
+    }
+    let value = if negative { -value } else { value };
+    Some((Feature { index, value: value as f32 }, at))
+}
+
+/// Numbers of so many digits are exact in double precision, and so are the powers of ten.
+const LONGEST_NUMBER: usize = 15;
+const POWERS: [f64; LONGEST_NUMBER + 1] =
+    [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+
+#[inline]
+fn digit(bytes: &[u8], at: usize) -> Option<u8> {
+    bytes.get(at).map(|byte| byte.wrapping_sub(b'0')).filter(|&digit| digit < 10)
+}
+
 /// `id:value`, beginning with a digit.
-fn parse_feature(token: &str) -> Result<Feature, String> {
+fn any_feature(token: &str) -> Result<Feature, String> {
     let bytes = token.as_bytes();
     let mut id = 0_u64;
     let mut at = 0;
@@ -132,5 +203,125 @@ fn unexpected(expected: &str, token: &str) -> String {
     match token.char_indices().nth(SHOWN) {
         Some((end, _)) => format!("expected {expected}, found `{}…`", &token[..end]),
         None => format!("expected {expected}, found `{token}`"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn features(pairs: &[(u32, f32)]) -> Vec<Feature> {
+        pairs.iter().map(|&(index, value)| Feature { index, value }).collect()
+    }
+
+    fn line(text: &str) -> Line<'_> {
+        parse_line(text).unwrap().unwrap()
+    }
+
+    #[test]
+    fn every_part_of_the_grammar_is_read() {
+        let full = line("\t+1 qid:-3 sid:7 cost:2.5  1:0.5 3:-1e-2 4:0 4294967295:.25 # doc 1A: x ");
+        assert_eq!(full.target, Some("+1"));
+        assert_eq!((full.qid, full.cost), (Some(-3), 2.5));
+        assert_eq!(full.features, features(&[(1, 0.5), (3, -0.01), (u32::MAX, 0.25)]));
+        assert_eq!(full.comment, Some("doc 1A: x"));
+        assert_eq!(line("sci.space").features, []);
+        assert_eq!(line("c# 1:2#note").target, Some("c#"));
+        assert_eq!(line("c# 1:2#note").comment, Some("note"));
+        assert_eq!(line("π 1:2").target, Some("π"));
+    }
+
+    #[test]
+    fn unlabelled_lines_have_no_target() {
+        for text in ["? 2:1", "2:1", "? qid:1 2:1", "qid:1 2:1"] {
+            assert_eq!((line(text).target, line(text).features), (None, features(&[(2, 1.0)])), "{text}");
+        }
+        assert_eq!(line("?").target, None);
+    }
+
+    #[test]
+    fn blank_lines_and_comments_are_passed_over() {
+        for text in ["", "  \t ", "# 1:1", "  # 1:1"] {
+            assert_eq!(parse_line(text), Ok(None));
+        }
+    }
+
+    #[test]
+    fn bad_lines_are_refused_with_what_was_expected_and_found() {
+        let long = format!("1 {}:1", "9".repeat(100));
+        let table = [
+            ("1 1:nan", "finite in single precision, found `1:nan`"),
+            ("1 1:-inf", "finite in single precision"),
+            ("1 1:1e400", "finite in single precision, found `1:1e400`"),
+            ("1 1:1e39", "finite in single precision"),
+            ("1 0:1", "a feature id of at least 1, found `0:1`"),
+            ("1 2:1 1:1", "in increasing order, found 1 after 2"),
+            ("1 2:0 2:1", "each feature id once, found 2 again"),
+            ("1 4294967296:1", "at most 4294967295 (ids beyond 32 bits are not supported), found `4294967296:1`"),
+            (&long, "ids beyond 32 bits are not supported), found `9999999999999999999999999999999999999999…`"),
+            ("1 -1:1", "integer id of at least 1, found `-1:1`"),
+            ("1 1:", "a number after the colon"),
+            ("1 1:0x10", "a number after the colon"),
+            ("1 1:1:1", "a number after the colon"),
+            ("1 1", "a feature as id:value"),
+            ("1 1.5:1", "a feature as id:value"),
+            ("1 x:1", "a feature as id:value"),
+            ("1 1 :1", "a feature as id:value"),
+            ("x:y 1:1", "a feature as id:value"),
+            ("1 cost:-1 1:1", "cost: with a finite number of at least 0, found `cost:-1`"),
+            ("1 cost:inf 1:1", "cost: with a finite number"),
+            ("1 cost:nan 1:1", "cost: with a finite number"),
+            ("1 cost:1 cost:1", "at most once"),
+            ("1 qid:1 qid:1", "at most once"),
+            ("1 qid:a", "qid: with a 64-bit integer, found `qid:a`"),
+            ("1 qid:9223372036854775808", "qid: with a 64-bit integer"),
+        ];
+        for (text, expected) in table {
+            let message = parse_line(text).unwrap_err();
+            assert!(message.starts_with("expected ") && message.contains(expected), "{text}: {message}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_printed_is_read(
+            ids in prop::collection::btree_set(1..=u32::MAX, 0..30),
+            values in prop::collection::vec(prop::num::f32::NORMAL | prop::num::f32::SUBNORMAL, 30),
+        ) {
+            let features: Vec<_> = ids.into_iter().zip(values).map(|(index, value)| Feature { index, value }).collect();
+            let printed: Vec<_> = features.iter().map(|feature| format!("{}:{}", feature.index, feature.value)).collect();
+            let text = format!("a {}", printed.join(" "));
+            prop_assert_eq!(&line(&text).features, &features);
+        }
+
+        #[test]
+        fn the_fast_path_agrees_with_the_general_one(
+            token in "[0-9]{1,11}:-?([0-9]{0,12}[.]?[0-9]{0,12}|167772(17|19|21)[.]?0{0,4}1?)",
+        ) {
+            if let Some((fast, length)) = plain_feature(token.as_bytes()) {
+                let general = any_feature(&token).unwrap();
+                prop_assert_eq!(length, token.len());
+                prop_assert_eq!((fast.index, fast.value.to_bits()), (general.index, general.value.to_bits()));
+            }
+        }
+
+        #[test]
+        fn values_are_rounded_correctly(mantissa in -99_999_999_i64..99_999_999, exponent in -12..12_i32) {
+            prop_assume!(mantissa != 0);
+            let number = format!("{mantissa}e{exponent}");
+            let expected: f32 = number.parse().unwrap();
+            let text = format!("1 1:{number}");
+            prop_assert_eq!(line(&text).features[0].value.to_bits(), expected.to_bits());
+        }
+
+        #[test]
+        fn nothing_panics(text in "[-+0-9a-z:.?# \t]{0,40}|\\PC{0,40}") {
+            if let Ok(Some(line)) = parse_line(&text) {
+                prop_assert!(crosscut::SparseVector::new(line.features).is_ok());
+                prop_assert!(line.cost.is_finite() && line.cost >= 0.0);
+            }
+        }
     }
 }

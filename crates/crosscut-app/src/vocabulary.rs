@@ -199,3 +199,86 @@ fn increasing<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u32>, D:
         Err(serde::de::Error::custom("feature ids that increase strictly were expected"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn labels_are_sorted_as_numbers_if_all_of_them_are() {
+        let table: [(&[&str], &[&str]); 4] = [
+            (&["10", "9", "-1", "9", "+1", "1"], &["-1", "+1", "1", "9", "10"]),
+            (&["10", "9", "a"], &["10", "9", "a"]),
+            (&["10", "9", "nan"], &["10", "9", "nan"]),
+            (&[], &[]),
+        ];
+        for (seen, expected) in table {
+            let labels = Labels::collect(seen.iter().copied());
+            assert_eq!(labels.iter().collect::<Vec<_>>(), expected);
+        }
+    }
+
+    fn rows(ids: &[u32]) -> Vec<Feature> {
+        ids.iter().map(|&index| Feature { index, value: 1.0 }).collect()
+    }
+
+    fn collect(ids: &[u32]) -> FeatureIds {
+        FeatureIds::collect([rows(ids).as_slice()])
+    }
+
+    #[test]
+    fn ids_are_listed_only_where_they_are_sparse() {
+        assert_eq!(collect(&[]), FeatureIds::Contiguous(0));
+        assert_eq!(collect(&[8, 1]), FeatureIds::Contiguous(8));
+        assert_eq!(collect(&[9, 1, 9]), FeatureIds::Listed(vec![1, 9]));
+        assert_eq!(collect(&[u32::MAX, 5, 1 << 24]), FeatureIds::Listed(vec![5, 1 << 24, u32::MAX]));
+    }
+
+    #[test]
+    fn a_list_out_of_order_is_not_read_from_a_model() {
+        let read = |json: &str| serde_json::from_str::<FeatureIds>(json);
+        assert_eq!(read(r#"{"Listed":[1,9]}"#).unwrap(), FeatureIds::Listed(vec![1, 9]));
+        assert!(read(r#"{"Listed":[9,1]}"#).is_err());
+        assert!(read(r#"{"Listed":[9,9]}"#).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn labels_find_every_name_and_no_other(
+            names in prop::collection::vec("[a-c0-3.+-]{0,3}", 0..20),
+            other in "[a-c0-3.+-]{0,3}",
+        ) {
+            let labels = Labels::collect(names.iter().map(String::as_str));
+            for index in 0..labels.len() {
+                prop_assert_eq!(labels.index(labels.name(index)), Some(index));
+            }
+            prop_assert_eq!(labels.index(&other).is_some(), names.contains(&other));
+            let again: Labels = serde_json::from_str(&serde_json::to_string(&labels).unwrap()).unwrap();
+            prop_assert_eq!(again, labels);
+        }
+
+        #[test]
+        fn ids_become_dense_indices_and_back(
+            small in prop::collection::btree_set(1..200_u32, 0..60),
+            large in prop::collection::btree_set(1..=u32::MAX, 0..60),
+            other in prop::collection::btree_set(1..300_u32, 0..60),
+        ) {
+            let seen: BTreeSet<u32> = small.union(&large).copied().collect();
+            let ids = FeatureIds::collect([small, large].map(Vec::from_iter).iter().map(|ids| rows(ids)).collect::<Vec<_>>().iter().map(Vec::as_slice));
+            let mapped = ids.map(rows(&Vec::from_iter(seen.iter().copied())));
+            prop_assert_eq!(mapped.len(), seen.len());
+            prop_assert!(mapped.is_sorted_by(|a, b| a.index < b.index));
+            for (feature, id) in mapped.iter().zip(seen.iter()) {
+                prop_assert!((feature.index as usize) < ids.len());
+                prop_assert_eq!(ids.id(feature.index as usize), *id);
+            }
+            let unseen = ids.map(rows(&Vec::from_iter(other)));
+            prop_assert!(unseen.is_sorted_by(|a, b| a.index < b.index));
+            prop_assert!(unseen.iter().all(|feature| (feature.index as usize) < ids.len()));
+        }
+    }
+}

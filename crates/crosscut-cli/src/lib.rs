@@ -1,1 +1,57 @@
-//! Program.
+//! The command line of Crosscut for any table of tasks.
+//!
+//! The program `crosscut` is `run("crosscut", TASKS)`; a program of your own is the same with your table:
+//!
+//! ```no_run
+//! use std::process::ExitCode;
+//! use crosscut_app::Entry;
+//! use crosscut_multiclass::Multiclass;
+//!
+//! fn main() -> ExitCode {
+//!     crosscut_cli::run("mine", &[Entry::of::<Multiclass>()])
+//! }
+//! ```
+//!
+//! Only this crate knows flags, exit codes and what a terminal is. Figures and progress go to standard error;
+//! standard output carries what was asked for: a report, a JSON object, or a file named `-`.
+
+mod commands;
+mod flags;
+mod log;
+mod screen;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use crosscut_app::Entry;
+
+/// Runs the program `name` with the arguments it was given.
+///
+/// Exit codes: 0, also for training that stopped before the gap it was asked for (it says so); 2 for bad arguments,
+/// files and data; 1 for failures of the program or the machine.
+pub fn run(name: &'static str, tasks: &[Entry]) -> ExitCode {
+    run_with(name, tasks, std::env::args_os())
+}
+
+/// The same with arguments from elsewhere; the first is the name the program was called by.
+pub fn run_with(name: &'static str, tasks: &[Entry], arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let matches = match flags::program(name, tasks).try_get_matches_from(arguments) {
+        Ok(matches) => matches,
+        Err(error) => {
+            // Help and version are errors to clap, with exit code 0. Nobody is left to tell if this cannot be printed.
+            let _ = error.print();
+            return exit_code(error.exit_code());
+        }
+    };
+    match commands::dispatch(tasks, &matches) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            screen::complain(name, &failure.message);
+            exit_code(failure.code)
+        }
+    }
+}
+
+fn exit_code(code: i32) -> ExitCode {
+    ExitCode::from(u8::try_from(code).unwrap_or(1))
+}

@@ -7,7 +7,7 @@ use std::path::Path;
 use crosscut::{Example, Feature, SparseVector};
 use crosscut_app::svmlight::{self, Line};
 use crosscut_app::vocabulary::{FeatureIds, Labels};
-use crosscut_app::{Application, Error, Item, OptionSpec, Options, Outcome, Report, Source};
+use crosscut_app::{Application, Error, Examples, Item, Items, OptionSpec, Options, Outcome, Report, Source};
 
 use crate::cost::CostMatrix;
 use crate::measures;
@@ -33,7 +33,7 @@ impl Application for Multiclass {
         },
     ];
 
-    fn define(options: &Options, source: Source<'_>) -> Result<(Self, Vec<Example<SparseVector, Class>>), Error> {
+    fn define(options: &Options, source: Source<'_>) -> Result<(Self, Examples<Self>), Error> {
         let (bias, loss) = (bias(options)?, LossOption::of(options)?);
         let file = source.name().to_owned();
         let parsed = source.parse_lines(|line| {
@@ -65,7 +65,7 @@ impl Application for Multiclass {
         Ok((task, examples))
     }
 
-    fn read(&self, source: Source<'_>) -> Result<Vec<Item<SparseVector, Class>>, Error> {
+    fn read(&self, source: Source<'_>) -> Result<Items<Self>, Error> {
         source.parse_lines(|line| {
             let Some(line) = svmlight::parse_line(line)? else { return Ok(None) };
             let x = self.input(self.features().map(line.features)).map_err(|error| error.to_string())?;

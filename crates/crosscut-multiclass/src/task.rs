@@ -355,6 +355,9 @@ impl Task for Multiclass {
     }
 
     fn validate(&self, x: &SparseVector, y: &Class) -> Result<(), String> {
+        if *y == Class::UNKNOWN {
+            return Err("expected a known class, not an unknown label".to_owned());
+        }
         if !self.knows(*y) {
             return Err(format!("expected one of {} classes, not class {}", self.classes.len(), y.index()));
         }

@@ -1,0 +1,392 @@
+//! Outputs with hidden parts: [`solve`] alternates between imputing them and training.
+//!
+//! The output of an example is (y, h), where y is observed and h is not: the position of an object in an image, the
+//! alignment behind a translation. The objective counts the best completion on both sides,
+//!
+//! ```text
+//! F(w) = ½‖w‖² + (C/n) Σᵢ weightᵢ · [ max over (ȳ, h̄) of  Δ(yᵢ, ȳ) + ⟨w, Ψ(xᵢ, ȳ, h̄)⟩  −  max over h of ⟨w, Ψ(xᵢ, yᵢ, h)⟩ ]
+//! ```
+//!
+//! which is a difference of convex functions and has local minima. With the hidden parts fixed it is bounded from above
+//! by a convex training problem that touches it where they are the best ones. A round solves that problem and imputes
+//! the hidden parts again (the concave–convex procedure: Yuille and Rangarajan 2003; Yu and Joachims 2009), so F does
+//! not increase from round to round by more than the duality gap of the round.
+//!
+//! A [`Latent`] task keeps two promises beyond those of [`Task`](crate::Task): [`impute`](Latent::impute) finds the
+//! best hidden part, and Δ(y, ȳ) does not depend on the hidden part of y.
+
+use std::time::Instant;
+
+use rayon::ThreadPool;
+use rayon::prelude::*;
+
+use crate::progress::{Certificate, Flow, Progress, SolveError, StopReason};
+use crate::settings::{C, Settings, SettingsError};
+use crate::sink::Dot;
+use crate::task::{Example, Latent};
+use crate::trainer::Trainer;
+
+/// When to stop imputing.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rounds {
+    /// Stop after this many rounds, at least 1. Default 50.
+    pub limit: usize,
+    /// Stop when a round lowers F by no more than this times max(|F|, 1). Default 1e-3. Below the relative gap of the
+    /// settings it asks for more than the rounds can tell.
+    pub tolerance: f64,
+}
+
+impl Default for Rounds {
+    fn default() -> Self {
+        Self { limit: 50, tolerance: 1e-3 }
+    }
+}
+
+/// Why the rounds ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RoundsStop {
+    /// The last round lowered F by no more than the tolerance.
+    Tolerance,
+    /// The allowed number of rounds was made.
+    Rounds,
+    /// The allowed time was used.
+    Seconds,
+    /// The observer asked to stop.
+    Interrupted,
+}
+
+/// One round: a convex training problem, then imputation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Round {
+    /// F at the weights of this round.
+    pub objective: f64,
+    /// How well the convex problem of this round was solved. Its primal value is at least `objective`.
+    pub certificate: Certificate,
+}
+
+/// The result of training with hidden parts.
+///
+/// F(w) is a local value: the certificates hold for the convex problems of the rounds, and nothing bounds F from below.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LatentSolution {
+    /// The weights of the best round.
+    pub w: Vec<f64>,
+    /// F(w), the lowest of all rounds.
+    pub objective: f64,
+    /// The certificate of the convex problem that `w` solves: the one of the best round.
+    pub certificate: Certificate,
+    /// All rounds in order.
+    pub rounds: Vec<Round>,
+    /// Why the rounds ended.
+    pub stop: RoundsStop,
+    /// Wall seconds of everything.
+    pub seconds: f64,
+    /// Wall seconds of these inside oracles while the convex problems were solved.
+    pub oracle_seconds: f64,
+}
+
+/// Trains with hidden parts.
+///
+/// The first round takes the hidden parts as they are in `examples`: a good guess there is worth more than
+/// many rounds. On return, `examples` holds the hidden parts that score best under the weights returned.
+///
+/// `settings` holds for every round, except that `seconds` limits all rounds together.
+/// `observer` is called as in [`solve`](crate::solve) and told the rounds completed so far; when it asks to stop, the
+/// round under way ends with the weights it has, is evaluated, and is the last. The result does not depend on the number of threads.
+///
+/// # Errors
+/// See [`SolveError`]; an imputed output that the task refuses is one of them.
+pub fn solve<T: Latent>(
+    task: &T,
+    examples: &mut [Example<T::Input, T::Output>],
+    settings: &Settings,
+    rounds: &Rounds,
+    observer: &mut dyn FnMut(&[Round], &Progress) -> Flow,
+) -> Result<LatentSolution, SolveError> {
+    rounds.check()?;
+    settings.check()?;
+    let began = Instant::now();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(settings.threads).build();
+    let pool = pool.map_err(|error| SolveError::Threads(error.to_string()))?;
+
+    let mut done: Vec<Round> = Vec::new();
+    let mut best: Option<(usize, Vec<f64>)> = None;
+    let mut oracle_seconds = 0.0;
+    let mut interrupted = false;
+    let stop = loop {
+        let left = settings.seconds.map(|seconds| (seconds - began.elapsed().as_secs_f64()).max(f64::MIN_POSITIVE));
+        let limits = Settings { seconds: left, ..*settings };
+        let solution = Trainer::new(task, &*examples, &limits)?.solve(&mut |progress| {
+            let flow = observer(&done, progress);
+            interrupted |= flow.is_break();
+            flow
+        });
+        oracle_seconds += solution.oracle_seconds;
+
+        impute(&pool, task, &solution.w, examples);
+        let objective = objective(&pool, task, &solution.w, examples, settings.c);
+        let before = best.as_ref().map(|(at, _)| done[*at].objective);
+        done.push(Round { objective, certificate: solution.certificate });
+        if before.is_none_or(|before| objective < before) {
+            best = Some((done.len() - 1, solution.w));
+        }
+
+        let enough = |before: f64| before - objective <= rounds.tolerance * objective.abs().max(1.0);
+        if interrupted {
+            break RoundsStop::Interrupted;
+        } else if solution.certificate.stop == StopReason::Seconds {
+            break RoundsStop::Seconds;
+        } else if before.is_some_and(enough) {
+            break RoundsStop::Tolerance;
+        } else if done.len() >= rounds.limit {
+            break RoundsStop::Rounds;
+        }
+    };
+
+    let (at, w) = best.expect("at least one round was made");
+    if at + 1 < done.len() {
+        impute(&pool, task, &w, examples);
+    }
+    let Round { objective, certificate } = done[at];
+    let seconds = began.elapsed().as_secs_f64();
+    Ok(LatentSolution { w, objective, certificate, rounds: done, stop, seconds, oracle_seconds })
+}
+
+impl Rounds {
+    fn check(&self) -> Result<(), SettingsError> {
+        if self.limit == 0 {
+            let expected = "at least 1";
+            return Err(SettingsError { name: "the number of rounds", expected, found: self.limit.to_string() });
+        }
+        if !(self.tolerance.is_finite() && self.tolerance >= 0.0) {
+            let expected = "a finite number of at least 0";
+            return Err(SettingsError { name: "the tolerance", expected, found: self.tolerance.to_string() });
+        }
+        Ok(())
+    }
+}
+
+/// Replaces the hidden parts by those that score best under w.
+fn impute<T: Latent>(pool: &ThreadPool, task: &T, w: &[f64], examples: &mut [Example<T::Input, T::Output>]) {
+    let complete = |scratch: &mut T::Scratch, example: &Example<_, _>| task.impute(w, &example.x, &example.y, scratch);
+    let given = &*examples;
+    let imputed = pool.install(|| given.par_iter().map_init(T::Scratch::default, complete).collect::<Vec<_>>());
+    examples.iter_mut().zip(imputed).for_each(|(example, y)| example.y = y);
+}
+
+/// F(w), for hidden parts that are the best ones under w: the slack is then that of the convex problem.
+fn objective<T: Latent>(
+    pool: &ThreadPool,
+    task: &T,
+    w: &[f64],
+    examples: &[Example<T::Input, T::Output>],
+    c: C,
+) -> f64 {
+    let slack = |scratch: &mut T::Scratch, example: &Example<T::Input, T::Output>| {
+        let mut dot = Dot::new(w);
+        let loss = task.separate(w, &example.x, &example.y, scratch, &mut dot);
+        example.weight * (loss - dot.sum).max(0.0)
+    };
+    // Collected in order, then summed: the bits do not depend on the threads.
+    let slacks: Vec<f64> = pool.install(|| examples.par_iter().map_init(T::Scratch::default, slack).collect());
+    0.5 * squared_norm(w) + c.sum(examples.len()) * slacks.iter().sum::<f64>()
+}
+
+fn squared_norm(w: &[f64]) -> f64 {
+    w.iter().map(|weight| weight * weight).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ops::ControlFlow;
+
+    use super::*;
+    use crate::sink::Sink;
+    use crate::task::{FeatureMap, Task};
+    use crate::testing;
+
+    /// Which bags hold something: y is whether, h is which of its items. Ψ(x, y, h) = (x_h, 1) if y, else 0.
+    struct Bags;
+
+    type Bag = Vec<[f64; 2]>;
+    type Answer = (bool, usize);
+
+    impl Bags {
+        fn item(&self, w: &[f64], x: &Bag) -> (usize, f64) {
+            let scores = (0..x.len()).map(|item| (item, self.score(w, x, &(true, item))));
+            scores.reduce(|best, next| if next.1 > best.1 { next } else { best }).expect("bags are not empty")
+        }
+
+        fn outputs(x: &Bag) -> Vec<Answer> {
+            (0..x.len()).flat_map(|item| [(false, item), (true, item)]).collect()
+        }
+    }
+
+    impl Task for Bags {
+        type Input = Bag;
+        type Output = Answer;
+        type Scratch = ();
+
+        fn dim(&self) -> usize {
+            3
+        }
+
+        fn loss(&self, y: &Answer, y_hat: &Answer) -> f64 {
+            f64::from(y.0 != y_hat.0)
+        }
+
+        fn predict(&self, w: &[f64], x: &Bag, (): &mut ()) -> Answer {
+            let (item, score) = self.item(w, x);
+            (score > 0.0, item)
+        }
+
+        fn separate<'a>(&'a self, w: &[f64], x: &'a Bag, y: &'a Answer, (): &mut (), sink: &mut dyn Sink<'a>) -> f64 {
+            let (item, score) = self.item(w, x);
+            let gain = if y.0 { score - 1.0 } else { score + 1.0 };
+            self.plane(x, y, &(gain > 0.0, item), sink)
+        }
+
+        fn validate(&self, x: &Bag, _: &Answer) -> Result<(), String> {
+            if x.is_empty() { Err("a bag must not be empty".into()) } else { Ok(()) }
+        }
+    }
+
+    impl FeatureMap for Bags {
+        fn psi<'a>(&'a self, x: &'a Bag, y: &Answer, sink: &mut dyn Sink<'a>) {
+            if y.0 {
+                sink.add(0, x[y.1][0]);
+                sink.add(1, x[y.1][1]);
+                sink.add(2, 1.0);
+            }
+        }
+    }
+
+    impl Latent for Bags {
+        fn impute(&self, w: &[f64], x: &Bag, y: &Answer, (): &mut ()) -> Answer {
+            (y.0, self.item(w, x).0)
+        }
+    }
+
+    /// Positive bags hold one item near (1, 1); the rest is scattered around (−0.3, 0). The first guess is right for few.
+    fn examples() -> Vec<Example<Bag, Answer>> {
+        let noise = testing::random_weights(40 * 8, 0.8, 11);
+        let bag = |i: usize| {
+            let mut bag: Bag = (0..4).map(|j| [noise[8 * i + 2 * j] - 0.3, noise[8 * i + 2 * j + 1]]).collect();
+            if i % 2 == 0 {
+                bag[1 + i % 3] = [1.0 + 0.2 * noise[8 * i], 1.0];
+            }
+            bag
+        };
+        (0..40).map(|i| Example::new(bag(i), (i % 2 == 0, i / 2 % 4)).with_weight(1.0 + (i % 3) as f64)).collect()
+    }
+
+    /// F by definition, over all outputs.
+    fn by_definition(examples: &[Example<Bag, Answer>], c: C, w: &[f64]) -> f64 {
+        let slack = |Example { x, y, weight }: &Example<Bag, Answer>| {
+            let outputs = Bags::outputs(x);
+            let best =
+                outputs.iter().map(|y_bar| Bags.loss(y, y_bar) + Bags.score(w, x, y_bar)).fold(f64::MIN, f64::max);
+            let mine = outputs.iter().filter(|y_hat| y_hat.0 == y.0).map(|y_hat| Bags.score(w, x, y_hat));
+            weight * (best - mine.fold(f64::MIN, f64::max))
+        };
+        0.5 * squared_norm(w) + c.sum(examples.len()) * examples.iter().map(slack).sum::<f64>()
+    }
+
+    fn go(_: &[Round], _: &Progress) -> Flow {
+        ControlFlow::Continue(())
+    }
+
+    #[test]
+    fn the_task_obeys_its_contract() {
+        testing::check(&Bags, &examples());
+        for (seed, example) in (0..).zip(&examples()) {
+            let w = testing::random_weights(3, 2.0, seed);
+            let outputs = || Bags::outputs(&example.x);
+            testing::check_oracle(&Bags, &w, example, outputs(), crate::Rescaling::Margin);
+            testing::check_prediction(&Bags, &w, &example.x, outputs());
+        }
+    }
+
+    #[test]
+    fn the_objective_falls_and_is_the_one_defined() {
+        let settings = Settings { c: C::Sum(1.0), relative_gap: 1e-5, passes: Some(100_000), ..Settings::default() };
+        let mut examples = examples();
+        let rounds = Rounds { tolerance: 1e-4, ..Rounds::default() };
+        let solution = solve(&Bags, &mut examples, &settings, &rounds, &mut go).unwrap();
+        assert_eq!(solution.stop, RoundsStop::Tolerance);
+        assert!(solution.rounds.len() >= 2);
+        for pair in solution.rounds.windows(2) {
+            assert!(pair[1].objective <= pair[0].objective + pair[1].certificate.gap(), "{:?}", solution.rounds);
+            assert!(pair[1].objective <= pair[1].certificate.primal + 1e-9);
+        }
+        assert!(solution.rounds.iter().all(|round| round.objective >= solution.objective));
+        assert!(solution.objective < 0.9 * solution.rounds[0].objective, "{:?}", solution.rounds);
+
+        let defined = by_definition(&examples, settings.c, &solution.w);
+        assert!((defined - solution.objective).abs() <= 1e-9 * defined, "{defined} {}", solution.objective);
+        let primal = testing::primal(&Bags, &examples, settings.c, &solution.w);
+        assert!((primal - solution.objective).abs() <= 1e-9 * primal);
+        for Example { x, y, .. } in &examples {
+            assert_eq!(*y, Bags.impute(&solution.w, x, y, &mut ()));
+        }
+        // The planted items are found.
+        let positive = examples.iter().enumerate().filter(|(i, _)| i % 2 == 0);
+        let found = positive.filter(|(i, example)| example.y.1 == 1 + i % 3).count();
+        assert!(found >= 18, "{found} of 20");
+    }
+
+    #[test]
+    fn threads_do_not_change_a_bit() {
+        let run = |threads| {
+            let settings = Settings { c: C::Sum(0.5), threads, ..Settings::default() };
+            let mut examples = examples();
+            let solution = solve(&Bags, &mut examples, &settings, &Rounds::default(), &mut go).unwrap();
+            (solution.w, solution.objective.to_bits(), solution.rounds, examples)
+        };
+        assert_eq!(run(1), run(2));
+    }
+
+    #[test]
+    fn rounds_seconds_and_the_observer_end_it() {
+        let settings = Settings { c: C::Sum(0.5), ..Settings::default() };
+        let one = Rounds { limit: 1, tolerance: 0.0 };
+        let solution = solve(&Bags, &mut examples(), &settings, &one, &mut go).unwrap();
+        assert_eq!((solution.stop, solution.rounds.len()), (RoundsStop::Rounds, 1));
+        let convex = crate::solve(&Bags, &examples(), &settings, &mut |_| ControlFlow::Continue(())).unwrap();
+        assert_eq!((solution.w, solution.certificate), (convex.w, convex.certificate));
+
+        let hasty = Settings { seconds: Some(1e-9), relative_gap: 0.0, ..settings };
+        let solution = solve(&Bags, &mut examples(), &hasty, &Rounds::default(), &mut go).unwrap();
+        assert_eq!((solution.stop, solution.rounds.len()), (RoundsStop::Seconds, 1));
+        assert!(solution.objective.is_finite());
+
+        let precise = Settings { relative_gap: 1e-9, ..settings };
+        let mut observer = |rounds: &[Round], _: &Progress| match rounds.len() {
+            0 => ControlFlow::Continue(()),
+            _ => ControlFlow::Break(()),
+        };
+        let solution = solve(&Bags, &mut examples(), &precise, &Rounds::default(), &mut observer).unwrap();
+        assert_eq!((solution.stop, solution.rounds.len()), (RoundsStop::Interrupted, 2));
+        let mut examples = examples();
+        let defined = solve(&Bags, &mut examples, &precise, &Rounds::default(), &mut observer).unwrap();
+        assert!((by_definition(&examples, settings.c, &defined.w) - defined.objective).abs() < 1e-9);
+    }
+
+    #[test]
+    fn senseless_limits_and_examples_are_refused() {
+        let run =
+            |examples: &mut [_], settings, rounds| solve(&Bags, examples, &settings, &rounds, &mut go).unwrap_err();
+        let refused =
+            |limit, tolerance| run(&mut examples(), Settings::default(), Rounds { limit, tolerance }).to_string();
+        assert_eq!(refused(0, 0.1), "the number of rounds must be at least 1, not 0");
+        assert_eq!(refused(1, -1.0), "the tolerance must be a finite number of at least 0, not -1");
+        assert_eq!(refused(1, f64::NAN), "the tolerance must be a finite number of at least 0, not NaN");
+        let settings = Settings { c: C::Mean(0.0), ..Settings::default() };
+        assert!(matches!(run(&mut examples(), settings, Rounds::default()), SolveError::Settings(_)));
+        assert_eq!(run(&mut [], Settings::default(), Rounds::default()), SolveError::NoExamples);
+        let mut examples = examples();
+        examples[3].x.clear();
+        let error = run(&mut examples, Settings::default(), Rounds::default());
+        assert_eq!(error, SolveError::Example { index: 3, message: "a bag must not be empty".into() });
+    }
+}

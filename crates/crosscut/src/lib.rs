@@ -1,4 +1,126 @@
-//! Structural SVMs.
+//! Structural SVMs: max-margin training of models that predict a whole structured object (a class, a tag sequence, a
+//! span, a ranking, a tree, an alignment), with a certificate of how close to the optimum the result is.
+//!
+//! # The problem
+//!
+//! Given examples (xᵢ, yᵢ), i = 1, …, n, a joint feature map Ψ and a loss Δ,
+//!
+//! ```text
+//! minimise over w    P(w) = ½‖w‖² + C · (1/n) Σᵢ ξᵢ
+//!
+//! ξᵢ = max over ȳ of  Δ(yᵢ, ȳ) − ⟨w, Ψ(xᵢ, yᵢ) − Ψ(xᵢ, ȳ)⟩              (margin rescaling)
+//! ξᵢ = max over ȳ of  Δ(yᵢ, ȳ) · (1 − ⟨w, Ψ(xᵢ, yᵢ) − Ψ(xᵢ, ȳ)⟩)        (slack rescaling)
+//! ```
+//!
+//! and predict ŷ = argmax over y of ⟨w, Ψ(x, y)⟩. An example of weight v counts as v · ξᵢ.
+//!
+//! **C multiplies the mean slack**, as in SVM^struct. Tools that multiply the sum (LIBLINEAR, SVM^light; CRFsuite with
+//! c2 = 1/C) have C(sum) = C/n, and the papers on Frank–Wolfe methods have λ = 1/C. [`C`] names both conventions:
+//! `C::Mean(n as f64 * c)` is `C::Sum(c)`, and `C::Sum(1.0)` is the default.
+//!
+//! Every solver keeps a lower bound D on the optimum P* and stops when the relative duality gap
+//! (P − D) / max(|P|, 1) is at most [`Settings::relative_gap`], or when P − D ≤ C·ε ([`Settings::epsilon`]). Whatever ended
+//! training, the [`Certificate`] says D ≤ P* ≤ P(w).
+//!
+//! # The words
+//!
+//! | term | symbol | in code | called elsewhere |
+//! |---|---|---|---|
+//! | input, output | x, y | [`Task::Input`], [`Task::Output`] | pattern, label |
+//! | prediction | ŷ | `y_hat`, [`Task::predict`] | classify |
+//! | joint feature map | Ψ(x, y) | [`FeatureMap::psi`] | joint_feature, φ |
+//! | dimension | d | [`Task::dim`] | sizePsi |
+//! | score | ⟨w, Ψ(x, y)⟩ | [`FeatureMap::score`] | discriminant |
+//! | loss | Δ(y, ŷ) | [`Task::loss`] | delta |
+//! | separation oracle | argmax Δ + ⟨w, Ψ⟩ | [`Task::separate`] | loss-augmented inference, max-oracle |
+//! | most violating output | ȳ | `y_bar` | y* |
+//! | feature difference | δ = Ψ(x, y) − Ψ(x, ȳ) | `delta` | |
+//! | cutting plane | ξ ≥ Δ − ⟨w, δ⟩ | what an oracle writes to a [`Sink`] and returns | constraint |
+//! | slack | ξ | `slack` | hinge |
+//! | plane cache, working set | W | `planes` | recent planes of one example, constraint set |
+//! | dual variables | α | `alpha` | |
+//! | primal and dual value, duality gap | P, D, P − D | [`Certificate`] | objective |
+//! | block, pass | | [`BlockSettings`], `passes` | one example; n oracle calls |
+//! | risk | | [`risk`] | mean loss on data |
+//! | task | | [`Task`] | definition: outputs, loss, inference, sizes |
+//! | model | | [`Model`] | task + w + how it was trained |
+//!
+//! # An example
+//!
+//! The task: choose one of several candidates, each described by a row of features.
+//!
+//! ```
+//! use std::ops::ControlFlow;
+//!
+//! use crosscut::{Example, FeatureMap, Place, Settings, Sink, SparseVector, Task, solve, testing};
+//!
+//! struct Choice; // of candidates with two features
+//!
+//! impl FeatureMap for Choice {
+//!     fn psi<'a>(&'a self, x: &'a Vec<SparseVector>, y: &usize, sink: &mut dyn Sink<'a>) {
+//!         sink.add_row(x[*y].row(), Place::block(0), 1.0); // Ψ(x, y): the row of the candidate
+//!     }
+//! }
+//!
+//! impl Task for Choice {
+//!     type Input = Vec<SparseVector>;
+//!     type Output = usize;
+//!     type Scratch = ();
+//!
+//!     fn dim(&self) -> usize {
+//!         2
+//!     }
+//!
+//!     fn loss(&self, y: &usize, y_hat: &usize) -> f64 {
+//!         if y == y_hat { 0.0 } else { 1.0 }
+//!     }
+//!
+//!     fn predict(&self, w: &[f64], x: &Vec<SparseVector>, (): &mut ()) -> usize {
+//!         best(x.len(), |y| self.score(w, x, &y))
+//!     }
+//!
+//!     fn separate<'a>(
+//!         &'a self, w: &[f64], x: &'a Vec<SparseVector>, y: &'a usize, (): &mut (), sink: &mut dyn Sink<'a>,
+//!     ) -> f64 {
+//!         let y_bar = best(x.len(), |y_bar| self.loss(y, &y_bar) + self.score(w, x, &y_bar));
+//!         self.plane(x, y, &y_bar, sink) // writes δ, returns Δ
+//!     }
+//! }
+//!
+//! fn best(candidates: usize, value: impl Fn(usize) -> f64) -> usize {
+//!     (0..candidates).reduce(|a, b| if value(b) > value(a) { b } else { a }).expect("there are candidates")
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let x = |rows: [[f32; 2]; 3]| rows.iter().map(|row| SparseVector::from_dense(row)).collect::<Result<Vec<_>, _>>();
+//! let examples = [
+//!     Example::new(x([[1.0, 0.0], [0.0, 2.0], [1.0, 1.0]])?, 0),
+//!     Example::new(x([[0.0, 1.0], [3.0, 0.5], [2.0, 0.0]])?, 1),
+//! ];
+//! testing::check(&Choice, &examples);
+//!
+//! let solution = solve(&Choice, &examples, &Settings::default(), &mut |_progress| ControlFlow::Continue(()))?;
+//! assert!(solution.certificate.relative_gap() <= 1e-3);
+//! assert_eq!(Choice.predict(&solution.w, &examples[1].x, &mut ()), 1);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Where to go next
+//!
+//! * The [tutorial]: [the problem](tutorial::the_problem), [your first structure](tutorial::your_first_structure),
+//!   [reading the gap](tutorial::reading_the_gap).
+//! * [`Task`], the trait to implement, and its contract; [`testing`], which checks it.
+//! * [`solve`] trains once; [`Trainer`] again and again with other values of C; [`validation`] chooses C;
+//!   [`latent::solve`] trains with hidden parts.
+//! * The sibling crates: `crosscut-multiclass` is a task ready to use, `crosscut-app` gives a task files, vocabularies and verbs,
+//!   `crosscut-cli` is the program `crosscut`.
+//!
+//! # What it does not do
+//!
+//! It reads and writes no files and prints nothing: progress goes to the observer that the caller passes in, and results
+//! are values. It never builds, compares or stores an output: what it learns from an example is planes.
+//! The result depends on the data, the settings and the seed, and not on the number of threads.
 
 mod block_coordinate;
 mod one_slack;
@@ -15,6 +137,7 @@ pub mod sparse;
 pub mod task;
 pub mod testing;
 pub mod trainer;
+pub mod tutorial;
 pub mod validation;
 
 pub use model::{Model, predict_all, risk};

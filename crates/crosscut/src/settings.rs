@@ -31,6 +31,7 @@ impl C {
 
 /// Which solver to run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Solver {
     /// Picks by the number of examples and weights: see [`Solver::resolve`].
     #[default]
@@ -45,6 +46,16 @@ pub enum Solver {
 }
 
 impl Solver {
+    /// The word used in logs and on command lines.
+    pub fn name(self) -> &'static str {
+        match self {
+            Solver::Auto => "auto",
+            Solver::Block => "block",
+            Solver::OneSlack => "one-slack",
+            Solver::NSlack => "n-slack",
+        }
+    }
+
     /// What `Auto` means for this many examples and weights.
     pub fn resolve(self, examples: usize, dim: usize) -> Self {
         let _ = dim;
@@ -58,6 +69,7 @@ impl Solver {
 
 /// How a block step moves the dual variables of one example.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Step {
     /// Solves the small dual over the example's cached planes.
     #[default]
@@ -70,6 +82,7 @@ pub enum Step {
 
 /// In which order an exact pass visits the examples.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Sampling {
     /// A new random order for each pass.
     #[default]

@@ -114,12 +114,7 @@ pub fn laws<T: Task>(task: &T, examples: &[Example<T::Input, T::Output>]) -> Res
                 return Err(Violation::Unsteady { example: index, at: probe.name.clone(), what: "predict" });
             }
             if slack.is_below(Measured::exactly(loss)) {
-                return Err(Violation::Prediction {
-                    example: index,
-                    at: probe.name.clone(),
-                    slack: slack.value,
-                    loss,
-                });
+                return Err(Violation::Prediction { example: index, at: probe.name.clone(), slack: slack.value, loss });
             }
             planes.push(plane);
         }
@@ -359,7 +354,8 @@ fn probes<T: Task>(task: &T, examples: &[Example<T::Input, T::Output>]) -> Resul
     for (number, scale) in [unit, 1.0].into_iter().enumerate() {
         let seed = 100 + number as u64;
         let coarse = random_weights(dim, 1.5, seed).into_iter().map(|value| value.round() * scale).collect();
-        probes.push(Probe { name: format!("random weights of −{scale:e}, 0 and {scale:e} (seed {seed})"), w: coarse });
+        probes
+            .push(Probe { name: format!("random weights of −{scale:e}, 0 and {scale:e} (seed {seed})"), w: coarse });
     }
     probes.extend(trained);
     Ok(probes)

@@ -183,10 +183,11 @@ pub fn cross_validate<T: Task>(
         let Some(&smallest) = increasing.first() else { break };
 
         let first = Settings { c: cs[smallest], ..*settings };
-        let mut trainer = Trainer::new(task, kept.iter().map(|&at| &examples[at]), &first).map_err(|error| match error {
-            SolveError::Example { index, message } => SolveError::Example { index: kept[index], message },
-            other => other,
-        })?;
+        let mut trainer =
+            Trainer::new(task, kept.iter().map(|&at| &examples[at]), &first).map_err(|error| match error {
+                SolveError::Example { index, message } => SolveError::Example { index: kept[index], message },
+                other => other,
+            })?;
         let weight = held_out.iter().map(|&at| examples[at].weight).sum();
         for at in increasing {
             let round = Round { fold, folds: count, c: cs[at] };
@@ -242,9 +243,7 @@ pub fn search<T: Task>(
 
 /// The C of lowest risk; among equals the smallest, [`C::Mean`] and [`C::Sum`] compared for `n` examples.
 pub fn best(points: &[Point], n: usize) -> Option<C> {
-    let order = |a: &&Point, b: &&Point| {
-        a.risk.total_cmp(&b.risk).then_with(|| a.c.mean(n).total_cmp(&b.c.mean(n)))
-    };
+    let order = |a: &&Point, b: &&Point| a.risk.total_cmp(&b.risk).then_with(|| a.c.mean(n).total_cmp(&b.c.mean(n)));
     points.iter().min_by(order).map(|point| point.c)
 }
 
@@ -326,7 +325,7 @@ mod tests {
         xs.enumerate().map(|(i, x)| Example::new(x, if (x > 0.2) != (i % 13 == 0) { 1.0 } else { -1.0 })).collect()
     }
 
-    fn go<A>(_: A, _: &Progress) -> Flow {
+    fn go(_: &Round, _: &Progress) -> Flow {
         ControlFlow::Continue(())
     }
 
@@ -373,13 +372,14 @@ mod tests {
         let cs = [C::Sum(1.0), C::Mean(0.5), C::Sum(0.1)];
         let settings = Settings { relative_gap: 1e-6, passes: Some(100_000), ..Settings::default() };
         let mut rounds = Vec::new();
-        let points = cross_validate(&Side, &examples, &fold_of, &cs, &settings, &mut go, &mut |round, solution, held_out| {
-            assert!(held_out.iter().all(|&at| fold_of[at] == round.fold));
-            assert_eq!(held_out.len() + solution.certificate.examples, 60);
-            assert_eq!(solution.certificate.c, round.c.mean(40));
-            rounds.push((*round, solution.certificate));
-        })
-        .unwrap();
+        let points =
+            cross_validate(&Side, &examples, &fold_of, &cs, &settings, &mut go, &mut |round, solution, held_out| {
+                assert!(held_out.iter().all(|&at| fold_of[at] == round.fold));
+                assert_eq!(held_out.len() + solution.certificate.examples, 60);
+                assert_eq!(solution.certificate.c, round.c.mean(40));
+                rounds.push((*round, solution.certificate));
+            })
+            .unwrap();
         assert_eq!(points.iter().map(|point| point.c).collect::<Vec<_>>(), cs);
         assert_eq!(rounds.len(), 9);
         assert!(rounds[..3].windows(2).all(|pair| pair[0].1.c < pair[1].1.c));

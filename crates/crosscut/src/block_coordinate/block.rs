@@ -55,7 +55,8 @@ enum Delta {
 pub(crate) struct Workspace {
     dots: Vec<f64>,
     gradient: Vec<f64>,
-    before: Vec<f64>,
+    /// α before the last step, then its change.
+    change: Vec<f64>,
 }
 
 /// What a visit did.
@@ -97,9 +98,7 @@ impl<'a> Block<'a> {
 
     /// w += Σ αₚ δₚ.
     pub fn add_to(&self, w: &mut [f64], workspace: &mut Workspace) {
-        workspace.before.clear();
-        workspace.before.resize(self.alpha.len(), 0.0);
-        self.add_last_change(w, 1.0, workspace);
+        self.add_combination(&self.alpha, w, workspace);
     }
 
     /// Puts a plane into the cache unless it is there. `pass` is the number of the exact pass.
@@ -129,8 +128,8 @@ impl<'a> Block<'a> {
             self.gap = 0.0;
             return Visit::default();
         }
-        self.gradient(w, workspace);
-        let Workspace { gradient, before, .. } = workspace;
+        self.values(w, workspace);
+        let Workspace { gradient, change, .. } = workspace;
         let (best, value) = best_plane(gradient);
         let in_use: f64 = gradient.iter().zip(&self.alpha).map(|(value, alpha)| alpha * value).sum();
         let gap = self.total * value.max(0.0) - in_use;
@@ -141,13 +140,14 @@ impl<'a> Block<'a> {
         if gap <= enough {
             return Visit { gap, gain: 0.0 };
         }
-        before.clone_from(&self.alpha);
+        change.clone_from(&self.alpha);
         let (pair, violation) = qp::worst_pair(gradient, &self.alpha, self.total);
         let gain = match kind {
             Step::Exact => qp::solve(&self.gram, gradient, &mut self.alpha, self.total, 0.01 * violation),
             Step::Pairwise => qp::pairwise_step(&self.gram, gradient, &mut self.alpha, self.total, pair),
             Step::FrankWolfe => self.frank_wolfe_step(best.filter(|_| value > 0.0), gap),
         };
+        change.iter_mut().zip(&self.alpha).for_each(|(change, alpha)| *change = alpha - *change);
         self.add_last_change(w, 1.0, workspace);
         Visit { gap, gain }
     }
@@ -165,47 +165,59 @@ impl<'a> Block<'a> {
         }
     }
 
-    /// Fills `workspace.gradient` with Δ − ⟨w, δ⟩ of each plane.
-    fn gradient(&self, w: &[f64], workspace: &mut Workspace) {
+    /// ⟨v, δ⟩ of each plane.
+    pub fn scores<'w>(&self, v: &[f64], workspace: &'w mut Workspace) -> &'w [f64] {
         let Workspace { dots, gradient, .. } = workspace;
         dots.clear();
-        dots.extend(self.atoms.iter().map(|atom| dot_row(w, atom.row, atom.place)));
+        dots.extend(self.atoms.iter().map(|atom| dot_row(v, atom.row, atom.place)));
         gradient.clear();
-        gradient.extend(self.planes.iter().map(|plane| {
-            let score: f64 = match &plane.delta {
-                Delta::Sparse { atoms, entries } => {
-                    atoms.iter().map(|&(atom, scale)| scale * dots[atom as usize]).sum::<f64>()
-                        + entries.iter().map(|&(index, value)| value * w[index]).sum::<f64>()
-                }
-                Delta::Dense(values) => values.iter().zip(w).map(|(value, weight)| value * weight).sum(),
-            };
-            plane.loss - score
+        gradient.extend(self.planes.iter().map(|plane| match &plane.delta {
+            Delta::Sparse { atoms, entries } => {
+                atoms.iter().map(|&(atom, scale)| scale * dots[atom as usize]).sum::<f64>()
+                    + entries.iter().map(|&(index, value)| value * v[index]).sum::<f64>()
+            }
+            Delta::Dense(values) => values.iter().zip(v).map(|(value, weight)| value * weight).sum(),
         }));
+        gradient
     }
 
-    /// target += factor · Σ (αₚ − beforeₚ) δₚ, the change of w in the last step taken with this workspace.
+    /// target += factor · (the change of w in the last step taken with this workspace).
     pub fn add_last_change(&self, target: &mut [f64], factor: f64, workspace: &mut Workspace) {
-        let Workspace { dots, before, .. } = workspace;
+        let mut change = std::mem::take(&mut workspace.change);
+        change.iter_mut().for_each(|change| *change *= factor);
+        self.add_combination(&change, target, workspace);
+        workspace.change = change;
+    }
+
+    /// target += Σ cₚ δₚ.
+    pub fn add_combination(&self, coefficients: &[f64], target: &mut [f64], workspace: &mut Workspace) {
+        let dots = &mut workspace.dots;
         dots.clear();
         dots.resize(self.atoms.len(), 0.0);
-        for ((plane, alpha), before) in self.planes.iter().zip(&self.alpha).zip(before.iter()) {
-            let change = factor * (alpha - before);
-            if change == 0.0 {
+        for (plane, &coefficient) in self.planes.iter().zip(coefficients) {
+            if coefficient == 0.0 {
                 continue;
             }
             match &plane.delta {
                 Delta::Sparse { atoms, entries } => {
-                    atoms.iter().for_each(|&(atom, scale)| dots[atom as usize] += change * scale);
-                    entries.iter().for_each(|&(index, value)| target[index] += change * value);
+                    atoms.iter().for_each(|&(atom, scale)| dots[atom as usize] += coefficient * scale);
+                    entries.iter().for_each(|&(index, value)| target[index] += coefficient * value);
                 }
-                Delta::Dense(values) => target.iter_mut().zip(values).for_each(|(t, value)| *t += change * value),
+                Delta::Dense(values) => target.iter_mut().zip(values).for_each(|(t, value)| *t += coefficient * value),
             }
         }
-        for (atom, &change) in self.atoms.iter().zip(dots.iter()) {
-            if change != 0.0 {
-                add_row(target, atom.row, atom.place, change);
+        for (atom, &coefficient) in self.atoms.iter().zip(dots.iter()) {
+            if coefficient != 0.0 {
+                add_row(target, atom.row, atom.place, coefficient);
             }
         }
+    }
+
+    /// Δ − ⟨w, δ⟩ of each plane.
+    pub fn values<'w>(&self, w: &[f64], workspace: &'w mut Workspace) -> &'w [f64] {
+        self.scores(w, workspace);
+        workspace.gradient.iter_mut().zip(&self.planes).for_each(|(value, plane)| *value = plane.loss - *value);
+        &workspace.gradient
     }
 
     /// A line search from the current point towards all weight on `best` (`None`: on the plane (0, 0)).

@@ -108,7 +108,9 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
                 seen
             } else {
                 uncertified += 1;
-                self.exact_pass(&mut run)
+                let seen = self.exact_pass(&mut run);
+                run.dual = run.dual.max(self.dual);
+                seen
             };
             run.tell(Moment::Pass, self.counts());
             self.approximate_passes(certifying, seen, &mut run);
@@ -168,7 +170,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             _ => (SETTLED, self.settings.block.approximate_passes.max(usize::from(at_least_one))),
         };
         let enough = fraction * seen;
-        let each = 0.1 * enough / self.blocks.len() as f64;
+        let each = enough / self.blocks.len() as f64;
         let mut active: Vec<usize> = (0..self.blocks.len()).collect();
         for _pass in 0..most {
             active.shuffle(&mut self.random);
@@ -181,7 +183,8 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
                     run.tick(self.counts());
                 }
             }
-            if gap <= enough || self.dual - before <= 1e-15 * self.dual.abs() || run.must_end() {
+            let gain = self.dual - before;
+            if gap <= enough || gain <= 1e-15 * self.dual.abs() || run.must_end() {
                 return;
             }
             active.retain(|&index| self.blocks[index].gap > each);

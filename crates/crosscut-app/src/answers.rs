@@ -1,0 +1,147 @@
+//! What the verbs answer: plain figures, and the same as JSON.
+
+use crosscut::validation::Point;
+use crosscut::{C, Certificate, Settings};
+use serde_json::{Map, Value, json};
+
+use crate::report::Report;
+
+/// What [`learn`](crate::verbs::learn) did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Learned {
+    /// The task.
+    pub task: &'static str,
+    /// How close to the optimum the model is.
+    pub certificate: Certificate,
+    /// The settings it was trained with.
+    pub settings: Settings,
+    /// Number of weights d.
+    pub dim: usize,
+    /// The task's own sizes.
+    pub sizes: Vec<(&'static str, usize)>,
+    /// Wall seconds of training.
+    pub seconds: f64,
+    /// Wall seconds of these inside oracles.
+    pub oracle_seconds: f64,
+}
+
+impl Learned {
+    /// One JSON object.
+    pub fn to_json(&self) -> Value {
+        let mut object = trained(self.task, self.dim, &self.sizes, &self.settings, &self.certificate);
+        object.insert("seconds".to_owned(), json!(self.seconds));
+        object.insert("oracle_seconds".to_owned(), json!(self.oracle_seconds));
+        Value::Object(object)
+    }
+}
+
+/// What [`classify`](crate::verbs::classify) did.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Classified {
+    /// Number of examples.
+    pub examples: usize,
+    /// How many of them have an output in the file.
+    pub labelled: usize,
+    /// Mean loss of the labelled ones, `None` if there are none.
+    pub loss: Option<f64>,
+}
+
+impl Classified {
+    /// One JSON object.
+    pub fn to_json(&self) -> Value {
+        json!({ "examples": self.examples, "labelled": self.labelled, "loss": self.loss })
+    }
+}
+
+/// What [`validate`](crate::verbs::validate) found for one C.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Validated {
+    /// The constant, the risk on the held-out folds, what it took, and the worst certificate.
+    pub point: Point,
+    /// The task's measures on all held-out predictions taken together.
+    pub report: Report,
+}
+
+impl Validated {
+    /// One JSON object.
+    pub fn to_json(&self) -> Value {
+        let (convention, c) = match self.point.c {
+            C::Mean(c) => ("c_mean", c),
+            C::Sum(c) => ("c_sum", c),
+        };
+        json!({
+            convention: c,
+            "risk": self.point.risk,
+            "standard_error": self.point.standard_error,
+            "risks": self.point.risks,
+            "passes": self.point.passes,
+            "relative_gap": self.point.relative_gap,
+            "measures": self.report.to_json(),
+        })
+    }
+}
+
+/// What [`inspect`](crate::verbs::inspect) found in a model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Inspected {
+    /// The task.
+    pub task: &'static str,
+    /// Number of weights d.
+    pub dim: usize,
+    /// The task's own sizes.
+    pub sizes: Vec<(&'static str, usize)>,
+    /// The settings it was trained with.
+    pub settings: Settings,
+    /// How close to the optimum it is.
+    pub certificate: Certificate,
+    /// How many weights are not zero.
+    pub nonzeros: usize,
+    /// ‖w‖.
+    pub norm: f64,
+    /// The weights of largest absolute value by name, the heaviest first.
+    pub heaviest: Vec<(String, f64)>,
+}
+
+impl Inspected {
+    /// One JSON object.
+    pub fn to_json(&self) -> Value {
+        let mut object = trained(self.task, self.dim, &self.sizes, &self.settings, &self.certificate);
+        object.insert("nonzeros".to_owned(), json!(self.nonzeros));
+        object.insert("norm".to_owned(), json!(self.norm));
+        let heaviest: Vec<Value> =
+            self.heaviest.iter().map(|(name, weight)| json!({ "name": name, "weight": weight })).collect();
+        object.insert("heaviest".to_owned(), Value::Array(heaviest));
+        Value::Object(object)
+    }
+}
+
+/// What models and training runs have in common.
+fn trained(
+    task: &str,
+    dim: usize,
+    sizes: &[(&'static str, usize)],
+    settings: &Settings,
+    certificate: &Certificate,
+) -> Map<String, Value> {
+    let sizes: Map<String, Value> = sizes.iter().map(|(name, size)| ((*name).to_owned(), json!(size))).collect();
+    let n = certificate.examples;
+    let entries = [
+        ("task", json!(task)),
+        ("examples", json!(n)),
+        ("dim", json!(dim)),
+        ("sizes", Value::Object(sizes)),
+        ("solver", json!(certificate.solver)),
+        ("c_mean", json!(certificate.c)),
+        ("c_sum", json!(C::Mean(certificate.c).sum(n))),
+        ("primal", json!(certificate.primal)),
+        ("dual", json!(certificate.dual)),
+        ("gap", json!(certificate.gap())),
+        ("relative_gap", json!(certificate.relative_gap())),
+        ("passes", json!(certificate.passes)),
+        ("oracle_calls", json!(certificate.oracle_calls)),
+        ("planes", json!(certificate.planes)),
+        ("stop", json!(certificate.stop)),
+        ("settings", json!(settings)),
+    ];
+    entries.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}

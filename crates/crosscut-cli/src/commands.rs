@@ -1,0 +1,268 @@
+//! The verbs, from parsed flags to printed answers.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use clap::ArgMatches;
+use crosscut::{C, Certificate, StopReason};
+use crosscut_app::answers::{Inspected, Learned, Validated};
+use crosscut_app::verbs::{Learn, Validate};
+use crosscut_app::{Entry, Error, Monitor};
+
+use crate::flags;
+use crate::log::Log;
+use crate::screen::{Screen, duration, figure};
+
+/// Why the program ends with another code than 0.
+pub struct Failure {
+    pub message: String,
+    pub code: i32,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self { message: error.to_string(), code: if error.is_bad_input() { 2 } else { 1 } }
+    }
+}
+
+impl From<clap::Error> for Failure {
+    fn from(error: clap::Error) -> Self {
+        Self { message: error.to_string(), code: 2 }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self { message: format!("standard output cannot be written: {error}"), code: 1 }
+    }
+}
+
+/// Runs the subcommand that was given.
+pub fn dispatch(tasks: &[Entry], matches: &ArgMatches) -> Result<(), Failure> {
+    match matches.subcommand() {
+        Some(("learn", matches)) => {
+            let (entry, matches) = task(tasks, matches)?;
+            learn(entry, &flags::parse(matches)?, matches)
+        }
+        Some(("validate", matches)) => {
+            let (entry, matches) = task(tasks, matches)?;
+            validate(entry, &flags::parse(matches)?, matches)
+        }
+        Some(("classify", matches)) => classify(tasks, &flags::parse(matches)?),
+        Some(("evaluate", matches)) => evaluate(tasks, &flags::parse(matches)?),
+        Some(("inspect", matches)) => inspect(tasks, &flags::parse(matches)?),
+        Some(("tasks", _)) => {
+            let width = tasks.iter().map(|entry| entry.name.len()).max().unwrap_or(0);
+            let lines = tasks.iter().map(|entry| format!("{:width$}  {}\n", entry.name, entry.about));
+            print(&lines.collect::<String>())
+        }
+        _ => Err(Failure { message: "no subcommand".to_owned(), code: 2 }),
+    }
+}
+
+/// The task a subcommand names, with its arguments.
+fn task<'t, 'm>(tasks: &'t [Entry], matches: &'m ArgMatches) -> Result<(&'t Entry, &'m ArgMatches), Failure> {
+    let (name, matches) = matches.subcommand().ok_or_else(|| no_task(tasks))?;
+    let entry = tasks.iter().find(|entry| entry.name == name).ok_or_else(|| no_task(tasks))?;
+    Ok((entry, matches))
+}
+
+fn no_task(tasks: &[Entry]) -> Failure {
+    let names: Vec<&str> = tasks.iter().map(|entry| entry.name).collect();
+    Failure { message: format!("expected a task: {}", names.join(", ")), code: 2 }
+}
+
+fn learn(entry: &Entry, flags: &flags::Learn, matches: &ArgMatches) -> Result<(), Failure> {
+    let settings = flags.training.settings(flags.c.c());
+    let options = flags.training.options(entry, matches);
+    use_threads(&flags.training.threads)?;
+    let log = flags.log.as_deref().map(Log::create).transpose()?;
+    let mut screen = Screen::new(flags.talk.verbosity, log);
+    screen.aim(settings.relative_gap);
+    let request = Learn { examples: &flags.examples, model: &flags.model, options: &options, settings: &settings };
+    let learned = (entry.learn)(&request, &mut screen)?;
+    screen.line(summary(&learned));
+    screen.line(format!("model written to {}", flags.model.display()));
+    screen.finish();
+    screen.log.take().map_or(Ok(()), Log::finish)?;
+    if flags.talk.json { print_json(&learned.to_json()) } else { Ok(()) }
+}
+
+/// What a training run came to, in two lines.
+fn summary(learned: &Learned) -> String {
+    let Learned { certificate, seconds, oracle_seconds, .. } = learned;
+    format!(
+        "{}\n{}, {} exact passes, {} oracle calls, {} planes, {} ({} in oracles)",
+        verdict(certificate),
+        certificate.solver.name(),
+        figure(certificate.passes),
+        certificate.oracle_calls,
+        certificate.planes,
+        duration(*seconds),
+        duration(*oracle_seconds)
+    )
+}
+
+/// Whether it converged, and the certificate.
+fn verdict(certificate: &Certificate) -> String {
+    let stop = match certificate.stop {
+        StopReason::Gap | StopReason::Epsilon => "converged",
+        StopReason::Passes => "stopped by --passes, not converged",
+        StopReason::Seconds => "stopped by --seconds, not converged",
+        StopReason::Interrupted => "interrupted, not converged",
+        StopReason::Precision => "stopped at the limits of double precision",
+    };
+    format!(
+        "{stop}: primal {}, dual {}, gap {} (relative {:.2e})",
+        figure(certificate.primal),
+        figure(certificate.dual),
+        figure(certificate.gap()),
+        certificate.relative_gap()
+    )
+}
+
+fn classify(tasks: &[Entry], flags: &flags::Classify) -> Result<(), Failure> {
+    use_threads(&flags.threads)?;
+    let mut screen = Screen::new(flags.talk.verbosity, None);
+    let entry = Entry::of_model(tasks, &flags.model)?;
+    let classified = (entry.classify)(&flags.examples, &flags.model, &flags.predictions, &mut screen)?;
+    let loss = classified.loss.map_or(String::new(), |loss| {
+        format!("; mean loss {} on the {} with a label", figure(loss), classified.labelled)
+    });
+    screen.line(format!("{} predictions written to {}{loss}", classified.examples, flags.predictions.display()));
+    screen.finish();
+    if flags.talk.json { print_json(&classified.to_json()) } else { Ok(()) }
+}
+
+fn evaluate(tasks: &[Entry], flags: &flags::Evaluate) -> Result<(), Failure> {
+    use_threads(&flags.threads)?;
+    let mut screen = Screen::new(flags.talk.verbosity, None);
+    let entry = Entry::of_model(tasks, &flags.model)?;
+    let report = (entry.evaluate)(&flags.examples, &flags.model, &mut screen)?;
+    screen.finish();
+    if flags.talk.json { print_json(&report.to_json()) } else { print(&report.to_string()) }
+}
+
+fn validate(entry: &Entry, flags: &flags::Validate, matches: &ArgMatches) -> Result<(), Failure> {
+    let cs = flags.cs.cs();
+    let settings = flags.training.settings(cs.first().copied().unwrap_or(C::Sum(1.0)));
+    let options = flags.training.options(entry, matches);
+    use_threads(&flags.training.threads)?;
+    let log = flags.log.as_deref().map(Log::create).transpose()?;
+    let mut screen = Screen::new(flags.talk.verbosity, log);
+    screen.aim(settings.relative_gap);
+    let request =
+        Validate { examples: &flags.examples, folds: flags.folds, cs: &cs, options: &options, settings: &settings };
+    let validated = (entry.validate)(&request, &mut screen)?;
+    if let Some(worst) = validated.iter().map(|one| one.point.relative_gap).reduce(f64::max)
+        && worst > settings.relative_gap
+        && settings.relative_gap > 0.0
+    {
+        screen.note(&format!("some runs did not converge: the largest relative gap is {worst:.2e}"));
+    }
+    screen.finish();
+    screen.log.take().map_or(Ok(()), Log::finish)?;
+    let best = best(&validated);
+    if flags.talk.json {
+        let points: Vec<_> = validated.iter().map(Validated::to_json).collect();
+        let best = best.map(|best| validated[best].to_json());
+        print_json(&serde_json::json!({ "task": entry.name, "folds": flags.folds, "points": points, "best": best }))
+    } else {
+        print(&table(&validated, best))
+    }
+}
+
+/// The point with the lowest risk, the smaller C of equals.
+fn best(validated: &[Validated]) -> Option<usize> {
+    let value = |c: C| match c {
+        C::Mean(c) | C::Sum(c) => c,
+    };
+    (0..validated.len()).min_by(|&a, &b| {
+        let (a, b) = (&validated[a].point, &validated[b].point);
+        a.risk.total_cmp(&b.risk).then(value(a.c).total_cmp(&value(b.c)))
+    })
+}
+
+/// One row for each C: risk, its standard error, the task's measures, what it took.
+fn table(validated: &[Validated], best: Option<usize>) -> String {
+    let Some(first) = validated.first() else { return String::new() };
+    let names: Vec<&str> = first.report.measures().iter().map(|(name, _)| name.as_str()).take(6).collect();
+    let convention = if matches!(first.point.c, C::Mean(_)) { "-c" } else { "--c-sum" };
+    let mut rows = vec![[convention, "risk", "std.err"].map(str::to_owned).to_vec()];
+    rows[0].extend(names.iter().map(|&name| name.to_owned()));
+    rows[0].extend(["passes", "worst gap"].map(str::to_owned));
+    for one in validated {
+        let (C::Mean(c) | C::Sum(c)) = one.point.c;
+        let mut row = vec![figure(c), format!("{:.5}", one.point.risk), format!("{:.5}", one.point.standard_error)];
+        row.extend(names.iter().map(|name| format!("{:.4}", one.report.get(name).unwrap_or(f64::NAN))));
+        row.extend([format!("{:.1}", one.point.passes), format!("{:.1e}", one.point.relative_gap)]);
+        rows.push(row);
+    }
+    let widths: Vec<usize> =
+        (0..rows[0].len()).map(|at| rows.iter().map(|row| row[at].len()).max().unwrap_or(0)).collect();
+    let mut text = String::new();
+    for (at, row) in rows.iter().enumerate() {
+        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:>width$}")).collect();
+        let mark = if at > 0 && best == Some(at - 1) { "  best" } else { "" };
+        let _ = writeln!(text, "{}{mark}", cells.join("  "));
+    }
+    text
+}
+
+fn inspect(tasks: &[Entry], flags: &flags::Inspect) -> Result<(), Failure> {
+    let entry = Entry::of_model(tasks, &flags.model)?;
+    let inspected = (entry.inspect)(&flags.model, flags.top)?;
+    if flags.json { print_json(&inspected.to_json()) } else { print(&portrait(&inspected)) }
+}
+
+/// A model in lines.
+fn portrait(inspected: &Inspected) -> String {
+    let Inspected { certificate, .. } = inspected;
+    let n = certificate.examples;
+    let mut text = String::new();
+    let sizes: Vec<String> = inspected.sizes.iter().map(|(name, size)| format!("{size} {name}")).collect();
+    let _ = writeln!(text, "task      {} ({})", inspected.task, sizes.join(", "));
+    let _ = writeln!(
+        text,
+        "weights   {}, {} not zero, norm {}",
+        inspected.dim,
+        inspected.nonzeros,
+        figure(inspected.norm)
+    );
+    let _ = writeln!(
+        text,
+        "training  {n} examples, C = {} (--c-sum {}), {}, {} exact passes, seed {}",
+        figure(certificate.c),
+        figure(C::Mean(certificate.c).sum(n)),
+        certificate.solver.name(),
+        figure(certificate.passes),
+        inspected.settings.seed
+    );
+    let _ = writeln!(text, "result    {}", verdict(certificate));
+    if !inspected.heaviest.is_empty() {
+        let _ = writeln!(text, "heaviest weights");
+        for (name, weight) in &inspected.heaviest {
+            let _ = writeln!(text, "  {weight:+.6}  {name}");
+        }
+    }
+    text
+}
+
+/// Parsing and prediction run on as many threads as training.
+fn use_threads(flags: &flags::Threads) -> Result<(), Failure> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(flags.threads).build_global();
+    pool.map_err(|error| Failure { message: format!("the threads could not be started: {error}"), code: 1 })
+}
+
+fn print_json(value: &serde_json::Value) -> Result<(), Failure> {
+    print(&format!("{value:#}\n"))
+}
+
+/// Prints on standard output. A reader that has gone away (`| head`) is no failure.
+fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => Ok(result?),
+    }
+}

@@ -1,0 +1,321 @@
+//! The flags: which there are, and what they mean for the library.
+
+use std::path::PathBuf;
+
+use clap::builder::PossibleValue;
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, ValueEnum};
+use crosscut::{BlockSettings, C, Rescaling, Sampling, Settings, Solver, Step};
+use crosscut_app::{Entry, OptionSpec, Options};
+
+/// The whole program. Help, parsing and usage errors follow from it.
+pub fn program(name: &'static str, tasks: &[Entry]) -> Command {
+    let per_task = |command: Command, build: fn(&Entry) -> Command| {
+        tasks.iter().fold(command.subcommand_required(true).arg_required_else_help(true), |command, entry| {
+            command.subcommand(build(entry))
+        })
+    };
+    Command::new(name)
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Structural SVMs: max-margin structured output prediction with a certified duality gap")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(per_task(
+            Command::new("learn").about("Train a model").subcommand_value_name("TASK").subcommand_help_heading("Tasks"),
+            |entry| Learn::augment_args(task_command(entry)),
+        ))
+        .subcommand(Classify::augment_args(Command::new("classify").about("Predict with a model")))
+        .subcommand(Evaluate::augment_args(Command::new("evaluate").about("Measure a model on labelled examples")))
+        .subcommand(per_task(
+            Command::new("validate")
+                .about("Choose C by cross-validation")
+                .subcommand_value_name("TASK")
+                .subcommand_help_heading("Tasks"),
+            |entry| Validate::augment_args(task_command(entry)),
+        ))
+        .subcommand(Inspect::augment_args(Command::new("inspect").about("Show what a model is and how it was trained")))
+        .subcommand(Command::new("tasks").about("List the tasks"))
+}
+
+/// A task's subcommand with the task's own options.
+fn task_command(entry: &Entry) -> Command {
+    let own = entry.options.iter().map(|&OptionSpec { name, value, help }| {
+        Arg::new(name).long(name).value_name(value).help(help).help_heading("Task").allow_hyphen_values(true)
+    });
+    Command::new(entry.name).about(entry.about).args(own)
+}
+
+/// `learn TASK`.
+#[derive(Debug, Args)]
+pub struct Learn {
+    #[command(flatten)]
+    pub c: OneC,
+    #[command(flatten)]
+    pub training: Training,
+    #[command(flatten)]
+    pub talk: Talk,
+    /// Write progress as JSON lines to FILE.
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub log: Option<PathBuf>,
+    /// Training examples; `-` is standard input, .gz is unpacked.
+    pub examples: PathBuf,
+    /// Where the model goes.
+    pub model: PathBuf,
+}
+
+/// `classify`.
+#[derive(Debug, Args)]
+pub struct Classify {
+    #[command(flatten)]
+    pub threads: Threads,
+    #[command(flatten)]
+    pub talk: Talk,
+    /// Examples, labelled or not; `-` is standard input, .gz is unpacked.
+    pub examples: PathBuf,
+    /// A model written by `learn`.
+    pub model: PathBuf,
+    /// Where the predictions go, one example after the other; `-` is standard output.
+    pub predictions: PathBuf,
+}
+
+/// `evaluate`.
+#[derive(Debug, Args)]
+pub struct Evaluate {
+    #[command(flatten)]
+    pub threads: Threads,
+    #[command(flatten)]
+    pub talk: Talk,
+    /// Labelled examples; `-` is standard input, .gz is unpacked.
+    pub examples: PathBuf,
+    /// A model written by `learn`.
+    pub model: PathBuf,
+}
+
+/// `validate TASK`.
+#[derive(Debug, Args)]
+pub struct Validate {
+    /// Number of folds.
+    #[arg(long, value_name = "K", default_value_t = 5)]
+    pub folds: usize,
+    #[command(flatten)]
+    pub cs: ManyC,
+    #[command(flatten)]
+    pub training: Training,
+    #[command(flatten)]
+    pub talk: Talk,
+    /// Write progress as JSON lines to FILE.
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub log: Option<PathBuf>,
+    /// Labelled examples; `-` is standard input, .gz is unpacked.
+    pub examples: PathBuf,
+}
+
+/// `inspect`.
+#[derive(Debug, Args)]
+pub struct Inspect {
+    /// How many of the heaviest weights to name.
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub top: usize,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+    /// A model written by `learn`.
+    pub model: PathBuf,
+}
+
+/// One constant.
+#[derive(Debug, Args)]
+pub struct OneC {
+    /// C of ½‖w‖² + C · mean slack, as in SVM^struct.
+    #[arg(short = 'c', value_name = "C", conflicts_with = "c_sum", allow_hyphen_values = true)]
+    c_mean: Option<f64>,
+    /// C of ½‖w‖² + C · sum of slacks, as in LIBLINEAR (-c is then n times this) [default: 1].
+    #[arg(long, value_name = "C", allow_hyphen_values = true)]
+    c_sum: Option<f64>,
+}
+
+impl OneC {
+    pub fn c(&self) -> C {
+        self.c_mean.map_or(C::Sum(self.c_sum.unwrap_or(1.0)), C::Mean)
+    }
+}
+
+/// Several constants.
+#[derive(Debug, Args)]
+pub struct ManyC {
+    /// Values of C in the convention of SVM^struct (mean slack), separated by commas.
+    #[arg(short = 'c', value_name = "LIST", value_delimiter = ',', conflicts_with = "c_sum", allow_hyphen_values = true)]
+    c_mean: Vec<f64>,
+    /// Values of C in the convention of LIBLINEAR (sum of slacks), separated by commas.
+    #[arg(
+        long,
+        value_name = "LIST",
+        value_delimiter = ',',
+        default_values_t = [0.01, 0.1, 1.0, 10.0],
+        allow_hyphen_values = true
+    )]
+    c_sum: Vec<f64>,
+}
+
+impl ManyC {
+    pub fn cs(&self) -> Vec<C> {
+        match self.c_mean.is_empty() {
+            true => self.c_sum.iter().copied().map(C::Sum).collect(),
+            false => self.c_mean.iter().copied().map(C::Mean).collect(),
+        }
+    }
+}
+
+/// How to train.
+#[derive(Debug, Args)]
+pub struct Training {
+    /// Where the loss enters the margin: 1 slack rescaling, 2 margin rescaling.
+    #[arg(short = 'o', value_name = "1|2", default_value = "2", value_parser = ["1", "2"], help_heading = "Problem")]
+    rescaling: String,
+    /// The task's loss by number [default: the task's].
+    #[arg(short = 'l', value_name = "N", help_heading = "Problem")]
+    loss: Option<u32>,
+    /// Stop when primal − dual ≤ C · EPS with the C of -c; alone it replaces --gap.
+    #[arg(short = 'e', value_name = "EPS", help_heading = "Stopping", allow_hyphen_values = true)]
+    epsilon: Option<f64>,
+    /// Stop when (primal − dual) / max(|primal|, 1) is at most GAP; 0 never stops [default: 0.001].
+    #[arg(long, value_name = "GAP", help_heading = "Stopping", allow_hyphen_values = true)]
+    gap: Option<f64>,
+    /// Stop after this many exact passes.
+    #[arg(long, value_name = "N", help_heading = "Stopping")]
+    passes: Option<usize>,
+    /// Stop after about this many seconds.
+    #[arg(long, value_name = "S", help_heading = "Stopping", allow_hyphen_values = true)]
+    seconds: Option<f64>,
+    /// Which solver.
+    #[arg(long, value_enum, default_value_t, help_heading = "Solver")]
+    solver: Named<Solver>,
+    #[command(flatten)]
+    pub threads: Threads,
+    /// Seed of the order in which examples are visited, and of the folds.
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Solver")]
+    seed: u64,
+    /// Block solver: how a block step moves.
+    #[arg(long, value_enum, default_value_t, help_heading = "Solver")]
+    step: Named<Step>,
+    /// Block solver: in which order examples are visited.
+    #[arg(long, value_enum, default_value_t, help_heading = "Solver")]
+    sampling: Named<Sampling>,
+    /// Block solver: oracles called against one w.
+    #[arg(long, value_name = "N", default_value_t = BlockSettings::default().batch, help_heading = "Solver")]
+    batch: usize,
+    /// Block solver: most passes over cached planes between two exact passes.
+    #[arg(long, value_name = "N", default_value_t = BlockSettings::default().approximate_passes, help_heading = "Solver")]
+    approximate_passes: usize,
+    /// Block solver: most planes kept for one example.
+    #[arg(long, value_name = "N", default_value_t = BlockSettings::default().planes, help_heading = "Solver")]
+    planes: usize,
+    /// Block solver: return the weighted average of the iterates.
+    #[arg(long, help_heading = "Solver")]
+    averaging: bool,
+}
+
+impl Training {
+    pub fn settings(&self, c: C) -> Settings {
+        let defaults = Settings::default();
+        let alone = if self.epsilon.is_some() { 0.0 } else { defaults.relative_gap };
+        Settings {
+            c,
+            solver: self.solver.0,
+            relative_gap: self.gap.unwrap_or(alone),
+            epsilon: self.epsilon,
+            passes: self.passes,
+            seconds: self.seconds,
+            threads: self.threads.threads,
+            seed: self.seed,
+            block: BlockSettings {
+                step: self.step.0,
+                sampling: self.sampling.0,
+                batch: self.batch,
+                approximate_passes: self.approximate_passes,
+                planes: self.planes,
+                averaging: self.averaging,
+                ..defaults.block
+            },
+        }
+    }
+
+    /// The task's options, from the same command line.
+    pub fn options(&self, entry: &Entry, matches: &ArgMatches) -> Options {
+        let rescaling = if self.rescaling == "1" { Rescaling::Slack } else { Rescaling::Margin };
+        let mut options = Options::new(rescaling, self.loss);
+        for OptionSpec { name, .. } in entry.options {
+            if let Some(value) = matches.get_one::<String>(name) {
+                options.set(name, value.as_str());
+            }
+        }
+        options
+    }
+}
+
+/// How many threads.
+#[derive(Debug, Args)]
+pub struct Threads {
+    /// Threads, 0 for all cores; the result does not depend on it.
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Solver")]
+    pub threads: usize,
+}
+
+/// What is printed.
+#[derive(Debug, Args)]
+pub struct Talk {
+    /// How much is told on standard error: 0 errors only, 1 a summary and now and then progress, 2 every pass, 3 also the settings.
+    #[arg(short = 'v', value_name = "0..3", default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=3), help_heading = "Output")]
+    pub verbosity: u8,
+    /// Print one JSON object on standard output at the end.
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
+}
+
+/// Reads the arguments of a subcommand.
+pub fn parse<A: FromArgMatches>(matches: &ArgMatches) -> Result<A, clap::Error> {
+    A::from_arg_matches(matches)
+}
+
+/// A library enumeration under the names that flags use.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Named<T>(pub T);
+
+macro_rules! named {
+    ($type:ty, $($variant:expr => $name:literal $(, $help:literal)?);+) => {
+        impl ValueEnum for Named<$type> {
+            fn value_variants<'a>() -> &'a [Self] {
+                &[$(Self($variant)),+]
+            }
+
+            fn to_possible_value(&self) -> Option<PossibleValue> {
+                $(if self.0 == $variant {
+                    return Some(PossibleValue::new($name)$(.help($help))?);
+                })+
+                None
+            }
+        }
+    };
+}
+
+named!(Solver,
+    Solver::Auto => "auto", "Chosen by the number of examples";
+    Solver::Block => "block", "Block-coordinate dual ascent with cached planes";
+    Solver::OneSlack => "one-slack", "1-slack cutting plane";
+    Solver::NSlack => "n-slack", "n-slack cutting plane");
+named!(Step,
+    Step::Exact => "exact", "Solve the small dual of the example";
+    Step::Pairwise => "pairwise", "One line search between two planes";
+    Step::FrankWolfe => "frank-wolfe", "One line search towards the best plane");
+named!(Sampling,
+    Sampling::Uniform => "uniform", "A new random order each pass";
+    Sampling::Gap => "gap", "Examples with larger gaps more often");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_of_flags_is_consistent() {
+        program("crosscut", &[]).debug_assert();
+    }
+}

@@ -1,0 +1,67 @@
+//! The log: one JSON object a line.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+use crosscut::{Moment, Progress};
+use crosscut_app::{Error, Start};
+use serde_json::{Value, json};
+
+/// A file of JSON lines, each written through as it happens. A line that cannot be written is remembered and told at the end.
+pub struct Log {
+    name: String,
+    file: BufWriter<File>,
+    failure: Option<io::Error>,
+    round: Option<Value>,
+}
+
+impl Log {
+    pub fn create(path: &Path) -> Result<Self, Error> {
+        let name = path.display().to_string();
+        match File::create(path) {
+            Ok(file) => Ok(Self { name, file: BufWriter::new(file), failure: None, round: None }),
+            Err(source) => Err(Error::Write { file: name, source }),
+        }
+    }
+
+    /// A training run begins: in a cross-validation its lines say which one.
+    pub fn start(&mut self, start: &Start) {
+        self.round = start.round.map(|round| json!({ "fold": round.fold, "c_mean": start.c_mean }));
+    }
+
+    /// A line for each exact pass, and one for the end that says why.
+    pub fn progress(&mut self, progress: &Progress) {
+        let mut line = json!({
+            "pass": progress.passes,
+            "oracle_calls": progress.oracle_calls,
+            // JSON has no infinity: null until the first certificate.
+            "primal": progress.primal,
+            "dual": progress.dual,
+            "gap": progress.gap(),
+            "relative_gap": progress.relative_gap(),
+            "planes": progress.planes,
+            "seconds": progress.seconds,
+            "oracle_seconds": progress.oracle_seconds,
+        });
+        match progress.moment {
+            Moment::Within => return,
+            Moment::Pass => {}
+            Moment::End(reason) => line["stop"] = json!(reason.name()),
+        }
+        if let Some(round) = &self.round {
+            line["round"] = round.clone();
+        }
+        if self.failure.is_none() {
+            self.failure = writeln!(self.file, "{line}").and_then(|()| self.file.flush()).err();
+        }
+    }
+
+    /// Whether everything was written.
+    pub fn finish(self) -> Result<(), Error> {
+        match self.failure {
+            None => Ok(()),
+            Some(source) => Err(Error::Write { file: self.name, source }),
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Every solver meets the optimum: a golden one, and those of a general QP solver on small random problems.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
+
+use std::ops::ControlFlow;
+
+use clarabel::algebra::CscMatrix;
+use clarabel::solver::{DefaultSettings, DefaultSolver, IPSolver, NonnegativeConeT, SolverStatus};
+use crosscut::testing::brute_force_planes;
+use crosscut::{
+    BlockSettings, C, Example, Rescaling, Sampling, Settings, Solution, Solver, SparseVector, Step, predict_all, risk,
+    solve,
+};
+use crosscut_app::{Application, Options, Source};
+use crosscut_multiclass::{Class, Multiclass};
+use proptest::prelude::*;
+
+type Examples = Vec<Example<SparseVector, Class>>;
+
+/// Ways to solve, and how small a relative gap is asked of each: plain Frank-Wolfe steps converge sublinearly.
+fn solvers() -> Vec<(&'static str, Settings, f64)> {
+    let settings = |solver, block| Settings { solver, block, passes: Some(100_000), ..Settings::default() };
+    let block = BlockSettings::default();
+    let plain = BlockSettings { batch: 1, approximate_passes: 0, ..block };
+    vec![
+        ("block", settings(Solver::Block, block), 1e-7),
+        ("one-slack", settings(Solver::OneSlack, block), 1e-7),
+        ("n-slack", settings(Solver::NSlack, block), 1e-7),
+        ("exact steps, batch 1, no approximate passes", settings(Solver::Block, plain), 1e-7),
+        ("pairwise steps", settings(Solver::Block, BlockSettings { step: Step::Pairwise, ..plain }), 1e-7),
+        ("gap sampling", settings(Solver::Block, BlockSettings { sampling: Sampling::Gap, ..block }), 1e-7),
+        ("averaging", settings(Solver::Block, BlockSettings { averaging: true, ..block }), 1e-7),
+        ("two planes", settings(Solver::Block, BlockSettings { planes: 2, ..block }), 1e-3),
+        ("Frank-Wolfe steps", settings(Solver::Block, BlockSettings { step: Step::FrankWolfe, ..plain }), 1e-3),
+    ]
+}
+
+fn run(task: &Multiclass, examples: &Examples, settings: Settings) -> Solution {
+    solve(task, examples, &settings, &mut |_| ControlFlow::Continue(())).unwrap()
+}
+
+fn golden() -> (Multiclass, Examples, Examples) {
+    let mut options = Options::default();
+    options.set("bias", "1");
+    let train = Source::from_text("multiclass.train.svm", include_str!("data/multiclass.train.svm"));
+    let (task, train) = Multiclass::define(&options, train).unwrap();
+    let test = Source::from_text("multiclass.test.svm", include_str!("data/multiclass.test.svm"));
+    let test = task.read(test).unwrap();
+    let test = test.into_iter().map(|item| Example::new(item.x, item.y.unwrap())).collect();
+    (task, train, test)
+}
+
+/// The optimum on which five independent programs agree, at C = 120 of the mean slack.
+const GOLDEN: f64 = 9.512843;
+/// Its last digit is rounded.
+const ROUNDING: f64 = 5e-7;
+
+#[test]
+fn every_solver_meets_the_golden_optimum() {
+    let (task, train, _) = golden();
+    assert_eq!(C::Sum(1.0).mean(train.len()), 120.0);
+    for (name, settings, relative_gap) in solvers() {
+        let solution = run(&task, &train, Settings { c: C::Sum(1.0), relative_gap, ..settings });
+        let certificate = solution.certificate;
+        assert!(certificate.stop.converged(), "{name}: {certificate:?}");
+        assert!(certificate.relative_gap() <= relative_gap, "{name}: {certificate:?}");
+        assert!(certificate.dual <= GOLDEN + ROUNDING, "{name}: {certificate:?}");
+        assert!(certificate.primal >= GOLDEN - ROUNDING, "{name}: {certificate:?}");
+        assert!((certificate.primal - GOLDEN).abs() <= relative_gap.max(1e-6) * GOLDEN, "{name}: {certificate:?}");
+        let primal = crosscut::testing::primal(&task, &train, settings.c, &solution.w);
+        assert!((certificate.primal - primal).abs() <= 1e-9 * primal, "{name}: {primal}, {certificate:?}");
+    }
+}
+
+#[test]
+fn the_golden_model_generalises() {
+    let (task, train, test) = golden();
+    let solution = run(&task, &train, Settings::default());
+    let inputs: Vec<&SparseVector> = test.iter().map(|example| &example.x).collect();
+    let wrong =
+        predict_all(&task, &solution.w, &inputs).iter().zip(&test).filter(|(y_hat, test)| **y_hat != test.y).count();
+    assert!(wrong <= 2, "{wrong} of {} are wrong", test.len());
+    assert_eq!(risk(&task, &solution.w, &test), wrong as f64 / test.len() as f64);
+}
+
+/// max over α ≥ 0 with Σ α ≤ Cᵢ for each example of Σ αΔ − ½‖Σ αδ‖², over the planes of all classes.
+fn optimum(task: &Multiclass, examples: &Examples, c_sum: f64) -> f64 {
+    let (mut planes, mut limits) = (Vec::new(), Vec::new());
+    for example in examples.iter().filter(|example| example.weight > 0.0) {
+        let wrong = (0..task.classes().len()).map(Class::new).filter(|class| *class != example.y);
+        let found = brute_force_planes(task, example, wrong, task.rescaling());
+        planes.extend(found.into_iter().map(|plane| (limits.len(), plane)));
+        limits.push(c_sum * example.weight);
+    }
+    if planes.is_empty() {
+        return 0.0;
+    }
+    let n = planes.len();
+    let dot = |a: &[f64], b: &[f64]| -> f64 { a.iter().zip(b).map(|(a, b)| a * b).sum() };
+    let gram: Vec<Vec<f64>> =
+        planes.iter().map(|(_, (_, a))| planes.iter().map(|(_, (_, b))| dot(a, b)).collect()).collect();
+    let hessian = CscMatrix::from(&gram).to_triu();
+    let gain: Vec<f64> = planes.iter().map(|(_, (loss, _))| -loss).collect();
+    let bounds = (0..n).map(|at| (0..n).map(|other| -f64::from(at == other)).collect::<Vec<f64>>());
+    let sums = (0..limits.len()).map(|block| planes.iter().map(|(of, _)| f64::from(*of == block)).collect());
+    let rows: Vec<Vec<f64>> = bounds.chain(sums).collect();
+    let right: Vec<f64> = std::iter::repeat_n(0.0, n).chain(limits.iter().copied()).collect();
+    let settings = DefaultSettings { verbose: false, ..DefaultSettings::default() };
+    let cones = [NonnegativeConeT(rows.len())];
+    let mut solver = DefaultSolver::new(&hessian, &gain, &CscMatrix::from(&rows), &right, &cones, settings).unwrap();
+    solver.solve();
+    assert!(matches!(solver.solution.status, SolverStatus::Solved | SolverStatus::AlmostSolved));
+    -solver.solution.obj_val
+}
+
+fn small_problems() -> impl Strategy<Value = (Multiclass, Examples, f64)> {
+    (2_usize..5, 1_usize..4, 2_usize..12).prop_flat_map(|(k, features, n)| {
+        let weight = prop_oneof![2 => Just(1.0), 1 => Just(0.0), 2 => 0.1..3.0];
+        let row = (prop::collection::vec(-2.0_f32..2.0, features), 0..k, weight);
+        let c_sum = prop_oneof![Just(0.02), Just(0.3), Just(3.0)];
+        (prop::collection::vec(row, n), c_sum, any::<bool>(), any::<bool>()).prop_map(
+            move |(rows, c_sum, slack, squared)| {
+                let task = Multiclass::numbered(k, features).unwrap().with_bias(Some(1.0)).unwrap();
+                let task = if squared { task.with_squared_loss().unwrap() } else { task };
+                let task = task.with_rescaling(if slack { Rescaling::Slack } else { Rescaling::Margin });
+                let example = |(values, class, weight): (Vec<f32>, usize, f64)| {
+                    let x = task.input(SparseVector::from_dense(&values).unwrap().into()).unwrap();
+                    Example::new(x, Class::new(class)).with_weight(weight)
+                };
+                let examples = rows.into_iter().map(example).collect();
+                (task, examples, c_sum)
+            },
+        )
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_solver_encloses_the_optimum_of_a_qp_solver((task, examples, c_sum) in small_problems()) {
+        let optimum = optimum(&task, &examples, c_sum);
+        for (name, settings, relative_gap) in solvers() {
+            let relative_gap = relative_gap.max(1e-6);
+            let certificate = run(&task, &examples, Settings { c: C::Sum(c_sum), relative_gap, ..settings }).certificate;
+            prop_assert!(certificate.relative_gap() <= relative_gap, "{}: {:?}", name, certificate);
+            let tolerance = 1e-6 * optimum.max(1.0);
+            prop_assert!(certificate.dual <= optimum + tolerance, "{}: {}, {:?}", name, optimum, certificate);
+            prop_assert!(certificate.primal >= optimum - tolerance, "{}: {}, {:?}", name, optimum, certificate);
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! 3 · Reading the gap.
+//!
+//! Every [`Solution`](crate::Solution) comes with a [`Certificate`](crate::Certificate):
+//!
+//! | field | what it says |
+//! |---|---|
+//! | `primal` | P(w) of the weights returned, from one oracle call for every example at this very w |
+//! | `dual` | D, a lower bound on the optimum P* |
+//! | `gap()` | P − D: P(w) exceeds P* by at most this |
+//! | `relative_gap()` | (P − D) / max(\|P\|, 1) |
+//! | `oracle_calls` | how often an oracle was called |
+//! | `passes` | the same in exact passes, that is divided by n |
+//! | `planes` | cutting planes kept at the end |
+//! | `stop` | which rule ended training |
+//!
+//! The bounds are true whatever happened: after a Ctrl-C, at a time limit, with any solver. Only the oracle must keep its
+//! contract: one that misses the maximum makes `primal` too small, and the gap certifies nothing. That is what
+//! [`testing::check`](crate::testing::check) is for.
+//!
+//! ```
+//! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/worlds/span.rs"));
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # use crosscut::{C, Example, Progress, Settings, StopReason, solve, testing};
+//! # use std::ops::ControlFlow;
+//! # let task = Spans { features: 2 };
+//! # let noise = testing::random_weights(400, 1.0, 0);
+//! # let example = |i: usize| {
+//! #     let y = i % 4..i % 4 + 3;
+//! #     let value = |t: usize| noise[10 * i + t] + if y.contains(&t) { 1.2 } else { 0.0 };
+//! #     Example::new((0..10).map(|t| SparseVector::from_dense(&[value(t) as f32, 1.0]).expect("finite")).collect(), y.clone())
+//! # };
+//! # let examples: Vec<_> = (0..40).map(example).collect();
+//! let settings = Settings { c: C::Sum(1.0), relative_gap: 1e-4, ..Settings::default() };
+//! let mut story: Vec<Progress> = Vec::new();
+//! let solution = solve(&task, &examples, &settings, &mut |progress| {
+//!     story.push(*progress); // called after each exact pass, and a few times a second
+//!     ControlFlow::Continue(()) // or Break(()): stop soon, with a certificate
+//! })?;
+//!
+//! // The bounds close in on the optimum from both sides.
+//! assert!(story.windows(2).all(|pair| pair[1].primal <= pair[0].primal && pair[1].dual >= pair[0].dual));
+//!
+//! let certificate = solution.certificate;
+//! assert_eq!(certificate.stop, StopReason::Gap);
+//! assert_eq!(certificate.passes, certificate.oracle_calls as f64 / 40.0);
+//!
+//! // Nobody has to believe it: P is evaluated again without any solver.
+//! let primal = testing::primal(&task, &examples, settings.c, &solution.w);
+//! assert!((primal - certificate.primal).abs() < 1e-9 * primal);
+//!
+//! // A rough solution is a rough bound, and it contains the fine one.
+//! let rough = Settings { passes: Some(2), relative_gap: 0.0, ..settings };
+//! let rough = solve(&task, &examples, &rough, &mut |_| ControlFlow::Continue(()))?.certificate;
+//! assert_eq!(rough.stop, StopReason::Passes);
+//! assert!(rough.dual <= certificate.primal && certificate.dual <= rough.primal);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Why it stopped
+//!
+//! | [`StopReason`](crate::StopReason) | rule | then |
+//! |---|---|---|
+//! | `Gap` | relative gap ≤ `relative_gap` | as precise as asked for |
+//! | `Epsilon` | P − D ≤ C · `epsilon` | as precise as asked for |
+//! | `Passes`, `Seconds` | the limit was reached | read the gap: it may be small enough all the same |
+//! | `Interrupted` | the observer answered `Break` | read the gap |
+//! | `Precision` | steps are below rounding error | the gap is as small as double precision allows |
+//!
+//! [`converged`](crate::StopReason::converged) is true of the first two.
+//!
+//! # How small is small enough?
+//!
+//! The relative gap of 1e-3 by default says that P(w) is within 0.1 % of the best possible. Predictions rarely change after
+//! that. Choose 1e-2 while you compare features or values of C, and 1e-6 or less only to compare solvers.
+//!
+//! `epsilon` measures the same in units of the loss: P − D ≤ C·ε means that the mean slack, with its share of ½‖w‖²,
+//! is within ε of the best. It is the number that SVM^struct calls `-e`, with a difference. There, training ends when no
+//! plane *in the order of visit* is violated by more than ε, which says nothing about P when planes
+//! have changed meanwhile; here it ends when the bounds are that close. If the loss is a percentage, ε = 0.1
+//! is precise; if it is a 0/1 loss, ε = 0.1 is not.
+//!
+//! ```
+//! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/worlds/span.rs"));
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # use crosscut::{C, Example, Settings, Solver, StopReason, Trainer, solve, testing};
+//! # use std::ops::ControlFlow;
+//! # let task = Spans { features: 2 };
+//! # let noise = testing::random_weights(400, 1.0, 0);
+//! # let example = |i: usize| {
+//! #     let y = i % 4..i % 4 + 3;
+//! #     let value = |t: usize| noise[10 * i + t] + if y.contains(&t) { 1.2 } else { 0.0 };
+//! #     Example::new((0..10).map(|t| SparseVector::from_dense(&[value(t) as f32, 1.0]).expect("finite")).collect(), y.clone())
+//! # };
+//! # let examples: Vec<_> = (0..40).map(example).collect();
+//! let settings = Settings { c: C::Mean(40.0), relative_gap: 0.0, epsilon: Some(0.05), ..Settings::default() };
+//! let certificate = solve(&task, &examples, &settings, &mut |_| ControlFlow::Continue(()))?.certificate;
+//! assert_eq!(certificate.stop, StopReason::Epsilon);
+//! assert!(certificate.gap() <= 40.0 * 0.05);
+//!
+//! // Two solvers, one optimum: neither lower bound exceeds the other's upper bound.
+//! let one_slack = Settings { solver: Solver::OneSlack, ..settings };
+//! let other = solve(&task, &examples, &one_slack, &mut |_| ControlFlow::Continue(()))?.certificate;
+//! assert!(other.dual <= certificate.primal && certificate.dual <= other.primal);
+//!
+//! // One problem for several C: every solution starts from the one before.
+//! let mut trainer = Trainer::new(&task, &examples, &settings)?;
+//! for c in [0.01, 0.1, 1.0] {
+//!     trainer.set_c(C::Sum(c))?;
+//!     let solution = trainer.solve(&mut |_| ControlFlow::Continue(()));
+//!     assert!(solution.certificate.stop.converged());
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Which C?
+//!
+//! A small gap says that the training problem is solved, not that it was the right problem. C decides that, and
+//! only held-out examples can tell: try powers of 10 with [`validation::search`](crate::validation::search), then a
+//! finer grid around the best. Two signs help: where P(w) is close to its value at w = 0, C is too small for anything to be
+//! learnt; where the slacks vanish on the training examples and the risk on held-out ones does not, C may be too large.
+//!
+//! # Which solver?
+//!
+//! [`Solver::Auto`](crate::Solver::Auto) chooses. The three solve the same problem and certify it alike:
+//!
+//! * `Block` steps on one example at a time and reuses cached planes between oracle calls. It needs the fewest exact passes
+//!   once there are more than a few dozen examples, most of all when the oracle is expensive. Its memory grows with the planes.
+//! * `OneSlack` sums the planes of all examples into one for each exact pass. It is right for few examples with
+//!   powerful oracles and for few weights with very many examples; the number of passes does not depend on n, but grows with C.
+//! * `NSlack` solves the dual over all planes found before it calls oracles again. It is here for comparison.
+//!
+//! # When the gap does not close
+//!
+//! 1. **Is the oracle exact?** Run [`testing::check`](crate::testing::check) on some examples. An oracle that
+//!    misses the maximum, or writes a δ that does not belong to the loss it returns, can leave any gap and even a
+//!    negative one.
+//! 2. **Are the features of one size?** Weights of features in the thousands and in the thousandths are found slowly. Scale
+//!    rows to unit length or columns to a common range.
+//! 3. **Is C very large?** Passes grow with C. Start from a smaller one and go up with
+//!    [`Trainer::set_c`](crate::Trainer::set_c), as above.
+//! 4. **Is time the limit?** A gap of 1 % is often as good on held-out examples; the certificate tells what you gave up.
+//!
+//! Back to [the crate page](crate).

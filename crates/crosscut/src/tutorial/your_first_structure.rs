@@ -1,0 +1,133 @@
+//! 2 · Your first structure.
+//!
+//! The structure of this page: x is a sequence of numbers with some features at each position, and y is the
+//! span of positions that stands out, perhaps empty. Think of a gene in a strand, a word in a sound, a fault in a log.
+//!
+//! # The task
+//!
+//! A task says what x and y are, the loss, the prediction, and the separation oracle. Two decisions make this one:
+//!
+//! * Ψ(x, y) is the sum of the rows of features inside the span. A score is then a sum over positions, and the span of
+//!   highest score is the run with the largest sum, found in one sweep.
+//! * Δ(y, ŷ) counts the positions on which the spans differ. It is a sum over positions too, so the oracle is the
+//!   same sweep with other gains: a position outside y costs the loss 1 when ȳ takes it in, and a position of y
+//!   costs 1 when ȳ leaves it out.
+//!
+//! ```
+#![doc = include_str!("../../tests/worlds/span.rs")]
+//! ```
+//!
+//! Three things deserve a second look.
+//!
+//! **Signs.** [`separate`](crate::Task::separate) maximises Δ + ⟨w, Ψ(x, ȳ)⟩: the loss is *added*. What it writes is
+//! δ = Ψ(x, y) − Ψ(x, ȳ), the truth *minus* the rival. What it returns is Δ(y, ȳ) alone, not the maximum.
+//! [`FeatureMap::plane`](crate::FeatureMap::plane) does the writing and the returning for every task that can name
+//! its ȳ. A task that cannot (in ranking, ȳ is a choice for each of many pairs) implements
+//! [`Task`](crate::Task) alone and writes δ itself.
+//!
+//! **The lifetime `'a`.** It says that the example lives as long as the sink may remember it. A row written with
+//! [`add_row`](crate::Sink::add_row) can therefore be kept as a *reference*, so that a cached plane of this task costs a few words for
+//! each position and not a copy of its features. A number that the oracle makes up on the way goes through
+//! [`add`](crate::Sink::add). If the compiler says that `x` does not live long enough, a signature has lost an `'a`.
+//!
+//! **`Scratch`.** It is `()` here. An oracle that fills tables (Viterbi, matching) puts them there: each thread has
+//! its own, and none is allocated twice.
+//!
+//! Everything that the oracle could stumble over is refused in [`validate`](crate::Task::validate), before training.
+//!
+//! # Test it first
+//!
+//! A wrong oracle does not crash. It trains, to a worse model. [`testing::check`](crate::testing::check) tries the three laws of the
+//! contract on any examples, and brute force on small ones settles the matter:
+//!
+//! ```
+//! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/worlds/span.rs"));
+//! # fn main() {
+//! use crosscut::{Example, Rescaling, testing};
+//!
+//! let task = Spans { features: 2 };
+//! let row = |value: f32| SparseVector::from_dense(&[value, 1.0]).expect("finite"); // the 1 is a bias
+//! let examples = [
+//!     Example::new([0.1, 0.9, 0.7, -0.3].map(row).to_vec(), 1..3),
+//!     Example::new([-0.5, 0.2, 0.0].map(row).to_vec(), 0..0),
+//! ];
+//! testing::check(&task, &examples);
+//!
+//! for (seed, example) in (0..).zip(&examples) {
+//!     let len = example.x.len();
+//!     let spans = || (0..=len).flat_map(move |start| (start..=len).map(move |end| start..end));
+//!     let w = testing::random_weights(task.dim(), 3.0, seed);
+//!     testing::check_oracle(&task, &w, example, spans(), Rescaling::Margin);
+//!     testing::check_prediction(&task, &w, &example.x, spans());
+//! }
+//! # }
+//! ```
+//!
+//! An oracle that forgets the loss, for one, is found at once:
+//!
+//! ```should_panic
+//! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/worlds/span.rs"));
+//! # struct Forgetful(Spans);
+//! # impl Task for Forgetful {
+//! #     type Input = Vec<SparseVector>;
+//! #     type Output = Range<usize>;
+//! #     type Scratch = ();
+//! #     fn dim(&self) -> usize { self.0.dim() }
+//! #     fn loss(&self, y: &Range<usize>, y_hat: &Range<usize>) -> f64 { self.0.loss(y, y_hat) }
+//! #     fn predict(&self, w: &[f64], x: &Vec<SparseVector>, (): &mut ()) -> Range<usize> { self.0.predict(w, x, &mut ()) }
+//! #     fn separate<'a>(&'a self, w: &[f64], x: &'a Vec<SparseVector>, y: &'a Range<usize>, (): &mut (), sink: &mut dyn Sink<'a>) -> f64 {
+//! let y_bar = self.predict(w, x, &mut ()); // should have been loss-augmented
+//! #         self.0.plane(x, y, &y_bar, sink)
+//! #     }
+//! # }
+//! # fn main() {
+//! # let row = |value: f32| SparseVector::from_dense(&[value, 1.0]).expect("finite");
+//! # let examples = [crosscut::Example::new([0.1, 0.9, 0.7, -0.3].map(row).to_vec(), 1..3)];
+//! # let task = Forgetful(Spans { features: 2 });
+//! // law 3, example 0: at … `separate` finds slack …, but the plane it found at … has slack … there
+//! crosscut::testing::check(&task, &examples);
+//! # }
+//! ```
+//!
+//! # Train it
+//!
+//! ```
+//! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/worlds/span.rs"));
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::ops::ControlFlow;
+//!
+//! use crosscut::{C, Example, Model, Settings, solve, testing};
+//!
+//! // Noise between −1 and 1, raised by 1.2 inside the span.
+//! let task = Spans { features: 2 };
+//! let noise = testing::random_weights(400, 1.0, 0);
+//! let example = |i: usize| {
+//!     let y = i % 4..i % 4 + 3;
+//!     let value = |t: usize| noise[10 * i + t] + if y.contains(&t) { 1.2 } else { 0.0 };
+//!     let rows = (0..10).map(|t| SparseVector::from_dense(&[value(t) as f32, 1.0]));
+//!     Ok::<_, crosscut::RowError>(Example::new(rows.collect::<Result<Vec<_>, _>>()?, y.clone()))
+//! };
+//! let examples = (0..40).map(example).collect::<Result<Vec<_>, _>>()?;
+//! let (training, held_out) = examples.split_at(30);
+//!
+//! let settings = Settings { c: C::Sum(1.0), ..Settings::default() };
+//! let solution = solve(&task, training, &settings, &mut |_progress| ControlFlow::Continue(()))?;
+//!
+//! // What was found, and how far from the optimum it can be at most.
+//! let certificate = solution.certificate;
+//! assert!(certificate.stop.converged());
+//! assert!(certificate.relative_gap() <= 1e-3);
+//!
+//! // High values speak for a position (w₀ > 0), but only from a threshold on (w₁ < 0).
+//! assert!(solution.w[0] > 0.0 && solution.w[1] < 0.0);
+//!
+//! // The model keeps task, weights, settings and certificate together.
+//! let model = Model::new(task, solution.w, settings, certificate);
+//! let y_hat = model.predict(&held_out[0].x);
+//! assert!(!y_hat.is_empty());
+//! assert!(model.risk(held_out) < 2.0); // wrong positions of 10; always saying "empty" has risk 3
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Next: [reading the gap](super::reading_the_gap).

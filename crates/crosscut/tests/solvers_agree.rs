@@ -1,0 +1,367 @@
+//! Every solver and every variant on three tiny worlds: they agree on the optimum, their certificates are true,
+//! and their results repeat to the bit.
+
+mod worlds;
+
+use std::ops::ControlFlow;
+
+use crosscut::{
+    BlockSettings, C, Example, Flow, Moment, Progress, Rescaling, Sampling, Settings, Sink, Solution, SolveError,
+    Solver, Step, StopReason, Task, Trainer, solve, testing,
+};
+use worlds::{chain, ranking, spans};
+
+const CHAIN: chain::Chain = chain::Chain { tags: 3, features: 4, rescaling: Rescaling::Margin };
+const CHAIN_SLACK: chain::Chain = chain::Chain { tags: 3, features: 4, rescaling: Rescaling::Slack };
+const RANKING: ranking::Ranking = ranking::Ranking { features: 5 };
+
+fn go(_: &Progress) -> Flow {
+    ControlFlow::Continue(())
+}
+
+/// Tight enough to tell a wrong optimum from a right one; the passes are a bound against running forever.
+fn precise(c: C, solver: Solver) -> Settings {
+    Settings { c, solver, relative_gap: 1e-6, passes: Some(20_000), threads: 1, ..Settings::default() }
+}
+
+fn train<T: Task>(task: &T, examples: &[Example<T::Input, T::Output>], settings: &Settings) -> Solution {
+    solve(task, examples, settings, &mut go).expect("settings and examples are right")
+}
+
+/// The variants that must reach 1e-6, by name.
+fn variants(c: C) -> Vec<(&'static str, Settings)> {
+    let standard = BlockSettings::default();
+    let block = |name, block| (name, Settings { block, ..precise(c, Solver::Block) });
+    vec![
+        ("auto", precise(c, Solver::Auto)),
+        ("one-slack", precise(c, Solver::OneSlack)),
+        ("n-slack", precise(c, Solver::NSlack)),
+        block("block", standard),
+        block("batch 1", BlockSettings { batch: 1, ..standard }),
+        block("batch 7", BlockSettings { batch: 7, ..standard }),
+        block("pairwise", BlockSettings { step: Step::Pairwise, ..standard }),
+        block("gap sampling", BlockSettings { sampling: Sampling::Gap, ..standard }),
+        block("averaging", BlockSettings { averaging: true, ..standard }),
+        block("exact passes only", BlockSettings { approximate_passes: 0, ..standard }),
+        block("few planes", BlockSettings { planes: 4, idle: 2, ..standard }),
+    ]
+}
+
+/// The variants that converge slowly by nature: their certificates must be true all the same.
+fn slow_variants(c: C) -> Vec<(&'static str, Settings)> {
+    let standard = BlockSettings { step: Step::FrankWolfe, ..BlockSettings::default() };
+    let block =
+        |name, block| (name, Settings { relative_gap: 1e-2, passes: Some(5_000), block, ..precise(c, Solver::Block) });
+    vec![
+        block("frank-wolfe", standard),
+        block("plain BCFW", BlockSettings { approximate_passes: 0, batch: 1, ..standard }),
+        block("BCFW, averaged", BlockSettings { approximate_passes: 0, batch: 1, averaging: true, ..standard }),
+        block("two planes", BlockSettings { planes: 2, ..BlockSettings::default() }),
+    ]
+}
+
+/// dual ≤ P* ≤ primal for every solution, so no dual exceeds any primal; and each primal is P(w), computed anew.
+fn check_agreement<T: Task>(world: &str, task: &T, examples: &[Example<T::Input, T::Output>], c: C) {
+    testing::check(task, examples);
+    let mut found = Vec::new();
+    for (name, settings) in variants(c).into_iter().chain(slow_variants(c)) {
+        let solution = train(task, examples, &settings);
+        let certificate = solution.certificate;
+        let at = format!("{world}, {c:?}, {name}: {certificate:?}");
+        assert_eq!(solution.w.len(), task.dim(), "{at}");
+        assert_eq!(certificate.stop, StopReason::Gap, "{at}");
+        assert!(certificate.relative_gap() <= settings.relative_gap, "{at}");
+        assert_true_certificate(&at, task, examples, c, &solution);
+        found.push((name, certificate));
+    }
+    for (name, a) in &found {
+        for (other, b) in &found {
+            let rounding = 1e-9 * b.primal.max(1.0);
+            assert!(a.dual <= b.primal + rounding, "{world}, {c:?}: dual of {name} {a:?} and primal of {other} {b:?}");
+        }
+    }
+}
+
+fn assert_true_certificate<T: Task>(
+    at: &str,
+    task: &T,
+    examples: &[Example<T::Input, T::Output>],
+    c: C,
+    solution: &Solution,
+) {
+    let certificate = solution.certificate;
+    let primal = testing::primal(task, examples, c, &solution.w);
+    assert!((primal - certificate.primal).abs() <= 1e-9 * primal.max(1.0), "{at}: P(w) is {primal}");
+    assert!(certificate.dual <= certificate.primal + 1e-9 * primal.max(1.0), "{at}");
+    assert_eq!(certificate.examples, examples.len(), "{at}");
+    assert_eq!(certificate.c, c.mean(examples.len()), "{at}");
+    assert_ne!(certificate.solver, Solver::Auto, "{at}");
+    assert!(certificate.oracle_calls as f64 >= examples.len() as f64, "{at}");
+    assert!((certificate.passes - certificate.oracle_calls as f64 / examples.len() as f64).abs() < 1e-9, "{at}");
+}
+
+#[test]
+fn worlds_obey_brute_force() {
+    for (seed, example) in (0..).zip(spans::examples(20)) {
+        let outputs = || spans::outputs(example.x.len());
+        let w = testing::random_weights(3, 2.0, seed);
+        testing::check_oracle(&spans::TASK, &w, &example, outputs(), Rescaling::Margin);
+        testing::check_prediction(&spans::TASK, &w, &example.x, outputs());
+    }
+    for (seed, example) in (0..).zip(chain::examples(20, 3, 4)) {
+        let outputs = || testing::sequences(3, example.x.len());
+        let w = testing::random_weights(CHAIN.dim(), 1.0, seed);
+        testing::check_oracle(&CHAIN, &w, &example, outputs(), Rescaling::Margin);
+        testing::check_oracle(&CHAIN_SLACK, &w, &example, outputs(), Rescaling::Slack);
+        testing::check_prediction(&CHAIN, &w, &example.x, outputs());
+    }
+}
+
+#[test]
+fn solvers_agree_on_spans() {
+    for c in [C::Sum(0.01), C::Sum(1.0), C::Mean(500.0)] {
+        check_agreement("spans", &spans::TASK, &spans::examples(50), c);
+    }
+}
+
+#[test]
+fn solvers_agree_on_chains() {
+    for c in [C::Sum(0.1), C::Sum(2.0)] {
+        check_agreement("chains", &CHAIN, &chain::examples(25, 3, 4), c);
+        check_agreement("chains, slack rescaling", &CHAIN_SLACK, &chain::examples(25, 3, 4), c);
+    }
+}
+
+#[test]
+fn solvers_agree_on_rankings() {
+    for c in [C::Sum(0.1), C::Mean(100.0)] {
+        check_agreement("rankings", &RANKING, &ranking::examples(20, 5), c);
+    }
+}
+
+#[test]
+fn solvers_agree_on_one_example_and_on_weights() {
+    check_agreement("one chain", &CHAIN, &chain::examples(4, 3, 4)[3..], C::Sum(1.0));
+    let weigh = |(i, example): (usize, Example<_, _>)| example.with_weight([0.0, 0.5, 3.0][i % 3]);
+    let examples: Vec<_> = spans::examples(30).into_iter().enumerate().map(weigh).collect();
+    check_agreement("weighted spans", &spans::TASK, &examples, C::Sum(0.3));
+}
+
+#[test]
+fn threads_do_not_change_a_bit() {
+    let examples = chain::examples(150, 3, 4);
+    for (name, settings) in variants(C::Sum(0.5)).into_iter().chain(slow_variants(C::Sum(0.5))) {
+        let run = |threads| {
+            let Solution { w, certificate, .. } =
+                train(&CHAIN, &examples, &Settings { threads, relative_gap: 1e-3, ..settings });
+            (w.into_iter().map(f64::to_bits).collect::<Vec<_>>(), certificate)
+        };
+        let one = run(1);
+        assert_eq!(one, run(2), "{name}");
+        assert_eq!(one, run(3), "{name}");
+        assert_eq!(one, run(1), "{name}: a second run");
+    }
+}
+
+#[test]
+fn the_seed_matters_only_on_the_way() {
+    let examples = spans::examples(40);
+    let run = |seed| train(&spans::TASK, &examples, &Settings { seed, ..precise(C::Sum(0.7), Solver::Block) });
+    let (a, b) = (run(1), run(2));
+    assert_ne!(a.w, b.w);
+    assert!((a.certificate.primal - b.certificate.primal).abs() <= 1e-6 * a.certificate.primal);
+}
+
+#[test]
+fn a_weight_is_a_repetition() {
+    let examples = chain::examples(12, 3, 4);
+    let weighted: Vec<_> =
+        examples.iter().cloned().enumerate().map(|(i, e)| e.with_weight([1.0, 2.0, 0.0][i % 3])).collect();
+    let repeated: Vec<_> = examples.iter().enumerate().flat_map(|(i, e)| vec![e.clone(); [1, 2, 0][i % 3]]).collect();
+    for solver in [Solver::Block, Solver::OneSlack, Solver::NSlack] {
+        let settings = precise(C::Sum(0.5), solver);
+        let (a, b) = (train(&CHAIN, &weighted, &settings), train(&CHAIN, &repeated, &settings));
+        let same = testing::primal(&CHAIN, &repeated, settings.c, &a.w);
+        assert!((same - a.certificate.primal).abs() <= 1e-9 * same, "{solver:?}");
+        assert!(a.certificate.dual <= b.certificate.primal + 1e-9, "{solver:?}");
+        assert!(b.certificate.dual <= a.certificate.primal + 1e-9, "{solver:?}");
+    }
+}
+
+#[test]
+fn both_conventions_of_c_are_one_problem() {
+    let examples = spans::examples(20);
+    let a = train(&spans::TASK, &examples, &precise(C::Sum(0.25), Solver::Block));
+    let b = train(&spans::TASK, &examples, &precise(C::Mean(5.0), Solver::Block));
+    assert_eq!((a.w, a.certificate), (b.w, b.certificate));
+}
+
+#[test]
+fn every_stopping_rule_stops_with_a_true_gap() {
+    let examples = chain::examples(40, 3, 4);
+    let c = C::Sum(1.0);
+    for solver in [Solver::Block, Solver::OneSlack, Solver::NSlack] {
+        let never = Settings { relative_gap: 0.0, ..precise(c, solver) };
+        let run = |settings: Settings| {
+            let solution = train(&CHAIN, &examples, &settings);
+            let at = format!("{solver:?}: {:?}", solution.certificate);
+            assert_true_certificate(&at, &CHAIN, &examples, c, &solution);
+            solution.certificate
+        };
+
+        for passes in [1, 3] {
+            let certificate = run(Settings { passes: Some(passes), ..never });
+            assert_eq!(certificate.stop, StopReason::Passes, "{solver:?}");
+            assert!(certificate.passes <= passes as f64 + 1.0, "{solver:?}: {}", certificate.passes);
+        }
+
+        let certificate = run(Settings { seconds: Some(1e-9), passes: None, ..never });
+        assert_eq!(certificate.stop, StopReason::Seconds, "{solver:?}");
+        assert!(certificate.passes <= 2.0, "{solver:?}");
+
+        let epsilon = 0.1;
+        let certificate = run(Settings { epsilon: Some(epsilon), ..never });
+        assert_eq!(certificate.stop, StopReason::Epsilon, "{solver:?}");
+        assert!(certificate.gap() <= c.mean(40) * epsilon, "{solver:?}");
+
+        let certificate = run(precise(c, solver));
+        assert_eq!(certificate.stop, StopReason::Gap, "{solver:?}");
+
+        // Asking for a gap of 0 ends by rounding error or by the passes; never with a false certificate.
+        let certificate = run(Settings { passes: Some(150), ..never });
+        assert!(matches!(certificate.stop, StopReason::Precision | StopReason::Passes), "{solver:?}: {certificate:?}");
+        assert!(certificate.relative_gap() <= 1e-6, "{solver:?}: {certificate:?}");
+    }
+}
+
+#[test]
+fn the_observer_sees_bounds_that_only_improve_and_can_stop() {
+    let examples = chain::examples(40, 3, 4);
+    for solver in [Solver::Block, Solver::OneSlack, Solver::NSlack] {
+        let settings = precise(C::Sum(1.0), solver);
+        let mut seen: Vec<Progress> = Vec::new();
+        let mut record = |progress: &Progress| {
+            seen.push(*progress);
+            ControlFlow::Continue(())
+        };
+        let solution = solve(&CHAIN, &examples, &settings, &mut record).expect("right");
+        for pair in seen.windows(2) {
+            assert!(pair[1].primal <= pair[0].primal && pair[1].dual >= pair[0].dual, "{solver:?} {pair:?}");
+            assert!(pair[1].passes >= pair[0].passes && pair[1].oracle_calls >= pair[0].oracle_calls, "{solver:?}");
+            assert!(pair[1].seconds >= pair[0].seconds, "{solver:?}");
+        }
+        assert!(seen.iter().filter(|progress| progress.moment == Moment::Pass).count() >= 2, "{solver:?}");
+        let (last, certificate) = (seen.last().expect("it is called"), solution.certificate);
+        assert_eq!(last.moment, Moment::End(StopReason::Gap), "{solver:?}");
+        assert_eq!((last.primal, last.dual), (certificate.primal, certificate.dual), "{solver:?}");
+        assert_eq!((last.passes, last.oracle_calls), (certificate.passes, certificate.oracle_calls), "{solver:?}");
+        assert_eq!(seen.iter().filter(|progress| matches!(progress.moment, Moment::End(_))).count(), 1, "{solver:?}");
+
+        let mut calls = 0;
+        let mut break_soon = |_: &Progress| {
+            calls += 1;
+            if calls >= 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        let stopped = solve(&CHAIN, &examples, &settings, &mut break_soon).expect("right");
+        assert_eq!(stopped.certificate.stop, StopReason::Interrupted, "{solver:?}");
+        assert!(stopped.certificate.passes < certificate.passes, "{solver:?}");
+        assert_true_certificate("interrupted", &CHAIN, &examples, settings.c, &stopped);
+    }
+}
+
+#[test]
+fn a_warm_start_finds_the_same_optimum() {
+    let examples = chain::examples(40, 3, 4);
+    for solver in [Solver::Block, Solver::OneSlack, Solver::NSlack] {
+        for path in [[0.1, 1.0, 3.0], [3.0, 0.3, 1.0]] {
+            let mut trainer =
+                Trainer::new(&CHAIN, &examples, &precise(C::Sum(path[0]), solver)).expect("settings are right");
+            for c in path {
+                trainer.set_c(C::Sum(c)).expect("c is positive");
+                let warm = trainer.solve(&mut go);
+                let cold = train(&CHAIN, &examples, &precise(C::Sum(c), solver));
+                let at = format!("{solver:?}, C {c} of {path:?}: {:?} {:?}", warm.certificate, cold.certificate);
+                assert_eq!(warm.certificate.stop, StopReason::Gap, "{at}");
+                assert_true_certificate(&at, &CHAIN, &examples, C::Sum(c), &warm);
+                let rounding = 1e-9 * cold.certificate.primal.max(1.0);
+                assert!(warm.certificate.dual <= cold.certificate.primal + rounding, "{at}");
+                assert!(cold.certificate.dual <= warm.certificate.primal + rounding, "{at}");
+            }
+            assert!(matches!(trainer.set_c(C::Sum(0.0)), Err(SolveError::Settings(_))));
+            // Solving again what is solved takes no more than the passes that certify it.
+            trainer.set_c(C::Sum(path[2])).expect("c is positive");
+            let again = trainer.solve(&mut go).certificate;
+            assert_eq!(again.stop, StopReason::Gap, "{solver:?}");
+            assert!(again.passes <= 3.0, "{solver:?}: {again:?}");
+        }
+    }
+}
+
+/// Writes nothing and loses nothing: every w has slack 0.
+struct Idle;
+
+impl Task for Idle {
+    type Input = ();
+    type Output = ();
+    type Scratch = ();
+
+    fn dim(&self) -> usize {
+        2
+    }
+
+    fn loss(&self, (): &(), (): &()) -> f64 {
+        0.0
+    }
+
+    fn predict(&self, _: &[f64], (): &(), (): &mut ()) {}
+
+    fn separate<'a>(&'a self, _: &[f64], (): &'a (), (): &'a (), (): &mut (), _: &mut dyn Sink<'a>) -> f64 {
+        0.0
+    }
+}
+
+#[test]
+fn a_problem_without_loss_is_solved_by_zero() {
+    for solver in [Solver::Auto, Solver::Block, Solver::OneSlack, Solver::NSlack] {
+        let solution = train(&Idle, &[Example::new((), ()), Example::new((), ())], &precise(C::Sum(1.0), solver));
+        assert_eq!(solution.w, [0.0, 0.0], "{solver:?}");
+        assert_eq!((solution.certificate.primal, solution.certificate.stop), (0.0, StopReason::Gap), "{solver:?}");
+    }
+}
+
+#[test]
+fn what_cannot_be_trained_on_is_refused_before_training() {
+    let refuse = |examples: &[_], settings: &Settings| {
+        solve(&CHAIN, examples, settings, &mut |_| panic!("training has begun")).expect_err("must be refused")
+    };
+    let good = Settings::default();
+    assert_eq!(refuse(&[], &good), SolveError::NoExamples);
+    for weight in [-1.0, f64::NAN, f64::INFINITY] {
+        let mut examples = chain::examples(5, 3, 4);
+        examples[3].weight = weight;
+        assert!(matches!(refuse(&examples, &good), SolveError::Example { index: 3, .. }), "{weight}");
+    }
+    let mut examples = chain::examples(5, 3, 4);
+    examples[2].y.push(0);
+    let error = refuse(&examples, &good).to_string();
+    assert_eq!(error, "example 2: 4 tags for 3 positions");
+
+    let examples = chain::examples(5, 3, 4);
+    let block = BlockSettings::default();
+    let wrong = [
+        (Settings { c: C::Sum(0.0), ..good }, "C must be a finite number above 0, not 0"),
+        (Settings { c: C::Mean(f64::NAN), ..good }, "C must be a finite number above 0, not NaN"),
+        (Settings { relative_gap: -1.0, ..good }, "the relative gap must be a finite number of at least 0, not -1"),
+        (Settings { epsilon: Some(0.0), ..good }, "epsilon must be a finite number above 0, not 0"),
+        (Settings { passes: Some(0), ..good }, "the number of passes must be at least 1, not 0"),
+        (Settings { seconds: Some(-2.0), ..good }, "the number of seconds must be a finite number above 0, not -2"),
+        (Settings { block: BlockSettings { batch: 0, ..block }, ..good }, "the batch must be at least 1, not 0"),
+        (
+            Settings { block: BlockSettings { planes: 1, ..block }, ..good },
+            "the number of planes must be at least 2, not 1",
+        ),
+    ];
+    for (settings, message) in wrong {
+        assert_eq!(refuse(&examples, &settings).to_string(), message);
+    }
+}

@@ -1,0 +1,34 @@
+//! Tiny tasks on which the solvers are compared. `span.rs` is also the program of the tutorial.
+
+pub mod chain;
+pub mod ranking;
+
+pub mod spans {
+    include!("span.rs");
+
+    use crosscut::{Example, testing};
+
+    pub const TASK: Spans = Spans { features: 3 };
+
+    /// Sequences of 3 to 9 positions in which a span stands out a little; every fifth span is empty.
+    pub fn examples(n: usize) -> Vec<Example<Vec<SparseVector>, Range<usize>>> {
+        let noise = testing::random_weights(n * 9 * 2, 1.0, 1);
+        let example = |i: usize| {
+            let len = 3 + i % 7;
+            let y = if i % 5 == 0 { 0..0 } else { i % 3..(i % 3 + 1 + i % 4).min(len) };
+            let row = |t: usize| {
+                let inside = f64::from(y.contains(&t));
+                let at = 2 * (9 * i + t);
+                SparseVector::from_dense(&[(noise[at] + inside) as f32, noise[at + 1] as f32, 1.0]).expect("finite")
+            };
+            Example::new((0..len).map(row).collect(), y.clone())
+        };
+        (0..n).map(example).collect()
+    }
+
+    /// All spans of a sequence.
+    pub fn outputs(len: usize) -> Vec<Range<usize>> {
+        let proper = (0..len).flat_map(|start| (start + 1..=len).map(move |end| start..end));
+        std::iter::once(0..0).chain(proper).collect()
+    }
+}

@@ -1,0 +1,84 @@
+use std::ops::Range;
+
+use crosscut::{FeatureMap, Place, Sink, SparseVector, Task};
+
+/// Finds the span of a sequence that stands out: the output is a range of positions, perhaps empty.
+pub struct Spans {
+    /// Features of a position.
+    pub features: usize,
+}
+
+impl Spans {
+    /// The span with the largest sum of gains, in one sweep (Kadane's algorithm); empty if no gain is positive.
+    fn best(&self, x: &[SparseVector], gain: impl Fn(usize) -> f64) -> Range<usize> {
+        let (mut best, mut best_sum) = (0..0, 0.0);
+        let (mut start, mut sum) = (0, 0.0);
+        for t in 0..x.len() {
+            if sum <= 0.0 {
+                (start, sum) = (t, 0.0);
+            }
+            sum += gain(t);
+            if sum > best_sum {
+                (best, best_sum) = (start..t + 1, sum);
+            }
+        }
+        best
+    }
+
+    /// ⟨w, features of one position⟩.
+    fn position(&self, w: &[f64], row: &SparseVector) -> f64 {
+        row.features().iter().map(|feature| w[feature.index as usize] * f64::from(feature.value)).sum()
+    }
+}
+
+impl Task for Spans {
+    type Input = Vec<SparseVector>; // a row of features for each position
+    type Output = Range<usize>;
+    type Scratch = ();
+
+    fn dim(&self) -> usize {
+        self.features
+    }
+
+    /// Δ(y, ŷ): the number of positions that are in one span and not in the other.
+    fn loss(&self, y: &Range<usize>, y_hat: &Range<usize>) -> f64 {
+        let common = y.end.min(y_hat.end).saturating_sub(y.start.max(y_hat.start));
+        (y.len() + y_hat.len() - 2 * common) as f64
+    }
+
+    fn predict(&self, w: &[f64], x: &Vec<SparseVector>, (): &mut ()) -> Range<usize> {
+        self.best(x, |t| self.position(w, &x[t]))
+    }
+
+    fn separate<'a>(
+        &'a self,
+        w: &[f64],
+        x: &'a Vec<SparseVector>,
+        y: &'a Range<usize>,
+        (): &mut (),
+        sink: &mut dyn Sink<'a>,
+    ) -> f64 {
+        // A position outside y costs 1 when taken in, a position of y saves 1: the loss is part of the gains.
+        let y_bar = self.best(x, |t| self.position(w, &x[t]) + if y.contains(&t) { -1.0 } else { 1.0 });
+        self.plane(x, y, &y_bar, sink)
+    }
+
+    fn validate(&self, x: &Vec<SparseVector>, y: &Range<usize>) -> Result<(), String> {
+        if let Some(row) = x.iter().find(|row| row.width() > self.features) {
+            return Err(format!("a row has {} features, expected at most {}", row.width(), self.features));
+        }
+        if y.start > y.end || y.end > x.len() {
+            return Err(format!("the span {y:?} does not lie within {} positions", x.len()));
+        }
+        Ok(())
+    }
+}
+
+impl FeatureMap for Spans {
+    /// Ψ(x, y): the sum of the rows inside the span.
+    fn psi<'a>(&'a self, x: &'a Vec<SparseVector>, y: &Range<usize>, sink: &mut dyn Sink<'a>) {
+        for row in &x[y.clone()] {
+            sink.add_row(row.row(), Place::block(0), 1.0);
+        }
+    }
+}
