@@ -1,1 +1,11 @@
-//! Examples.
+//! Runnable examples for Crosscut. Each file beside this one begins with what it shows, how to run it and what comes out.
+//!
+//! | example | shows |
+//! |---|---|
+//! | `interval` | a structure of your own, from its definition to a command line, in 60 lines |
+//! | `letter` | choosing C by cross-validation and reproducing a published error rate, on data that come with the sources |
+//! | `newsgroups` | text classification with 1.5 million weights, from files that you name |
+//!
+//! ```text
+//! cargo run --release -p crosscut-examples --example letter
+//! ```

@@ -1,1 +1,56 @@
-//! Benches.
+//! Made-up problems for the benches, the same on every machine.
+//!
+//! | command | what it measures |
+//! |---|---|
+//! | `cargo bench -p crosscut-benches` | one oracle call, a block step, an exact pass, parsing; see the head of each file |
+//! | `cargo bench -p crosscut-benches -- --test` | nothing, but that they run |
+//! | `cargo run --release -p crosscut-benches --bin auto` | which solver is the fastest for which sizes: the table behind `Solver::Auto` |
+
+mod chain;
+mod multiclass;
+
+pub use chain::{Chain, ChainExamples, Tables, chain};
+pub use multiclass::{MulticlassProblem, multiclass};
+
+use crosscut::{Feature, Sink, SparseVector};
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64;
+
+/// A sink that forgets what is written: what remains is the cost of the oracle itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Nowhere;
+
+impl<'a> Sink<'a> for Nowhere {
+    fn add(&mut self, index: usize, value: f64) {
+        std::hint::black_box((index, value));
+    }
+
+    fn add_row(&mut self, row: crosscut::Row<'a>, place: crosscut::Place, scale: f64) {
+        std::hint::black_box((row, place, scale));
+    }
+}
+
+/// The generator of a problem: one stream for each seed.
+fn stream(seed: u64) -> Pcg64 {
+    Pcg64::seed_from_u64(seed)
+}
+
+/// A random sign times a number between 1/2 and 1.
+fn value(random: &mut Pcg64) -> f32 {
+    let size = 0.5 + 0.5 * random.random::<f32>();
+    if random.random::<bool>() { size } else { -size }
+}
+
+/// A row with `nonzeros` of `width` features (or all of them), of length 1.
+fn row(random: &mut Pcg64, width: usize, nonzeros: usize) -> SparseVector {
+    let mut indices: Vec<u32> = if nonzeros >= width {
+        (0..width as u32).collect()
+    } else {
+        (0..nonzeros).map(|_| random.random_range(0..width as u32)).collect()
+    };
+    indices.sort_unstable();
+    indices.dedup();
+    let scale = 1.0 / (indices.len().max(1) as f32).sqrt();
+    let features = indices.into_iter().map(|index| Feature { index, value: scale * value(random) });
+    SparseVector::new(features.collect()).expect("indices increase and values are finite")
+}

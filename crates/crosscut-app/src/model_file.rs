@@ -13,8 +13,9 @@
 //! Numbers are little-endian. Equal models give equal bytes. `bincode` has no schema evolution: whoever changes
 //! [`Settings`] or [`Certificate`] raises [`VERSION`] and keeps a reader for the older layout.
 
+use std::fmt;
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bincode::config::{Configuration, Fixint, Limit, LittleEndian};
 use crosscut::{Certificate, Model, Settings};
@@ -22,7 +23,7 @@ use crosscut::{Certificate, Model, Settings};
 use crate::application::Application;
 use crate::error::Error;
 use crate::output;
-use crate::source::read_bytes;
+use crate::source::{display_name, read_bytes};
 
 /// The newest layout, the one that is written.
 pub const VERSION: u32 = 1;
@@ -40,32 +41,49 @@ pub fn save<A: Application>(model: &Model<A>, path: &Path) -> Result<(), Error> 
     output::replace(path, |out| write(model, out))
 }
 
-/// Reads a model of the task `A`.
-///
-/// # Errors
-/// What is not a model, is damaged, is another task's, or was written by a newer program.
-pub fn load<A: Application>(path: &Path) -> Result<Model<A>, Error> {
-    let bytes = read_file(path)?;
-    read(&bytes).map_err(|message| Error::file(path.display().to_string(), message))
+/// The bytes of a model file, checked. What they mean is known once the task's name has led to its type.
+pub struct Stored {
+    path: PathBuf,
+    task: String,
+    bytes: Vec<u8>,
 }
 
-/// The name of the task a model belongs to.
-///
-/// # Errors
-/// What is not a model or is damaged.
-pub fn task_name(path: &Path) -> Result<String, Error> {
-    let bytes = read_file(path)?;
-    match Container::read(&bytes) {
-        Ok(container) => Ok(container.task.to_owned()),
-        Err(message) => Err(Error::file(path.display().to_string(), message)),
+impl Stored {
+    /// Reads a file; `-` is standard input.
+    ///
+    /// # Errors
+    /// What is not a model, is damaged, or was written by a newer program.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let bytes = read_bytes(path)?;
+        match Container::read(&bytes) {
+            Ok(container) => Ok(Self { path: path.to_owned(), task: container.task.to_owned(), bytes }),
+            Err(message) => Err(Error::file(display_name(path), message)),
+        }
+    }
+
+    /// The file it was read from.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The name of the task it belongs to.
+    pub fn task(&self) -> &str {
+        &self.task
+    }
+
+    /// The model of the task `A`.
+    ///
+    /// # Errors
+    /// Another task's model; a payload that does not fit together.
+    pub fn load<A: Application>(self) -> Result<Model<A>, Error> {
+        read(&self.bytes).map_err(|message| Error::file(display_name(&self.path), message))
     }
 }
 
-fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
-    if path == Path::new("-") {
-        return Err(Error::file("standard input", "expected a model file: a model is read more than once"));
+impl fmt::Debug for Stored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stored").field("path", &self.path).field("task", &self.task).finish_non_exhaustive()
     }
-    read_bytes(path)
 }
 
 fn write<A: Application>(model: &Model<A>, out: &mut dyn Write) -> io::Result<()> {
@@ -238,8 +256,9 @@ mod tests {
         for name in ["model", "model.gz"] {
             let path = home.path().join(name);
             save(&model, &path).unwrap();
-            assert_eq!(load::<Sign>(&path).unwrap(), model);
-            assert_eq!(task_name(&path).unwrap(), Sign::NAME);
+            let stored = Stored::open(&path).unwrap();
+            assert_eq!(stored.task(), Sign::NAME);
+            assert_eq!(stored.load::<Sign>().unwrap(), model);
         }
         assert_eq!(std::fs::read(home.path().join("model")).unwrap(), bytes(&model));
     }

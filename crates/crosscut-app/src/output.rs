@@ -18,8 +18,8 @@ use crate::error::Error;
 /// [`Error::Write`], also for what `write` returns; the target is then as it was before.
 pub fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
     (match target(path)? {
-        Target::StandardOutput => pack(path, io::stdout().lock(), write).map(drop),
-        Target::Stream => File::create(path).and_then(|file| pack(path, file, write)).map(drop),
+        Target::StandardOutput => pack(path, io::stdout().lock(), write).or_else(forgive_closed_pipe),
+        Target::Stream => File::create(path).and_then(|file| pack(path, file, write)).or_else(forgive_closed_pipe),
         Target::File { file, directory } => replace_file(path, &file, &directory, write),
     })
     .map_err(|source| Error::Write { file: display_name(path), source })
@@ -29,18 +29,24 @@ pub fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>
 /// before hours of training, not after.
 ///
 /// # Errors
-/// A target that is a directory, [`Error::Write`] where no file can be created.
-pub fn check(path: &Path) -> Result<(), Error> {
-    match target(path)? {
-        Target::StandardOutput | Target::Stream => Ok(()),
-        Target::File { file, directory } => match beside(&file, &directory) {
-            Ok(_) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                Err(Error::file(display_name(path), format!("the directory {} does not exist", directory.display())))
-            }
-            Err(source) => Err(Error::Write { file: display_name(path), source }),
-        },
+/// A target that is a directory or one of `inputs`, the files that are read; one that cannot be created.
+pub fn check(path: &Path, inputs: &[&Path]) -> Result<(), Error> {
+    let Target::File { file, directory } = target(path)? else { return Ok(()) };
+    let refuse = |reason: String| Err(Error::file(display_name(path), reason));
+    if inputs.iter().any(|input| fs::canonicalize(input).is_ok_and(|input| input == file)) {
+        return refuse("expected another file than one that is read".to_owned());
     }
+    match beside(&file, &directory) {
+        Ok(_) => Ok(()),
+        Err(_) if !directory.exists() => refuse(format!("the directory {} does not exist", directory.display())),
+        // The error itself speaks of the temporary file.
+        Err(error) => refuse(format!("cannot be written: {}", error.kind())),
+    }
+}
+
+/// A reader that has gone away (`| head`) has what it wanted.
+fn forgive_closed_pipe(error: io::Error) -> io::Result<()> {
+    if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) }
 }
 
 enum Target {
@@ -134,7 +140,8 @@ fn has_extension(path: &Path, extension: &str) -> bool {
     path.extension().is_some_and(|found| found.eq_ignore_ascii_case(extension))
 }
 
-fn display_name(path: &Path) -> String {
+/// The name of a target in messages.
+pub fn display_name(path: &Path) -> String {
     if path == Path::new("-") { "standard output".to_owned() } else { path.display().to_string() }
 }
 
@@ -168,13 +175,20 @@ mod tests {
     #[test]
     fn the_check_finds_what_would_fail_and_leaves_nothing() {
         let home = tempfile::tempdir().unwrap();
-        check(&home.path().join("model")).unwrap();
-        check(Path::new("-")).unwrap();
+        check(&home.path().join("model"), &[]).unwrap();
+        check(Path::new("-"), &[]).unwrap();
         assert!(names(home.path()).is_empty());
-        let missing = check(&home.path().join("no/model")).unwrap_err();
+        let missing = check(&home.path().join("no/model"), &[]).unwrap_err();
         assert!(missing.to_string().contains("does not exist") && missing.is_bad_input(), "{missing}");
-        let directory = check(home.path()).unwrap_err();
+        let directory = check(home.path(), &[]).unwrap_err();
         assert!(directory.to_string().contains("found a directory") && directory.is_bad_input(), "{directory}");
+        let file = home.path().join("file");
+        fs::write(&file, "x").unwrap();
+        let below = check(&file.join("model"), &[]).unwrap_err();
+        assert!(below.to_string().ends_with("model: cannot be written: not a directory"), "{below}");
+        let same = check(&home.path().join("./file"), &[Path::new("no"), &file]).unwrap_err();
+        assert!(same.to_string().contains("another file than one that is read") && same.is_bad_input(), "{same}");
+        assert_eq!(names(home.path()), ["file"]);
     }
 
     #[test]
@@ -210,7 +224,7 @@ mod tests {
     #[test]
     fn what_is_not_a_regular_file_is_written_to_directly() {
         let null = Path::new("/dev/null");
-        check(null).unwrap();
+        check(null, &[]).unwrap();
         replace(null, |out| out.write_all(b"x")).unwrap();
         assert!(!fs::metadata(null).unwrap().is_file());
     }

@@ -11,6 +11,7 @@ use rayon::prelude::*;
 use crate::answers::{Classified, Inspected, Learned, Validated};
 use crate::application::{Application, OptionSpec, Options, Outcome};
 use crate::error::Error;
+use crate::model_file::Stored;
 use crate::monitor::{Monitor, Start};
 use crate::report::Report;
 use crate::source::{Source, display_name};
@@ -28,13 +29,13 @@ pub struct Entry {
     /// [`learn`].
     pub learn: fn(&Learn<'_>, &mut dyn Monitor) -> Result<Learned, Error>,
     /// [`classify`].
-    pub classify: fn(&Path, &Path, &Path, &mut dyn Monitor) -> Result<Classified, Error>,
+    pub classify: fn(&Path, Stored, &Path, &mut dyn Monitor) -> Result<Classified, Error>,
     /// [`evaluate`].
-    pub evaluate: fn(&Path, &Path, &mut dyn Monitor) -> Result<Report, Error>,
+    pub evaluate: fn(&Path, Stored, &mut dyn Monitor) -> Result<Report, Error>,
     /// [`validate`].
     pub validate: fn(&Validate<'_>, &mut dyn Monitor) -> Result<Vec<Validated>, Error>,
     /// [`inspect`].
-    pub inspect: fn(&Path, usize) -> Result<Inspected, Error>,
+    pub inspect: fn(Stored, usize) -> Result<Inspected, Error>,
 }
 
 impl Entry {
@@ -55,13 +56,13 @@ impl Entry {
     /// The row of `table` that a model belongs to.
     ///
     /// # Errors
-    /// What is not a model, and a model of a task that is not in the table.
-    pub fn of_model<'t>(table: &'t [Self], model: &Path) -> Result<&'t Self, Error> {
-        let task = model_file::task_name(model)?;
+    /// A model of a task that is not in the table.
+    pub fn of_model<'t>(table: &'t [Self], model: &Stored) -> Result<&'t Self, Error> {
+        let task = model.task();
         table.iter().find(|entry| entry.name == task).ok_or_else(|| {
             let known: Vec<&str> = table.iter().map(|entry| entry.name).collect();
-            let known = known.join(", ");
-            Error::file(display_name(model), format!("expected a model of one of the tasks {known}, found `{task}`"))
+            let message = format!("expected a model of one of the tasks {}, found `{task}`", known.join(", "));
+            Error::file(display_name(model.path()), message)
         })
     }
 }
@@ -95,7 +96,7 @@ pub struct Learn<'a> {
 pub fn learn<A: Application>(request: &Learn<'_>, monitor: &mut dyn Monitor) -> Result<Learned, Error> {
     let settings = request.settings;
     settings.check().map_err(SolveError::from)?;
-    output::check(request.model)?;
+    output::check(request.model, &[request.examples])?;
     let (task, examples) = A::define(request.options, Source::open(request.examples, monitor)?)?;
     let solution = {
         let blame = |error| Error::Solve(error).in_file(&display_name(request.examples));
@@ -134,10 +135,10 @@ fn start<A: Application>(task: &A, n: usize, settings: &Settings, round: Option<
 /// Predicts the output of each example, labelled or not, and writes the predictions, one after the other.
 ///
 /// # Errors
-/// Bad models, files and lines; predictions that cannot be written.
+/// Bad models, files and lines; predictions that cannot be written, or would replace what is read.
 pub fn classify<A: Application>(
     examples: &Path,
-    model: &Path,
+    model: Stored,
     predictions: &Path,
     monitor: &mut dyn Monitor,
 ) -> Result<Classified, Error> {
@@ -145,8 +146,8 @@ pub fn classify<A: Application>(
     const CHUNK: usize = 4096;
     /// Examples predicted by one thread at a time.
     const PIECE: usize = 64;
-    output::check(predictions)?;
-    let Model { task, w, .. } = model_file::load::<A>(model)?;
+    output::check(predictions, &[examples, model.path()])?;
+    let Model { task, w, .. } = model.load::<A>()?;
     let items = task.read(Source::open(examples, monitor)?)?;
     let (mut labelled, mut weight, mut loss) = (0, 0.0, 0.0);
     output::replace(predictions, |out| {
@@ -182,8 +183,8 @@ pub fn classify<A: Application>(
 ///
 /// # Errors
 /// Bad models, files and lines; a file without a single output.
-pub fn evaluate<A: Application>(examples: &Path, model: &Path, monitor: &mut dyn Monitor) -> Result<Report, Error> {
-    let Model { task, w, .. } = model_file::load::<A>(model)?;
+pub fn evaluate<A: Application>(examples: &Path, model: Stored, monitor: &mut dyn Monitor) -> Result<Report, Error> {
+    let Model { task, w, .. } = model.load::<A>()?;
     let items = task.read(Source::open(examples, monitor)?)?;
     let labelled: Vec<_> = items.iter().filter_map(|item| Some((&item.x, item.y.as_ref()?, item.weight))).collect();
     if labelled.is_empty() {
@@ -296,8 +297,8 @@ fn groups<A: Application>(task: &A, examples: &[Example<A::Input, A::Output>]) -
 ///
 /// # Errors
 /// Bad models.
-pub fn inspect<A: Application>(model: &Path, top: usize) -> Result<Inspected, Error> {
-    let Model { task, w, settings, certificate } = model_file::load::<A>(model)?;
+pub fn inspect<A: Application>(model: Stored, top: usize) -> Result<Inspected, Error> {
+    let Model { task, w, settings, certificate } = model.load::<A>()?;
     let mut order: Vec<usize> = (0..w.len()).filter(|&index| w[index] != 0.0).collect();
     let nonzeros = order.len();
     let heavier = |&a: &usize, &b: &usize| w[b].abs().total_cmp(&w[a].abs()).then(a.cmp(&b));
@@ -351,6 +352,10 @@ mod tests {
             self.0.path().join(name)
         }
 
+        fn stored(&self, name: &str) -> Stored {
+            Stored::open(&self.path(name)).unwrap()
+        }
+
         fn learn(&self, settings: &Settings, monitor: &mut dyn Monitor) -> Result<Learned, Error> {
             let (examples, model, options) = (self.path("train"), self.path("model"), Options::default());
             learn::<Sign>(&Learn { examples: &examples, model: &model, options: &options, settings }, monitor)
@@ -390,12 +395,12 @@ mod tests {
         let start = &ears.starts[0];
         assert_eq!((start.examples, start.dim, start.c_mean, start.c_sum), (60, 3, 60.0, 1.0));
 
-        let inspected = inspect::<Sign>(&home.path("model"), 2).unwrap();
+        let inspected = inspect::<Sign>(home.stored("model"), 2).unwrap();
         assert_eq!((inspected.certificate, inspected.dim, inspected.nonzeros), (learned.certificate, 3, 3));
         assert!(inspected.heaviest.is_sorted_by(|a, b| a.1.abs() >= b.1.abs()) && inspected.heaviest.len() == 2);
         assert!(inspected.heaviest[0].0.starts_with("feature "));
 
-        let report = evaluate::<Sign>(&home.path("train"), &home.path("model"), &mut ears).unwrap();
+        let report = evaluate::<Sign>(&home.path("train"), home.stored("model"), &mut ears).unwrap();
         assert_eq!(report.get("loss"), Some(0.0));
         assert!(ears.notes.is_empty());
     }
@@ -416,7 +421,7 @@ mod tests {
         let mut ears = Ears { stop: true, ..Ears::default() };
         let learned = home.learn(&Settings { relative_gap: 0.0, ..Settings::default() }, &mut ears).unwrap();
         assert_eq!(learned.certificate.stop, StopReason::Interrupted);
-        assert_eq!(inspect::<Sign>(&home.path("model"), 0).unwrap().certificate, learned.certificate);
+        assert_eq!(inspect::<Sign>(home.stored("model"), 0).unwrap().certificate, learned.certificate);
     }
 
     #[test]
@@ -438,7 +443,7 @@ mod tests {
     fn predictions_are_in_order_and_labels_are_not_needed() {
         let home = Home::new();
         model_file::save(&model(vec![1.0, 0.0, 0.5]), &home.path("model")).unwrap();
-        let go = |name: &str| classify::<Sign>(&home.path(name), &home.path("model"), &home.path("out"), &mut ());
+        let go = |name: &str| classify::<Sign>(&home.path(name), home.stored("model"), &home.path("out"), &mut ());
         assert_eq!(go("test").unwrap(), Classified { examples: 4, labelled: 2, loss: Some(0.5) });
         assert_eq!(fs::read_to_string(home.path("out")).unwrap(), "1 1\n-1 -1\n1 2\n1 0.5\n");
 
@@ -455,11 +460,11 @@ mod tests {
         model_file::save(&model(vec![1.0]), &home.path("model")).unwrap();
         fs::write(home.path("test"), "1 1:1\n? 1:1\n-1 cost:3 1:1\n").unwrap();
         let mut ears = Ears::default();
-        let report = evaluate::<Sign>(&home.path("test"), &home.path("model"), &mut ears).unwrap();
+        let report = evaluate::<Sign>(&home.path("test"), home.stored("model"), &mut ears).unwrap();
         assert_eq!(report.get("loss"), Some(0.75));
         assert_eq!(ears.notes, ["1 of 3 examples have no output and are left out"]);
         fs::write(home.path("test"), "? 1:1\n").unwrap();
-        let error = evaluate::<Sign>(&home.path("test"), &home.path("model"), &mut ears).unwrap_err();
+        let error = evaluate::<Sign>(&home.path("test"), home.stored("model"), &mut ears).unwrap_err();
         assert!(error.to_string().ends_with("expected labelled examples, found none with an output"));
     }
 
@@ -492,10 +497,10 @@ mod tests {
     fn a_model_finds_its_row_in_the_table() {
         let home = Home::new();
         model_file::save(&model(vec![1.0]), &home.path("model")).unwrap();
-        assert_eq!(Entry::of_model(&TABLE, &home.path("model")).unwrap().name, "sign");
-        let error = Entry::of_model(&TABLE[..1], &home.path("model")).unwrap_err();
+        assert_eq!(Entry::of_model(&TABLE, &home.stored("model")).unwrap().name, "sign");
+        let error = Entry::of_model(&TABLE[..1], &home.stored("model")).unwrap_err();
         assert!(error.to_string().ends_with("expected a model of one of the tasks other, found `sign`"), "{error}");
-        let error = Entry::of_model(&TABLE, &home.path("train")).unwrap_err();
+        let error = Stored::open(&home.path("train")).unwrap_err();
         assert!(error.to_string().ends_with("expected a Crosscut model, found something else"), "{error}");
     }
 
@@ -510,7 +515,7 @@ mod tests {
             assert!(!json[name].is_null(), "{name}");
         }
         assert_eq!(json["stop"], "gap");
-        let json = inspect::<Sign>(&home.path("model"), 1).unwrap().to_json();
+        let json = inspect::<Sign>(home.stored("model"), 1).unwrap().to_json();
         assert!(json["heaviest"][0]["name"].is_string() && json["heaviest"][0]["weight"].is_number());
     }
 
@@ -535,13 +540,13 @@ mod tests {
             let learned = home.learn(&Settings::default(), &mut ()).unwrap_err();
             assert!(learned.is_bad_input() && !home.path("model").exists(), "{learned}");
             if bytes != good {
-                let inspected = inspect::<Sign>(&home.path("train"), 1).unwrap_err();
+                let inspected = Stored::open(&home.path("train")).unwrap_err();
                 assert!(inspected.is_bad_input(), "{inspected}");
             }
             // Without a label it may be a file to predict.
             if bytes != b"1:1\n" {
-                let (train, good, out) = (home.path("train"), home.path("good"), home.path("out"));
-                let classified = classify::<Sign>(&train, &good, &out, &mut ()).unwrap_err();
+                let (train, out) = (home.path("train"), home.path("out"));
+                let classified = classify::<Sign>(&train, home.stored("good"), &out, &mut ()).unwrap_err();
                 assert!(classified.is_bad_input() && !out.exists(), "{classified}");
             }
         }

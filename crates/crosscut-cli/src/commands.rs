@@ -2,16 +2,19 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
 use crosscut::{C, Certificate, StopReason};
 use crosscut_app::answers::{Inspected, Learned, Validated};
+use crosscut_app::model_file::Stored;
+use crosscut_app::output::display_name;
 use crosscut_app::verbs::{Learn, Validate};
 use crosscut_app::{Entry, Error, Monitor};
 
 use crate::flags;
 use crate::log::Log;
-use crate::screen::{Screen, duration, figure};
+use crate::screen::{Screen, convention, duration, figure};
 
 /// Why the program ends with another code than 0.
 pub struct Failure {
@@ -76,13 +79,18 @@ fn learn(entry: &Entry, flags: &flags::Learn, matches: &ArgMatches) -> Result<()
     let settings = flags.training.settings(flags.c.c());
     let options = flags.training.options(entry, matches);
     use_threads(&flags.training.threads)?;
-    let log = flags.log.as_deref().map(Log::create).transpose()?;
+    let claims = [("MODEL", Some(&flags.model)), ("--log", flags.log.as_ref())];
+    one_each("standard output", &claims, flags.talk.json.then_some("--json"))?;
+    let log = flags.log.as_deref().map(|log| Log::create(log, &[&flags.examples, &flags.model])).transpose()?;
     let mut screen = Screen::new(flags.talk.verbosity, log);
     screen.aim(settings.relative_gap);
+    if flags.talk.verbosity >= 3 {
+        screen.line(format!("settings {}", serde_json::json!(settings)));
+    }
     let request = Learn { examples: &flags.examples, model: &flags.model, options: &options, settings: &settings };
     let learned = (entry.learn)(&request, &mut screen)?;
     screen.line(summary(&learned));
-    screen.line(format!("model written to {}", flags.model.display()));
+    screen.line(format!("model written to {}", display_name(&flags.model)));
     screen.finish();
     screen.log.take().map_or(Ok(()), Log::finish)?;
     if flags.talk.json { print_json(&learned.to_json()) } else { Ok(()) }
@@ -123,22 +131,28 @@ fn verdict(certificate: &Certificate) -> String {
 
 fn classify(tasks: &[Entry], flags: &flags::Classify) -> Result<(), Failure> {
     use_threads(&flags.threads)?;
+    one_each("standard input", &[("EXAMPLES", Some(&flags.examples)), ("MODEL", Some(&flags.model))], None)?;
+    let json = flags.talk.json.then_some("--json");
+    one_each("standard output", &[("PREDICTIONS", Some(&flags.predictions))], json)?;
     let mut screen = Screen::new(flags.talk.verbosity, None);
-    let entry = Entry::of_model(tasks, &flags.model)?;
-    let classified = (entry.classify)(&flags.examples, &flags.model, &flags.predictions, &mut screen)?;
+    let model = Stored::open(&flags.model)?;
+    let entry = Entry::of_model(tasks, &model)?;
+    let classified = (entry.classify)(&flags.examples, model, &flags.predictions, &mut screen)?;
     let loss = classified.loss.map_or(String::new(), |loss| {
         format!("; mean loss {} on the {} with a label", figure(loss), classified.labelled)
     });
-    screen.line(format!("{} predictions written to {}{loss}", classified.examples, flags.predictions.display()));
+    screen.line(format!("{} predictions written to {}{loss}", classified.examples, display_name(&flags.predictions)));
     screen.finish();
     if flags.talk.json { print_json(&classified.to_json()) } else { Ok(()) }
 }
 
 fn evaluate(tasks: &[Entry], flags: &flags::Evaluate) -> Result<(), Failure> {
     use_threads(&flags.threads)?;
+    one_each("standard input", &[("EXAMPLES", Some(&flags.examples)), ("MODEL", Some(&flags.model))], None)?;
     let mut screen = Screen::new(flags.talk.verbosity, None);
-    let entry = Entry::of_model(tasks, &flags.model)?;
-    let report = (entry.evaluate)(&flags.examples, &flags.model, &mut screen)?;
+    let model = Stored::open(&flags.model)?;
+    let entry = Entry::of_model(tasks, &model)?;
+    let report = (entry.evaluate)(&flags.examples, model, &mut screen)?;
     screen.finish();
     if flags.talk.json { print_json(&report.to_json()) } else { print(&report.to_string()) }
 }
@@ -148,7 +162,8 @@ fn validate(entry: &Entry, flags: &flags::Validate, matches: &ArgMatches) -> Res
     let settings = flags.training.settings(cs.first().copied().unwrap_or(C::Sum(1.0)));
     let options = flags.training.options(entry, matches);
     use_threads(&flags.training.threads)?;
-    let log = flags.log.as_deref().map(Log::create).transpose()?;
+    one_each("standard output", &[("--log", flags.log.as_ref())], Some("the table"))?;
+    let log = flags.log.as_deref().map(|log| Log::create(log, &[&flags.examples])).transpose()?;
     let mut screen = Screen::new(flags.talk.verbosity, log);
     screen.aim(settings.relative_gap);
     let request =
@@ -174,12 +189,9 @@ fn validate(entry: &Entry, flags: &flags::Validate, matches: &ArgMatches) -> Res
 
 /// The point with the lowest risk, the smaller C of equals.
 fn best(validated: &[Validated]) -> Option<usize> {
-    let value = |c: C| match c {
-        C::Mean(c) | C::Sum(c) => c,
-    };
     (0..validated.len()).min_by(|&a, &b| {
         let (a, b) = (&validated[a].point, &validated[b].point);
-        a.risk.total_cmp(&b.risk).then(value(a.c).total_cmp(&value(b.c)))
+        a.risk.total_cmp(&b.risk).then(convention(a.c).1.total_cmp(&convention(b.c).1))
     })
 }
 
@@ -187,13 +199,15 @@ fn best(validated: &[Validated]) -> Option<usize> {
 fn table(validated: &[Validated], best: Option<usize>) -> String {
     let Some(first) = validated.first() else { return String::new() };
     let names: Vec<&str> = first.report.measures().iter().map(|(name, _)| name.as_str()).take(6).collect();
-    let convention = if matches!(first.point.c, C::Mean(_)) { "-c" } else { "--c-sum" };
-    let mut rows = vec![[convention, "risk", "std.err"].map(str::to_owned).to_vec()];
+    let mut rows = vec![[convention(first.point.c).0, "risk", "std.err"].map(str::to_owned).to_vec()];
     rows[0].extend(names.iter().map(|&name| name.to_owned()));
     rows[0].extend(["passes", "worst gap"].map(str::to_owned));
     for one in validated {
-        let (C::Mean(c) | C::Sum(c)) = one.point.c;
-        let mut row = vec![figure(c), format!("{:.5}", one.point.risk), format!("{:.5}", one.point.standard_error)];
+        let mut row = vec![
+            figure(convention(one.point.c).1),
+            format!("{:.5}", one.point.risk),
+            format!("{:.5}", one.point.standard_error),
+        ];
         row.extend(names.iter().map(|name| format!("{:.4}", one.report.get(name).unwrap_or(f64::NAN))));
         row.extend([format!("{:.1}", one.point.passes), format!("{:.1e}", one.point.relative_gap)]);
         rows.push(row);
@@ -210,8 +224,9 @@ fn table(validated: &[Validated], best: Option<usize>) -> String {
 }
 
 fn inspect(tasks: &[Entry], flags: &flags::Inspect) -> Result<(), Failure> {
-    let entry = Entry::of_model(tasks, &flags.model)?;
-    let inspected = (entry.inspect)(&flags.model, flags.top)?;
+    let model = Stored::open(&flags.model)?;
+    let entry = Entry::of_model(tasks, &model)?;
+    let inspected = (entry.inspect)(model, flags.top)?;
     if flags.json { print_json(&inspected.to_json()) } else { print(&portrait(&inspected)) }
 }
 
@@ -222,13 +237,8 @@ fn portrait(inspected: &Inspected) -> String {
     let mut text = String::new();
     let sizes: Vec<String> = inspected.sizes.iter().map(|(name, size)| format!("{size} {name}")).collect();
     let _ = writeln!(text, "task      {} ({})", inspected.task, sizes.join(", "));
-    let _ = writeln!(
-        text,
-        "weights   {}, {} not zero, norm {}",
-        inspected.dim,
-        inspected.nonzeros,
-        figure(inspected.norm)
-    );
+    let _ =
+        writeln!(text, "weights   {}, {} not zero, norm {}", inspected.dim, inspected.nonzeros, figure(inspected.norm));
     let _ = writeln!(
         text,
         "training  {n} examples, C = {} (--c-sum {}), {}, {} exact passes, seed {}",
@@ -246,6 +256,20 @@ fn portrait(inspected: &Inspected) -> String {
         }
     }
     text
+}
+
+/// A stream is for one use only: refuses two of the `claims` that say `-`, or one beside `other`.
+fn one_each(
+    stream: &str,
+    claims: &[(&'static str, Option<&PathBuf>)],
+    other: Option<&'static str>,
+) -> Result<(), Failure> {
+    let claimed = claims.iter().filter(|(_, path)| path.is_some_and(|path| path == Path::new("-")));
+    let uses: Vec<&str> = claimed.map(|(name, _)| *name).chain(other).collect();
+    match uses.len() {
+        0 | 1 => Ok(()),
+        _ => Err(Failure { message: format!("{} cannot all use {stream}", uses.join(" and ")), code: 2 }),
+    }
 }
 
 /// Parsing and prediction run on as many threads as training.

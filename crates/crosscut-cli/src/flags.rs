@@ -9,39 +9,41 @@ use crosscut_app::{Entry, OptionSpec, Options};
 
 /// The whole program. Help, parsing and usage errors follow from it.
 pub fn program(name: &'static str, tasks: &[Entry]) -> Command {
-    let per_task = |command: Command, build: fn(&Entry) -> Command| {
-        tasks.iter().fold(command.subcommand_required(true).arg_required_else_help(true), |command, entry| {
-            command.subcommand(build(entry))
-        })
-    };
     Command::new(name)
         .version(env!("CARGO_PKG_VERSION"))
         .about("Structural SVMs: max-margin structured output prediction with a certified duality gap")
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommand(per_task(
-            Command::new("learn").about("Train a model").subcommand_value_name("TASK").subcommand_help_heading("Tasks"),
-            |entry| Learn::augment_args(task_command(entry)),
-        ))
-        .subcommand(Classify::augment_args(Command::new("classify").about("Predict with a model")))
-        .subcommand(Evaluate::augment_args(Command::new("evaluate").about("Measure a model on labelled examples")))
-        .subcommand(per_task(
-            Command::new("validate")
-                .about("Choose C by cross-validation")
-                .subcommand_value_name("TASK")
-                .subcommand_help_heading("Tasks"),
-            |entry| Validate::augment_args(task_command(entry)),
-        ))
-        .subcommand(Inspect::augment_args(Command::new("inspect").about("Show what a model is and how it was trained")))
+        .subcommand(per_task("learn", "Train a model", tasks, Learn::augment_args))
+        .subcommand(with_flags("classify", "Predict with a model", Classify::augment_args))
+        .subcommand(with_flags("evaluate", "Measure a model on labelled examples", Evaluate::augment_args))
+        .subcommand(per_task("validate", "Choose C by cross-validation", tasks, Validate::augment_args))
+        .subcommand(with_flags("inspect", "Show what a model is and how it was trained", Inspect::augment_args))
         .subcommand(Command::new("tasks").about("List the tasks"))
 }
 
-/// A task's subcommand with the task's own options.
-fn task_command(entry: &Entry) -> Command {
-    let own = entry.options.iter().map(|&OptionSpec { name, value, help }| {
-        Arg::new(name).long(name).value_name(value).help(help).help_heading("Task").allow_hyphen_values(true)
-    });
-    Command::new(entry.name).about(entry.about).args(own)
+/// A subcommand whose own subcommands are the tasks.
+fn per_task(name: &'static str, about: &'static str, tasks: &[Entry], augment: fn(Command) -> Command) -> Command {
+    let command = Command::new(name)
+        .about(about)
+        .subcommand_value_name("TASK")
+        .subcommand_help_heading("Tasks")
+        .disable_help_subcommand(true)
+        .subcommand_required(true)
+        .arg_required_else_help(true);
+    command.subcommands(tasks.iter().map(|entry| {
+        with_flags(entry.name, entry.about, |command| {
+            let own = entry.options.iter().map(|&OptionSpec { name, value, help }| {
+                Arg::new(name).long(name).value_name(value).help(help).help_heading("Task")
+            });
+            augment(command.args(own))
+        })
+    }))
+}
+
+fn with_flags(name: &'static str, about: &'static str, augment: impl FnOnce(Command) -> Command) -> Command {
+    // After the flags, because those bring the comments of their structs. `-c -1` is a bad number, not an unknown option.
+    augment(Command::new(name)).about(about).allow_negative_numbers(true)
 }
 
 /// `learn TASK`.
@@ -94,7 +96,7 @@ pub struct Evaluate {
 #[derive(Debug, Args)]
 pub struct Validate {
     /// Number of folds.
-    #[arg(long, value_name = "K", default_value_t = 5)]
+    #[arg(long, value_name = "K", default_value_t = 5, value_parser = at_least::<2>)]
     pub folds: usize,
     #[command(flatten)]
     pub cs: ManyC,
@@ -126,10 +128,10 @@ pub struct Inspect {
 #[derive(Debug, Args)]
 pub struct OneC {
     /// C of ½‖w‖² + C · mean slack, as in SVM^struct.
-    #[arg(short = 'c', value_name = "C", conflicts_with = "c_sum", allow_hyphen_values = true)]
+    #[arg(short = 'c', value_name = "C", conflicts_with = "c_sum", value_parser = positive)]
     c_mean: Option<f64>,
     /// C of ½‖w‖² + C · sum of slacks, as in LIBLINEAR (-c is then n times this) [default: 1].
-    #[arg(long, value_name = "C", allow_hyphen_values = true)]
+    #[arg(long, value_name = "C", value_parser = positive)]
     c_sum: Option<f64>,
 }
 
@@ -143,15 +145,15 @@ impl OneC {
 #[derive(Debug, Args)]
 pub struct ManyC {
     /// Values of C in the convention of SVM^struct (mean slack), separated by commas.
-    #[arg(short = 'c', value_name = "LIST", value_delimiter = ',', conflicts_with = "c_sum", allow_hyphen_values = true)]
+    #[arg(short = 'c', value_name = "LIST", value_delimiter = ',', conflicts_with = "c_sum", value_parser = positive)]
     c_mean: Vec<f64>,
     /// Values of C in the convention of LIBLINEAR (sum of slacks), separated by commas.
     #[arg(
         long,
         value_name = "LIST",
         value_delimiter = ',',
-        default_values_t = [0.01, 0.1, 1.0, 10.0],
-        allow_hyphen_values = true
+        default_value = "0.01,0.1,1,10",
+        value_parser = positive
     )]
     c_sum: Vec<f64>,
 }
@@ -169,24 +171,24 @@ impl ManyC {
 #[derive(Debug, Args)]
 pub struct Training {
     /// Where the loss enters the margin: 1 slack rescaling, 2 margin rescaling.
-    #[arg(short = 'o', value_name = "1|2", default_value = "2", value_parser = ["1", "2"], help_heading = "Problem")]
+    #[arg(short = 'o', value_name = "1|2", default_value = "2", value_parser = ["1", "2"], hide_possible_values = true, help_heading = "Problem")]
     rescaling: String,
     /// The task's loss by number [default: the task's].
     #[arg(short = 'l', value_name = "N", help_heading = "Problem")]
     loss: Option<u32>,
     /// Stop when primal − dual ≤ C · EPS with the C of -c; alone it replaces --gap.
-    #[arg(short = 'e', value_name = "EPS", help_heading = "Stopping", allow_hyphen_values = true)]
+    #[arg(short = 'e', value_name = "EPS", help_heading = "Stopping", value_parser = positive)]
     epsilon: Option<f64>,
     /// Stop when (primal − dual) / max(|primal|, 1) is at most GAP; 0 never stops [default: 0.001].
-    #[arg(long, value_name = "GAP", help_heading = "Stopping", allow_hyphen_values = true)]
+    #[arg(long, value_name = "GAP", help_heading = "Stopping", value_parser = not_negative)]
     gap: Option<f64>,
     /// Stop after this many exact passes.
-    #[arg(long, value_name = "N", help_heading = "Stopping")]
+    #[arg(long, value_name = "N", help_heading = "Stopping", value_parser = at_least::<1>)]
     passes: Option<usize>,
     /// Stop after about this many seconds.
-    #[arg(long, value_name = "S", help_heading = "Stopping", allow_hyphen_values = true)]
+    #[arg(long, value_name = "S", help_heading = "Stopping", value_parser = positive)]
     seconds: Option<f64>,
-    /// Which solver.
+    /// Block-coordinate ascent with cached planes, 1-slack or n-slack cutting planes; auto chooses by the number of examples.
     #[arg(long, value_enum, default_value_t, help_heading = "Solver")]
     solver: Named<Solver>,
     #[command(flatten)]
@@ -194,20 +196,20 @@ pub struct Training {
     /// Seed of the order in which examples are visited, and of the folds.
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Solver")]
     seed: u64,
-    /// Block solver: how a block step moves.
+    /// Block solver: solve the small dual of an example, move between two of its planes, or towards its best plane.
     #[arg(long, value_enum, default_value_t, help_heading = "Solver")]
     step: Named<Step>,
-    /// Block solver: in which order examples are visited.
+    /// Block solver: visit examples in a new random order each pass, or those with larger gaps more often.
     #[arg(long, value_enum, default_value_t, help_heading = "Solver")]
     sampling: Named<Sampling>,
     /// Block solver: oracles called against one w.
-    #[arg(long, value_name = "N", default_value_t = BlockSettings::default().batch, help_heading = "Solver")]
+    #[arg(long, value_name = "N", default_value_t = BlockSettings::default().batch, help_heading = "Solver", value_parser = at_least::<1>)]
     batch: usize,
     /// Block solver: most passes over cached planes between two exact passes.
     #[arg(long, value_name = "N", default_value_t = BlockSettings::default().approximate_passes, help_heading = "Solver")]
     approximate_passes: usize,
     /// Block solver: most planes kept for one example.
-    #[arg(long, value_name = "N", default_value_t = BlockSettings::default().planes, help_heading = "Solver")]
+    #[arg(long, value_name = "N", default_value_t = BlockSettings::default().planes, help_heading = "Solver", value_parser = at_least::<2>)]
     planes: usize,
     /// Block solver: return the weighted average of the iterates.
     #[arg(long, help_heading = "Solver")]
@@ -256,14 +258,14 @@ impl Training {
 #[derive(Debug, Args)]
 pub struct Threads {
     /// Threads, 0 for all cores; the result does not depend on it.
-    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Solver")]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = threads)]
     pub threads: usize,
 }
 
 /// What is printed.
 #[derive(Debug, Args)]
 pub struct Talk {
-    /// How much is told on standard error: 0 errors only, 1 a summary and now and then progress, 2 every pass, 3 also the settings.
+    /// Tell on standard error: 0 errors only, 1 a summary and progress, 2 every pass, 3 also the settings.
     #[arg(short = 'v', value_name = "0..3", default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=3), help_heading = "Output")]
     pub verbosity: u8,
     /// Print one JSON object on standard output at the end.
@@ -281,34 +283,49 @@ pub fn parse<A: FromArgMatches>(matches: &ArgMatches) -> Result<A, clap::Error> 
 pub struct Named<T>(pub T);
 
 macro_rules! named {
-    ($type:ty, $($variant:expr => $name:literal $(, $help:literal)?);+) => {
+    ($type:ty: $($variant:ident $name:literal),+) => {
         impl ValueEnum for Named<$type> {
             fn value_variants<'a>() -> &'a [Self] {
-                &[$(Self($variant)),+]
+                &[$(Self(<$type>::$variant)),+]
             }
 
             fn to_possible_value(&self) -> Option<PossibleValue> {
-                $(if self.0 == $variant {
-                    return Some(PossibleValue::new($name)$(.help($help))?);
-                })+
-                None
+                match self.0 {
+                    $(<$type>::$variant => Some(PossibleValue::new($name)),)+
+                }
             }
         }
     };
 }
 
-named!(Solver,
-    Solver::Auto => "auto", "Chosen by the number of examples";
-    Solver::Block => "block", "Block-coordinate dual ascent with cached planes";
-    Solver::OneSlack => "one-slack", "1-slack cutting plane";
-    Solver::NSlack => "n-slack", "n-slack cutting plane");
-named!(Step,
-    Step::Exact => "exact", "Solve the small dual of the example";
-    Step::Pairwise => "pairwise", "One line search between two planes";
-    Step::FrankWolfe => "frank-wolfe", "One line search towards the best plane");
-named!(Sampling,
-    Sampling::Uniform => "uniform", "A new random order each pass";
-    Sampling::Gap => "gap", "Examples with larger gaps more often");
+named!(Solver: Auto "auto", Block "block", OneSlack "one-slack", NSlack "n-slack");
+named!(Step: Exact "exact", Pairwise "pairwise", FrankWolfe "frank-wolfe");
+named!(Sampling: Uniform "uniform", Gap "gap");
+
+fn positive(text: &str) -> Result<f64, String> {
+    number(text, |value| value > 0.0, "a number above 0")
+}
+
+fn not_negative(text: &str) -> Result<f64, String> {
+    number(text, |value| value >= 0.0, "a number of at least 0")
+}
+
+fn number(text: &str, fits: fn(f64) -> bool, expected: &str) -> Result<f64, String> {
+    let value = text.parse().ok().filter(|&value: &f64| value.is_finite() && fits(value));
+    value.ok_or_else(|| format!("expected {expected}"))
+}
+
+fn at_least<const LEAST: usize>(text: &str) -> Result<usize, String> {
+    text.parse()
+        .ok()
+        .filter(|&value| value >= LEAST)
+        .ok_or_else(|| format!("expected a whole number of at least {LEAST}"))
+}
+
+/// More threads than any machine has cores would only take its memory.
+fn threads(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|&value| value <= 1024).ok_or_else(|| "expected a whole number of at most 1024".to_owned())
+}
 
 #[cfg(test)]
 mod tests {

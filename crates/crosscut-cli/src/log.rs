@@ -1,28 +1,36 @@
 //! The log: one JSON object a line.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::Path;
 
 use crosscut::{Moment, Progress};
-use crosscut_app::{Error, Start};
+use crosscut_app::{Error, Start, output};
 use serde_json::{Value, json};
 
-/// A file of JSON lines, each written through as it happens. A line that cannot be written is remembered and told at the end.
+/// A file of JSON lines, each written through as it happens. A line that cannot be written is remembered and told at
+/// the end, unless nobody wanted to read it (`| head`).
 pub struct Log {
     name: String,
-    file: BufWriter<File>,
+    file: Box<dyn Write>,
     failure: Option<io::Error>,
     round: Option<Value>,
 }
 
 impl Log {
-    pub fn create(path: &Path) -> Result<Self, Error> {
-        let name = path.display().to_string();
-        match File::create(path) {
-            Ok(file) => Ok(Self { name, file: BufWriter::new(file), failure: None, round: None }),
-            Err(source) => Err(Error::Write { file: name, source }),
-        }
+    /// Empties a file that is none of `inputs`; `-` is standard output.
+    pub fn create(path: &Path, inputs: &[&Path]) -> Result<Self, Error> {
+        let name = output::display_name(path);
+        output::check(path, inputs)?;
+        let file: Box<dyn Write> = if path == Path::new("-") {
+            Box::new(io::stdout())
+        } else {
+            match File::create(path) {
+                Ok(file) => Box::new(file),
+                Err(source) => return Err(Error::Write { file: name, source }),
+            }
+        };
+        Ok(Self { name, file, failure: None, round: None })
     }
 
     /// A training run begins: in a cross-validation its lines say which one.
@@ -53,7 +61,9 @@ impl Log {
             line["round"] = round.clone();
         }
         if self.failure.is_none() {
-            self.failure = writeln!(self.file, "{line}").and_then(|()| self.file.flush()).err();
+            let line = format!("{line}\n");
+            self.failure = self.file.write_all(line.as_bytes()).and_then(|()| self.file.flush()).err();
+            self.failure.take_if(|error| error.kind() == io::ErrorKind::BrokenPipe);
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crosscut::{Flow, Moment, Progress};
+use crosscut::{C, Flow, Moment, Progress};
 use crosscut_app::{Monitor, Start};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -19,6 +19,8 @@ pub struct Screen {
     verbosity: u8,
     teller: Teller,
     forecast: Forecast,
+    /// Which run of a cross-validation this is.
+    round: String,
     pub log: Option<Log>,
 }
 
@@ -55,9 +57,9 @@ impl Screen {
             bar.enable_steady_tick(Duration::from_millis(200));
             Teller::Live(bar)
         } else {
-            Teller::Plain(Plain::new())
+            Teller::Plain(Plain::new(SILENCE, print))
         };
-        Self { verbosity, teller, forecast: Forecast::default(), log }
+        Self { verbosity, teller, forecast: Forecast::default(), round: String::new(), log }
     }
 
     /// Prints a line that stays.
@@ -100,24 +102,25 @@ impl Monitor for Screen {
     }
 
     fn start(&mut self, start: &Start) {
-        self.forecast = Forecast::default();
+        self.forecast = Forecast { seen: None, ..self.forecast };
         if let Some(log) = &mut self.log {
             log.start(start);
         }
         let sizes: Vec<String> = start.sizes.iter().map(|(name, size)| format!("{size} {name}")).collect();
-        let round = start.round.map_or(String::new(), |round| format!("fold {} of {}: ", round.fold + 1, round.folds));
-        let what = format!(
-            "{round}{}: {} examples, {}; C = {} (--c-sum {})",
-            start.task,
-            start.examples,
-            sizes.join(", "),
-            figure(start.c_mean),
-            figure(start.c_sum)
-        );
+        self.round = start.round.map_or(String::new(), |round| {
+            let (name, value) = convention(round.c);
+            format!("fold {} of {}, {name} {}: ", round.fold + 1, round.folds, figure(value))
+        });
         if start.round.is_none() || self.verbosity >= 2 {
-            self.line(what);
-        } else {
-            self.state(what);
+            self.line(format!(
+                "{}{}: {} examples, {}; C = {} (--c-sum {})",
+                self.round,
+                start.task,
+                start.examples,
+                sizes.join(", "),
+                figure(start.c_mean),
+                figure(start.c_sum)
+            ));
         }
         if self.verbosity >= 3 {
             self.line(format!("solver {}, {} weights", start.solver.name(), start.dim));
@@ -129,7 +132,7 @@ impl Monitor for Screen {
             log.progress(progress);
         }
         let left = self.forecast.seconds_left(progress);
-        let state = describe(progress, left);
+        let state = self.round.clone() + &describe(progress, left);
         match progress.moment {
             Moment::Pass if self.verbosity >= 2 => self.line(state),
             Moment::End(_) => {}
@@ -146,7 +149,12 @@ impl Monitor for Screen {
 /// One line of figures.
 fn describe(progress: &Progress, left: Option<f64>) -> String {
     let certificate = if progress.primal.is_finite() {
-        format!("primal {}  dual {}  gap {:.1e}", figure(progress.primal), figure(progress.dual), progress.relative_gap())
+        format!(
+            "primal {}  dual {}  gap {:.1e}",
+            figure(progress.primal),
+            figure(progress.dual),
+            progress.relative_gap()
+        )
     } else {
         format!("primal -  dual {}  gap -", figure(progress.dual))
     };
@@ -167,6 +175,14 @@ pub fn figure(value: f64) -> String {
     let digits = (6 - value.abs().max(1e-4).log10().floor() as i32).max(0) as usize;
     let text = format!("{value:.digits$}");
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+/// The flag that gave a constant, and its value there.
+pub fn convention(c: C) -> (&'static str, f64) {
+    match c {
+        C::Mean(c) => ("-c", c),
+        C::Sum(c) => ("--c-sum", c),
+    }
 }
 
 /// Seconds, minutes or hours.
@@ -221,27 +237,32 @@ impl Screen {
 }
 
 impl Plain {
-    fn new() -> Self {
+    /// Prints every line, and something whenever nothing was printed for as long as `silence`.
+    fn new(silence: Duration, mut print: impl FnMut(&str) + Send + 'static) -> Self {
         let (lines, told) = channel();
         let printer = std::thread::spawn(move || {
-            let mut state: Option<(String, Instant)> = None;
+            // How things stand, since when, and whether that was printed already.
+            let mut state: Option<(String, Instant, bool)> = None;
             let mut printed = Instant::now();
             loop {
-                match told.recv_timeout(SILENCE.saturating_sub(printed.elapsed())) {
+                match told.recv_timeout(silence.saturating_sub(printed.elapsed())) {
                     Ok(Told::Line(line)) => {
                         print(&line);
                         (state, printed) = (None, Instant::now());
                     }
-                    Ok(Told::State(line)) => state = Some((line, Instant::now())),
+                    Ok(Told::State(line)) => state = Some((line, Instant::now(), false)),
                     Err(RecvTimeoutError::Disconnected) => return,
                     Err(RecvTimeoutError::Timeout) => {}
                 }
-                if printed.elapsed() >= SILENCE {
-                    match &state {
-                        Some((line, since)) if since.elapsed() >= SILENCE => {
-                            print(&format!("{line}  (still working, {} ago)", duration(since.elapsed().as_secs_f64())));
+                if printed.elapsed() >= silence {
+                    match &mut state {
+                        Some((line, since, true)) => {
+                            print(&format!("{line}  ({} ago, still working)", duration(since.elapsed().as_secs_f64())));
                         }
-                        Some((line, _)) => print(line),
+                        Some((line, _, shown)) => {
+                            print(line);
+                            *shown = true;
+                        }
                         None => print("working"),
                     }
                     printed = Instant::now();
@@ -288,6 +309,29 @@ mod tests {
         assert_eq!(figure(0.0), "0");
         assert_eq!(figure(1e12), "1.000000e12");
         assert_eq!(figure(-2.5), "-2.5");
+    }
+
+    #[test]
+    fn nothing_is_silent_for_long() {
+        let silence = Duration::from_millis(30);
+        let (printed, lines) = channel();
+        let mut plain = Plain::new(silence, move |line| printed.send((line.to_owned(), Instant::now())).unwrap());
+        let next = || lines.recv_timeout(Duration::from_secs(10)).unwrap();
+        // Nothing is known yet; then there is a state, and later still the same one.
+        let (line, first) = next();
+        assert_eq!(line, "working");
+        plain.send(Told::State("reading".to_owned()));
+        let (line, second) = next();
+        assert!(line == "reading" && second - first >= silence, "{line}");
+        let (line, _) = next();
+        assert!(line.starts_with("reading  (") && line.ends_with(" ago, still working)"), "{line}");
+        // A line is printed at once, and what was there before it is no longer news.
+        plain.send(Told::Line("header".to_owned()));
+        while next().0 != "header" {}
+        assert_eq!(next().0, "working");
+        plain.send(Told::Line("end".to_owned()));
+        plain.finish();
+        assert_eq!(lines.iter().last().unwrap().0, "end");
     }
 
     #[test]

@@ -224,6 +224,8 @@ impl Multiclass {
 
     /// The input of zero-based features: those that the task does not have and zeros are dropped, the bias is appended.
     ///
+    /// Every input should come from here: prediction panics on features beyond those of the task, and training refuses them.
+    ///
     /// # Errors
     /// Features out of order or not finite.
     pub fn input(&self, mut features: Vec<Feature>) -> Result<SparseVector, RowError> {

@@ -272,7 +272,7 @@ mod tests {
         let noise = testing::random_weights(40 * 8, 0.8, 11);
         let bag = |i: usize| {
             let mut bag: Bag = (0..4).map(|j| [noise[8 * i + 2 * j] - 0.3, noise[8 * i + 2 * j + 1]]).collect();
-            if i % 2 == 0 {
+            if i.is_multiple_of(2) {
                 bag[1 + i % 3] = [1.0 + 0.2 * noise[8 * i], 1.0];
             }
             bag

@@ -123,14 +123,14 @@
 //! The result depends on the data, the settings and the seed, and not on the number of threads.
 
 mod block_coordinate;
+pub mod latent;
+pub mod model;
 mod one_slack;
 mod oracles;
 mod plane;
+pub mod progress;
 mod qp;
 mod run;
-pub mod latent;
-pub mod model;
-pub mod progress;
 pub mod settings;
 pub mod sink;
 pub mod sparse;

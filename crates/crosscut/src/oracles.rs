@@ -48,7 +48,10 @@ impl<'a, T: Task> Oracles<'a, T> {
         for (index, example) in examples.iter().enumerate() {
             let refuse = |message| SolveError::Example { index, message };
             if !(example.weight.is_finite() && example.weight >= 0.0) {
-                return Err(refuse(format!("its weight must be a finite number of at least 0, not {}", example.weight)));
+                return Err(refuse(format!(
+                    "its weight must be a finite number of at least 0, not {}",
+                    example.weight
+                )));
             }
             task.validate(&example.x, &example.y).map_err(refuse)?;
         }

@@ -44,23 +44,37 @@ impl Gram {
 ///
 /// On entry and exit `gradient[p]` = Δₚ − ⟨w, δₚ⟩ with w including this block's own part.
 /// The plane (0, 0) takes up what Σα leaves of `total`. Returns the gain in the dual value.
-pub(crate) fn solve(gram: &Gram, gradient: &mut [f64], alpha: &mut [f64], total: f64, tolerance: f64) -> f64 {
+///
+/// A `damping` below 1 multiplies the Gram matrix.
+pub(crate) fn solve(
+    gram: &Gram,
+    damping: f64,
+    gradient: &mut [f64],
+    alpha: &mut [f64],
+    total: f64,
+    tolerance: f64,
+) -> f64 {
     let m = alpha.len();
     let mut gain = 0.0;
     for _round in 0..100 {
+        let before = gain;
         for _step in 0..(4 * m + 8) {
             let (pair, violation) = worst_pair(gradient, alpha, total);
             if violation <= tolerance {
                 return gain;
             }
-            let step = pairwise_step(gram, gradient, alpha, total, pair);
+            let step = pairwise_step(gram, damping, gradient, alpha, total, pair);
             if step <= 0.0 {
                 return gain;
             }
             gain += step;
         }
         // Pairs zigzag where planes are nearly parallel: move on the face they have found instead.
-        gain += newton_step(gram, gradient, alpha, total);
+        let step = newton_step(gram, damping, gradient, alpha, total);
+        gain += step;
+        if gain - before <= 1e-15 * gain {
+            return gain;
+        }
     }
     gain
 }
@@ -87,17 +101,21 @@ pub(crate) fn worst_pair(gradient: &[f64], alpha: &[f64], total: f64) -> (Pair, 
 /// Moves dual weight from one plane to another by exact line search; returns the gain.
 pub(crate) fn pairwise_step(
     gram: &Gram,
+    damping: f64,
     gradient: &mut [f64],
     alpha: &mut [f64],
     total: f64,
     (up, down): Pair,
 ) -> f64 {
     let entry = |i: Option<usize>, j: Option<usize>| match (i, j) {
-        (Some(i), Some(j)) => gram.get(i, j),
+        (Some(i), Some(j)) => damping * gram.get(i, j),
         _ => 0.0,
     };
     let value = |p: Option<usize>| p.map_or(0.0, |p| gradient[p]);
     let slope = value(up) - value(down);
+    if slope <= 0.0 {
+        return 0.0;
+    }
     let curvature = entry(up, up) + entry(down, down) - 2.0 * entry(up, down);
     let room = match down {
         Some(p) => alpha[p],
@@ -120,7 +138,7 @@ pub(crate) fn pairwise_step(
 }
 
 /// A Newton step on the planes in use, cut at the first dual variable that would become negative; returns the gain.
-fn newton_step(gram: &Gram, gradient: &mut [f64], alpha: &mut [f64], total: f64) -> f64 {
+fn newton_step(gram: &Gram, damping: f64, gradient: &mut [f64], alpha: &mut [f64], total: f64) -> f64 {
     let support: Vec<usize> = (0..alpha.len()).filter(|&p| alpha[p] > 0.0).collect();
     let m = support.len();
     let slack = (total - alpha.iter().sum::<f64>()).max(0.0);
@@ -128,7 +146,7 @@ fn newton_step(gram: &Gram, gradient: &mut [f64], alpha: &mut [f64], total: f64)
     if m == 0 {
         return 0.0;
     }
-    let mut matrix = DMatrix::from_fn(m, m, |i, j| gram.get(support[i], support[j]));
+    let mut matrix = DMatrix::from_fn(m, m, |i, j| damping * gram.get(support[i], support[j]));
     let ridge = 1e-12 * matrix.trace() / m as f64;
     for i in 0..m {
         matrix[(i, i)] += ridge;
@@ -139,6 +157,8 @@ fn newton_step(gram: &Gram, gradient: &mut [f64], alpha: &mut [f64], total: f64)
         let ones = factor.solve(&DVector::from_element(m, 1.0));
         let lambda = direction.sum() / ones.sum();
         direction -= ones * lambda;
+        // Exactly on the face Σα = total, however ill-conditioned the matrix.
+        direction.add_scalar_mut(-direction.sum() / m as f64);
     }
     let mut longest = 1.0f64;
     for (i, &p) in support.iter().enumerate() {
@@ -151,7 +171,7 @@ fn newton_step(gram: &Gram, gradient: &mut [f64], alpha: &mut [f64], total: f64)
     }
     let slope: f64 = support.iter().zip(direction.iter()).map(|(&p, d)| gradient[p] * d).sum();
     let image: Vec<f64> = (0..alpha.len())
-        .map(|p| support.iter().zip(direction.iter()).map(|(&q, d)| gram.get(p, q) * d).sum())
+        .map(|p| support.iter().zip(direction.iter()).map(|(&q, d)| damping * gram.get(p, q) * d).sum())
         .collect();
     let curvature: f64 = support.iter().zip(direction.iter()).map(|(&p, d)| image[p] * d).sum();
     let gain = longest * (slope - 0.5 * longest * curvature);

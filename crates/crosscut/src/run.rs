@@ -113,7 +113,10 @@ impl<'o> Run<'o> {
             return None;
         }
         let rules = [
-            (relative_gap(primal, self.dual) <= self.settings.relative_gap && self.settings.relative_gap > 0.0, StopReason::Gap),
+            (
+                relative_gap(primal, self.dual) <= self.settings.relative_gap && self.settings.relative_gap > 0.0,
+                StopReason::Gap,
+            ),
             (self.settings.epsilon.is_some_and(|epsilon| primal - self.dual <= self.c * epsilon), StopReason::Epsilon),
             (self.interrupted, StopReason::Interrupted),
             (self.must_end(), StopReason::Seconds),

@@ -93,7 +93,7 @@ pub enum Sampling {
 
 /// What only the block-coordinate solver reads. The defaults are the measured ones.
 ///
-/// `Step::FrankWolfe` with `approximate_passes: 0` and `batch: 1` is plain BCFW.
+/// `Step::FrankWolfe` with `approximate_passes: 0`, `batch: 1` and `acceleration: false` is plain BCFW.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BlockSettings {
     /// How a block step moves the dual variables.
@@ -109,8 +109,11 @@ pub struct BlockSettings {
     pub planes: usize,
     /// Exact passes after which a plane that is not in use leaves the cache.
     pub idle: u32,
-    /// Returns the average of the iterates, weighted by their number (Lacoste-Julien et al. 2013, section 4), where
-    /// its primal value is lower.
+    /// Surrounds the approximate passes with an accelerated proximal point method where they are slow (features that
+    /// are not centred, large C).
+    pub acceleration: bool,
+    /// Certifies the average of the iterates, weighted by their number (Lacoste-Julien et al. 2013, section 4), in turn
+    /// with the iterates; the better one is returned. Turns acceleration off.
     pub averaging: bool,
 }
 
@@ -123,6 +126,7 @@ impl Default for BlockSettings {
             approximate_passes: 50,
             planes: 64,
             idle: 10,
+            acceleration: true,
             averaging: false,
         }
     }
@@ -187,7 +191,12 @@ impl Settings {
     /// # Errors
     /// The first field out of its range.
     pub fn check(&self) -> Result<(), SettingsError> {
-        fn require(ok: bool, name: &'static str, expected: &'static str, found: impl ToString) -> Result<(), SettingsError> {
+        fn require(
+            ok: bool,
+            name: &'static str,
+            expected: &'static str,
+            found: impl ToString,
+        ) -> Result<(), SettingsError> {
             if ok { Ok(()) } else { Err(SettingsError { name, expected, found: found.to_string() }) }
         }
         let (C::Mean(c) | C::Sum(c)) = self.c;

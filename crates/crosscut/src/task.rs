@@ -92,13 +92,7 @@ pub trait FeatureMap: Task {
     fn psi<'a>(&'a self, x: &'a Self::Input, y: &Self::Output, sink: &mut dyn Sink<'a>);
 
     /// Writes δ = Ψ(x, y) − Ψ(x, ȳ) into `sink` and returns Δ(y, ȳ): the plane of margin rescaling.
-    fn plane<'a>(
-        &'a self,
-        x: &'a Self::Input,
-        y: &Self::Output,
-        y_bar: &Self::Output,
-        sink: &mut dyn Sink<'a>,
-    ) -> f64 {
+    fn plane<'a>(&'a self, x: &'a Self::Input, y: &Self::Output, y_bar: &Self::Output, sink: &mut dyn Sink<'a>) -> f64 {
         self.psi(x, y, sink);
         self.psi(x, y_bar, &mut Scaled::new(sink, -1.0));
         self.loss(y, y_bar)

@@ -41,21 +41,22 @@ fn variants(c: C) -> Vec<(&'static str, Settings)> {
         block("batch 7", BlockSettings { batch: 7, ..standard }),
         block("pairwise", BlockSettings { step: Step::Pairwise, ..standard }),
         block("gap sampling", BlockSettings { sampling: Sampling::Gap, ..standard }),
-        block("averaging", BlockSettings { averaging: true, ..standard }),
         block("exact passes only", BlockSettings { approximate_passes: 0, ..standard }),
+        block("no acceleration", BlockSettings { acceleration: false, ..standard }),
         block("few planes", BlockSettings { planes: 4, idle: 2, ..standard }),
     ]
 }
 
 /// The variants that converge slowly by nature: their certificates must be true all the same.
 fn slow_variants(c: C) -> Vec<(&'static str, Settings)> {
-    let standard = BlockSettings { step: Step::FrankWolfe, ..BlockSettings::default() };
+    let standard = BlockSettings { step: Step::FrankWolfe, acceleration: false, ..BlockSettings::default() };
     let block =
         |name, block| (name, Settings { relative_gap: 1e-2, passes: Some(5_000), block, ..precise(c, Solver::Block) });
     vec![
         block("frank-wolfe", standard),
         block("plain BCFW", BlockSettings { approximate_passes: 0, batch: 1, ..standard }),
         block("BCFW, averaged", BlockSettings { approximate_passes: 0, batch: 1, averaging: true, ..standard }),
+        block("averaging", BlockSettings { averaging: true, ..BlockSettings::default() }),
         block("two planes", BlockSettings { planes: 2, ..BlockSettings::default() }),
     ]
 }

@@ -59,6 +59,19 @@ pub(crate) struct Workspace {
     change: Vec<f64>,
 }
 
+/// How to visit a block.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Visiting {
+    /// The kind of step.
+    pub kind: Step,
+    /// The block gap at which no step is worth while.
+    pub enough: f64,
+    /// What multiplies the curvature.
+    pub damping: f64,
+    /// The number of the exact pass.
+    pub pass: u32,
+}
+
 /// What a visit did.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Visit {
@@ -103,7 +116,7 @@ impl<'a> Block<'a> {
 
     /// Puts a plane into the cache unless it is there. `pass` is the number of the exact pass.
     pub fn insert(&mut self, raw: &RawPlane<'a>, dim: usize, most_planes: usize, pass: u32) {
-        let delta = self.intern(raw, dim);
+        let mut delta = self.intern(raw, dim);
         let known = self.planes.iter_mut().find(|plane| plane.loss == raw.loss && plane.delta == delta);
         if let Some(plane) = known {
             plane.used = pass;
@@ -111,6 +124,8 @@ impl<'a> Block<'a> {
         }
         if self.planes.len() >= most_planes {
             self.make_room();
+            // Atoms have been renamed.
+            delta = self.intern(raw, dim);
         }
         let row: Vec<f64> = (self.planes.iter().map(|plane| self.inner(&plane.delta, &delta)))
             .chain([self.inner(&delta, &delta)])
@@ -123,7 +138,10 @@ impl<'a> Block<'a> {
     /// Visits the block: computes the gap over its planes at w, takes one step of the given kind, updates w.
     ///
     /// The step is left out where the gap is at most `enough`.
-    pub fn step(&mut self, w: &mut [f64], kind: Step, enough: f64, pass: u32, workspace: &mut Workspace) -> Visit {
+    ///
+    /// With `damping` below 1 the curvature is multiplied by it, and so is the change of w (see [`super::proximal`]).
+    pub fn step(&mut self, w: &mut [f64], visit: &Visiting, workspace: &mut Workspace) -> Visit {
+        let &Visiting { kind, enough, damping, pass } = visit;
         if self.planes.is_empty() || self.total == 0.0 {
             self.gap = 0.0;
             return Visit::default();
@@ -143,12 +161,12 @@ impl<'a> Block<'a> {
         change.clone_from(&self.alpha);
         let (pair, violation) = qp::worst_pair(gradient, &self.alpha, self.total);
         let gain = match kind {
-            Step::Exact => qp::solve(&self.gram, gradient, &mut self.alpha, self.total, 0.01 * violation),
-            Step::Pairwise => qp::pairwise_step(&self.gram, gradient, &mut self.alpha, self.total, pair),
-            Step::FrankWolfe => self.frank_wolfe_step(best.filter(|_| value > 0.0), gap),
+            Step::Exact => qp::solve(&self.gram, damping, gradient, &mut self.alpha, self.total, 0.01 * violation),
+            Step::Pairwise => qp::pairwise_step(&self.gram, damping, gradient, &mut self.alpha, self.total, pair),
+            Step::FrankWolfe => self.frank_wolfe_step(damping, best.filter(|_| value > 0.0), gap),
         };
         change.iter_mut().zip(&self.alpha).for_each(|(change, alpha)| *change = alpha - *change);
-        self.add_last_change(w, 1.0, workspace);
+        self.add_last_change(w, damping, workspace);
         Visit { gap, gain }
     }
 
@@ -221,7 +239,7 @@ impl<'a> Block<'a> {
     }
 
     /// A line search from the current point towards all weight on `best` (`None`: on the plane (0, 0)).
-    fn frank_wolfe_step(&mut self, best: Option<usize>, gap: f64) -> f64 {
+    fn frank_wolfe_step(&mut self, damping: f64, best: Option<usize>, gap: f64) -> f64 {
         // Direction in dual variables: total·e_best − α; its curvature is ‖total·δ_best − Σ αₚ δₚ‖².
         let m = self.alpha.len();
         let mut direction: Vec<f64> = self.alpha.iter().map(|alpha| -alpha).collect();
@@ -229,8 +247,9 @@ impl<'a> Block<'a> {
             direction[best] += self.total;
         }
         let gram = &self.gram;
-        let curvature: f64 = (0..m).flat_map(|i| (0..m).map(move |j| (i, j)))
-            .map(|(i, j)| direction[i] * direction[j] * gram.get(i, j))
+        let curvature: f64 = (0..m)
+            .flat_map(|i| (0..m).map(move |j| (i, j)))
+            .map(|(i, j)| damping * direction[i] * direction[j] * gram.get(i, j))
             .sum();
         let rate = if curvature > 0.0 { (gap / curvature).min(1.0) } else { 1.0 };
         for (alpha, change) in self.alpha.iter_mut().zip(&direction) {

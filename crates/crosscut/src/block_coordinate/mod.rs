@@ -13,6 +13,7 @@
 //! and with D the gap. It is made when the gap seen in passing suggests that it will end training, and now and then.
 
 mod block;
+mod proximal;
 
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
@@ -24,7 +25,8 @@ use crate::progress::{Flow, Moment, Progress, Solution, StopReason};
 use crate::run::{Counts, Run};
 use crate::settings::{C, Sampling, Settings, Solver};
 use crate::task::Task;
-use block::{Block, Workspace};
+use block::{Block, Visit, Visiting, Workspace};
+use proximal::Proximal;
 
 /// Approximate passes end when the gap over cached planes is this fraction of the gap of the exact pass.
 const SETTLED: f64 = 0.1;
@@ -46,10 +48,13 @@ pub(crate) struct BlockCoordinate<'a, T: Task> {
     w: Vec<f64>,
     /// D at (α, w), kept up to date by the gains of the steps.
     dual: f64,
+    proximal: Proximal,
     average: Option<Average>,
     planes: Vec<RawPlane<'a>>,
     workspace: Workspace,
     random: Pcg64,
+    /// Certifying passes made in all.
+    certificates: u32,
     /// Planes in all blocks.
     cached: usize,
     /// Exact passes made in all.
@@ -66,10 +71,12 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             blocks,
             w: vec![0.0; dim],
             dual: 0.0,
+            proximal: Proximal::default(),
             average: settings.block.averaging.then(|| Average::new(dim)),
             planes: (0..buffers).map(|_| RawPlane::default()).collect(),
             workspace: Workspace::default(),
             random: Pcg64::seed_from_u64(settings.seed),
+            certificates: 0,
             cached: 0,
             pass: 0,
             oracles,
@@ -84,6 +91,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         let factor = c.sum(n) / self.settings.c.sum(n);
         self.blocks.iter_mut().for_each(|block| block.rescale(factor));
         self.settings.c = c;
+        self.proximal.rescale(factor);
         self.average = self.settings.block.averaging.then(|| Average::new(self.w.len()));
         self.refresh();
     }
@@ -114,6 +122,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             };
             run.tell(Moment::Pass, self.counts());
             self.approximate_passes(certifying, seen, &mut run);
+            self.proximal.judge(self.dual, &mut self.w);
             self.forget();
             forecast = 0.5 * seen;
         }
@@ -128,21 +137,26 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             self.oracles.separate(&self.w, batch, &mut self.planes);
             for (slot, &index) in batch.iter().enumerate() {
                 self.insert(slot, index);
-                seen += self.step(index, 0.0);
+                seen += self.step(index, 0.0).gap;
             }
             run.tick(self.counts());
             if run.must_end() {
                 break;
             }
         }
-        seen
+        if self.proximal.is_active() {
+            self.update_dual();
+        }
+        seen + self.proximal.excess(&self.w)
     }
 
-    /// Calls all oracles at one w, which gives P(w); returns P(w) − D.
+    /// Calls all oracles at one w, which gives P(w); returns P(w) − D. With averaging, the average and w take turns.
     fn certifying_pass(&mut self, run: &mut Run<'_>) -> f64 {
         self.pass += 1;
         self.refresh();
-        let average = self.average.as_ref().and_then(|average| average.weights(&self.w));
+        self.certificates += 1;
+        let turn = self.certificates % 2 == 1;
+        let average = self.average.as_ref().filter(|_| turn).and_then(|average| average.weights(&self.w));
         let order: Vec<usize> = (0..self.blocks.len()).collect();
         let mut slack = 0.0;
         for slice in order.chunks(self.planes.len()) {
@@ -169,39 +183,60 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             Solver::NSlack => (SOLVED, usize::MAX),
             _ => (SETTLED, self.settings.block.approximate_passes.max(usize::from(at_least_one))),
         };
+        let accelerate = self.settings.block.acceleration && self.average.is_none();
         let enough = fraction * seen;
         let each = enough / self.blocks.len() as f64;
         let mut active: Vec<usize> = (0..self.blocks.len()).collect();
         for _pass in 0..most {
             active.shuffle(&mut self.random);
-            let before = self.dual;
-            let mut gap = 0.0;
+            let whole = active.len() == self.blocks.len();
+            let (mut gap, mut gain) = (0.0, 0.0);
             for (count, &index) in active.iter().enumerate() {
-                gap += self.step(index, each);
+                let visit = self.step(index, each);
+                gap += visit.gap;
+                gain += visit.gain;
                 if count % SLICE == 0 {
-                    run.dual = run.dual.max(self.dual);
                     run.tick(self.counts());
                 }
             }
-            let gain = self.dual - before;
-            if gap <= enough || gain <= 1e-15 * self.dual.abs() || run.must_end() {
+            let total = gap + self.proximal.excess(&self.w);
+            if self.proximal.is_active() {
+                self.update_dual();
+            }
+            run.dual = run.dual.max(self.dual);
+            if total <= enough || gain <= 1e-15 * self.dual.abs() || run.must_end() {
                 return;
             }
-            active.retain(|&index| self.blocks[index].gap > each);
+            if accelerate && whole {
+                self.proximal.start(gain / gap, &mut self.w);
+            }
+            self.proximal.advance(&mut self.w);
+            match self.proximal.is_active() {
+                true => active = (0..self.blocks.len()).collect(),
+                false => active.retain(|&index| self.blocks[index].gap > each),
+            }
         }
     }
 
-    /// One block step; returns the block gap before it.
-    fn step(&mut self, index: usize, enough: f64) -> f64 {
+    /// Recomputes D from the dual variables and w.
+    fn update_dual(&mut self) {
+        let loss: f64 = self.blocks.iter().map(Block::loss).sum();
+        self.dual = loss - 0.5 * self.proximal.squared_norm_of_sum(&self.w);
+    }
+
+    /// One block step.
+    fn step(&mut self, index: usize, enough: f64) -> Visit {
         let block = &mut self.blocks[index];
-        let visit = block.step(&mut self.w, self.settings.block.step, enough, self.pass, &mut self.workspace);
+        let visiting =
+            Visiting { kind: self.settings.block.step, enough, damping: self.proximal.damping(), pass: self.pass };
+        let visit = block.step(&mut self.w, &visiting, &mut self.workspace);
         if visit.gain > 0.0 {
             self.dual += visit.gain;
             if let Some(average) = &mut self.average {
                 average.follow(block, &mut self.workspace);
             }
         }
-        visit.gap.max(0.0)
+        visit
     }
 
     /// Recomputes w and D from the dual variables, so that rounding errors of the updates cannot add up.
@@ -213,6 +248,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             loss += block.loss();
         }
         self.dual = loss - 0.5 * squared_norm(&self.w);
+        self.proximal.weights_from_sum(&mut self.w);
     }
 
     /// The examples in the order of the next exact pass.

@@ -92,9 +92,8 @@ impl<'a, T: Task> OneSlack<'a, T> {
 
     /// Adds a plane to the working set.
     fn add(&mut self, loss: f64, delta: Delta) {
-        let row: Vec<f64> = (self.working_set.iter().map(|plane| plane.delta.inner(&delta)))
-            .chain([delta.inner(&delta)])
-            .collect();
+        let row: Vec<f64> =
+            (self.working_set.iter().map(|plane| plane.delta.inner(&delta))).chain([delta.inner(&delta)]).collect();
         self.gram.push(row);
         self.working_set.push(Plane { loss, delta, idle: 0 });
         self.alpha.push(0.0);
@@ -106,7 +105,7 @@ impl<'a, T: Task> OneSlack<'a, T> {
         let mut gradient: Vec<f64> = (0..m)
             .map(|k| self.working_set[k].loss - (0..m).map(|l| self.alpha[l] * self.gram.get(k, l)).sum::<f64>())
             .collect();
-        qp::solve(&self.gram, &mut gradient, &mut self.alpha, 1.0, tolerance);
+        qp::solve(&self.gram, 1.0, &mut gradient, &mut self.alpha, 1.0, tolerance);
         for (plane, &alpha) in self.working_set.iter_mut().zip(&self.alpha) {
             plane.idle = if alpha > 0.0 { 0 } else { plane.idle + 1 };
         }

@@ -13,7 +13,7 @@
 //! | `planes` | cutting planes kept at the end |
 //! | `stop` | which rule ended training |
 //!
-//! The bounds are true whatever happened: after a Ctrl-C, at a time limit, with any solver. Only the oracle must keep its
+//! The bounds are true whatever ended training, and with every solver. Only the oracle must keep its
 //! contract: one that misses the maximum makes `primal` too small, and the gap certifies nothing. That is what
 //! [`testing::check`](crate::testing::check) is for.
 //!
@@ -71,8 +71,8 @@
 //!
 //! # How small is small enough?
 //!
-//! The relative gap of 1e-3 by default says that P(w) is within 0.1 % of the best possible. Predictions rarely change after
-//! that. Choose 1e-2 while you compare features or values of C, and 1e-6 or less only to compare solvers.
+//! The relative gap of 1e-3 by default says that P(w) is within 0.1 % of the best possible. Held-out
+//! examples can seldom tell the difference to the optimum itself. Choose 1e-2 while you compare features or values of C, and 1e-6 or less only to compare solvers.
 //!
 //! `epsilon` measures the same in units of the loss: P − D ≤ C·ε means that the mean slack, with its share of ½‖w‖²,
 //! is within ε of the best. It is the number that SVM^struct calls `-e`, with a difference. There, training ends when no

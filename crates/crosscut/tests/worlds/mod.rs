@@ -15,7 +15,7 @@ pub mod spans {
         let noise = testing::random_weights(n * 9 * 2, 1.0, 1);
         let example = |i: usize| {
             let len = 3 + i % 7;
-            let y = if i % 5 == 0 { 0..0 } else { i % 3..(i % 3 + 1 + i % 4).min(len) };
+            let y = if i.is_multiple_of(5) { 0..0 } else { i % 3..(i % 3 + 1 + i % 4).min(len) };
             let row = |t: usize| {
                 let inside = f64::from(y.contains(&t));
                 let at = 2 * (9 * i + t);

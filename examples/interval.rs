@@ -1,0 +1,208 @@
+//! A structure of your own: find the interval that stands out in a sequence of numbers.
+//!
+//! x is a sequence of numbers, y an interval of positions, perhaps empty, Ψ(x, y) = (Σₜ xₜ over y, length of y), and
+//! Δ(y, ŷ) counts the positions that are in one interval and not in the other. A score is then a sum over
+//! positions, and so are loss and score together: prediction and separation oracle are one sweep (Kadane's algorithm).
+//!
+//! The lines between the two rules below are all it takes: the task, its file format, and `main`. In return there
+//! are training with a certificate, predictions, evaluation, cross-validation, model files, progress and help:
+//!
+//! ```text
+//! cargo run --release -p crosscut-examples --example interval -- learn interval examples/data/interval.train.txt /tmp/interval.model
+//! cargo run --release -p crosscut-examples --example interval -- evaluate examples/data/interval.test.txt /tmp/interval.model
+//! cargo run --release -p crosscut-examples --example interval -- classify examples/data/interval.test.txt /tmp/interval.model -
+//! cargo run --release -p crosscut-examples --example interval -- inspect /tmp/interval.model
+//! ```
+//!
+//! The format: numbers, with brackets around the interval if it is known: `0.1 -0.3 [ 0.9 1.2 0.7 ] 0.2`. Predictions
+//! are lines `l r`: the interval holds the positions l, l + 1, …, r − 1, counted from 0.
+//!
+//! The data are made up: noise between −1 and 1, raised by 1.2 inside the interval, by the formula in `tests::line`.
+
+use std::io;
+use std::ops::Range;
+use std::process::ExitCode;
+
+use crosscut::{Example, FeatureMap, Rescaling, Sink, Task};
+use crosscut_app::{Application, Entry, Error, Examples, Item, Items, Options, Source};
+use serde::{Deserialize, Serialize};
+
+// ── The task ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+#[derive(Serialize, Deserialize)]
+struct Interval;
+
+impl Task for Interval {
+    type Input = Vec<f64>;
+    type Output = Range<usize>;
+    type Scratch = ();
+
+    fn dim(&self) -> usize {
+        2
+    }
+
+    fn loss(&self, y: &Range<usize>, y_hat: &Range<usize>) -> f64 {
+        let common = y.end.min(y_hat.end).saturating_sub(y.start.max(y_hat.start));
+        (y.len() + y_hat.len() - 2 * common) as f64
+    }
+
+    fn predict(&self, w: &[f64], x: &Vec<f64>, (): &mut ()) -> Range<usize> {
+        best(x.iter().map(|value| w[0] * value + w[1]))
+    }
+
+    #[rustfmt::skip]
+    fn separate<'a>(&'a self, w: &[f64], x: &'a Vec<f64>, y: &'a Range<usize>, (): &mut (), sink: &mut dyn Sink<'a>) -> f64 {
+        // Taking in a position costs the loss 1 outside y and saves it 1 inside.
+        let loss = |t| if y.contains(&t) { -1.0 } else { 1.0 };
+        let y_bar = best(x.iter().enumerate().map(|(t, value)| w[0] * value + w[1] + loss(t)));
+        self.plane(x, y, &y_bar, sink)
+    }
+}
+
+impl FeatureMap for Interval {
+    fn psi<'a>(&'a self, x: &'a Vec<f64>, y: &Range<usize>, sink: &mut dyn Sink<'a>) {
+        sink.add(0, x[y.clone()].iter().sum());
+        sink.add(1, y.len() as f64);
+    }
+}
+
+/// The interval with the largest sum of gains, empty if none is positive (Kadane's algorithm).
+fn best(gains: impl Iterator<Item = f64>) -> Range<usize> {
+    let (mut best, mut best_sum, mut start, mut sum) = (0..0, 0.0, 0, 0.0);
+    for (t, gain) in gains.enumerate() {
+        (start, sum) = if sum > 0.0 { (start, sum + gain) } else { (t, gain) };
+        if sum > best_sum {
+            (best, best_sum) = (start..t + 1, sum);
+        }
+    }
+    best
+}
+
+// ── Its files ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+impl Application for Interval {
+    const NAME: &'static str = "interval";
+    const ABOUT: &'static str = "The interval that stands out in a sequence of numbers";
+
+    fn define(options: &Options, source: Source<'_>) -> Result<(Self, Examples<Self>), Error> {
+        if options.rescaling == Rescaling::Slack || options.loss.is_some() {
+            return Err(Error::option("-o or -l", "margin rescaling and the default loss for this task", "another"));
+        }
+        let labelled = |line: &str| match parse(line)? {
+            Some(Item { y: None, .. }) => Err("expected an interval in brackets, found none".to_owned()),
+            item => Ok(item.and_then(|Item { x, y, .. }| Some(Example::new(x, y?)))),
+        };
+        Ok((Self, source.parse_lines(labelled)?))
+    }
+
+    fn read(&self, source: Source<'_>) -> Result<Items<Self>, Error> {
+        source.parse_lines(parse)
+    }
+
+    fn write(&self, _: &[f64], _: &Vec<f64>, y_hat: &Range<usize>, out: &mut dyn io::Write) -> io::Result<()> {
+        writeln!(out, "{} {}", y_hat.start, y_hat.end)
+    }
+}
+
+type Line = Item<Vec<f64>, Range<usize>>;
+
+/// Reads one line. An interval between brackets lies within its sequence, as the oracle needs it.
+fn parse(line: &str) -> Result<Option<Line>, String> {
+    let (mut x, mut brackets) = (Vec::new(), Vec::new());
+    for word in line.split_whitespace() {
+        match (word, brackets.len(), word.parse::<f64>()) {
+            ("[", 0, _) | ("]", 1, _) => brackets.push(x.len()),
+            (_, _, Ok(value)) if value.is_finite() => x.push(value),
+            _ => return Err(format!("expected numbers and one pair of brackets, found `{word}`")),
+        }
+    }
+    let y = match brackets[..] {
+        [start, end] => Some(start..end),
+        [] if x.is_empty() => return Ok(None),
+        [] => None,
+        _ => return Err("expected a closing bracket, found none".to_owned()),
+    };
+    Ok(Some(Item { x, y, weight: 1.0 }))
+}
+
+fn main() -> ExitCode {
+    crosscut_cli::run("interval", &[Entry::of::<Interval>()])
+}
+
+// ── Tests ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+#[cfg(test)]
+mod tests {
+    use std::ops::ControlFlow;
+
+    use crosscut::{Settings, risk, solve, testing};
+
+    use super::*;
+
+    const TRAIN: &str = include_str!("data/interval.train.txt");
+    const TEST: &str = include_str!("data/interval.test.txt");
+
+    /// Line `seed` of the data: 12 to 23 numbers, an interval of 3 to 8 of them.
+    ///
+    /// Random numbers are the upper bits of s ← 6364136223846793005 · s + 1442695040888963407 modulo 2⁶⁴, s₀ = seed.
+    fn line(seed: u64) -> String {
+        let mut state = seed;
+        let mut below = |limit: u64| {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            ((state >> 33) * limit) >> 31
+        };
+        below(1); // neighbouring seeds begin alike
+        let length = 12 + below(12);
+        let size = 3 + below(6);
+        let start = below(length - size + 1);
+        let value = |t| {
+            let thousandths = below(2001) as i32 - 1000 + if (start..start + size).contains(&t) { 1200 } else { 0 };
+            format!("{:.3}", f64::from(thousandths) / 1000.0)
+        };
+        let mut words: Vec<String> = (0..length).map(value).collect();
+        words.insert((start + size) as usize, "]".to_owned());
+        words.insert(start as usize, "[".to_owned());
+        words.join(" ") + "\n"
+    }
+
+    fn examples(text: &str) -> Examples<Interval> {
+        Interval::define(&Options::default(), Source::from_text("data", text)).expect("the data are fine").1
+    }
+
+    #[test]
+    fn the_task_keeps_its_contract() {
+        let examples = examples("0.1 [ 0.9 0.7 ] -0.3\n[ ] -0.5 0.2\n[ 1 1 ]\n");
+        testing::check(&Interval, &examples);
+        for (seed, example) in (0..).zip(&examples) {
+            let w = testing::random_weights(2, 3.0, seed);
+            let len = example.x.len();
+            let intervals = || (0..=len).flat_map(move |start| (start..=len).map(move |end| start..end));
+            testing::check_oracle(&Interval, &w, example, intervals(), Rescaling::Margin);
+            testing::check_prediction(&Interval, &w, &example.x, intervals());
+        }
+    }
+
+    #[test]
+    fn the_data_are_those_of_the_formula() {
+        assert_eq!(TRAIN, (0..60).map(line).collect::<String>());
+        assert_eq!(TEST, (60..100).map(line).collect::<String>());
+    }
+
+    #[test]
+    fn most_positions_of_new_sequences_are_right() {
+        let examples = examples(TRAIN);
+        let solution =
+            solve(&Interval, &examples, &Settings::default(), &mut |_| ControlFlow::Continue(())).expect("good data");
+        assert!(solution.certificate.relative_gap() <= 1e-3);
+        let found = risk(&Interval, &solution.w, &self::examples(TEST));
+        let guessing = risk(&Interval, &[0.0, 0.0], &self::examples(TEST));
+        assert!(found < 0.5 * guessing, "{found} of {guessing}");
+    }
+
+    #[test]
+    fn bad_lines_are_refused() {
+        for bad in ["[ 0.1 ] x", "0.5", "] 1 [", "[ 1", "[ nan ]", "[ 1 ] 2 [ 3 ]"] {
+            assert!(Interval::define(&Options::default(), Source::from_text("data", bad)).is_err(), "{bad}");
+        }
+    }
+}
