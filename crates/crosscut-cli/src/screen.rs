@@ -303,7 +303,7 @@ mod tests {
 
     #[test]
     fn figures_have_seven_digits() {
-        assert_eq!(figure(1807.226_61), "1807.227");
+        assert_eq!(figure(1_807.226_61), "1807.227");
         assert_eq!(figure(120.0), "120");
         assert_eq!(figure(0.001), "0.001");
         assert_eq!(figure(0.0), "0");

@@ -32,6 +32,10 @@ use proximal::Proximal;
 const SETTLED: f64 = 0.1;
 /// The same for the n-slack cutting plane method, which solves its dual before it calls oracles again.
 const SOLVED: f64 = 0.01;
+/// Most approximate passes of the n-slack cutting plane method between two exact ones.
+const MOST_TO_SOLVE: usize = 1000;
+/// Approximate passes after which acceleration must have raised the dual value.
+const PATIENCE: usize = 25;
 /// The longest run of exact passes without a certificate.
 const UNCERTIFIED: u32 = 10;
 /// Certificates in a row that improve neither bound before training ends for want of precision.
@@ -180,14 +184,14 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
     /// At least one pass if the exact pass took no steps itself.
     fn approximate_passes(&mut self, at_least_one: bool, seen: f64, run: &mut Run<'_>) {
         let (fraction, most) = match self.kind {
-            Solver::NSlack => (SOLVED, usize::MAX),
+            Solver::NSlack => (SOLVED, MOST_TO_SOLVE),
             _ => (SETTLED, self.settings.block.approximate_passes.max(usize::from(at_least_one))),
         };
         let accelerate = self.settings.block.acceleration && self.average.is_none();
         let enough = fraction * seen;
         let each = enough / self.blocks.len() as f64;
         let mut active: Vec<usize> = (0..self.blocks.len()).collect();
-        for _pass in 0..most {
+        for pass in 1..=most {
             active.shuffle(&mut self.random);
             let whole = active.len() == self.blocks.len();
             let (mut gap, mut gain) = (0.0, 0.0);
@@ -209,6 +213,9 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             }
             if accelerate && whole {
                 self.proximal.start(gain / gap, &mut self.w);
+            }
+            if pass.is_multiple_of(PATIENCE) {
+                self.proximal.judge(self.dual, &mut self.w);
             }
             self.proximal.advance(&mut self.w);
             match self.proximal.is_active() {
