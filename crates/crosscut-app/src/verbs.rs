@@ -105,6 +105,10 @@ pub fn learn<A: Application>(request: &Learn<'_>, monitor: &mut dyn Monitor) -> 
         trainer.solve(&mut |progress| monitor.progress(progress))
     };
     drop(examples);
+    if !solution.certificate.primal.is_finite() {
+        let why = "the objective overflows double precision: scale the features, or choose a smaller C";
+        return Err(Error::file(display_name(request.examples), why));
+    }
     let model = Model::new(task, solution.w, *settings, solution.certificate);
     model_file::save(&model, request.model)?;
     Ok(Learned {

@@ -32,7 +32,7 @@ impl<T: Task> Model<T> {
     }
 
     /// ŷ for many inputs, on all threads of the current rayon pool, in order.
-    pub fn predict_all<'x>(&self, inputs: &[&'x T::Input]) -> Vec<T::Output> {
+    pub fn predict_all(&self, inputs: &[&T::Input]) -> Vec<T::Output> {
         predict_all(&self.task, &self.w, inputs)
     }
 

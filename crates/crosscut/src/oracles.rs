@@ -10,7 +10,7 @@ use crate::progress::SolveError;
 use crate::task::{Example, Task};
 
 /// Memory that the lanes of [`Oracles::sum_planes`] may take, in bytes. Part of the result: it decides how sums are grouped.
-const LANE_BYTES: usize = 64 << 20;
+const LANE_BYTES: usize = 16 << 20;
 const MOST_LANES: usize = 64;
 
 /// The examples, their oracles and the threads that run them; counts calls and seconds.
@@ -169,13 +169,13 @@ impl<'a, T: Task> Oracles<'a, T> {
 
     fn call(&self, w: &[f64], index: usize, plane: &mut RawPlane<'a>) {
         let thread = rayon::current_thread_index().unwrap_or(0) % self.scratch.len();
-        let mut scratch = match self.scratch[thread].lock() {
-            Ok(scratch) => scratch,
-            Err(poisoned) => poisoned.into_inner(),
-        };
         let Example { x, y, .. } = self.examples[index];
         plane.clear();
-        plane.loss = self.task.separate(w, x, y, &mut scratch, plane);
+        plane.loss = match self.scratch[thread].try_lock() {
+            Ok(mut scratch) => self.task.separate(w, x, y, &mut scratch, plane),
+            // An oracle that runs threads of its own may find itself called again on this one.
+            Err(_) => self.task.separate(w, x, y, &mut T::Scratch::default(), plane),
+        };
         plane.value = plane.loss - plane.dot(w);
     }
 }

@@ -61,7 +61,10 @@ impl<'o> Run<'o> {
     }
 
     /// Takes in a primal value P(w) computed from oracle answers at this very w.
+    ///
+    /// One that overflows certifies nothing, and ends the run.
     pub fn certify(&mut self, primal: f64, w: &[f64]) {
+        let primal = if primal.is_finite() { primal } else { f64::INFINITY };
         match &mut self.best {
             Some((best, _)) if *best <= primal => {}
             Some((best, kept)) => {
@@ -110,7 +113,7 @@ impl<'o> Run<'o> {
     pub fn stop(&self, counts: Counts) -> Option<StopReason> {
         let primal = self.primal();
         if !primal.is_finite() {
-            return None;
+            return self.best.is_some().then_some(StopReason::Precision);
         }
         let rules = [
             (

@@ -4,7 +4,7 @@ use crate::block_coordinate::BlockCoordinate;
 use crate::one_slack::OneSlack;
 use crate::oracles::Oracles;
 use crate::progress::{Flow, Progress, Solution, SolveError};
-use crate::settings::{C, Settings, Solver};
+use crate::settings::{C, Settings, SettingsError, Solver};
 use crate::task::{Example, Task};
 
 /// Trains on examples until one of the stopping rules of `settings` holds.
@@ -26,7 +26,6 @@ where
 
 /// Training that can be continued: with another C, from the planes and dual variables found so far.
 pub struct Trainer<'a, T: Task> {
-    settings: Settings,
     state: State<'a, T>,
 }
 
@@ -51,11 +50,12 @@ impl<'a, T: Task> Trainer<'a, T> {
     {
         settings.check()?;
         let oracles = Oracles::new(task, examples.into_iter().collect(), settings.threads)?;
+        check_overflow(&oracles, settings.c)?;
         let state = match settings.solver.resolve(oracles.len(), oracles.dim()) {
             Solver::OneSlack => State::OneSlack(OneSlack::new(oracles, *settings)),
             kind => State::Block(BlockCoordinate::new(oracles, *settings, kind)),
         };
-        Ok(Self { settings: *settings, state })
+        Ok(Self { state })
     }
 
     /// Changes the regularisation constant; planes are kept and dual variables scaled with it (warm start).
@@ -63,12 +63,16 @@ impl<'a, T: Task> Trainer<'a, T> {
     /// # Errors
     /// A constant that is not finite and positive.
     pub fn set_c(&mut self, c: C) -> Result<(), SolveError> {
-        let settings = Settings { c, ..self.settings };
-        settings.check()?;
-        self.settings = settings;
+        Settings { c, ..Settings::default() }.check()?;
         match &mut self.state {
-            State::Block(solver) => solver.set_c(c),
-            State::OneSlack(solver) => solver.set_c(c),
+            State::Block(solver) => {
+                check_overflow(solver.oracles(), c)?;
+                solver.set_c(c);
+            }
+            State::OneSlack(solver) => {
+                check_overflow(solver.oracles(), c)?;
+                solver.set_c(c);
+            }
         }
         Ok(())
     }
@@ -81,4 +85,15 @@ impl<'a, T: Task> Trainer<'a, T> {
             State::OneSlack(solver) => solver.solve(observer),
         }
     }
+}
+
+/// C times the weights must stay within double precision.
+fn check_overflow<T: Task>(oracles: &Oracles<'_, T>, c: C) -> Result<(), SettingsError> {
+    let n = oracles.len();
+    let most = c.mean(n).max(c.sum(n) * oracles.weights().sum::<f64>());
+    if most < 1e150 {
+        return Ok(());
+    }
+    let expected = "below 1e150 when multiplied by the weights of the examples";
+    Err(SettingsError { name: "C", expected, found: format!("{most:e}") })
 }

@@ -382,10 +382,8 @@ impl<'a> Block<'a> {
                 atoms.iter().for_each(|&(atom, _)| renamed[atom as usize] = Some(0));
             }
         }
-        let mut next = 0;
-        for name in renamed.iter_mut().flatten() {
+        for (next, name) in (0..).zip(renamed.iter_mut().flatten()) {
             *name = next;
-            next += 1;
         }
         let mut names = renamed.iter();
         self.atoms.retain(|_| matches!(names.next(), Some(Some(_))));

@@ -34,12 +34,14 @@ const SETTLED: f64 = 0.1;
 const SOLVED: f64 = 0.01;
 /// Most approximate passes of the n-slack cutting plane method between two exact ones.
 const MOST_TO_SOLVE: usize = 1000;
-/// Approximate passes after which acceleration must have raised the dual value.
-const PATIENCE: usize = 25;
+/// Acceleration starts only while the gap is this many times the one that ends training.
+const FAR: f64 = 20.0;
+/// Approximate passes within which acceleration must lower the gap over cached planes.
+const PATIENCE: usize = 100;
 /// The longest run of exact passes without a certificate.
 const UNCERTIFIED: u32 = 10;
 /// Certificates in a row that improve neither bound before training ends for want of precision.
-const STUCK: u32 = 20;
+const STUCK: u32 = 10;
 /// Oracles called between two ticks of a certifying pass, at least.
 const SLICE: usize = 512;
 
@@ -89,6 +91,10 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         }
     }
 
+    pub fn oracles(&self) -> &Oracles<'a, T> {
+        &self.oracles
+    }
+
     /// Changes C; the dual variables are scaled with it, and w with them.
     pub fn set_c(&mut self, c: C) {
         let n = self.oracles.len();
@@ -113,6 +119,10 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
                 uncertified = 0;
                 let seen = self.certifying_pass(&mut run);
                 stuck = if run.has_improved() { 0 } else { stuck + 1 };
+                if stuck >= STUCK && self.proximal.is_active() {
+                    self.proximal.weaken(&mut self.w);
+                    stuck = 0;
+                }
                 let stop = run.stop(self.counts()).or((stuck >= STUCK).then_some(StopReason::Precision));
                 if let Some(reason) = stop {
                     return run.finish(reason, self.counts());
@@ -191,6 +201,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         let enough = fraction * seen;
         let each = enough / self.blocks.len() as f64;
         let mut active: Vec<usize> = (0..self.blocks.len()).collect();
+        let (mut lowest, mut before) = (f64::INFINITY, f64::INFINITY);
         for pass in 1..=most {
             active.shuffle(&mut self.random);
             let whole = active.len() == self.blocks.len();
@@ -211,11 +222,15 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             if total <= enough || gain <= 1e-15 * self.dual.abs() || run.must_end() {
                 return;
             }
-            if accelerate && whole {
+            if accelerate && whole && total > FAR * run.target() {
                 self.proximal.start(gain / gap, &mut self.w);
             }
+            lowest = lowest.min(total);
             if pass.is_multiple_of(PATIENCE) {
-                self.proximal.judge(self.dual, &mut self.w);
+                if lowest >= 0.9 * before {
+                    self.proximal.weaken(&mut self.w);
+                }
+                before = lowest;
             }
             self.proximal.advance(&mut self.w);
             match self.proximal.is_active() {

@@ -10,7 +10,7 @@
 use crate::plane::squared_norm;
 
 /// Passes creep if one closes less than this fraction of the gap over cached planes.
-const CREEP: f64 = 2e-3;
+const CREEP: f64 = 1e-3;
 /// The fraction that a pass should close: κ is chosen for it.
 const PACE: f64 = 0.03;
 const LARGEST: f64 = 1e5;
@@ -85,13 +85,20 @@ impl Proximal {
         }
     }
 
-    /// Weakens the pull where a round of passes has not raised the dual value.
+    /// Weakens the pull if the passes between two exact ones have not raised the dual value.
     pub fn judge(&mut self, dual: f64, w: &mut [f64]) {
-        if self.is_active() && dual <= self.dual {
+        if dual <= self.dual {
+            self.weaken(w);
+        }
+        self.dual = dual;
+    }
+
+    /// Weakens the pull, and gives up when little is left.
+    pub fn weaken(&mut self, w: &mut [f64]) {
+        if self.is_active() {
             let kappa = 0.25 * self.kappa;
             self.set_kappa(if kappa < 1.0 { 0.0 } else { kappa }, w);
         }
-        self.dual = dual;
     }
 
     /// Changes κ. The dual variables and u stay, so w moves towards or away from the centre.

@@ -56,6 +56,10 @@ impl<'a, T: Task> OneSlack<'a, T> {
         }
     }
 
+    pub fn oracles(&self) -> &Oracles<'a, T> {
+        &self.oracles
+    }
+
     /// Changes C: all planes scale with it, and so does w.
     pub fn set_c(&mut self, c: C) {
         let n = self.oracles.len();
