@@ -4,7 +4,7 @@
 //! Δ(y, ŷ) counts the positions that are in one interval and not in the other. A score is then a sum over
 //! positions, and so are loss and score together: prediction and separation oracle are one sweep (Kadane's algorithm).
 //!
-//! The lines between the two rules below are all it takes: the task, its file format, and `main`. In return there
+//! The 66 lines between the two rules below are all it takes: the task, its file format, and `main`. In return there
 //! are training with a certificate, predictions, evaluation, cross-validation, model files, progress and help:
 //!
 //! ```text
@@ -14,8 +14,8 @@
 //! cargo run --release -p crosscut-examples --example interval -- inspect /tmp/interval.model
 //! ```
 //!
-//! The format: numbers, with brackets around the interval if it is known: `0.1 -0.3 [ 0.9 1.2 0.7 ] 0.2`. Predictions
-//! are lines `l r`: the interval holds the positions l, l + 1, …, r − 1, counted from 0.
+//! The format: `l r: numbers` for the interval of positions l, l + 1, …, r − 1, counted from 0, as in
+//! `2 5: 0.1 -0.3 0.9 1.2 0.7 0.2`; `: numbers` where it is unknown. Predictions are lines `l r`.
 //!
 //! The data are made up: noise between −1 and 1, raised by 1.2 inside the interval, by the formula in `tests::line`.
 
@@ -23,8 +23,8 @@ use std::io;
 use std::ops::Range;
 use std::process::ExitCode;
 
-use crosscut::{Example, FeatureMap, Rescaling, Sink, Task};
-use crosscut_app::{Application, Entry, Error, Examples, Item, Items, Options, Source};
+use crosscut::{FeatureMap, Sink, Task};
+use crosscut_app::{Application, Entry, Error, Examples, Item, Items, Options, Source, numbers};
 use serde::{Deserialize, Serialize};
 
 // ── The task ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -42,8 +42,8 @@ impl Task for Interval {
     }
 
     fn loss(&self, y: &Range<usize>, y_hat: &Range<usize>) -> f64 {
-        let common = y.end.min(y_hat.end).saturating_sub(y.start.max(y_hat.start));
-        (y.len() + y_hat.len() - 2 * common) as f64
+        let reach = y.start.min(y_hat.start)..y.end.max(y_hat.end);
+        reach.filter(|t| y.contains(t) != y_hat.contains(t)).count() as f64
     }
 
     fn predict(&self, w: &[f64], x: &Vec<f64>, (): &mut ()) -> Range<usize> {
@@ -84,15 +84,8 @@ impl Application for Interval {
     const NAME: &'static str = "interval";
     const ABOUT: &'static str = "The interval that stands out in a sequence of numbers";
 
-    fn define(options: &Options, source: Source<'_>) -> Result<(Self, Examples<Self>), Error> {
-        if options.rescaling == Rescaling::Slack || options.loss.is_some() {
-            return Err(Error::option("-o or -l", "margin rescaling and the default loss for this task", "another"));
-        }
-        let labelled = |line: &str| match parse(line)? {
-            Some(Item { y: None, .. }) => Err("expected an interval in brackets, found none".to_owned()),
-            item => Ok(item.and_then(|Item { x, y, .. }| Some(Example::new(x, y?)))),
-        };
-        Ok((Self, source.parse_lines(labelled)?))
+    fn define(_: &Options, source: Source<'_>) -> Result<(Self, Examples<Self>), Error> {
+        Ok((Self, source.parse_examples(parse)?))
     }
 
     fn read(&self, source: Source<'_>) -> Result<Items<Self>, Error> {
@@ -106,23 +99,18 @@ impl Application for Interval {
 
 type Line = Item<Vec<f64>, Range<usize>>;
 
-/// Reads one line. An interval between brackets lies within its sequence, as the oracle needs it.
+/// Reads one line. An interval lies within its sequence, as the oracle needs it.
 fn parse(line: &str) -> Result<Option<Line>, String> {
-    let (mut x, mut brackets) = (Vec::new(), Vec::new());
-    for word in line.split_whitespace() {
-        match (word, brackets.len(), word.parse::<f64>()) {
-            ("[", 0, _) | ("]", 1, _) => brackets.push(x.len()),
-            (_, _, Ok(value)) if value.is_finite() => x.push(value),
-            _ => return Err(format!("expected numbers and one pair of brackets, found `{word}`")),
-        }
+    if line.trim().is_empty() {
+        return Ok(None);
     }
-    let y = match brackets[..] {
-        [start, end] => Some(start..end),
-        [] if x.is_empty() => return Ok(None),
-        [] => None,
-        _ => return Err("expected a closing bracket, found none".to_owned()),
-    };
-    Ok(Some(Item { x, y, weight: 1.0 }))
+    let (y, x) = line.split_once(':').ok_or("expected `l r: numbers`")?;
+    let (y, x) = (numbers::<usize>(y)?, numbers::<f64>(x)?);
+    match y[..] {
+        [] => Ok(Some(Item::new(x, None))),
+        [l, r] if l <= r && r <= x.len() => Ok(Some(Item::new(x, Some(l..r)))),
+        _ => Err("expected two positions of the sequence, `l r`, before the colon".to_owned()),
+    }
 }
 
 fn main() -> ExitCode {
@@ -135,7 +123,7 @@ fn main() -> ExitCode {
 mod tests {
     use std::ops::ControlFlow;
 
-    use crosscut::{Settings, risk, solve, testing};
+    use crosscut::{Rescaling, Settings, risk, solve, testing};
 
     use super::*;
 
@@ -159,10 +147,8 @@ mod tests {
             let thousandths = below(2001) as i32 - 1000 + if (start..start + size).contains(&t) { 1200 } else { 0 };
             format!("{:.3}", f64::from(thousandths) / 1000.0)
         };
-        let mut words: Vec<String> = (0..length).map(value).collect();
-        words.insert((start + size) as usize, "]".to_owned());
-        words.insert(start as usize, "[".to_owned());
-        words.join(" ") + "\n"
+        let words: Vec<String> = (0..length).map(value).collect();
+        format!("{start} {}: {}\n", start + size, words.join(" "))
     }
 
     fn examples(text: &str) -> Examples<Interval> {
@@ -171,7 +157,7 @@ mod tests {
 
     #[test]
     fn the_task_keeps_its_contract() {
-        let examples = examples("0.1 [ 0.9 0.7 ] -0.3\n[ ] -0.5 0.2\n[ 1 1 ]\n");
+        let examples = examples("1 3: 0.1 0.9 0.7 -0.3\n0 0: -0.5 0.2\n0 2: 1 1\n");
         testing::check(&Interval, &examples);
         for (seed, example) in (0..).zip(&examples) {
             let w = testing::random_weights(2, 3.0, seed);
@@ -201,7 +187,7 @@ mod tests {
 
     #[test]
     fn bad_lines_are_refused() {
-        for bad in ["[ 0.1 ] x", "0.5", "] 1 [", "[ 1", "[ nan ]", "[ 1 ] 2 [ 3 ]"] {
+        for bad in ["0 1: 0.1 x", "0 1: nan", "0.5", ": 0.5", "1 0: 1", "0 2: 1", "0: 1", "0 1 1: 1", "-1 0: 1"] {
             assert!(Interval::define(&Options::default(), Source::from_text("data", bad)).is_err(), "{bad}");
         }
     }

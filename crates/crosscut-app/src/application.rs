@@ -25,6 +25,11 @@ pub trait Application: Task + Serialize + DeserializeOwned + 'static {
     /// The task's own long options; `-o` and `-l` come in [`Options`] for every task.
     const OPTIONS: &'static [OptionSpec] = &[];
 
+    /// The values of `-o` it knows; others are refused before anything is read.
+    const RESCALINGS: &'static [Rescaling] = &[Rescaling::Margin];
+    /// The values of `-l` it knows; others are refused before anything is read.
+    const LOSSES: &'static [u32] = &[0];
+
     /// Reads training examples and defines the task they need (sizes, vocabularies, loss).
     ///
     /// # Errors
@@ -121,7 +126,33 @@ pub struct Options {
     values: BTreeMap<String, String>,
 }
 
+impl<X, Y> Item<X, Y> {
+    /// An example that counts once.
+    pub fn new(x: X, y: Option<Y>) -> Self {
+        Self { x, y, weight: 1.0 }
+    }
+}
+
 impl Options {
+    /// Refuses rescalings and losses that the task `A` does not know.
+    ///
+    /// # Errors
+    /// [`Error::Option`] with those it knows.
+    pub fn check<A: Application>(&self) -> Result<(), Error> {
+        let number = |rescaling: &Rescaling| match rescaling {
+            Rescaling::Slack => 1,
+            Rescaling::Margin => 2,
+        };
+        if !A::RESCALINGS.contains(&self.rescaling) {
+            let known: Vec<u32> = A::RESCALINGS.iter().map(number).collect();
+            return Err(Error::option("-o", one_of(A::NAME, &known), number(&self.rescaling)));
+        }
+        match self.loss {
+            Some(loss) if !A::LOSSES.contains(&loss) => Err(Error::option("-l", one_of(A::NAME, A::LOSSES), loss)),
+            _ => Ok(()),
+        }
+    }
+
     /// The options every task has, and none of its own yet.
     pub fn new(rescaling: Rescaling, loss: Option<u32>) -> Self {
         Self { rescaling, loss, values: BTreeMap::new() }
@@ -148,4 +179,9 @@ impl Options {
             _ => Err(Error::option(format!("--{name}"), "a number", text)),
         }
     }
+}
+
+fn one_of(task: &str, known: &[u32]) -> String {
+    let known: Vec<String> = known.iter().map(u32::to_string).collect();
+    format!("{} for the task {task}", known.join(" or "))
 }

@@ -22,5 +22,5 @@ pub use application::{Application, Examples, Item, Items, OptionSpec, Options, O
 pub use error::Error;
 pub use monitor::{Monitor, Start};
 pub use report::{Report, Table};
-pub use source::Source;
+pub use source::{Source, numbers};
 pub use verbs::Entry;

@@ -3,12 +3,16 @@
 use std::fs::File;
 use std::io::{self, Cursor, Read};
 use std::path::Path;
+use std::str::FromStr;
 use std::sync::mpsc;
 use std::{fmt, str, thread};
 
 use flate2::bufread::MultiGzDecoder;
 use rayon::prelude::*;
 
+use crosscut::Example;
+
+use crate::application::Item;
 use crate::error::Error;
 use crate::monitor::Monitor;
 
@@ -43,6 +47,21 @@ impl<'m> Source<'m> {
     /// The name used in messages.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Parses training examples, one a line, as [`parse_lines`](Self::parse_lines) does; a line without an output is refused.
+    ///
+    /// # Errors
+    /// Those of [`parse_lines`](Self::parse_lines).
+    pub fn parse_examples<X: Send, Y: Send>(
+        self,
+        parse: impl Fn(&str) -> Result<Option<Item<X, Y>>, String> + Sync,
+    ) -> Result<Vec<Example<X, Y>>, Error> {
+        self.parse_lines(|line| match parse(line)? {
+            None => Ok(None),
+            Some(Item { x, y: Some(y), weight }) => Ok(Some(Example { x, y, weight })),
+            Some(Item { y: None, .. }) => Err("expected an output to learn from, found none".to_owned()),
+        })
     }
 
     /// Parses every line and keeps what `parse` finds, in order; `None` passes over a line (blank, a comment).
@@ -124,6 +143,19 @@ pub(crate) fn read_bytes(path: &Path) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     reader.read_to_end(&mut bytes).map_err(|source| unreadable(&name, source))?;
     Ok(bytes)
+}
+
+/// Finite numbers separated by white space, for formats of one's own.
+///
+/// # Errors
+/// The first word that is not one.
+pub fn numbers<T: FromStr>(text: &str) -> Result<Vec<T>, String> {
+    let finite = |word: &&str| word.parse::<f64>().is_ok_and(f64::is_finite);
+    let number = |word: &str| {
+        let found = Some(word).filter(finite).and_then(|word| word.parse().ok());
+        found.ok_or_else(|| format!("expected a number, found `{word}`"))
+    };
+    text.split_whitespace().map(number).collect()
 }
 
 /// The name of a file in messages.

@@ -228,6 +228,7 @@ pub struct Validate<'a> {
 /// # Errors
 /// Bad options, settings, files and lines; more folds than groups of examples.
 pub fn validate<A: Application>(request: &Validate<'_>, monitor: &mut dyn Monitor) -> Result<Vec<Validated>, Error> {
+    request.options.check::<A>()?;
     let settings = request.settings;
     let mut cs: Vec<C> = Vec::new();
     for &c in request.cs {

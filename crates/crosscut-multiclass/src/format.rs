@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::io;
 use std::path::Path;
 
-use crosscut::{Example, Feature, SparseVector};
+use crosscut::{Example, Feature, Rescaling, SparseVector};
 use crosscut_app::svmlight::{self, Line};
 use crosscut_app::vocabulary::{FeatureIds, Labels};
 use crosscut_app::{Application, Error, Examples, Item, Items, OptionSpec, Options, Outcome, Report, Source};
@@ -19,6 +19,8 @@ const MOST_COST_CLASSES: usize = 10_000;
 impl Application for Multiclass {
     const NAME: &'static str = "multiclass";
     const ABOUT: &'static str = "Multiclass classification (Crammer and Singer) of svm-light lines";
+    const RESCALINGS: &'static [Rescaling] = &[Rescaling::Margin, Rescaling::Slack];
+    const LOSSES: &'static [u32] = &[0, 1];
     const OPTIONS: &'static [OptionSpec] = &[
         OptionSpec {
             name: "bias",
