@@ -132,7 +132,7 @@ fn start<A: Application>(task: &A, n: usize, settings: &Settings, round: Option<
         sizes: task.sizes(),
         c_mean: c.mean(n),
         c_sum: c.sum(n),
-        solver: settings.solver.resolve(n, task.dim()),
+        solver: settings.solver.resolve(n),
     }
 }
 

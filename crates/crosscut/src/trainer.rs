@@ -51,7 +51,7 @@ impl<'a, T: Task> Trainer<'a, T> {
         settings.check()?;
         let oracles = Oracles::new(task, examples.into_iter().collect(), settings.threads)?;
         check_overflow(&oracles, settings.c)?;
-        let state = match settings.solver.resolve(oracles.len(), oracles.dim()) {
+        let state = match settings.solver.resolve(oracles.len()) {
             Solver::OneSlack => State::OneSlack(OneSlack::new(oracles, *settings)),
             kind => State::Block(BlockCoordinate::new(oracles, *settings, kind)),
         };
