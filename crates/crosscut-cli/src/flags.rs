@@ -211,6 +211,9 @@ pub struct Training {
     /// Block solver: most planes kept for one example.
     #[arg(long, value_name = "N", default_value_t = BlockSettings::default().planes, help_heading = "Solver", value_parser = at_least::<2>)]
     planes: usize,
+    /// Block solver: never surround approximate passes with an accelerated proximal point method.
+    #[arg(long, help_heading = "Solver")]
+    no_acceleration: bool,
     /// Block solver: return the weighted average of the iterates.
     #[arg(long, help_heading = "Solver")]
     averaging: bool,
@@ -235,6 +238,7 @@ impl Training {
                 batch: self.batch,
                 approximate_passes: self.approximate_passes,
                 planes: self.planes,
+                acceleration: !self.no_acceleration,
                 averaging: self.averaging,
                 ..defaults.block
             },

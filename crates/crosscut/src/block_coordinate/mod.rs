@@ -34,8 +34,10 @@ const SETTLED: f64 = 0.1;
 const SOLVED: f64 = 0.01;
 /// Most approximate passes of the n-slack cutting plane method between two exact ones.
 const MOST_TO_SOLVE: usize = 1000;
-/// Acceleration starts only while the gap is this many times the one that ends training.
-const FAR: f64 = 20.0;
+/// Acceleration starts only while the gap over cached planes is above this fraction of the dual value.
+const FAR: f64 = 0.01;
+/// Acceleration starts only where two passes have left this fraction of the gap over cached planes.
+const CREEPING: f64 = 0.6;
 /// Approximate passes within which acceleration must lower the gap over cached planes.
 const PATIENCE: usize = 100;
 /// The longest run of exact passes without a certificate.
@@ -202,9 +204,9 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         let each = enough / self.blocks.len() as f64;
         let mut active: Vec<usize> = (0..self.blocks.len()).collect();
         let (mut lowest, mut before) = (f64::INFINITY, f64::INFINITY);
+        let mut recent = [f64::INFINITY; 2];
         for pass in 1..=most {
             active.shuffle(&mut self.random);
-            let whole = active.len() == self.blocks.len();
             let (mut gap, mut gain) = (0.0, 0.0);
             for (count, &index) in active.iter().enumerate() {
                 let visit = self.step(index, each);
@@ -222,9 +224,11 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             if total <= enough || gain <= 1e-15 * self.dual.abs() || run.must_end() {
                 return;
             }
-            if accelerate && whole && total > FAR * run.target() {
+            let creeps = total > FAR * self.dual.abs().max(1.0) && total > CREEPING * recent[1];
+            if accelerate && creeps {
                 self.proximal.start(gain / gap, &mut self.w);
             }
+            recent = [total, recent[0]];
             lowest = lowest.min(total);
             if pass.is_multiple_of(PATIENCE) {
                 if lowest >= 0.9 * before {
