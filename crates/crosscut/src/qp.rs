@@ -187,3 +187,77 @@ fn newton_step(gram: &Gram, damping: f64, gradient: &mut [f64], alpha: &mut [f64
     }
     gain
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn dot(a: &[f64], b: &[f64]) -> f64 {
+        a.iter().zip(b).map(|(a, b)| a * b).sum()
+    }
+
+    /// Σ αₚ Δₚ − ½ ‖Σ αₚ δₚ‖² and its gradient, from the definition.
+    fn dual(planes: &[(f64, Vec<f64>)], alpha: &[f64], damping: f64) -> (f64, Vec<f64>) {
+        let sum: Vec<f64> =
+            (0..3).map(|at| planes.iter().zip(alpha).map(|((_, delta), alpha)| alpha * delta[at]).sum()).collect();
+        let loss: f64 = planes.iter().zip(alpha).map(|((loss, _), alpha)| alpha * loss).sum();
+        let gradient = planes.iter().map(|(loss, delta)| loss - damping * dot(&sum, delta)).collect();
+        (loss - 0.5 * damping * dot(&sum, &sum), gradient)
+    }
+
+    fn gram(planes: &[(f64, Vec<f64>)]) -> Gram {
+        let mut gram = Gram::default();
+        for (at, (_, a)) in planes.iter().enumerate() {
+            gram.push(planes[..=at].iter().map(|(_, b)| dot(a, b)));
+        }
+        gram
+    }
+
+    fn problems() -> impl Strategy<Value = (Vec<(f64, Vec<f64>)>, f64, f64)> {
+        // Few values, so that planes repeat, line up and vanish.
+        let number = prop_oneof![Just(0.0), Just(1.0), Just(-1.0), -2.0..2.0];
+        let plane = (prop_oneof![Just(0.0), Just(1.0), 0.0..3.0], prop::collection::vec(number, 3));
+        let damping = prop_oneof![Just(1.0), Just(0.1)];
+        (prop::collection::vec(plane, 1..9), prop_oneof![Just(1e-3), Just(1.0), Just(1e3)], damping)
+    }
+
+    proptest! {
+        #[test]
+        fn the_solution_satisfies_the_optimality_conditions((planes, total, damping) in problems()) {
+            let mut alpha = vec![0.0; planes.len()];
+            let (_, mut gradient) = dual(&planes, &alpha, damping);
+            let gain = solve(&gram(&planes), damping, &mut gradient, &mut alpha, total, 1e-9);
+            let (value, exact) = dual(&planes, &alpha, damping);
+            let size = 1.0 + value.abs();
+            prop_assert!((value - gain).abs() <= 1e-9 * size, "gain {} of {}", gain, value);
+            prop_assert!(alpha.iter().all(|&alpha| alpha >= 0.0));
+            prop_assert!(alpha.iter().sum::<f64>() <= total * (1.0 + 1e-12));
+            for (kept, exact) in gradient.iter().zip(&exact) {
+                prop_assert!((kept - exact).abs() <= 1e-8 * size, "{:?} {:?}", gradient, exact);
+            }
+            // No plane would rise faster than those in use: the value cannot be raised by more than total · violation.
+            let (_, violation) = worst_pair(&exact, &alpha, total);
+            prop_assert!(violation * total <= 1e-6 * size, "violation {} at {:?}", violation, alpha);
+        }
+    }
+
+    #[test]
+    fn one_plane_moves_to_its_own_optimum_or_bound() {
+        let planes = [(1.0, vec![2.0, 0.0, 0.0])];
+        for (total, expected) in [(10.0, 0.25), (0.1, 0.1)] {
+            let (mut alpha, mut gradient) = (vec![0.0], vec![1.0]);
+            solve(&gram(&planes), 1.0, &mut gradient, &mut alpha, total, 1e-12);
+            assert!((alpha[0] - expected).abs() < 1e-12, "{alpha:?}");
+        }
+    }
+
+    #[test]
+    fn retained_rows_keep_their_products() {
+        let planes: Vec<_> = (0..4).map(|at| (0.0, vec![f64::from(at), 1.0, -2.0 * f64::from(at)])).collect();
+        let mut kept = gram(&planes);
+        kept.retain(&[true, false, true, true]);
+        let expected = gram(&[planes[0].clone(), planes[2].clone(), planes[3].clone()]);
+        assert_eq!((kept.order, kept.lower), (expected.order, expected.lower));
+    }
+}

@@ -41,7 +41,7 @@ const CREEPING: f64 = 0.6;
 /// Approximate passes within which acceleration must lower the gap over cached planes.
 const PATIENCE: usize = 100;
 /// The longest run of exact passes without a certificate.
-const UNCERTIFIED: u32 = 10;
+const UNCERTIFIED: u32 = 4;
 /// Certificates in a row that improve neither bound before training ends for want of precision.
 const STUCK: u32 = 10;
 /// Oracles called between two ticks of a certifying pass, at least.
