@@ -1,6 +1,6 @@
 //! [`Sink`]: where feature maps and oracles write feature vectors, and the things one can write them into.
 
-use crate::sparse::Row;
+use crate::sparse::{Feature, Row};
 
 /// Where a row lands among the weights: feature `f` of the row is weight `offset + stride · f`.
 ///
@@ -107,14 +107,18 @@ impl<'a> Sink<'a> for Scaled<'_, 'a> {
     }
 }
 
-/// ⟨w, row at place⟩.
+/// ⟨w, row at place⟩, in four partial sums so that additions need not wait for each other.
 #[inline]
 pub(crate) fn dot_row(w: &[f64], row: Row<'_>, place: Place) -> f64 {
-    let mut sum = 0.0;
-    for feature in row.features() {
-        sum += w[place.offset + place.stride * feature.index as usize] * f64::from(feature.value);
+    let term = |feature: &Feature| w[place.offset + place.stride * feature.index as usize] * f64::from(feature.value);
+    let (fours, rest) = row.features().as_chunks::<4>();
+    let mut sums = [0.0; 4];
+    for four in fours {
+        for (sum, feature) in sums.iter_mut().zip(four) {
+            *sum += term(feature);
+        }
     }
-    sum
+    (sums[0] + sums[1]) + (sums[2] + sums[3]) + rest.iter().map(term).sum::<f64>()
 }
 
 /// Adds `scale` times the row at its place to `w`.

@@ -187,7 +187,7 @@ impl<'a> Block<'a> {
     pub fn scores<'w>(&self, v: &[f64], workspace: &'w mut Workspace) -> &'w [f64] {
         let Workspace { dots, gradient, .. } = workspace;
         dots.clear();
-        dots.extend(self.atoms.iter().map(|atom| dot_row(v, atom.row, atom.place)));
+        dot_atoms(v, &self.atoms, dots);
         gradient.clear();
         gradient.extend(self.planes.iter().map(|plane| match &plane.delta {
             Delta::Sparse { atoms, entries } => {
@@ -423,6 +423,36 @@ impl Atom<'_> {
             _ => 0.0,
         }
     }
+}
+
+/// ⟨v, atom⟩ of each atom. Neighbours of one row (a multiclass block is one row at several classes) are swept together:
+/// with feature-major weights their entries share cache lines.
+fn dot_atoms(v: &[f64], atoms: &[Atom<'_>], dots: &mut Vec<f64>) {
+    let mut rest = atoms;
+    while let Some(Atom { row, place: Place { stride, .. }, .. }) = rest.first() {
+        let together = |atom: &&Atom<'_>| atom.row.is_same_row(*row) && atom.place.stride == *stride;
+        let (group, next) = rest.split_at(rest.iter().take(4).take_while(together).count());
+        match group {
+            [a, b, c, d] => dots.extend(dot_offsets(v, *row, *stride, [a, b, c, d].map(|atom| atom.place.offset))),
+            [a, b, c] => dots.extend(dot_offsets(v, *row, *stride, [a, b, c].map(|atom| atom.place.offset))),
+            [a, b] => dots.extend(dot_offsets(v, *row, *stride, [a, b].map(|atom| atom.place.offset))),
+            one => dots.extend(one.iter().map(|atom| dot_row(v, atom.row, atom.place))),
+        }
+        rest = next;
+    }
+}
+
+/// ⟨v, row⟩ at each of several offsets.
+fn dot_offsets<const N: usize>(v: &[f64], row: Row<'_>, stride: usize, offsets: [usize; N]) -> [f64; N] {
+    let mut sums = [0.0; N];
+    for feature in row.features() {
+        let base = stride * feature.index as usize;
+        let value = f64::from(feature.value);
+        for (sum, offset) in sums.iter_mut().zip(&offsets) {
+            *sum += value * v[base + offset];
+        }
+    }
+    sums
 }
 
 /// The plane with the largest value and that value; the first of equals.
