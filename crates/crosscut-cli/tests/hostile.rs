@@ -204,7 +204,7 @@ fn huge_and_tiny_constants_end_with_a_certificate() {
     let home = Home::new();
     home.write("inseparable", "1 1:1\n2 1:1\n1 2:1\n3 2:-1\n");
     for solver in ["block", "one-slack", "n-slack"] {
-        for c in ["1e-300", "1e-30", "1e30", "1e300"] {
+        for c in ["1e-300", "1e-30", "1e30", "1e140"] {
             for data in ["train.svm", "inseparable"] {
                 let limits = ["-c", c, "--seconds", "0.2", "--passes", "300"];
                 let command = [&["learn", "multiclass", "--solver", solver], &limits[..], &[data, "m"]].concat();
@@ -215,6 +215,14 @@ fn huge_and_tiny_constants_end_with_a_certificate() {
             }
         }
     }
+}
+
+#[test]
+fn an_objective_that_overflows_is_refused() {
+    let home = Home::new();
+    home.refuses(&["learn", "multiclass", "-c", "1e300", "train.svm", "m"], &["C must be below 1e150"]);
+    home.write("heavy", "1 cost:1e300 1:1\n2 1:-1\n");
+    home.refuses(&["learn", "multiclass", "heavy", "m"], &["C must be below 1e150"]);
 }
 
 #[test]
