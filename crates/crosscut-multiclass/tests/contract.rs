@@ -71,11 +71,13 @@ proptest! {
     }
 
     #[test]
-    fn the_sweep_gives_the_bits_of_one_class_at_a_time((task, examples) in tasks(), seed: u64) {
+    fn the_sweep_gives_the_scores_of_one_class_at_a_time((task, examples) in tasks(), seed: u64) {
         let w = random_weights(task.dim(), 1.0, seed);
         for example in &examples {
             let scores: Vec<f64> = classes(&task).map(|class| task.score(&w, &example.x, &class)).collect();
-            prop_assert_eq!(task.scores(&w, &example.x), scores);
+            for (swept, score) in task.scores(&w, &example.x).iter().zip(scores) {
+                prop_assert!((swept - score).abs() <= 1e-12 * (1.0 + score.abs()), "{} {}", swept, score);
+            }
         }
     }
 }
