@@ -103,7 +103,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         let factor = c.sum(n) / self.settings.c.sum(n);
         self.blocks.iter_mut().for_each(|block| block.rescale(factor));
         self.settings.c = c;
-        self.proximal.rescale(factor);
+        self.proximal = Proximal::default();
         self.average = self.settings.block.averaging.then(|| Average::new(self.w.len()));
         self.refresh();
     }
@@ -111,7 +111,9 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
     pub fn solve(&mut self, observer: &mut dyn FnMut(&Progress) -> Flow) -> Solution {
         let mut run = Run::new(observer, self.settings, self.kind, self.oracles.len(), self.counts());
         run.dual = self.dual;
-        let (mut forecast, mut uncertified, mut stuck) = (f64::INFINITY, 0, 0);
+        // Where training goes on, it may be done already.
+        let mut forecast = if self.pass > 0 { 0.0 } else { f64::INFINITY };
+        let (mut uncertified, mut stuck) = (0, 0);
         loop {
             let certifying = self.kind == Solver::NSlack
                 || run.is_last_pass(self.counts())

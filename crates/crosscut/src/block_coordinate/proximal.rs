@@ -113,9 +113,4 @@ impl Proximal {
             *self = Self { failed: true, ..Self::default() };
         }
     }
-
-    /// Follows a change of C that multiplies w.
-    pub fn rescale(&mut self, factor: f64) {
-        self.center.iter_mut().chain(&mut self.last).for_each(|value| *value *= factor);
-    }
 }
