@@ -9,3 +9,8 @@
 //! ```text
 //! cargo run --release -p crosscut-examples --example letter
 //! ```
+
+/// The example of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -235,8 +235,8 @@ fn portrait(inspected: &Inspected) -> String {
     let Inspected { certificate, .. } = inspected;
     let n = certificate.examples;
     let mut text = String::new();
-    let sizes: Vec<String> = inspected.sizes.iter().map(|(name, size)| format!("{size} {name}")).collect();
-    let _ = writeln!(text, "task      {} ({})", inspected.task, sizes.join(", "));
+    let sizes: String = inspected.sizes.iter().map(|(name, size)| format!(", {size} {name}")).collect();
+    let _ = writeln!(text, "task      {}{sizes}", inspected.task);
     let _ =
         writeln!(text, "weights   {}, {} not zero, norm {}", inspected.dim, inspected.nonzeros, figure(inspected.norm));
     let _ = writeln!(

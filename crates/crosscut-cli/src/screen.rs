@@ -106,18 +106,17 @@ impl Monitor for Screen {
         if let Some(log) = &mut self.log {
             log.start(start);
         }
-        let sizes: Vec<String> = start.sizes.iter().map(|(name, size)| format!("{size} {name}")).collect();
+        let sizes: String = start.sizes.iter().map(|(name, size)| format!(", {size} {name}")).collect();
         self.round = start.round.map_or(String::new(), |round| {
             let (name, value) = convention(round.c);
             format!("fold {} of {}, {name} {}: ", round.fold + 1, round.folds, figure(value))
         });
         if start.round.is_none() || self.verbosity >= 2 {
             self.line(format!(
-                "{}{}: {} examples, {}; C = {} (--c-sum {})",
+                "{}{}: {} examples{sizes}; C = {} (--c-sum {})",
                 self.round,
                 start.task,
                 start.examples,
-                sizes.join(", "),
                 figure(start.c_mean),
                 figure(start.c_sum)
             ));
