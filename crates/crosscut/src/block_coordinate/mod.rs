@@ -113,7 +113,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         run.dual = self.dual;
         // Where training goes on, it may be done already.
         let mut forecast = if self.pass > 0 { 0.0 } else { f64::INFINITY };
-        let (mut uncertified, mut stuck) = (0, 0);
+        let (mut uncertified, mut stuck, mut last) = (0, 0, f64::NEG_INFINITY);
         loop {
             let certifying = self.kind == Solver::NSlack
                 || run.is_last_pass(self.counts())
@@ -127,7 +127,10 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
                     self.proximal.weaken(&mut self.w);
                     stuck = 0;
                 }
-                let stop = run.stop(self.counts()).or((stuck >= STUCK).then_some(StopReason::Precision));
+                // Acceleration may have left D below its best: only where it no longer rises is it at its end.
+                let rises = self.dual - last > 1e-15 * self.dual.abs().max(1.0);
+                last = self.dual;
+                let stop = run.stop(self.counts()).or((stuck >= STUCK && !rises).then_some(StopReason::Precision));
                 if let Some(reason) = stop {
                     return run.finish(reason, self.counts());
                 }
