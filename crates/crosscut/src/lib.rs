@@ -144,6 +144,6 @@ pub use model::{Model, predict_all, risk};
 pub use progress::{Certificate, Flow, Moment, Progress, Solution, SolveError, StopReason};
 pub use settings::{BlockSettings, C, Sampling, Settings, SettingsError, Solver, Step};
 pub use sink::{Dense, Dot, Place, Scaled, Sink};
-pub use sparse::{Feature, Row, RowError, SparseVector};
+pub use sparse::{Feature, Row, RowError, SparseRows, SparseVector};
 pub use task::{Example, FeatureMap, Latent, Rescaling, Task};
 pub use trainer::{Trainer, solve};

@@ -1,7 +1,7 @@
 //! [`RawPlane`]: a cutting plane as the oracle wrote it.
 
 use crate::sink::{Place, Sink, add_row, dot_row};
-use crate::sparse::Row;
+use crate::sparse::{Feature, Row};
 
 /// A row of the data at a place among the weights, times a number.
 #[derive(Clone, Copy, Debug)]
@@ -9,6 +9,14 @@ pub(crate) struct RowTerm<'a> {
     pub row: Row<'a>,
     pub place: Place,
     pub scale: f64,
+}
+
+impl RowTerm<'_> {
+    /// The weight at `index`, as a row of one feature.
+    pub fn single(index: usize) -> Self {
+        static UNIT: [Feature; 1] = [Feature { index: 0, value: 1.0 }];
+        Self { row: Row::from_checked(&UNIT), place: Place { offset: index, stride: 1 }, scale: 1.0 }
+    }
 }
 
 /// A plane ξ ≥ Δ − ⟨w, δ⟩ in the pieces in which it was written: references to rows, and single entries.
@@ -51,18 +59,6 @@ impl<'a> RawPlane<'a> {
     pub fn len(&self) -> usize {
         self.rows.iter().map(|term| term.row.features().len()).sum::<usize>() + self.entries.len()
     }
-
-    /// δ as entries with increasing, distinct indices.
-    pub fn expand(&self) -> Vec<(usize, f64)> {
-        let mut entries = self.entries.clone();
-        for RowTerm { row, place, scale } in &self.rows {
-            entries.extend(row.features().iter().map(|feature| {
-                (place.offset + place.stride * feature.index as usize, scale * f64::from(feature.value))
-            }));
-        }
-        merge_entries(&mut entries);
-        entries
-    }
 }
 
 impl<'a> Sink<'a> for RawPlane<'a> {
@@ -73,19 +69,6 @@ impl<'a> Sink<'a> for RawPlane<'a> {
     fn add_row(&mut self, row: Row<'a>, place: Place, scale: f64) {
         self.rows.push(RowTerm { row, place, scale });
     }
-}
-
-/// Sorts by index, sums what has the same index, drops zeros.
-pub(crate) fn merge_entries(entries: &mut Vec<(usize, f64)>) {
-    entries.sort_by_key(|&(index, _)| index);
-    entries.dedup_by(|next, kept| {
-        let same = next.0 == kept.0;
-        if same {
-            kept.1 += next.1;
-        }
-        same
-    });
-    entries.retain(|&(_, value)| value != 0.0);
 }
 
 /// ⟨a, b⟩ for entries with increasing indices.

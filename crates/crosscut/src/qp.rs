@@ -22,6 +22,13 @@ impl Gram {
         debug_assert_eq!(self.lower.len(), self.order * (self.order + 1) / 2);
     }
 
+    /// Replaces the last row.
+    pub fn replace_last(&mut self, row: impl IntoIterator<Item = f64>) {
+        self.order -= 1;
+        self.lower.truncate(self.order * (self.order + 1) / 2);
+        self.push(row);
+    }
+
     /// Multiplies all entries.
     pub fn scale(&mut self, factor: f64) {
         self.lower.iter_mut().for_each(|entry| *entry *= factor);

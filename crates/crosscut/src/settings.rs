@@ -125,7 +125,7 @@ impl Default for BlockSettings {
             sampling: Sampling::Uniform,
             batch: 64,
             approximate_passes: 50,
-            planes: 64,
+            planes: 512,
             idle: 10,
             acceleration: true,
             averaging: false,

@@ -46,14 +46,7 @@ impl SparseVector {
     /// # Errors
     /// [`RowError`] names the first feature out of order or not finite.
     pub fn new(features: Vec<Feature>) -> Result<Self, RowError> {
-        for (at, feature) in features.iter().enumerate() {
-            if !feature.value.is_finite() {
-                return Err(RowError::NotFinite { index: feature.index });
-            }
-            if at > 0 && features[at - 1].index >= feature.index {
-                return Err(RowError::Unsorted { previous: features[at - 1].index, next: feature.index });
-            }
-        }
+        check(&features)?;
         Ok(Self(features.into_boxed_slice()))
     }
 
@@ -104,15 +97,109 @@ impl From<SparseVector> for Vec<Feature> {
     }
 }
 
+/// Several sparse rows end to end in one piece of memory, such as the tokens of a sequence.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SparseRows {
+    features: Vec<Feature>,
+    /// Where each row ends.
+    ends: Vec<u32>,
+}
+
+impl SparseRows {
+    /// Appends a row of strictly increasing indices and finite values.
+    ///
+    /// # Errors
+    /// As for [`SparseVector::new`]; nothing is appended then.
+    ///
+    /// # Panics
+    /// Beyond 2³² entries.
+    pub fn push(&mut self, row: &[Feature]) -> Result<(), RowError> {
+        check(row)?;
+        self.features.extend_from_slice(row);
+        self.ends.push(u32::try_from(self.features.len()).expect("rows have fewer than 2^32 entries in all"));
+        Ok(())
+    }
+
+    /// The row at `index < len()`.
+    #[inline]
+    pub fn row(&self, index: usize) -> Row<'_> {
+        let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
+        Row(&self.features[start as usize..self.ends[index] as usize])
+    }
+
+    /// The rows in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Row<'_>> {
+        (0..self.len()).map(|index| self.row(index))
+    }
+
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// One more than the largest index of all rows, 0 if there is none.
+    pub fn width(&self) -> usize {
+        self.iter().filter_map(|row| row.0.last()).map(|last| last.index as usize + 1).max().unwrap_or(0)
+    }
+
+    /// Gives back memory that is not used.
+    pub fn shrink_to_fit(&mut self) {
+        self.features.shrink_to_fit();
+        self.ends.shrink_to_fit();
+    }
+}
+
+fn check(features: &[Feature]) -> Result<(), RowError> {
+    for (at, feature) in features.iter().enumerate() {
+        if !feature.value.is_finite() {
+            return Err(RowError::NotFinite { index: feature.index });
+        }
+        if at > 0 && features[at - 1].index >= feature.index {
+            return Err(RowError::Unsorted { previous: features[at - 1].index, next: feature.index });
+        }
+    }
+    Ok(())
+}
+
 /// A borrowed sparse row. Copying it copies a pointer, which is what plane caches keep.
 #[derive(Clone, Copy, Debug)]
 pub struct Row<'a>(&'a [Feature]);
 
 impl<'a> Row<'a> {
+    /// A row known to have increasing indices and finite values.
+    pub(crate) fn from_checked(features: &'a [Feature]) -> Self {
+        Self(features)
+    }
+
     /// The entries in order of index.
     #[inline]
     pub fn features(self) -> &'a [Feature] {
         self.0
+    }
+
+    /// Writes ⟨w, x⟩ at [`Place::class(c, k)`](crate::Place::class) for each of the k = `scores.len()` classes c: the
+    /// weights of a feature lie side by side, so this is one sweep over the row, each feature a contiguous piece of w.
+    ///
+    /// Classes are taken in groups whose sums stay in registers: two to three times as fast for few classes as a loop
+    /// over slices, a quarter faster for many. Every class sums its features in their order, so grouping changes no bits.
+    pub fn sweep(self, w: &[f64], scores: &mut [f64]) {
+        let classes = scores.len();
+        let mut first = 0;
+        while first < classes {
+            first += match classes - first {
+                16.. => sweep_group::<16>(w, self, first, scores),
+                8.. => sweep_group::<8>(w, self, first, scores),
+                4.. => sweep_group::<4>(w, self, first, scores),
+                3 => sweep_group::<3>(w, self, first, scores),
+                2 => sweep_group::<2>(w, self, first, scores),
+                _ => sweep_group::<1>(w, self, first, scores),
+            };
+        }
     }
 
     /// ‖x‖².
@@ -150,5 +237,94 @@ impl<'a> Row<'a> {
     #[inline]
     pub fn is_same_row(self, other: Row<'_>) -> bool {
         std::ptr::eq(self.0, other.0)
+    }
+}
+
+/// Writes the scores of the N classes from `first` on; returns N.
+#[inline]
+fn sweep_group<const N: usize>(w: &[f64], row: Row<'_>, first: usize, scores: &mut [f64]) -> usize {
+    let classes = scores.len();
+    let mut sums = [0.0; N];
+    for feature in row.features() {
+        let at = feature.index as usize * classes + first;
+        let value = f64::from(feature.value);
+        for (sum, weight) in sums.iter_mut().zip(&w[at..at + N]) {
+            *sum += value * weight;
+        }
+    }
+    scores[first..first + N].copy_from_slice(&sums);
+    N
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::sink::{Place, dot_row};
+
+    /// Rows of features below 30, possibly empty.
+    fn row() -> impl Strategy<Value = Vec<Feature>> {
+        prop::collection::btree_map(0..30_u32, -10.0..10.0_f32, 0..20)
+            .prop_map(|row| row.into_iter().map(|(index, value)| Feature { index, value }).collect())
+    }
+
+    proptest! {
+        #[test]
+        fn a_sweep_scores_every_class_by_its_features_in_order(row in row(), w in prop::collection::vec(-1e3..1e3_f64, 30 * 40)) {
+            let row = SparseVector::new(row).unwrap();
+            for k in 1..=40 {
+                let mut scores = vec![f64::NAN; k];
+                row.row().sweep(&w[..30 * k], &mut scores);
+                for (class, &score) in scores.iter().enumerate() {
+                    let term = |feature: &Feature| f64::from(feature.value) * w[feature.index as usize * k + class];
+                    let expected = row.features().iter().fold(0.0, |sum, feature| sum + term(feature));
+                    prop_assert_eq!(score.to_bits(), expected.to_bits(), "class {} of {}", class, k);
+                    let dot = dot_row(&w, row.row(), Place::class(class, k));
+                    prop_assert!((score - dot).abs() <= 1e-8, "{} is not {}", score, dot);
+                }
+            }
+        }
+
+        #[test]
+        fn rows_end_to_end_are_the_rows_that_were_pushed(rows in prop::collection::vec(row(), 0..8)) {
+            let mut all = SparseRows::default();
+            for row in &rows {
+                all.push(row).unwrap();
+            }
+            all.shrink_to_fit();
+            prop_assert_eq!((all.len(), all.is_empty()), (rows.len(), rows.is_empty()));
+            for (at, row) in rows.iter().enumerate() {
+                prop_assert_eq!(all.row(at).features(), row.as_slice());
+            }
+            prop_assert!(all.iter().map(Row::features).eq(rows.iter().map(Vec::as_slice)));
+            let width = rows.iter().flatten().map(|feature| feature.index as usize + 1).max();
+            prop_assert_eq!(all.width(), width.unwrap_or(0));
+        }
+    }
+
+    #[test]
+    fn no_classes_are_swept_without_touching_w() {
+        let row = SparseVector::new(vec![Feature { index: 7, value: 1.0 }]).unwrap();
+        row.row().sweep(&[], &mut []);
+    }
+
+    #[test]
+    fn bad_rows_are_refused_and_leave_no_trace() {
+        let feature = |index, value| Feature { index, value };
+        let table = [
+            (vec![feature(1, f32::NAN)], RowError::NotFinite { index: 1 }),
+            (vec![feature(0, 1.0), feature(3, f32::INFINITY)], RowError::NotFinite { index: 3 }),
+            (vec![feature(2, 1.0), feature(2, 1.0)], RowError::Unsorted { previous: 2, next: 2 }),
+            (vec![feature(5, 1.0), feature(4, 1.0)], RowError::Unsorted { previous: 5, next: 4 }),
+        ];
+        let mut rows = SparseRows::default();
+        rows.push(&[feature(1, 2.0)]).unwrap();
+        let before = rows.clone();
+        for (row, expected) in table {
+            assert_eq!(rows.push(&row), Err(expected));
+            assert_eq!(SparseVector::new(row), Err(expected));
+            assert_eq!(rows, before);
+        }
     }
 }

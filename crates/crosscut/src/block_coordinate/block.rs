@@ -1,13 +1,17 @@
 //! [`Block`]: the planes one example has shown so far, their dual variables, and the small dual over them.
 
-use crate::plane::{RawPlane, RowTerm, inner_entries, merge_entries};
+use std::collections::HashMap;
+
+use crate::plane::{RawPlane, RowTerm};
 use crate::qp::{self, Gram};
 use crate::settings::Step;
 use crate::sink::{Place, add_row, dot_row};
 use crate::sparse::Row;
 
-/// Planes written with more rows than this are expanded: pairs of rows are compared when planes meet.
-const MOST_ROWS: usize = 48;
+/// A plane of at most so many terms meets the others atom by atom; a longer one is written out first.
+const FEW_TERMS: usize = 8;
+/// Among at most so many atoms one is found by looking at each.
+const FEW_ATOMS: usize = 64;
 
 /// The plane cache of one example with its part of the dual.
 ///
@@ -21,11 +25,13 @@ pub(crate) struct Block<'a> {
     pub gap: f64,
     atoms: Vec<Atom<'a>>,
     planes: Vec<Plane>,
+    /// The terms of all planes, one plane after the other: atoms in increasing order, and what they are multiplied by.
+    terms: Terms,
     alpha: Vec<f64>,
     gram: Gram,
 }
 
-/// A row at a place, with what comparisons need.
+/// A row at a place, with what comparisons need. Single entries are rows of one feature.
 #[derive(Debug)]
 struct Atom<'a> {
     row: Row<'a>,
@@ -36,18 +42,19 @@ struct Atom<'a> {
 #[derive(Debug)]
 struct Plane {
     loss: f64,
-    delta: Delta,
+    /// All of δ, where that is shorter than its terms; it has none then.
+    dense: Option<Box<[f64]>>,
+    /// Where its terms end.
+    end: u32,
     /// The last exact pass in which the plane was in use or the best.
     used: u32,
 }
 
-/// δ in one of two forms.
-#[derive(Debug, PartialEq)]
-enum Delta {
-    /// Numbers times atoms, and entries with increasing indices.
-    Sparse { atoms: Box<[(u32, f64)]>, entries: Box<[(usize, f64)]> },
-    /// All of it.
-    Dense(Box<[f64]>),
+/// Numbers times atoms.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Terms {
+    atoms: Vec<u32>,
+    scales: Vec<f64>,
 }
 
 /// Buffers for block steps; one serves all blocks.
@@ -57,6 +64,8 @@ pub(crate) struct Workspace {
     gradient: Vec<f64>,
     /// α before the last step, then its change.
     change: Vec<f64>,
+    /// A new plane written out, d numbers; zeros between its uses.
+    delta: Vec<f64>,
 }
 
 /// How to visit a block.
@@ -88,6 +97,7 @@ impl<'a> Block<'a> {
             gap: f64::INFINITY,
             atoms: Vec::new(),
             planes: Vec::new(),
+            terms: Terms::default(),
             alpha: Vec::new(),
             gram: Gram::default(),
         }
@@ -115,24 +125,29 @@ impl<'a> Block<'a> {
     }
 
     /// Puts a plane into the cache unless it is there. `pass` is the number of the exact pass.
-    pub fn insert(&mut self, raw: &RawPlane<'a>, dim: usize, most_planes: usize, pass: u32) {
-        let mut delta = self.intern(raw, dim);
-        let known = self.planes.iter_mut().find(|plane| plane.loss == raw.loss && plane.delta == delta);
-        if let Some(plane) = known {
-            plane.used = pass;
+    pub fn insert(&mut self, raw: &RawPlane<'a>, dim: usize, most_planes: usize, pass: u32, workspace: &mut Workspace) {
+        let dense = (raw.len() >= dim).then(|| {
+            let mut values = vec![0.0; dim];
+            raw.add_to(&mut values, 1.0);
+            values.into_boxed_slice()
+        });
+        let mut terms = if dense.is_none() { self.intern(raw) } else { Terms::default() };
+        let known = (0..self.planes.len()).find(|&p| {
+            let plane = &self.planes[p];
+            plane.loss == raw.loss && plane.dense == dense && self.terms(p) == terms.pair()
+        });
+        if let Some(known) = known {
+            self.planes[known].used = pass;
             return;
         }
         if self.planes.len() >= most_planes {
             self.make_room();
             // Atoms have been renamed.
-            delta = self.intern(raw, dim);
+            terms = if dense.is_none() { self.intern(raw) } else { Terms::default() };
         }
-        let row: Vec<f64> = (self.planes.iter().map(|plane| self.inner(&plane.delta, &delta)))
-            .chain([self.inner(&delta, &delta)])
-            .collect();
+        let row = self.inner_products(dense.as_deref(), &terms, dim, workspace);
         self.gram.push(row);
-        self.planes.push(Plane { loss: raw.loss, delta, used: pass });
-        self.alpha.push(0.0);
+        self.push(Plane { loss: raw.loss, dense, end: 0, used: pass }, &terms, 0.0);
     }
 
     /// Visits the block: computes the gap over its planes at w, takes one step of the given kind, updates w.
@@ -189,12 +204,9 @@ impl<'a> Block<'a> {
         dots.clear();
         dot_atoms(v, &self.atoms, dots);
         gradient.clear();
-        gradient.extend(self.planes.iter().map(|plane| match &plane.delta {
-            Delta::Sparse { atoms, entries } => {
-                atoms.iter().map(|&(atom, scale)| scale * dots[atom as usize]).sum::<f64>()
-                    + entries.iter().map(|&(index, value)| value * v[index]).sum::<f64>()
-            }
-            Delta::Dense(values) => values.iter().zip(v).map(|(value, weight)| value * weight).sum(),
+        gradient.extend((0..self.planes.len()).map(|p| match &self.planes[p].dense {
+            None => combine(self.terms(p), dots),
+            Some(values) => values.iter().zip(v).map(|(value, weight)| value * weight).sum(),
         }));
         gradient
     }
@@ -212,16 +224,16 @@ impl<'a> Block<'a> {
         let dots = &mut workspace.dots;
         dots.clear();
         dots.resize(self.atoms.len(), 0.0);
-        for (plane, &coefficient) in self.planes.iter().zip(coefficients) {
+        for (p, &coefficient) in coefficients.iter().enumerate() {
             if coefficient == 0.0 {
                 continue;
             }
-            match &plane.delta {
-                Delta::Sparse { atoms, entries } => {
-                    atoms.iter().for_each(|&(atom, scale)| dots[atom as usize] += coefficient * scale);
-                    entries.iter().for_each(|&(index, value)| target[index] += coefficient * value);
+            match &self.planes[p].dense {
+                None => {
+                    let (atoms, scales) = self.terms(p);
+                    atoms.iter().zip(scales).for_each(|(&atom, scale)| dots[atom as usize] += coefficient * scale);
                 }
-                Delta::Dense(values) => target.iter_mut().zip(values).for_each(|(t, value)| *t += coefficient * value),
+                Some(values) => target.iter_mut().zip(values).for_each(|(t, value)| *t += coefficient * value),
             }
         }
         for (atom, &coefficient) in self.atoms.iter().zip(dots.iter()) {
@@ -258,67 +270,79 @@ impl<'a> Block<'a> {
         rate * (gap - 0.5 * rate * curvature)
     }
 
-    /// Turns what the oracle wrote into this block's form; new rows become atoms.
-    fn intern(&mut self, raw: &RawPlane<'a>, dim: usize) -> Delta {
-        if raw.len() >= dim {
-            let mut values = vec![0.0; dim];
-            raw.add_to(&mut values, 1.0);
-            return Delta::Dense(values.into_boxed_slice());
-        }
-        if raw.rows.len() > MOST_ROWS {
-            return Delta::Sparse { atoms: Box::default(), entries: raw.expand().into_boxed_slice() };
-        }
-        let mut atoms: Vec<(u32, f64)> = Vec::with_capacity(raw.rows.len());
-        for term in &raw.rows {
-            let atom = self.atom(term);
-            match atoms.iter_mut().find(|(known, _)| *known == atom) {
-                Some((_, scale)) => *scale += term.scale,
-                None => atoms.push((atom, term.scale)),
-            }
-        }
-        atoms.retain(|&(_, scale)| scale != 0.0);
-        atoms.sort_by_key(|&(atom, _)| atom);
-        let mut entries = raw.entries.clone();
-        merge_entries(&mut entries);
-        Delta::Sparse { atoms: atoms.into_boxed_slice(), entries: entries.into_boxed_slice() }
+    /// The terms of a plane: atoms and scales.
+    fn terms(&self, plane: usize) -> (&[u32], &[f64]) {
+        let start = plane.checked_sub(1).map_or(0, |before| self.planes[before].end as usize);
+        let range = start..self.planes[plane].end as usize;
+        (&self.terms.atoms[range.clone()], &self.terms.scales[range])
     }
 
-    fn atom(&mut self, term: &RowTerm<'a>) -> u32 {
-        let same = |atom: &Atom<'a>| atom.row.is_same_row(term.row) && atom.place == term.place;
-        let known = self.atoms.iter().position(same).unwrap_or_else(|| {
-            let squared_norm = term.row.squared_norm();
-            self.atoms.push(Atom { row: term.row, place: term.place, squared_norm });
-            self.atoms.len() - 1
-        });
-        known as u32
+    /// Appends a plane with its terms.
+    fn push(&mut self, plane: Plane, terms: &Terms, alpha: f64) {
+        self.terms.atoms.reserve_exact(terms.atoms.len());
+        self.terms.scales.reserve_exact(terms.scales.len());
+        self.terms.atoms.extend_from_slice(&terms.atoms);
+        self.terms.scales.extend_from_slice(&terms.scales);
+        self.planes.push(Plane { end: self.terms.atoms.len() as u32, ..plane });
+        self.alpha.push(alpha);
     }
 
-    /// ⟨δ, δ′⟩.
-    fn inner(&self, a: &Delta, b: &Delta) -> f64 {
-        match (a, b) {
-            (Delta::Dense(a), Delta::Dense(b)) => a.iter().zip(b).map(|(a, b)| a * b).sum(),
-            (Delta::Dense(dense), Delta::Sparse { atoms, entries })
-            | (Delta::Sparse { atoms, entries }, Delta::Dense(dense)) => {
-                let rows = atoms.iter().map(|&(atom, scale)| {
-                    let Atom { row, place, .. } = &self.atoms[atom as usize];
-                    scale * dot_row(dense, *row, *place)
-                });
-                rows.sum::<f64>() + entries.iter().map(|&(index, value)| dense[index] * value).sum::<f64>()
+    /// Turns what the oracle wrote into terms; rows not seen before become atoms.
+    fn intern(&mut self, raw: &RawPlane<'a>) -> Terms {
+        let singles = raw.entries.iter().map(|&(index, scale)| (RowTerm::single(index), scale));
+        let rows = raw.rows.iter().map(|&term| (term, term.scale)).chain(singles);
+        let mut names: HashMap<_, u32> = HashMap::new();
+        if self.atoms.len() + raw.rows.len() + raw.entries.len() > FEW_ATOMS {
+            names.extend(self.atoms.iter().map(Atom::key).zip(0..));
+        }
+        let mut terms: Vec<(u32, f64)> = Vec::with_capacity(raw.rows.len() + raw.entries.len());
+        for (term, scale) in rows {
+            let atom = Atom { row: term.row, place: term.place, squared_norm: 0.0 };
+            let known = match names.is_empty() {
+                true => self.atoms.iter().position(|known| known.key() == atom.key()).map(|known| known as u32),
+                false => names.get(&atom.key()).copied(),
+            };
+            let name = known.unwrap_or_else(|| {
+                let name = self.atoms.len() as u32;
+                if !names.is_empty() {
+                    names.insert(atom.key(), name);
+                }
+                self.atoms.push(Atom { squared_norm: atom.row.squared_norm(), ..atom });
+                name
+            });
+            terms.push((name, scale));
+        }
+        Terms::sum(terms)
+    }
+
+    /// ⟨δ, δ′⟩ of a new plane with each plane, and then with itself.
+    fn inner_products(&self, dense: Option<&[f64]>, terms: &Terms, dim: usize, workspace: &mut Workspace) -> Vec<f64> {
+        let Workspace { dots, delta, .. } = workspace;
+        dots.clear();
+        let own = || terms.atoms.iter().zip(&terms.scales).map(|(&atom, &scale)| (&self.atoms[atom as usize], scale));
+        match dense {
+            Some(values) => dot_atoms(values, &self.atoms, dots),
+            None if terms.atoms.len() <= FEW_TERMS => {
+                let dot = |atom: &Atom<'_>| own().map(|(other, scale)| scale * other.inner(atom)).sum::<f64>();
+                dots.extend(self.atoms.iter().map(dot));
             }
-            (Delta::Sparse { atoms: a, entries: e }, Delta::Sparse { atoms: b, entries: f }) => {
-                let mut sum = inner_entries(e, f);
-                for &(i, s) in a {
-                    let atom = &self.atoms[i as usize];
-                    sum += b.iter().map(|&(j, t)| s * t * atom.inner(&self.atoms[j as usize])).sum::<f64>();
-                    sum += s * f.iter().map(|&(index, value)| value * atom.get(index)).sum::<f64>();
-                }
-                for &(j, t) in b {
-                    let atom = &self.atoms[j as usize];
-                    sum += t * e.iter().map(|&(index, value)| value * atom.get(index)).sum::<f64>();
-                }
-                sum
+            None => {
+                delta.resize(dim, 0.0);
+                own().for_each(|(atom, scale)| add_row(delta, atom.row, atom.place, scale));
+                dot_atoms(delta, &self.atoms, dots);
+                own().for_each(|(atom, _)| atom.clear(delta));
             }
         }
+        let with = |p: usize| match (&self.planes[p].dense, dense) {
+            (None, _) => combine(self.terms(p), dots),
+            (Some(theirs), Some(values)) => values.iter().zip(theirs).map(|(a, b)| a * b).sum(),
+            (Some(theirs), None) => own().map(|(atom, scale)| scale * dot_row(theirs, atom.row, atom.place)).sum(),
+        };
+        let itself = match dense {
+            Some(values) => values.iter().map(|value| value * value).sum(),
+            None => combine(terms.pair(), dots),
+        };
+        (0..self.planes.len()).map(with).chain([itself]).collect()
     }
 
     /// Drops the plane not in use for longest; if all are in use, merges the two with the smallest dual variables
@@ -336,68 +360,121 @@ impl<'a> Block<'a> {
         let (p, q) = (order[0], order[1]);
         let alpha = self.alpha[p] + self.alpha[q];
         let (s, t) = (self.alpha[p] / alpha, self.alpha[q] / alpha);
-        let loss = s * self.planes[p].loss + t * self.planes[q].loss;
-        let used = self.planes[p].used.max(self.planes[q].used);
-        let mut entries = self.expand(&self.planes[p].delta, s);
-        entries.extend(self.expand(&self.planes[q].delta, t));
-        merge_entries(&mut entries);
-        let keep: Vec<bool> = (0..m).map(|r| r != p && r != q).collect();
-        self.retain(&keep);
-        let delta = Delta::Sparse { atoms: Box::default(), entries: entries.into_boxed_slice() };
-        let row: Vec<f64> = (self.planes.iter().map(|plane| self.inner(&plane.delta, &delta)))
-            .chain([self.inner(&delta, &delta)])
+        let merged = Plane {
+            loss: s * self.planes[p].loss + t * self.planes[q].loss,
+            dense: self.merge_dense(p, q, s, t),
+            end: 0,
+            used: self.planes[p].used.max(self.planes[q].used),
+        };
+        let term = |(&atom, &scale): (&u32, &f64), factor: f64| (atom, factor * scale);
+        let terms = if merged.dense.is_none() {
+            let ((atoms, scales), (more, others)) = (self.terms(p), self.terms(q));
+            let first = atoms.iter().zip(scales).map(|pair| term(pair, s));
+            Terms::sum(first.chain(more.iter().zip(others).map(|pair| term(pair, t))).collect())
+        } else {
+            Terms::default()
+        };
+        let gram = &self.gram;
+        let row: Vec<f64> = (0..m)
+            .filter(|&r| r != p && r != q)
+            .map(|r| s * gram.get(p, r) + t * gram.get(q, r))
+            .chain([s * s * gram.get(p, p) + 2.0 * s * t * gram.get(p, q) + t * t * gram.get(q, q)])
             .collect();
-        self.gram.push(row);
-        self.planes.push(Plane { loss, delta, used });
-        self.alpha.push(alpha);
+        // The merged plane first, so that its atoms stay.
+        self.push(merged, &terms, alpha);
+        self.gram.push(std::iter::repeat_n(0.0, m + 1));
+        let keep: Vec<bool> = (0..=m).map(|r| r != p && r != q).collect();
+        self.retain(&keep);
+        self.gram.replace_last(row);
     }
 
-    fn expand(&self, delta: &Delta, factor: f64) -> Vec<(usize, f64)> {
-        match delta {
-            Delta::Dense(values) => values.iter().enumerate().map(|(index, value)| (index, factor * value)).collect(),
-            Delta::Sparse { atoms, entries } => {
-                let rows = atoms.iter().flat_map(|&(atom, scale)| {
-                    let Atom { row, place, .. } = &self.atoms[atom as usize];
-                    row.features().iter().map(move |feature| {
-                        let index = place.offset + place.stride * feature.index as usize;
-                        (index, factor * scale * f64::from(feature.value))
-                    })
-                });
-                rows.chain(entries.iter().map(|&(index, value)| (index, factor * value))).collect()
+    /// s · δₚ + t · δ_q where one of the two is dense.
+    fn merge_dense(&self, p: usize, q: usize, s: f64, t: f64) -> Option<Box<[f64]>> {
+        let dense = |plane: usize| self.planes[plane].dense.as_ref();
+        let mut values = vec![0.0; dense(p).or(dense(q))?.len()];
+        for (plane, factor) in [(p, s), (q, t)] {
+            let (atoms, scales) = self.terms(plane);
+            for (&atom, scale) in atoms.iter().zip(scales) {
+                let Atom { row, place, .. } = &self.atoms[atom as usize];
+                add_row(&mut values, *row, *place, factor * scale);
+            }
+            if let Some(theirs) = dense(plane) {
+                values.iter_mut().zip(theirs).for_each(|(value, theirs)| *value += factor * theirs);
             }
         }
+        Some(values.into_boxed_slice())
     }
 
     /// Keeps the planes for which `keep` says so, and the atoms they need.
     fn retain(&mut self, keep: &[bool]) {
-        let mut kept = keep.iter();
-        self.planes.retain(|_| kept.next() == Some(&true));
-        let mut kept = keep.iter();
-        self.alpha.retain(|_| kept.next() == Some(&true));
-        self.gram.retain(keep);
-
         let mut renamed: Vec<Option<u32>> = vec![None; self.atoms.len()];
-        for plane in &self.planes {
-            if let Delta::Sparse { atoms, .. } = &plane.delta {
-                atoms.iter().for_each(|&(atom, _)| renamed[atom as usize] = Some(0));
-            }
+        for p in (0..self.planes.len()).filter(|&p| keep[p]) {
+            self.terms(p).0.iter().for_each(|&atom| renamed[atom as usize] = Some(0));
         }
         for (next, name) in (0..).zip(renamed.iter_mut().flatten()) {
             *name = next;
         }
+        let mut terms = Terms::default();
+        let mut ends = Vec::new();
+        for p in (0..self.planes.len()).filter(|&p| keep[p]) {
+            let (atoms, scales) = self.terms(p);
+            terms.atoms.extend(atoms.iter().filter_map(|&atom| renamed[atom as usize]));
+            terms.scales.extend_from_slice(scales);
+            ends.push(terms.atoms.len() as u32);
+        }
         let mut names = renamed.iter();
         self.atoms.retain(|_| matches!(names.next(), Some(Some(_))));
-        for plane in &mut self.planes {
-            if let Delta::Sparse { atoms, .. } = &mut plane.delta {
-                for (atom, _) in atoms.iter_mut() {
-                    *atom = renamed[*atom as usize].unwrap_or_default();
-                }
-            }
-        }
+        self.terms = terms;
+        let mut kept = keep.iter();
+        self.planes.retain(|_| kept.next() == Some(&true));
+        self.planes.iter_mut().zip(ends).for_each(|(plane, end)| plane.end = end);
+        let mut kept = keep.iter();
+        self.alpha.retain(|_| kept.next() == Some(&true));
+        self.gram.retain(keep);
     }
 }
 
+impl Terms {
+    /// Brings terms in order, sums those of one atom, and drops zeros.
+    fn sum(mut terms: Vec<(u32, f64)>) -> Self {
+        terms.sort_by_key(|&(atom, _)| atom);
+        terms.dedup_by(|next, kept| {
+            let same = next.0 == kept.0;
+            if same {
+                kept.1 += next.1;
+            }
+            same
+        });
+        terms.retain(|&(_, scale)| scale != 0.0);
+        let (atoms, scales) = terms.into_iter().unzip();
+        Self { atoms, scales }
+    }
+
+    fn pair(&self) -> (&[u32], &[f64]) {
+        (&self.atoms, &self.scales)
+    }
+}
+
+/// Σ scale · dots[atom].
+#[inline]
+fn combine((atoms, scales): (&[u32], &[f64]), dots: &[f64]) -> f64 {
+    atoms.iter().zip(scales).map(|(&atom, scale)| scale * dots[atom as usize]).sum()
+}
+
 impl Atom<'_> {
+    /// What tells atoms apart: where their rows lie in memory, and their places.
+    fn key(&self) -> (usize, usize, usize, usize) {
+        let features = self.row.features();
+        (features.as_ptr().addr(), features.len(), self.place.offset, self.place.stride)
+    }
+
+    /// Sets to 0 all weights the atom touches.
+    fn clear(&self, weights: &mut [f64]) {
+        for feature in self.row.features() {
+            weights[self.place.offset + self.place.stride * feature.index as usize] = 0.0;
+        }
+    }
+
     /// ⟨atom, other⟩.
     fn inner(&self, other: &Self) -> f64 {
         if self.place == other.place {

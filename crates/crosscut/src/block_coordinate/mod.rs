@@ -309,7 +309,8 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
     fn insert(&mut self, slot: usize, index: usize) {
         let block = &mut self.blocks[index];
         self.cached -= block.planes();
-        block.insert(&self.planes[slot], self.w.len(), self.settings.block.planes, self.pass);
+        let most = self.settings.block.planes;
+        block.insert(&self.planes[slot], self.w.len(), most, self.pass, &mut self.workspace);
         self.cached += block.planes();
     }
 
