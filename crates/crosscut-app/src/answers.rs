@@ -19,6 +19,8 @@ pub struct Learned {
     pub dim: usize,
     /// The task's own sizes.
     pub sizes: Vec<(&'static str, usize)>,
+    /// [`Application::caveat`](crate::Application::caveat): why the certificate may look better than it is.
+    pub caveat: Option<String>,
     /// Wall seconds of training.
     pub seconds: f64,
     /// Wall seconds of these inside oracles.
@@ -29,6 +31,7 @@ impl Learned {
     /// One JSON object.
     pub fn to_json(&self) -> Value {
         let mut object = trained(self.task, self.dim, &self.sizes, &self.settings, &self.certificate);
+        object.insert("caveat".to_owned(), json!(self.caveat));
         object.insert("seconds".to_owned(), json!(self.seconds));
         object.insert("oracle_seconds".to_owned(), json!(self.oracle_seconds));
         Value::Object(object)
@@ -90,6 +93,8 @@ pub struct Inspected {
     pub dim: usize,
     /// The task's own sizes.
     pub sizes: Vec<(&'static str, usize)>,
+    /// [`Application::caveat`](crate::Application::caveat): why the certificate may look better than it is.
+    pub caveat: Option<String>,
     /// The settings it was trained with.
     pub settings: Settings,
     /// How close to the optimum it is.
@@ -106,6 +111,7 @@ impl Inspected {
     /// One JSON object.
     pub fn to_json(&self) -> Value {
         let mut object = trained(self.task, self.dim, &self.sizes, &self.settings, &self.certificate);
+        object.insert("caveat".to_owned(), json!(self.caveat));
         object.insert("nonzeros".to_owned(), json!(self.nonzeros));
         object.insert("norm".to_owned(), json!(self.norm));
         let heaviest: Vec<Value> =

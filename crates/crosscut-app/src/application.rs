@@ -24,7 +24,11 @@ pub trait Application: Task + Serialize + DeserializeOwned + 'static {
     const SCHEMA: u32 = 1;
     /// The task's own long options; `-o` and `-l` come in [`Options`] for every task.
     const OPTIONS: &'static [OptionSpec] = &[];
-
+    /// Long options for classify and evaluate, beside a model of this task: how to read and predict. Tasks of one program
+    /// share these options by name, so a name must mean the same in all of them; help shows the sentence of the first.
+    const READING: &'static [OptionSpec] = &[];
+    /// The same for classify only: what to write.
+    const WRITING: &'static [OptionSpec] = &[];
     /// The values of `-o` it knows; others are refused before anything is read.
     const RESCALINGS: &'static [Rescaling] = &[Rescaling::Margin];
     /// The values of `-l` it knows; others are refused before anything is read.
@@ -35,6 +39,16 @@ pub trait Application: Task + Serialize + DeserializeOwned + 'static {
     /// # Errors
     /// Bad options, and bad lines by file and number. Training examples without an output are refused.
     fn define(options: &Options, source: Source<'_>) -> Result<(Self, Examples<Self>), Error>;
+
+    /// Takes in the options of [`READING`](Self::READING) and [`WRITING`](Self::WRITING) before anything is read or
+    /// predicted with a model.
+    ///
+    /// # Errors
+    /// Bad options.
+    fn prepare(&mut self, options: &Options) -> Result<(), Error> {
+        let _ = options;
+        Ok(())
+    }
 
     /// Reads examples for a task that exists already. Outputs may be missing.
     ///
@@ -51,6 +65,15 @@ pub trait Application: Task + Serialize + DeserializeOwned + 'static {
     /// The task's measures on pairs of output and prediction.
     fn evaluate(&self, outcomes: &[Outcome<'_, Self::Output>]) -> Report {
         Report::new().measure("loss", mean_loss(self, outcomes))
+    }
+
+    /// Why certificates of this task may look better than they are, in a sentence that begins with a capital and has no
+    /// full stop; `None` where the oracle keeps its contract and finds the most violating output.
+    ///
+    /// An oracle that may miss it reports slacks that are too small. The dual value remains a bound, as every plane is one,
+    /// but the primal value and the gap are then at least what is reported, not at most.
+    fn caveat(&self) -> Option<String> {
+        None
     }
 
     /// Sizes to show before training and in `inspect`: names and numbers, such as ("classes", 26).
@@ -110,7 +133,7 @@ pub fn mean_loss<A: Task>(task: &A, outcomes: &[Outcome<'_, A::Output>]) -> f64 
 pub struct OptionSpec {
     /// The name without its dashes: `bias` for `--bias`.
     pub name: &'static str,
-    /// What stands for the value in help: `V`, `FILE`.
+    /// What stands for the value in help: `V`, `FILE`. Empty for a switch, which has none.
     pub value: &'static str,
     /// One sentence, with the default.
     pub help: &'static str,
@@ -166,6 +189,20 @@ impl Options {
     /// The value of an option as it was typed.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.values.get(name).map(String::as_str)
+    }
+
+    /// Whether a switch was given.
+    pub fn is_set(&self, name: &str) -> bool {
+        self.values.contains_key(name)
+    }
+
+    /// The value of an option as a whole number.
+    ///
+    /// # Errors
+    /// [`Error::Option`] if it is not one.
+    pub fn count(&self, name: &str) -> Result<Option<usize>, Error> {
+        let count = |text: &str| text.parse().map_err(|_| Error::option(format!("--{name}"), "a whole number", text));
+        self.text(name).map(count).transpose()
     }
 
     /// The value of an option as a finite number.

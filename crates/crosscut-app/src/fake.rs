@@ -1,11 +1,14 @@
 //! A task for the tests of this crate: the sign of a sparse row, y ∈ {−1, 1}, Ψ(x, y) = y·x / 2, Δ = [y ≠ ŷ].
+//!
+//! It has an option of each kind: `--lazy` claims an oracle that is not exact, `--above V` predicts 1 for scores of at
+//! least V, `--bare` writes no scores.
 
 use std::io;
 
 use crosscut::{C, Certificate, Example, Model, Place, Settings, Sink, Solver, SparseVector, StopReason, Task};
 use serde::{Deserialize, Serialize};
 
-use crate::application::{Application, Examples, Item, Items, Options};
+use crate::application::{Application, Examples, Item, Items, OptionSpec, Options};
 use crate::error::Error;
 use crate::source::Source;
 use crate::svmlight::parse_line;
@@ -14,6 +17,11 @@ use crate::vocabulary::FeatureIds;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sign {
     pub ids: FeatureIds,
+    lazy: bool,
+    #[serde(skip)]
+    above: f64,
+    #[serde(skip)]
+    bare: bool,
 }
 
 impl Task for Sign {
@@ -30,7 +38,7 @@ impl Task for Sign {
     }
 
     fn predict(&self, w: &[f64], x: &SparseVector, (): &mut ()) -> i8 {
-        if score(w, x) >= 0.0 { 1 } else { -1 }
+        if score(w, x) >= self.above { 1 } else { -1 }
     }
 
     fn separate<'a>(&'a self, w: &[f64], x: &'a SparseVector, y: &'a i8, (): &mut (), sink: &mut dyn Sink<'a>) -> f64 {
@@ -45,6 +53,12 @@ impl Task for Sign {
 
 fn score(w: &[f64], x: &SparseVector) -> f64 {
     x.features().iter().map(|feature| w[feature.index as usize] * f64::from(feature.value)).sum()
+}
+
+impl Sign {
+    fn new(ids: FeatureIds) -> Self {
+        Self { ids, lazy: false, above: 0.0, bare: false }
+    }
 }
 
 type Raw = (Option<i8>, f64, Vec<crosscut::Feature>);
@@ -63,13 +77,19 @@ fn parse(line: &str) -> Result<Option<Raw>, String> {
 impl Application for Sign {
     const NAME: &'static str = "sign";
     const ABOUT: &'static str = "The sign of a row";
+    const OPTIONS: &'static [OptionSpec] = &[OptionSpec { name: "lazy", value: "", help: "Sleeps. Default: works." }];
+    const READING: &'static [OptionSpec] =
+        &[OptionSpec { name: "above", value: "V", help: "Least score. Default: 0." }];
+    const WRITING: &'static [OptionSpec] =
+        &[OptionSpec { name: "bare", value: "", help: "No scores. Default: scores." }];
 
-    fn define(_: &Options, source: Source<'_>) -> Result<(Self, Examples<Self>), Error> {
+    fn define(options: &Options, source: Source<'_>) -> Result<(Self, Examples<Self>), Error> {
         let raw = source.parse_lines(|line| match parse(line)? {
             Some((None, ..)) => Err("expected a target, found none".to_owned()),
             item => Ok(item),
         })?;
-        let task = Self { ids: FeatureIds::collect(raw.iter().map(|(.., features)| features.as_slice())) };
+        let ids = FeatureIds::collect(raw.iter().map(|(.., features)| features.as_slice()));
+        let task = Self { lazy: options.is_set("lazy"), ..Self::new(ids) };
         let examples = raw.into_iter().filter_map(|(y, cost, features)| {
             let x = SparseVector::new(task.ids.map(features)).ok()?;
             Some(Example::new(x, y?).with_weight(cost))
@@ -87,7 +107,17 @@ impl Application for Sign {
     }
 
     fn write(&self, w: &[f64], x: &SparseVector, y_hat: &i8, out: &mut dyn io::Write) -> io::Result<()> {
-        writeln!(out, "{y_hat} {}", score(w, x))
+        if self.bare { writeln!(out, "{y_hat}") } else { writeln!(out, "{y_hat} {}", score(w, x)) }
+    }
+
+    fn prepare(&mut self, options: &Options) -> Result<(), Error> {
+        self.above = options.number("above")?.unwrap_or(0.0);
+        self.bare = options.is_set("bare");
+        Ok(())
+    }
+
+    fn caveat(&self) -> Option<String> {
+        self.lazy.then(|| "The oracle sleeps".to_owned())
     }
 
     fn sizes(&self) -> Vec<(&'static str, usize)> {
@@ -113,7 +143,7 @@ pub fn model(w: Vec<f64>) -> Model<Sign> {
         stop: StopReason::Gap,
     };
     let settings = Settings { c: C::Mean(4.0), ..Settings::default() };
-    Model::new(Sign { ids: FeatureIds::Contiguous(w.len() as u32) }, w, settings, certificate)
+    Model::new(Sign::new(FeatureIds::Contiguous(w.len() as u32)), w, settings, certificate)
 }
 
 /// The same task under another name.

@@ -5,6 +5,7 @@
 
 pub mod answers;
 pub mod application;
+pub mod costs;
 pub mod error;
 #[cfg(test)]
 mod fake;
@@ -19,6 +20,7 @@ pub mod vocabulary;
 
 pub use answers::{Classified, Inspected, Learned, Validated};
 pub use application::{Application, Examples, Item, Items, OptionSpec, Options, Outcome, mean_loss};
+pub use costs::{CostError, CostMatrix};
 pub use error::Error;
 pub use monitor::{Monitor, Start};
 pub use report::{Report, Table};

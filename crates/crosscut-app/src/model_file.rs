@@ -228,7 +228,6 @@ mod tests {
 
     use super::*;
     use crate::fake::{Other, Sign, model};
-    use crate::vocabulary::FeatureIds;
 
     fn bytes(model: &Model<Sign>) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -296,8 +295,8 @@ mod tests {
         assert!(read::<Sign>(&forge(&encode(&[1.0, f64::NAN]))).unwrap_err().contains("weight 1 is not a finite"));
         let longer = [encode(&[1.0, 2.0]), vec![0]].concat();
         assert!(read::<Sign>(&forge(&longer)).unwrap_err().contains("longer than what it describes"));
-        // The task is `Contiguous(4)`; then w claims 2^60 weights.
-        let task = bincode::serde::encode_to_vec(FeatureIds::Contiguous(4), CONFIG).unwrap();
+        // The task has 4 weights; then w claims 2^60 of them.
+        let task = bincode::serde::encode_to_vec(&model(vec![0.0; 4]).task, CONFIG).unwrap();
         for claimed in [5, 1 << 30, 1 << 37, 1 << 60, u64::MAX] {
             let absurd = [&task[..], &u64::to_le_bytes(claimed), &[0; 32]].concat();
             assert!(read::<Sign>(&forge(&absurd)).unwrap_err().contains("damaged"));

@@ -5,7 +5,7 @@ use std::io::{self, Cursor, Read};
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::mpsc;
-use std::{fmt, str, thread};
+use std::{fmt, mem, str, thread};
 
 use flate2::bufread::MultiGzDecoder;
 use rayon::prelude::*;
@@ -37,6 +37,15 @@ impl<'m> Source<'m> {
     pub fn open(path: &Path, monitor: &'m mut dyn Monitor) -> Result<Self, Error> {
         let (name, reader) = open(path)?;
         Ok(Self { name, reader, monitor: Some(monitor) })
+    }
+
+    /// The same with nobody watching, for small files beside the examples.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open).
+    pub fn open_quietly(path: &Path) -> Result<Self, Error> {
+        let (name, reader) = open(path)?;
+        Ok(Self { name, reader, monitor: None })
     }
 
     /// Text that is in memory already, under a name for messages.
@@ -77,9 +86,27 @@ impl<'m> Source<'m> {
         self,
         parse: impl Fn(&str) -> Result<Option<T>, String> + Sync,
     ) -> Result<Vec<T>, Error> {
+        let mut items = Vec::new();
+        self.scan_lines(parse, |_, item| {
+            items.push(item);
+            Ok(())
+        })?;
+        Ok(items)
+    }
+
+    /// The same for examples of several lines: what `parse` finds goes to `take`, in order and one at a time, with the
+    /// number of its line (from 1). Nothing is kept.
+    ///
+    /// # Errors
+    /// Those of [`parse_lines`](Self::parse_lines), and the first one of `take`; of several, the one of the first line.
+    pub fn scan_lines<T: Send>(
+        self,
+        parse: impl Fn(&str) -> Result<Option<T>, String> + Sync,
+        mut take: impl FnMut(u64, T) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let Self { name, reader, mut monitor } = self;
         let at_once = 2 * rayon::current_num_threads();
-        let mut items = Vec::new();
+        let mut found_any = false;
         let (mut lines, mut bytes) = (0, 0);
         thread::scope(|scope| {
             let (sender, blocks) = mpsc::sync_channel(at_once);
@@ -92,23 +119,40 @@ impl<'m> Source<'m> {
                     batch.into_par_iter().map(|block| Ok(parse_block(&block?, &parse))).collect();
                 for block in parsed {
                     let block = block.map_err(|source| unreadable(&name, source))?;
-                    if let Some(message) = block.error {
-                        return Err(Error::line(&name, lines + block.lines, message));
+                    found_any |= !block.items.is_empty();
+                    for (line, item) in block.items {
+                        take(lines + line, item)?;
                     }
                     lines += block.lines;
                     bytes += block.bytes;
-                    items.extend(block.items);
+                    if let Some(message) = block.error {
+                        return Err(Error::line(&name, lines, message));
+                    }
                 }
                 if let Some(monitor) = &mut monitor {
                     monitor.reading(&name, bytes);
                 }
             }
-            if items.is_empty() {
+            if !found_any {
                 let found = if bytes == 0 { "an empty file" } else { "only blank lines and comments" };
                 return Err(Error::file(&name, format!("expected at least one example, found {found}")));
             }
-            Ok(items)
+            Ok(())
         })
+    }
+
+    /// The beginning of the text, at most so many bytes, to find out what kind of file it is. They will be read again.
+    ///
+    /// # Errors
+    /// A file that cannot be read so far.
+    pub fn peek(&mut self, bytes: usize) -> Result<String, Error> {
+        let mut head = Vec::new();
+        let read = self.reader.by_ref().take(bytes as u64).read_to_end(&mut head);
+        read.map_err(|source| unreadable(&self.name, source))?;
+        let text = String::from_utf8_lossy(&head).trim_start_matches('\u{feff}').to_owned();
+        let rest = mem::replace(&mut self.reader, Box::new(io::empty()));
+        self.reader = Box::new(Cursor::new(head).chain(rest));
+        Ok(text)
     }
 
     /// The whole text of a small file, without a byte order mark.
@@ -226,7 +270,7 @@ fn send_blocks(mut reader: impl Read, sender: &mpsc::SyncSender<io::Result<Vec<u
             Ok(read) => read,
             Err(error) => return drop(sender.send(Err(error))),
         };
-        if std::mem::take(&mut first) && block.starts_with("\u{feff}".as_bytes()) {
+        if mem::take(&mut first) && block.starts_with("\u{feff}".as_bytes()) {
             block.drain(..3);
         }
         let done = read < wanted;
@@ -256,7 +300,8 @@ fn send_blocks(mut reader: impl Read, sender: &mpsc::SyncSender<io::Result<Vec<u
 
 /// What a block held. With an error, `lines` is the number of the bad line within the block.
 struct Parsed<T> {
-    items: Vec<T>,
+    /// With the numbers of their lines within the block, from 1.
+    items: Vec<(u64, T)>,
     lines: u64,
     bytes: u64,
     error: Option<String>,
@@ -281,7 +326,7 @@ fn parse_block<T>(block: &[u8], parse: &impl Fn(&str) -> Result<Option<T>, Strin
             parse(line)
         };
         match item {
-            Ok(item) => parsed.items.extend(item),
+            Ok(item) => parsed.items.extend(item.map(|item| (parsed.lines, item))),
             Err(message) => {
                 parsed.error = Some(message);
                 return parsed;
@@ -358,6 +403,37 @@ mod tests {
         ];
         for (bytes, expected) in table {
             assert_eq!(lines(&bytes).unwrap_err(), expected);
+        }
+    }
+
+    #[test]
+    fn lines_are_handed_over_with_their_numbers() {
+        let scan = |text: &str| {
+            let mut taken = Vec::new();
+            let take = |number, line: String| match line.as_str() {
+                "refused" => Err(Error::line("f", number, "refused")),
+                _ => {
+                    taken.push((number, line));
+                    Ok(())
+                }
+            };
+            let result = Source::from_text("f", text).scan_lines(keep, take).map_err(|error| error.to_string());
+            (taken, result)
+        };
+        let taken = |lines: &[(u64, &str)]| lines.iter().map(|&(n, line)| (n, line.to_owned())).collect::<Vec<_>>();
+        assert_eq!(scan("a\n\r\n\nb\nc"), (taken(&[(1, "a"), (4, "b"), (5, "c")]), Ok(())));
+        assert_eq!(scan("a\nrefused\nbad\n"), (taken(&[(1, "a")]), Err("f:2: refused".to_owned())));
+        assert_eq!(scan("a\nbad\nrefused\n"), (taken(&[(1, "a")]), Err("f:2: expected good".to_owned())));
+        let (lines, result) = scan(&("a\n".repeat(300_000) + "\nrefused"));
+        assert_eq!((lines.len(), result), (300_000, Err("f:300002: refused".to_owned())));
+    }
+
+    #[test]
+    fn what_was_peeked_at_is_read_again() {
+        for (bytes, expected) in [(0, ""), (1, "\u{fffd}"), (4, "\u{fffd}"), (100, "äb\nc\n")] {
+            let mut source = Source::from_text("f", "\u{feff}äb\nc\n");
+            assert_eq!(source.peek(bytes).unwrap(), expected);
+            assert_eq!(source.parse_lines(keep).unwrap(), ["äb", "c"]);
         }
     }
 

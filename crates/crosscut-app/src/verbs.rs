@@ -26,12 +26,16 @@ pub struct Entry {
     pub about: &'static str,
     /// [`Application::OPTIONS`].
     pub options: &'static [OptionSpec],
+    /// [`Application::READING`].
+    pub reading: &'static [OptionSpec],
+    /// [`Application::WRITING`].
+    pub writing: &'static [OptionSpec],
     /// [`learn`].
     pub learn: fn(&Learn<'_>, &mut dyn Monitor) -> Result<Learned, Error>,
     /// [`classify`].
-    pub classify: fn(&Path, Stored, &Path, &mut dyn Monitor) -> Result<Classified, Error>,
+    pub classify: fn(&Classify<'_>, Stored, &mut dyn Monitor) -> Result<Classified, Error>,
     /// [`evaluate`].
-    pub evaluate: fn(&Path, Stored, &mut dyn Monitor) -> Result<Report, Error>,
+    pub evaluate: fn(&Path, Stored, &Options, &mut dyn Monitor) -> Result<Report, Error>,
     /// [`validate`].
     pub validate: fn(&Validate<'_>, &mut dyn Monitor) -> Result<Vec<Validated>, Error>,
     /// [`inspect`].
@@ -45,6 +49,8 @@ impl Entry {
             name: A::NAME,
             about: A::ABOUT,
             options: A::OPTIONS,
+            reading: A::READING,
+            writing: A::WRITING,
             learn: learn::<A>,
             classify: classify::<A>,
             evaluate: evaluate::<A>,
@@ -102,6 +108,7 @@ pub fn learn<A: Application>(request: &Learn<'_>, monitor: &mut dyn Monitor) -> 
         let blame = |error| Error::Solve(error).in_file(&display_name(request.examples));
         let mut trainer = Trainer::new(&task, &examples, settings).map_err(blame)?;
         monitor.start(&start(&task, examples.len(), settings, None));
+        tell_caveat(&task, monitor);
         trainer.solve(&mut |progress| monitor.progress(progress))
     };
     drop(examples);
@@ -117,6 +124,7 @@ pub fn learn<A: Application>(request: &Learn<'_>, monitor: &mut dyn Monitor) -> 
         settings: model.settings,
         dim: model.w.len(),
         sizes: model.task.sizes(),
+        caveat: model.task.caveat(),
         seconds: solution.seconds,
         oracle_seconds: solution.oracle_seconds,
     })
@@ -136,22 +144,41 @@ fn start<A: Application>(task: &A, n: usize, settings: &Settings, round: Option<
     }
 }
 
+/// Training with an oracle that is not exact begins with a note.
+fn tell_caveat<A: Application>(task: &A, monitor: &mut dyn Monitor) {
+    if let Some(caveat) = task.caveat() {
+        monitor.note(&format!("{caveat}: primal values and gaps are at least what is reported"));
+    }
+}
+
+/// What [`classify`] is asked to do.
+#[derive(Clone, Copy, Debug)]
+pub struct Classify<'a> {
+    /// The file of examples.
+    pub examples: &'a Path,
+    /// Where the predictions go.
+    pub predictions: &'a Path,
+    /// The options of the task beside its models.
+    pub options: &'a Options,
+}
+
 /// Predicts the output of each example, labelled or not, and writes the predictions, one after the other.
 ///
 /// # Errors
-/// Bad models, files and lines; predictions that cannot be written, or would replace what is read.
+/// Bad models, options, files and lines; predictions that cannot be written, or would replace what is read.
 pub fn classify<A: Application>(
-    examples: &Path,
+    request: &Classify<'_>,
     model: Stored,
-    predictions: &Path,
     monitor: &mut dyn Monitor,
 ) -> Result<Classified, Error> {
     /// Examples predicted between two writes.
     const CHUNK: usize = 4096;
     /// Examples predicted by one thread at a time.
     const PIECE: usize = 64;
+    let &Classify { examples, predictions, options } = request;
     output::check(predictions, &[examples, model.path()])?;
-    let Model { task, w, .. } = model.load::<A>()?;
+    let Model { mut task, w, .. } = model.load::<A>()?;
+    task.prepare(options)?;
     let items = task.read(Source::open(examples, monitor)?)?;
     let (mut labelled, mut weight, mut loss) = (0, 0.0, 0.0);
     output::replace(predictions, |out| {
@@ -186,9 +213,15 @@ pub fn classify<A: Application>(
 /// The task's measures of a model on the labelled examples of a file.
 ///
 /// # Errors
-/// Bad models, files and lines; a file without a single output.
-pub fn evaluate<A: Application>(examples: &Path, model: Stored, monitor: &mut dyn Monitor) -> Result<Report, Error> {
-    let Model { task, w, .. } = model.load::<A>()?;
+/// Bad models, options, files and lines; a file without a single output.
+pub fn evaluate<A: Application>(
+    examples: &Path,
+    model: Stored,
+    options: &Options,
+    monitor: &mut dyn Monitor,
+) -> Result<Report, Error> {
+    let Model { mut task, w, .. } = model.load::<A>()?;
+    task.prepare(options)?;
     let items = task.read(Source::open(examples, monitor)?)?;
     let labelled: Vec<_> = items.iter().filter_map(|item| Some((&item.x, item.y.as_ref()?, item.weight))).collect();
     if labelled.is_empty() {
@@ -244,6 +277,8 @@ pub fn validate<A: Application>(request: &Validate<'_>, monitor: &mut dyn Monito
             Error::option("--folds", format!("at most the number of examples (or of their groups), {groups}"), folds)
         }
     })?;
+
+    tell_caveat(&task, monitor);
 
     let mut predictions: Vec<Vec<Option<A::Output>>> = Vec::new();
     predictions.resize_with(cs.len(), || examples.iter().map(|_| None).collect());
@@ -316,6 +351,7 @@ pub fn inspect<A: Application>(model: Stored, top: usize) -> Result<Inspected, E
         task: A::NAME,
         dim: w.len(),
         sizes: task.sizes(),
+        caveat: task.caveat(),
         settings,
         certificate,
         nonzeros,
@@ -365,6 +401,13 @@ mod tests {
             let (examples, model, options) = (self.path("train"), self.path("model"), Options::default());
             learn::<Sign>(&Learn { examples: &examples, model: &model, options: &options, settings }, monitor)
         }
+
+        /// Predictions go to `out`.
+        fn classify(&self, examples: &str, model: &str, options: &Options) -> Result<Classified, Error> {
+            let (examples, predictions) = (self.path(examples), self.path("out"));
+            let request = Classify { examples: &examples, predictions: &predictions, options };
+            classify::<Sign>(&request, self.stored(model), &mut ())
+        }
     }
 
     /// Notes what it hears; stops at the first chance if told so.
@@ -405,7 +448,8 @@ mod tests {
         assert!(inspected.heaviest.is_sorted_by(|a, b| a.1.abs() >= b.1.abs()) && inspected.heaviest.len() == 2);
         assert!(inspected.heaviest[0].0.starts_with("feature "));
 
-        let report = evaluate::<Sign>(&home.path("train"), home.stored("model"), &mut ears).unwrap();
+        let none = Options::default();
+        let report = evaluate::<Sign>(&home.path("train"), home.stored("model"), &none, &mut ears).unwrap();
         assert_eq!(report.get("loss"), Some(0.0));
         assert!(ears.notes.is_empty());
     }
@@ -448,7 +492,7 @@ mod tests {
     fn predictions_are_in_order_and_labels_are_not_needed() {
         let home = Home::new();
         model_file::save(&model(vec![1.0, 0.0, 0.5]), &home.path("model")).unwrap();
-        let go = |name: &str| classify::<Sign>(&home.path(name), home.stored("model"), &home.path("out"), &mut ());
+        let go = |name: &str| home.classify(name, "model", &Options::default());
         assert_eq!(go("test").unwrap(), Classified { examples: 4, labelled: 2, loss: Some(0.5) });
         assert_eq!(fs::read_to_string(home.path("out")).unwrap(), "1 1\n-1 -1\n1 2\n1 0.5\n");
 
@@ -460,16 +504,61 @@ mod tests {
     }
 
     #[test]
+    fn options_of_reading_and_writing_reach_the_task_before_anything_is_read() {
+        let home = Home::new();
+        model_file::save(&model(vec![1.0, 0.0, 0.5]), &home.path("model")).unwrap();
+        let mut options = Options::default();
+        options.set("above", "1.5");
+        let report = evaluate::<Sign>(&home.path("test"), home.stored("model"), &options, &mut ()).unwrap();
+        assert_eq!(report.get("loss"), Some(1.0));
+        options.set("bare", "");
+        home.classify("test", "model", &options).unwrap();
+        assert_eq!(fs::read_to_string(home.path("out")).unwrap(), "-1\n-1\n1\n-1\n");
+
+        fs::write(home.path("test"), "not an example").unwrap();
+        options.set("above", "x");
+        let expected = "--above expects a number, not `x`";
+        let error = home.classify("test", "model", &options).unwrap_err();
+        assert_eq!(error.to_string(), expected);
+        let error = evaluate::<Sign>(&home.path("test"), home.stored("model"), &options, &mut ()).unwrap_err();
+        assert_eq!(error.to_string(), expected);
+    }
+
+    #[test]
+    fn an_oracle_that_is_not_exact_is_told_of_everywhere() {
+        let home = Home::new();
+        let (examples, model, mut options) = (home.path("train"), home.path("model"), Options::default());
+        let settings = Settings::default();
+        let go = |options: &Options| {
+            let mut ears = Ears::default();
+            let learn = Learn { examples: &examples, model: &model, options, settings: &settings };
+            let learned = super::learn::<Sign>(&learn, &mut ears).unwrap();
+            let cs = [C::Sum(1.0), C::Sum(2.0)];
+            let validate = Validate { examples: &examples, folds: 2, cs: &cs, options, settings: &settings };
+            super::validate::<Sign>(&validate, &mut ears).unwrap();
+            let inspected = inspect::<Sign>(home.stored("model"), 0).unwrap();
+            assert_eq!(inspected.caveat, learned.caveat);
+            assert_eq!(inspected.to_json()["caveat"], learned.to_json()["caveat"]);
+            (learned.caveat, ears.notes)
+        };
+        assert_eq!(go(&options), (None, vec![]));
+        options.set("lazy", "");
+        let note = "The oracle sleeps: primal values and gaps are at least what is reported".to_owned();
+        assert_eq!(go(&options), (Some("The oracle sleeps".to_owned()), vec![note.clone(), note]));
+    }
+
+    #[test]
     fn measures_are_weighted_and_skip_what_has_no_label() {
         let home = Home::new();
         model_file::save(&model(vec![1.0]), &home.path("model")).unwrap();
         fs::write(home.path("test"), "1 1:1\n? 1:1\n-1 cost:3 1:1\n").unwrap();
         let mut ears = Ears::default();
-        let report = evaluate::<Sign>(&home.path("test"), home.stored("model"), &mut ears).unwrap();
+        let none = Options::default();
+        let report = evaluate::<Sign>(&home.path("test"), home.stored("model"), &none, &mut ears).unwrap();
         assert_eq!(report.get("loss"), Some(0.75));
         assert_eq!(ears.notes, ["1 of 3 examples have no output and are left out"]);
         fs::write(home.path("test"), "? 1:1\n").unwrap();
-        let error = evaluate::<Sign>(&home.path("test"), home.stored("model"), &mut ears).unwrap_err();
+        let error = evaluate::<Sign>(&home.path("test"), home.stored("model"), &none, &mut ears).unwrap_err();
         assert!(error.to_string().ends_with("expected labelled examples, found none with an output"));
     }
 
@@ -550,9 +639,8 @@ mod tests {
             }
             // Without a label it may be a file to predict.
             if bytes != b"1:1\n" {
-                let (train, out) = (home.path("train"), home.path("out"));
-                let classified = classify::<Sign>(&train, home.stored("good"), &out, &mut ()).unwrap_err();
-                assert!(classified.is_bad_input() && !out.exists(), "{classified}");
+                let classified = home.classify("train", "good", &Options::default()).unwrap_err();
+                assert!(classified.is_bad_input() && !home.path("out").exists(), "{classified}");
             }
         }
     }

@@ -1,9 +1,10 @@
-//! [`Labels`] and [`FeatureIds`]: the words of the training file and the dense numbers the mathematics wants.
+//! [`Labels`], [`FeatureIds`] and [`Words`]: the words of the training file and the dense numbers the mathematics wants.
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
 
 use crosscut::Feature;
+use indexmap::IndexSet;
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// Label names in a fixed order: by number if all of them are numbers, by text otherwise.
@@ -141,6 +142,54 @@ impl FeatureIds {
     }
 }
 
+/// Names of features in the order in which they were first seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Words(IndexSet<Box<str>>);
+
+impl Words {
+    /// The index of a name, a new one if it was never seen.
+    ///
+    /// # Panics
+    /// Beyond 2³² names.
+    pub fn insert(&mut self, name: &str) -> u32 {
+        let index = match self.0.get_index_of(name) {
+            Some(index) => index,
+            None => self.0.insert_full(name.into()).0,
+        };
+        u32::try_from(index).expect("there are fewer than 2^32 names")
+    }
+
+    /// The index of a name, `None` if it was never seen.
+    pub fn index(&self, name: &str) -> Option<u32> {
+        self.0.get_index_of(name).map(|index| index as u32)
+    }
+
+    /// The name at `index < len()`.
+    pub fn name(&self, index: u32) -> &str {
+        &self.0[index as usize]
+    }
+
+    /// Keeps the names at the indices for which `keep` says so, in their order.
+    pub fn retain(&mut self, mut keep: impl FnMut(u32) -> bool) {
+        let mut index = 0;
+        self.0.retain(|_| {
+            index += 1;
+            keep(index - 1)
+        });
+    }
+
+    /// How many names there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 /// A set of ids: a bitmap for small ones, a list that is sorted now and then for the others.
 #[derive(Default)]
 struct Seen {
@@ -244,6 +293,21 @@ mod tests {
         assert_eq!(read(r#"{"Listed":[1,9]}"#).unwrap(), FeatureIds::Listed(vec![1, 9]));
         assert!(read(r#"{"Listed":[9,1]}"#).is_err());
         assert!(read(r#"{"Listed":[9,9]}"#).is_err());
+    }
+
+    #[test]
+    fn words_are_numbered_as_they_come_and_close_up_when_some_leave() {
+        let mut words = Words::default();
+        assert!(words.is_empty());
+        assert_eq!(["b", "a", "", "b", "c"].map(|name| words.insert(name)), [0, 1, 2, 0, 3]);
+        assert_eq!((words.index("a"), words.index("x"), words.name(3), words.len()), (Some(1), None, "c", 4));
+
+        words.retain(|index| index % 2 == 1);
+        assert_eq!(["a", "c", "b", ""].map(|name| words.index(name)), [Some(0), Some(1), None, None]);
+        assert_eq!(words.insert("b"), 2);
+        let text = serde_json::to_string(&words).unwrap();
+        assert_eq!(text, r#"["a","c","b"]"#);
+        assert_eq!(serde_json::from_str::<Words>(&text).unwrap(), words);
     }
 
     proptest! {

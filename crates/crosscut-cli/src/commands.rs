@@ -9,8 +9,8 @@ use crosscut::{C, Certificate, StopReason};
 use crosscut_app::answers::{Inspected, Learned, Validated};
 use crosscut_app::model_file::Stored;
 use crosscut_app::output::display_name;
-use crosscut_app::verbs::{Learn, Validate};
-use crosscut_app::{Entry, Error, Monitor};
+use crosscut_app::verbs::{Classify, Learn, Validate};
+use crosscut_app::{Entry, Error, Monitor, Options};
 
 use crate::flags;
 use crate::log::Log;
@@ -51,8 +51,8 @@ pub fn dispatch(tasks: &[Entry], matches: &ArgMatches) -> Result<(), Failure> {
             let (entry, matches) = task(tasks, matches)?;
             validate(entry, &flags::parse(matches)?, matches)
         }
-        Some(("classify", matches)) => classify(tasks, &flags::parse(matches)?),
-        Some(("evaluate", matches)) => evaluate(tasks, &flags::parse(matches)?),
+        Some(("classify", matches)) => classify(tasks, &flags::parse(matches)?, matches),
+        Some(("evaluate", matches)) => evaluate(tasks, &flags::parse(matches)?, matches),
         Some(("inspect", matches)) => inspect(tasks, &flags::parse(matches)?),
         Some(("tasks", _)) => {
             let width = tasks.iter().map(|entry| entry.name.len()).max().unwrap_or(0);
@@ -98,10 +98,10 @@ fn learn(entry: &Entry, flags: &flags::Learn, matches: &ArgMatches) -> Result<()
 
 /// What a training run came to, in two lines.
 fn summary(learned: &Learned) -> String {
-    let Learned { certificate, seconds, oracle_seconds, .. } = learned;
+    let Learned { certificate, caveat, seconds, oracle_seconds, .. } = learned;
     format!(
         "{}\n{}, {} exact passes, {} oracle calls, {} planes, {} ({} in oracles)",
-        verdict(certificate),
+        verdict(certificate, caveat.is_none()),
         certificate.solver.name(),
         figure(certificate.passes),
         certificate.oracle_calls,
@@ -111,17 +111,19 @@ fn summary(learned: &Learned) -> String {
     )
 }
 
-/// Whether it converged, and the certificate.
-fn verdict(certificate: &Certificate) -> String {
+/// Whether it converged, and the certificate, which says less where the oracle is not exact.
+fn verdict(certificate: &Certificate, exact: bool) -> String {
     let stop = match certificate.stop {
-        StopReason::Gap | StopReason::Epsilon => "converged",
+        StopReason::Gap | StopReason::Epsilon if exact => "converged",
+        StopReason::Gap | StopReason::Epsilon => "converged as far as the oracle sees",
         StopReason::Passes => "stopped by --passes, not converged",
         StopReason::Seconds => "stopped by --seconds, not converged",
         StopReason::Interrupted => "interrupted, not converged",
         StopReason::Precision => "stopped at the limits of double precision",
     };
+    let least = if exact { "" } else { "at least " };
     format!(
-        "{stop}: primal {}, dual {}, gap {} (relative {:.2e})",
+        "{stop}: primal {least}{}, dual {}, gap {least}{} (relative {:.2e})",
         figure(certificate.primal),
         figure(certificate.dual),
         figure(certificate.gap()),
@@ -129,15 +131,31 @@ fn verdict(certificate: &Certificate) -> String {
     )
 }
 
-fn classify(tasks: &[Entry], flags: &flags::Classify) -> Result<(), Failure> {
+/// Opens a model and finds its task, and the options given beside it.
+fn open<'t>(
+    tasks: &'t [Entry],
+    model: &Path,
+    reading: flags::Reading,
+    matches: &ArgMatches,
+) -> Result<(Stored, &'t Entry, Options), Failure> {
+    let model = Stored::open(model)?;
+    let entry = Entry::of_model(tasks, &model)?;
+    let options = flags::beside_model(tasks, entry, reading, matches).map_err(|name| Failure {
+        message: format!("--{name} is not an option of the task {}", entry.name),
+        code: 2,
+    })?;
+    Ok((model, entry, options))
+}
+
+fn classify(tasks: &[Entry], flags: &flags::Classify, matches: &ArgMatches) -> Result<(), Failure> {
     use_threads(&flags.threads)?;
     one_each("standard input", &[("EXAMPLES", Some(&flags.examples)), ("MODEL", Some(&flags.model))], None)?;
     let json = flags.talk.json.then_some("--json");
     one_each("standard output", &[("PREDICTIONS", Some(&flags.predictions))], json)?;
     let mut screen = Screen::new(flags.talk.verbosity, None);
-    let model = Stored::open(&flags.model)?;
-    let entry = Entry::of_model(tasks, &model)?;
-    let classified = (entry.classify)(&flags.examples, model, &flags.predictions, &mut screen)?;
+    let (model, entry, options) = open(tasks, &flags.model, flags::classifying, matches)?;
+    let request = Classify { examples: &flags.examples, predictions: &flags.predictions, options: &options };
+    let classified = (entry.classify)(&request, model, &mut screen)?;
     let loss = classified.loss.map_or(String::new(), |loss| {
         format!("; mean loss {} on the {} with a label", figure(loss), classified.labelled)
     });
@@ -146,13 +164,12 @@ fn classify(tasks: &[Entry], flags: &flags::Classify) -> Result<(), Failure> {
     if flags.talk.json { print_json(&classified.to_json()) } else { Ok(()) }
 }
 
-fn evaluate(tasks: &[Entry], flags: &flags::Evaluate) -> Result<(), Failure> {
+fn evaluate(tasks: &[Entry], flags: &flags::Evaluate, matches: &ArgMatches) -> Result<(), Failure> {
     use_threads(&flags.threads)?;
     one_each("standard input", &[("EXAMPLES", Some(&flags.examples)), ("MODEL", Some(&flags.model))], None)?;
     let mut screen = Screen::new(flags.talk.verbosity, None);
-    let model = Stored::open(&flags.model)?;
-    let entry = Entry::of_model(tasks, &model)?;
-    let report = (entry.evaluate)(&flags.examples, model, &mut screen)?;
+    let (model, entry, options) = open(tasks, &flags.model, flags::evaluating, matches)?;
+    let report = (entry.evaluate)(&flags.examples, model, &options, &mut screen)?;
     screen.finish();
     if flags.talk.json { print_json(&report.to_json()) } else { print(&report.to_string()) }
 }
@@ -232,7 +249,7 @@ fn inspect(tasks: &[Entry], flags: &flags::Inspect) -> Result<(), Failure> {
 
 /// A model in lines.
 fn portrait(inspected: &Inspected) -> String {
-    let Inspected { certificate, .. } = inspected;
+    let Inspected { certificate, caveat, .. } = inspected;
     let n = certificate.examples;
     let mut text = String::new();
     let sizes: String = inspected.sizes.iter().map(|(name, size)| format!(", {size} {name}")).collect();
@@ -248,7 +265,10 @@ fn portrait(inspected: &Inspected) -> String {
         figure(certificate.passes),
         inspected.settings.seed
     );
-    let _ = writeln!(text, "result    {}", verdict(certificate));
+    let _ = writeln!(text, "result    {}", verdict(certificate, caveat.is_none()));
+    if let Some(caveat) = caveat {
+        let _ = writeln!(text, "caveat    {caveat}");
+    }
     if !inspected.heaviest.is_empty() {
         let _ = writeln!(text, "heaviest weights");
         for (name, weight) in &inspected.heaviest {

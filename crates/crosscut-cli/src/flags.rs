@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use clap::builder::PossibleValue;
-use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, ValueEnum};
 use crosscut::{BlockSettings, C, Rescaling, Sampling, Settings, Solver, Step};
 use crosscut_app::{Entry, OptionSpec, Options};
 
@@ -15,8 +16,12 @@ pub fn program(name: &'static str, tasks: &[Entry]) -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(per_task("learn", "Train a model", tasks, Learn::augment_args))
-        .subcommand(with_flags("classify", "Predict with a model", Classify::augment_args))
-        .subcommand(with_flags("evaluate", "Measure a model on labelled examples", Evaluate::augment_args))
+        .subcommand(with_flags("classify", "Predict with a model", |command| {
+            Classify::augment_args(command.args(of_any_task(tasks, classifying)))
+        }))
+        .subcommand(with_flags("evaluate", "Measure a model on labelled examples", |command| {
+            Evaluate::augment_args(command.args(of_any_task(tasks, evaluating)))
+        }))
         .subcommand(per_task("validate", "Choose C by cross-validation", tasks, Validate::augment_args))
         .subcommand(with_flags("inspect", "Show what a model is and how it was trained", Inspect::augment_args))
         .subcommand(Command::new("tasks").about("List the tasks"))
@@ -33,12 +38,77 @@ fn per_task(name: &'static str, about: &'static str, tasks: &[Entry], augment: f
         .arg_required_else_help(true);
     command.subcommands(tasks.iter().map(|entry| {
         with_flags(entry.name, entry.about, |command| {
-            let own = entry.options.iter().map(|&OptionSpec { name, value, help }| {
-                Arg::new(name).long(name).value_name(value).help(help).help_heading("Task")
-            });
-            augment(command.args(own))
+            augment(command.args(entry.options.iter().map(|spec| argument(spec).help(spec.help))))
         })
     }))
+}
+
+/// A task's options beside a model, as `classify` or `evaluate` takes them.
+pub type Reading = fn(&Entry) -> Vec<OptionSpec>;
+
+/// What `classify` takes for a task.
+pub fn classifying(entry: &Entry) -> Vec<OptionSpec> {
+    [entry.reading, entry.writing].concat()
+}
+
+/// What `evaluate` takes for a task.
+pub fn evaluating(entry: &Entry) -> Vec<OptionSpec> {
+    entry.reading.to_vec()
+}
+
+/// The options of all tasks, each once: which task it is about is known only when the model is open.
+fn of_any_task(tasks: &[Entry], reading: Reading) -> Vec<Arg> {
+    let mut options: Vec<(OptionSpec, Vec<&str>)> = Vec::new();
+    for entry in tasks {
+        for spec in reading(entry) {
+            match options.iter_mut().find(|(other, _)| other.name == spec.name) {
+                Some((_, names)) => names.push(entry.name),
+                None => options.push((spec, vec![entry.name])),
+            }
+        }
+    }
+    let argument =
+        |(spec, names): (OptionSpec, Vec<&str>)| argument(&spec).help(format!("({}) {}", names.join(", "), spec.help));
+    options.into_iter().map(argument).collect()
+}
+
+/// An option or a switch of a task, without its help.
+fn argument(spec: &OptionSpec) -> Arg {
+    let argument = Arg::new(spec.name).long(spec.name).help_heading("Task");
+    match spec.value {
+        "" => argument.action(ArgAction::SetTrue),
+        value => argument.value_name(value),
+    }
+}
+
+/// Takes the options and switches of `specs` that were given.
+fn take<'s>(options: &mut Options, specs: impl IntoIterator<Item = &'s OptionSpec>, matches: &ArgMatches) {
+    for &OptionSpec { name, value, .. } in specs {
+        if value.is_empty() {
+            if matches.get_flag(name) {
+                options.set(name, "");
+            }
+        } else if let Some(value) = matches.get_one::<String>(name) {
+            options.set(name, value.as_str());
+        }
+    }
+}
+
+/// The options for a model of the task `entry`; the error is the name of one that is another task's.
+pub fn beside_model(
+    tasks: &[Entry],
+    entry: &Entry,
+    reading: Reading,
+    matches: &ArgMatches,
+) -> Result<Options, &'static str> {
+    let mut options = Options::default();
+    let own = reading(entry);
+    take(&mut options, &own, matches);
+    let mut foreign = tasks.iter().flat_map(reading).filter(|spec| own.iter().all(|one| one.name != spec.name));
+    match foreign.find(|spec| matches.value_source(spec.name) == Some(ValueSource::CommandLine)) {
+        Some(spec) => Err(spec.name),
+        None => Ok(options),
+    }
 }
 
 fn with_flags(name: &'static str, about: &'static str, augment: impl FnOnce(Command) -> Command) -> Command {
@@ -249,11 +319,7 @@ impl Training {
     pub fn options(&self, entry: &Entry, matches: &ArgMatches) -> Options {
         let rescaling = if self.rescaling == "1" { Rescaling::Slack } else { Rescaling::Margin };
         let mut options = Options::new(rescaling, self.loss);
-        for OptionSpec { name, .. } in entry.options {
-            if let Some(value) = matches.get_one::<String>(name) {
-                options.set(name, value.as_str());
-            }
-        }
+        take(&mut options, entry.options, matches);
         options
     }
 }
@@ -335,8 +401,89 @@ fn threads(text: &str) -> Result<usize, String> {
 mod tests {
     use super::*;
 
+    const LENGTH: OptionSpec = OptionSpec { name: "length", value: "N", help: "How long. Default: 1." };
+    const LOUD: OptionSpec = OptionSpec { name: "loud", value: "", help: "Shouts. Default: speaks." };
+    const COLOUR: OptionSpec = OptionSpec { name: "colour", value: "C", help: "Which colour. Default: none." };
+    const OTHER_COLOUR: OptionSpec = OptionSpec { help: "The same in other words.", ..COLOUR };
+    const TABLE: [Entry; 3] = {
+        let none = Entry::of::<crosscut_multiclass::Multiclass>();
+        [
+            Entry { name: "a", options: &[LENGTH, LOUD], reading: &[COLOUR], writing: &[LOUD], ..none },
+            Entry { name: "b", options: &[], reading: &[LENGTH, OTHER_COLOUR], writing: &[], ..none },
+            Entry { name: "c", options: &[], reading: &[], writing: &[], ..none },
+        ]
+    };
+
+    /// What a command line of words says; the last is that of the verb.
+    fn matches(line: &str) -> Result<ArgMatches, clap::Error> {
+        let mut matches = program("crosscut", &TABLE).try_get_matches_from(line.split(' '))?;
+        while let Some((_, inner)) = matches.remove_subcommand() {
+            matches = inner;
+        }
+        Ok(matches)
+    }
+
+    fn set(options: &[(&str, &str)]) -> Options {
+        let mut all = Options::default();
+        options.iter().for_each(|&(name, value)| all.set(name, value));
+        all
+    }
+
     #[test]
     fn the_table_of_flags_is_consistent() {
         program("crosscut", &[]).debug_assert();
+        program("crosscut", &TABLE).debug_assert();
+    }
+
+    #[test]
+    fn options_and_switches_of_a_task_are_taken_where_it_is_trained() {
+        let table = [
+            ("crosscut learn a x m", set(&[])),
+            ("crosscut learn a --loud x m", set(&[("loud", "")])),
+            ("crosscut learn a --length 3 --loud x m", set(&[("length", "3"), ("loud", "")])),
+            ("crosscut validate a --loud --length=-3 x", set(&[("length", "-3"), ("loud", "")])),
+        ];
+        for (line, expected) in table {
+            let matches = matches(line).unwrap();
+            let training = parse::<Training>(&matches).unwrap();
+            assert_eq!(training.options(&TABLE[0], &matches), expected, "{line}");
+        }
+        for line in
+            ["learn a --loud=1 x m", "learn a --loud --loud x m", "learn a --colour 1 x m", "learn b --loud x m"]
+        {
+            assert!(matches(&format!("crosscut {line}")).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn options_beside_a_model_are_those_of_its_task() {
+        // A command line, the model's task, and its options or the name of one it does not have.
+        let table = [
+            ("classify x m p", "c", Ok(set(&[]))),
+            ("classify --loud --colour red x m p", "a", Ok(set(&[("loud", ""), ("colour", "red")]))),
+            ("classify --colour red x m p", "b", Ok(set(&[("colour", "red")]))),
+            ("classify --colour red x m p", "c", Err("colour")),
+            ("classify --loud x m p", "b", Err("loud")),
+            ("classify --length 2 x m p", "a", Err("length")),
+            ("evaluate --length 2 x m", "b", Ok(set(&[("length", "2")]))),
+            ("evaluate --length 2 x m", "a", Err("length")),
+        ];
+        for (line, task, expected) in table {
+            let matches = matches(&format!("crosscut {line}")).unwrap();
+            let reading = if line.starts_with("classify") { classifying } else { evaluating };
+            let entry = TABLE.iter().find(|entry| entry.name == task).unwrap();
+            assert_eq!(beside_model(&TABLE, entry, reading, &matches), expected, "{line}, model of {task}");
+        }
+        // What is only about writing is no option of evaluate.
+        assert!(matches("crosscut evaluate --loud x m").is_err());
+    }
+
+    #[test]
+    fn an_option_of_two_tasks_appears_once_and_says_whose_it_is() {
+        let help = matches("crosscut classify --help").unwrap_err().to_string();
+        assert_eq!(help.matches("--colour").count(), 1, "{help}");
+        for words in ["--colour <C>", "(a, b) Which colour", "--loud  ", "(a) Shouts", "--length <N>", "(b) How long"] {
+            assert!(help.contains(words), "{words} in {help}");
+        }
     }
 }

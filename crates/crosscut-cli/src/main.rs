@@ -4,9 +4,10 @@ use std::process::ExitCode;
 
 use crosscut_app::Entry;
 use crosscut_multiclass::Multiclass;
+use crosscut_sequence::Sequence;
 
 /// Every task of the program: one line each.
-const TASKS: &[Entry] = &[Entry::of::<Multiclass>()];
+const TASKS: &[Entry] = &[Entry::of::<Multiclass>(), Entry::of::<Sequence>()];
 
 fn main() -> ExitCode {
     crosscut_cli::run("crosscut", TASKS)

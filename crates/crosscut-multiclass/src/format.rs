@@ -1,20 +1,17 @@
 //! The files of [`Multiclass`]: svm-light lines, cost matrices, predictions.
 
-use std::collections::HashSet;
 use std::io;
 use std::path::Path;
 
 use crosscut::{Example, Feature, Rescaling, SparseVector};
 use crosscut_app::svmlight::{self, Line};
 use crosscut_app::vocabulary::{FeatureIds, Labels};
-use crosscut_app::{Application, Error, Examples, Item, Items, OptionSpec, Options, Outcome, Report, Source};
+use crosscut_app::{
+    Application, CostMatrix, Error, Examples, Item, Items, OptionSpec, Options, Outcome, Report, Source,
+};
 
-use crate::cost::CostMatrix;
 use crate::measures;
 use crate::task::{Class, Loss, Multiclass};
-
-/// The most classes for which a cost file is read: the matrix is dense.
-const MOST_COST_CLASSES: usize = 10_000;
 
 impl Application for Multiclass {
     const NAME: &'static str = "multiclass";
@@ -37,9 +34,10 @@ impl Application for Multiclass {
 
     fn define(options: &Options, source: Source<'_>) -> Result<(Self, Examples<Self>), Error> {
         let (bias, loss) = (bias(options)?, LossOption::of(options)?);
+        let numeric = matches!(loss, LossOption::Squared);
         let file = source.name().to_owned();
         let parsed = source.parse_lines(|line| {
-            svmlight::parse_line(line)?.map(|line| Labelled::new(line, &loss, bias.is_some())).transpose()
+            svmlight::parse_line(line)?.map(|line| Labelled::new(line, numeric, bias.is_some())).transpose()
         })?;
 
         let refuse = |reason: &dyn ToString| Error::file(file.as_str(), reason.to_string());
@@ -52,8 +50,8 @@ impl Application for Multiclass {
         task = match loss {
             LossOption::ZeroOne => Ok(task),
             LossOption::Squared => task.with_squared_loss(),
-            LossOption::Cost { file, text } => {
-                let costs = costs(&file, &text, task.classes())?;
+            LossOption::Cost(file) => {
+                let costs = CostMatrix::read(file, task.classes())?;
                 task.with_loss(Loss::Cost(costs))
             }
         }
@@ -121,11 +119,11 @@ struct Labelled {
 }
 
 impl Labelled {
-    fn new(line: Line<'_>, loss: &LossOption, bias: bool) -> Result<Self, String> {
+    fn new(line: Line<'_>, numeric: bool, bias: bool) -> Result<Self, String> {
         let Some(label) = line.target else {
             return Err("expected a label before the features, found none".to_owned());
         };
-        if matches!(loss, LossOption::Squared) && !label.parse::<f64>().is_ok_and(f64::is_finite) {
+        if numeric && !label.parse::<f64>().is_ok_and(f64::is_finite) {
             return Err(format!("expected a label that is a number (for -l 1), found `{label}`"));
         }
         let mut features = line.features;
@@ -140,7 +138,7 @@ impl Labelled {
 enum LossOption {
     ZeroOne,
     Squared,
-    Cost { file: String, text: String },
+    Cost(Source<'static>),
 }
 
 impl LossOption {
@@ -148,11 +146,7 @@ impl LossOption {
         match (options.loss, options.text("cost")) {
             (None | Some(0), None) => Ok(Self::ZeroOne),
             (Some(1), None) => Ok(Self::Squared),
-            (None, Some(path)) => {
-                let mut nobody = ();
-                let source = Source::open(Path::new(path), &mut nobody)?;
-                Ok(Self::Cost { file: source.name().to_owned(), text: source.text()? })
-            }
+            (None, Some(path)) => Ok(Self::Cost(Source::open_quietly(Path::new(path))?)),
             (Some(number), None) => {
                 Err(Error::option("-l", "0 (zero/one) or 1 (squared difference of labels that are numbers)", number))
             }
@@ -168,44 +162,4 @@ fn bias(options: &Options) -> Result<Option<f32>, Error> {
         return Err(Error::option("--bias", "a number other than 0, in single precision", number));
     }
     Ok(Some(value))
-}
-
-/// Reads lines `true-label predicted-label cost`. Blank lines and those that begin with `#` are passed over, and so is
-/// what follows the cost after a `#`.
-fn costs(file: &str, text: &str, classes: &Labels) -> Result<CostMatrix, Error> {
-    if classes.len() > MOST_COST_CLASSES {
-        let reason = format!("costs are for at most {MOST_COST_CLASSES} classes, not {}", classes.len());
-        return Err(Error::file(file, reason));
-    }
-    let mut costs = CostMatrix::zero_one(classes.len());
-    let mut seen = HashSet::new();
-    for (line, number) in text.lines().zip(1_u64..) {
-        let refuse = |message: String| Error::line(file, number, message);
-        let mut tokens = line.split_ascii_whitespace();
-        let (truth, prediction, cost) = match tokens.next() {
-            None => continue,
-            Some(token) if token.starts_with('#') => continue,
-            Some(truth) => (truth, tokens.next(), tokens.next()),
-        };
-        let (Some(prediction), Some(cost)) = (prediction, cost) else {
-            return Err(refuse("expected `true-label predicted-label cost`, found less".to_owned()));
-        };
-        if let Some(more) = tokens.next().filter(|token| !token.starts_with('#')) {
-            return Err(refuse(format!("expected nothing after the cost, found `{more}`")));
-        }
-        let class = |label: &str| {
-            let class = classes.index(label);
-            class.ok_or_else(|| refuse(format!("expected a label of the training examples, found `{label}`")))
-        };
-        let (truth, prediction) = (class(truth)?, class(prediction)?);
-        let cost: f64 = cost.parse().map_err(|_| refuse(format!("expected a number for the cost, found `{cost}`")))?;
-        costs.set(truth, prediction, cost).map_err(|error| refuse(error.to_string()))?;
-        if !seen.insert((truth, prediction)) {
-            return Err(refuse("expected each pair of labels once, found one again".to_owned()));
-        }
-    }
-    if seen.is_empty() {
-        return Err(Error::file(file, "expected lines `true-label predicted-label cost`, found none"));
-    }
-    Ok(costs)
 }

@@ -53,10 +53,9 @@
 //! * Such labels are errors of loss 1. They lower the precision of the class predicted, and are not a class themselves.
 //! * The rows of the confusion matrix are true classes, its columns predictions. Above 1000 classes it is left out.
 
-mod cost;
 mod format;
 mod measures;
 mod task;
 
-pub use cost::CostMatrix;
+pub use crosscut_app::CostMatrix;
 pub use task::{Class, Loss, MatrixError, Multiclass, TaskError};

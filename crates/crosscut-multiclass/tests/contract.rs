@@ -4,6 +4,7 @@
 
 use crosscut::testing::{check, check_oracle, check_prediction, random_weights};
 use crosscut::{Example, Feature, FeatureMap, Place, Rescaling, Row, Sink, SparseVector, Task};
+use crosscut_app::CostError;
 use crosscut_multiclass::{Class, CostMatrix, Loss, MatrixError, Multiclass, TaskError};
 use proptest::prelude::*;
 
@@ -160,9 +161,9 @@ fn impossible_tasks_are_refused() {
     assert!(task().with_bias(Some(f32::NAN)).is_err());
     assert_eq!(error(task().with_loss(Loss::Cost(CostMatrix::zero_one(2)))), "the loss is for 2 classes, not for 3");
     let mut costs = CostMatrix::zero_one(2);
-    assert_eq!(costs.set(0, 1, -1.0), Err(TaskError::Cost(-1.0)));
-    assert_eq!(costs.set(0, 1, f64::INFINITY), Err(TaskError::Cost(f64::INFINITY)));
-    assert_eq!(costs.set(1, 1, 2.0), Err(TaskError::Diagonal(2.0)));
+    assert_eq!(costs.set(0, 1, -1.0), Err(CostError::Cost(-1.0)));
+    assert_eq!(costs.set(0, 1, f64::INFINITY), Err(CostError::Cost(f64::INFINITY)));
+    assert_eq!(costs.set(1, 1, 2.0), Err(CostError::Diagonal(2.0)));
 }
 
 #[test]

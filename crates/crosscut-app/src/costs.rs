@@ -1,0 +1,126 @@
+//! [`CostMatrix`]: what each mistake costs.
+
+use std::collections::HashSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::source::Source;
+use crate::vocabulary::Labels;
+
+/// The most classes for which a file of costs is read: the matrix is dense.
+const MOST_CLASSES: usize = 10_000;
+
+/// Why a cost cannot be one.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum CostError {
+    /// A cost is negative or not finite.
+    #[error("a cost must be a finite number of at least 0, not {0}")]
+    Cost(f64),
+    /// A right prediction costs nothing.
+    #[error("the cost of a right prediction must be 0, not {0}")]
+    Diagonal(f64),
+}
+
+/// The cost of every prediction for every true class. Costs are finite and at least 0; right predictions cost 0.
+///
+/// ```
+/// use crosscut_app::CostMatrix;
+///
+/// let mut costs = CostMatrix::zero_one(3);
+/// costs.set(0, 2, 5.0)?; // to take class 0 for class 2 is five times as bad as any other mistake
+/// assert_eq!(costs.row(0), [0.0, 1.0, 5.0]);
+/// # Ok::<(), crosscut_app::CostError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CostMatrix {
+    classes: usize,
+    /// Row by row: costs[truth · classes + prediction].
+    costs: Vec<f64>,
+}
+
+impl CostMatrix {
+    /// Every mistake costs 1.
+    pub fn zero_one(classes: usize) -> Self {
+        let mut costs = vec![1.0; classes * classes];
+        for class in 0..classes {
+            costs[class * classes + class] = 0.0;
+        }
+        Self { classes, costs }
+    }
+
+    /// Sets the cost of predicting one class where another is true.
+    ///
+    /// # Errors
+    /// A cost that is negative or not finite; a cost other than 0 for a right prediction.
+    ///
+    /// # Panics
+    /// On a class beyond the matrix.
+    pub fn set(&mut self, truth: usize, prediction: usize, cost: f64) -> Result<(), CostError> {
+        if !(cost.is_finite() && cost >= 0.0) {
+            return Err(CostError::Cost(cost));
+        }
+        if truth == prediction && cost != 0.0 {
+            return Err(CostError::Diagonal(cost));
+        }
+        assert!(prediction < self.classes, "class {prediction} of {}", self.classes);
+        self.costs[truth * self.classes + prediction] = cost;
+        Ok(())
+    }
+
+    /// Reads lines `true-label predicted-label cost`; pairs not listed cost 1, right predictions 0. Blank lines and those
+    /// that begin with `#` are passed over, and so is what follows the cost after a `#`.
+    ///
+    /// # Errors
+    /// Labels that are not among `classes`, pairs listed twice, bad costs, by line; more than 10,000 classes.
+    pub fn read(source: Source<'_>, classes: &Labels) -> Result<Self, Error> {
+        let file = source.name().to_owned();
+        let text = source.text()?;
+        if classes.len() > MOST_CLASSES {
+            let reason = format!("costs are for at most {MOST_CLASSES} classes, not {}", classes.len());
+            return Err(Error::file(file.as_str(), reason));
+        }
+        let mut costs = Self::zero_one(classes.len());
+        let mut seen = HashSet::new();
+        for (line, number) in text.lines().zip(1_u64..) {
+            let refuse = |message: String| Error::line(file.as_str(), number, message);
+            let mut tokens = line.split_ascii_whitespace();
+            let (truth, prediction, cost) = match tokens.next() {
+                None => continue,
+                Some(token) if token.starts_with('#') => continue,
+                Some(truth) => (truth, tokens.next(), tokens.next()),
+            };
+            let (Some(prediction), Some(cost)) = (prediction, cost) else {
+                return Err(refuse("expected `true-label predicted-label cost`, found less".to_owned()));
+            };
+            if let Some(more) = tokens.next().filter(|token| !token.starts_with('#')) {
+                return Err(refuse(format!("expected nothing after the cost, found `{more}`")));
+            }
+            let class = |label: &str| {
+                let class = classes.index(label);
+                class.ok_or_else(|| refuse(format!("expected a label of the training examples, found `{label}`")))
+            };
+            let (truth, prediction) = (class(truth)?, class(prediction)?);
+            let cost: f64 =
+                cost.parse().map_err(|_| refuse(format!("expected a number for the cost, found `{cost}`")))?;
+            costs.set(truth, prediction, cost).map_err(|error| refuse(error.to_string()))?;
+            if !seen.insert((truth, prediction)) {
+                return Err(refuse("expected each pair of labels once, found one again".to_owned()));
+            }
+        }
+        if seen.is_empty() {
+            return Err(Error::file(file.as_str(), "expected lines `true-label predicted-label cost`, found none"));
+        }
+        Ok(costs)
+    }
+
+    /// Number of classes.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// The cost of every prediction for one true class.
+    pub fn row(&self, truth: usize) -> &[f64] {
+        &self.costs[truth * self.classes..][..self.classes]
+    }
+}

@@ -1,0 +1,465 @@
+//! The files of [`Sequence`]: options, the three kinds of files, predictions.
+
+mod columns;
+mod crfsuite;
+mod hmm;
+mod sequences;
+mod template;
+
+use std::io;
+use std::path::Path;
+
+use crosscut::{Example, Rescaling};
+use crosscut_app::vocabulary::Words;
+use crosscut_app::{Application, CostMatrix, Error, Examples, Items, OptionSpec, Options, Outcome, Report, Source};
+use serde::{Deserialize, Serialize};
+
+use crate::constraint::Scheme;
+use crate::lattice::Scratch;
+use crate::loss::Loss;
+use crate::measures;
+use crate::tags::{Tags, Tokens};
+use crate::task::{Features, Sequence};
+
+use columns::Columns;
+use sequences::{Names, Purpose, Sequences};
+use template::Template;
+
+/// How tokens are written in files.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Format {
+    /// With their features: as in SVM^hmm where these are numbers, as in CRFsuite where they are names.
+    #[default]
+    Features,
+    /// In columns, from which features are made.
+    Columns(Columns),
+}
+
+/// What is written for a sequence beside its best tags.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Output {
+    /// So many taggings, each with its score; 0 for the best one without.
+    pub n_best: usize,
+    /// The margin of each token.
+    pub margins: bool,
+}
+
+const BEAM: OptionSpec = OptionSpec {
+    name: "b",
+    value: "N",
+    help: "Keeps only the N best states at each token; with a beam the certificate is only about the outputs that the \
+           beam reaches. Default: 0 in training (all of them, exact), later what it was in training.",
+};
+
+impl Application for Sequence {
+    const NAME: &'static str = "sequence";
+    const ABOUT: &'static str = "Tagging of sequences (max-margin Markov chains) of SVM^hmm, CRFsuite or CoNLL files";
+    const RESCALINGS: &'static [Rescaling] = &[Rescaling::Margin, Rescaling::Slack];
+    const LOSSES: &'static [u32] = &[0, 1, 2];
+    const OPTIONS: &'static [OptionSpec] = &[
+        OptionSpec {
+            name: "t",
+            value: "ORDER",
+            help: "Looks at so many tags before, 0 to 3. Default: 1; with --template 1 if it has a line B, else 0.",
+        },
+        OptionSpec {
+            name: "e",
+            value: "ORDER",
+            help: "With 1, features also have weights for pairs of tags side by side. Default: 0.",
+        },
+        BEAM,
+        OptionSpec {
+            name: "format",
+            value: "NAME",
+            help: "What the examples are: hmm (`TAG qid:N id:value …`), crfsuite (`TAG<TAB>attribute[:weight]…`), \
+                   columns (needs --template), or auto: columns with --template, else what the first line looks like. \
+                   Default: auto.",
+        },
+        OptionSpec {
+            name: "template",
+            value: "FILE",
+            help: "Makes features of columns as this file says, in the notation of CRF++; or one of those built in: \
+                   chunking, pos, ner. The last column is the tag.",
+        },
+        OptionSpec {
+            name: "min-count",
+            value: "N",
+            help: "Drops features that fewer than N tokens of the training examples have. Default: 1.",
+        },
+        OptionSpec {
+            name: "constrain",
+            value: "SCHEME",
+            help: "Never lets tags follow each other in ways that the scheme bio (IOB2) or bioes forbids. Default: any \
+                   tag may follow any other.",
+        },
+        OptionSpec {
+            name: "cost",
+            value: "FILE",
+            help: "Takes the loss from lines `true-tag predicted-tag cost`, summed over tokens (-l 1) or divided by their \
+                   number (-l 2); pairs not listed cost 1, right predictions 0. Default: -l 1 (number of wrong tags), \
+                   -l 2 (divided by the number of tokens) or -l 0 (zero/one for a sequence).",
+        },
+    ];
+    const READING: &'static [OptionSpec] = &[BEAM];
+    const WRITING: &'static [OptionSpec] = &[
+        OptionSpec {
+            name: "n-best",
+            value: "N",
+            help: "Writes the N best outputs of each example, each after a line `# RANK SCORE` and before a blank line. \
+                   Default: the best one alone.",
+        },
+        OptionSpec {
+            name: "margins",
+            value: "",
+            help: "Writes after each tag by how much its best output beats the best one with another tag there.",
+        },
+    ];
+
+    fn define(options: &Options, mut source: Source<'_>) -> Result<(Self, Examples<Self>), Error> {
+        let Choices { layout, transitions, emissions, beam, min_count, scheme, loss } = Choices::of(options)?;
+        let file = source.name().to_owned();
+        let refuse = |reason: &dyn ToString| Error::file(file.as_str(), reason.to_string());
+        let guessed = matches!(layout, Layout::Auto);
+        let layout = if guessed { guess(&mut source)? } else { layout };
+
+        let mut sequences = Sequences::new(&file, Purpose::Learn(scheme));
+        let mut words = Words::default();
+        let mut names = Names::Learn(&mut words);
+        let format = match layout {
+            Layout::Auto | Layout::Hmm => {
+                hmm::read(source, &mut sequences)?;
+                None
+            }
+            Layout::Crfsuite => {
+                crfsuite::read(source, None, &mut names, &mut sequences)?;
+                Some(Format::Features)
+            }
+            Layout::Columns { template, file } => {
+                let columns = columns::learn(source, template, &file, &mut names, &mut sequences)?;
+                Some(Format::Columns(columns))
+            }
+        };
+        let tags = sequences.tags();
+        if guessed && format.is_some() && tags.len() > words.len() {
+            return Err(refuse(&format!(
+                "expected more attributes than tags, found {} and {}: if this is a file of columns, give --template; else \
+                 --format crfsuite",
+                words.len(),
+                tags.len()
+            )));
+        }
+        let features = if format.is_none() {
+            Features::Ids(sequences.collect_ids(min_count))
+        } else {
+            sequences.keep_frequent(&mut words, min_count);
+            Features::Names(words)
+        };
+
+        let mut task = Self::new(tags, features)
+            .and_then(|task| task.with_orders(transitions, emissions))
+            .map_err(|error| refuse(&error))?
+            .with_scheme(scheme)
+            .with_beam(beam);
+        task.definition.format = format.unwrap_or_default();
+        let loss = match loss {
+            LossOption::Plain(loss) => loss,
+            LossOption::Costs(file) => Loss::Costs(CostMatrix::read(file, task.tags())?),
+            LossOption::MeanCosts(file) => Loss::MeanCosts(CostMatrix::read(file, task.tags())?),
+        };
+        let task = (task.with_loss(loss))
+            .and_then(|task| task.with_rescaling(options.rescaling))
+            .map_err(|error| refuse(&error))?;
+
+        let examples = sequences.finish(task.tags()).into_iter();
+        let examples = examples.map(|item| Example { x: item.x, y: item.y.unwrap_or_default(), weight: item.weight });
+        let examples = examples.collect();
+        Ok((task, examples))
+    }
+
+    fn prepare(&mut self, options: &Options) -> Result<(), Error> {
+        let n_best = positive(options, "n-best")?;
+        let margins = options.is_set("margins");
+        if let (Some(n_best), true) = (n_best, margins) {
+            return Err(Error::option("--n-best", "nothing where --margins is given", n_best));
+        }
+        self.output = Output { n_best: n_best.unwrap_or(0), margins };
+        if let Some(beam) = options.count("b")? {
+            self.definition.beam = beam;
+        }
+        Ok(())
+    }
+
+    fn read(&self, source: Source<'_>) -> Result<Items<Self>, Error> {
+        let file = source.name().to_owned();
+        let mut sequences = Sequences::new(&file, Purpose::Predict);
+        match (&self.definition.format, self.features()) {
+            (Format::Features, Features::Ids(ids)) => {
+                hmm::read(source, &mut sequences)?;
+                sequences.number(ids);
+            }
+            (Format::Features, Features::Names(words)) => {
+                let no_tag = Some("?").filter(|tag| self.tags().index(tag).is_none());
+                crfsuite::read(source, no_tag, &mut Names::Known(words), &mut sequences)?;
+            }
+            (Format::Columns(columns), Features::Names(words)) => {
+                columns.read(source, &mut Names::Known(words), &mut sequences)?;
+            }
+            (Format::Columns(_), Features::Ids(_)) => {
+                return Err(Error::file(
+                    file.as_str(),
+                    "the model has no names for the features that its template makes",
+                ));
+            }
+        }
+        Ok(sequences.finish(self.tags()))
+    }
+
+    /// A tag a line; after the line of the file, where that was in columns. See the [crate page](crate#files).
+    fn write(&self, w: &[f64], x: &Tokens, y_hat: &Tags, out: &mut dyn io::Write) -> io::Result<()> {
+        let Output { n_best, margins } = self.output;
+        if n_best > 0 {
+            for (rank, (score, tags)) in self.n_best(w, x, n_best, &mut Scratch::default()).iter().enumerate() {
+                writeln!(out, "# {rank} {score:.6}")?;
+                self.write_tokens(x, tags, &[], out)?;
+                writeln!(out)?;
+            }
+            return Ok(());
+        }
+        let margins = if margins { self.margins(w, x, &mut Scratch::default()) } else { Vec::new() };
+        self.write_tokens(x, y_hat, &margins, out)?;
+        match self.features() {
+            Features::Ids(_) => Ok(()),
+            Features::Names(_) => writeln!(out),
+        }
+    }
+
+    /// See the [crate page](crate#evaluation).
+    fn evaluate(&self, outcomes: &[Outcome<'_, Tags>]) -> Report {
+        measures::report(self, outcomes)
+    }
+
+    fn caveat(&self) -> Option<String> {
+        let beam = self.definition.beam;
+        let states = self.tags().len().pow(self.orders().0.max(1) as u32);
+        (1..states).contains(&beam).then(|| format!("The oracle searches with a beam of {beam}"))
+    }
+
+    fn sizes(&self) -> Vec<(&'static str, usize)> {
+        let (k, (order, _)) = (self.tags().len(), self.orders());
+        let transitions = (1..=order).map(|order| k.pow(order as u32 + 1)).sum();
+        vec![("tags", k), ("features", self.features().len()), ("transitions", transitions)]
+    }
+
+    /// `tag B-NP, feature w=the`, or `tags B-NP I-NP, feature w=the` for emissions of order 1, or `tags B-NP I-NP` for
+    /// transitions.
+    fn weight_name(&self, index: usize) -> String {
+        let (k, features) = (self.tags().len(), self.features().len());
+        // The tags that are the last digits of a number in base k.
+        let tags = |number: usize, count: usize| {
+            let digit = |place: usize| self.tags().name(number / k.pow(place as u32) % k);
+            (0..count).rev().map(digit).collect::<Vec<_>>().join(" ")
+        };
+        if index < k * features {
+            return format!("tag {}, {}", tags(index, 1), self.feature_name(index / k));
+        }
+        let (transitions, emissions) = self.orders();
+        let mut rest = index - k * features;
+        if emissions > 0 {
+            if rest < k * k * features {
+                return format!("tags {}, {}", tags(rest, 2), self.feature_name(rest / (k * k)));
+            }
+            rest -= k * k * features;
+        }
+        for order in 1..=transitions {
+            let grams = k.pow(order as u32 + 1);
+            if rest < grams {
+                return format!("tags {}", tags(rest, order + 1));
+            }
+            rest -= grams;
+        }
+        index.to_string()
+    }
+}
+
+impl Sequence {
+    fn feature_name(&self, index: usize) -> String {
+        match self.features() {
+            Features::Ids(ids) => format!("feature {}", ids.id(index)),
+            Features::Names(names) => format!("feature {}", names.name(index as u32)),
+        }
+    }
+
+    /// A line for each token; `margins` may be empty.
+    fn write_tokens(&self, x: &Tokens, tags: &Tags, margins: &[f64], out: &mut dyn io::Write) -> io::Result<()> {
+        let columns = matches!(self.definition.format, Format::Columns(_));
+        let mut lines = x.text().filter(|_| columns).into_iter().flat_map(|text| text.split('\n'));
+        for token in 0..tags.len() {
+            let mut separator = '\t';
+            if let Some(line) = lines.next() {
+                separator = columns::separator(line);
+                write!(out, "{line}{separator}")?;
+            }
+            write!(out, "{}", self.name(tags, token))?;
+            if let Some(margin) = margins.get(token) {
+                write!(out, "{separator}{margin:.6}")?;
+            }
+            writeln!(out)?;
+        }
+        Ok(())
+    }
+}
+
+/// What the options say.
+struct Choices {
+    layout: Layout,
+    transitions: usize,
+    emissions: usize,
+    beam: usize,
+    min_count: usize,
+    scheme: Option<Scheme>,
+    loss: LossOption,
+}
+
+/// A kind of file.
+enum Layout {
+    Auto,
+    Hmm,
+    Crfsuite,
+    Columns {
+        template: Template,
+        /// The template's name in messages.
+        file: String,
+    },
+}
+
+/// The loss asked for. The tags it is about are not known yet.
+enum LossOption {
+    Plain(Loss),
+    Costs(Source<'static>),
+    MeanCosts(Source<'static>),
+}
+
+impl Choices {
+    fn of(options: &Options) -> Result<Self, Error> {
+        let layout = Layout::of(options)?;
+        let default = match &layout {
+            Layout::Columns { template, .. } => usize::from(template.has_transitions()),
+            _ => 1,
+        };
+        let transitions = options.count("t")?.unwrap_or(default);
+        if transitions > 3 {
+            return Err(Error::option("--t", "0, 1, 2 or 3", transitions));
+        }
+        let emissions = options.count("e")?.unwrap_or(0);
+        if emissions > transitions.min(1) {
+            return Err(Error::option("--e", "0, or 1 where the order of transitions (--t) is at least 1", emissions));
+        }
+        let scheme = match options.text("constrain") {
+            None => None,
+            Some("bio") => Some(Scheme::Bio),
+            Some("bioes") => Some(Scheme::Bioes),
+            Some(other) => return Err(Error::option("--constrain", "bio or bioes", other)),
+        };
+        Ok(Self {
+            layout,
+            transitions,
+            emissions,
+            beam: options.count("b")?.unwrap_or(0),
+            min_count: positive(options, "min-count")?.unwrap_or(1),
+            scheme,
+            loss: LossOption::of(options)?,
+        })
+    }
+}
+
+impl Layout {
+    fn of(options: &Options) -> Result<Self, Error> {
+        let template = options.text("template");
+        let name = options.text("format").unwrap_or("auto");
+        match (name, template) {
+            ("auto" | "columns", Some(template)) => Self::columns(template),
+            ("auto", None) => Ok(Self::Auto),
+            ("hmm", None) => Ok(Self::Hmm),
+            ("crfsuite", None) => Ok(Self::Crfsuite),
+            ("columns", None) => {
+                let names = template::SHIPPED.map(|(name, _)| name).join(", ");
+                Err(Error::option(
+                    "--format",
+                    format!("--template with a file, or one of {names}, beside columns"),
+                    name,
+                ))
+            }
+            ("hmm" | "crfsuite", Some(_)) => Err(Error::option("--format", "columns where --template is given", name)),
+            (other, _) => Err(Error::option("--format", "auto, hmm, crfsuite or columns", other)),
+        }
+    }
+
+    fn columns(template: &str) -> Result<Self, Error> {
+        let shipped = template::SHIPPED.iter().find(|(name, _)| *name == template);
+        let (file, text) = match shipped {
+            Some((name, text)) => (format!("template {name}"), (*text).to_owned()),
+            None => {
+                let source = Source::open_quietly(Path::new(template))?;
+                (source.name().to_owned(), source.text()?)
+            }
+        };
+        let template = Template::parse(&text).map_err(|error| Error::line(&file, error.line, error.message))?;
+        Ok(Self::Columns { template, file })
+    }
+}
+
+impl LossOption {
+    fn of(options: &Options) -> Result<Self, Error> {
+        let Some(path) = options.text("cost") else {
+            return match options.loss {
+                None | Some(1) => Ok(Self::Plain(Loss::Count)),
+                Some(2) => Ok(Self::Plain(Loss::Fraction)),
+                Some(0) => Ok(Self::Plain(Loss::ZeroOne)),
+                Some(other) => Err(Error::option("-l", "0, 1 or 2 for the task sequence", other)),
+            };
+        };
+        match options.loss {
+            None | Some(1) => Ok(Self::Costs(Source::open_quietly(Path::new(path))?)),
+            Some(2) => Ok(Self::MeanCosts(Source::open_quietly(Path::new(path))?)),
+            Some(other) => Err(Error::option("-l", "1 or 2 where --cost is given", other)),
+        }
+    }
+}
+
+/// A whole number of at least 1.
+fn positive(options: &Options, name: &str) -> Result<Option<usize>, Error> {
+    match options.count(name)? {
+        Some(0) => Err(Error::option(format!("--{name}"), "a whole number of at least 1", 0)),
+        count => Ok(count),
+    }
+}
+
+/// The kind of a file, by its first line that is neither blank nor a comment.
+fn guess(source: &mut Source<'_>) -> Result<Layout, Error> {
+    /// Comments are not longer than this.
+    const FAR: usize = 1 << 20;
+    let head = source.peek(FAR)?;
+    let mut lines = (head.lines()).zip(1..).filter(|(line, _)| {
+        let line = line.trim_ascii();
+        !line.is_empty() && !line.starts_with('#')
+    });
+    // A file without such a line is refused by whoever reads it.
+    let Some((line, number)) = lines.next() else { return Ok(Layout::Hmm) };
+    let fields: Vec<&str> = line.split_ascii_whitespace().take(2).collect();
+    let is_qid = |field: &str| field.starts_with("qid:");
+    let untagged = fields.first().is_some_and(|first| is_qid(first));
+    let tagged = fields.first().is_some_and(|first| !first.contains(':'));
+    let second = fields.get(1).is_some_and(|second| is_qid(second));
+    if untagged || second || tagged && line.split_ascii_whitespace().any(is_qid) {
+        Ok(Layout::Hmm)
+    } else if line.starts_with("@weight:") || line.contains('\t') && !line.starts_with('@') {
+        Ok(Layout::Crfsuite)
+    } else {
+        Err(Error::line(
+            source.name(),
+            number,
+            "expected `TAG qid:N id:value …` (hmm) or `TAG<TAB>attribute…` (crfsuite), found neither: name the kind of file \
+             with --format, or give the --template of a file of columns",
+        ))
+    }
+}

@@ -1,0 +1,240 @@
+//! [`Sequences`]: tokens of files, put together; [`Names`]: the numbers of named features.
+
+use std::mem;
+
+use crosscut::{Feature, SparseRows};
+use crosscut_app::vocabulary::{FeatureIds, Labels, Words};
+use crosscut_app::{Error, Item, Items};
+
+use crate::constraint::Scheme;
+use crate::tags::{Tag, Tags, Tokens};
+use crate::task::Sequence;
+
+/// Names of features while a file is read.
+pub(super) enum Names<'n> {
+    /// Names never seen before are added.
+    Learn(&'n mut Words),
+    /// Names never seen before are ignored.
+    Known(&'n Words),
+}
+
+impl Names<'_> {
+    /// The index of a feature, if it has one.
+    pub fn index(&mut self, name: &str) -> Option<u32> {
+        match self {
+            Self::Learn(words) => Some(words.insert(name)),
+            Self::Known(words) => words.index(name),
+        }
+    }
+}
+
+/// The sequences of a file, while it is read and after.
+pub(super) struct Sequences<'f> {
+    file: &'f str,
+    purpose: Purpose,
+    /// All tags of the file.
+    tags: Words,
+    done: Vec<Raw>,
+    /// The sequence that is being read.
+    open: Option<Raw>,
+    /// The line of its last token.
+    line: u64,
+}
+
+/// What sequences are read for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Purpose {
+    /// All tokens must have tags, and tags must follow each other as the scheme says.
+    Learn(Option<Scheme>),
+    /// Some sequences may have no tags.
+    Predict,
+}
+
+/// A sequence with tags, and possibly features, as numbers that will change.
+#[derive(Default)]
+struct Raw {
+    rows: SparseRows,
+    /// Empty if the tokens have no tags.
+    tags: Vec<u32>,
+    text: String,
+    weight: f64,
+}
+
+impl<'f> Sequences<'f> {
+    /// None yet. `file` is for messages.
+    pub fn new(file: &'f str, purpose: Purpose) -> Self {
+        Self { file, purpose, tags: Words::default(), done: Vec::new(), open: None, line: 0 }
+    }
+
+    /// Begins a sequence.
+    pub fn begin(&mut self, weight: f64) {
+        self.open = Some(Raw { weight, ..Raw::default() });
+    }
+
+    /// Whether a sequence has begun and not ended.
+    pub fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// Adds a token to the sequence that has begun. `features` are sorted, and values of the same one added up.
+    ///
+    /// # Errors
+    /// A token without a tag where others have one or all must; a tag that may not stand there; sums that overflow.
+    pub fn push(&mut self, line: u64, tag: Option<&str>, features: &mut Vec<Feature>) -> Result<(), Error> {
+        let refuse = |message: String| Error::line(self.file, line, message);
+        let open = self.open.get_or_insert_default();
+        if let Some(tag) = tag {
+            if open.tags.len() < open.rows.len() {
+                return Err(refuse(format!("expected no tag, as at the first token of the sequence, found `{tag}`")));
+            }
+            if let Purpose::Learn(Some(scheme)) = self.purpose {
+                let before = open.tags.last().map(|&before| self.tags.name(before));
+                if !scheme.allows(before, Some(tag)) {
+                    let place =
+                        before.map_or("at the beginning of a sequence".to_owned(), |tag| format!("after {tag}"));
+                    return Err(refuse(breach(scheme, tag, &place)));
+                }
+            }
+            open.tags.push(self.tags.insert(tag));
+        } else if self.purpose != Purpose::Predict {
+            return Err(refuse("expected a tag to learn from, found none".to_owned()));
+        } else if !open.tags.is_empty() {
+            return Err(refuse("expected a tag, as at the first token of the sequence, found none".to_owned()));
+        }
+        features.sort_unstable_by_key(|feature| feature.index);
+        features.dedup_by(|next, kept| {
+            let same = next.index == kept.index;
+            kept.value += if same { next.value } else { 0.0 };
+            same
+        });
+        features.retain(|feature| feature.value != 0.0);
+        open.rows.push(features).map_err(|_| {
+            refuse("expected weights of an attribute that add up to a number finite in single precision".to_owned())
+        })?;
+        self.line = line;
+        Ok(())
+    }
+
+    /// Keeps the line of the token pushed last, where predictions may be written beside it.
+    pub fn keep_text(&mut self, line: &str) {
+        if let (Purpose::Predict, Some(open)) = (self.purpose, &mut self.open) {
+            if open.rows.len() > 1 {
+                open.text.push('\n');
+            }
+            open.text.push_str(line);
+        }
+    }
+
+    /// Ends the sequence, if one has begun.
+    ///
+    /// # Errors
+    /// A last tag that may not be the last.
+    pub fn end(&mut self) -> Result<(), Error> {
+        let Some(mut raw) = self.open.take() else { return Ok(()) };
+        if let (Purpose::Learn(Some(scheme)), Some(&tag)) = (self.purpose, raw.tags.last())
+            && !scheme.allows(Some(self.tags.name(tag)), None)
+        {
+            let message = breach(scheme, self.tags.name(tag), "at the end of a sequence");
+            return Err(self.refuse(self.line, message));
+        }
+        raw.rows.shrink_to_fit();
+        raw.tags.shrink_to_fit();
+        raw.text.shrink_to_fit();
+        self.done.push(raw);
+        Ok(())
+    }
+
+    /// An error at a line of the file.
+    pub fn refuse(&self, line: u64, message: String) -> Error {
+        Error::line(self.file, line, message)
+    }
+
+    /// The tags of the file.
+    pub fn tags(&self) -> Labels {
+        Labels::collect((0..self.tags.len() as u32).map(|tag| self.tags.name(tag)))
+    }
+
+    /// The ids that at least so many tokens have. From now on features are indices of these ids.
+    pub fn collect_ids(&mut self, min_count: usize) -> FeatureIds {
+        let rows = self.done.iter().flat_map(|raw| raw.rows.iter());
+        let ids = FeatureIds::collect(rows.map(|row| row.features()));
+        self.number(&ids);
+        match self.drop_rare(ids.len(), min_count) {
+            None => ids,
+            Some(kept) => {
+                FeatureIds::Listed((0..ids.len()).filter(|&id| kept[id].is_some()).map(|id| ids.id(id)).collect())
+            }
+        }
+    }
+
+    /// From now on features are indices of these ids, and all others gone.
+    pub fn number(&mut self, ids: &FeatureIds) {
+        self.renumber(|id| ids.index(id));
+    }
+
+    /// Drops the names that fewer tokens have.
+    pub fn keep_frequent(&mut self, names: &mut Words, min_count: usize) {
+        if let Some(kept) = self.drop_rare(names.len(), min_count) {
+            names.retain(|index| kept[index as usize].is_some());
+        }
+    }
+
+    /// Drops features that fewer tokens have, and returns the new index of each old one; `None` if all of them stay.
+    fn drop_rare(&mut self, features: usize, min_count: usize) -> Option<Vec<Option<u32>>> {
+        if min_count <= 1 {
+            return None;
+        }
+        let mut counts = vec![0_usize; features];
+        for feature in self.done.iter().flat_map(|raw| raw.rows.iter()).flat_map(|row| row.features()) {
+            counts[feature.index as usize] += 1;
+        }
+        let mut next = 0..;
+        let kept: Vec<Option<u32>> =
+            counts.into_iter().map(|count| if count >= min_count { next.next() } else { None }).collect();
+        self.renumber(|index| kept[index as usize]);
+        Some(kept)
+    }
+
+    /// Gives features new numbers, in the order of the old ones, or drops them.
+    fn renumber(&mut self, number: impl Fn(u32) -> Option<u32>) {
+        let mut features: Vec<Feature> = Vec::new();
+        for raw in &mut self.done {
+            let rows = mem::take(&mut raw.rows);
+            for row in rows.iter() {
+                let renumbered = |feature: &Feature| Some(Feature { index: number(feature.index)?, ..*feature });
+                features.clear();
+                features.extend(row.features().iter().filter_map(renumbered));
+                raw.rows.push(&features).expect("new numbers have the order of the old ones");
+            }
+            raw.rows.shrink_to_fit();
+        }
+    }
+
+    /// The sequences, with tags as positions among those of a task.
+    pub fn finish(self, labels: &Labels) -> Items<Sequence> {
+        let Self { tags: names, done, .. } = self;
+        let known: Vec<Option<Tag>> =
+            (0..names.len() as u32).map(|tag| labels.index(names.name(tag)).map(Tag::new)).collect();
+        let item = |Raw { rows, tags, text, weight }| {
+            let mut y = Tags::default();
+            for &tag in &tags {
+                match known[tag as usize] {
+                    Some(tag) => y.push(tag),
+                    None => y.push_unknown(names.name(tag)),
+                }
+            }
+            let x = Tokens::new(rows);
+            let x = if text.is_empty() { x } else { x.with_text(text) };
+            Item { x, y: (!tags.is_empty()).then_some(y), weight }
+        };
+        done.into_iter().map(item).collect()
+    }
+}
+
+fn breach(scheme: Scheme, tag: &str, place: &str) -> String {
+    let name = match scheme {
+        Scheme::Bio => "bio",
+        Scheme::Bioes => "bioes",
+    };
+    format!("--constrain {name} allows no tag {tag} {place}: mend the tags, or leave the option out")
+}

@@ -1,0 +1,381 @@
+//! [`Template`]: which features a token of a file of columns has, in the notation of CRF++ with the tests of Wapiti.
+//!
+//! | line | |
+//! |---|---|
+//! | `U01:%x[-1,0]/%x[0,0]` | a feature named by the line, each macro replaced by what it finds |
+//! | `B` | transitions of order 1 |
+//! | `# …`, blank | passed over |
+//!
+//! | macro | what it finds in the column, so many rows further down |
+//! |---|---|
+//! | `%x[row,column]` | the text |
+//! | `%m[row,column,"regex"]` | what the expression matches first, nothing if it does not match |
+//! | `%t[row,column,"regex"]` | `true` if the expression matches, else `false` |
+//! | `%X`, `%M`, `%T` | the same in lower case |
+//!
+//! Before the first token and after the last one, every macro finds `_B-1`, `_B-2`, … and `_B+1`, `_B+2`, …. A quote in an
+//! expression is written `\"`.
+
+use regex::Regex;
+
+/// The templates that come with the program: name and text.
+pub(crate) const SHIPPED: [(&str, &str); 3] = [
+    ("chunking", include_str!("../../templates/chunking.txt")),
+    ("pos", include_str!("../../templates/pos.txt")),
+    ("ner", include_str!("../../templates/ner.txt")),
+];
+
+/// Why a text is not a template.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("line {line} of the template: {message}")]
+pub(crate) struct TemplateError {
+    /// The number of the line, from 1.
+    pub line: u64,
+    /// What was expected and what was found.
+    pub message: String,
+}
+
+/// A template, ready for use.
+#[derive(Clone, Debug)]
+pub(crate) struct Template {
+    text: Box<str>,
+    features: Vec<Vec<Part>>,
+    transitions: bool,
+    /// The line and the number of the highest column.
+    highest: Option<(u64, usize)>,
+}
+
+impl PartialEq for Template {
+    /// Everything follows from the text.
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+/// A piece of a line.
+#[derive(Clone, Debug)]
+enum Part {
+    Text(Box<str>),
+    Macro(Macro),
+}
+
+#[derive(Clone, Debug)]
+struct Macro {
+    /// Relative to the token.
+    row: i32,
+    column: usize,
+    finds: Finds,
+    lower_case: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Finds {
+    Text,
+    Match(Regex),
+    Test(Regex),
+}
+
+impl Template {
+    /// Reads a template.
+    ///
+    /// # Errors
+    /// The first line that is not part of one.
+    pub fn parse(text: &str) -> Result<Self, TemplateError> {
+        let mut template = Self { text: text.into(), features: Vec::new(), transitions: false, highest: None };
+        for (line, number) in text.lines().zip(1..) {
+            let refuse = |message| TemplateError { line: number, message };
+            let line = line.trim_ascii();
+            match line.bytes().next() {
+                None | Some(b'#') => {}
+                Some(b'U') => {
+                    let parts = parse_line(line).map_err(refuse)?;
+                    for part in &parts {
+                        if let Part::Macro(Macro { column, .. }) = *part
+                            && template.highest.is_none_or(|(_, highest)| column > highest)
+                        {
+                            template.highest = Some((number, column));
+                        }
+                    }
+                    template.features.push(parts);
+                }
+                Some(b'B') if line.contains('%') => {
+                    return Err(refuse(format!(
+                        "expected no macros after B, found `{line}`: features for pairs of tags come with --e 1, for all \
+                         U lines"
+                    )));
+                }
+                Some(b'B') => template.transitions = true,
+                Some(_) => return Err(refuse(format!("expected U, B, # or nothing at the beginning, found `{line}`"))),
+            }
+        }
+        Ok(template)
+    }
+
+    /// Its text, from which it can be made again.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether it has a line `B`.
+    pub fn has_transitions(&self) -> bool {
+        self.transitions
+    }
+
+    /// Refuses columns that files do not have beside the tag.
+    ///
+    /// # Errors
+    /// The first line with the highest column.
+    pub fn check_columns(&self, columns: usize) -> Result<(), TemplateError> {
+        match self.highest {
+            Some((line, highest)) if highest >= columns => Err(TemplateError {
+                line,
+                message: format!(
+                    "expected a column below {columns}, since column {columns} is the tag, found {highest}"
+                ),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Hands the features of a token to `each`, one for each `U` line. `cells` are all columns of its sentence, row by row,
+    /// `width` to each; there are as many as [`check_columns`](Self::check_columns) was asked about.
+    pub fn expand(&self, cells: &[&str], width: usize, token: usize, name: &mut String, mut each: impl FnMut(&str)) {
+        for parts in &self.features {
+            name.clear();
+            for part in parts {
+                match part {
+                    Part::Text(text) => name.push_str(text),
+                    Part::Macro(part) => part.write(cells, width, token, name),
+                }
+            }
+            each(name);
+        }
+    }
+}
+
+impl Macro {
+    fn write(&self, cells: &[&str], width: usize, token: usize, name: &mut String) {
+        let row = token as i64 + i64::from(self.row);
+        let rows = (cells.len() / width) as i64;
+        if row < 0 {
+            name.push_str(&format!("_B{row}"));
+            return;
+        }
+        if row >= rows {
+            name.push_str(&format!("_B+{}", row - rows + 1));
+            return;
+        }
+        let cell = cells[row as usize * width + self.column];
+        let found = match &self.finds {
+            Finds::Text => cell,
+            Finds::Match(regex) => regex.find(cell).map_or("", |found| found.as_str()),
+            Finds::Test(regex) => {
+                if regex.is_match(cell) {
+                    "true"
+                } else {
+                    "false"
+                }
+            }
+        };
+        if self.lower_case {
+            name.extend(found.chars().flat_map(char::to_lowercase));
+        } else {
+            name.push_str(found);
+        }
+    }
+}
+
+fn parse_line(line: &str) -> Result<Vec<Part>, String> {
+    let mut parts = Vec::new();
+    let mut rest = line;
+    while let Some(at) = rest.find('%') {
+        parts.push(Part::Text(rest[..at].into()));
+        let (part, after) = parse_macro(&rest[at..])?;
+        parts.push(Part::Macro(part));
+        rest = after;
+    }
+    parts.push(Part::Text(rest.into()));
+    parts.retain(|part| !matches!(part, Part::Text(text) if text.is_empty()));
+    Ok(parts)
+}
+
+/// A macro at the beginning of `text`, and what follows it.
+fn parse_macro(text: &str) -> Result<(Macro, &str), String> {
+    let unexpected = |expected: &str| format!("expected {expected}, found `{}`", shorten(text));
+    let mut chars = text.chars();
+    let letter = chars.nth(1).filter(|letter| "xmtXMT".contains(*letter));
+    let letter = letter.ok_or_else(|| unexpected("a macro %x, %m or %t, or one of these in capitals"))?;
+    let rest = chars.as_str().strip_prefix('[').ok_or_else(|| unexpected("[ after the letter of a macro"))?;
+    let (row, rest) = rest.split_once(',').ok_or_else(|| unexpected("a row and a column in the macro"))?;
+    let row = row.trim().parse().map_err(|_| unexpected("an integer for the row of the macro"))?;
+    let end = rest.find([',', ']']).ok_or_else(|| unexpected("] at the end of the macro"))?;
+    let column = rest[..end].trim().parse().map_err(|_| unexpected("a whole number for the column of the macro"))?;
+    let rest = &rest[end..];
+
+    let lower_case = letter.is_ascii_uppercase();
+    if letter.eq_ignore_ascii_case(&'x') {
+        let rest = rest.strip_prefix(']').ok_or_else(|| unexpected("] after the column of %x"))?;
+        return Ok((Macro { row, column, finds: Finds::Text, lower_case }, rest));
+    }
+    let opening = rest.strip_prefix(',').and_then(|rest| rest.trim_ascii_start().strip_prefix('"'));
+    let opening = opening.ok_or_else(|| unexpected("a regular expression in double quotes after the column"))?;
+    let (regex, rest) = parse_quoted(opening).ok_or_else(|| unexpected("a quote at the end of the expression"))?;
+    let rest = rest.trim_ascii_start().strip_prefix(']').ok_or_else(|| unexpected("] after the expression"))?;
+    let regex = Regex::new(&regex).map_err(|error| {
+        // It is shown with a marker below it; the last line says what is wrong.
+        let error = error.to_string();
+        let reason = error.lines().last().unwrap_or_default();
+        format!("expected a regular expression, found `{regex}`: {}", reason.trim_start_matches("error: "))
+    })?;
+    let finds = if letter.eq_ignore_ascii_case(&'m') { Finds::Match(regex) } else { Finds::Test(regex) };
+    Ok((Macro { row, column, finds, lower_case }, rest))
+}
+
+/// The text up to a quote that is not escaped, and what follows it. Other escapes are left to the expression.
+fn parse_quoted(text: &str) -> Option<(String, &str)> {
+    let mut quoted = String::new();
+    let mut chars = text.chars();
+    loop {
+        match chars.next()? {
+            '"' => return Some((quoted, chars.as_str())),
+            '\\' => match chars.next()? {
+                '"' => quoted.push('"'),
+                other => quoted.extend(['\\', other]),
+            },
+            other => quoted.push(other),
+        }
+    }
+}
+
+/// The beginning of a text, for messages.
+pub(super) fn shorten(text: &str) -> String {
+    const SHOWN: usize = 40;
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The features of a token in a sentence of rows, columns separated by spaces.
+    fn expand(template: &str, sentence: &[&str], token: usize) -> Vec<String> {
+        let template = Template::parse(template).unwrap();
+        let width = sentence[0].split(' ').count();
+        template.check_columns(width).unwrap();
+        let cells: Vec<&str> = sentence.iter().flat_map(|row| row.split(' ')).collect();
+        let mut features = Vec::new();
+        template.expand(&cells, width, token, &mut String::new(), |name| features.push(name.to_owned()));
+        features
+    }
+
+    #[test]
+    fn lines_expand_to_names() {
+        let sentence = ["He PRP", "reckons VBZ", "Über-Maß NN", "say\"s\"\\ VB", "42% CD"];
+        let table: [(&str, usize, &[&str]); 22] = [
+            ("U01:%x[0,0]/%x[1,0]", 0, &["U01:He/reckons"]),
+            ("U01:%x[-1,1]|%x[+1,1]|", 1, &["U01:PRP|NN|"]),
+            ("U%x[ 0 , 1 ]", 4, &["UCD"]),
+            ("U0:%x[-1,0]/%x[-2,0]/%x[-3,1]", 1, &["U0:He/_B-1/_B-2"]),
+            ("U0:%x[1,0]/%x[2,0]/%x[3,1]", 3, &["U0:42%/_B+1/_B+2"]),
+            ("U0:%x[2147483647,0]%x[-2147483648,0]", 0, &["U0:_B+2147483643_B-2147483648"]),
+            ("U0:%X[0,0]", 2, &["U0:über-maß"]),
+            ("U0:%X[-1,0]", 0, &["U0:_B-1"]),
+            (r#"U0:%m[0,0,"^.."]"#, 2, &["U0:Üb"]),
+            (r#"U0:%M[0,0,"^.."]"#, 2, &["U0:üb"]),
+            (r#"U0:%m[0,0,"...$"]/%m[0,0,"....$"]"#, 4, &["U0:42%/"]),
+            (r#"U0:%m[0,0,"[a-z]+"]"#, 2, &["U0:ber"]),
+            (r#"U0:%m[-1,0,"x"]"#, 0, &["U0:_B-1"]),
+            (r#"U0:%t[0,0,"\d"]%t[-1,0,"\d"]%t[1,0,"\d"]"#, 4, &["U0:truefalse_B+1"]),
+            (r#"U0:%T[0,0,"\p{Lu}"]"#, 2, &["U0:true"]),
+            (r#"U0:%m[0,0,".\".\""]"#, 3, &["U0:y\"s\""]),
+            (r#"U0:%m[0,0,"\".\""]"#, 3, &["U0:\"s\""]),
+            (r#"U0:%m[0, 0, "\\$" ]/"#, 3, &["U0:\\/"]),
+            (r#"U0:%m[0,0,"\\"]"#, 3, &["U0:\\"]),
+            ("U:bias", 0, &["U:bias"]),
+            ("# U9:%x[0,0]\n\n \t\nU1:%x[0,0]\r\n  U2:%x[0,1] \nB\n", 0, &["U1:He", "U2:PRP"]),
+            ("B", 0, &[]),
+        ];
+        for (template, token, expected) in table {
+            assert_eq!(expand(template, &sentence, token), expected, "{template}");
+        }
+    }
+
+    #[test]
+    fn transitions_are_a_line_b() {
+        for (text, expected) in [("U0:%x[0,0]", false), ("B", true), ("U0\nB01\n", true), ("# B", false), ("", false)] {
+            assert_eq!(Template::parse(text).unwrap().has_transitions(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn bad_lines_are_refused() {
+        let table = [
+            ("X", 1, "expected U, B, # or nothing at the beginning, found `X`"),
+            ("U\nu0:%x[0,0]", 2, "expected U, B, # or nothing at the beginning, found `u0:%x[0,0]`"),
+            ("\n\n*", 3, "expected U, B, # or nothing at the beginning, found `*`"),
+            (
+                "B0:%x[0,0]",
+                1,
+                "expected no macros after B, found `B0:%x[0,0]`: features for pairs of tags come with --e 1, for all U lines",
+            ),
+            ("U%", 1, "expected a macro %x, %m or %t, or one of these in capitals, found `%`"),
+            ("U%y[0,0]", 1, "expected a macro %x, %m or %t, or one of these in capitals, found `%y[0,0]`"),
+            ("U%x(0,0)", 1, "expected [ after the letter of a macro, found `%x(0,0)`"),
+            ("U%x[0]", 1, "expected a row and a column in the macro, found `%x[0]`"),
+            ("U%x[a,0]", 1, "expected an integer for the row of the macro, found `%x[a,0]`"),
+            ("U%x[9999999999,0]", 1, "expected an integer for the row of the macro, found `%x[9999999999,0]`"),
+            ("U%x[0,-1]", 1, "expected a whole number for the column of the macro, found `%x[0,-1]`"),
+            ("U%x[0,0", 1, "expected ] at the end of the macro, found `%x[0,0`"),
+            ("U%x[0,0,\"a\"]", 1, "expected ] after the column of %x, found `%x[0,0,\"a\"]`"),
+            ("U%m[0,0]", 1, "expected a regular expression in double quotes after the column, found `%m[0,0]`"),
+            ("U%m[0,0,a]", 1, "expected a regular expression in double quotes after the column, found `%m[0,0,a]`"),
+            ("U%t[0,0,\"a]", 1, "expected a quote at the end of the expression, found `%t[0,0,\"a]`"),
+            ("U%t[0,0,\"a\\\"]", 1, "expected a quote at the end of the expression, found `%t[0,0,\"a\\\"]`"),
+            ("U%t[0,0,\"a\"", 1, "expected ] after the expression, found `%t[0,0,\"a\"`"),
+            ("U%t[0,0,\"(a\"]", 1, "expected a regular expression, found `(a`: unclosed group"),
+            ("U%t[0,0,\"a{9999}{9999}\"]", 1, "expected a regular expression, found `a{9999}{9999}`: "),
+        ];
+        for (text, line, message) in table {
+            let error = Template::parse(text).unwrap_err();
+            assert_eq!(error.line, line, "{text}");
+            let complete = !message.ends_with(": ");
+            assert!(error.message == message || !complete && error.message.starts_with(message), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn columns_must_be_there() {
+        let template = Template::parse("U0:%x[0,0]\nU1:%x[0,2]/%x[0,1]\nU2:%x[0,2]\n").unwrap();
+        assert_eq!(template.check_columns(3), Ok(()));
+        let error = template.check_columns(2).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "line 2 of the template: expected a column below 2, since column 2 is the tag, found 2"
+        );
+    }
+
+    #[test]
+    fn templates_that_are_shipped_say_what_they_expect() {
+        for ((name, text), (columns, features)) in SHIPPED.into_iter().zip([(2, 19), (1, 22), (1, 32)]) {
+            let template = Template::parse(text).unwrap();
+            assert_eq!(template.check_columns(columns), Ok(()), "{name}");
+            assert!(template.check_columns(columns - 1).is_err() && template.has_transitions(), "{name}");
+            assert!(text.starts_with("# ") && text.contains("\n# Columns: 0 the word"), "{name}");
+            assert_eq!(template.features.len(), features, "{name}");
+        }
+        let text = SHIPPED[2].1;
+        let tests = |word| -> Vec<String> {
+            expand(text, &[word], 0).into_iter().filter(|name| name.ends_with(":true")).collect()
+        };
+        assert_eq!(tests("1984"), ["U40:true", "U41:true", "U42:true"]);
+        assert_eq!(tests("U.S."), ["U20:true", "U32:true"]);
+        assert_eq!(tests("iPhone-7"), ["U31:true", "U33:true", "U40:true"]);
+        assert_eq!(tests("NATO"), ["U20:true", "U30:true"]);
+        assert_eq!(tests("..."), ["U43:true"]);
+        assert_eq!(tests("https://a.b"), ["U32:true", "U51:true"]);
+        assert!(expand(text, &["@paul"], 0).contains(&"U50:@".to_owned()));
+    }
+}

@@ -1,0 +1,505 @@
+//! [`Chain`]: dynamic programmes over the tags of a sequence.
+//!
+//! A *state* at token t is the tags of the last m tokens up to there, m = max(order of transitions, 1), read as a number
+//! in base k, the last tag last. At the first tokens there are fewer tags before, and fewer states. Where the tag a leaves,
+//! the tags b stay and the tag y comes, Viterbi's recursion is
+//!
+//! ```text
+//! V(t, (b, y)) = max over a of [ V(t−1, (a, b)) + inside(t, a, b, y) ] + outside(t, b, y)
+//! ```
+//!
+//! `inside` are the transitions of the highest order, read where they lie among the weights; `outside` is what does not
+//! depend on a: emissions and transitions of lower orders. V is kept for every token, and paths are traced back by taking
+//! the maximum again for the states on them, so that the recursion need not remember where its maxima come from.
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+
+use crosscut::SparseRows;
+
+use crate::constraint::Penalties;
+
+const NEVER: f64 = f64::NEG_INFINITY;
+
+/// The weights of a chain, taken apart, and the tokens they are to score.
+pub(crate) struct Chain<'w> {
+    /// The number of tags.
+    pub k: usize,
+    /// x.
+    pub rows: &'w SparseRows,
+    /// k weights for each feature.
+    pub emissions: &'w [f64],
+    /// k² weights for each feature, by the tag before and the tag.
+    pub pairs: Option<&'w [f64]>,
+    /// k² weights, k³ weights, …: those of order 1, 2, ….
+    pub transitions: Vec<&'w [f64]>,
+    /// What may not be.
+    pub penalties: Option<&'w Penalties>,
+    /// States kept for each token, 0 for all.
+    pub beam: usize,
+}
+
+/// Tables of the dynamic programmes, for one thread.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    /// n · k: what a tag scores at a token by itself.
+    nodes: Vec<f64>,
+    /// n · layers · states: V.
+    best: Vec<f64>,
+    /// What one token needs.
+    token: Token,
+}
+
+/// What is known about one token: functions of its state and the state before.
+#[derive(Debug, Default)]
+struct Token {
+    /// k²: `inside` where it is a sum of several things.
+    inside: Vec<f64>,
+    /// States: `outside`.
+    outside: Vec<f64>,
+    /// States: the maxima before `outside` is added.
+    arriving: Vec<f64>,
+}
+
+impl Chain<'_> {
+    fn tokens(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// m.
+    fn memory(&self) -> usize {
+        self.transitions.len().max(1)
+    }
+
+    /// The number of states at all but the first tokens.
+    fn most_states(&self) -> usize {
+        self.k.pow(self.memory() as u32)
+    }
+
+    /// The number of states at a token.
+    fn states(&self, t: usize) -> usize {
+        self.k.pow(self.memory().min(t + 1) as u32)
+    }
+
+    /// Scores of tags at each token; `augment` may add to the k scores of a token.
+    fn score_nodes(&self, nodes: &mut Vec<f64>, augment: impl Fn(usize, &mut [f64])) {
+        nodes.clear();
+        nodes.resize(self.tokens() * self.k, 0.0);
+        for (t, scores) in nodes.chunks_exact_mut(self.k).enumerate() {
+            self.rows.row(t).sweep(self.emissions, scores);
+            let penalties = |at_end: bool| self.penalties.map(|p| if at_end { &p.end } else { &p.start });
+            for penalties in [(t == 0).then_some(false), (t + 1 == self.tokens()).then_some(true)]
+                .into_iter()
+                .flatten()
+                .filter_map(penalties)
+            {
+                scores.iter_mut().zip(penalties).for_each(|(score, penalty)| *score += penalty);
+            }
+            augment(t, scores);
+        }
+    }
+
+    /// Fills in `inside` and `outside` of token t.
+    fn prepare(&self, t: usize, nodes: &[f64], token: &mut Token) {
+        let (k, m) = (self.k, self.memory());
+        let node = &nodes[t * k..][..k];
+        if m == 1 {
+            token.outside.clear();
+            token.outside.extend_from_slice(node);
+            if t > 0 && (self.pairs.is_some() || t == 1) {
+                self.sum_inside(t, &mut token.inside);
+            }
+            return;
+        }
+        let pairs = if t > 0 { self.pair_sums(t, &mut token.inside) } else { false };
+        token.outside.resize(self.states(t), 0.0);
+        for (history, scores) in token.outside.chunks_exact_mut(k).enumerate() {
+            scores.copy_from_slice(node);
+            for (weights, order) in self.transitions.iter().zip(1..=t.min(m - 1)) {
+                add(scores, &weights[history % k.pow(order as u32) * k..]);
+            }
+            if pairs {
+                add(scores, &token.inside[history % k * k..]);
+            }
+        }
+    }
+
+    /// What depends on two neighbouring tags where states are single tags and it is not a piece of the weights.
+    fn sum_inside(&self, t: usize, inside: &mut Vec<f64>) {
+        let sums = self.pair_sums(t, inside);
+        match self.transitions.first() {
+            Some(weights) if sums => add(inside, weights),
+            _ => {}
+        }
+    }
+
+    /// Scores of emissions at pairs of tags and penalties, k² numbers; `false` if there are neither.
+    fn pair_sums(&self, t: usize, sums: &mut Vec<f64>) -> bool {
+        sums.clear();
+        if self.pairs.is_none() && self.penalties.is_none() {
+            return false;
+        }
+        sums.resize(self.k * self.k, 0.0);
+        if let Some(weights) = self.pairs {
+            self.rows.row(t).sweep(weights, sums);
+        }
+        if let Some(penalties) = self.penalties {
+            add(sums, &penalties.pairs);
+        }
+        true
+    }
+
+    /// The k scores `inside` of the states that follow `state`, `None` where they are 0.
+    fn inside<'t>(&'t self, token: &'t Token, state: usize) -> Option<&'t [f64]> {
+        let table = match self.transitions.last() {
+            _ if self.memory() == 1 && !token.inside.is_empty() => &token.inside,
+            Some(weights) => *weights,
+            None => return None,
+        };
+        Some(&table[state * self.k..][..self.k])
+    }
+
+    /// The states before `state` at token t > 0, each with the score `inside`.
+    fn before<'t>(&'t self, token: &'t Token, t: usize, state: usize) -> impl Iterator<Item = (usize, f64)> + 't {
+        let (stay, y) = (state / self.k, state % self.k);
+        let grows = t < self.memory();
+        let each = self.most_states() / self.k;
+        (0..if grows { 1 } else { self.k }).map(move |a| {
+            if grows {
+                return (stay, 0.0);
+            }
+            let before = a * each + stay;
+            (before, self.inside(token, before).map_or(0.0, |scores| scores[y]))
+        })
+    }
+
+    /// For all states at token t > 0: the best of the states before, `outside` left out.
+    fn arrive(&self, t: usize, before: &[f64], token: &mut Token) {
+        let k = self.k;
+        let mut arriving = std::mem::take(&mut token.arriving);
+        arriving.clear();
+        if t < self.memory() {
+            arriving.extend(before.iter().flat_map(|&score| std::iter::repeat_n(score, k)));
+        } else if self.memory() == 1 && self.inside(token, 0).is_none() {
+            arriving.resize(k, before.iter().copied().fold(NEVER, f64::max));
+        } else {
+            arriving.resize(before.len(), NEVER);
+            for from in before.chunks_exact(before.len() / k).enumerate() {
+                let (a, from) = from;
+                let first = a * from.len();
+                for (stay, (&score, to)) in from.iter().zip(arriving.chunks_exact_mut(k)).enumerate() {
+                    if score > NEVER
+                        && let Some(inside) = self.inside(token, first + stay)
+                    {
+                        raise(to, score, inside);
+                    }
+                }
+            }
+        }
+        token.arriving = arriving;
+    }
+
+    /// Forgets all but the best states, and those as good as the last of these.
+    fn prune(&self, beam: usize, states: &mut [f64], buffer: &mut Vec<f64>) {
+        if beam == 0 || beam >= states.len() {
+            return;
+        }
+        buffer.clear();
+        buffer.extend_from_slice(states);
+        let (_, least, _) = buffer.select_nth_unstable_by(beam - 1, |a, b| b.total_cmp(a));
+        states.iter_mut().filter(|score| **score < *least).for_each(|score| *score = NEVER);
+    }
+
+    /// Viterbi's recursion; `augment` may add to the scores of the tags of a token.
+    pub fn forward(&self, scratch: &mut Scratch, augment: impl Fn(usize, &mut [f64])) {
+        self.score_nodes(&mut scratch.nodes, augment);
+        self.recur(self.beam, scratch);
+        if self.is_lost(&scratch.best) {
+            self.recur(0, scratch);
+        }
+    }
+
+    /// Whether a beam has led to where no tag may follow.
+    fn is_lost(&self, best: &[f64]) -> bool {
+        let layers = best.len() / (self.tokens() * self.most_states()).max(1);
+        let last = best.len() - layers * self.most_states().min(best.len());
+        self.beam > 0 && best[last..].iter().all(|&score| score == NEVER)
+    }
+
+    fn recur(&self, beam: usize, scratch: &mut Scratch) {
+        let Scratch { nodes, best, token } = scratch;
+        let most = self.most_states();
+        best.clear();
+        best.resize(self.tokens() * most, NEVER);
+        token.inside.clear();
+        for t in 0..self.tokens() {
+            self.prepare(t, nodes, token);
+            let (before, here) = best.split_at_mut(t * most);
+            let here = &mut here[..self.states(t)];
+            match t {
+                0 => here.copy_from_slice(&token.outside),
+                _ => {
+                    self.arrive(t, &before[(t - 1) * most..][..self.states(t - 1)], token);
+                    let sums = token.arriving.iter().zip(&token.outside);
+                    here.iter_mut().zip(sums).for_each(|(here, (arriving, outside))| *here = arriving + outside);
+                }
+            }
+            self.prune(beam, here, &mut token.arriving);
+        }
+    }
+
+    /// The tags of the best path, after [`forward`](Self::forward); the first of equals.
+    pub fn best(&self, scratch: &mut Scratch) -> Vec<usize> {
+        let Scratch { nodes, best, token } = scratch;
+        let (n, most) = (self.tokens(), self.most_states());
+        let mut tags = vec![0; n];
+        let Some(last) = n.checked_sub(1) else { return tags };
+        let mut state = first_largest(best[last * most..][..self.states(last)].iter().copied().enumerate());
+        for t in (0..n).rev() {
+            tags[t] = state % self.k;
+            if t > 0 {
+                self.prepare_inside(t, nodes, token);
+                let scores = &best[(t - 1) * most..][..most];
+                state = first_largest(
+                    self.before(token, t, state).map(|(before, inside)| (before, scores[before] + inside)),
+                );
+            }
+        }
+        tags
+    }
+
+    /// The part of [`prepare`](Self::prepare) that tracing back needs.
+    fn prepare_inside(&self, t: usize, nodes: &[f64], token: &mut Token) {
+        if self.memory() == 1 && self.pairs.is_some() {
+            self.prepare(t, nodes, token);
+        }
+    }
+
+    /// The best `count` paths with their scores, best first, after [`forward`](Self::forward).
+    ///
+    /// Suffixes are extended towards the beginning, those first whose best completion is best (A*; V knows it exactly), so
+    /// that hardly more than the suffixes of the answers are ever looked at.
+    pub fn n_best(&self, scratch: &mut Scratch, count: usize) -> Vec<(f64, Vec<usize>)> {
+        let Scratch { nodes, best, token } = scratch;
+        let (n, most) = (self.tokens(), self.most_states());
+        let mut paths = Vec::new();
+        let Some(last) = n.checked_sub(1) else { return vec![(0.0, Vec::new()); count.min(1)] };
+        // Every suffix ever made: its state, and the suffix it extends.
+        let mut suffixes: Vec<(usize, usize)> = Vec::new();
+        let mut open = BinaryHeap::new();
+        for (state, &score) in best[last * most..][..self.states(last)].iter().enumerate() {
+            if score > NEVER {
+                suffixes.push((state, usize::MAX));
+                open.push(Open { total: score, t: last, suffix: suffixes.len() - 1, score: 0.0 });
+            }
+        }
+        while paths.len() < count
+            && let Some(Open { total, t, suffix, score }) = open.pop()
+        {
+            let state = suffixes[suffix].0;
+            if t == 0 {
+                let mut tags = Vec::with_capacity(n);
+                let mut at = suffix;
+                while let Some(&(state, next)) = suffixes.get(at) {
+                    tags.push(state % self.k);
+                    at = next;
+                }
+                paths.push((total, tags));
+                continue;
+            }
+            self.prepare(t, nodes, token);
+            let score = score + token.outside[state];
+            let scores = &best[(t - 1) * most..][..most];
+            for (before, inside) in self.before(token, t, state) {
+                let total = scores[before] + inside + score;
+                if total > NEVER {
+                    suffixes.push((before, suffix));
+                    open.push(Open { total, t: t - 1, suffix: suffixes.len() - 1, score: score + inside });
+                }
+            }
+        }
+        paths
+    }
+
+    /// For each token the best score of all paths minus the best of those with another tag there, after
+    /// [`forward`](Self::forward).
+    pub fn margins(&self, scratch: &mut Scratch) -> Vec<f64> {
+        let Scratch { nodes, best, token } = scratch;
+        let (n, k, most) = (self.tokens(), self.k, self.most_states());
+        let mut margins = vec![0.0; n];
+        // The best score of what follows each state.
+        let mut after = vec![0.0; most];
+        for t in (0..n).rev() {
+            let here = &best[t * most..][..self.states(t)];
+            let mut through = vec![NEVER; k];
+            for (state, (score, after)) in here.iter().zip(&after).enumerate() {
+                through[state % k] = f64::max(through[state % k], score + after);
+            }
+            let tag = first_largest(through.iter().copied().enumerate());
+            let others = through.iter().enumerate().filter(|(other, _)| *other != tag);
+            // No tagging at all is allowed: then none is better than another.
+            let best = if through[tag] > NEVER { through[tag] } else { 0.0 };
+            margins[t] = best - others.map(|(_, &score)| score).fold(NEVER, f64::max);
+            if t == 0 {
+                break;
+            }
+            self.prepare(t, nodes, token);
+            let mut before = vec![NEVER; most];
+            for (state, (outside, after)) in token.outside.iter().zip(&after).enumerate() {
+                for (from, inside) in self.before(token, t, state) {
+                    before[from] = f64::max(before[from], inside + outside + after);
+                }
+            }
+            after = before;
+        }
+        margins
+    }
+
+    /// Viterbi's recursion with a table for each number of errors up to `most_errors`, which stands for all beyond as well;
+    /// `errors` counts those of a tag at a token.
+    pub fn forward_counting(&self, scratch: &mut Scratch, most_errors: usize, errors: impl Fn(usize, usize) -> usize) {
+        self.score_nodes(&mut scratch.nodes, |_, _| {});
+        self.recur_counting(self.beam, scratch, most_errors, &errors);
+        if self.is_lost(&scratch.best) {
+            self.recur_counting(0, scratch, most_errors, &errors);
+        }
+    }
+
+    fn recur_counting(
+        &self,
+        beam: usize,
+        scratch: &mut Scratch,
+        most_errors: usize,
+        errors: impl Fn(usize, usize) -> usize,
+    ) {
+        let Scratch { nodes, best, token } = scratch;
+        let (most, layers) = (self.most_states(), most_errors + 1);
+        best.clear();
+        best.resize(self.tokens() * layers * most, NEVER);
+        token.inside.clear();
+        let mut buffer = Vec::new();
+        for t in 0..self.tokens() {
+            self.prepare(t, nodes, token);
+            let costs: Vec<usize> = (0..self.k).map(|tag| errors(t, tag)).collect();
+            let (before, here) = best.split_at_mut(t * layers * most);
+            let states = self.states(t);
+            for layer in 0..if t == 0 { 1 } else { layers } {
+                if t == 0 {
+                    token.arriving.clear();
+                    token.arriving.resize(states, 0.0);
+                } else {
+                    let before = &before[((t - 1) * layers + layer) * most..][..self.states(t - 1)];
+                    if before.iter().all(|&score| score == NEVER) {
+                        continue;
+                    }
+                    self.arrive(t, before, token);
+                }
+                for (state, (arriving, outside)) in token.arriving.iter().zip(&token.outside).enumerate() {
+                    let to = (layer + costs[state % self.k]).min(most_errors) * most + state;
+                    here[to] = f64::max(here[to], arriving + outside);
+                }
+            }
+            for here in here.chunks_exact_mut(most).take(layers) {
+                self.prune(beam, &mut here[..states], &mut buffer);
+            }
+        }
+    }
+
+    /// The tags of the path with the largest `value` of its errors and score, after
+    /// [`forward_counting`](Self::forward_counting) with the same numbers.
+    pub fn best_counting(
+        &self,
+        scratch: &mut Scratch,
+        most_errors: usize,
+        value: impl Fn(usize, f64) -> f64,
+        errors: impl Fn(usize, usize) -> usize,
+    ) -> Vec<usize> {
+        let Scratch { nodes, best, token } = scratch;
+        let (n, most, layers) = (self.tokens(), self.most_states(), most_errors + 1);
+        let mut tags = vec![0; n];
+        let Some(last) = n.checked_sub(1) else { return tags };
+        let table = |t: usize, layer: usize| &best[(t * layers + layer) * most..][..most];
+        let ends = (0..layers).flat_map(|layer| {
+            let scores = table(last, layer)[..self.states(last)].iter().enumerate();
+            let value = &value;
+            scores
+                .filter(|(_, score)| **score > NEVER)
+                .map(move |(state, &score)| ((layer, state), value(layer, score)))
+        });
+        let (mut layer, mut state) = first_largest(ends);
+        for t in (0..n).rev() {
+            tags[t] = state % self.k;
+            if t > 0 {
+                self.prepare_inside(t, nodes, token);
+                let cost = errors(t, tags[t]);
+                let from = |before: usize| (before + cost).min(most_errors) == layer;
+                let froms = (0..=layer).rev().filter(|&before| from(before)).flat_map(|layer| {
+                    let scores = table(t - 1, layer);
+                    self.before(token, t, state).map(move |(before, inside)| ((layer, before), scores[before] + inside))
+                });
+                (layer, state) = first_largest(froms);
+            }
+        }
+        tags
+    }
+}
+
+/// A suffix of a path that waits to be extended.
+struct Open {
+    /// The score of the best path with this suffix.
+    total: f64,
+    /// Its first token.
+    t: usize,
+    /// Where it is in the list of suffixes.
+    suffix: usize,
+    /// Its score, what its first state scores left out.
+    score: f64,
+}
+
+impl Ord for Open {
+    /// The best first; of equals the longer one, then the one that was made first.
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.total.total_cmp(&other.total).then(other.t.cmp(&self.t)).then(other.suffix.cmp(&self.suffix))
+    }
+}
+
+impl PartialOrd for Open {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Open {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Open {}
+
+/// The key of the largest number, the first of equals; the default key if there is none above −∞.
+fn first_largest<K: Copy + Default>(numbers: impl Iterator<Item = (K, f64)>) -> K {
+    let mut best = (K::default(), NEVER);
+    for (key, number) in numbers {
+        if number > best.1 {
+            best = (key, number);
+        }
+    }
+    best.0
+}
+
+/// sums += terms, as far as the shorter one goes.
+fn add(sums: &mut [f64], terms: &[f64]) {
+    sums.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term);
+}
+
+/// best = max(best, score + terms).
+#[inline]
+fn raise(best: &mut [f64], score: f64, terms: &[f64]) {
+    for (best, term) in best.iter_mut().zip(terms) {
+        let sum = score + term;
+        if sum > *best {
+            *best = sum;
+        }
+    }
+}

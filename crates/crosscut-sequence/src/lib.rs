@@ -1,0 +1,101 @@
+//! Sequence tagging for [`crosscut`]: max-margin Markov chains (Altun, Tsochantaridis, Hofmann 2003; Taskar, Guestrin, Koller
+//! 2003), with the feature map of SVM^hmm.
+//!
+//! | | |
+//! |---|---|
+//! | x | [`Tokens`]: a sparse row of features for each of n tokens |
+//! | y | [`Tags`]: one of k tags for each token |
+//! | Ψ(x, y) | the row of each token in the weights of its tag; with emissions of order 1 also in the weights of its tag and the one before; the number of times that tags follow each other, by pairs and up to tuples of t + 1 for transitions of order t |
+//! | Δ(y, ŷ) | the number of wrong tags, or their fraction, or zero/one for the whole sequence, or a sum of costs ([`Loss`]) |
+//! | ⟨w, Ψ(x, y)⟩ | the sum over tokens of emission and transition weights |
+//!
+//! **Orders.** Transitions of order t ≤ 3 include those of all lower orders from 1, emissions of order 1 those of order 0. A token
+//! with fewer tokens before it has only the features that fit. There are no weights for beginning or ending with a
+//! tag; features of the first and the last token can say that.
+//!
+//! **The layout.** The weight of feature f and tag y is w\[f · k + y\]; then follow, for emissions of order 1, f · k² + a · k + y for the
+//! tag a before y; then the transitions, order by order, tags read as digits in base k. All tags of a token are scored in one
+//! sweep, each feature a contiguous piece of w, and transitions are used where they lie.
+//!
+//! **The oracles** are exact (unless a beam is asked for). Let m be the larger of t and 1.
+//!
+//! | what | how | time for n tokens | memory |
+//! |---|---|---|---|
+//! | prediction; margin rescaling with a loss that is a sum over tokens | Viterbi's recursion | n · (k · features + k^(m+1)) | n · k^m |
+//! | zero/one loss | the recursion in two layers: all right so far, or not | twice that | 2 · n · k^m |
+//! | slack rescaling | a layer for each number of errors (of units of cost) E, since only the best score for each number can be the best of all | E + 1 times that | (E + 1) · n · k^m |
+//! | the N best taggings | A* from the end, with Viterbi's table as an exact bound | N · n · k more | N · n · k |
+//! | margins of tokens | max-marginals: the recursion from both ends | twice that of prediction | n · k^m |
+//!
+//! Ties are broken the same way each time: by the first of the last states (the last m tags, compared in the task's order of tags), then, going
+//! backwards, by the first tag. With a [`Scheme`] the recursions pass over tags that may not follow each other. A beam that has led to a
+//! place where nothing may follow is dropped for that sequence.
+//!
+//! # Example
+//! ```
+//! use std::ops::ControlFlow;
+//! use crosscut::{Example, Feature, Model, Settings, solve};
+//! use crosscut_sequence::{Sequence, Tags, Tokens};
+//!
+//! let one = |index| vec![Feature { index, value: 1.0 }];
+//! let task = Sequence::numbered(2, 2)?;
+//! // Feature 0 says nothing by itself: its tag is the one of the token before.
+//! let words = [([1, 0, 0], [1, 1, 1]), ([0, 1, 0], [0, 1, 1]), ([0, 0, 1], [0, 0, 1])];
+//! let mut examples = Vec::new();
+//! for (features, tags) in words {
+//!     examples.push(Example::new(Tokens::from_features(&features.map(one))?, Tags::from(tags.to_vec())));
+//! }
+//!
+//! let settings = Settings::default();
+//! let solution = solve(&task, &examples, &settings, &mut |_| ControlFlow::Continue(()))?;
+//! let model = Model::new(task, solution.w, settings, solution.certificate);
+//! assert_eq!(model.predict(&Tokens::from_features(&[1, 0, 0, 0].map(one))?), Tags::from(vec![1; 4]));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Files
+//! A token a line, of one of three kinds; `--format` names it, otherwise it is recognised.
+//!
+//! | kind | a token | between sequences | features |
+//! |---|---|---|---|
+//! | `hmm` (SVM^hmm) | `TAG qid:N id:value …` | another N; none may return | as given, by number |
+//! | `crfsuite` | `TAG<TAB>attribute[:weight]<TAB>…`, with `\:` and `\\` in names | a blank line | as given, by name |
+//! | `columns` (CoNLL) | columns, separated by a TAB in lines that have one, else by white space; the last is the tag | a blank line | made by a template |
+//!
+//! Tags are any tokens. In files to be classified the tags may be missing, for all tokens of a sequence: `?` or nothing (`hmm`), `?` or an
+//! empty field (`crfsuite`), one column less (`columns`). Features that were not seen in training are ignored. `cost:V` (`hmm`, the same at all tokens of a
+//! sequence) and a line `@weight:V` before a sequence (`crfsuite`) are the weight of the sequence.
+//!
+//! **Templates** (`--template FILE`, or `chunking`, `pos`, `ner`, which are built in) have the notation of CRF++. A line `U01:%x[-1,0]/%x[0,0]` is a
+//! feature named by the line with each macro replaced: `%x[row,column]` by the text so many tokens further down. From Wapiti come
+//! `%m[row,column,"regex"]`, what the expression matches, `%t[row,column,"regex"]`, whether it does, and `%X`, `%M`, `%T`, the same in lower case.
+//! Outside a sequence macros find `_B-1`, `_B-2`, …, `_B+1`, …. A line `B` asks for transitions of order 1. The model keeps the template.
+//!
+//! **Predictions** are a tag a line, in `columns` after the line of the file, with a blank line after each sequence except in `hmm`.
+//! `--margins` writes one more column, `inf` where no other tag is possible. With `--n-best N` each of the N best taggings comes between a line `# RANK SCORE`, ranks from 0, and a
+//! blank line.
+//!
+//! # Evaluation
+//! * Everything but the counts (`sequences`, `tokens`, `unknown_tags`) is weighted by the weights of the sequences. A ratio whose
+//!   denominator is zero is 0.
+//! * `chunk_f1`, `chunk_precision` and `chunk_recall` are there if all tags of the model are `O` or mark [`chunks`]. They count as the CoNLL-2000 evaluation
+//!   does, which reads IOB1 and IOB2 alike; `E` and `S` (also `L` and `U`) mark the end of a chunk and a chunk of one token. A chunk is found if a predicted one
+//!   has the same first and last token and the same kind.
+//! * `token_error` is the fraction of wrong tags, `sequence_accuracy` that of sequences without one, `loss` the mean Δ.
+//! * Tags that the model does not know are errors. The chunks they mark count like any others.
+
+mod chunks;
+mod constraint;
+mod format;
+mod lattice;
+mod loss;
+mod measures;
+mod tags;
+mod task;
+
+pub use chunks::{Chunk, chunks};
+pub use constraint::Scheme;
+pub use lattice::Scratch;
+pub use loss::Loss;
+pub use tags::{Tag, Tags, Tokens};
+pub use task::{Features, Sequence, TaskError};

@@ -1,0 +1,504 @@
+//! [`Sequence`]: the feature map, the losses and the oracles of a max-margin Markov chain.
+
+use crosscut::{FeatureMap, Place, Rescaling, Sink, Task};
+use crosscut_app::vocabulary::{FeatureIds, Labels, Words};
+use serde::{Deserialize, Serialize};
+
+use crate::constraint::{Penalties, Scheme};
+use crate::format::{Format, Output};
+use crate::lattice::{Chain, Scratch};
+use crate::loss::Loss;
+use crate::tags::{Tag, Tags, Tokens};
+
+/// The most weights a task may have: more is a mistake in the data (or needs another representation).
+const MOST_WEIGHTS: usize = 1 << 40;
+/// The most numbers in the tables of an oracle that counts errors.
+const MOST_CELLS: usize = 1 << 27;
+
+/// The features of the training file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Features {
+    /// Numbers.
+    Ids(FeatureIds),
+    /// Names.
+    Names(Words),
+}
+
+impl Features {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Ids(ids) => ids.len(),
+            Self::Names(names) => names.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Why a sequence task cannot be defined as asked.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum TaskError {
+    /// Fewer than two tags leave nothing to decide.
+    #[error("between 2 and {most} tags are needed, not {0}", most = Tag::MOST)]
+    Tags(usize),
+    /// The number of weights is beyond any memory.
+    #[error("{tags} tags and {features} features with these orders make more weights than 2^40")]
+    Weights {
+        /// Number of tags.
+        tags: usize,
+        /// Number of features.
+        features: usize,
+    },
+    /// Orders that are not offered.
+    #[error(
+        "transitions have an order of 0 to 3, and emissions of 0 or 1 and at most that of transitions, not {transitions} and {emissions}"
+    )]
+    Orders {
+        /// The order of transitions.
+        transitions: usize,
+        /// The order of emissions.
+        emissions: usize,
+    },
+    /// The costs were made for another number of tags.
+    #[error("the costs are for {found} tags, not for {expected}")]
+    Costs {
+        /// The task's tags.
+        expected: usize,
+        /// The costs' tags.
+        found: usize,
+    },
+    /// Slack rescaling counts costs in units.
+    #[error("slack rescaling needs costs that are multiples of a common unit, at most 1000 of them each")]
+    Unit,
+}
+
+/// Tagging the tokens of a sequence: a max-margin Markov chain (see the [crate page](crate)).
+///
+/// ```
+/// use crosscut::Task;
+/// use crosscut_sequence::{Sequence, Tags};
+///
+/// let task = Sequence::numbered(3, 10)?.with_orders(2, 1)?;
+/// assert_eq!(task.dim(), 10 * 3 + 10 * 9 + 9 + 27);
+/// assert_eq!(task.loss(&Tags::from(vec![0, 1, 2]), &Tags::from(vec![0, 2, 1])), 2.0);
+/// # Ok::<(), crosscut_sequence::TaskError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Definition", into = "Definition")]
+pub struct Sequence {
+    pub(crate) definition: Definition,
+    /// Derived from the scheme.
+    penalties: Option<Penalties>,
+    /// Derived from the loss.
+    unit: f64,
+    /// What to write beside tags. Not part of a model.
+    pub(crate) output: Output,
+}
+
+/// What a model file holds of a [`Sequence`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Definition {
+    tags: Labels,
+    features: Features,
+    transitions: usize,
+    emissions: usize,
+    loss: Loss,
+    rescaling: Rescaling,
+    scheme: Option<Scheme>,
+    pub(crate) beam: usize,
+    pub(crate) format: Format,
+}
+
+impl TryFrom<Definition> for Sequence {
+    type Error = TaskError;
+
+    fn try_from(definition: Definition) -> Result<Self, TaskError> {
+        let Definition { tags, features, transitions, emissions, loss, rescaling, scheme, .. } = &definition;
+        let k = tags.len();
+        if !(2..=Tag::MOST).contains(&k) {
+            return Err(TaskError::Tags(k));
+        }
+        if *transitions > 3 || *emissions > 1.min(*transitions) {
+            return Err(TaskError::Orders { transitions: *transitions, emissions: *emissions });
+        }
+        let weights = || {
+            let pairs = if *emissions > 0 { k.checked_mul(k)?.checked_mul(features.len())? } else { 0 };
+            let grams = k.checked_pow(*transitions as u32 + 1)?.checked_mul(2)?;
+            k.checked_mul(features.len())?.checked_add(pairs)?.checked_add(grams)
+        };
+        if weights().is_none_or(|weights| weights > MOST_WEIGHTS) {
+            return Err(TaskError::Weights { tags: k, features: features.len() });
+        }
+        if let Some(costs) = loss.costs()
+            && costs.classes() != k
+        {
+            return Err(TaskError::Costs { expected: k, found: costs.classes() });
+        }
+        let unit = match (rescaling, loss.unit()) {
+            (Rescaling::Slack, None) => return Err(TaskError::Unit),
+            (_, unit) => unit.unwrap_or(1.0),
+        };
+        let penalties = scheme.map(|scheme| Penalties::new(scheme, tags));
+        Ok(Self { definition, penalties, unit, output: Output::default() })
+    }
+}
+
+impl From<Sequence> for Definition {
+    fn from(task: Sequence) -> Self {
+        task.definition
+    }
+}
+
+impl Sequence {
+    /// A task with the tags and features of a file: transitions of order 1, emissions of order 0, the number of wrong
+    /// tags as loss, margin rescaling, no constraints, exact inference.
+    ///
+    /// # Errors
+    /// Fewer than two tags, or more than [`Tag::MOST`]; more than 2^40 weights.
+    pub fn new(tags: Labels, features: Features) -> Result<Self, TaskError> {
+        Self::try_from(Definition {
+            tags,
+            features,
+            transitions: 1,
+            emissions: 0,
+            loss: Loss::Count,
+            rescaling: Rescaling::Margin,
+            scheme: None,
+            beam: 0,
+            format: Format::default(),
+        })
+    }
+
+    /// A task for data that do not come from a file: tags named `0`, `1`, … after their position, features with the
+    /// ids 1, 2, … of svm-light files.
+    ///
+    /// # Errors
+    /// Those of [`new`](Self::new).
+    pub fn numbered(tags: usize, features: usize) -> Result<Self, TaskError> {
+        let ids = u32::try_from(features).map_err(|_| TaskError::Weights { tags, features })?;
+        let names: Vec<String> = (0..tags.min(Tag::MOST + 1)).map(|tag| tag.to_string()).collect();
+        Self::new(Labels::from(names), Features::Ids(FeatureIds::Contiguous(ids)))
+    }
+
+    /// Sets the orders: transitions look at so many tags before (0 to 3), emissions at none or one.
+    ///
+    /// # Errors
+    /// Orders that are not offered, or too many weights.
+    pub fn with_orders(self, transitions: usize, emissions: usize) -> Result<Self, TaskError> {
+        Self::try_from(Definition { transitions, emissions, ..self.definition })
+    }
+
+    /// Sets the loss.
+    ///
+    /// # Errors
+    /// Costs for another number of tags; costs without a common unit where slacks are rescaled.
+    pub fn with_loss(self, loss: Loss) -> Result<Self, TaskError> {
+        Self::try_from(Definition { loss, ..self.definition })
+    }
+
+    /// Sets where the loss enters the margin.
+    ///
+    /// # Errors
+    /// Slack rescaling for costs without a common unit.
+    pub fn with_rescaling(self, rescaling: Rescaling) -> Result<Self, TaskError> {
+        Self::try_from(Definition { rescaling, ..self.definition })
+    }
+
+    /// Forbids tags to follow each other in ways that make no sense for chunks.
+    ///
+    /// For a sequence that no tagging fits (one token, where no tag can be a chunk by itself or outside), the prediction is
+    /// not allowed either.
+    pub fn with_scheme(mut self, scheme: Option<Scheme>) -> Self {
+        self.penalties = scheme.map(|scheme| Penalties::new(scheme, &self.definition.tags));
+        self.definition.scheme = scheme;
+        self
+    }
+
+    /// Keeps only so many states a token, 0 for all of them.
+    ///
+    /// Inference is no longer exact then: predictions may miss the best tags, and the primal value reported by a solver
+    /// is only that of the outputs it could reach.
+    pub fn with_beam(mut self, beam: usize) -> Self {
+        self.definition.beam = beam;
+        self
+    }
+
+    /// The names of the tags, in order.
+    pub fn tags(&self) -> &Labels {
+        &self.definition.tags
+    }
+
+    /// The features, in the order of the weights.
+    pub fn features(&self) -> &Features {
+        &self.definition.features
+    }
+
+    /// The orders of transitions and of emissions.
+    pub fn orders(&self) -> (usize, usize) {
+        (self.definition.transitions, self.definition.emissions)
+    }
+
+    /// Δ.
+    pub fn loss_function(&self) -> &Loss {
+        &self.definition.loss
+    }
+
+    /// Where the loss enters the margin.
+    pub fn rescaling(&self) -> Rescaling {
+        self.definition.rescaling
+    }
+
+    /// Which tags may follow each other.
+    pub fn scheme(&self) -> Option<Scheme> {
+        self.definition.scheme
+    }
+
+    /// What the tag of a token is called, also where the model does not know it.
+    pub fn name<'a>(&'a self, tags: &'a Tags, token: usize) -> &'a str {
+        match tags.as_slice()[token] {
+            Tag::UNKNOWN => tags.stranger(token).unwrap_or("?"),
+            tag => self.definition.tags.name(tag.index()),
+        }
+    }
+
+    /// The best `count` taggings with their scores, the best first; fewer if there are not so many.
+    pub fn n_best(&self, w: &[f64], x: &Tokens, count: usize, scratch: &mut Scratch) -> Vec<(f64, Tags)> {
+        let chain = self.chain(w, x);
+        chain.forward(scratch, |_, _| {});
+        let paths = chain.n_best(scratch, count);
+        paths.into_iter().map(|(score, path)| (score, Tags::from(path))).collect()
+    }
+
+    /// For each token the best score of all taggings minus the best score of those with another tag at this token
+    /// (max-marginals): how sure the model is of the tag it predicts. Infinite where no other tag is possible.
+    pub fn margins(&self, w: &[f64], x: &Tokens, scratch: &mut Scratch) -> Vec<f64> {
+        let chain = self.chain(w, x);
+        chain.forward(scratch, |_, _| {});
+        chain.margins(scratch)
+    }
+
+    /// The number of tags, k.
+    fn k(&self) -> usize {
+        self.definition.tags.len()
+    }
+
+    /// Where the weights of emissions at pairs of tags begin.
+    fn pairs_at(&self) -> usize {
+        self.k() * self.definition.features.len()
+    }
+
+    /// Where the weights of transitions of an order begin, for orders from 1; for the order beyond the last, d.
+    fn transitions_at(&self, order: usize) -> usize {
+        let k = self.k();
+        let pairs = self.definition.emissions * k * k * self.definition.features.len();
+        self.pairs_at() + pairs + (1..order).map(|order| k.pow(order as u32 + 1)).sum::<usize>()
+    }
+
+    fn chain<'w>(&'w self, w: &'w [f64], x: &'w Tokens) -> Chain<'w> {
+        let Definition { transitions, emissions, beam, .. } = self.definition;
+        let order = |order: usize| &w[self.transitions_at(order)..self.transitions_at(order + 1)];
+        Chain {
+            k: self.k(),
+            rows: x.rows(),
+            emissions: &w[..self.pairs_at()],
+            pairs: (emissions > 0).then(|| &w[self.pairs_at()..self.transitions_at(1)]),
+            transitions: (1..=transitions).map(order).collect(),
+            penalties: self.penalties.as_ref(),
+            beam,
+        }
+    }
+
+    /// The weight of a transition: the tags of one more token than its order, the last one last.
+    fn transition(&self, gram: &[Tag]) -> usize {
+        let k = self.k();
+        self.transitions_at(gram.len() - 1) + gram.iter().fold(0, |index, tag| index * k + tag.index())
+    }
+
+    /// Writes ±Ψ at token t for tags up to there.
+    fn write_token<'a>(&'a self, x: &'a Tokens, tags: &[Tag], t: usize, scale: f64, sink: &mut dyn Sink<'a>) {
+        let k = self.k();
+        let row = x.rows().row(t);
+        sink.add_row(row, Place::class(tags[t].index(), k), scale);
+        self.write_pair(x, tags, t, scale, sink);
+        for order in 1..=self.definition.transitions.min(t) {
+            sink.add(self.transition(&tags[t - order..=t]), scale);
+        }
+    }
+
+    fn write_pair<'a>(&'a self, x: &'a Tokens, tags: &[Tag], t: usize, scale: f64, sink: &mut dyn Sink<'a>) {
+        let k = self.k();
+        if self.definition.emissions > 0 && t > 0 {
+            let pair = tags[t - 1].index() * k + tags[t].index();
+            sink.add_row(x.rows().row(t), Place { offset: self.pairs_at() + pair, stride: k * k }, scale);
+        }
+    }
+
+    /// Whether all tags are among the task's.
+    fn knows(&self, y: &Tags) -> bool {
+        y.as_slice().iter().all(|tag| tag.index() < self.k())
+    }
+
+    /// What the tags of a token cost in units of the oracle that counts errors.
+    fn units(&self, y: Tag, y_hat: usize) -> usize {
+        match self.definition.loss.costs() {
+            Some(costs) => (costs.row(y.index())[y_hat] / self.unit).round() as usize,
+            None => usize::from(y.index() != y_hat),
+        }
+    }
+
+    /// The largest number of errors, in units, that the oracle must tell apart.
+    fn most_units(&self, y: &Tags) -> usize {
+        match self.definition.loss {
+            Loss::ZeroOne => 1,
+            _ => y.as_slice().iter().map(|&y| (0..self.k()).map(|tag| self.units(y, tag)).max().unwrap_or(0)).sum(),
+        }
+    }
+
+    /// Whether the oracle needs to count errors: neither sum nor maximum over tokens will do.
+    fn counts_errors(&self) -> bool {
+        self.definition.rescaling == Rescaling::Slack || self.definition.loss == Loss::ZeroOne
+    }
+
+    /// The most violating tags.
+    fn most_violating(&self, w: &[f64], x: &Tokens, y: &Tags, scratch: &mut Scratch) -> Tags {
+        let chain = self.chain(w, x);
+        let truth = y.as_slice();
+        let scale = self.definition.loss.scale(y.len());
+        if !self.counts_errors() {
+            chain.forward(scratch, |t, scores| match self.definition.loss.costs() {
+                Some(costs) => {
+                    scores.iter_mut().zip(costs.row(truth[t].index())).for_each(|(score, cost)| *score += scale * cost);
+                }
+                // As good as adding it to all other tags.
+                None => scores[truth[t].index()] -= scale,
+            });
+            return chain.best(scratch).into();
+        }
+        let most = self.most_units(y);
+        chain.forward_counting(scratch, most, |t, tag| self.units(truth[t], tag));
+        let slack = self.definition.rescaling == Rescaling::Slack;
+        let truth_score = if slack { self.score(w, x, y) } else { 0.0 };
+        let value = |units: usize, score: f64| {
+            let loss = scale * self.unit * units as f64;
+            if slack { loss * (1.0 + score - truth_score) } else { loss + score }
+        };
+        chain.best_counting(scratch, most, value, |t, tag| self.units(truth[t], tag)).into()
+    }
+}
+
+impl Task for Sequence {
+    type Input = Tokens;
+    type Output = Tags;
+    type Scratch = Scratch;
+
+    fn dim(&self) -> usize {
+        self.transitions_at(self.definition.transitions + 1)
+    }
+
+    fn loss(&self, y: &Tags, y_hat: &Tags) -> f64 {
+        self.definition.loss.of(y, y_hat)
+    }
+
+    fn predict(&self, w: &[f64], x: &Tokens, scratch: &mut Scratch) -> Tags {
+        let chain = self.chain(w, x);
+        chain.forward(scratch, |_, _| {});
+        chain.best(scratch).into()
+    }
+
+    fn separate<'a>(
+        &'a self,
+        w: &[f64],
+        x: &'a Tokens,
+        y: &'a Tags,
+        scratch: &mut Scratch,
+        sink: &mut dyn Sink<'a>,
+    ) -> f64 {
+        let y_bar = self.most_violating(w, x, y, scratch);
+        match self.definition.rescaling {
+            Rescaling::Margin => self.plane(x, y, &y_bar, sink),
+            Rescaling::Slack => self.rescaled_plane(x, y, &y_bar, sink),
+        }
+    }
+
+    fn validate(&self, x: &Tokens, y: &Tags) -> Result<(), String> {
+        if x.len() != y.len() {
+            return Err(format!("expected a tag for each of {} tokens, not {} tags", x.len(), y.len()));
+        }
+        if !self.knows(y) {
+            return Err(format!("expected tags among the {} of the task, not an unknown one", self.k()));
+        }
+        let features = self.definition.features.len();
+        if x.rows().width() > features {
+            return Err(format!("expected features below {features}, not feature {}", x.rows().width() - 1));
+        }
+        if let Some(scheme) = self.definition.scheme
+            && let Some(token) = self.breach(scheme, y)
+        {
+            let tag = self.name(y, token);
+            return Err(format!("expected tags that --constrain allows, not {tag} at token {}", token + 1));
+        }
+        if self.counts_errors() {
+            let states = self.k().saturating_pow(self.definition.transitions.max(1) as u32);
+            let cells = x.len().saturating_mul(states).saturating_mul(self.most_units(y) + 1);
+            if cells > MOST_CELLS {
+                return Err(format!(
+                    "the oracle that counts errors needs tables of {cells} numbers for {} tokens, more than 2^27: \
+                     divide the sequence, or use margin rescaling with another loss than zero/one",
+                    x.len()
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Sequence {
+    /// The first token whose tag may not stand where it does.
+    pub(crate) fn breach(&self, scheme: Scheme, y: &Tags) -> Option<usize> {
+        let name = |token: usize| (token < y.len()).then(|| self.name(y, token));
+        (0..=y.len())
+            .find(|&token| !y.is_empty() && !scheme.allows(token.checked_sub(1).and_then(name), name(token)))
+            .map(|token| token.min(y.len() - 1))
+    }
+}
+
+impl FeatureMap for Sequence {
+    /// Nothing for tags that the task does not know.
+    fn psi<'a>(&'a self, x: &'a Tokens, y: &Tags, sink: &mut dyn Sink<'a>) {
+        if self.knows(y) {
+            (0..y.len()).for_each(|t| self.write_token(x, y.as_slice(), t, 1.0, sink));
+        }
+    }
+
+    /// Writes only the tokens at which the two differ.
+    fn plane<'a>(&'a self, x: &'a Tokens, y: &Tags, y_bar: &Tags, sink: &mut dyn Sink<'a>) -> f64 {
+        let (k, row) = (self.k(), |t| x.rows().row(t));
+        let (tags, others) = (y.as_slice(), y_bar.as_slice());
+        // The last token at which they differ, counted from 1.
+        let mut last = 0;
+        for t in 0..tags.len() {
+            if tags[t] != others[t] {
+                last = t + 1;
+                sink.add_row(row(t), Place::class(tags[t].index(), k), 1.0);
+                sink.add_row(row(t), Place::class(others[t].index(), k), -1.0);
+            }
+            let since = t + 1 - last;
+            if last == 0 {
+                continue;
+            }
+            if since <= 1 {
+                self.write_pair(x, tags, t, 1.0, sink);
+                self.write_pair(x, others, t, -1.0, sink);
+            }
+            for order in since.max(1)..=self.definition.transitions.min(t) {
+                sink.add(self.transition(&tags[t - order..=t]), 1.0);
+                sink.add(self.transition(&others[t - order..=t]), -1.0);
+            }
+        }
+        self.loss(y, y_bar)
+    }
+}

@@ -1,0 +1,429 @@
+//! The contract of the task: the three laws, brute force over all taggings, and what exactly is written.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
+
+mod small;
+
+use std::ops::ControlFlow;
+
+use crosscut::testing::{
+    brute_force_planes, check, check_oracle, check_prediction, plane_of, random_weights, sequences, slack_of,
+};
+use crosscut::{Dense, Example, Feature, FeatureMap, Rescaling, Row, Settings, Solver, Task, solve};
+use crosscut_app::vocabulary::{FeatureIds, Labels};
+use crosscut_sequence::{Features, Loss, Scheme, Scratch, Sequence, Tag, Tags, TaskError, Tokens};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::{RngSeed, TestRunner};
+use small::{Examples, ORDERS, choices, costs, is_allowed, problems, taggings, tokens_of};
+
+/// More than any k of [`problems`] makes of five tokens.
+const MOST_TAGGINGS: usize = 625;
+
+/// Problems of any choice.
+fn any_problem() -> impl Strategy<Value = (Sequence, Examples)> {
+    prop::sample::select(choices()).prop_flat_map(|choice| problems(choice, MOST_TAGGINGS))
+}
+
+/// Weights at which losses matter or not, with ties if they are to be whole numbers.
+fn weights(task: &Sequence, number: u64, whole: bool) -> Vec<f64> {
+    let scale = [0.0, 0.3, 3.0, 30.0][(number % 4) as usize];
+    let mut w = random_weights(task.dim(), if whole { 1.4 } else { scale }, number);
+    if whole {
+        w.iter_mut().for_each(|weight| *weight = weight.round());
+    }
+    w
+}
+
+fn is_close(a: f64, b: f64) -> bool {
+    a == b || (a - b).abs() <= 1e-9 * a.abs().max(b.abs()).max(1.0)
+}
+
+fn indices(y: &Tags) -> Vec<usize> {
+    y.as_slice().iter().map(|tag| tag.index()).collect()
+}
+
+#[test]
+fn the_laws_hold_and_brute_force_agrees_for_every_choice() {
+    let mut runner = TestRunner::deterministic();
+    for choice in choices() {
+        for _ in 0..4 {
+            let (task, examples) = problems(choice, MOST_TAGGINGS).new_tree(&mut runner).unwrap().current();
+            check(&task, &examples);
+            for example in &examples {
+                let outputs = taggings(&task, example.x.len());
+                for number in 0..4 {
+                    let w = weights(&task, number, number == 0);
+                    check_oracle(&task, &w, example, outputs.iter().cloned(), task.rescaling());
+                    check_prediction(&task, &w, &example.x, outputs.iter().cloned());
+                }
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, rng_seed: RngSeed::Fixed(2003), ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_laws_hold((task, examples) in any_problem()) {
+        check(&task, &examples);
+    }
+
+    #[test]
+    fn the_oracle_writes_the_best_plane((task, examples) in any_problem(), seed: u64, whole: bool) {
+        let w = weights(&task, seed, whole);
+        for example in &examples {
+            let outputs = taggings(&task, example.x.len());
+            check_oracle(&task, &w, example, outputs.iter().cloned(), task.rescaling());
+            let (loss, delta) = plane_of(&task, &w, example);
+            let planes = brute_force_planes(&task, example, outputs, task.rescaling());
+            let is_found = |(other, delta_of): &(f64, Vec<f64>)| {
+                is_close(*other, loss) && delta_of.iter().zip(&delta).all(|(a, b)| is_close(*a, *b))
+            };
+            prop_assert!(planes.iter().any(is_found), "the plane is that of no tagging: {}, {:?}", loss, delta);
+        }
+    }
+
+    #[test]
+    fn the_best_taggings_come_in_order((task, examples) in any_problem(), seed: u64, whole: bool) {
+        let (w, mut scratch) = (weights(&task, seed, whole), Scratch::default());
+        for Example { x, .. } in &examples {
+            let outputs = taggings(&task, x.len());
+            let mut scores: Vec<f64> = outputs.iter().map(|y| task.score(&w, x, y)).collect();
+            scores.sort_by(|a, b| b.total_cmp(a));
+            for count in [0, 1, 3, outputs.len(), outputs.len() + 7] {
+                let found = task.n_best(&w, x, count, &mut scratch);
+                prop_assert_eq!(found.len(), count.min(outputs.len()));
+                for (at, (score, y)) in found.iter().enumerate() {
+                    prop_assert!(is_close(*score, scores[at]), "place {}: {} for {}", at, score, scores[at]);
+                    prop_assert!(is_close(*score, task.score(&w, x, y)), "{:?} does not score {}", y, score);
+                    prop_assert!(outputs.contains(y), "{:?} is not allowed", y);
+                    prop_assert!(found[..at].iter().all(|(_, other)| other != y), "{:?} comes twice", y);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn margins_are_what_the_second_best_lacks((task, examples) in any_problem(), seed: u64, whole: bool) {
+        let (w, mut scratch) = (weights(&task, seed, whole), Scratch::default());
+        for Example { x, .. } in &examples {
+            let scored: Vec<(f64, Tags)> =
+                taggings(&task, x.len()).into_iter().map(|y| (task.score(&w, x, &y), y)).collect();
+            let best = scored.iter().max_by(|a, b| a.0.total_cmp(&b.0)).unwrap();
+            let margins = task.margins(&w, x, &mut scratch);
+            prop_assert_eq!(margins.len(), x.len());
+            for (t, margin) in margins.into_iter().enumerate() {
+                let others = scored.iter().filter(|(_, y)| y.as_slice()[t] != best.1.as_slice()[t]);
+                let second = others.map(|(score, _)| *score).fold(f64::NEG_INFINITY, f64::max);
+                prop_assert!(is_close(margin, best.0 - second), "token {}: {} for {}", t, margin, best.0 - second);
+            }
+        }
+    }
+
+    #[test]
+    fn a_beam_is_valid_and_never_better((task, examples) in any_problem(), seed: u64, beam in 1_usize..6) {
+        let (w, mut scratch) = (weights(&task, seed, false), Scratch::default());
+        let narrow = task.clone().with_beam(beam);
+        for example in &examples {
+            let x = &example.x;
+            let score = |y: &Tags| task.score(&w, x, y);
+            let (exact, found) = (task.predict(&w, x, &mut scratch), narrow.predict(&w, x, &mut scratch));
+            prop_assert_eq!(found.len(), x.len());
+            prop_assert!(is_allowed(&task, &indices(&found)), "{:?}", found);
+            prop_assert!(score(&found) <= score(&exact) || is_close(score(&found), score(&exact)));
+            let (exact, slack) = (slack_of(&task, &w, example), slack_of(&narrow, &w, example));
+            prop_assert!(slack <= exact || is_close(slack, exact), "{} above {}", slack, exact);
+            for (score_of, y) in narrow.n_best(&w, x, 3, &mut scratch) {
+                prop_assert!(is_allowed(&task, &indices(&y)) && is_close(score_of, score(&y)), "{:?}", y);
+            }
+        }
+    }
+
+    #[test]
+    fn a_wide_beam_is_exact((task, examples) in any_problem(), seed: u64, whole: bool) {
+        let (w, mut scratch) = (weights(&task, seed, whole), Scratch::default());
+        let states = task.tags().len().pow(task.orders().0.max(1) as u32);
+        for beam in [states, states + 1, usize::MAX] {
+            let wide = task.clone().with_beam(beam);
+            for example in &examples {
+                let x = &example.x;
+                prop_assert_eq!(wide.predict(&w, x, &mut scratch), task.predict(&w, x, &mut scratch));
+                prop_assert_eq!(plane_of(&wide, &w, example), plane_of(&task, &w, example));
+                prop_assert_eq!(wide.n_best(&w, x, 9, &mut scratch), task.n_best(&w, x, 9, &mut scratch));
+            }
+        }
+    }
+
+    #[test]
+    fn a_plane_is_the_difference_of_psi((task, examples) in any_problem(), pick: prop::sample::Index) {
+        for Example { x, y, .. } in &examples {
+            let psi = |y: &Tags, scale: f64| {
+                let mut psi = vec![0.0; task.dim()];
+                task.psi(x, y, &mut Dense(&mut psi));
+                psi.iter_mut().for_each(|value| *value *= scale);
+                psi
+            };
+            for y_bar in [y, pick.get(&taggings(&task, x.len()))] {
+                for scale in [1.0, task.loss(y, y_bar)] {
+                    let mut delta = vec![0.0; task.dim()];
+                    let loss = match scale {
+                        1.0 => task.plane(x, y, y_bar, &mut Dense(&mut delta)),
+                        _ => task.rescaled_plane(x, y, y_bar, &mut Dense(&mut delta)),
+                    };
+                    prop_assert_eq!(loss, task.loss(y, y_bar));
+                    let expected = psi(y, scale).into_iter().zip(psi(y_bar, scale)).map(|(a, b)| a - b);
+                    prop_assert!(delta.iter().zip(expected).all(|(a, b)| is_close(*a, b)), "{:?} for {:?}", y_bar, y);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn scores_follow_the_layout_of_the_crate_page((task, examples) in any_problem(), seed: u64) {
+        let w = random_weights(task.dim(), 1.0, seed);
+        for Example { x, y, .. } in &examples {
+            prop_assert!(is_close(task.score(&w, x, y), documented_score(&task, &w, x, &indices(y))));
+        }
+    }
+
+    #[test]
+    fn ties_go_to_the_first_tags((task, examples) in any_problem(), seed: u64) {
+        let (w, mut scratch) = (weights(&task, seed, true), Scratch::default());
+        for Example { x, .. } in &examples {
+            // Whole numbers all over, so that equal sums are equal in every order of their terms.
+            let whole = |row: Row<'_>| row.features().iter().map(|&Feature { index, .. }| Feature { index, value: 1.0 }).collect();
+            let x = &Tokens::from_features(&x.rows().iter().map(whole).collect::<Vec<_>>()).unwrap();
+            let y_hat = task.predict(&w, x, &mut scratch);
+            let best = task.score(&w, x, &y_hat);
+            let ties = taggings(&task, x.len()).into_iter().filter(|y| task.score(&w, x, y) == best);
+            let first = ties.min_by_key(|y| order_of_ties(&task, y)).unwrap();
+            prop_assert_eq!(&y_hat, &first);
+            prop_assert_eq!(task.n_best(&w, x, 1, &mut scratch).pop().map(|(_, y)| y), Some(first));
+        }
+    }
+}
+
+/// ⟨w, Ψ(x, y)⟩ as the table and the layout of the crate page have it.
+fn documented_score(task: &Sequence, w: &[f64], x: &Tokens, y: &[usize]) -> f64 {
+    let (k, features, (transitions, emissions)) = (task.tags().len(), task.features().len(), task.orders());
+    let mut score = 0.0;
+    for t in 0..y.len() {
+        for feature in x.rows().row(t).features() {
+            let (f, value) = (feature.index as usize, f64::from(feature.value));
+            score += value * w[f * k + y[t]];
+            if emissions == 1 && t >= 1 {
+                score += value * w[features * k + f * k * k + y[t - 1] * k + y[t]];
+            }
+        }
+        let mut start = features * k + emissions * features * k * k;
+        for order in 1..=transitions {
+            if t >= order {
+                score += w[start + y[t - order..=t].iter().fold(0, |digits, tag| digits * k + tag)];
+            }
+            start += k.pow(order as u32 + 1);
+        }
+    }
+    score
+}
+
+/// The order in which tags of equal scores are preferred: the last m by themselves, those before from the end.
+fn order_of_ties(task: &Sequence, y: &Tags) -> Vec<usize> {
+    let tags = indices(y);
+    let (rest, last) = tags.split_at(tags.len().saturating_sub(task.orders().0.max(1)));
+    last.iter().chain(rest.iter().rev()).copied().collect()
+}
+
+#[test]
+fn the_dimension_counts_emissions_and_transitions() {
+    let task = Sequence::numbered(3, 5).unwrap();
+    let expected = [15, 15 + 9, 15 + 45 + 9, 15 + 9 + 27, 15 + 45 + 9 + 27, 15 + 9 + 27 + 81, 15 + 45 + 9 + 27 + 81];
+    for ((t, e), dim) in ORDERS.into_iter().zip(expected) {
+        assert_eq!(task.clone().with_orders(t, e).unwrap().dim(), dim, "orders {t} and {e}");
+    }
+    assert_eq!(task.orders(), (1, 0), "the default");
+}
+
+#[test]
+fn nothing_is_written_where_the_truth_wins() {
+    let x = tokens_of(&[vec![1.0, 0.0], vec![0.0, 1.0], vec![1.0, 0.0]]);
+    let example = Example::new(x, Tags::from(vec![0, 1, 0]));
+    for rescaling in [Rescaling::Margin, Rescaling::Slack] {
+        let task = Sequence::numbered(2, 2).unwrap().with_rescaling(rescaling).unwrap();
+        let mut w = vec![0.0; task.dim()];
+        w[..4].copy_from_slice(&[5.0, -5.0, -5.0, 5.0]);
+        assert_eq!(plane_of(&task, &w, &example), (0.0, vec![0.0; task.dim()]));
+    }
+}
+
+#[test]
+fn losses_are_what_they_say() {
+    let costs = || costs(3, |y, y_hat| [0.0, 0.5, 1.5, 2.5, 0.0, 4.0, 0.0, 8.0, 0.0][y * 3 + y_hat]);
+    let truth = vec![0, 1, 2, 2];
+    let cases = [
+        (Loss::Count, vec![0, 1, 2, 2], 0.0),
+        (Loss::Count, vec![1, 1, 0, 2], 2.0),
+        (Loss::Fraction, vec![1, 1, 0, 2], 0.5),
+        (Loss::ZeroOne, vec![1, 1, 0, 2], 1.0),
+        (Loss::ZeroOne, vec![0, 1, 2, 2], 0.0),
+        (Loss::Costs(costs()), vec![2, 0, 0, 1], 1.5 + 2.5 + 0.0 + 8.0),
+        (Loss::MeanCosts(costs()), vec![2, 0, 0, 1], 3.0),
+        (Loss::MeanCosts(costs()), vec![0, 1, 2, 2], 0.0),
+    ];
+    for (loss, y_hat, expected) in cases {
+        let task = Sequence::numbered(3, 0).unwrap().with_loss(loss.clone()).unwrap();
+        let found = task.loss(&Tags::from(truth.clone()), &Tags::from(y_hat.clone()));
+        assert_eq!(found, expected, "{loss:?} of {y_hat:?}");
+    }
+    let mut stranger = Tags::from(vec![0]);
+    stranger.push_unknown("z");
+    for (loss, expected) in [
+        (Loss::Count, 1.0),
+        (Loss::Fraction, 0.5),
+        (Loss::ZeroOne, 1.0),
+        (Loss::Costs(costs()), 1.0),
+        (Loss::MeanCosts(costs()), 0.5),
+    ] {
+        let task = Sequence::numbered(3, 0).unwrap().with_loss(loss.clone()).unwrap();
+        assert_eq!(task.loss(&stranger, &Tags::from(vec![0, 2])), expected, "{loss:?} of an unknown tag");
+    }
+}
+
+#[test]
+fn impossible_tasks_are_refused() {
+    let task = || Sequence::numbered(3, 2).unwrap();
+    let error = |result: Result<Sequence, TaskError>| result.unwrap_err().to_string();
+    let odd = || Loss::Costs(costs(3, |y, _| (1.0 + y as f64).sqrt()));
+    assert_eq!(error(Sequence::numbered(1, 2)), "between 2 and 65535 tags are needed, not 1");
+    assert!(Sequence::numbered(65_536, 0).is_err());
+    let orders = |t, e| {
+        format!(
+            "transitions have an order of 0 to 3, and emissions of 0 or 1 and at most that of transitions, not {t} and {e}"
+        )
+    };
+    for (t, e) in [(4, 0), (0, 1), (1, 2), (usize::MAX, 0)] {
+        assert_eq!(error(task().with_orders(t, e)), orders(t, e));
+    }
+    for (tags, t) in [(2000, 3), (65_535, 2)] {
+        let result = Sequence::numbered(tags, 0).and_then(|task| task.with_orders(t, 0));
+        assert_eq!(error(result), format!("{tags} tags and 0 features with these orders make more weights than 2^40"));
+    }
+    assert_eq!(error(task().with_loss(Loss::Costs(costs(2, |_, _| 1.0)))), "the costs are for 2 tags, not for 3");
+    assert!(task().with_loss(odd()).is_ok());
+    assert!(task().with_loss(odd()).unwrap().with_rescaling(Rescaling::Slack).is_err());
+    assert_eq!(
+        error(task().with_rescaling(Rescaling::Slack).unwrap().with_loss(odd())),
+        "slack rescaling needs costs that are multiples of a common unit, at most 1000 of them each"
+    );
+}
+
+#[test]
+fn impossible_examples_are_refused() {
+    let task = Sequence::numbered(3, 2).unwrap();
+    let x = tokens_of(&[vec![1.0], vec![0.0, 1.0]]);
+    let wide = tokens_of(&[vec![], vec![0.0, 0.0, 1.0]]);
+    let mut stranger = Tags::from(vec![0]);
+    stranger.push(Tag::UNKNOWN);
+    let unknown = "expected tags among the 3 of the task, not an unknown one";
+    let cases = [
+        (&x, Tags::from(vec![0, 2]), None),
+        (&Tokens::default(), Tags::default(), None),
+        (&x, Tags::from(vec![0]), Some("expected a tag for each of 2 tokens, not 1 tags")),
+        (&x, Tags::from(vec![0, 1, 2]), Some("expected a tag for each of 2 tokens, not 3 tags")),
+        (&x, Tags::from(vec![0, 3]), Some(unknown)),
+        (&x, stranger, Some(unknown)),
+        (&wide, Tags::from(vec![0, 2]), Some("expected features below 2, not feature 2")),
+    ];
+    for (x, y, expected) in cases {
+        assert_eq!(task.validate(x, &y).err().as_deref(), expected, "{y:?}");
+    }
+}
+
+#[test]
+fn examples_that_break_the_constraint_are_refused() {
+    let names = ["O", "B-a", "I-a", "E-a", "S-a", "I-b"].map(str::to_owned).to_vec();
+    let task = Sequence::new(Labels::from(names), Features::Ids(FeatureIds::Contiguous(0))).unwrap();
+    for scheme in [Scheme::Bio, Scheme::Bioes] {
+        let task = task.clone().with_scheme(Some(scheme));
+        for tags in (0..4).flat_map(|tokens| sequences(6, tokens)) {
+            let x = tokens_of(&vec![vec![]; tags.len()]);
+            let found = task.validate(&x, &Tags::from(tags.clone()));
+            assert_eq!(found.is_ok(), is_allowed(&task, &tags), "{scheme:?} {tags:?}: {found:?}");
+        }
+    }
+    let task = task.with_scheme(Some(Scheme::Bioes));
+    let refusal = |tags: &[usize]| task.validate(&tokens_of(&vec![vec![]; tags.len()]), &Tags::from(tags.to_vec()));
+    let expected = |tag, token| Err(format!("expected tags that --constrain allows, not {tag} at token {token}"));
+    assert_eq!(refusal(&[0, 1, 0]), expected("O", 3));
+    assert_eq!(refusal(&[2, 3]), expected("I-a", 1));
+    assert_eq!(refusal(&[1, 5, 3]), expected("I-b", 2));
+    assert_eq!(refusal(&[0, 1]), expected("B-a", 2), "a chunk without an end");
+}
+
+#[test]
+fn sequences_too_long_to_count_errors_are_refused() {
+    let plain = Sequence::numbered(2, 0).unwrap();
+    let slack = plain.clone().with_rescaling(Rescaling::Slack).unwrap();
+    let halves = slack.clone().with_loss(Loss::Costs(costs(2, |y, _| 0.5 + y as f64))).unwrap();
+    let cubic = Sequence::numbered(32, 0).unwrap().with_orders(3, 0).unwrap().with_loss(Loss::ZeroOne).unwrap();
+    // Tables of tokens · states · (units of cost + 1) numbers, at most 2^27.
+    let cases = [
+        ("margin rescaling", &plain, 100_000, true),
+        ("slack rescaling", &slack, 8191, true),
+        ("slack rescaling", &slack, 8192, false),
+        ("slack rescaling in units of a half", &halves, 8191, true),
+        ("slack rescaling in units of a half", &halves, 8192, false),
+        ("zero/one loss", &cubic, 2048, true),
+        ("zero/one loss", &cubic, 2049, false),
+    ];
+    for (name, task, tokens, fits) in cases {
+        let found = task.validate(&tokens_of(&vec![vec![]; tokens]), &Tags::from(vec![0; tokens]));
+        assert_eq!(found.is_ok(), fits, "{name}, {tokens} tokens: {found:?}");
+        if let Err(message) = found {
+            let start = "the oracle that counts errors needs tables of ";
+            assert!(message.starts_with(start), "{message}");
+            assert!(message.contains(&format!(" numbers for {tokens} tokens, more than 2^27")), "{message}");
+        }
+    }
+}
+
+/// No recursion over tokens, and no table whose size is their square: 100,000² numbers would not fit.
+#[test]
+fn a_sequence_may_have_100_000_tokens() {
+    const TOKENS: usize = 100_000;
+    // Feature 2 says no more than that the tag is not the one before.
+    let tags: Vec<usize> = (0..TOKENS).map(|t| (t / 3 + t % 3 / 2) % 2).collect();
+    let rows: Vec<Vec<f32>> = (0..TOKENS)
+        .map(|t| (0..3).map(|feature| f32::from(feature == if t % 5 == 4 { 2 } else { tags[t] })).collect())
+        .collect();
+    let example = Example::new(tokens_of(&rows), Tags::from(tags));
+    let (x, mut scratch) = (&example.x, Scratch::default());
+    for (orders, loss, scheme) in
+        [((1, 0), Loss::Count, None), ((3, 1), Loss::Fraction, Some(Scheme::Bio)), ((2, 0), Loss::ZeroOne, None)]
+    {
+        let task = Sequence::numbered(2, 3).unwrap().with_orders(orders.0, orders.1).unwrap();
+        let task = task.with_loss(loss).unwrap().with_scheme(scheme);
+        for solver in [Solver::Block, Solver::OneSlack] {
+            let settings = Settings { passes: Some(1), solver, ..Settings::default() };
+            let solution = solve(&task, [&example], &settings, &mut |_| ControlFlow::Continue(())).unwrap();
+            assert_eq!(task.predict(&solution.w, x, &mut scratch).len(), TOKENS);
+            assert_eq!(task.margins(&solution.w, x, &mut scratch).len(), TOKENS);
+            assert_eq!(task.n_best(&solution.w, x, 3, &mut scratch).len(), 3);
+        }
+    }
+}
+
+#[test]
+fn a_beam_that_led_to_a_dead_end_is_dropped() {
+    // After B only I and E may come, and from I only E ends the chunk: the greedy B E leaves nothing for the third token.
+    let tags = Labels::from(["B-a", "I-a", "E-a"].map(str::to_owned).to_vec());
+    let task = Sequence::new(tags, Features::Ids(FeatureIds::Contiguous(1))).unwrap().with_scheme(Some(Scheme::Bioes));
+    let mut w = vec![0.0; task.dim()];
+    w[3 + 2] = 5.0; // the transition from B to E
+    let x = Tokens::from_features(&[vec![], vec![], vec![]]).unwrap();
+    for beam in [0, 1, 2] {
+        let task = task.clone().with_beam(beam);
+        assert_eq!(task.predict(&w, &x, &mut Scratch::default()), Tags::from(vec![0, 1, 2]), "beam {beam}");
+    }
+}

@@ -1,0 +1,139 @@
+//! Every solver meets the optimum: a golden one, those that SVM^hmm finds, and those of a general QP solver on small random
+//! problems.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
+
+mod small;
+
+use std::ops::ControlFlow;
+
+use clarabel::algebra::CscMatrix;
+use clarabel::solver::{DefaultSettings, DefaultSolver, IPSolver, NonnegativeConeT, SolverStatus};
+use crosscut::testing::brute_force_planes;
+use crosscut::{C, Settings, Solution, Solver, solve};
+use crosscut_app::{Application, Options, Source};
+use crosscut_sequence::Sequence;
+use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
+use small::{Examples, choices, problems, taggings};
+
+/// The solvers with what they are asked here.
+fn solvers(c: C, relative_gap: f64) -> [Settings; 3] {
+    [Solver::Block, Solver::OneSlack, Solver::NSlack].map(|solver| Settings {
+        solver,
+        c,
+        relative_gap,
+        passes: Some(100_000),
+        ..Settings::default()
+    })
+}
+
+fn run(task: &Sequence, examples: &Examples, settings: Settings) -> Solution {
+    solve(task, examples, &settings, &mut |_| ControlFlow::Continue(())).unwrap()
+}
+
+fn read(name: &str, text: &str) -> (Sequence, Examples) {
+    Sequence::define(&Options::default(), Source::from_text(name, text)).unwrap()
+}
+
+/// The optimum on which two independent programs agree, at C = 60 of the mean slack.
+const GOLDEN: f64 = 52.05853;
+/// Its last digit is rounded.
+const ROUNDING: f64 = 5e-6;
+
+#[test]
+fn every_solver_meets_the_golden_optimum() {
+    let (task, examples) = read("sequence.train.hmm", include_str!("data/sequence.train.hmm"));
+    assert_eq!((examples.len(), examples.iter().map(|example| example.x.len()).sum::<usize>()), (60, 381));
+    let relative_gap = 1e-7;
+    for settings in solvers(C::Mean(60.0), relative_gap) {
+        let solution = run(&task, &examples, settings);
+        let (certificate, name) = (solution.certificate, settings.solver.name());
+        assert!(certificate.relative_gap() <= relative_gap, "{name}: {certificate:?}");
+        assert!(certificate.dual <= GOLDEN + ROUNDING, "{name}: {certificate:?}");
+        assert!(certificate.primal >= GOLDEN - ROUNDING, "{name}: {certificate:?}");
+        let primal = crosscut::testing::primal(&task, &examples, settings.c, &solution.w);
+        assert!((certificate.primal - primal).abs() <= 1e-9 * primal, "{name}: {primal}, {certificate:?}");
+    }
+}
+
+/// Bounds of the optimum at C = 100 of the mean slack, for orders of transitions and emissions: the dual and primal values
+/// that SVM^hmm V3.10 prints with `-c 100 -e 0.001 -l 1`.
+const SVM_HMM: [((usize, usize), f64, f64); 6] = [
+    ((1, 0), 207.51914, 207.54840),
+    ((1, 1), 203.58045, 203.59651),
+    ((2, 0), 24.84272, 24.89990),
+    ((2, 1), 16.83358, 16.86734),
+    ((3, 0), 8.76485, 8.87999),
+    ((3, 1), 6.63609, 6.63993),
+];
+
+/// The brackets are narrow and far apart: other weights for the same orders would miss some of them.
+#[test]
+fn the_feature_map_is_that_of_svm_hmm() {
+    let (task, examples) = read("tiny.hmm", include_str!("data/tiny.hmm"));
+    for ((transitions, emissions), low, high) in SVM_HMM {
+        let task = task.clone().with_orders(transitions, emissions).unwrap();
+        for settings in solvers(C::Mean(100.0), 1e-5) {
+            let name = format!("orders {transitions} and {emissions}, {}", settings.solver.name());
+            let certificate = run(&task, &examples, settings).certificate;
+            assert!(certificate.relative_gap() <= 1e-5, "{name}: {certificate:?}");
+            assert!(certificate.dual <= high + 1e-5, "{name}: {certificate:?}, not below {high}");
+            assert!(certificate.primal >= low - 1e-5, "{name}: {certificate:?}, not above {low}");
+        }
+    }
+}
+
+/// max over α ≥ 0 with Σ α ≤ C for each example of Σ αΔ − ½‖Σ αδ‖², over the planes of all taggings.
+fn optimum(task: &Sequence, examples: &Examples, c_sum: f64) -> f64 {
+    let (mut planes, mut blocks) = (Vec::new(), 0);
+    for example in examples {
+        let wrong = taggings(task, example.x.len()).into_iter().filter(|y_bar| *y_bar != example.y);
+        let found = brute_force_planes(task, example, wrong, task.rescaling());
+        if !found.is_empty() {
+            planes.extend(found.into_iter().map(|plane| (blocks, plane)));
+            blocks += 1;
+        }
+    }
+    if planes.is_empty() {
+        return 0.0;
+    }
+    let n = planes.len();
+    let dot = |a: &[f64], b: &[f64]| -> f64 { a.iter().zip(b).map(|(a, b)| a * b).sum() };
+    let gram: Vec<Vec<f64>> =
+        planes.iter().map(|(_, (_, a))| planes.iter().map(|(_, (_, b))| dot(a, b)).collect()).collect();
+    let hessian = CscMatrix::from(&gram).to_triu();
+    let gain: Vec<f64> = planes.iter().map(|(_, (loss, _))| -loss).collect();
+    let bounds = (0..n).map(|at| (0..n).map(|other| -f64::from(at == other)).collect::<Vec<f64>>());
+    let sums = (0..blocks).map(|block| planes.iter().map(|(of, _)| f64::from(*of == block)).collect());
+    let rows: Vec<Vec<f64>> = bounds.chain(sums).collect();
+    let right: Vec<f64> = std::iter::repeat_n(0.0, n).chain(std::iter::repeat_n(c_sum, blocks)).collect();
+    let settings = DefaultSettings { verbose: false, ..DefaultSettings::default() };
+    let cones = [NonnegativeConeT(rows.len())];
+    let mut solver = DefaultSolver::new(&hessian, &gain, &CscMatrix::from(&rows), &right, &cones, settings).unwrap();
+    solver.solve();
+    assert!(matches!(solver.solution.status, SolverStatus::Solved | SolverStatus::AlmostSolved));
+    -solver.solution.obj_val
+}
+
+fn small_problems() -> impl Strategy<Value = (Sequence, Examples, f64)> {
+    let c_sum = prop::sample::select(vec![0.02, 0.3, 3.0]);
+    let problem = prop::sample::select(choices()).prop_flat_map(|choice| problems(choice, 30));
+    (problem, c_sum).prop_map(|((task, examples), c_sum)| (task, examples, c_sum))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 192, max_shrink_iters: 200, rng_seed: RngSeed::Fixed(2007), ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_solver_encloses_the_optimum_of_a_qp_solver((task, examples, c_sum) in small_problems()) {
+        let optimum = optimum(&task, &examples, c_sum);
+        let tolerance = 1e-6 * optimum.max(1.0);
+        for settings in solvers(C::Sum(c_sum), 1e-6) {
+            let (certificate, name) = (run(&task, &examples, settings).certificate, settings.solver.name());
+            prop_assert!(certificate.relative_gap() <= 1e-6, "{}: {:?}", name, certificate);
+            prop_assert!(certificate.dual <= optimum + tolerance, "{}: {}, {:?}", name, optimum, certificate);
+            prop_assert!(certificate.primal >= optimum - tolerance, "{}: {}, {:?}", name, optimum, certificate);
+        }
+    }
+}
