@@ -78,7 +78,7 @@
 //! # Evaluation
 //! * Everything but the counts (`sequences`, `tokens`, `unknown_tags`) is weighted by the weights of the sequences. A ratio whose
 //!   denominator is zero is 0.
-//! * `chunk_f1`, `chunk_precision` and `chunk_recall` are there if all tags of the model are `O` or mark [`chunks`]. They count as the CoNLL-2000 evaluation
+//! * `chunk_f1`, `chunk_precision` and `chunk_recall` are there if all tags of the model are `O` or mark [`chunks()`]. They count as the CoNLL-2000 evaluation
 //!   does, which reads IOB1 and IOB2 alike; `E` and `S` (also `L` and `U`) mark the end of a chunk and a chunk of one token. A chunk is found if a predicted one
 //!   has the same first and last token and the same kind.
 //! * `token_error` is the fraction of wrong tags, `sequence_accuracy` that of sequences without one, `loss` the mean Δ.

@@ -87,7 +87,22 @@ pub(crate) fn inner_entries(a: &[(usize, f64)], b: &[(usize, f64)]) -> f64 {
     sum
 }
 
+/// ⟨a, b⟩ of dense vectors, in eight partial sums so that additions need not wait for each other.
+#[inline]
+pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
+    let (a, a_rest) = a.as_chunks::<8>();
+    let (b, b_rest) = b.as_chunks::<8>();
+    let mut sums = [0.0; 8];
+    for (a, b) in a.iter().zip(b) {
+        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+            *sum += a * b;
+        }
+    }
+    let rest: f64 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
+    ((sums[0] + sums[4]) + (sums[1] + sums[5])) + ((sums[2] + sums[6]) + (sums[3] + sums[7])) + rest
+}
+
 /// ‖w‖².
 pub(crate) fn squared_norm(w: &[f64]) -> f64 {
-    w.iter().map(|weight| weight * weight).sum()
+    dot(w, w)
 }

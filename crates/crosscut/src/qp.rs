@@ -2,47 +2,63 @@
 
 use nalgebra::{Cholesky, DMatrix, DVector};
 
-/// A symmetric matrix that grows by rows: the lower triangle, packed.
+/// A symmetric matrix that grows by rows. All of it is stored, so that a row is a piece of memory.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Gram {
     order: usize,
-    lower: Vec<f64>,
+    /// Distance between the beginnings of neighbouring rows, at least `order`.
+    stride: usize,
+    values: Vec<f64>,
 }
 
 impl Gram {
     pub fn get(&self, i: usize, j: usize) -> f64 {
-        let (i, j) = if i >= j { (i, j) } else { (j, i) };
-        self.lower[i * (i + 1) / 2 + j]
+        self.values[i * self.stride + j]
+    }
+
+    /// The entries of a row.
+    pub fn row(&self, i: usize) -> &[f64] {
+        &self.values[i * self.stride..][..self.order]
     }
 
     /// Appends a row whose last number is the diagonal.
     pub fn push(&mut self, row: impl IntoIterator<Item = f64>) {
-        self.lower.extend(row);
+        if self.order == self.stride {
+            self.resize(self.order + self.order / 4 + 1);
+        }
+        let last = self.order;
         self.order += 1;
-        debug_assert_eq!(self.lower.len(), self.order * (self.order + 1) / 2);
+        for (j, value) in row.into_iter().enumerate().take(self.order) {
+            self.values[last * self.stride + j] = value;
+            self.values[j * self.stride + last] = value;
+        }
     }
 
     /// Replaces the last row.
     pub fn replace_last(&mut self, row: impl IntoIterator<Item = f64>) {
         self.order -= 1;
-        self.lower.truncate(self.order * (self.order + 1) / 2);
         self.push(row);
     }
 
     /// Multiplies all entries.
     pub fn scale(&mut self, factor: f64) {
-        self.lower.iter_mut().for_each(|entry| *entry *= factor);
+        self.values.iter_mut().for_each(|entry| *entry *= factor);
     }
 
     /// Keeps the rows and columns for which `keep` says so.
     pub fn retain(&mut self, keep: &[bool]) {
-        let mut kept = Self::default();
-        for i in (0..self.order).filter(|&i| keep[i]) {
-            let row: Vec<f64> = (0..=i).filter(|&j| keep[j]).map(|j| self.get(i, j)).collect();
-            kept.push(row);
+        let kept: Vec<usize> = (0..self.order).filter(|&i| keep[i]).collect();
+        let values =
+            kept.iter().flat_map(|&i| kept.iter().map(move |&j| (i, j))).map(|(i, j)| self.get(i, j)).collect();
+        *self = Self { order: kept.len(), stride: kept.len(), values };
+    }
+
+    fn resize(&mut self, stride: usize) {
+        let mut values = vec![0.0; stride * stride];
+        for (i, row) in values.chunks_exact_mut(stride).take(self.order).enumerate() {
+            row[..self.order].copy_from_slice(self.row(i));
         }
-        kept.lower.shrink_to_fit();
-        *self = kept;
+        (self.stride, self.values) = (stride, values);
     }
 }
 
@@ -65,7 +81,7 @@ pub(crate) fn solve(
     let mut gain = 0.0;
     for _round in 0..100 {
         let before = gain;
-        for _step in 0..(4 * m + 8) {
+        for _step in 0..(m + 8) {
             let (pair, violation) = worst_pair(gradient, alpha, total);
             if violation <= tolerance {
                 return gain;
@@ -144,8 +160,15 @@ pub(crate) fn pairwise_step(
     if let Some(p) = down {
         alpha[p] = if step == room { 0.0 } else { alpha[p] - step };
     }
-    for (p, value) in gradient.iter_mut().enumerate() {
-        *value -= step * (entry(Some(p), up) - entry(Some(p), down));
+    let length = step * damping;
+    match (up.map(|p| gram.row(p)), down.map(|p| gram.row(p))) {
+        (Some(up), Some(down)) => {
+            let changes = up.iter().zip(down).map(|(up, down)| up - down);
+            gradient.iter_mut().zip(changes).for_each(|(value, change)| *value -= length * change);
+        }
+        (Some(up), None) => gradient.iter_mut().zip(up).for_each(|(value, up)| *value -= length * up),
+        (None, Some(down)) => gradient.iter_mut().zip(down).for_each(|(value, down)| *value += length * down),
+        (None, None) => {}
     }
     step * (slope - 0.5 * step * curvature)
 }
@@ -185,9 +208,10 @@ fn newton_step(gram: &Gram, damping: f64, gradient: &mut [f64], alpha: &mut [f64
         (longest, leaving, left) = (slack / direction.sum(), None, true);
     }
     let slope: f64 = support.iter().zip(direction.iter()).map(|(&p, d)| gradient[p] * d).sum();
-    let image: Vec<f64> = (0..alpha.len())
-        .map(|p| support.iter().zip(direction.iter()).map(|(&q, d)| damping * gram.get(p, q) * d).sum())
-        .collect();
+    let mut image = vec![0.0; alpha.len()];
+    for (&q, d) in support.iter().zip(direction.iter()) {
+        image.iter_mut().zip(gram.row(q)).for_each(|(sum, entry)| *sum += damping * d * entry);
+    }
     let curvature: f64 = support.iter().zip(direction.iter()).map(|(&p, d)| image[p] * d).sum();
     let gain = longest * (slope - 0.5 * longest * curvature);
     if gain.is_nan() || gain < 0.0 {
@@ -273,6 +297,7 @@ mod tests {
         let mut kept = gram(&planes);
         kept.retain(&[true, false, true, true]);
         let expected = gram(&[planes[0].clone(), planes[2].clone(), planes[3].clone()]);
-        assert_eq!((kept.order, kept.lower), (expected.order, expected.lower));
+        assert_eq!(kept.order, expected.order);
+        assert!((0..3).all(|i| kept.row(i) == expected.row(i)));
     }
 }

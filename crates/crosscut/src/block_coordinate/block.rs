@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::plane::{RawPlane, RowTerm};
+use crate::plane::{RawPlane, RowTerm, dot};
 use crate::qp::{self, Gram};
 use crate::settings::Step;
 use crate::sink::{Place, add_row, dot_row};
@@ -206,7 +206,7 @@ impl<'a> Block<'a> {
         gradient.clear();
         gradient.extend((0..self.planes.len()).map(|p| match &self.planes[p].dense {
             None => combine(self.terms(p), dots),
-            Some(values) => values.iter().zip(v).map(|(value, weight)| value * weight).sum(),
+            Some(values) => dot(values, v),
         }));
         gradient
     }
@@ -335,11 +335,11 @@ impl<'a> Block<'a> {
         }
         let with = |p: usize| match (&self.planes[p].dense, dense) {
             (None, _) => combine(self.terms(p), dots),
-            (Some(theirs), Some(values)) => values.iter().zip(theirs).map(|(a, b)| a * b).sum(),
+            (Some(theirs), Some(values)) => dot(values, theirs),
             (Some(theirs), None) => own().map(|(atom, scale)| scale * dot_row(theirs, atom.row, atom.place)).sum(),
         };
         let itself = match dense {
-            Some(values) => values.iter().map(|value| value * value).sum(),
+            Some(values) => dot(values, values),
             None => combine(terms.pair(), dots),
         };
         (0..self.planes.len()).map(with).chain([itself]).collect()

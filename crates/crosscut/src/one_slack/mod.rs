@@ -5,7 +5,7 @@
 //! matrix grows by one row an iteration. Since each iteration sees all examples at one w, each one certifies.
 
 use crate::oracles::Oracles;
-use crate::plane::{inner_entries, squared_norm};
+use crate::plane::{dot, inner_entries, squared_norm};
 use crate::progress::{Flow, Moment, Progress, Solution, StopReason};
 use crate::qp::{self, Gram};
 use crate::run::{Counts, Run};
@@ -169,7 +169,7 @@ impl Delta {
 
     fn inner(&self, other: &Self) -> f64 {
         match (self, other) {
-            (Self::Dense(a), Self::Dense(b)) => a.iter().zip(b).map(|(a, b)| a * b).sum(),
+            (Self::Dense(a), Self::Dense(b)) => dot(a, b),
             (Self::Dense(dense), Self::Sparse(entries)) | (Self::Sparse(entries), Self::Dense(dense)) => {
                 entries.iter().map(|&(index, value)| dense[index] * value).sum()
             }
