@@ -5,6 +5,9 @@
 //! | `interval` | a structure of your own, from its definition to a command line, in 66 lines |
 //! | `letter` | choosing C by cross-validation and reproducing a published error rate, on data that come with the sources |
 //! | `newsgroups` | text classification with 1.5 million weights, from files that you name |
+//! | `wnut17` | names in text from the web, tagged with features of words and a loss that fits the measure; data that come with the sources |
+//! | `chunking` | CoNLL-2000 chunking: a template, C by the F1 of cross-validation, from files that you name |
+//! | `ocr` | handwritten words: chains beside letters alone, in ten folds, from a file that you name |
 //!
 //! ```text
 //! cargo run --release -p crosscut-examples --example letter
