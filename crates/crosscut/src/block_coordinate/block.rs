@@ -176,7 +176,7 @@ impl<'a> Block<'a> {
         change.clone_from(&self.alpha);
         let (pair, violation) = qp::worst_pair(gradient, &self.alpha, self.total);
         let gain = match kind {
-            Step::Exact => qp::solve(&self.gram, damping, gradient, &mut self.alpha, self.total, 0.01 * violation),
+            Step::Exact => qp::solve(&self.gram, damping, gradient, &mut self.alpha, self.total, 0.1 * violation),
             Step::Pairwise => qp::pairwise_step(&self.gram, damping, gradient, &mut self.alpha, self.total, pair),
             Step::FrankWolfe => self.frank_wolfe_step(damping, best.filter(|_| value > 0.0), gap),
         };
