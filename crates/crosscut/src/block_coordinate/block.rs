@@ -75,6 +75,8 @@ pub(crate) struct Visiting {
     pub kind: Step,
     /// The block gap at which no step is worth while.
     pub enough: f64,
+    /// The fraction of its violation to which an exact step solves the small dual.
+    pub accuracy: f64,
     /// What multiplies the curvature.
     pub damping: f64,
     /// The number of the exact pass.
@@ -156,7 +158,7 @@ impl<'a> Block<'a> {
     ///
     /// With `damping` below 1 the curvature is multiplied by it, and so is the change of w (see [`super::proximal`]).
     pub fn step(&mut self, w: &mut [f64], visit: &Visiting, workspace: &mut Workspace) -> Visit {
-        let &Visiting { kind, enough, damping, pass } = visit;
+        let &Visiting { kind, enough, accuracy, damping, pass } = visit;
         if self.planes.is_empty() || self.total == 0.0 {
             self.gap = 0.0;
             return Visit::default();
@@ -176,7 +178,7 @@ impl<'a> Block<'a> {
         change.clone_from(&self.alpha);
         let (pair, violation) = qp::worst_pair(gradient, &self.alpha, self.total);
         let gain = match kind {
-            Step::Exact => qp::solve(&self.gram, damping, gradient, &mut self.alpha, self.total, 0.1 * violation),
+            Step::Exact => qp::solve(&self.gram, damping, gradient, &mut self.alpha, self.total, accuracy * violation),
             Step::Pairwise => qp::pairwise_step(&self.gram, damping, gradient, &mut self.alpha, self.total, pair),
             Step::FrankWolfe => self.frank_wolfe_step(damping, best.filter(|_| value > 0.0), gap),
         };

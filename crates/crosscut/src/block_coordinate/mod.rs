@@ -40,6 +40,10 @@ const FAR: f64 = 0.01;
 const CREEPING: f64 = 0.6;
 /// Approximate passes within which acceleration must lower the gap over cached planes.
 const PATIENCE: usize = 100;
+/// To what fraction of its violation the small dual of a block is solved in exact passes, where a plane may soon be merged.
+const FINE: f64 = 0.01;
+/// The same in approximate passes.
+const ROUGH: f64 = 0.1;
 /// The longest run of exact passes without a certificate.
 const UNCERTIFIED: u32 = 4;
 /// Certificates in a row that improve neither bound before training ends for want of precision.
@@ -258,8 +262,13 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
     /// One block step.
     fn step(&mut self, index: usize, enough: f64) -> Visit {
         let block = &mut self.blocks[index];
-        let visiting =
-            Visiting { kind: self.settings.block.step, enough, damping: self.proximal.damping(), pass: self.pass };
+        let visiting = Visiting {
+            kind: self.settings.block.step,
+            enough,
+            accuracy: if enough > 0.0 { ROUGH } else { FINE },
+            damping: self.proximal.damping(),
+            pass: self.pass,
+        };
         let visit = block.step(&mut self.w, &visiting, &mut self.workspace);
         if visit.gain > 0.0 {
             self.dual += visit.gain;
