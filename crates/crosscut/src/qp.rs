@@ -81,16 +81,21 @@ pub(crate) fn solve(
     let mut gain = 0.0;
     for _round in 0..100 {
         let before = gain;
+        let mut left = left(alpha, total);
+        let (mut pair, mut violation) = worst_pair(gradient, alpha, left);
         for _step in 0..(m + 8) {
-            let (pair, violation) = worst_pair(gradient, alpha, total);
             if violation <= tolerance {
                 return gain;
             }
-            let step = pairwise_step(gram, damping, gradient, alpha, total, pair);
+            let step = pairwise_step(gram, damping, gradient, alpha, &mut left, pair);
             if step <= 0.0 {
                 return gain;
             }
             gain += step;
+            (pair, violation) = worst_pair(gradient, alpha, left);
+        }
+        if violation <= tolerance {
+            return gain;
         }
         // Pairs zigzag where planes are nearly parallel: move on the face they have found instead, and on smaller
         // ones where a plane leaves it.
@@ -108,23 +113,28 @@ pub(crate) fn solve(
     gain
 }
 
+/// The dual weight of the plane (0, 0): what Σα leaves of `total`, 0 where that is no more than rounding.
+pub(crate) fn left(alpha: &[f64], total: f64) -> f64 {
+    let left = total - alpha.iter().sum::<f64>();
+    if left > 1e-12 * total { left } else { 0.0 }
+}
+
 /// The plane to raise and the plane to lower; `None` is the plane (0, 0).
 pub(crate) type Pair = (Option<usize>, Option<usize>);
 
-/// The most violating pair, and by how much raising one and lowering the other would pay per unit.
-pub(crate) fn worst_pair(gradient: &[f64], alpha: &[f64], total: f64) -> (Pair, f64) {
-    let (mut up, mut best) = (None, 0.0);
-    let used: f64 = alpha.iter().sum();
-    let (mut down, mut worst) = (None, if total - used > 1e-12 * total { 0.0 } else { f64::INFINITY });
+/// The most violating pair, and by how much raising one and lowering the other would pay per unit; `left` is the dual
+/// weight of the plane (0, 0).
+pub(crate) fn worst_pair(gradient: &[f64], alpha: &[f64], left: f64) -> (Pair, f64) {
+    const NONE: usize = usize::MAX;
+    let (mut up, mut best) = (NONE, 0.0);
+    let (mut down, mut worst) = (NONE, if left > 0.0 { 0.0 } else { f64::INFINITY });
     for (p, (&value, &share)) in gradient.iter().zip(alpha).enumerate() {
-        if value > best {
-            (up, best) = (Some(p), value);
-        }
-        if share > 0.0 && value < worst {
-            (down, worst) = (Some(p), value);
-        }
+        (up, best) = if value > best { (p, value) } else { (up, best) };
+        let lower = share > 0.0 && value < worst;
+        (down, worst) = if lower { (p, value) } else { (down, worst) };
     }
-    ((up, down), best - worst)
+    let plane = |p: usize| (p != NONE).then_some(p);
+    ((plane(up), plane(down)), best - worst)
 }
 
 /// Moves dual weight from one plane to another by exact line search; returns the gain.
@@ -133,7 +143,7 @@ pub(crate) fn pairwise_step(
     damping: f64,
     gradient: &mut [f64],
     alpha: &mut [f64],
-    total: f64,
+    left: &mut f64,
     (up, down): Pair,
 ) -> f64 {
     let entry = |i: Option<usize>, j: Option<usize>| match (i, j) {
@@ -148,17 +158,20 @@ pub(crate) fn pairwise_step(
     let curvature = entry(up, up) + entry(down, down) - 2.0 * entry(up, down);
     let room = match down {
         Some(p) => alpha[p],
-        None => (total - alpha.iter().sum::<f64>()).max(0.0),
+        None => *left,
     };
     let step = if curvature > 0.0 { (slope / curvature).min(room) } else { room };
     if step.is_nan() || step <= 0.0 {
         return 0.0;
     }
-    if let Some(p) = up {
-        alpha[p] += step;
+    let rest = if step == room { 0.0 } else { room - step };
+    match up {
+        Some(p) => alpha[p] += step,
+        None => *left += step,
     }
-    if let Some(p) = down {
-        alpha[p] = if step == room { 0.0 } else { alpha[p] - step };
+    match down {
+        Some(p) => alpha[p] = rest,
+        None => *left = rest,
     }
     let length = step * damping;
     match (up.map(|p| gram.row(p)), down.map(|p| gram.row(p))) {
@@ -178,8 +191,8 @@ pub(crate) fn pairwise_step(
 fn newton_step(gram: &Gram, damping: f64, gradient: &mut [f64], alpha: &mut [f64], total: f64) -> (f64, bool) {
     let support: Vec<usize> = (0..alpha.len()).filter(|&p| alpha[p] > 0.0).collect();
     let m = support.len();
-    let slack = (total - alpha.iter().sum::<f64>()).max(0.0);
-    let free = slack > 1e-12 * total;
+    let slack = left(alpha, total);
+    let free = slack > 0.0;
     if m == 0 {
         return (0.0, false);
     }
@@ -276,7 +289,7 @@ mod tests {
                 prop_assert!((kept - exact).abs() <= 1e-8 * size, "{:?} {:?}", gradient, exact);
             }
             // No plane would rise faster than those in use: the value cannot be raised by more than total · violation.
-            let (_, violation) = worst_pair(&exact, &alpha, total);
+            let (_, violation) = worst_pair(&exact, &alpha, left(&alpha, total));
             prop_assert!(violation * total <= 1e-4 * size, "violation {} at {:?}", violation, alpha);
         }
     }

@@ -176,10 +176,11 @@ impl<'a> Block<'a> {
             return Visit { gap, gain: 0.0 };
         }
         change.clone_from(&self.alpha);
-        let (pair, violation) = qp::worst_pair(gradient, &self.alpha, self.total);
+        let mut left = qp::left(&self.alpha, self.total);
+        let (pair, violation) = qp::worst_pair(gradient, &self.alpha, left);
         let gain = match kind {
             Step::Exact => qp::solve(&self.gram, damping, gradient, &mut self.alpha, self.total, accuracy * violation),
-            Step::Pairwise => qp::pairwise_step(&self.gram, damping, gradient, &mut self.alpha, self.total, pair),
+            Step::Pairwise => qp::pairwise_step(&self.gram, damping, gradient, &mut self.alpha, &mut left, pair),
             Step::FrankWolfe => self.frank_wolfe_step(damping, best.filter(|_| value > 0.0), gap),
         };
         change.iter_mut().zip(&self.alpha).for_each(|(change, alpha)| *change = alpha - *change);
