@@ -8,6 +8,8 @@
 //! | `wnut17` | names in text from the web, tagged with features of words and a loss that fits the measure; data that come with the sources |
 //! | `chunking` | CoNLL-2000 chunking: a template, C by the F1 of cross-validation, from files that you name |
 //! | `ocr` | handwritten words: chains beside letters alone, in ten folds, from a file that you name |
+//! | `lambdarank` | learning to rank with four losses, beside boosted trees; data that come with the sources |
+//! | `letor` | the five folds of MQ2008 with the measures of LETOR's scripts, from a folder that you name |
 //!
 //! ```text
 //! cargo run --release -p crosscut-examples --example letter

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 pub struct Report {
     measures: Vec<(String, f64)>,
     tables: Vec<Table>,
+    details: Vec<Table>,
 }
 
 /// A table of numbers with named columns and rows.
@@ -40,14 +41,25 @@ impl Report {
         self
     }
 
+    /// Adds a table for JSON alone: one with a row for each example, which would flood a screen.
+    pub fn detail(mut self, table: Table) -> Self {
+        self.details.push(table);
+        self
+    }
+
     /// The measures in the order they were added.
     pub fn measures(&self) -> &[(String, f64)] {
         &self.measures
     }
 
-    /// The tables in the order they were added.
+    /// The tables for text and JSON, in the order they were added.
     pub fn tables(&self) -> &[Table] {
         &self.tables
+    }
+
+    /// The tables for JSON alone, in the order they were added.
+    pub fn details(&self) -> &[Table] {
+        &self.details
     }
 
     /// The value of a measure.
@@ -55,13 +67,13 @@ impl Report {
         self.measures.iter().find(|(known, _)| known == name).map(|(_, value)| *value)
     }
 
-    /// `{"measure": value, …, "table": {"columns": […], "rows": {"name": […]}}}`.
+    /// `{"measure": value, …, "table": {"columns": […], "rows": [{"name": …, "values": […]}, …]}, …}`.
     pub fn to_json(&self) -> Value {
         let mut object = Map::new();
         for (name, value) in &self.measures {
             object.insert(name.clone(), json!(value));
         }
-        for table in &self.tables {
+        for table in self.tables.iter().chain(&self.details) {
             let rows: Vec<Value> =
                 table.rows.iter().map(|(name, values)| json!({ "name": name, "values": values })).collect();
             object.insert(table.name.clone(), json!({ "columns": table.columns, "rows": rows }));
@@ -79,8 +91,19 @@ impl fmt::Display for Report {
         for table in &self.tables {
             let name_width = table.rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
             let name_width = name_width.max(table.name.chars().count());
+            // A column of whole numbers is one of counts if any of them cannot be a ratio.
+            let counts: Vec<bool> = (0..table.columns.len())
+                .map(|at| {
+                    let values = || table.rows.iter().filter_map(|(_, values)| values.get(at));
+                    values().all(|value| value.fract() == 0.0) && values().any(|value| value.abs() >= 2.0)
+                })
+                .collect();
+            let cell = |(at, value): (usize, &f64)| match counts.get(at) {
+                Some(true) => format!("{value:.0}"),
+                _ => number(*value),
+            };
             let cells: Vec<Vec<String>> =
-                table.rows.iter().map(|(_, values)| values.iter().map(|value| number(*value)).collect()).collect();
+                table.rows.iter().map(|(_, values)| values.iter().enumerate().map(cell).collect()).collect();
             let widths: Vec<usize> = (table.columns.iter().enumerate())
                 .map(|(at, column)| {
                     let widest = cells.iter().filter_map(|row| row.get(at)).map(String::len).max().unwrap_or(0);
@@ -109,5 +132,38 @@ fn number(value: f64) -> String {
         format!("{value:.0}")
     } else {
         format!("{value:.4}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_shown_as_counts_and_ratios_as_ratios() {
+        let rows = vec![("a".to_owned(), vec![1.0, 1.0]), ("b".to_owned(), vec![0.5, 30.0])];
+        let columns = ["recall", "support"].map(str::to_owned).to_vec();
+        let report = Report::new().measure("accuracy", 1.0).table(Table { name: "per_tag".to_owned(), columns, rows });
+        let expected =
+            "accuracy  1.0000\n\nper_tag  recall  support\na        1.0000        1\nb        0.5000       30\n";
+        assert_eq!(report.to_string(), expected);
+    }
+
+    #[test]
+    fn details_are_for_json_alone() {
+        let table = |name: &str| Table {
+            name: name.to_owned(),
+            columns: vec!["error".to_owned()],
+            rows: vec![("1".to_owned(), vec![0.5])],
+        };
+        let report = Report::new().measure("error", 0.5).table(table("per_class"));
+        let detailed = report.clone().detail(table("per_example"));
+        assert_eq!(detailed.to_string(), report.to_string());
+        assert_eq!((detailed.tables(), detailed.measures()), (report.tables(), report.measures()));
+        assert_eq!(detailed.details(), [table("per_example")]);
+
+        let shown = json!({ "columns": ["error"], "rows": [{ "name": "1", "values": [0.5] }] });
+        assert_eq!(report.to_json(), json!({ "error": 0.5, "per_class": shown }));
+        assert_eq!(detailed.to_json(), json!({ "error": 0.5, "per_class": shown, "per_example": shown }));
     }
 }

@@ -83,7 +83,7 @@ impl<'m> Source<'m> {
     /// The first line that `parse` refuses, that is not UTF-8 or that contains a NUL character, with its number; a file
     /// in which `parse` finds nothing at all; a file that cannot be read to its end.
     pub fn parse_lines<T: Send>(
-        self,
+        mut self,
         parse: impl Fn(&str) -> Result<Option<T>, String> + Sync,
     ) -> Result<Vec<T>, Error> {
         let mut items = Vec::new();
@@ -95,16 +95,17 @@ impl<'m> Source<'m> {
     }
 
     /// The same for examples of several lines: what `parse` finds goes to `take`, in order and one at a time, with the
-    /// number of its line (from 1). Nothing is kept.
+    /// number of its line (from 1). Nothing is kept, and nothing left to read.
     ///
     /// # Errors
     /// Those of [`parse_lines`](Self::parse_lines), and the first one of `take`; of several, the one of the first line.
     pub fn scan_lines<T: Send>(
-        self,
+        &mut self,
         parse: impl Fn(&str) -> Result<Option<T>, String> + Sync,
         mut take: impl FnMut(u64, T) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let Self { name, reader, mut monitor } = self;
+        let Self { name, reader, monitor } = self;
+        let reader = mem::replace(reader, Box::new(io::empty()));
         let at_once = 2 * rayon::current_num_threads();
         let mut found_any = false;
         let (mut lines, mut bytes) = (0, 0);
@@ -118,7 +119,7 @@ impl<'m> Source<'m> {
                 let parsed: Vec<Result<Parsed<T>, io::Error>> =
                     batch.into_par_iter().map(|block| Ok(parse_block(&block?, &parse))).collect();
                 for block in parsed {
-                    let block = block.map_err(|source| unreadable(&name, source))?;
+                    let block = block.map_err(|source| unreadable(name, source))?;
                     found_any |= !block.items.is_empty();
                     for (line, item) in block.items {
                         take(lines + line, item)?;
@@ -126,19 +127,26 @@ impl<'m> Source<'m> {
                     lines += block.lines;
                     bytes += block.bytes;
                     if let Some(message) = block.error {
-                        return Err(Error::line(&name, lines, message));
+                        return Err(Error::line(&*name, lines, message));
                     }
                 }
-                if let Some(monitor) = &mut monitor {
-                    monitor.reading(&name, bytes);
+                if let Some(monitor) = monitor {
+                    monitor.reading(name, bytes);
                 }
             }
             if !found_any {
                 let found = if bytes == 0 { "an empty file" } else { "only blank lines and comments" };
-                return Err(Error::file(&name, format!("expected at least one example, found {found}")));
+                return Err(Error::file(&*name, format!("expected at least one example, found {found}")));
             }
             Ok(())
         })
+    }
+
+    /// Tells whoever watches something that is not an error, about what was read.
+    pub fn note(&mut self, message: &str) {
+        if let Some(monitor) = &mut self.monitor {
+            monitor.note(message);
+        }
     }
 
     /// The beginning of the text, at most so many bytes, to find out what kind of file it is. They will be read again.
@@ -495,19 +503,26 @@ mod tests {
     }
 
     #[test]
-    fn the_monitor_hears_how_much_was_read() {
-        struct Bytes(u64);
+    fn the_monitor_hears_how_much_was_read_and_what_was_noted() {
+        struct Bytes(u64, Vec<String>);
         impl Monitor for Bytes {
+            fn note(&mut self, message: &str) {
+                self.1.push(message.to_owned());
+            }
+
             fn reading(&mut self, _: &str, bytes: u64) {
                 assert!(bytes > self.0);
                 self.0 = bytes;
             }
         }
         let text = "abcd\n".repeat(1_000_000);
-        let mut monitor = Bytes(0);
+        let mut monitor = Bytes(0, Vec::new());
         let reader = Box::new(text.as_bytes());
-        Source { name: "f".to_owned(), reader, monitor: Some(&mut monitor) }.parse_lines(keep).unwrap();
-        assert_eq!(monitor.0, 5_000_000);
+        let mut source = Source { name: "f".to_owned(), reader, monitor: Some(&mut monitor) };
+        source.scan_lines(keep, |_, _| Ok(())).unwrap();
+        source.note("odd");
+        drop(source);
+        assert_eq!((monitor.0, monitor.1), (5_000_000, vec!["odd".to_owned()]));
     }
 
     /// Hands out its bytes a few at a time, as pipes do.

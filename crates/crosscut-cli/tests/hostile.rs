@@ -241,7 +241,7 @@ fn broken_models_are_refused_by_every_verb() {
         (&[&good[..], b"\n"].concat(), "bad: the model is damaged: 1 bytes follow its end"),
         (&gzip(&good)[..good.len() / 4], "bad: the compressed data end too early"),
         (&newer, "bad: the model was written by a newer program (layout 200"),
-        (&other, "bad: expected a model of one of the tasks multiclass, sequence, found `sequential`"),
+        (&other, "bad: expected a model of one of the tasks multiclass, sequence, ranking, found `sequential`"),
     ];
     for (bytes, expected) in table {
         home.write("bad", bytes);

@@ -430,7 +430,7 @@ fn help_names_every_flag() {
     }
     let tasks = home.succeeds(&["tasks"]).out;
     let names: Vec<&str> = tasks.lines().filter_map(|line| line.split("  ").next()).collect();
-    assert_eq!(names, ["multiclass", "sequence"]);
+    assert_eq!(names, ["multiclass", "sequence", "ranking"]);
     assert!(home.succeeds(&["--version"]).out.starts_with("crosscut "));
     // Nothing given: help on standard error.
     for command in [&[][..], &["learn"], &["validate"]] {

@@ -113,7 +113,7 @@
 //! * [`Task`], the trait to implement, and its contract; [`testing`], which checks it.
 //! * [`solve`] trains once; [`Trainer`] again and again with other values of C; [`validation`] chooses C;
 //!   [`latent::solve`] trains with hidden parts.
-//! * The sibling crates: `crosscut-multiclass` is a task ready to use, `crosscut-app` gives a task files, vocabularies and verbs,
+//! * The sibling crates: `crosscut-multiclass`, `crosscut-sequence` and `crosscut-ranking` are tasks ready to use, `crosscut-app` gives a task files, vocabularies and verbs,
 //!   `crosscut-cli` is the program `crosscut`.
 //!
 //! # What it does not do

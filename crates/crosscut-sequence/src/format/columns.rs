@@ -109,7 +109,7 @@ impl Columns {
 
 /// Reads a file and returns its number of columns. `check` sees those of the first line, and says whether one is the tag.
 fn read(
-    source: Source<'_>,
+    mut source: Source<'_>,
     template: &Template,
     check: impl Fn(u64, usize, &Sequences<'_>) -> Result<bool, Error>,
     names: &mut Names<'_>,

@@ -1,0 +1,256 @@
+//! The files of [`Ranking`]: options, svm-light lines, rank lists.
+
+mod queries;
+mod sizes;
+
+use std::io;
+
+use crosscut::{Example, Rescaling, SparseRows};
+use crosscut_app::vocabulary::FeatureIds;
+use crosscut_app::{Application, Error, Examples, Item, Items, OptionSpec, Options, Outcome, Report, Source};
+
+use crate::measures;
+use crate::query::{Query, Scores};
+use crate::scaling::{self, Ranges, Scaler, Scaling};
+use crate::task::{Loss, Ranking, TaskError};
+
+use queries::{Raw, Reader};
+use sizes::{Sizes, Weights};
+
+/// What came with the model to read and write with. No part of a model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Beside {
+    /// The sizes of queries.
+    sizes: Option<Sizes>,
+    /// Rank lists under this name, not scores.
+    run_tag: Option<String>,
+}
+
+const GROUP: OptionSpec = OptionSpec {
+    name: "group",
+    value: "FILE",
+    help: "Takes the number of documents of each query from the lines of FILE (as LightGBM and XGBoost do), for examples \
+           without qid. Default: a query is what has one qid; without any qid all documents are one query.",
+};
+
+impl Application for Ranking {
+    const NAME: &'static str = "ranking";
+    const ABOUT: &'static str = "Learning to rank (SVM^rank and structured measures) of svm-light lines with qid";
+    const RESCALINGS: &'static [Rescaling] = &[Rescaling::Margin, Rescaling::Slack];
+    const LOSSES: &'static [u32] = &[1, 2, 3, 4, 5, 6, 7, 8];
+    const OPTIONS: &'static [OptionSpec] = &[
+        OptionSpec {
+            name: "k",
+            value: "N",
+            help: "Looks at the first N documents in NDCG (-l 4), DCG (-l 5) and precision (-l 7). Default: all, with -l 7 \
+                   10. The other losses: -l 1 (swapped pairs, the default), -l 2 (their fraction of a query's pairs), -l 3 \
+                   (1 - average precision), -l 6 (1 - reciprocal rank), -l 8 (ranks of relevant documents).",
+        },
+        OptionSpec {
+            name: "scale",
+            value: "none|query|global",
+            help: "Scales each feature to a range of width 1, [0, 1] where nothing is negative: within each query, or by \
+                   the training examples for good. What is read with the model is scaled likewise. Default: none.",
+        },
+        GROUP,
+        OptionSpec {
+            name: "query-weights",
+            value: "FILE",
+            help: "Multiplies the slacks of queries by the numbers on the lines of FILE. Default: 1 for each query.",
+        },
+    ];
+    const READING: &'static [OptionSpec] = &[GROUP];
+    const WRITING: &'static [OptionSpec] = &[
+        OptionSpec {
+            name: "ranks",
+            value: "",
+            help: "Writes rank lists as TREC runs, `qid Q0 document rank score tag`, the document being the first word \
+                   after # on its line (or the one after `docid =`), else d and the number of the line. Default: scores \
+                   in the order of the examples.",
+        },
+        OptionSpec { name: "run-tag", value: "NAME", help: "The last column of --ranks. Default: crosscut." },
+    ];
+
+    fn define(options: &Options, mut source: Source<'_>) -> Result<(Self, Examples<Self>), Error> {
+        let loss = loss(options)?;
+        let scale = options.text("scale").unwrap_or("none");
+        if !["none", "query", "global"].contains(&scale) {
+            return Err(Error::option("--scale", "none, query or global", scale));
+        }
+        let sizes = options.text("group").map(Sizes::read).transpose()?;
+        let weights = options.text("query-weights").map(Weights::read).transpose()?;
+        let mut task = Self::new(FeatureIds::Contiguous(0)).with_loss(loss, options.rescaling).map_err(|error| {
+            let expected = match error {
+                TaskError::Slack => format!("2 with -l {} ({error}: -l 6 and 7)", options.loss.unwrap_or(1)),
+                other => other.to_string(),
+            };
+            Error::option("-o", expected, 1)
+        })?;
+
+        let reader = Reader { learning: true, loss, sizes: sizes.as_ref(), named: false };
+        let mut raws = reader.read(&mut source)?;
+        if let Some(weights) = &weights {
+            weights.check(raws.len(), source.name())?;
+        }
+        let ids = FeatureIds::collect(raws.iter().flat_map(|raw| raw.rows.iter()).map(|row| row.features()));
+        let mut buffer = Vec::new();
+        raws.iter_mut().for_each(|raw| raw.number(&mut buffer, |id| ids.index(id)));
+
+        let rows = raws.iter().map(|raw| &raw.rows);
+        task.scaling = match scale {
+            "query" => Scaling::Query,
+            "global" => Scaling::global(ids.len(), rows),
+            _ => {
+                let note = scaling::advice(&widest(ids.len(), rows), |index| ids.id(index));
+                note.iter().for_each(|note| source.note(&format!("{}: {note}", source.name().to_owned())));
+                Scaling::None
+            }
+        };
+        task.features = ids;
+
+        let mut examples: Vec<_> = (task.finish(raws).into_iter())
+            .map(|Item { x, y, weight }| Example { x, y: y.unwrap_or_default(), weight })
+            .collect();
+        for (example, weight) in examples.iter_mut().zip(weights.into_iter().flat_map(|weights| weights.weights)) {
+            example.weight = weight;
+        }
+        Ok((task, examples))
+    }
+
+    fn prepare(&mut self, options: &Options) -> Result<(), Error> {
+        let tag = options.text("run-tag");
+        if let Some(tag) = tag
+            && (tag.is_empty() || tag.contains(char::is_whitespace))
+        {
+            return Err(Error::option("--run-tag", "a name without white space", tag));
+        }
+        let run_tag = match (options.is_set("ranks"), tag) {
+            (true, tag) => Some(tag.unwrap_or("crosscut").to_owned()),
+            (false, None) => None,
+            (false, Some(tag)) => return Err(Error::option("--run-tag", "--ranks beside it", tag)),
+        };
+        self.beside = Beside { sizes: options.text("group").map(Sizes::read).transpose()?, run_tag };
+        Ok(())
+    }
+
+    fn read(&self, mut source: Source<'_>) -> Result<Items<Self>, Error> {
+        let Beside { sizes, run_tag } = &self.beside;
+        let loss = self.loss_function();
+        let reader = Reader { learning: false, loss, sizes: sizes.as_ref(), named: run_tag.is_some() };
+        let mut raws = reader.read(&mut source)?;
+        let mut buffer = Vec::new();
+        raws.iter_mut().for_each(|raw| raw.number(&mut buffer, |id| self.features().index(id)));
+        Ok(self.finish(raws))
+    }
+
+    /// The score of each document on a line, or the rank list. See the [crate page](crate#files).
+    fn write(&self, _: &[f64], x: &Query, y_hat: &Scores, out: &mut dyn io::Write) -> io::Result<()> {
+        let scores = y_hat.values();
+        let Some(tag) = &self.beside.run_tag else {
+            return scores.iter().try_for_each(|score| writeln!(out, "{score:.8}"));
+        };
+        let mut order: Vec<usize> = (0..scores.len()).collect();
+        order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
+        let names = x.names();
+        let query = names.map_or("1", |names| &names.query);
+        for (document, rank) in order.into_iter().zip(1..) {
+            match names.and_then(|names| names.documents.get(document)) {
+                Some(name) => write!(out, "{query} Q0 {name}")?,
+                None => write!(out, "{query} Q0 d{}", document + 1)?,
+            }
+            writeln!(out, " {rank} {:.8} {tag}", scores[document])?;
+        }
+        Ok(())
+    }
+
+    /// See the [crate page](crate#evaluation).
+    fn evaluate(&self, outcomes: &[Outcome<'_, Scores>]) -> Report {
+        measures::report(self, outcomes)
+    }
+
+    fn sizes(&self) -> Vec<(&'static str, usize)> {
+        vec![("features", self.features().len())]
+    }
+
+    /// `feature ID`.
+    fn weight_name(&self, index: usize) -> String {
+        format!("feature {}", self.features().id(index))
+    }
+}
+
+impl Ranking {
+    /// Queries whose features are numbered, scaled and stored.
+    fn finish(&self, raws: Vec<Raw>) -> Items<Self> {
+        let width = self.features().len();
+        let mut ranges = Ranges::new(width);
+        let mut scaler = match &self.scaling {
+            Scaling::None => None,
+            Scaling::Query => Some(Scaler::new(width)),
+            Scaling::Global(ranges) => Some(Scaler::of(ranges.clone())),
+        };
+        let mut buffer = Vec::new();
+        let item = |mut raw: Raw| {
+            if let Some(scaler) = &mut scaler {
+                if self.scaling == Scaling::Query {
+                    scaler.fit(&raw.rows, &mut ranges);
+                }
+                raw.rewrite(&mut buffer, |row, to| scaler.scale(row, to));
+            }
+            let Raw { rows, grades, costs, names } = raw;
+            let y = (!grades.is_empty()).then(|| {
+                let y = Scores::new(grades);
+                if costs.is_empty() { y } else { y.with_costs(costs) }
+            });
+            Item::new(Query::from_rows(rows, width).with_names(names), y)
+        };
+        raws.into_iter().map(item).collect()
+    }
+}
+
+impl Scaling {
+    /// By the ranges of these features over all rows.
+    fn global<'r>(features: usize, rows: impl Iterator<Item = &'r SparseRows>) -> Self {
+        let mut ranges = Ranges::new(features);
+        rows.for_each(|rows| ranges.add(rows));
+        Self::Global(ranges.finish())
+    }
+}
+
+/// The widest range of each feature within a query.
+fn widest<'r>(features: usize, rows: impl Iterator<Item = &'r SparseRows>) -> Vec<f64> {
+    let mut ranges = Ranges::new(features);
+    let mut widest = vec![0.0_f64; features];
+    for rows in rows {
+        ranges.add(rows);
+        ranges.drain(|index, range| {
+            let widest = &mut widest[index as usize];
+            *widest = widest.max(range.width());
+        });
+    }
+    widest
+}
+
+/// Δ as `-l` and `--k` name it.
+fn loss(options: &Options) -> Result<Loss, Error> {
+    let k = options.count("k")?;
+    if k == Some(0) {
+        return Err(Error::option("--k", "a whole number of at least 1", 0));
+    }
+    let loss = match options.loss {
+        None | Some(1) => Loss::SwappedPairs,
+        Some(2) => Loss::SwappedFraction,
+        Some(3) => Loss::AveragePrecision,
+        Some(4) => Loss::Ndcg(k.unwrap_or(0)),
+        Some(5) => Loss::Dcg(k.unwrap_or(0)),
+        Some(6) => Loss::ReciprocalRank,
+        Some(7) => Loss::Precision(k.unwrap_or(10)),
+        Some(8) => Loss::RankOfRelevant,
+        Some(other) => return Err(Error::option("-l", "1 to 8 for the task ranking", other)),
+    };
+    match k {
+        Some(k) if !matches!(loss, Loss::Ndcg(_) | Loss::Dcg(_) | Loss::Precision(_)) => {
+            Err(Error::option("--k", "-l 4 (NDCG), 5 (DCG) or 7 (precision) beside it", k))
+        }
+        _ => Ok(loss),
+    }
+}

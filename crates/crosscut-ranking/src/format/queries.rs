@@ -1,0 +1,226 @@
+//! [`Reader`]: the queries of a file, document by document.
+
+use std::collections::HashSet;
+use std::mem;
+
+use crosscut::{Feature, SparseRows};
+use crosscut_app::{Error, Source, svmlight};
+
+use super::sizes::Sizes;
+use crate::discount::HIGHEST;
+use crate::query::Names;
+use crate::task::Loss;
+
+/// A query as it stands in the file.
+#[derive(Default)]
+pub(super) struct Raw {
+    /// Features with ids as in the file.
+    pub rows: SparseRows,
+    /// Empty if the documents have none.
+    pub grades: Vec<f64>,
+    /// Empty if all of them are 1.
+    pub costs: Vec<f64>,
+    pub names: Option<Names>,
+}
+
+/// How a file is read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reader<'r> {
+    /// Whether documents must have grades.
+    pub learning: bool,
+    pub loss: Loss,
+    /// The sizes of queries, for a file without `qid:`.
+    pub sizes: Option<&'r Sizes>,
+    /// Whether names of documents are needed.
+    pub named: bool,
+}
+
+/// A line of the file.
+struct Document {
+    grade: Option<f64>,
+    qid: Option<i64>,
+    cost: f64,
+    features: Vec<Feature>,
+    name: Option<Box<str>>,
+}
+
+/// Where queries end.
+enum Division<'r> {
+    /// With the first document of the next one.
+    Qids { last: i64, seen: HashSet<i64> },
+    /// After as many documents as the sizes say.
+    Sizes { sizes: &'r [usize], left: usize },
+    /// With the file.
+    None,
+}
+
+impl Reader<'_> {
+    /// The queries of a file in order. A file in which no line has a `qid:` is one query.
+    ///
+    /// # Errors
+    /// Bad lines; queries that are not in one piece; sizes that do not add up to the number of documents.
+    pub fn read(self, source: &mut Source<'_>) -> Result<Vec<Raw>, Error> {
+        let file = source.name().to_owned();
+        let mut queries: Vec<Raw> = Vec::new();
+        let mut division = match self.sizes {
+            Some(sizes) => Division::Sizes { sizes: sizes.documents(), left: 0 },
+            None => Division::None,
+        };
+        let mut names = HashSet::new();
+        let mut documents = 0;
+        source.scan_lines(
+            |line| self.parse(line),
+            |number, document| {
+                let refuse = |message: String| Err(Error::line(file.as_str(), number, message));
+                documents += 1;
+                let begins = match (&mut division, document.qid) {
+                    (Division::Sizes { sizes, left }, None) => {
+                        let begins = *left == 0;
+                        if begins {
+                            // Documents beyond the sizes are counted, and refused at the end.
+                            *left = sizes.split_off_first().copied().unwrap_or(usize::MAX);
+                        }
+                        *left -= 1;
+                        begins
+                    }
+                    (Division::Sizes { .. }, Some(qid)) => {
+                        return refuse(format!("expected no qid where --group says what a query is, found qid:{qid}"));
+                    }
+                    (Division::None, None) => documents == 1,
+                    (Division::None, Some(qid)) if documents == 1 => {
+                        division = Division::Qids { last: qid, seen: HashSet::from([qid]) };
+                        true
+                    }
+                    (Division::None, Some(qid)) => {
+                        return refuse(format!("expected no qid, as at the first document, found qid:{qid}"));
+                    }
+                    (Division::Qids { .. }, None) => {
+                        return refuse(
+                            "expected qid:N, the number of the query, as at the first document, found none".to_owned(),
+                        );
+                    }
+                    (Division::Qids { last, .. }, Some(qid)) if *last == qid => false,
+                    (Division::Qids { last, seen }, Some(qid)) => {
+                        if !seen.insert(qid) {
+                            return refuse(format!(
+                                "expected the documents of qid:{qid} one after the other, but it returns"
+                            ));
+                        }
+                        *last = qid;
+                        true
+                    }
+                };
+                if begins {
+                    queries.last_mut().into_iter().for_each(Raw::shrink);
+                    let query = document.qid.unwrap_or(queries.len() as i64 + 1).to_string();
+                    let names = self.named.then(|| Names { query, documents: Vec::new() });
+                    queries.push(Raw { names, ..Raw::default() });
+                }
+                if begins && self.named {
+                    names.clear();
+                }
+                let Some(query) = queries.last_mut() else { return Ok(()) };
+                query.push(document, number, &mut names).or_else(refuse)
+            },
+        )?;
+        queries.last_mut().into_iter().for_each(Raw::shrink);
+        match (division, self.sizes) {
+            (Division::Sizes { .. }, Some(sizes)) => sizes.check(documents, &file)?,
+            (Division::None, _) if documents > 1 => {
+                source.note(&format!("{file}: no line has a qid, so its {documents} documents are one query"));
+            }
+            _ => {}
+        }
+        Ok(queries)
+    }
+
+    fn parse(self, line: &str) -> Result<Option<Document>, String> {
+        let Some(line) = svmlight::parse_line(line)? else { return Ok(None) };
+        let grade = line.target.map(|target| self.grade(target)).transpose()?;
+        if grade.is_none() && self.learning {
+            return Err("expected a grade to learn from, found none".to_owned());
+        }
+        let counts_pairs = matches!(self.loss, Loss::SwappedPairs | Loss::SwappedFraction | Loss::RankOfRelevant);
+        if self.learning && line.cost != 1.0 && !counts_pairs {
+            return Err(format!(
+                "expected no cost where the loss does not count pairs (-l 1, 2 and 8 do), found cost:{}",
+                line.cost
+            ));
+        }
+        let name = line.comment.filter(|_| self.named).and_then(name).map(Box::from);
+        Ok(Some(Document { grade, qid: line.qid, cost: line.cost, features: line.features, name }))
+    }
+
+    fn grade(self, target: &str) -> Result<f64, String> {
+        let grade = target.parse().ok().filter(|grade: &f64| grade.is_finite());
+        let grade = grade.ok_or_else(|| format!("expected a grade that is a finite number, found `{target}`"))?;
+        let gains = matches!(self.loss, Loss::Ndcg(_) | Loss::Dcg(_));
+        if gains && !(0.0..=HIGHEST).contains(&grade) {
+            return Err(format!("expected a grade from 0 to {HIGHEST} for a gain of 2^grade − 1, found `{target}`"));
+        }
+        Ok(grade)
+    }
+}
+
+/// The name of a document in the comment of its line: its first word, in `docid = WORD` (LETOR) the one after the sign.
+fn name(comment: &str) -> Option<&str> {
+    let after = comment.strip_prefix("docid").and_then(|rest| rest.trim_start().strip_prefix('='));
+    after.unwrap_or(comment).split_whitespace().next()
+}
+
+impl Raw {
+    /// Adds the document on line `number`. `seen` are the names of those before it, where it is to have one.
+    fn push(&mut self, document: Document, number: u64, seen: &mut HashSet<Box<str>>) -> Result<(), String> {
+        let Document { grade, cost, features, name, .. } = document;
+        match grade {
+            Some(grade) if self.grades.len() == self.rows.len() => self.grades.push(grade),
+            Some(grade) => {
+                return Err(format!("expected no grade, as at the first document of the query, found {grade}"));
+            }
+            None if self.grades.is_empty() => {}
+            None => return Err("expected a grade, as at the first document of the query, found none".to_owned()),
+        }
+        if cost != 1.0 && self.costs.is_empty() {
+            self.costs = vec![1.0; self.rows.len()];
+        }
+        if cost != 1.0 || !self.costs.is_empty() {
+            self.costs.push(cost);
+        }
+        if let Some(names) = &mut self.names {
+            let name = name.unwrap_or_else(|| format!("d{number}").into());
+            if !seen.insert(name.clone()) {
+                return Err(format!(
+                    "expected documents of different names after # in a query (for --ranks), found `{name}` again"
+                ));
+            }
+            names.documents.push(name);
+        }
+        self.rows.push(&features).map_err(|error| error.to_string())
+    }
+
+    /// Gives back memory that is not used.
+    fn shrink(&mut self) {
+        let Self { rows, grades, costs, names } = self;
+        rows.shrink_to_fit();
+        grades.shrink_to_fit();
+        costs.shrink_to_fit();
+        names.iter_mut().for_each(|names| names.documents.shrink_to_fit());
+    }
+
+    /// From now on features are numbered by these positions; those without one are gone.
+    pub fn number(&mut self, buffer: &mut Vec<Feature>, number: impl Fn(u32) -> Option<u32>) {
+        self.rewrite(buffer, |row, to| {
+            to.extend(row.iter().filter_map(|feature| Some(Feature { index: number(feature.index)?, ..*feature })));
+        });
+    }
+
+    /// Replaces each row by what `write` appends to a buffer.
+    pub fn rewrite(&mut self, buffer: &mut Vec<Feature>, write: impl Fn(&[Feature], &mut Vec<Feature>)) {
+        let rows = mem::take(&mut self.rows);
+        for row in rows.iter() {
+            buffer.clear();
+            write(row.features(), buffer);
+            self.rows.push(buffer).expect("order and finite values are kept");
+        }
+    }
+}

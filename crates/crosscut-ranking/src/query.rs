@@ -1,0 +1,214 @@
+//! [`Query`] and [`Scores`]: what goes in and what comes out.
+
+use crosscut::{Feature, Row, RowError, SparseRows};
+
+/// x: the documents of a query, a row of features for each.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Query {
+    documents: Documents,
+    names: Option<Box<Names>>,
+}
+
+/// What a query and its documents are called in rank lists.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Names {
+    pub query: String,
+    pub documents: Vec<Box<str>>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Documents {
+    /// Row after row of `width` > 0 numbers.
+    Dense {
+        values: Box<[f32]>,
+        width: usize,
+    },
+    Sparse(SparseRows),
+}
+
+/// Rows of which more than this fraction is not zero are stored densely.
+const DENSE: f64 = 0.4;
+
+impl Query {
+    /// Documents with zero-based features below `width`.
+    ///
+    /// Stored densely where that takes less memory.
+    ///
+    /// # Errors
+    /// Features out of order or not finite.
+    pub fn new(documents: &[Vec<Feature>], width: usize) -> Result<Self, RowError> {
+        let mut rows = SparseRows::default();
+        documents.iter().try_for_each(|row| rows.push(row))?;
+        Ok(Self::from_rows(rows, width))
+    }
+
+    /// The same for rows end to end.
+    pub(crate) fn from_rows(mut rows: SparseRows, width: usize) -> Self {
+        let stored: usize = rows.iter().map(|row| row.features().len()).sum();
+        if width == 0 || rows.width() > width || (stored as f64) < DENSE * width as f64 * rows.len() as f64 {
+            rows.shrink_to_fit();
+            return Self { documents: Documents::Sparse(rows), names: None };
+        }
+        let mut values = vec![0.0; width * rows.len()];
+        for (row, to) in rows.iter().zip(values.chunks_exact_mut(width)) {
+            row.features().iter().for_each(|feature| to[feature.index as usize] = feature.value);
+        }
+        Self { documents: Documents::Dense { values: values.into_boxed_slice(), width }, names: None }
+    }
+
+    /// The same query with names for rank lists.
+    pub(crate) fn with_names(self, names: Option<Names>) -> Self {
+        Self { names: names.map(Box::new), ..self }
+    }
+
+    /// The names for rank lists, if it has any.
+    pub(crate) fn names(&self) -> Option<&Names> {
+        self.names.as_deref()
+    }
+
+    /// How many documents there are.
+    pub fn len(&self) -> usize {
+        match &self.documents {
+            Documents::Dense { values, width } => values.len() / width,
+            Documents::Sparse(rows) => rows.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// One more than the largest index of a feature, or more.
+    pub fn width(&self) -> usize {
+        match &self.documents {
+            Documents::Dense { width, .. } => *width,
+            Documents::Sparse(rows) => rows.width(),
+        }
+    }
+
+    /// Replaces `scores` by ⟨w, row⟩ of each document.
+    pub fn score(&self, w: &[f64], scores: &mut Vec<f64>) {
+        scores.clear();
+        match &self.documents {
+            Documents::Dense { values, width } => {
+                scores.extend(values.chunks_exact((*width).max(1)).map(|row| dot(row, w)));
+            }
+            // From 0, since an empty sum is −0.
+            Documents::Sparse(rows) => scores.extend(rows.iter().map(|row| {
+                let terms = row.features().iter().map(|feature| f64::from(feature.value) * w[feature.index as usize]);
+                terms.fold(0.0, |sum, term| sum + term)
+            })),
+        }
+    }
+
+    /// The rows, where they are sparse.
+    pub(crate) fn sparse_row(&self, document: usize) -> Option<Row<'_>> {
+        match &self.documents {
+            Documents::Dense { .. } => None,
+            Documents::Sparse(rows) => Some(rows.row(document)),
+        }
+    }
+
+    /// target += Σ coefficient · row, where rows are dense.
+    pub(crate) fn add_dense(&self, coefficients: &[f64], target: &mut [f64]) {
+        if let Documents::Dense { values, width } = &self.documents {
+            for (row, &coefficient) in values.chunks_exact((*width).max(1)).zip(coefficients) {
+                if coefficient != 0.0 {
+                    target.iter_mut().zip(row).for_each(|(sum, &value)| *sum += coefficient * f64::from(value));
+                }
+            }
+        }
+    }
+}
+
+/// In four partial sums, so that additions need not wait for each other.
+fn dot(row: &[f32], w: &[f64]) -> f64 {
+    let (fours, rest) = row.as_chunks::<4>();
+    let (weights, last) = w[..row.len()].as_chunks::<4>();
+    let mut sums = [0.0; 4];
+    for (values, weights) in fours.iter().zip(weights) {
+        for ((sum, &value), weight) in sums.iter_mut().zip(values).zip(weights) {
+            *sum += f64::from(value) * weight;
+        }
+    }
+    let tail: f64 = rest.iter().zip(last).map(|(&value, weight)| f64::from(value) * weight).sum();
+    (sums[0] + sums[1]) + (sums[2] + sums[3]) + tail
+}
+
+/// y: a number for each document, which ranks the higher the larger its number is. The grades of the truth, or the scores of
+/// a prediction.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Scores {
+    values: Vec<f64>,
+    /// Which of the distinct values each document has, counted from the smallest.
+    levels: Vec<u32>,
+    grades: usize,
+    costs: Option<Box<[f64]>>,
+}
+
+impl Scores {
+    /// Takes a number for each document, none of which is NaN.
+    pub fn new(mut values: Vec<f64>) -> Self {
+        // −0 becomes 0, so that the two are one score in every order.
+        values.iter_mut().for_each(|value| *value += 0.0);
+        let mut order: Vec<u32> = (0..values.len() as u32).collect();
+        order.sort_unstable_by(|&a, &b| values[a as usize].total_cmp(&values[b as usize]));
+        let mut levels = vec![0; values.len()];
+        let mut grades = 0;
+        for (at, &document) in order.iter().enumerate() {
+            if at == 0 || values[order[at - 1] as usize] != values[document as usize] {
+                grades += 1;
+            }
+            levels[document as usize] = grades - 1;
+        }
+        Self { values, levels, grades: grades as usize, costs: None }
+    }
+
+    /// Gives the pairs in which a document is the better one a cost, finite and at least 0: an inverse propensity of a
+    /// click, say. Losses that do not count pairs know no costs.
+    pub fn with_costs(self, costs: Vec<f64>) -> Self {
+        Self { costs: Some(costs.into_boxed_slice()), ..self }
+    }
+
+    /// The cost of a document, 1 if none was given.
+    pub fn cost(&self, document: usize) -> f64 {
+        self.costs.as_ref().map_or(1.0, |costs| costs[document])
+    }
+
+    /// The costs of the documents, if they were given.
+    pub fn costs(&self) -> Option<&[f64]> {
+        self.costs.as_deref()
+    }
+
+    /// The numbers, document by document.
+    pub fn values(&self) -> &[f64] {
+        &self.values
+    }
+
+    /// How many documents there are.
+    pub fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// Which of the distinct numbers each document has, counted from the smallest.
+    pub(crate) fn levels(&self) -> &[u32] {
+        &self.levels
+    }
+
+    /// How many distinct numbers there are.
+    pub(crate) fn grades(&self) -> usize {
+        self.grades
+    }
+}
+
+impl From<Vec<f64>> for Scores {
+    fn from(values: Vec<f64>) -> Self {
+        Self::new(values)
+    }
+}

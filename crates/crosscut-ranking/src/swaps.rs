@@ -1,0 +1,199 @@
+//! Swapped pairs: how many there are and which documents are in them, in O(m log m) time and O(m) memory for m documents of
+//! any number of grades (after Joachims 2006, section 3.2, which counts for two grades).
+
+use crate::query::Scores;
+
+/// Which documents should rank above which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pairs {
+    /// Those of a higher grade above those of a lower one.
+    Graded,
+    /// Each relevant one (of a grade above 0) above all others.
+    RelevantAboveAll,
+}
+
+/// Buffers of one thread.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    /// Documents by falling score.
+    order: Vec<u32>,
+    window: Window,
+}
+
+/// Σ of the costs of the upper documents of all pairs.
+pub(crate) fn weight(pairs: Pairs, y: &Scores) -> f64 {
+    let mut below = vec![0_usize; y.grades() + 1];
+    y.levels().iter().for_each(|&level| below[level as usize + 1] += 1);
+    for level in 1..below.len() {
+        below[level] += below[level - 1];
+    }
+    let each = |document: usize| match pairs {
+        Pairs::Graded => below[y.levels()[document] as usize],
+        Pairs::RelevantAboveAll if y.values()[document] > 0.0 => y.len() - 1,
+        Pairs::RelevantAboveAll => 0,
+    };
+    (0..y.len()).map(|document| y.cost(document) * each(document) as f64).sum()
+}
+
+/// Counts the pairs whose upper document scores less than `margin` more than its lower one, each times the cost of its upper
+/// document. `coefficients` become what each document's row is multiplied by in the sum over these pairs of
+/// cost · (upper − lower).
+///
+/// With a margin of 0, documents of equal scores are not counted.
+pub(crate) fn count(
+    pairs: Pairs,
+    y: &Scores,
+    scores: &[f64],
+    margin: f64,
+    scratch: &mut Scratch,
+    coefficients: &mut Vec<f64>,
+) -> f64 {
+    let m = scores.len();
+    let Scratch { order, window } = scratch;
+    order.clear();
+    order.extend(0..m as u32);
+    order.sort_unstable_by(|&a, &b| scores[b as usize].total_cmp(&scores[a as usize]).then(a.cmp(&b)));
+    coefficients.clear();
+    coefficients.resize(m, 0.0);
+    // One expression for both sweeps: a pair must not be in one of them only.
+    let swapped = |upper: u32, lower: u32| scores[upper as usize] < scores[lower as usize] + margin;
+    let relevant = |document: usize| pairs == Pairs::Graded || y.values()[document] > 0.0;
+    let level = |document: usize| if pairs == Pairs::Graded { y.levels()[document] as usize } else { 0 };
+    let grades = if pairs == Pairs::Graded { y.grades() } else { 1 };
+
+    // For each document, how many of those it should be above are not far enough below.
+    let mut sum = 0.0;
+    window.reset(grades);
+    let mut next = 0;
+    for &upper in order.iter() {
+        while next < m && swapped(upper, order[next]) {
+            window.add(level(order[next] as usize), 1.0);
+            next += 1;
+        }
+        let upper = upper as usize;
+        if relevant(upper) {
+            let itself = f64::from(swapped(upper as u32, upper as u32));
+            let lower = match pairs {
+                Pairs::Graded => window.below(level(upper)),
+                Pairs::RelevantAboveAll => window.total - itself,
+            };
+            coefficients[upper] += y.cost(upper) * lower;
+            sum += y.cost(upper) * lower;
+        }
+    }
+    // And of those it should be below, not far enough above. Here the window counts grades from the highest.
+    window.reset(grades);
+    let level = |document: usize| grades - 1 - level(document);
+    let mut next = m;
+    for &lower in order.iter().rev() {
+        while next > 0 && swapped(order[next - 1], lower) {
+            next -= 1;
+            let upper = order[next] as usize;
+            if relevant(upper) {
+                window.add(level(upper), y.cost(upper));
+            }
+        }
+        let lower = lower as usize;
+        coefficients[lower] -= match pairs {
+            Pairs::Graded => window.below(level(lower)),
+            Pairs::RelevantAboveAll if relevant(lower) && swapped(lower as u32, lower as u32) => {
+                window.total - y.cost(lower)
+            }
+            Pairs::RelevantAboveAll => window.total,
+        };
+    }
+    sum
+}
+
+/// Sums by grade that can be asked for all grades below one (a Fenwick tree).
+#[derive(Debug, Default)]
+struct Window {
+    tree: Vec<f64>,
+    total: f64,
+}
+
+impl Window {
+    fn reset(&mut self, grades: usize) {
+        self.tree.clear();
+        self.tree.resize(grades + 1, 0.0);
+        self.total = 0.0;
+    }
+
+    fn add(&mut self, grade: usize, amount: f64) {
+        self.total += amount;
+        let mut at = grade + 1;
+        while at < self.tree.len() {
+            self.tree[at] += amount;
+            at += at & at.wrapping_neg();
+        }
+    }
+
+    fn below(&self, grade: usize) -> f64 {
+        let (mut at, mut sum) = (grade, 0.0);
+        while at > 0 {
+            sum += self.tree[at];
+            at &= at - 1;
+        }
+        sum
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(pairs: Pairs, y: &Scores, scores: &[f64], margin: f64) -> (f64, Vec<f64>) {
+        let mut coefficients = vec![f64::NAN; 3];
+        let sum = count(pairs, y, scores, margin, &mut Scratch::default(), &mut coefficients);
+        (sum, coefficients)
+    }
+
+    #[test]
+    fn a_margin_of_0_leaves_out_equal_scores_and_pairs_at_the_margin_are_right() {
+        let y = Scores::new(vec![-1.0, 0.0, 1.0]);
+        let cases = [
+            (Pairs::Graded, [1.0, 1.0, 2.0], 0.0, (0.0, [0.0, 0.0, 0.0])),
+            (Pairs::Graded, [1.0, 1.0, 2.0], 0.5, (1.0, [-1.0, 1.0, 0.0])),
+            (Pairs::Graded, [1.0, 1.0, 2.0], 1.0, (1.0, [-1.0, 1.0, 0.0])),
+            (Pairs::Graded, [1.0, 1.0, 2.0], 1.5, (3.0, [-2.0, 0.0, 2.0])),
+            (Pairs::Graded, [3.0, 2.0, 1.0], 0.0, (3.0, [-2.0, 0.0, 2.0])),
+            (Pairs::RelevantAboveAll, [1.0, 1.0, 2.0], 1.0, (0.0, [0.0, 0.0, 0.0])),
+            (Pairs::RelevantAboveAll, [1.0, 3.0, 2.0], 0.0, (1.0, [0.0, -1.0, 1.0])),
+            (Pairs::RelevantAboveAll, [1.0, 3.0, 2.0], 1.5, (2.0, [-1.0, -1.0, 2.0])),
+        ];
+        for (pairs, scores, margin, (sum, coefficients)) in cases {
+            let expected = (sum, coefficients.to_vec());
+            assert_eq!(run(pairs, &y, &scores, margin), expected, "{pairs:?} of {scores:?}, margin {margin}");
+        }
+    }
+
+    /// The costs of documents that are the better one of no pair, however large, take nothing from the precision of the others.
+    #[test]
+    fn costs_that_do_not_count_do_not_matter() {
+        let y = Scores::new(vec![0.0, 1.0, 0.0]);
+        let found = run(Pairs::Graded, &y.clone().with_costs(vec![1e18, 0.1, 1e18]), &[0.0; 3], 1.0);
+        assert_eq!(found, run(Pairs::Graded, &y.with_costs(vec![0.0, 0.1, 0.0]), &[0.0; 3], 1.0));
+    }
+
+    #[test]
+    fn the_weight_is_that_of_all_pairs_swapped() {
+        let y = Scores::new(vec![2.0, 0.0, 1.0, 2.0, 0.0]).with_costs(vec![1.0, 5.0, 0.5, 2.0, 9.0]);
+        for (pairs, expected) in [(Pairs::Graded, 3.0 * (1.0 + 2.0) + 2.0 * 0.5), (Pairs::RelevantAboveAll, 4.0 * 3.5)]
+        {
+            assert_eq!(weight(pairs, &y), expected);
+            assert_eq!(run(pairs, &y, &[0.0; 5], 1.0).0, expected);
+        }
+    }
+
+    /// Two numbers a document, whatever its grade.
+    #[test]
+    fn buffers_grow_with_the_documents() {
+        let (m, mut scratch, mut coefficients) = (50_000, Scratch::default(), Vec::new());
+        let y = Scores::new((0..m).map(f64::from).collect());
+        let scores: Vec<f64> = (0..m).map(|document| f64::from(document % 977)).collect();
+        count(Pairs::Graded, &y, &scores, 1.0, &mut scratch, &mut coefficients);
+        assert!(scratch.order.capacity() <= 2 * m as usize);
+        assert!(scratch.window.tree.capacity() <= 2 * m as usize);
+        assert!(coefficients.capacity() <= 2 * m as usize);
+    }
+}

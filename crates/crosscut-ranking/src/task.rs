@@ -1,0 +1,302 @@
+//! [`Ranking`]: the losses and the oracles.
+
+use crosscut::{Place, Rescaling, Scaled, Sink, Task};
+use crosscut_app::vocabulary::FeatureIds;
+use serde::{Deserialize, Serialize};
+
+use crate::discount::{Discount, HIGHEST};
+use crate::format::Beside;
+use crate::interleave::{self, Measure};
+use crate::query::{Query, Scores};
+use crate::scaling::Scaling;
+use crate::swaps::{self, Pairs};
+
+/// The most cells of the table over relevant and irrelevant documents.
+const MOST_CELLS: usize = 1 << 25;
+
+/// Δ(y, ŷ). Where a measure knows only relevant and irrelevant documents, grades above 0 are relevant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Loss {
+    /// The number of swapped pairs: documents of a higher grade that do not score more than one of a lower grade, each
+    /// times the cost of the better document.
+    #[default]
+    SwappedPairs,
+    /// The same divided by the number of pairs of the query (times their costs).
+    SwappedFraction,
+    /// For each relevant document, times its cost, the number of others that do not score less: the sum of ranks from 0,
+    /// with ties at their worst. For clicks with costs of 1 / propensity (Joachims, Swaminathan, Schnabel 2017). Relevant documents
+    /// count against each other, as if each click had a query of its own; so with several of them the loss of the truth is
+    /// not 0 but the least there is.
+    RankOfRelevant,
+    /// 1 − average precision.
+    AveragePrecision,
+    /// 1 − the normalised discounted cumulative gain of the first k, all if 0. Gains are 2^grade − 1.
+    Ndcg(usize),
+    /// The discounted cumulative gain that the first k (all if 0) lack.
+    Dcg(usize),
+    /// 1 − one over the rank of the first relevant document.
+    ReciprocalRank,
+    /// The fraction of relevant documents that the first k lack.
+    Precision(usize),
+}
+
+/// Why a ranking task cannot be defined as asked.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum TaskError {
+    /// Slack rescaling is exact for these losses only.
+    #[error("slack rescaling is for the losses reciprocal rank and precision at k")]
+    Slack,
+    /// The first 0 documents have no precision.
+    #[error("precision at k needs a k of at least 1")]
+    K,
+    /// The ranges by which features are scaled are not one for each feature, or not ranges.
+    #[error("expected a finite range for each of {0} features")]
+    Ranges(usize),
+}
+
+/// Ranking the documents of a query by a linear score (see the [crate page](crate)).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Definition", into = "Definition")]
+pub struct Ranking {
+    pub(crate) features: FeatureIds,
+    loss: Loss,
+    rescaling: Rescaling,
+    pub(crate) scaling: Scaling,
+    /// Not part of a model.
+    pub(crate) beside: Beside,
+}
+
+/// What a model file holds of a [`Ranking`].
+#[derive(Serialize, Deserialize)]
+struct Definition {
+    features: FeatureIds,
+    loss: Loss,
+    rescaling: Rescaling,
+    scaling: Scaling,
+}
+
+impl TryFrom<Definition> for Ranking {
+    type Error = TaskError;
+
+    fn try_from(definition: Definition) -> Result<Self, TaskError> {
+        let Definition { features, loss, rescaling, scaling } = definition;
+        if !scaling.fits(features.len()) {
+            return Err(TaskError::Ranges(features.len()));
+        }
+        Self { scaling, ..Self::new(features) }.with_loss(loss, rescaling)
+    }
+}
+
+impl From<Ranking> for Definition {
+    fn from(task: Ranking) -> Self {
+        let Ranking { features, loss, rescaling, scaling, .. } = task;
+        Self { features, loss, rescaling, scaling }
+    }
+}
+
+/// Buffers of one thread.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    scores: Vec<f64>,
+    coefficients: Vec<f64>,
+    sum: Vec<f64>,
+    swaps: swaps::Scratch,
+    interleave: interleave::Scratch,
+    order: Vec<usize>,
+}
+
+/// A loss as its oracle sees it.
+enum Oracle {
+    Swaps(Pairs),
+    Interleave(Measure),
+    Discount(Discount),
+}
+
+impl Loss {
+    fn oracle(self) -> Oracle {
+        match self {
+            Self::SwappedPairs | Self::SwappedFraction => Oracle::Swaps(Pairs::Graded),
+            Self::RankOfRelevant => Oracle::Swaps(Pairs::RelevantAboveAll),
+            Self::AveragePrecision => Oracle::Interleave(Measure::AveragePrecision),
+            Self::ReciprocalRank => Oracle::Interleave(Measure::ReciprocalRank),
+            Self::Precision(k) => Oracle::Interleave(Measure::Precision(k)),
+            Self::Ndcg(k) => Oracle::Discount(Discount { k, normalised: true }),
+            Self::Dcg(k) => Oracle::Discount(Discount { k, normalised: false }),
+        }
+    }
+}
+
+impl Ranking {
+    /// A task with the feature ids of a file; the number of swapped pairs as loss, margin rescaling.
+    pub fn new(features: FeatureIds) -> Self {
+        Self {
+            features,
+            loss: Loss::SwappedPairs,
+            rescaling: Rescaling::Margin,
+            scaling: Scaling::None,
+            beside: Beside::default(),
+        }
+    }
+
+    /// Sets the loss and where it enters the margin.
+    ///
+    /// # Errors
+    /// A pair for which there is no exact oracle.
+    pub fn with_loss(self, loss: Loss, rescaling: Rescaling) -> Result<Self, TaskError> {
+        if rescaling == Rescaling::Slack && !matches!(loss, Loss::ReciprocalRank | Loss::Precision(_)) {
+            return Err(TaskError::Slack);
+        }
+        if loss == Loss::Precision(0) {
+            return Err(TaskError::K);
+        }
+        Ok(Self { loss, rescaling, ..self })
+    }
+
+    /// The feature ids of the file, in the order of the weights.
+    pub fn features(&self) -> &FeatureIds {
+        &self.features
+    }
+
+    /// Δ.
+    pub fn loss_function(&self) -> Loss {
+        self.loss
+    }
+
+    /// Where the loss enters the margin.
+    pub fn rescaling(&self) -> Rescaling {
+        self.rescaling
+    }
+
+    /// What the loss of a query is divided by.
+    fn normaliser(&self, y: &Scores) -> f64 {
+        match self.loss {
+            Loss::SwappedFraction => {
+                let weight = swaps::weight(Pairs::Graded, y);
+                if weight > 0.0 { weight } else { 1.0 }
+            }
+            _ => 1.0,
+        }
+    }
+}
+
+impl Task for Ranking {
+    type Input = Query;
+    type Output = Scores;
+    type Scratch = Scratch;
+
+    fn dim(&self) -> usize {
+        self.features.len()
+    }
+
+    fn loss(&self, y: &Scores, y_hat: &Scores) -> f64 {
+        match self.loss.oracle() {
+            Oracle::Swaps(pairs) => {
+                // Levels are whole numbers: within half of one are those of equal scores, and they count as swapped.
+                let levels: Vec<f64> = y_hat.levels().iter().map(|&level| f64::from(level)).collect();
+                let swapped = swaps::count(pairs, y, &levels, 0.5, &mut swaps::Scratch::default(), &mut Vec::new());
+                swapped / self.normaliser(y)
+            }
+            Oracle::Interleave(measure) => measure.loss_of(y, y_hat.values()),
+            Oracle::Discount(discount) => discount.loss_of(y, y_hat.values()),
+        }
+    }
+
+    fn predict(&self, w: &[f64], x: &Query, scratch: &mut Scratch) -> Scores {
+        x.score(w, &mut scratch.scores);
+        Scores::new(scratch.scores.clone())
+    }
+
+    fn separate<'a>(
+        &'a self,
+        w: &[f64],
+        x: &'a Query,
+        y: &'a Scores,
+        scratch: &mut Scratch,
+        sink: &mut dyn Sink<'a>,
+    ) -> f64 {
+        let Scratch { scores, coefficients, sum, swaps: buffers, interleave, order } = scratch;
+        x.score(w, scores);
+        let slack = self.rescaling == Rescaling::Slack;
+        let (loss, scale) = match self.loss.oracle() {
+            Oracle::Swaps(pairs) => {
+                let each = 1.0 / self.normaliser(y);
+                let loss = swaps::count(pairs, y, scores, 1.0, buffers, coefficients);
+                (each * loss, each)
+            }
+            Oracle::Interleave(measure) => {
+                let loss = measure.separate(y, scores, slack, interleave, coefficients);
+                (loss, if slack { loss } else { 1.0 })
+            }
+            Oracle::Discount(discount) => (discount.separate(y, scores, order, coefficients), 1.0),
+        };
+        let sink = &mut Scaled::new(sink, scale);
+        match x.sparse_row(0) {
+            Some(_) => {
+                for (document, &coefficient) in coefficients.iter().enumerate().filter(|(_, c)| **c != 0.0) {
+                    if let Some(row) = x.sparse_row(document) {
+                        sink.add_row(row, Place::block(0), coefficient);
+                    }
+                }
+            }
+            None => {
+                sum.clear();
+                sum.resize(x.width(), 0.0);
+                x.add_dense(coefficients, sum);
+                sum.iter().enumerate().for_each(|(index, &value)| sink.add(index, value));
+            }
+        }
+        loss
+    }
+
+    fn validate(&self, x: &Query, y: &Scores) -> Result<(), String> {
+        if x.len() != y.len() {
+            return Err(format!("expected a grade for each of {} documents, not {}", x.len(), y.len()));
+        }
+        if x.is_empty() {
+            return Err("expected at least one document".to_owned());
+        }
+        if x.width() > self.dim() {
+            return Err(format!("expected features below {}, not feature {}", self.dim(), x.width() - 1));
+        }
+        if let Some(grade) = y.values().iter().find(|grade| !grade.is_finite()) {
+            return Err(format!("expected grades that are finite numbers, not {grade}"));
+        }
+        if let Some(costs) = y.costs().filter(|costs| costs.len() != y.len()) {
+            return Err(format!("expected a cost for each of {} documents, not {}", y.len(), costs.len()));
+        }
+        if let Some(cost) = y.costs().and_then(|costs| costs.iter().find(|&&cost| !(cost.is_finite() && cost >= 0.0))) {
+            return Err(format!("expected costs that are finite and at least 0, not {cost}"));
+        }
+        let counts_pairs = matches!(self.loss.oracle(), Oracle::Swaps(_));
+        if !counts_pairs && y.costs().is_some_and(|costs| costs.iter().any(|&cost| cost != 1.0)) {
+            return Err("expected costs of documents only where the loss counts pairs".to_owned());
+        }
+        match self.loss.oracle() {
+            Oracle::Discount(_) => match y.values().iter().find(|grade| !(0.0..=HIGHEST).contains(*grade)) {
+                Some(grade) => {
+                    Err(format!("expected grades from 0 to {HIGHEST} for a gain of 2^grade − 1, not {grade}"))
+                }
+                None => Ok(()),
+            },
+            Oracle::Interleave(_) => {
+                let relevant = y.values().iter().filter(|&&grade| grade > 0.0).count();
+                let cells = (relevant + 1).saturating_mul(y.len() - relevant + 1);
+                if cells > MOST_CELLS {
+                    return Err(format!(
+                        "the oracle needs a table of {cells} numbers, more than 2^25: take another loss"
+                    ));
+                }
+                Ok(())
+            }
+            Oracle::Swaps(pairs) => {
+                let weight = swaps::weight(pairs, y);
+                if weight != 0.0 && !(1e-200..=1e200).contains(&weight) {
+                    return Err(format!(
+                        "expected costs whose sum over pairs is between 1e-200 and 1e200, not {weight}"
+                    ));
+                }
+                Ok(())
+            }
+        }
+    }
+}
