@@ -87,13 +87,13 @@ impl Chain<'_> {
         nodes.resize(self.tokens() * self.k, 0.0);
         for (t, scores) in nodes.chunks_exact_mut(self.k).enumerate() {
             self.rows.row(t).sweep(self.emissions, scores);
-            let penalties = |at_end: bool| self.penalties.map(|p| if at_end { &p.end } else { &p.start });
-            for penalties in [(t == 0).then_some(false), (t + 1 == self.tokens()).then_some(true)]
-                .into_iter()
-                .flatten()
-                .filter_map(penalties)
-            {
-                scores.iter_mut().zip(penalties).for_each(|(score, penalty)| *score += penalty);
+            if let Some(Penalties { start, end, .. }) = self.penalties {
+                if t == 0 {
+                    add(scores, start);
+                }
+                if t + 1 == self.tokens() {
+                    add(scores, end);
+                }
             }
             augment(t, scores);
         }
@@ -184,8 +184,7 @@ impl Chain<'_> {
             arriving.resize(k, before.iter().copied().fold(NEVER, f64::max));
         } else {
             arriving.resize(before.len(), NEVER);
-            for from in before.chunks_exact(before.len() / k).enumerate() {
-                let (a, from) = from;
+            for (a, from) in before.chunks_exact(before.len() / k).enumerate() {
                 let first = a * from.len();
                 for (stay, (&score, to)) in from.iter().zip(arriving.chunks_exact_mut(k)).enumerate() {
                     if score > NEVER
