@@ -5,12 +5,15 @@
 //! | `cargo bench -p crosscut-benches` | one oracle call, a block step, an exact pass, parsing; see the head of each file |
 //! | `cargo bench -p crosscut-benches -- --test` | nothing, but that they run |
 //! | `cargo run --release -p crosscut-benches --bin auto` | which solver is the fastest for which sizes: the table behind `Solver::Auto` |
+//! | `cargo run --release -p crosscut-benches --bin growth` | how the time of learning to rank grows with documents and with queries |
 
 mod chain;
 mod multiclass;
+mod ranking;
 
 pub use chain::{Chain, ChainExamples, Tables, chain};
 pub use multiclass::{MulticlassProblem, multiclass};
+pub use ranking::{RankingProblem, ranking};
 
 use crosscut::{Feature, Sink, SparseVector};
 use rand::{RngExt, SeedableRng};

@@ -26,7 +26,7 @@ use crate::output;
 use crate::source::{display_name, read_bytes};
 
 /// The newest layout, the one that is written.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 const MAGIC: [u8; 8] = *b"CROSSCUT";
 /// No payload is longer than this (256 GiB).
@@ -154,6 +154,7 @@ impl<'b> Container<'b> {
                     "the model was written by a newer program (layout {version}, this one reads up to {VERSION})"
                 ));
             }
+            1 => return Err("the model is of layout 1, from before release 0.1.0: train it again".to_owned()),
             version => return Err(format!("the model is damaged: there is no layout {version}")),
         }
         let length = take_u32(&mut rest)?;
@@ -270,13 +271,15 @@ mod tests {
 
     #[test]
     fn what_is_not_a_model_is_refused() {
-        let newer = [&MAGIC[..], &2_u32.to_le_bytes()].concat();
-        let table: [(&[u8], &str); 5] = [
+        let newer = [&MAGIC[..], &(VERSION + 1).to_le_bytes()].concat();
+        let older = [&MAGIC[..], &1_u32.to_le_bytes()].concat();
+        let table: [(&[u8], &str); 6] = [
             (b"", "expected a Crosscut model"),
             (b"1 1:1\n", "expected a Crosscut model"),
             (b"CROSSCU", "expected a Crosscut model"),
             (b"CROSSCUT", "truncated"),
-            (&newer, "written by a newer program (layout 2, this one reads up to 1)"),
+            (&older, "of layout 1, from before release 0.1.0: train it again"),
+            (&newer, "written by a newer program (layout 3, this one reads up to 2)"),
         ];
         for (bytes, expected) in table {
             let message = read::<Sign>(bytes).unwrap_err();

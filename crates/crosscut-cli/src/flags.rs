@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::builder::PossibleValue;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, ValueEnum};
-use crosscut::{BlockSettings, C, Rescaling, Sampling, Settings, Solver, Step};
+use crosscut::{BlockSettings, C, Rescaling, Sampling, Settings, SlackNorm, Solver, Step};
 use crosscut_app::{Entry, OptionSpec, Options};
 
 /// The whole program. Help, parsing and usage errors follow from it.
@@ -243,6 +243,9 @@ pub struct Training {
     /// Where the loss enters the margin: 1 slack rescaling, 2 margin rescaling.
     #[arg(short = 'o', value_name = "1|2", default_value = "2", value_parser = ["1", "2"], hide_possible_values = true, help_heading = "Problem")]
     rescaling: String,
+    /// How slacks enter the objective: 1 linear, 2 squared.
+    #[arg(short = 'p', value_name = "1|2", default_value = "1", value_parser = ["1", "2"], hide_possible_values = true, help_heading = "Problem")]
+    slack_norm: String,
     /// The task's loss by number [default: the task's].
     #[arg(short = 'l', value_name = "N", help_heading = "Problem")]
     loss: Option<u32>,
@@ -272,7 +275,7 @@ pub struct Training {
     /// Block solver: visit examples in a new random order each pass, or those with larger gaps more often.
     #[arg(long, value_enum, default_value_t, help_heading = "Solver")]
     sampling: Named<Sampling>,
-    /// Block solver: oracles called against one w.
+    /// Block solver: oracles called against one w, at most an eighth of the examples.
     #[arg(long, value_name = "N", default_value_t = BlockSettings::default().batch, help_heading = "Solver", value_parser = at_least::<1>)]
     batch: usize,
     /// Block solver: most passes over cached planes between two exact passes.
@@ -295,6 +298,7 @@ impl Training {
         let alone = if self.epsilon.is_some() { 0.0 } else { defaults.relative_gap };
         Settings {
             c,
+            slack_norm: if self.slack_norm == "2" { SlackNorm::Squared } else { SlackNorm::Linear },
             solver: self.solver.0,
             relative_gap: self.gap.unwrap_or(alone),
             epsilon: self.epsilon,

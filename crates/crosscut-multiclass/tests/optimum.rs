@@ -8,8 +8,8 @@ use clarabel::algebra::CscMatrix;
 use clarabel::solver::{DefaultSettings, DefaultSolver, IPSolver, NonnegativeConeT, SolverStatus};
 use crosscut::testing::brute_force_planes;
 use crosscut::{
-    BlockSettings, C, Example, Rescaling, Sampling, Settings, Solution, Solver, SparseVector, Step, predict_all, risk,
-    solve,
+    BlockSettings, C, Example, Rescaling, Sampling, Settings, SlackNorm, Solution, Solver, SparseVector, Step,
+    predict_all, risk, solve,
 };
 use crosscut_app::{Application, Options, Source};
 use crosscut_multiclass::{Class, Multiclass};
@@ -68,7 +68,7 @@ fn every_solver_meets_the_golden_optimum() {
         assert!(certificate.dual <= GOLDEN + ROUNDING, "{name}: {certificate:?}");
         assert!(certificate.primal >= GOLDEN - ROUNDING, "{name}: {certificate:?}");
         assert!((certificate.primal - GOLDEN).abs() <= relative_gap.max(1e-6) * GOLDEN, "{name}: {certificate:?}");
-        let primal = crosscut::testing::primal(&task, &train, settings.c, &solution.w);
+        let primal = crosscut::testing::primal(&task, &train, &settings, &solution.w);
         assert!((certificate.primal - primal).abs() <= 1e-9 * primal, "{name}: {primal}, {certificate:?}");
     }
 }
@@ -84,8 +84,9 @@ fn the_golden_model_generalises() {
     assert_eq!(risk(&task, &solution.w, &test), wrong as f64 / test.len() as f64);
 }
 
-/// max over α ≥ 0 with Σ α ≤ Cᵢ for each example of Σ αΔ − ½‖Σ αδ‖², over the planes of all classes.
-fn optimum(task: &Multiclass, examples: &Examples, c_sum: f64) -> f64 {
+/// max over α ≥ 0 with Σ α ≤ Cᵢ for each example of Σ αΔ − ½‖Σ αδ‖², over the planes of all classes. Where slacks are squared,
+/// less (Σ α)² / 4Cᵢ for each example instead of the bound.
+fn optimum(task: &Multiclass, examples: &Examples, c_sum: f64, norm: SlackNorm) -> f64 {
     let (mut planes, mut limits) = (Vec::new(), Vec::new());
     for example in examples.iter().filter(|example| example.weight > 0.0) {
         let wrong = (0..task.classes().len()).map(Class::new).filter(|class| *class != example.y);
@@ -98,14 +99,24 @@ fn optimum(task: &Multiclass, examples: &Examples, c_sum: f64) -> f64 {
     }
     let n = planes.len();
     let dot = |a: &[f64], b: &[f64]| -> f64 { a.iter().zip(b).map(|(a, b)| a * b).sum() };
-    let gram: Vec<Vec<f64>> =
-        planes.iter().map(|(_, (_, a))| planes.iter().map(|(_, (_, b))| dot(a, b)).collect()).collect();
+    let ridge = |block: usize, other: usize| match norm {
+        SlackNorm::Squared if block == other => 0.5 / limits[block],
+        _ => 0.0,
+    };
+    let row = |(block, (_, a)): &(usize, (f64, Vec<f64>))| -> Vec<f64> {
+        planes.iter().map(|(other, (_, b))| dot(a, b) + ridge(*block, *other)).collect()
+    };
+    let gram: Vec<Vec<f64>> = planes.iter().map(row).collect();
     let hessian = CscMatrix::from(&gram).to_triu();
     let gain: Vec<f64> = planes.iter().map(|(_, (loss, _))| -loss).collect();
     let bounds = (0..n).map(|at| (0..n).map(|other| -f64::from(at == other)).collect::<Vec<f64>>());
     let sums = (0..limits.len()).map(|block| planes.iter().map(|(of, _)| f64::from(*of == block)).collect());
-    let rows: Vec<Vec<f64>> = bounds.chain(sums).collect();
-    let right: Vec<f64> = std::iter::repeat_n(0.0, n).chain(limits.iter().copied()).collect();
+    let mut rows: Vec<Vec<f64>> = bounds.collect();
+    let mut right = vec![0.0; n];
+    if norm == SlackNorm::Linear {
+        rows.extend(sums);
+        right.extend(&limits);
+    }
     let settings = DefaultSettings { verbose: false, ..DefaultSettings::default() };
     let cones = [NonnegativeConeT(rows.len())];
     let mut solver = DefaultSolver::new(&hessian, &gain, &CscMatrix::from(&rows), &right, &cones, settings).unwrap();
@@ -140,14 +151,17 @@ proptest! {
 
     #[test]
     fn every_solver_encloses_the_optimum_of_a_qp_solver((task, examples, c_sum) in small_problems()) {
-        let optimum = optimum(&task, &examples, c_sum);
-        for (name, settings, relative_gap) in solvers() {
-            let relative_gap = relative_gap.max(1e-6);
-            let certificate = run(&task, &examples, Settings { c: C::Sum(c_sum), relative_gap, ..settings }).certificate;
-            prop_assert!(certificate.relative_gap() <= relative_gap, "{}: {:?}", name, certificate);
-            let tolerance = 1e-6 * optimum.max(1.0);
-            prop_assert!(certificate.dual <= optimum + tolerance, "{}: {}, {:?}", name, optimum, certificate);
-            prop_assert!(certificate.primal >= optimum - tolerance, "{}: {}, {:?}", name, optimum, certificate);
+        for slack_norm in [SlackNorm::Linear, SlackNorm::Squared] {
+            let optimum = optimum(&task, &examples, c_sum, slack_norm);
+            for (name, settings, relative_gap) in solvers() {
+                let relative_gap = relative_gap.max(1e-6);
+                let settings = Settings { c: C::Sum(c_sum), relative_gap, slack_norm, ..settings };
+                let certificate = run(&task, &examples, settings).certificate;
+                prop_assert!(certificate.relative_gap() <= relative_gap, "{}: {:?}", name, certificate);
+                let tolerance = 1e-6 * optimum.max(1.0);
+                prop_assert!(certificate.dual <= optimum + tolerance, "{}: {}, {:?}", name, optimum, certificate);
+                prop_assert!(certificate.primal >= optimum - tolerance, "{}: {}, {:?}", name, optimum, certificate);
+            }
         }
     }
 }

@@ -67,7 +67,7 @@ fn every_solver_meets_the_optimum_of_svm_rank() {
             assert!(certificate.relative_gap() <= 1e-7, "{name}: {certificate:?}");
             let [low, high] = SVM_RANK;
             assert!(low <= certificate.dual && certificate.primal <= high, "{name}: {certificate:?}");
-            let primal = primal(&task, &examples, settings.c, &solution.w);
+            let primal = primal(&task, &examples, &settings, &solution.w);
             assert!((certificate.primal - primal).abs() <= 1e-9 * primal, "{name}: {primal}, {certificate:?}");
             optima.push(certificate.primal);
         }

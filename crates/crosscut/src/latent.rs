@@ -325,7 +325,7 @@ mod tests {
 
         let defined = by_definition(&examples, settings.c, &solution.w);
         assert!((defined - solution.objective).abs() <= 1e-9 * defined, "{defined} {}", solution.objective);
-        let primal = testing::primal(&Bags, &examples, settings.c, &solution.w);
+        let primal = testing::primal(&Bags, &examples, &settings, &solution.w);
         assert!((primal - solution.objective).abs() <= 1e-9 * primal);
         for Example { x, y, .. } in &examples {
             assert_eq!(*y, Bags.impute(&solution.w, x, y, &mut ()));

@@ -12,7 +12,8 @@
 //! ξᵢ = max over ȳ of  Δ(yᵢ, ȳ) · (1 − ⟨w, Ψ(xᵢ, yᵢ) − Ψ(xᵢ, ȳ)⟩)        (slack rescaling)
 //! ```
 //!
-//! and predict ŷ = argmax over y of ⟨w, Ψ(x, y)⟩. An example of weight v counts as v · ξᵢ.
+//! and predict ŷ = argmax over y of ⟨w, Ψ(x, y)⟩. An example of weight v counts as v · ξᵢ. With [`SlackNorm::Squared`] ξᵢ² takes the
+//! place of ξᵢ in P(w).
 //!
 //! **C multiplies the mean slack**, as in SVM^struct. Tools that multiply the sum (LIBLINEAR, SVM^light; CRFsuite with
 //! c2 = 1/C) have C(sum) = C/n, and the papers on Frank–Wolfe methods have λ = 1/C. [`C`] names both conventions:
@@ -142,7 +143,7 @@ pub mod validation;
 
 pub use model::{Model, predict_all, risk};
 pub use progress::{Certificate, Flow, Moment, Progress, Solution, SolveError, StopReason};
-pub use settings::{BlockSettings, C, Sampling, Settings, SettingsError, Solver, Step};
+pub use settings::{BlockSettings, C, Sampling, Settings, SettingsError, SlackNorm, Solver, Step};
 pub use sink::{Dense, Dot, Place, Scaled, Sink};
 pub use sparse::{Feature, Row, RowError, SparseRows, SparseVector};
 pub use task::{Example, FeatureMap, Latent, Rescaling, Task};

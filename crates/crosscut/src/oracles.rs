@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use crate::plane::RawPlane;
 use crate::progress::SolveError;
+use crate::settings::SlackNorm;
 use crate::task::{Example, Task};
 
 /// Memory that the lanes of [`Oracles::sum_planes`] may take, in bytes. Part of the result: it decides how sums are grouped.
@@ -25,13 +26,13 @@ pub(crate) struct Oracles<'a, T: Task> {
     pub seconds: f64,
 }
 
-/// The sum over all examples of costᵢ · (Δᵢ, δᵢ) at one w.
+/// The plane that touches Σ costᵢ ξᵢ (or Σ costᵢ ξᵢ²), as a function of the weights, at one w.
 pub(crate) struct PlaneSum {
-    /// Σ costᵢ Δᵢ over examples with positive slack.
+    /// Σ costᵢ Δᵢ over examples with positive slack; Σ costᵢ (2ξᵢ Δᵢ − ξᵢ²) where they are squared.
     pub loss: f64,
-    /// Σ costᵢ δᵢ over examples with positive slack.
+    /// Σ costᵢ δᵢ over the same examples; Σ costᵢ 2ξᵢ δᵢ.
     pub delta: Vec<f64>,
-    /// Σ costᵢ ξᵢ.
+    /// Σ costᵢ ξᵢ; Σ costᵢ ξᵢ².
     pub slack: f64,
 }
 
@@ -105,7 +106,7 @@ impl<'a, T: Task> Oracles<'a, T> {
     ///
     /// Examples are summed in fixed lanes and the lanes in order, so the bits do not depend on the number of threads.
     /// `tick` is called between slices of the work.
-    pub fn sum_planes(&mut self, w: &[f64], costs: &[f64], tick: &mut dyn FnMut(&Self)) -> PlaneSum {
+    pub fn sum_planes(&mut self, w: &[f64], costs: &[f64], norm: SlackNorm, tick: &mut dyn FnMut(&Self)) -> PlaneSum {
         struct Lane<'a> {
             next: usize,
             end: usize,
@@ -130,10 +131,15 @@ impl<'a, T: Task> Oracles<'a, T> {
                 let end = lane.end.min(lane.next + slice);
                 for (index, &cost) in costs.iter().enumerate().take(end).skip(lane.next) {
                     this.call(w, index, &mut lane.plane);
-                    if lane.plane.value > 0.0 && cost > 0.0 {
-                        lane.sum.loss += cost * lane.plane.loss;
-                        lane.sum.slack += cost * lane.plane.value;
-                        lane.plane.add_to(&mut lane.sum.delta, cost);
+                    let slack = lane.plane.value;
+                    if slack > 0.0 && cost > 0.0 {
+                        let (slope, value) = match norm {
+                            SlackNorm::Linear => (cost, cost * slack),
+                            SlackNorm::Squared => (2.0 * cost * slack, cost * slack * slack),
+                        };
+                        lane.sum.loss += slope * (lane.plane.loss - slack) + value;
+                        lane.sum.slack += value;
+                        lane.plane.add_to(&mut lane.sum.delta, slope);
                     }
                 }
                 lane.next = end;

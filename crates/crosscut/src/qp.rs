@@ -62,16 +62,29 @@ impl Gram {
     }
 }
 
+/// What the dual bends by: the second derivatives damping · ⟨δₚ, δ_q⟩ + ridge, negated.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Curvature<'g> {
+    pub gram: &'g Gram,
+    /// Multiplies the Gram matrix; 1 unless steps are damped.
+    pub damping: f64,
+    /// Is added to every entry: what squared slacks charge for Σα. 0 without.
+    pub ridge: f64,
+}
+
+impl Curvature<'_> {
+    fn get(&self, i: usize, j: usize) -> f64 {
+        self.damping * self.gram.get(i, j) + self.ridge
+    }
+}
+
 /// Raises the dual over `alpha` until the largest violation of the optimality conditions is at most `tolerance`
 /// (in units of the loss) or steps no longer help.
 ///
-/// On entry and exit `gradient[p]` = Δₚ − ⟨w, δₚ⟩ with w including this block's own part.
-/// The plane (0, 0) takes up what Σα leaves of `total`. Returns the gain in the dual value.
-///
-/// A `damping` below 1 multiplies the Gram matrix.
+/// On entry and exit `gradient[p]` = Δₚ − ⟨w, δₚ⟩ − ridge · Σα with w including this block's own part.
+/// The plane (0, 0) takes up what Σα leaves of `total`, which may be infinite. Returns the gain in the dual value.
 pub(crate) fn solve(
-    gram: &Gram,
-    damping: f64,
+    curvature: Curvature<'_>,
     gradient: &mut [f64],
     alpha: &mut [f64],
     total: f64,
@@ -87,7 +100,7 @@ pub(crate) fn solve(
             if violation <= tolerance {
                 return gain;
             }
-            let step = pairwise_step(gram, damping, gradient, alpha, &mut left, pair);
+            let step = pairwise_step(curvature, gradient, alpha, &mut left, pair);
             if step <= 0.0 {
                 return gain;
             }
@@ -100,7 +113,7 @@ pub(crate) fn solve(
         // Pairs zigzag where planes are nearly parallel: move on the face they have found instead, and on smaller
         // ones where a plane leaves it.
         for _face in 0..m {
-            let (step, left) = newton_step(gram, damping, gradient, alpha, total);
+            let (step, left) = newton_step(curvature, gradient, alpha, total);
             gain += step;
             if !left {
                 break;
@@ -115,8 +128,9 @@ pub(crate) fn solve(
 
 /// The dual weight of the plane (0, 0): what Σα leaves of `total`, 0 where that is no more than rounding.
 pub(crate) fn left(alpha: &[f64], total: f64) -> f64 {
-    let left = total - alpha.iter().sum::<f64>();
-    if left > 1e-12 * total { left } else { 0.0 }
+    let sum = alpha.iter().sum::<f64>();
+    let left = total - sum;
+    if left > 1e-12 * total.min(sum) { left } else { 0.0 }
 }
 
 /// The plane to raise and the plane to lower; `None` is the plane (0, 0).
@@ -139,15 +153,14 @@ pub(crate) fn worst_pair(gradient: &[f64], alpha: &[f64], left: f64) -> (Pair, f
 
 /// Moves dual weight from one plane to another by exact line search; returns the gain.
 pub(crate) fn pairwise_step(
-    gram: &Gram,
-    damping: f64,
+    curvature: Curvature<'_>,
     gradient: &mut [f64],
     alpha: &mut [f64],
     left: &mut f64,
     (up, down): Pair,
 ) -> f64 {
     let entry = |i: Option<usize>, j: Option<usize>| match (i, j) {
-        (Some(i), Some(j)) => damping * gram.get(i, j),
+        (Some(i), Some(j)) => curvature.get(i, j),
         _ => 0.0,
     };
     let value = |p: Option<usize>| p.map_or(0.0, |p| gradient[p]);
@@ -155,13 +168,13 @@ pub(crate) fn pairwise_step(
     if slope <= 0.0 {
         return 0.0;
     }
-    let curvature = entry(up, up) + entry(down, down) - 2.0 * entry(up, down);
+    let bend = entry(up, up) + entry(down, down) - 2.0 * entry(up, down);
     let room = match down {
         Some(p) => alpha[p],
         None => *left,
     };
-    let step = if curvature > 0.0 { (slope / curvature).min(room) } else { room };
-    if step.is_nan() || step <= 0.0 {
+    let step = if bend > 0.0 { (slope / bend).min(room) } else { room };
+    if !step.is_finite() || step <= 0.0 {
         return 0.0;
     }
     let rest = if step == room { 0.0 } else { room - step };
@@ -173,30 +186,38 @@ pub(crate) fn pairwise_step(
         Some(p) => alpha[p] = rest,
         None => *left = rest,
     }
+    let Curvature { gram, damping, ridge } = curvature;
     let length = step * damping;
     match (up.map(|p| gram.row(p)), down.map(|p| gram.row(p))) {
         (Some(up), Some(down)) => {
             let changes = up.iter().zip(down).map(|(up, down)| up - down);
             gradient.iter_mut().zip(changes).for_each(|(value, change)| *value -= length * change);
         }
-        (Some(up), None) => gradient.iter_mut().zip(up).for_each(|(value, up)| *value -= length * up),
-        (None, Some(down)) => gradient.iter_mut().zip(down).for_each(|(value, down)| *value += length * down),
+        (Some(up), None) => {
+            let charge = step * ridge;
+            gradient.iter_mut().zip(up).for_each(|(value, up)| *value -= length * up + charge);
+        }
+        (None, Some(down)) => {
+            let charge = step * ridge;
+            gradient.iter_mut().zip(down).for_each(|(value, down)| *value += length * down + charge);
+        }
         (None, None) => {}
     }
-    step * (slope - 0.5 * step * curvature)
+    step * (slope - 0.5 * step * bend)
 }
 
 /// A Newton step on the planes in use, cut at the first dual variable that would leave its bounds; returns the gain, and
 /// whether it was cut.
-fn newton_step(gram: &Gram, damping: f64, gradient: &mut [f64], alpha: &mut [f64], total: f64) -> (f64, bool) {
+fn newton_step(curvature: Curvature<'_>, gradient: &mut [f64], alpha: &mut [f64], total: f64) -> (f64, bool) {
     let support: Vec<usize> = (0..alpha.len()).filter(|&p| alpha[p] > 0.0).collect();
     let m = support.len();
     let slack = left(alpha, total);
+    let sum: f64 = alpha.iter().sum();
     let free = slack > 0.0;
     if m == 0 {
         return (0.0, false);
     }
-    let mut matrix = DMatrix::from_fn(m, m, |i, j| damping * gram.get(support[i], support[j]));
+    let mut matrix = DMatrix::from_fn(m, m, |i, j| curvature.get(support[i], support[j]));
     let ridge = 1e-12 * matrix.trace() / m as f64;
     for i in 0..m {
         matrix[(i, i)] += ridge;
@@ -221,18 +242,19 @@ fn newton_step(gram: &Gram, damping: f64, gradient: &mut [f64], alpha: &mut [f64
         (longest, leaving, left) = (slack / direction.sum(), None, true);
     }
     let slope: f64 = support.iter().zip(direction.iter()).map(|(&p, d)| gradient[p] * d).sum();
-    let mut image = vec![0.0; alpha.len()];
+    let Curvature { gram, damping, ridge } = curvature;
+    let mut image = vec![ridge * direction.sum(); alpha.len()];
     for (&q, d) in support.iter().zip(direction.iter()) {
         image.iter_mut().zip(gram.row(q)).for_each(|(sum, entry)| *sum += damping * d * entry);
     }
-    let curvature: f64 = support.iter().zip(direction.iter()).map(|(&p, d)| image[p] * d).sum();
-    let gain = longest * (slope - 0.5 * longest * curvature);
+    let bend: f64 = support.iter().zip(direction.iter()).map(|(&p, d)| image[p] * d).sum();
+    let gain = longest * (slope - 0.5 * longest * bend);
     if gain.is_nan() || gain < 0.0 {
         return (0.0, false);
     }
     for (i, &p) in support.iter().enumerate() {
         let moved = alpha[p] + longest * direction[i];
-        alpha[p] = if moved > 1e-15 * total && leaving != Some(p) { moved } else { 0.0 };
+        alpha[p] = if moved > 1e-15 * total.min(sum) && leaving != Some(p) { moved } else { 0.0 };
     }
     for (value, change) in gradient.iter_mut().zip(&image) {
         *value -= longest * change;
@@ -250,12 +272,13 @@ mod tests {
     }
 
     /// Σ αₚ Δₚ − ½ ‖Σ αₚ δₚ‖² and its gradient, from the definition.
-    fn dual(planes: &[(f64, Vec<f64>)], alpha: &[f64], damping: f64) -> (f64, Vec<f64>) {
+    fn dual(planes: &[(f64, Vec<f64>)], alpha: &[f64], damping: f64, ridge: f64) -> (f64, Vec<f64>) {
         let sum: Vec<f64> =
             (0..3).map(|at| planes.iter().zip(alpha).map(|((_, delta), alpha)| alpha * delta[at]).sum()).collect();
         let loss: f64 = planes.iter().zip(alpha).map(|((loss, _), alpha)| alpha * loss).sum();
-        let gradient = planes.iter().map(|(loss, delta)| loss - damping * dot(&sum, delta)).collect();
-        (loss - 0.5 * damping * dot(&sum, &sum), gradient)
+        let charge = ridge * alpha.iter().sum::<f64>();
+        let gradient = planes.iter().map(|(loss, delta)| loss - damping * dot(&sum, delta) - charge).collect();
+        (loss - 0.5 * damping * dot(&sum, &sum) - 0.5 * charge * alpha.iter().sum::<f64>(), gradient)
     }
 
     fn gram(planes: &[(f64, Vec<f64>)]) -> Gram {
@@ -266,21 +289,27 @@ mod tests {
         gram
     }
 
-    fn problems() -> impl Strategy<Value = (Vec<(f64, Vec<f64>)>, f64, f64)> {
+    fn problems() -> impl Strategy<Value = (Vec<(f64, Vec<f64>)>, f64, f64, f64)> {
         // Few values, so that planes repeat, line up and vanish.
         let number = prop_oneof![Just(0.0), Just(1.0), Just(-1.0), -2.0..2.0];
         let plane = (prop_oneof![Just(0.0), Just(1.0), 0.0..3.0], prop::collection::vec(number, 3));
         let damping = prop_oneof![Just(1.0), Just(0.1)];
-        (prop::collection::vec(plane, 1..9), prop_oneof![Just(1e-3), Just(1.0), Just(1e3)], damping)
+        // Bounds with and without squared slacks, and squared slacks alone.
+        let (bound, ridge) = (prop_oneof![Just(1e-3), Just(1.0), Just(1e3)], prop_oneof![Just(0.0), 0.01..2.0]);
+        let bounds = prop_oneof![(bound, ridge), (Just(f64::INFINITY), 1e-3..10.0)];
+        (prop::collection::vec(plane, 1..9), bounds, damping)
+            .prop_map(|(planes, (total, ridge), damping)| (planes, total, damping, ridge))
     }
 
     proptest! {
         #[test]
-        fn the_solution_satisfies_the_optimality_conditions((planes, total, damping) in problems()) {
+        fn the_solution_satisfies_the_optimality_conditions((planes, total, damping, ridge) in problems()) {
             let mut alpha = vec![0.0; planes.len()];
-            let (_, mut gradient) = dual(&planes, &alpha, damping);
-            let gain = solve(&gram(&planes), damping, &mut gradient, &mut alpha, total, 1e-9);
-            let (value, exact) = dual(&planes, &alpha, damping);
+            let (_, mut gradient) = dual(&planes, &alpha, damping, ridge);
+            let gram = gram(&planes);
+            let curvature = Curvature { gram: &gram, damping, ridge };
+            let gain = solve(curvature, &mut gradient, &mut alpha, total, 1e-9);
+            let (value, exact) = dual(&planes, &alpha, damping, ridge);
             let size = 1.0 + value.abs();
             prop_assert!((value - gain).abs() <= 1e-9 * size, "gain {} of {}", gain, value);
             prop_assert!(alpha.iter().all(|&alpha| alpha >= 0.0));
@@ -290,7 +319,8 @@ mod tests {
             }
             // No plane would rise faster than those in use: the value cannot be raised by more than total · violation.
             let (_, violation) = worst_pair(&exact, &alpha, left(&alpha, total));
-            prop_assert!(violation * total <= 1e-4 * size, "violation {} at {:?}", violation, alpha);
+            let reach = total.min(1.0 + alpha.iter().sum::<f64>());
+            prop_assert!(violation * reach <= 1e-4 * size, "violation {} at {:?}", violation, alpha);
         }
     }
 
@@ -299,7 +329,8 @@ mod tests {
         let planes = [(1.0, vec![2.0, 0.0, 0.0])];
         for (total, expected) in [(10.0, 0.25), (0.1, 0.1)] {
             let (mut alpha, mut gradient) = (vec![0.0], vec![1.0]);
-            solve(&gram(&planes), 1.0, &mut gradient, &mut alpha, total, 1e-12);
+            let gram = gram(&planes);
+            solve(Curvature { gram: &gram, damping: 1.0, ridge: 0.0 }, &mut gradient, &mut alpha, total, 1e-12);
             assert!((alpha[0] - expected).abs() < 1e-12, "{alpha:?}");
         }
     }

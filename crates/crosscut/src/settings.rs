@@ -29,6 +29,17 @@ impl C {
     }
 }
 
+/// How slacks enter the objective.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SlackNorm {
+    /// C · (1/n) Σ ξᵢ.
+    #[default]
+    Linear,
+    /// C · (1/n) Σ ξᵢ² (Tsochantaridis et al. 2005, section 2.2, whose C is twice this one).
+    Squared,
+}
+
 /// Which solver to run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -101,8 +112,8 @@ pub struct BlockSettings {
     pub step: Step,
     /// In which order exact passes visit the examples.
     pub sampling: Sampling,
-    /// Oracles called against one w before the updates are applied in order: what threads share.
-    /// The result depends on it, and not on the number of threads. At least 1.
+    /// Oracles called against one w before the updates are applied in order: what threads share; at most an eighth of the
+    /// examples, rounded up. The result depends on it, and not on the number of threads. At least 1.
     pub batch: usize,
     /// Largest number of passes over cached planes between two exact passes; 0 for none.
     pub approximate_passes: usize,
@@ -140,6 +151,8 @@ impl Default for BlockSettings {
 pub struct Settings {
     /// The regularisation constant, finite and above 0. Default `C::Sum(1.0)`.
     pub c: C,
+    /// How slacks enter the objective. Default linear.
+    pub slack_norm: SlackNorm,
     /// Which solver.
     pub solver: Solver,
     /// Stop when (P − D) / max(|P|, 1) is at most this. Default 1e-3; 0 never stops.
@@ -162,6 +175,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             c: C::Sum(1.0),
+            slack_norm: SlackNorm::Linear,
             solver: Solver::Auto,
             relative_gap: 1e-3,
             epsilon: None,

@@ -47,7 +47,7 @@
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 
-use crate::settings::C;
+use crate::settings::{Settings, SlackNorm};
 use crate::sink::{Dense, Sink};
 use crate::task::{Example, FeatureMap, Rescaling, Task};
 
@@ -273,13 +273,18 @@ pub fn brute_force_planes<T: FeatureMap>(
     outputs.into_iter().map(plane).collect()
 }
 
-/// P(w), evaluated independently of any solver: one oracle call for each example, at `w`.
+/// P(w) for the C and the norm of the slacks in `settings`, evaluated independently of any solver: one oracle call for each
+/// example, at `w`.
 ///
 /// A slack below 0 counts as 0: y itself is an output, with slack 0, even if an oracle that misses the maximum
 /// does not find it.
-pub fn primal<T: Task>(task: &T, examples: &[Example<T::Input, T::Output>], c: C, w: &[f64]) -> f64 {
-    let slacks: f64 = examples.iter().map(|example| example.weight * slack_of(task, w, example).max(0.0)).sum();
-    0.5 * dot(w, w) + c.sum(examples.len()) * slacks
+pub fn primal<T: Task>(task: &T, examples: &[Example<T::Input, T::Output>], settings: &Settings, w: &[f64]) -> f64 {
+    let penalty = |slack: f64| match settings.slack_norm {
+        SlackNorm::Linear => slack.max(0.0),
+        SlackNorm::Squared => slack.max(0.0).powi(2),
+    };
+    let slacks: f64 = examples.iter().map(|example| example.weight * penalty(slack_of(task, w, example))).sum();
+    0.5 * dot(w, w) + settings.c.sum(examples.len()) * slacks
 }
 
 /// Weights drawn uniformly between −`scale` and `scale`; the same for the same seed.
@@ -475,6 +480,7 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::C;
 
     /// What a [`Threshold`] task does wrong.
     #[derive(Clone, Copy, PartialEq)]
@@ -657,17 +663,22 @@ mod tests {
         for rescaling in [Rescaling::Margin, Rescaling::Slack] {
             let task = Threshold { fault: Fault::Nothing, rescaling };
             let w = random_weights(2, 2.0, 7);
-            let mut sum = 0.0;
+            let (mut sum, mut squares) = (0.0, 0.0);
             for example in &examples {
                 let planes = brute_force_planes(&task, example, 0..4, rescaling);
                 let slack = planes.iter().map(|(loss, delta)| loss - dot(&w, delta)).fold(f64::MIN, f64::max);
                 assert!(is_close(slack, slack_of(&task, &w, example)));
                 assert!(is_close(slack, brute_force_slack(&task, &w, example, 0..4, rescaling)));
                 sum += slack;
+                squares += slack * slack;
             }
-            let expected = 0.5 * dot(&w, &w) + 2.0 * sum;
-            assert!(is_close(primal(&task, &examples, C::Sum(2.0), &w), expected));
-            assert!(is_close(primal(&task, &examples, C::Mean(6.0), &w), expected));
+            for (norm, sum) in [(SlackNorm::Linear, sum), (SlackNorm::Squared, squares)] {
+                let expected = 0.5 * dot(&w, &w) + 2.0 * sum;
+                for c in [C::Sum(2.0), C::Mean(6.0)] {
+                    let settings = Settings { c, slack_norm: norm, ..Settings::default() };
+                    assert!(is_close(primal(&task, &examples, &settings, &w), expected));
+                }
+            }
         }
     }
 

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use crate::plane::{RawPlane, RowTerm, dot};
-use crate::qp::{self, Gram};
-use crate::settings::Step;
+use crate::qp::{self, Curvature, Gram};
+use crate::settings::{SlackNorm, Step};
 use crate::sink::{Place, add_row, dot_row};
 use crate::sparse::Row;
 
@@ -19,8 +19,10 @@ const FEW_ATOMS: usize = 64;
 /// and planes as combinations of atoms. Inner products with w and updates of w cost one sweep an atom.
 #[derive(Debug)]
 pub(crate) struct Block<'a> {
-    /// C · weight / n: the bound on the sum of the dual variables.
-    pub total: f64,
+    /// The bound on the sum of the dual variables: C · weight / n, infinite where slacks are squared.
+    total: f64,
+    /// Where slacks are squared, what the dual charges for that sum: n / (2 · C · weight). Else 0.
+    ridge: f64,
     /// Block gap at the last visit: what the best known plane would add to the slack bound beyond the planes in use.
     pub gap: f64,
     atoms: Vec<Atom<'a>>,
@@ -93,9 +95,15 @@ pub(crate) struct Visit {
 }
 
 impl<'a> Block<'a> {
-    pub fn new(total: f64) -> Self {
+    /// A block whose slack costs so much. Without a cost it takes no steps.
+    pub fn new(cost: f64, norm: SlackNorm) -> Self {
+        let (total, ridge) = match norm {
+            SlackNorm::Squared if cost > 0.0 => (f64::INFINITY, 0.5 / cost),
+            _ => (cost, 0.0),
+        };
         Self {
             total,
+            ridge,
             gap: f64::INFINITY,
             atoms: Vec::new(),
             planes: Vec::new(),
@@ -109,14 +117,31 @@ impl<'a> Block<'a> {
         self.planes.len()
     }
 
-    /// Σ αₚ Δₚ, this block's part of the linear term of the dual.
+    /// Σ αₚ Δₚ, less what squared slacks charge: this block's part of the dual beside ‖w‖².
     pub fn loss(&self) -> f64 {
-        self.planes.iter().zip(&self.alpha).map(|(plane, alpha)| alpha * plane.loss).sum()
+        let loss: f64 = self.planes.iter().zip(&self.alpha).map(|(plane, alpha)| alpha * plane.loss).sum();
+        loss - self.charge()
     }
 
-    /// Scales the bound and the dual variables with it.
+    /// What a slack of this size adds to the primal value.
+    pub fn penalty(&self, slack: f64) -> f64 {
+        let slack = slack.max(0.0);
+        if self.ridge > 0.0 { 0.5 * slack * slack / self.ridge } else { self.total * slack }
+    }
+
+    /// What squared slacks charge for Σα: the conjugate of [`penalty`](Self::penalty).
+    fn charge(&self) -> f64 {
+        if self.ridge == 0.0 {
+            return 0.0;
+        }
+        let sum: f64 = self.alpha.iter().sum();
+        0.5 * self.ridge * sum * sum
+    }
+
+    /// Scales C and the dual variables with it.
     pub fn rescale(&mut self, factor: f64) {
         self.total *= factor;
+        self.ridge /= factor;
         self.gap = f64::INFINITY;
         self.alpha.iter_mut().for_each(|alpha| *alpha *= factor);
     }
@@ -167,7 +192,7 @@ impl<'a> Block<'a> {
         let Workspace { gradient, change, .. } = workspace;
         let (best, value) = best_plane(gradient);
         let in_use: f64 = gradient.iter().zip(&self.alpha).map(|(value, alpha)| alpha * value).sum();
-        let gap = self.total * value.max(0.0) - in_use;
+        let gap = self.penalty(value) + self.charge() - in_use;
         if let Some(best) = best {
             self.planes[best].used = pass;
         }
@@ -176,12 +201,17 @@ impl<'a> Block<'a> {
             return Visit { gap, gain: 0.0 };
         }
         change.clone_from(&self.alpha);
+        if self.ridge > 0.0 {
+            let charge = self.ridge * self.alpha.iter().sum::<f64>();
+            gradient.iter_mut().for_each(|value| *value -= charge);
+        }
+        let curvature = Curvature { gram: &self.gram, damping, ridge: self.ridge };
         let mut left = qp::left(&self.alpha, self.total);
         let (pair, violation) = qp::worst_pair(gradient, &self.alpha, left);
         let gain = match kind {
-            Step::Exact => qp::solve(&self.gram, damping, gradient, &mut self.alpha, self.total, accuracy * violation),
-            Step::Pairwise => qp::pairwise_step(&self.gram, damping, gradient, &mut self.alpha, &mut left, pair),
-            Step::FrankWolfe => self.frank_wolfe_step(damping, best.filter(|_| value > 0.0), gap),
+            Step::Exact => qp::solve(curvature, gradient, &mut self.alpha, self.total, accuracy * violation),
+            Step::Pairwise => qp::pairwise_step(curvature, gradient, &mut self.alpha, &mut left, pair),
+            Step::FrankWolfe => self.frank_wolfe_step(damping, best.filter(|_| value > 0.0), value, gradient),
         };
         change.iter_mut().zip(&self.alpha).for_each(|(change, alpha)| *change = alpha - *change);
         self.add_last_change(w, damping, workspace);
@@ -253,24 +283,26 @@ impl<'a> Block<'a> {
         &workspace.gradient
     }
 
-    /// A line search from the current point towards all weight on `best` (`None`: on the plane (0, 0)).
-    fn frank_wolfe_step(&mut self, damping: f64, best: Option<usize>, gap: f64) -> f64 {
-        // Direction in dual variables: total·e_best − α; its curvature is ‖total·δ_best − Σ αₚ δₚ‖².
+    /// A line search from the current point towards all weight on `best` (`None`: on the plane (0, 0)), whose value is given.
+    fn frank_wolfe_step(&mut self, damping: f64, best: Option<usize>, value: f64, gradient: &[f64]) -> f64 {
+        // Direction in dual variables: reach·e_best − α; its curvature is ‖reach·δ_best − Σ αₚ δₚ‖². Where slacks are squared, the
+        // reach is the Σα that a slack of this value asks for.
         let m = self.alpha.len();
         let mut direction: Vec<f64> = self.alpha.iter().map(|alpha| -alpha).collect();
         if let Some(best) = best {
-            direction[best] += self.total;
+            direction[best] += if self.ridge > 0.0 { value / self.ridge } else { self.total };
         }
-        let gram = &self.gram;
+        let (gram, ridge) = (&self.gram, self.ridge);
         let curvature: f64 = (0..m)
             .flat_map(|i| (0..m).map(move |j| (i, j)))
-            .map(|(i, j)| damping * direction[i] * direction[j] * gram.get(i, j))
+            .map(|(i, j)| direction[i] * direction[j] * (damping * gram.get(i, j) + ridge))
             .sum();
-        let rate = if curvature > 0.0 { (gap / curvature).min(1.0) } else { 1.0 };
+        let slope: f64 = direction.iter().zip(gradient).map(|(direction, value)| direction * value).sum();
+        let rate = if curvature > 0.0 { (slope / curvature).min(1.0) } else { 1.0 };
         for (alpha, change) in self.alpha.iter_mut().zip(&direction) {
             *alpha = (*alpha + rate * change).max(0.0);
         }
-        rate * (gap - 0.5 * rate * curvature)
+        rate * (slope - 0.5 * rate * curvature)
     }
 
     /// The terms of a plane: atoms and scales.

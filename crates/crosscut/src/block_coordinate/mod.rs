@@ -6,6 +6,8 @@
 //! maximise D(α) = Σᵢ Σₚ αᵢₚ Δᵢₚ − ½ ‖w‖²,   w = Σᵢ Σₚ αᵢₚ δᵢₚ,   αᵢₚ ≥ 0,   Σₚ αᵢₚ ≤ C · weightᵢ / n
 //! ```
 //!
+//! Where slacks are squared, Σₚ αᵢₚ is not bounded but charged: D has −½ · n/(2 · C · weightᵢ) · (Σₚ αᵢₚ)² for each example.
+//!
 //! An *exact pass* calls n oracles, in batches; each answer joins the plane cache of its example, whose small dual is
 //! then improved with all other blocks fixed. *Approximate passes* repeat these block steps over cached planes alone
 //! (Shah, Kolmogorov, Lampert 2015; Chang and Yih 2013) until the gap they can see is a fraction of the one the
@@ -76,7 +78,7 @@ pub(crate) struct BlockCoordinate<'a, T: Task> {
 impl<'a, T: Task> BlockCoordinate<'a, T> {
     pub fn new(oracles: Oracles<'a, T>, settings: Settings, kind: Solver) -> Self {
         let each = settings.c.sum(oracles.len());
-        let blocks = oracles.weights().map(|weight| Block::new(each * weight)).collect();
+        let blocks = oracles.weights().map(|weight| Block::new(each * weight, settings.slack_norm)).collect();
         let dim = oracles.dim();
         let buffers = settings.block.batch.max(SLICE).min(oracles.len());
         Self {
@@ -158,7 +160,8 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         self.pass += 1;
         let order = self.order();
         let mut seen = 0.0;
-        for batch in order.chunks(self.settings.block.batch) {
+        // With few examples a batch must not be the whole pass: oracles that all see one w show planes for one w.
+        for batch in order.chunks(self.settings.block.batch.min(order.len().div_ceil(8))) {
             self.oracles.separate(&self.w, batch, &mut self.planes);
             for (slot, &index) in batch.iter().enumerate() {
                 self.insert(slot, index);
@@ -188,7 +191,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             let w = average.as_ref().unwrap_or(&self.w);
             self.oracles.separate(w, slice, &mut self.planes);
             for (slot, &index) in slice.iter().enumerate() {
-                slack += self.blocks[index].total * self.planes[slot].value.max(0.0);
+                slack += self.blocks[index].penalty(self.planes[slot].value);
                 self.insert(slot, index);
             }
             run.tick(self.counts());

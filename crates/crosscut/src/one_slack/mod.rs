@@ -3,11 +3,12 @@
 //! Every iteration calls all oracles at w and sums their planes into one, g = Σᵢ C·weightᵢ/n · (Δᵢ, δᵢ). The dual over the
 //! planes so far, max over α ≥ 0, Σα ≤ 1 of Σ αₖ Δₖ − ½ ‖Σ αₖ δₖ‖², is solved again from where it stood; its Gram
 //! matrix grows by one row an iteration. Since each iteration sees all examples at one w, each one certifies.
+//! Squared slacks are convex in w too: their planes are the tangents Σᵢ C·weightᵢ/n · (2ξᵢ·Δᵢ − ξᵢ², 2ξᵢ·δᵢ).
 
 use crate::oracles::Oracles;
 use crate::plane::{dot, inner_entries, squared_norm};
 use crate::progress::{Flow, Moment, Progress, Solution, StopReason};
-use crate::qp::{self, Gram};
+use crate::qp::{self, Curvature, Gram};
 use crate::run::{Counts, Run};
 use crate::settings::{C, Settings, Solver};
 use crate::task::Task;
@@ -79,7 +80,8 @@ impl<'a, T: Task> OneSlack<'a, T> {
         let mut stuck = 0;
         loop {
             let planes = self.working_set.len();
-            let sum = self.oracles.sum_planes(&self.w, &self.costs, &mut |oracles| run.tick(counts(oracles, planes)));
+            let (costs, norm) = (&self.costs, self.settings.slack_norm);
+            let sum = self.oracles.sum_planes(&self.w, costs, norm, &mut |oracles| run.tick(counts(oracles, planes)));
             let primal = 0.5 * squared_norm(&self.w) + sum.slack;
             run.certify(primal, &self.w);
             run.dual = run.dual.max(self.dual);
@@ -109,7 +111,8 @@ impl<'a, T: Task> OneSlack<'a, T> {
         let mut gradient: Vec<f64> = (0..m)
             .map(|k| self.working_set[k].loss - (0..m).map(|l| self.alpha[l] * self.gram.get(k, l)).sum::<f64>())
             .collect();
-        qp::solve(&self.gram, 1.0, &mut gradient, &mut self.alpha, 1.0, tolerance);
+        let curvature = Curvature { gram: &self.gram, damping: 1.0, ridge: 0.0 };
+        qp::solve(curvature, &mut gradient, &mut self.alpha, 1.0, tolerance);
         for (plane, &alpha) in self.working_set.iter_mut().zip(&self.alpha) {
             plane.idle = if alpha > 0.0 { 0 } else { plane.idle + 1 };
         }

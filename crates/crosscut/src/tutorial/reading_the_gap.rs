@@ -45,7 +45,7 @@
 //! assert_eq!(certificate.passes, certificate.oracle_calls as f64 / 40.0);
 //!
 //! // Nobody has to believe it: P is evaluated again without any solver.
-//! let primal = testing::primal(&task, &examples, settings.c, &solution.w);
+//! let primal = testing::primal(&task, &examples, &settings, &solution.w);
 //! assert!((primal - certificate.primal).abs() < 1e-9 * primal);
 //!
 //! // A rough solution is a rough bound, and it contains the fine one.

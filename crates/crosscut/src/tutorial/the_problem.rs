@@ -99,7 +99,7 @@
 //! ```
 //! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/worlds/span.rs"));
 //! # fn main() {
-//! # use crosscut::{C, Example, testing};
+//! # use crosscut::{C, Example, Settings, testing};
 //! # let task = Spans { features: 2 };
 //! # let row = |value: f32| SparseVector::from_dense(&[value, 1.0]).expect("finite");
 //! # let example = Example::new([0.1, 0.9, 0.7, -0.3].map(row).to_vec(), 1..3);
@@ -110,7 +110,7 @@
 //! let dual = alpha * loss - 0.5 * w.iter().map(|weight| weight * weight).sum::<f64>();
 //!
 //! // … and P at any w bounds it from above.
-//! let primal = testing::primal(&task, &[example], C::Mean(1.0), &w);
+//! let primal = testing::primal(&task, &[example], &Settings { c: C::Mean(1.0), ..Settings::default() }, &w);
 //! assert!(dual > 0.0 && dual <= primal);
 //! # }
 //! ```
