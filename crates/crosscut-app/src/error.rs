@@ -81,7 +81,7 @@ impl Error {
     }
 
     /// The same error, blaming a file where it speaks of examples only.
-    pub(crate) fn in_file(self, file: &str) -> Self {
+    pub fn in_file(self, file: &str) -> Self {
         match self {
             Self::Solve(SolveError::NoExamples) => Self::file(file, "expected at least one example, found none"),
             Self::Solve(SolveError::Example { index, message }) => {

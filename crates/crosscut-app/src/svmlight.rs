@@ -13,6 +13,8 @@ pub struct Line<'t> {
     pub cost: f64,
     /// The features with ids as in the file (from 1, strictly increasing), finite and not zero.
     pub features: Vec<Feature>,
+    /// The largest id, also of a feature whose value is zero; 0 without features.
+    pub last_id: u32,
     /// The text after `#`, trimmed.
     pub comment: Option<&'t str>,
 }
@@ -35,7 +37,8 @@ pub fn parse_line(line: &str) -> Result<Option<Line<'_>>, String> {
         rest = after;
     }
     let colons = rest.bytes().filter(|&byte| byte == b':').count();
-    let mut parsed = Line { target, qid: None, cost: 1.0, features: Vec::with_capacity(colons), comment: None };
+    let mut parsed =
+        Line { target, qid: None, cost: 1.0, features: Vec::with_capacity(colons), last_id: 0, comment: None };
     let mut last_id = 0;
     let mut cost = None;
     loop {
@@ -69,6 +72,7 @@ pub fn parse_line(line: &str) -> Result<Option<Line<'_>>, String> {
         }
     }
     parsed.cost = cost.unwrap_or(1.0);
+    parsed.last_id = last_id;
     Ok(Some(parsed))
 }
 

@@ -344,6 +344,8 @@ mod tests {
             primal,
             dual: 0.0,
             planes: 0,
+            support: 0,
+            planes_found: 0,
             seconds,
             oracle_seconds: 0.0,
         };

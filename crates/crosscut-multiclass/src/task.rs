@@ -40,6 +40,8 @@ pub enum Loss {
     Squared(Vec<f64>),
     /// Any cost for any pair of classes.
     Cost(CostMatrix),
+    /// The same number for every wrong class, such as SVM^multiclass's 100.
+    Constant(f64),
 }
 
 /// Why a multiclass task cannot be defined as asked.
@@ -62,6 +64,9 @@ pub enum TaskError {
     /// The squared loss needs labels that are numbers.
     #[error("the squared loss needs labels that are numbers, not '{0}'")]
     Label(String),
+    /// The loss is not one.
+    #[error("the loss must be a finite number above 0, not {0}")]
+    Constant(f64),
     /// The loss was made for another number of classes.
     #[error("the loss is for {found} classes, not for {expected}")]
     LossSize {
@@ -160,11 +165,12 @@ impl Multiclass {
     /// Sets the loss.
     ///
     /// # Errors
-    /// A loss for another number of classes.
+    /// A loss for another number of classes, or a constant that is not above 0.
     pub fn with_loss(self, loss: Loss) -> Result<Self, TaskError> {
         let expected = self.classes.len();
         let found = match &loss {
-            Loss::ZeroOne => expected,
+            Loss::Constant(value) if !(*value > 0.0 && value.is_finite()) => return Err(TaskError::Constant(*value)),
+            Loss::ZeroOne | Loss::Constant(_) => expected,
             Loss::Squared(values) => values.len(),
             Loss::Cost(costs) => costs.classes(),
         };
@@ -312,6 +318,7 @@ impl Task for Multiclass {
             Loss::ZeroOne => 1.0,
             Loss::Squared(values) => squared(values, y.index(), y_hat.index()),
             Loss::Cost(costs) => costs.row(y.index())[y_hat.index()],
+            Loss::Constant(value) => *value,
         }
     }
 
@@ -336,6 +343,9 @@ impl Task for Multiclass {
             Loss::Cost(costs) => {
                 let row = costs.row(truth);
                 self.most_violating(truth, scratch, |class| row[class])
+            }
+            Loss::Constant(value) => {
+                self.most_violating(truth, scratch, |class| if class == truth { 0.0 } else { *value })
             }
         };
         if y_bar != truth {

@@ -18,7 +18,7 @@ fn example(task: &Multiclass, values: &[f32], class: usize) -> Example<SparseVec
 /// Tasks of every loss, rescaling and group of classes in the sweep, with a few examples.
 fn tasks() -> impl Strategy<Value = (Multiclass, Examples)> {
     let sizes = (2_usize..40, 1_usize..5, 1_usize..4);
-    let choices = (0..3, any::<bool>(), prop::option::of(prop_oneof![Just(1.0_f32), Just(-0.5)]));
+    let choices = (0..4, any::<bool>(), prop::option::of(prop_oneof![Just(1.0_f32), Just(-0.5)]));
     (sizes, choices)
         .prop_flat_map(|((k, features, n), choices)| {
             let costs = prop::collection::vec(prop_oneof![Just(0.0), Just(1.0), 0.0..4.0], k * k);
@@ -31,6 +31,7 @@ fn tasks() -> impl Strategy<Value = (Multiclass, Examples)> {
             let task = match loss {
                 0 => task,
                 1 => task.with_squared_loss().unwrap(),
+                2 => task.with_loss(Loss::Constant(2.5)).unwrap(),
                 _ => task.with_loss(Loss::Cost(matrix(k, &costs))).unwrap(),
             };
             let task = task.with_rescaling(if slack { Rescaling::Slack } else { Rescaling::Margin });

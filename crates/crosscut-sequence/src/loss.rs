@@ -19,6 +19,9 @@ pub enum Loss {
     Costs(CostMatrix),
     /// The sum of the costs of wrong tags divided by the length of the sequence.
     MeanCosts(CostMatrix),
+    /// The square root of the number of wrong tags: with squared slacks, what margin rescaling bounds their number by
+    /// (Tsochantaridis et al. 2005, section 2.2.2).
+    RootCount,
 }
 
 /// Costs finer than this fraction of the largest one have no common unit.
@@ -34,6 +37,7 @@ impl Loss {
             Self::Count => count(),
             Self::Fraction => count() / length,
             Self::ZeroOne => f64::from(count() > 0.0),
+            Self::RootCount => count().sqrt(),
             Self::Costs(costs) => pairs().map(|(y, y_hat)| cost(costs, *y, *y_hat)).sum(),
             Self::MeanCosts(costs) => pairs().map(|(y, y_hat)| cost(costs, *y, *y_hat)).sum::<f64>() / length,
         }
@@ -43,7 +47,7 @@ impl Loss {
     pub fn costs(&self) -> Option<&CostMatrix> {
         match self {
             Self::Costs(costs) | Self::MeanCosts(costs) => Some(costs),
-            Self::Count | Self::Fraction | Self::ZeroOne => None,
+            Self::Count | Self::Fraction | Self::ZeroOne | Self::RootCount => None,
         }
     }
 
@@ -51,8 +55,13 @@ impl Loss {
     pub(crate) fn scale(&self, length: usize) -> f64 {
         match self {
             Self::Fraction | Self::MeanCosts(_) => 1.0 / length.max(1) as f64,
-            Self::Count | Self::Costs(_) | Self::ZeroOne => 1.0,
+            Self::Count | Self::Costs(_) | Self::ZeroOne | Self::RootCount => 1.0,
         }
+    }
+
+    /// Δ of so many errors, in units, told from their sum over the tokens.
+    pub(crate) fn of_sum(&self, sum: f64) -> f64 {
+        if *self == Self::RootCount { sum.sqrt() } else { sum }
     }
 
     /// The largest number of which all costs are multiples, and so the loss apart from its scale; `None` if there is none

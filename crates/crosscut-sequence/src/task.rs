@@ -281,6 +281,21 @@ impl Sequence {
         chain.margins(scratch)
     }
 
+    /// Where the weight of a feature is for the tag of a token; with two tags, for that after the one before (emissions of order 1).
+    pub fn emission_weight(&self, feature: usize, tags: &[Tag]) -> usize {
+        let k = self.k();
+        match tags {
+            [before, tag] => self.pairs_at() + feature * k * k + before.index() * k + tag.index(),
+            [.., tag] => feature * k + tag.index(),
+            [] => feature * k,
+        }
+    }
+
+    /// Where the weight of a transition is: of the tags of one more token than its order (at least 1), the last one last.
+    pub fn transition_weight(&self, tags: &[Tag]) -> usize {
+        self.transition(tags)
+    }
+
     /// The number of tags, k.
     fn k(&self) -> usize {
         self.definition.tags.len()
@@ -360,7 +375,7 @@ impl Sequence {
 
     /// Whether the oracle needs to count errors: neither sum nor maximum over tokens will do.
     fn counts_errors(&self) -> bool {
-        self.definition.rescaling == Rescaling::Slack || self.definition.loss == Loss::ZeroOne
+        self.definition.rescaling == Rescaling::Slack || matches!(self.definition.loss, Loss::ZeroOne | Loss::RootCount)
     }
 
     /// The most violating tags.
@@ -383,7 +398,7 @@ impl Sequence {
         let slack = self.definition.rescaling == Rescaling::Slack;
         let truth_score = if slack { self.score(w, x, y) } else { 0.0 };
         let value = |units: usize, score: f64| {
-            let loss = scale * self.unit * units as f64;
+            let loss = self.definition.loss.of_sum(scale * self.unit * units as f64);
             if slack { loss * (1.0 + score - truth_score) } else { loss + score }
         };
         chain.best_counting(scratch, most, value, |t, tag| self.units(truth[t], tag)).into()

@@ -267,6 +267,7 @@ fn losses_are_what_they_say() {
         (Loss::Fraction, vec![1, 1, 0, 2], 0.5),
         (Loss::ZeroOne, vec![1, 1, 0, 2], 1.0),
         (Loss::ZeroOne, vec![0, 1, 2, 2], 0.0),
+        (Loss::RootCount, vec![1, 1, 0, 2], 2_f64.sqrt()),
         (Loss::Costs(costs()), vec![2, 0, 0, 1], 1.5 + 2.5 + 0.0 + 8.0),
         (Loss::MeanCosts(costs()), vec![2, 0, 0, 1], 3.0),
         (Loss::MeanCosts(costs()), vec![0, 1, 2, 2], 0.0),

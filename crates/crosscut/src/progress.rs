@@ -69,6 +69,10 @@ pub struct Progress {
     pub dual: f64,
     /// Cached planes, or planes in the working set.
     pub planes: usize,
+    /// Planes of these with a positive dual variable, as counted after the last exact pass.
+    pub support: usize,
+    /// Planes that have ever entered the caches or the working set.
+    pub planes_found: u64,
     /// Wall seconds since training began.
     pub seconds: f64,
     /// Wall seconds of these inside oracles.
@@ -103,6 +107,19 @@ pub struct Solution {
     pub seconds: f64,
     /// Wall seconds of these inside oracles.
     pub oracle_seconds: f64,
+}
+
+/// A plane that a solver holds, with its dual variable.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DualVariable {
+    /// The example whose plane it is; `None` for a sum over all examples, as the 1-slack method has it.
+    pub example: Option<usize>,
+    /// α, at least 0. Those of one example add up to at most C · weight / n, those of sums to at most 1.
+    pub alpha: f64,
+    /// Δ; for sums C/n · Σ Δᵢ.
+    pub loss: f64,
+    /// ‖δ‖²; for sums that of C/n · Σ δᵢ.
+    pub squared_norm: f64,
 }
 
 /// How close to the optimum a training run came and what it took. Holds no clock times, so it is the same for two equal runs.

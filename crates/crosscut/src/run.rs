@@ -32,6 +32,8 @@ pub(crate) struct Counts {
     pub oracle_calls: u64,
     pub oracle_seconds: f64,
     pub planes: usize,
+    pub support: usize,
+    pub planes_found: u64,
 }
 
 impl<'o> Run<'o> {
@@ -145,6 +147,8 @@ impl<'o> Run<'o> {
             primal: self.primal(),
             dual: self.dual,
             planes: counts.planes,
+            support: counts.support,
+            planes_found: counts.planes_found,
             seconds: self.began.elapsed().as_secs_f64(),
             oracle_seconds: counts.oracle_seconds - self.oracle_seconds_before,
         };

@@ -3,7 +3,7 @@
 use crate::block_coordinate::BlockCoordinate;
 use crate::one_slack::OneSlack;
 use crate::oracles::Oracles;
-use crate::progress::{Flow, Progress, Solution, SolveError};
+use crate::progress::{DualVariable, Flow, Progress, Solution, SolveError};
 use crate::settings::{C, Settings, SettingsError, Solver};
 use crate::task::{Example, Task};
 
@@ -83,6 +83,15 @@ impl<'a, T: Task> Trainer<'a, T> {
         match &mut self.state {
             State::Block(solver) => solver.solve(observer),
             State::OneSlack(solver) => solver.solve(observer),
+        }
+    }
+
+    /// The planes it holds, example by example, with their dual variables: where these are positive, the support vectors. The weights
+    /// that they add up to are those of the highest dual value, or later ones; not always those of a [`Solution`].
+    pub fn dual_variables(&self) -> Vec<DualVariable> {
+        match &self.state {
+            State::Block(solver) => solver.dual_variables(),
+            State::OneSlack(solver) => solver.dual_variables(),
         }
     }
 }

@@ -13,13 +13,14 @@ pub type Examples = Vec<Example<Tokens, Tags>>;
 pub const ORDERS: [(usize, usize); 7] = [(0, 0), (1, 0), (1, 1), (2, 0), (2, 1), (3, 0), (3, 1)];
 
 /// The losses for k tags; the last one has costs without a common unit.
-const LOSSES: [fn(usize) -> Loss; 7] = [
+const LOSSES: [fn(usize) -> Loss; 8] = [
     |_| Loss::Count,
     |_| Loss::Fraction,
     |_| Loss::ZeroOne,
     |k| Loss::Costs(costs(k, |y, y_hat| [2.0, 1.0, 3.0][(y + 2 * y_hat) % 3])),
     |k| Loss::Costs(costs(k, |y, y_hat| [1.5, 0.0, 0.5, 2.5][(y + 2 * y_hat) % 4])),
     |k| Loss::MeanCosts(costs(k, |y, y_hat| [1.5, 0.0, 0.5, 2.5][(y + 2 * y_hat) % 4])),
+    |_| Loss::RootCount,
     |k| Loss::Costs(costs(k, |y, y_hat| ((1 + y + 2 * y_hat) as f64).sqrt())),
 ];
 
@@ -49,7 +50,7 @@ pub fn choices() -> Vec<Choice> {
     for orders in ORDERS {
         for scheme in [None, Some(Scheme::Bio), Some(Scheme::Bioes)] {
             choices.extend(LOSSES.map(|loss| (orders, loss, Rescaling::Margin, scheme)));
-            choices.extend(LOSSES[..6].iter().map(|&loss| (orders, loss, Rescaling::Slack, scheme)));
+            choices.extend(LOSSES[..7].iter().map(|&loss| (orders, loss, Rescaling::Slack, scheme)));
         }
     }
     choices

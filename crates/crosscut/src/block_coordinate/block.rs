@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::plane::{RawPlane, RowTerm, dot};
+use crate::progress::DualVariable;
 use crate::qp::{self, Curvature, Gram};
 use crate::settings::{SlackNorm, Step};
 use crate::sink::{Place, add_row, dot_row};
@@ -117,6 +118,21 @@ impl<'a> Block<'a> {
         self.planes.len()
     }
 
+    /// The planes with a positive dual variable.
+    pub fn support(&self) -> usize {
+        self.alpha.iter().filter(|alpha| **alpha > 0.0).count()
+    }
+
+    /// The planes with their dual variables.
+    pub fn dual_variables(&self, example: usize) -> impl Iterator<Item = DualVariable> {
+        (self.planes.iter().zip(&self.alpha).enumerate()).map(move |(p, (plane, &alpha))| DualVariable {
+            example: Some(example),
+            alpha,
+            loss: plane.loss,
+            squared_norm: self.gram.get(p, p),
+        })
+    }
+
     /// Σ αₚ Δₚ, less what squared slacks charge: this block's part of the dual beside ‖w‖².
     pub fn loss(&self) -> f64 {
         let loss: f64 = self.planes.iter().zip(&self.alpha).map(|(plane, alpha)| alpha * plane.loss).sum();
@@ -151,8 +167,15 @@ impl<'a> Block<'a> {
         self.add_combination(&self.alpha, w, workspace);
     }
 
-    /// Puts a plane into the cache unless it is there. `pass` is the number of the exact pass.
-    pub fn insert(&mut self, raw: &RawPlane<'a>, dim: usize, most_planes: usize, pass: u32, workspace: &mut Workspace) {
+    /// Puts a plane into the cache unless it is there; returns whether it was not. `pass` is the number of the exact pass.
+    pub fn insert(
+        &mut self,
+        raw: &RawPlane<'a>,
+        dim: usize,
+        most_planes: usize,
+        pass: u32,
+        workspace: &mut Workspace,
+    ) -> bool {
         let dense = (raw.len() >= dim).then(|| {
             let mut values = vec![0.0; dim];
             raw.add_to(&mut values, 1.0);
@@ -165,7 +188,7 @@ impl<'a> Block<'a> {
         });
         if let Some(known) = known {
             self.planes[known].used = pass;
-            return;
+            return false;
         }
         if self.planes.len() >= most_planes {
             self.make_room();
@@ -175,6 +198,7 @@ impl<'a> Block<'a> {
         let row = self.inner_products(dense.as_deref(), &terms, dim, workspace);
         self.gram.push(row);
         self.push(Plane { loss: raw.loss, dense, end: 0, used: pass }, &terms, 0.0);
+        true
     }
 
     /// Visits the block: computes the gap over its planes at w, takes one step of the given kind, updates w.

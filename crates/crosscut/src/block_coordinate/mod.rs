@@ -23,7 +23,7 @@ use rand_pcg::Pcg64;
 
 use crate::oracles::Oracles;
 use crate::plane::{RawPlane, squared_norm};
-use crate::progress::{Flow, Moment, Progress, Solution, StopReason};
+use crate::progress::{DualVariable, Flow, Moment, Progress, Solution, StopReason};
 use crate::run::{Counts, Run};
 use crate::settings::{C, Sampling, Settings, Solver};
 use crate::task::Task;
@@ -71,6 +71,10 @@ pub(crate) struct BlockCoordinate<'a, T: Task> {
     certificates: u32,
     /// Planes in all blocks.
     cached: usize,
+    /// Those with a positive dual variable when last counted.
+    support: usize,
+    /// Planes that ever came into a block.
+    planes_found: u64,
     /// Exact passes made in all.
     pass: u32,
 }
@@ -92,6 +96,8 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             random: Pcg64::seed_from_u64(settings.seed),
             certificates: 0,
             cached: 0,
+            support: 0,
+            planes_found: 0,
             pass: 0,
             oracles,
             settings,
@@ -136,6 +142,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
                 // Acceleration may have left D below its best: only where it no longer rises is it at its end.
                 let rises = self.dual - last > 1e-15 * self.dual.abs().max(1.0);
                 last = self.dual;
+                self.support = self.blocks.iter().map(Block::support).sum();
                 let stop = run.stop(self.counts()).or((stuck >= STUCK && !rises).then_some(StopReason::Precision));
                 if let Some(reason) = stop {
                     return run.finish(reason, self.counts());
@@ -144,6 +151,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             } else {
                 uncertified += 1;
                 let seen = self.exact_pass(&mut run);
+                self.support = self.blocks.iter().map(Block::support).sum();
                 run.dual = run.dual.max(self.dual);
                 seen
             };
@@ -322,7 +330,8 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         let block = &mut self.blocks[index];
         self.cached -= block.planes();
         let most = self.settings.block.planes;
-        block.insert(&self.planes[slot], self.w.len(), most, self.pass, &mut self.workspace);
+        let new = block.insert(&self.planes[slot], self.w.len(), most, self.pass, &mut self.workspace);
+        self.planes_found += u64::from(new);
         self.cached += block.planes();
     }
 
@@ -336,8 +345,14 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         }
     }
 
+    pub fn dual_variables(&self) -> Vec<DualVariable> {
+        self.blocks.iter().enumerate().flat_map(|(example, block)| block.dual_variables(example)).collect()
+    }
+
     fn counts(&self) -> Counts {
-        Counts { oracle_calls: self.oracles.calls, oracle_seconds: self.oracles.seconds, planes: self.cached }
+        let Oracles { calls: oracle_calls, seconds: oracle_seconds, .. } = self.oracles;
+        let Self { cached: planes, support, planes_found, .. } = *self;
+        Counts { oracle_calls, oracle_seconds, planes, support, planes_found }
     }
 }
 

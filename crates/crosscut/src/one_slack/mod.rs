@@ -7,7 +7,7 @@
 
 use crate::oracles::Oracles;
 use crate::plane::{dot, inner_entries, squared_norm};
-use crate::progress::{Flow, Moment, Progress, Solution, StopReason};
+use crate::progress::{DualVariable, Flow, Moment, Progress, Solution, StopReason};
 use crate::qp::{self, Curvature, Gram};
 use crate::run::{Counts, Run};
 use crate::settings::{C, Settings, Solver};
@@ -27,6 +27,7 @@ pub(crate) struct OneSlack<'a, T: Task> {
     gram: Gram,
     w: Vec<f64>,
     dual: f64,
+    planes_found: u64,
 }
 
 /// A summed plane of the working set.
@@ -52,6 +53,7 @@ impl<'a, T: Task> OneSlack<'a, T> {
             gram: Gram::default(),
             w: vec![0.0; oracles.dim()],
             dual: 0.0,
+            planes_found: 0,
             oracles,
             settings,
         }
@@ -79,9 +81,9 @@ impl<'a, T: Task> OneSlack<'a, T> {
         let mut run = Run::new(observer, self.settings, Solver::OneSlack, self.oracles.len(), self.counts());
         let mut stuck = 0;
         loop {
-            let planes = self.working_set.len();
+            let before = self.counts();
             let (costs, norm) = (&self.costs, self.settings.slack_norm);
-            let sum = self.oracles.sum_planes(&self.w, costs, norm, &mut |oracles| run.tick(counts(oracles, planes)));
+            let sum = self.oracles.sum_planes(&self.w, costs, norm, &mut |oracles| run.tick(counts(oracles, before)));
             let primal = 0.5 * squared_norm(&self.w) + sum.slack;
             run.certify(primal, &self.w);
             run.dual = run.dual.max(self.dual);
@@ -103,6 +105,7 @@ impl<'a, T: Task> OneSlack<'a, T> {
         self.gram.push(row);
         self.working_set.push(Plane { loss, delta, idle: 0 });
         self.alpha.push(0.0);
+        self.planes_found += 1;
     }
 
     /// Solves the dual over the working set, updates w, lets idle planes go.
@@ -139,8 +142,22 @@ impl<'a, T: Task> OneSlack<'a, T> {
         self.dual = loss - 0.5 * squared_norm(&self.w);
     }
 
+    pub fn dual_variables(&self) -> Vec<DualVariable> {
+        let planes = self.working_set.iter().zip(&self.alpha).enumerate();
+        let plane = |(k, (plane, &alpha)): (usize, (&Plane, &f64))| DualVariable {
+            example: None,
+            alpha,
+            loss: plane.loss,
+            squared_norm: self.gram.get(k, k),
+        };
+        planes.map(plane).collect()
+    }
+
     fn counts(&self) -> Counts {
-        counts(&self.oracles, self.working_set.len())
+        let support = self.alpha.iter().filter(|alpha| **alpha > 0.0).count();
+        let planes = self.working_set.len();
+        let Oracles { calls: oracle_calls, seconds: oracle_seconds, .. } = self.oracles;
+        Counts { oracle_calls, oracle_seconds, planes, support, planes_found: self.planes_found }
     }
 }
 
@@ -181,6 +198,7 @@ impl Delta {
     }
 }
 
-fn counts<T: Task>(oracles: &Oracles<'_, T>, planes: usize) -> Counts {
-    Counts { oracle_calls: oracles.calls, oracle_seconds: oracles.seconds, planes }
+/// The counts within a pass of oracles, given those before it.
+fn counts<T: Task>(oracles: &Oracles<'_, T>, before: Counts) -> Counts {
+    Counts { oracle_calls: oracles.calls, oracle_seconds: oracles.seconds, ..before }
 }
