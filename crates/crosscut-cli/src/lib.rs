@@ -30,12 +30,18 @@ use crosscut_app::Entry;
 /// Exit codes: 0, also for training that stopped before the gap it was asked for (it says so); 2 for bad arguments,
 /// files and data; 1 for failures of the program or the machine.
 pub fn run(name: &'static str, tasks: &[Entry]) -> ExitCode {
-    run_with(name, tasks, std::env::args_os())
+    run_with(name, tasks, "", std::env::args_os())
 }
 
-/// The same with arguments from elsewhere; the first is the name the program was called by.
-pub fn run_with(name: &'static str, tasks: &[Entry], arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let matches = match flags::program(name, tasks).try_get_matches_from(arguments) {
+/// The same with arguments from elsewhere; the first is the name the program was called by. `others` stands at the end of help: what
+/// else the program does.
+pub fn run_with(
+    name: &'static str,
+    tasks: &[Entry],
+    others: &'static str,
+    arguments: impl IntoIterator<Item = OsString>,
+) -> ExitCode {
+    let matches = match flags::program(name, tasks).after_help(others).try_get_matches_from(arguments) {
         Ok(matches) => matches,
         Err(error) => {
             // Help and version are errors to clap, with exit code 0. Nobody is left to tell if this cannot be printed.

@@ -176,6 +176,11 @@ impl Scores {
         self.costs.as_ref().map_or(1.0, |costs| costs[document])
     }
 
+    /// Lets every document cost 1.
+    pub(crate) fn forget_costs(&mut self) {
+        self.costs = None;
+    }
+
     /// The costs of the documents, if they were given.
     pub fn costs(&self) -> Option<&[f64]> {
         self.costs.as_deref()

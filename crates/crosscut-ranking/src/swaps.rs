@@ -105,6 +105,56 @@ pub(crate) fn count(
     sum
 }
 
+/// Maximises √(k / unit) − Σ margins over all sets of k pairs, the margin of a pair being by how much its upper document scores more
+/// than its lower one. Returns unit · k, and the coefficients of unit · Σ (upper − lower) over the set; pairs cost the same.
+///
+/// The k-th smallest margin belongs to the best set as long as it is at most √(k / unit) − √((k − 1) / unit), which falls with k. So
+/// the set is that of all margins below a threshold, which is found by halving: about fifty counts in O(m log m). Of pairs with margins at the
+/// threshold, the mean over all choices of as many as pay is taken.
+pub(crate) fn count_root(
+    pairs: Pairs,
+    y: &Scores,
+    scores: &[f64],
+    unit: f64,
+    scratch: &mut RootScratch,
+    coefficients: &mut Vec<f64>,
+) -> f64 {
+    /// Halvings: as many as there are bits to tell thresholds apart.
+    const HALVINGS: usize = 52;
+    let RootScratch { plain, swaps, other } = scratch;
+    // Costs are in the unit.
+    plain.clone_from(y);
+    plain.forget_costs();
+    let gain = |k: f64| if k > 0.0 { (k / unit).sqrt() - ((k - 1.0).max(0.0) / unit).sqrt() } else { f64::INFINITY };
+    // Pairs in the wrong order always pay, and no pair pays more than the first.
+    let (mut low, mut high) = (0.0, (1.0 / unit).sqrt());
+    for _ in 0..HALVINGS {
+        let middle = 0.5 * (low + high);
+        let k = count(pairs, plain, scores, middle, swaps, other);
+        if middle <= gain(k) { low = middle } else { high = middle }
+    }
+    let sure = count(pairs, plain, scores, low, swaps, coefficients);
+    let most = count(pairs, plain, scores, high, swaps, other);
+    // As many of those at the threshold as pay: √(k / unit) bends, so the whole numbers beside the best k are looked at.
+    let value = |k: f64| (k / unit).sqrt() - high * k;
+    let best = (0.25 / (unit * high * high)).clamp(sure, most);
+    let k = [best.floor(), best.ceil()].map(|k| k.clamp(sure, most));
+    let k = if value(k[1]) > value(k[0]) { k[1] } else { k[0] };
+    let share = if most > sure { (k - sure) / (most - sure) } else { 0.0 };
+    for (coefficient, other) in coefficients.iter_mut().zip(other.iter()) {
+        *coefficient = unit * (*coefficient + share * (other - *coefficient));
+    }
+    unit * k
+}
+
+/// Buffers of [`count_root`].
+#[derive(Debug, Default)]
+pub(crate) struct RootScratch {
+    plain: Scores,
+    swaps: Scratch,
+    other: Vec<f64>,
+}
+
 /// Sums by grade that can be asked for all grades below one (a Fenwick tree).
 #[derive(Debug, Default)]
 struct Window {

@@ -46,6 +46,9 @@ pub enum TaskError {
     /// Slack rescaling is exact for these losses only.
     #[error("slack rescaling is for the losses reciprocal rank and precision at k")]
     Slack,
+    /// The root is that of losses of pairs only.
+    #[error("the root of the loss is for swapped pairs, their fraction and ranks of relevant documents")]
+    Root,
     /// The first 0 documents have no precision.
     #[error("precision at k needs a k of at least 1")]
     K,
@@ -60,6 +63,8 @@ pub enum TaskError {
 pub struct Ranking {
     pub(crate) features: FeatureIds,
     loss: Loss,
+    /// Δ is the square root of the loss.
+    root: bool,
     rescaling: Rescaling,
     pub(crate) scaling: Scaling,
     /// Not part of a model.
@@ -71,6 +76,7 @@ pub struct Ranking {
 struct Definition {
     features: FeatureIds,
     loss: Loss,
+    root: bool,
     rescaling: Rescaling,
     scaling: Scaling,
 }
@@ -79,18 +85,19 @@ impl TryFrom<Definition> for Ranking {
     type Error = TaskError;
 
     fn try_from(definition: Definition) -> Result<Self, TaskError> {
-        let Definition { features, loss, rescaling, scaling } = definition;
+        let Definition { features, loss, root, rescaling, scaling } = definition;
         if !scaling.fits(features.len()) {
             return Err(TaskError::Ranges(features.len()));
         }
-        Self { scaling, ..Self::new(features) }.with_loss(loss, rescaling)
+        let task = Self { scaling, ..Self::new(features) }.with_loss(loss, rescaling)?;
+        if root { task.with_root() } else { Ok(task) }
     }
 }
 
 impl From<Ranking> for Definition {
     fn from(task: Ranking) -> Self {
-        let Ranking { features, loss, rescaling, scaling, .. } = task;
-        Self { features, loss, rescaling, scaling }
+        let Ranking { features, loss, root, rescaling, scaling, .. } = task;
+        Self { features, loss, root, rescaling, scaling }
     }
 }
 
@@ -101,6 +108,7 @@ pub struct Scratch {
     coefficients: Vec<f64>,
     sum: Vec<f64>,
     swaps: swaps::Scratch,
+    root: swaps::RootScratch,
     interleave: interleave::Scratch,
     order: Vec<usize>,
 }
@@ -132,6 +140,7 @@ impl Ranking {
         Self {
             features,
             loss: Loss::SwappedPairs,
+            root: false,
             rescaling: Rescaling::Margin,
             scaling: Scaling::None,
             beside: Beside::default(),
@@ -149,7 +158,30 @@ impl Ranking {
         if loss == Loss::Precision(0) {
             return Err(TaskError::K);
         }
-        Ok(Self { loss, rescaling, ..self })
+        Ok(Self { loss, root: false, rescaling, ..self })
+    }
+
+    /// Takes the square root of the loss, which is by pairs: with squared slacks, what margin rescaling bounds that loss by
+    /// (Tsochantaridis et al. 2005, section 2.2.2). The costs that count in a query must be the same then.
+    ///
+    /// # Errors
+    /// Another loss.
+    pub fn with_root(self) -> Result<Self, TaskError> {
+        match self.loss.oracle() {
+            Oracle::Swaps(_) => Ok(Self { root: true, ..self }),
+            _ => Err(TaskError::Root),
+        }
+    }
+
+    /// The cost of the pairs of a query where it is one; `None` where costs differ.
+    fn common_cost(&self, y: &Scores) -> Option<f64> {
+        let counts = |document: usize| match self.loss {
+            Loss::RankOfRelevant => y.values()[document] > 0.0,
+            _ => y.levels()[document] > 0,
+        };
+        let mut costs = (0..y.len()).filter(|&document| counts(document)).map(|document| y.cost(document));
+        let first = costs.next().unwrap_or(1.0);
+        costs.all(|cost| cost == first).then_some(first)
     }
 
     /// The feature ids of the file, in the order of the weights.
@@ -194,7 +226,8 @@ impl Task for Ranking {
                 // Levels are whole numbers: within half of one are those of equal scores, and they count as swapped.
                 let levels: Vec<f64> = y_hat.levels().iter().map(|&level| f64::from(level)).collect();
                 let swapped = swaps::count(pairs, y, &levels, 0.5, &mut swaps::Scratch::default(), &mut Vec::new());
-                swapped / self.normaliser(y)
+                let loss = swapped / self.normaliser(y);
+                if self.root { loss.sqrt() } else { loss }
             }
             Oracle::Interleave(measure) => measure.loss_of(y, y_hat.values()),
             Oracle::Discount(discount) => discount.loss_of(y, y_hat.values()),
@@ -214,10 +247,20 @@ impl Task for Ranking {
         scratch: &mut Scratch,
         sink: &mut dyn Sink<'a>,
     ) -> f64 {
-        let Scratch { scores, coefficients, sum, swaps: buffers, interleave, order } = scratch;
+        let Scratch { scores, coefficients, sum, swaps: buffers, root, interleave, order } = scratch;
         x.score(w, scores);
         let slack = self.rescaling == Rescaling::Slack;
         let (loss, scale) = match self.loss.oracle() {
+            Oracle::Swaps(pairs) if self.root => {
+                // What one pair adds to the loss of which this is the root.
+                let unit = self.common_cost(y).unwrap_or(1.0) / self.normaliser(y);
+                if unit > 0.0 {
+                    (swaps::count_root(pairs, y, scores, unit, root, coefficients).sqrt(), 1.0)
+                } else {
+                    coefficients.clear();
+                    (0.0, 1.0)
+                }
+            }
             Oracle::Swaps(pairs) => {
                 let each = 1.0 / self.normaliser(y);
                 let loss = swaps::count(pairs, y, scores, 1.0, buffers, coefficients);
@@ -263,6 +306,9 @@ impl Task for Ranking {
         }
         if let Some(costs) = y.costs().filter(|costs| costs.len() != y.len()) {
             return Err(format!("expected a cost for each of {} documents, not {}", y.len(), costs.len()));
+        }
+        if self.root && self.common_cost(y).is_none() {
+            return Err("expected one cost for all pairs of a query, whose root is the loss".to_owned());
         }
         if let Some(cost) = y.costs().and_then(|costs| costs.iter().find(|&&cost| !(cost.is_finite() && cost >= 0.0))) {
             return Err(format!("expected costs that are finite and at least 0, not {cost}"));

@@ -80,6 +80,13 @@ fn the_laws_hold_for_every_choice() {
     }
 }
 
+/// The cost of the pairs that scores put the wrong way round.
+fn task_loss(loss: Loss, query: &Plain, w: &[f64]) -> f64 {
+    let scores = query.scores(w);
+    let swapped = |&(upper, lower, _): &(usize, usize, f64)| scores[upper] <= scores[lower];
+    pairs(loss, &query.y).iter().filter(|pair| swapped(pair)).map(|(.., cost)| cost).sum()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, rng_seed: RngSeed::Fixed(2006), ..ProptestConfig::default() })]
 
@@ -116,6 +123,38 @@ proptest! {
             let best = (0..1_u32 << pairs.len()).map(|set| slack(&plane_of_pairs(query, subset(set)), &w)).fold(f64::MIN, f64::max);
             let found = slack_of(&task, &w, &query.example());
             prop_assert!(is_close(found, best), "{:?}: slack {} for {}", loss, found, best);
+        }
+    }
+
+    /// The root of the loss: of all sets of pairs, whose costs are one.
+    #[test]
+    fn the_root_of_the_loss_is_separated_exactly(
+        (task, queries) in pair_problem(4, false), seed: u64, whole: bool, cost in prop::sample::select(vec![0.3, 1.0, 2.5, 0.0]),
+    ) {
+        let (w, loss) = (weights(&task, seed, whole), task.loss_function());
+        let root = task.with_root().unwrap();
+        for query in &queries {
+            let y = Scores::new(query.y.values().to_vec()).with_costs(vec![cost; query.y.len()]);
+            let query = Plain { y, ..query.clone() };
+            let pairs = pairs(loss, &query.y);
+            let subset = |set: u32| (0..pairs.len()).filter(move |at| set >> at & 1 == 1).map(|at| pairs[at]);
+            let plane = |set: u32| {
+                let (loss, delta) = plane_of_pairs(&query, subset(set));
+                (loss.sqrt(), delta)
+            };
+            let best = (0..1_u32 << pairs.len()).map(|set| slack(&plane(set), &w)).fold(f64::MIN, f64::max);
+            let example = query.example();
+            prop_assert_eq!(root.validate(&example.x, &example.y), Ok(()));
+            let found = slack_of(&root, &w, &example);
+            prop_assert!(is_close(found, best), "{:?}, cost {}: slack {} for {}", loss, cost, found, best);
+            // What is written is a plane: it does not lie above the slack at other weights.
+            let (written, elsewhere) = (plane_of(&root, &w, &example), weights(&root, seed.wrapping_add(1), false));
+            let highest = (0..1_u32 << pairs.len()).map(|set| slack(&plane(set), &elsewhere)).fold(f64::MIN, f64::max);
+            let there = slack(&written, &elsewhere);
+            prop_assert!(there <= highest || is_close(there, highest), "{:?}: {} above {}", loss, there, highest);
+            let y_hat = root.predict(&w, &example.x, &mut Scratch::default());
+            let swapped = task_loss(loss, &query, &w);
+            prop_assert!(is_close(root.loss(&query.y, &y_hat), swapped.sqrt()));
         }
     }
 
@@ -303,6 +342,8 @@ fn impossible_tasks_are_refused() {
         assert_eq!(found, Err(TaskError::K));
     }
     assert_eq!(TaskError::Slack.to_string(), "slack rescaling is for the losses reciprocal rank and precision at k");
+    let whole = Ranking::new(FeatureIds::Contiguous(1)).with_loss(Loss::Ndcg(0), Rescaling::Margin).unwrap();
+    assert_eq!(whole.with_root(), Err(TaskError::Root));
     assert_eq!(TaskError::K.to_string(), "precision at k needs a k of at least 1");
 }
 
@@ -335,6 +376,14 @@ fn impossible_examples_are_refused() {
         (dcg, &x, Scores::new(vec![-1.0, 1.0]), Some(gain)),
         (dcg, &x, Scores::new(vec![1024.0, 1.0]), Some(gain)),
     ];
+    let root = task(2, pairs).with_root().unwrap();
+    let differ = Scores::new(vec![1.0, 2.0, 0.0]).with_costs(vec![1.0, 2.0, 9.0]);
+    let three = dense(&[vec![1.0, 0.0], vec![0.0, 1.0], vec![1.0, 1.0]]);
+    assert_eq!(
+        root.validate(&three, &differ),
+        Err("expected one cost for all pairs of a query, whose root is the loss".to_owned())
+    );
+    assert_eq!(root.validate(&x, &costs([1.0, 9.0])), Ok(()));
     for (loss, x, y, expected) in cases {
         let found = task(2, loss).validate(x, &y);
         match expected {

@@ -92,9 +92,9 @@ impl<'a, T: Task> OneSlack<'a, T> {
             if let Some(reason) = stop.or((stuck >= IDLE).then_some(StopReason::Precision)) {
                 return run.finish(reason, self.counts());
             }
-            run.tell(Moment::Pass, self.counts());
             self.add(sum.loss, Delta::new(sum.delta));
             self.maximise(0.01 * (primal - self.dual).max(0.0));
+            run.tell(Moment::Pass, self.counts());
         }
     }
 

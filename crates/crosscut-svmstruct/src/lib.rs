@@ -1,0 +1,171 @@
+//! Programs that take the place of SVM^multiclass, SVM^hmm, SVM^rank and Propensity SVM^rank: the same flags, files and printed
+//! lines, so that scripts written for those run with the solvers of [`crosscut`].
+//!
+//! `docs/coming-from-svmstruct.md` says what is the same, what is better, and what is refused. In short:
+//!
+//! * `crosscut link DIR` puts the eight names into a folder; `crosscut svm_rank_learn …` is the same without links.
+//! * The problem is theirs, in their units: a wrong class costs 100, `-c` multiplies the mean slack, `-e` is in units of the loss (for swapped pairs
+//!   times the mean number of pairs of a query).
+//! * Training ends when P − D ≤ C · ε, whatever `-w` is. What is printed as primal value, dual value and gap is certified.
+//! * Models are their text models, read and written.
+//!
+//! Errors go to standard error, and end with exit code 2 (1 for failures of the machine). No program ever waits for a key.
+//!
+//! The eight programs are two functions, `learn` and `classify`, for each `Program`.
+
+mod classify;
+mod data;
+mod flags;
+mod hmm;
+mod learn;
+mod model;
+mod multiclass;
+mod program;
+mod rank;
+mod say;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::{env, fs, io};
+
+use crosscut_app::Error;
+
+use flags::{Classify, Learn, Parsed};
+use hmm::SvmHmm;
+use multiclass::SvmMulticlass;
+use program::Program;
+use rank::{SvmPropRank, SvmRank};
+
+/// A program: its name, and what runs it with the words after the name.
+type Run = fn(&[OsString]) -> Result<(), Error>;
+
+const PROGRAMS: [(&str, Run); 8] = [
+    ("svm_multiclass_learn", learn::<SvmMulticlass>),
+    ("svm_multiclass_classify", classify::<SvmMulticlass>),
+    ("svm_hmm_learn", learn::<SvmHmm>),
+    ("svm_hmm_classify", classify::<SvmHmm>),
+    ("svm_rank_learn", learn::<SvmRank>),
+    ("svm_rank_classify", classify::<SvmRank>),
+    ("svm_proprank_learn", learn::<SvmPropRank>),
+    ("svm_proprank_classify", classify::<SvmPropRank>),
+];
+
+/// The names of the programs.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    PROGRAMS.iter().map(|(name, _)| *name)
+}
+
+/// Runs a program if the words of a command line call one: by the name of the program that was started, or by the word after it.
+/// `link DIR` makes links.
+pub fn run(arguments: &[OsString]) -> Option<ExitCode> {
+    let called = arguments.first().map(|name| Path::new(name).file_stem().unwrap_or_default());
+    let by_name = |name: &std::ffi::OsStr| PROGRAMS.iter().find(|(program, _)| name == *program);
+    let (name, result) = if let Some((name, run)) = called.and_then(by_name) {
+        (*name, run(&arguments[1..]))
+    } else {
+        let word = arguments.get(1)?;
+        match by_name(word) {
+            Some((name, run)) => (*name, run(&arguments[2..])),
+            None if word == "link" => ("crosscut", link(&arguments[2..])),
+            None => return None,
+        }
+    };
+    Some(match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // A line of standard output may have been begun.
+            say::note(name, &error.to_string());
+            ExitCode::from(if error.is_bad_input() { 2 } else { 1 })
+        }
+    })
+}
+
+fn learn<P: Program>(words: &[OsString]) -> Result<(), Error> {
+    match Learn::parse(words, P::LEARNING, P::LENIENT)? {
+        Parsed::Run(flags) => learn::learn::<P>(&flags),
+        Parsed::Help => {
+            help::<P>(&format!(
+                "usage: {}_learn [flags] EXAMPLES [MODEL]\n\n  -c C          trade-off: minimises ½|w|² + C · mean slack; needed\n  \
+                 -e EPS        ends when primal - dual <= C · EPS, in units of the loss ({})\n  \
+                 -p 1|2        slacks as they are (1) or squared (2)\n  -o 1|2        slack rescaling (1) or margin rescaling (2)\n{}  \
+                 -w 0|1|2|3|4  prints what n-slack (0, 1) or 1-slack (2, 3, 4) algorithms print ({})\n  \
+                 -a FILE       writes the dual variables\n  -v 0|1|2      says nothing, the usual, more (1)\n  \
+                 -y -k -f -b -n -q -m -h -# -d -g -s -r -u: taken, without effect; -t 0: no kernels\n\n\
+                 EXAMPLES may be packed with gzip; MODEL is svm_struct_model if not given.",
+                P::NAME,
+                P::EPSILON,
+                P::HELP,
+                P::ALGORITHM
+            ));
+            Ok(())
+        }
+    }
+}
+
+fn classify<P: Program>(words: &[OsString]) -> Result<(), Error> {
+    match Classify::parse(words, P::CLASSIFYING)? {
+        Parsed::Run(flags) => classify::classify::<P>(&flags),
+        Parsed::Help => {
+            let beam = if P::CLASSIFYING.is_empty() {
+                ""
+            } else {
+                "  --b N     states kept for each token, 0 for all of them (0)\n"
+            };
+            help::<P>(&format!(
+                "usage: {}_classify [flags] EXAMPLES MODEL [PREDICTIONS]\n\n  -v 0|1|2  says little, the usual, more (1)\n{beam}\n\
+                 EXAMPLES may be packed with gzip; PREDICTIONS is svm_predictions if not given.",
+                P::NAME
+            ));
+            Ok(())
+        }
+    }
+}
+
+fn help<P: Program>(text: &str) {
+    say::Say::new(1).always(format!(
+        "{text}\n\nA program of Crosscut with the flags and files of {}. `crosscut --help` lists others.",
+        P::NAME
+    ));
+}
+
+/// Makes links to the program that runs, one for each name.
+fn link(words: &[OsString]) -> Result<(), Error> {
+    let [folder] = words else {
+        return Err(Error::option("crosscut link", "one folder, where the links go", words.len()));
+    };
+    let folder = PathBuf::from(folder);
+    let target = env::current_exe().and_then(fs::canonicalize).map_err(|source| unwritable(&folder, source))?;
+    let name = |name: &str| folder.join(name).with_extension(env::consts::EXE_EXTENSION);
+    // All or none: what is there already and is no link of ours stays.
+    for path in names().map(name) {
+        let known = fs::canonicalize(&path).is_ok_and(|known| known == target);
+        if !known && path.symlink_metadata().is_ok_and(|found| !found.is_symlink()) {
+            return Err(Error::file(path.display().to_string(), "expected no such file, or a link of this command"));
+        }
+    }
+    fs::create_dir_all(&folder).map_err(|source| unwritable(&folder, source))?;
+    for path in names().map(name) {
+        if path.symlink_metadata().is_ok() {
+            fs::remove_file(&path).map_err(|source| unwritable(&path, source))?;
+        }
+        make_link(&target, &path).map_err(|source| unwritable(&path, source))?;
+        say::Say::new(1).always(format!("{} -> {}", path.display(), target.display()));
+    }
+    Ok(())
+}
+
+fn unwritable(path: &Path, source: io::Error) -> Error {
+    Error::Write { file: path.display().to_string(), source }
+}
+
+#[cfg(unix)]
+fn make_link(target: &Path, path: &Path) -> io::Result<()> {
+    std::os::unix::fs::symlink(target, path)
+}
+
+/// Symbolic links need rights that not everybody has.
+#[cfg(not(unix))]
+fn make_link(target: &Path, path: &Path) -> io::Result<()> {
+    fs::hard_link(target, path).or_else(|_| fs::copy(target, path).map(drop))
+}
