@@ -264,8 +264,10 @@ fn models_have_the_layout_of_the_family_and_are_read_again() {
         "2 # number of support vectors plus 1 ",
         "0 # threshold b, each following line is a SV (starting with alpha*y)",
     ];
-    let documents = ["¤ # number of training documents "];
-    let cases: [(&str, &str, &[&str], &[&str], &str); 4] = [
+    /// A program, its flags, the lines of its models before the kernel's and after the highest feature, the last one.
+    type Case = (&'static str, &'static str, &'static [&'static str], &'static [&'static str], &'static str);
+    const DOCUMENTS: [&str; 1] = ["¤ # number of training documents "];
+    let cases: [Case; 4] = [
         (
             "svm_multiclass",
             "-c 12000",
@@ -275,7 +277,7 @@ fn models_have_the_layout_of_the_family_and_are_read_again() {
                 "7 # number of base features",
                 "0 # loss function",
             ],
-            &documents,
+            &DOCUMENTS,
             "1 qid:0 1:… #",
         ),
         (
@@ -291,8 +293,8 @@ fn models_have_the_layout_of_the_family_and_are_read_again() {
             ],
             "1 4:… #",
         ),
-        ("svm_rank", "-c 30", &["SVM-light Version V6.20"], &documents, "1 1:… #"),
-        ("svm_proprank", "-c 1", &["SVM-light Version V6.20"], &documents, "1 1:… #"),
+        ("svm_rank", "-c 30", &["SVM-light Version V6.20"], &DOCUMENTS, "1 1:… #"),
+        ("svm_proprank", "-c 1", &["SVM-light Version V6.20"], &DOCUMENTS, "1 1:… #"),
     ];
     for (program, flags, before, after, vector) in cases {
         quiet(&home, &format!("{program}_learn {flags} {program}.train m"));
@@ -574,6 +576,7 @@ fn original(name: &str) -> Option<PathBuf> {
 #[test]
 fn originals_and_these_programs_read_each_others_models() {
     let home = home();
+    let clock = Regex::new("cpu-seconds: .*").unwrap();
     for (program, _, flags, _) in TRAINING {
         let (Some(learn), Some(classify)) =
             (original(&format!("{program}_learn")), original(&format!("{program}_classify")))
@@ -596,7 +599,7 @@ fn originals_and_these_programs_read_each_others_models() {
         let a = bounds(&theirs(&learn, &format!("{flags} {data} theirs")));
         let b = bounds(&quiet(&home, &format!("{program}_learn {flags} {data} ours")).out);
         assert!(a.0 <= b.1 + 1e-4 && b.0 <= a.1 + 1e-4, "{program}: {a:?} {b:?}");
-        let timeless = |out: String| Regex::new("cpu-seconds: .*").unwrap().replace(&out, "").into_owned();
+        let timeless = |out: String| clock.replace(&out, "").into_owned();
         for model in ["theirs", "ours"] {
             let out = timeless(theirs(&classify, &format!("{data} {model} p")));
             let predictions = home.text("p");
