@@ -142,6 +142,7 @@ pub mod tutorial;
 pub mod validation;
 
 pub use model::{Model, predict_all, risk};
+pub use plane::Planes;
 pub use progress::{Certificate, DualVariable, Flow, Moment, Progress, Solution, SolveError, StopReason};
 pub use settings::{BlockSettings, C, Sampling, Settings, SettingsError, SlackNorm, Solver, Step};
 pub use sink::{Dense, Dot, Place, Scaled, Sink};

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use rayon::prelude::*;
 
-use crate::plane::RawPlane;
+use crate::plane::{Planes, RawPlane};
 use crate::progress::SolveError;
 use crate::settings::SlackNorm;
 use crate::task::{Example, Task};
@@ -86,11 +86,11 @@ impl<'a, T: Task> Oracles<'a, T> {
     }
 
     /// Calls the oracles of a batch of examples at w; the j-th answer goes to `planes[j]`.
-    pub fn separate(&mut self, w: &[f64], batch: &[usize], planes: &mut [RawPlane<'a>]) {
+    pub fn separate(&mut self, w: &[f64], batch: &[usize], planes: &mut [Planes<'a>]) {
         let began = Instant::now();
         let planes = &mut planes[..batch.len()];
         let this = &*self;
-        let answer = |plane: &mut RawPlane<'a>, &index: &usize| this.call(w, index, plane);
+        let answer = |planes: &mut Planes<'a>, &index: &usize| this.call_several(w, index, planes);
         match &self.pool {
             Some(pool) if batch.len() > 1 => pool.install(|| {
                 let share = batch.len().div_ceil(8 * this.scratch.len());
@@ -171,6 +171,18 @@ impl<'a, T: Task> Oracles<'a, T> {
             }
         }
         total
+    }
+
+    fn call_several(&self, w: &[f64], index: usize, planes: &mut Planes<'a>) {
+        let thread = rayon::current_thread_index().unwrap_or(0) % self.scratch.len();
+        let Example { x, y, .. } = self.examples[index];
+        planes.clear();
+        match self.scratch[thread].try_lock() {
+            Ok(mut scratch) => self.task.separate_several(w, x, y, &mut scratch, planes),
+            // An oracle that runs threads of its own may find itself called again on this one.
+            Err(_) => self.task.separate_several(w, x, y, &mut T::Scratch::default(), planes),
+        }
+        planes.as_mut_slice().iter_mut().for_each(|plane| plane.value = plane.loss - plane.dot(w));
     }
 
     fn call(&self, w: &[f64], index: usize, plane: &mut RawPlane<'a>) {

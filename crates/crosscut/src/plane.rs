@@ -61,6 +61,39 @@ impl<'a> RawPlane<'a> {
     }
 }
 
+/// What an oracle shows of an example at one w: a most violating plane first, and perhaps others (see
+/// [`Task::separate_several`](crate::Task::separate_several)).
+#[derive(Debug, Default)]
+pub struct Planes<'a> {
+    buffers: Vec<RawPlane<'a>>,
+    len: usize,
+}
+
+impl<'a> Planes<'a> {
+    /// Adds a plane: `write` writes δ and returns Δ, as [`Task::separate`](crate::Task::separate) does.
+    pub fn add(&mut self, write: impl FnOnce(&mut dyn Sink<'a>) -> f64) {
+        if self.len == self.buffers.len() {
+            self.buffers.push(RawPlane::default());
+        }
+        let plane = &mut self.buffers[self.len];
+        plane.clear();
+        plane.loss = write(plane);
+        self.len += 1;
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.len = 0;
+    }
+
+    pub(crate) fn as_slice(&self) -> &[RawPlane<'a>] {
+        &self.buffers[..self.len]
+    }
+
+    pub(crate) fn as_mut_slice(&mut self) -> &mut [RawPlane<'a>] {
+        &mut self.buffers[..self.len]
+    }
+}
+
 impl<'a> Sink<'a> for RawPlane<'a> {
     fn add(&mut self, index: usize, value: f64) {
         self.entries.push((index, value));

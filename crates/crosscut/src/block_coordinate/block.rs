@@ -167,6 +167,18 @@ impl<'a> Block<'a> {
         self.add_combination(&self.alpha, w, workspace);
     }
 
+    /// Reads a bit of everything that a visit reads. The memory of several blocks is fetched at once if they are all touched before the
+    /// first is visited; visits by themselves wait for one piece after the other.
+    pub fn touch(&self) -> f64 {
+        let ends = |values: &[f64]| values.first().zip(values.last()).map_or(0.0, |(first, last)| first + last);
+        let rows: f64 = (self.atoms.iter())
+            .map(|atom| atom.row.features().first().map_or(0.0, |feature| f64::from(feature.value)))
+            .sum();
+        let planes = self.planes.first().zip(self.planes.last()).map_or(0.0, |(first, last)| first.loss + last.loss);
+        let terms = self.terms.atoms.first().zip(self.terms.atoms.last()).map_or(0, |(first, last)| first + last);
+        rows + planes + f64::from(terms) + ends(&self.terms.scales) + ends(&self.alpha)
+    }
+
     /// Puts a plane into the cache unless it is there; returns whether it was not. `pass` is the number of the exact pass.
     pub fn insert(
         &mut self,

@@ -22,7 +22,7 @@ use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 
 use crate::oracles::Oracles;
-use crate::plane::{RawPlane, squared_norm};
+use crate::plane::{Planes, squared_norm};
 use crate::progress::{DualVariable, Flow, Moment, Progress, Solution, StopReason};
 use crate::run::{Counts, Run};
 use crate::settings::{C, Sampling, Settings, Solver};
@@ -50,6 +50,8 @@ const ROUGH: f64 = 0.1;
 const UNCERTIFIED: u32 = 4;
 /// Certificates in a row that improve neither bound before training ends for want of precision.
 const STUCK: u32 = 10;
+/// Blocks whose memory is fetched together.
+const TOUCHED: usize = 8;
 /// Oracles called between two ticks of a certifying pass, at least.
 const SLICE: usize = 512;
 
@@ -64,7 +66,7 @@ pub(crate) struct BlockCoordinate<'a, T: Task> {
     dual: f64,
     proximal: Proximal,
     average: Option<Average>,
-    planes: Vec<RawPlane<'a>>,
+    planes: Vec<Planes<'a>>,
     workspace: Workspace,
     random: Pcg64,
     /// Certifying passes made in all.
@@ -91,7 +93,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             dual: 0.0,
             proximal: Proximal::default(),
             average: settings.block.averaging.then(|| Average::new(dim)),
-            planes: (0..buffers).map(|_| RawPlane::default()).collect(),
+            planes: (0..buffers).map(|_| Planes::default()).collect(),
             workspace: Workspace::default(),
             random: Pcg64::seed_from_u64(settings.seed),
             certificates: 0,
@@ -172,6 +174,9 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         for batch in order.chunks(self.settings.block.batch.min(order.len().div_ceil(8))) {
             self.oracles.separate(&self.w, batch, &mut self.planes);
             for (slot, &index) in batch.iter().enumerate() {
+                if slot % TOUCHED == 0 {
+                    self.touch(&batch[slot..batch.len().min(slot + TOUCHED)]);
+                }
                 self.insert(slot, index);
                 seen += self.step(index, 0.0).gap;
             }
@@ -199,7 +204,8 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             let w = average.as_ref().unwrap_or(&self.w);
             self.oracles.separate(w, slice, &mut self.planes);
             for (slot, &index) in slice.iter().enumerate() {
-                slack += self.blocks[index].penalty(self.planes[slot].value);
+                let highest = self.planes[slot].as_slice().iter().map(|plane| plane.value).fold(0.0, f64::max);
+                slack += self.blocks[index].penalty(highest);
                 self.insert(slot, index);
             }
             run.tick(self.counts());
@@ -228,11 +234,14 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         for pass in 1..=most {
             active.shuffle(&mut self.random);
             let (mut gap, mut gain) = (0.0, 0.0);
-            for (count, &index) in active.iter().enumerate() {
-                let visit = self.step(index, each);
-                gap += visit.gap;
-                gain += visit.gain;
-                if count % SLICE == 0 {
+            for (count, group) in active.chunks(TOUCHED).enumerate() {
+                self.touch(group);
+                for &index in group {
+                    let visit = self.step(index, each);
+                    gap += visit.gap;
+                    gain += visit.gain;
+                }
+                if count % (SLICE / TOUCHED) == 0 {
                     run.tick(self.counts());
                 }
             }
@@ -262,6 +271,11 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
                 false => active.retain(|&index| self.blocks[index].gap > each),
             }
         }
+    }
+
+    /// Fetches the memory of blocks that are about to be visited.
+    fn touch(&self, group: &[usize]) {
+        std::hint::black_box(group.iter().map(|&index| self.blocks[index].touch()).sum::<f64>());
     }
 
     /// Recomputes D from the dual variables and w.
@@ -330,8 +344,10 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         let block = &mut self.blocks[index];
         self.cached -= block.planes();
         let most = self.settings.block.planes;
-        let new = block.insert(&self.planes[slot], self.w.len(), most, self.pass, &mut self.workspace);
-        self.planes_found += u64::from(new);
+        for plane in self.planes[slot].as_slice() {
+            let new = block.insert(plane, self.w.len(), most, self.pass, &mut self.workspace);
+            self.planes_found += u64::from(new);
+        }
         self.cached += block.planes();
     }
 
