@@ -55,6 +55,12 @@ impl<'a> RawPlane<'a> {
         }
     }
 
+    /// Writes it into another sink.
+    pub fn write(&self, sink: &mut dyn Sink<'a>) {
+        self.rows.iter().for_each(|term| sink.add_row(term.row, term.place, term.scale));
+        self.entries.iter().for_each(|&(index, value)| sink.add(index, value));
+    }
+
     /// How many numbers δ is written with.
     pub fn len(&self) -> usize {
         self.rows.iter().map(|term| term.row.features().len()).sum::<usize>() + self.entries.len()

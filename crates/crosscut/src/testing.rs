@@ -47,6 +47,7 @@
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 
+use crate::plane::{Planes, RawPlane};
 use crate::settings::{Settings, SlackNorm};
 use crate::sink::{Dense, Sink};
 use crate::task::{Example, FeatureMap, Rescaling, Task};
@@ -75,7 +76,8 @@ pub fn check<T: Task>(task: &T, examples: &[Example<T::Input, T::Output>]) {
 /// * every index written is below [`dim`](Task::dim), every value finite, every loss finite and at least 0;
 /// * law 1: Δ(y, y) = 0, and Δ(y, ŷ) ≥ 0 for every prediction;
 /// * law 2: slack(w) ≥ Δ(y, predict(w));
-/// * law 3: slack(w) ≥ Δ′ − ⟨w, δ′⟩ for the plane (Δ′, δ′) found at any other w′;
+/// * law 3: slack(w) ≥ Δ′ − ⟨w, δ′⟩ for the planes (Δ′, δ′) found at any other w′, those of
+///   [`separate_several`](Task::separate_several) among them, of which the first is that of `separate`;
 /// * the oracle and the prediction give the same answer with a fresh and with a used scratch.
 ///
 /// It costs about 30 oracle calls and as many predictions an example. The laws are necessary and not sufficient:
@@ -98,7 +100,7 @@ pub fn laws<T: Task>(task: &T, examples: &[Example<T::Input, T::Output>]) -> Res
     let probes = probes(task, examples)?;
     let mut scratch = T::Scratch::default();
     for (index, example) in examples.iter().enumerate() {
-        let mut planes = Vec::with_capacity(probes.len());
+        let (mut planes, mut several) = (Vec::with_capacity(probes.len()), Vec::new());
         for probe in &probes {
             let plane = separate(task, &probe.w, example, index, &mut scratch)?;
             if plane != separate(task, &probe.w, example, index, &mut T::Scratch::default())? {
@@ -116,11 +118,22 @@ pub fn laws<T: Task>(task: &T, examples: &[Example<T::Input, T::Output>]) -> Res
             if slack.is_below(Measured::exactly(loss)) {
                 return Err(Violation::Prediction { example: index, at: probe.name.clone(), slack: slack.value, loss });
             }
+            for (at, other) in
+                separate_several(task, &probe.w, example, index, &mut T::Scratch::default())?.into_iter().enumerate()
+            {
+                if at == 0 && other != plane {
+                    return Err(Violation::First { example: index, at: probe.name.clone() });
+                }
+                several.push((probe.name.clone(), other));
+            }
+            if several.last().is_none_or(|(name, _)| *name != probe.name) {
+                return Err(Violation::First { example: index, at: probe.name.clone() });
+            }
             planes.push(plane);
         }
         for (probe, plane) in probes.iter().zip(&planes) {
             let slack = plane.slack(&probe.w);
-            for (other, rival) in probes.iter().zip(&planes) {
+            for (found_at, rival) in &several {
                 let better = rival.slack(&probe.w);
                 if slack.is_below(better) {
                     return Err(Violation::Beaten {
@@ -128,7 +141,7 @@ pub fn laws<T: Task>(task: &T, examples: &[Example<T::Input, T::Output>]) -> Res
                         at: probe.name.clone(),
                         slack: slack.value,
                         loss: plane.loss,
-                        found_at: other.name.clone(),
+                        found_at: found_at.clone(),
                         better: better.value,
                         better_loss: rival.loss,
                     });
@@ -177,6 +190,9 @@ pub enum Violation {
          or the loss it returns and the δ it writes belong to different outputs"
     )]
     Beaten { example: usize, at: String, slack: f64, loss: f64, found_at: String, better: f64, better_loss: f64 },
+    /// The first of several planes.
+    #[error("example {example}: at {at} the first plane of `separate_several` is not the plane of `separate`")]
+    First { example: usize, at: String },
     /// Two answers to one question.
     #[error(
         "example {example}: two calls of `{what}` at {at}, one with a used and one with a fresh scratch, answer \
@@ -421,10 +437,32 @@ fn separate<T: Task>(
 ) -> Result<Written, Violation> {
     let mut entries = Entries(Vec::new());
     let loss = task.separate(w, &example.x, &example.y, scratch, &mut entries);
+    written(task, index, loss, entries.0)
+}
+
+/// The planes of one call for several, checked likewise.
+fn separate_several<T: Task>(
+    task: &T,
+    w: &[f64],
+    example: &Example<T::Input, T::Output>,
+    index: usize,
+    scratch: &mut T::Scratch,
+) -> Result<Vec<Written>, Violation> {
+    let mut planes = Planes::default();
+    task.separate_several(w, &example.x, &example.y, scratch, &mut planes);
+    let plane = |plane: &RawPlane<'_>| {
+        let mut entries = Entries(Vec::new());
+        plane.write(&mut entries);
+        written(task, index, plane.loss, entries.0)
+    };
+    planes.as_slice().iter().map(plane).collect()
+}
+
+/// What was written, checked and summed by index.
+fn written<T: Task>(task: &T, index: usize, loss: f64, mut entries: Vec<(usize, f64)>) -> Result<Written, Violation> {
     if !(loss.is_finite() && loss >= 0.0) {
         return Err(Violation::PlaneLoss { example: index, loss });
     }
-    let mut entries = entries.0;
     let dim = task.dim();
     for &(at, value) in &entries {
         if at >= dim {
@@ -497,6 +535,8 @@ mod tests {
         BeyondDim,
         InfiniteValue,
         WornScratch,
+        SeveralTooGood,
+        SeveralMissing,
         Refuses,
     }
 
@@ -564,6 +604,30 @@ mod tests {
             if self.fault == Fault::WrongLossReturned { 0.0 } else { loss }
         }
 
+        fn separate_several<'a>(
+            &'a self,
+            w: &[f64],
+            x: &'a f64,
+            y: &'a usize,
+            scratch: &mut usize,
+            planes: &mut Planes<'a>,
+        ) {
+            if self.fault == Fault::SeveralMissing {
+                return;
+            }
+            planes.add(|sink| self.separate(w, x, y, scratch, sink));
+            // All other levels; one with a loss of its own making.
+            for y_bar in (0..4).filter(|y_bar| y_bar != y) {
+                planes.add(|sink| {
+                    let loss = match self.rescaling {
+                        Rescaling::Margin => self.plane(x, y, &y_bar, sink),
+                        Rescaling::Slack => self.rescaled_plane(x, y, &y_bar, sink),
+                    };
+                    if self.fault == Fault::SeveralTooGood { loss + 1.0 } else { loss }
+                });
+            }
+        }
+
         fn validate(&self, _: &f64, _: &usize) -> Result<(), String> {
             if self.fault == Fault::Refuses { Err("x must be a name".into()) } else { Ok(()) }
         }
@@ -612,6 +676,8 @@ mod tests {
         assert!(matches!(found(Fault::DeltaReversed), V::Prediction { .. } | V::Beaten { .. }));
         assert!(matches!(found(Fault::BeyondDim), V::Index { example: 0, index: 2, dim: 2 }));
         assert!(matches!(found(Fault::InfiniteValue), V::NotFinite { example: 0, index: 1, .. }));
+        assert!(matches!(found(Fault::SeveralTooGood), V::Beaten { .. }));
+        assert!(matches!(found(Fault::SeveralMissing), V::First { example: 0, .. }));
         assert!(matches!(found(Fault::WornScratch), V::Unsteady { what: "separate", .. }));
         assert_eq!(found(Fault::Refuses), V::Refused { example: 0, message: "x must be a name".into() });
     }

@@ -339,12 +339,13 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         order
     }
 
-    /// Puts the plane of a slot into the cache of an example.
+    /// Puts the planes of a slot into the cache of an example.
     fn insert(&mut self, slot: usize, index: usize) {
         let block = &mut self.blocks[index];
         self.cached -= block.planes();
         let most = self.settings.block.planes;
-        for plane in self.planes[slot].as_slice() {
+        // The most violating one last: where there is room for few, it stays.
+        for plane in self.planes[slot].as_slice().iter().rev() {
             let new = block.insert(plane, self.w.len(), most, self.pass, &mut self.workspace);
             self.planes_found += u64::from(new);
         }
