@@ -305,9 +305,14 @@ impl<'a> Block<'a> {
                 Some(values) => target.iter_mut().zip(values).for_each(|(t, value)| *t += coefficient * value),
             }
         }
-        for (atom, &coefficient) in self.atoms.iter().zip(dots.iter()) {
-            if coefficient != 0.0 {
-                add_row(target, atom.row, atom.place, coefficient);
+        for (Atom { row, place, .. }, &coefficient) in self.atoms.iter().zip(dots.iter()) {
+            match row.features() {
+                _ if coefficient == 0.0 => {}
+                [feature] => {
+                    let index = place.offset + place.stride * feature.index as usize;
+                    target[index] += coefficient * f64::from(feature.value);
+                }
+                _ => add_row(target, *row, *place, coefficient),
             }
         }
     }
@@ -577,7 +582,13 @@ impl Atom<'_> {
 /// with feature-major weights their entries share cache lines.
 fn dot_atoms(v: &[f64], atoms: &[Atom<'_>], dots: &mut Vec<f64>) {
     let mut rest = atoms;
-    while let Some(Atom { row, place: Place { stride, .. }, .. }) = rest.first() {
+    while let Some(Atom { row, place: Place { offset, stride }, .. }) = rest.first() {
+        // Single entries, of which a sequence has many.
+        if let [feature] = row.features() {
+            dots.push(f64::from(feature.value) * v[offset + stride * feature.index as usize]);
+            rest = &rest[1..];
+            continue;
+        }
         let together = |atom: &&Atom<'_>| atom.row.is_same_row(*row) && atom.place.stride == *stride;
         let (group, next) = rest.split_at(rest.iter().take(4).take_while(together).count());
         match group {

@@ -16,6 +16,7 @@
 
 mod block;
 mod proximal;
+mod tail;
 
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
@@ -29,6 +30,7 @@ use crate::settings::{C, Sampling, Settings, Solver};
 use crate::task::Task;
 use block::{Block, Visit, Visiting, Workspace};
 use proximal::Proximal;
+use tail::Tail;
 
 /// Approximate passes end when the gap over cached planes is this fraction of the gap of the exact pass.
 const SETTLED: f64 = 0.1;
@@ -66,6 +68,7 @@ pub(crate) struct BlockCoordinate<'a, T: Task> {
     dual: f64,
     proximal: Proximal,
     average: Option<Average>,
+    tail: Tail,
     planes: Vec<Planes<'a>>,
     workspace: Workspace,
     random: Pcg64,
@@ -93,6 +96,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             dual: 0.0,
             proximal: Proximal::default(),
             average: settings.block.averaging.then(|| Average::new(dim)),
+            tail: Tail::default(),
             planes: (0..buffers).map(|_| Planes::default()).collect(),
             workspace: Workspace::default(),
             random: Pcg64::seed_from_u64(settings.seed),
@@ -118,6 +122,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         self.blocks.iter_mut().for_each(|block| block.rescale(factor));
         self.settings.c = c;
         self.proximal = Proximal::default();
+        self.tail = Tail::default();
         self.average = self.settings.block.averaging.then(|| Average::new(self.w.len()));
         self.refresh();
     }
@@ -128,14 +133,15 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         // Where training goes on, it may be done already.
         let mut forecast = if self.pass > 0 { 0.0 } else { f64::INFINITY };
         let (mut uncertified, mut stuck, mut last) = (0, 0, f64::NEG_INFINITY);
+        let mut seen = f64::INFINITY;
         loop {
             let certifying = self.kind == Solver::NSlack
                 || run.is_last_pass(self.counts())
                 || uncertified >= UNCERTIFIED
                 || forecast <= run.target();
-            let seen = if certifying {
+            seen = if certifying {
                 uncertified = 0;
-                let seen = self.certifying_pass(&mut run);
+                let seen = self.certifying_pass(seen, &mut run);
                 stuck = if run.has_improved() { 0 } else { stuck + 1 };
                 if stuck >= STUCK && self.proximal.is_active() {
                     self.proximal.weaken(&mut self.w);
@@ -161,7 +167,10 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             self.approximate_passes(certifying, seen, &mut run);
             self.proximal.judge(self.dual, &mut self.w);
             self.forget();
-            forecast = 0.5 * seen;
+            if self.average.is_none() {
+                self.tail.follow(&self.w);
+            }
+            forecast = self.tail.forecast(seen);
         }
     }
 
@@ -191,13 +200,17 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         seen + self.proximal.excess(&self.w)
     }
 
-    /// Calls all oracles at one w, which gives P(w); returns P(w) − D. With averaging, the average and w take turns.
-    fn certifying_pass(&mut self, run: &mut Run<'_>) -> f64 {
+    /// Calls all oracles at one w, which gives P(w); returns P(w) − D. It is the average of the last ones where that promises more, and
+    /// with averaging that average and w take turns. `seen` is the gap that the pass before has met.
+    fn certifying_pass(&mut self, seen: f64, run: &mut Run<'_>) -> f64 {
         self.pass += 1;
         self.refresh();
         self.certificates += 1;
         let turn = self.certificates % 2 == 1;
-        let average = self.average.as_ref().filter(|_| turn).and_then(|average| average.weights(&self.w));
+        let average = match &self.average {
+            Some(average) => turn.then(|| average.weights(&self.w)).flatten(),
+            None => self.tail.choose().map(<[f64]>::to_vec),
+        };
         let order: Vec<usize> = (0..self.blocks.len()).collect();
         let mut slack = 0.0;
         for slice in order.chunks(self.planes.len()) {
@@ -214,6 +227,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         let primal = 0.5 * squared_norm(w) + slack;
         run.dual = run.dual.max(self.dual);
         run.certify(primal, w);
+        self.tail.judge(average.is_some(), primal - self.dual, seen);
         primal - self.dual
     }
 

@@ -1,0 +1,103 @@
+//! [`Tail`]: the average of the last weights, and whether to certify it or the weights themselves.
+//!
+//! Weights move to and fro around the optimum while planes are still being found, and each swing costs primal value. An average over the ends of
+//! passes that forgets the early ones (polynomial decay: Shamir and Zhang 2013) lies lower where passes creep; where they converge fast it lags behind.
+//! Which of the two is the case is found by trying: a certificate says what either is worth.
+
+/// The k-th average moves towards the weights by (1 + DECAY) / (k + DECAY): later passes count as kᴰᴱᶜᴬʸ.
+const DECAY: f64 = 8.0;
+/// Ends of passes before the average is looked at.
+const FIRST: u32 = 4;
+/// Certificates after which the choice not taken is tried again.
+const RETRY: u32 = 8;
+/// What a certificate is expected to show of the gap met in passing, before there was one.
+const USUAL: f64 = 0.5;
+
+/// The average with what certificates have shown. Its two choices are the weights and the average.
+#[derive(Debug, Default)]
+pub(crate) struct Tail {
+    average: Vec<f64>,
+    count: u32,
+    choices: [Choice; 2],
+    certificates: u32,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Choice {
+    /// The gap certified as a fraction of the one met in passing before.
+    share: Option<f64>,
+    /// The number of the certificate that showed it.
+    at: u32,
+}
+
+impl Tail {
+    /// Takes in the weights at the end of a pass.
+    pub fn follow(&mut self, w: &[f64]) {
+        self.count += 1;
+        if self.average.is_empty() {
+            self.average = w.to_vec();
+        }
+        let rate = (1.0 + DECAY) / (f64::from(self.count) + DECAY);
+        self.average.iter_mut().zip(w).for_each(|(average, weight)| *average += rate * (weight - *average));
+    }
+
+    /// The average, if it is the one to certify.
+    pub fn choose(&self) -> Option<&[f64]> {
+        let [weights, average] = self.choices;
+        let is_old = |choice: Choice| self.certificates + 1 >= choice.at + RETRY;
+        let chosen = match (weights.share, average.share) {
+            _ if self.count < FIRST => false,
+            (None, _) => false,
+            (_, None) => true,
+            _ if is_old(weights) || is_old(average) => average.at < weights.at,
+            (Some(weights), Some(average)) => average < weights,
+        };
+        chosen.then_some(&*self.average)
+    }
+
+    /// Takes in what a certificate showed, beside the gap met in passing before it.
+    pub fn judge(&mut self, average: bool, gap: f64, seen: f64) {
+        self.certificates += 1;
+        if seen.is_finite() && seen > 0.0 {
+            self.choices[usize::from(average)] = Choice { share: Some(gap / seen), at: self.certificates };
+        }
+    }
+
+    /// What a certificate is expected to show where this gap was met in passing.
+    pub fn forecast(&self, seen: f64) -> f64 {
+        let shares = self.choices.iter().filter_map(|choice| choice.share);
+        seen * shares.fold(USUAL, f64::min).max(0.2 * USUAL)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn later_weights_count_more() {
+        let mut tail = Tail::default();
+        (0..100).for_each(|pass| tail.follow(&[f64::from(pass)]));
+        // Σ k · kᵈ / Σ kᵈ is close to (d + 1) / (d + 2) of the last.
+        assert!((tail.average[0] - 89.0).abs() < 1.5, "{}", tail.average[0]);
+    }
+
+    #[test]
+    fn the_better_choice_is_taken_and_the_other_tried_again() {
+        let mut tail = Tail::default();
+        assert!(tail.choose().is_none());
+        (0..5).for_each(|_| tail.follow(&[1.0]));
+        assert!(tail.choose().is_none(), "the weights come first");
+        tail.judge(false, 1.0, 2.0);
+        assert_eq!(tail.choose(), Some(&[1.0][..]), "then the average");
+        tail.judge(true, 0.4, 2.0);
+        assert!((tail.forecast(10.0) - 2.0).abs() < 1e-12);
+        let mut averages = 0;
+        for _ in 0..16 {
+            let average = tail.choose().is_some();
+            averages += usize::from(average);
+            tail.judge(average, if average { 0.4 } else { 1.0 }, 2.0);
+        }
+        assert!((12..16).contains(&averages), "{averages}");
+    }
+}
