@@ -11,6 +11,8 @@ use crate::sparse::Row;
 
 /// A plane of at most so many terms meets the others atom by atom; a longer one is written out first.
 const FEW_TERMS: usize = 8;
+/// Terms with names below this are atoms; the rest of the name of another is the index of a weight by itself.
+const ENTRY: u32 = 1 << 31;
 /// Among at most so many atoms one is found by looking at each.
 const FEW_ATOMS: usize = 64;
 
@@ -28,13 +30,15 @@ pub(crate) struct Block<'a> {
     pub gap: f64,
     atoms: Vec<Atom<'a>>,
     planes: Vec<Plane>,
-    /// The terms of all planes, one plane after the other: atoms in increasing order, and what they are multiplied by.
+    /// The terms of all planes, one plane after the other: names in increasing order, and what they are multiplied by.
     terms: Terms,
+    /// Whether any of them is a weight by itself.
+    entries: bool,
     alpha: Vec<f64>,
     gram: Gram,
 }
 
-/// A row at a place, with what comparisons need. Single entries are rows of one feature.
+/// A row at a place, with what comparisons need.
 #[derive(Debug)]
 struct Atom<'a> {
     row: Row<'a>,
@@ -53,10 +57,10 @@ struct Plane {
     used: u32,
 }
 
-/// Numbers times atoms.
+/// Numbers times atoms and single weights.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Terms {
-    atoms: Vec<u32>,
+    names: Vec<u32>,
     scales: Vec<f64>,
 }
 
@@ -109,6 +113,7 @@ impl<'a> Block<'a> {
             atoms: Vec::new(),
             planes: Vec::new(),
             terms: Terms::default(),
+            entries: false,
             alpha: Vec::new(),
             gram: Gram::default(),
         }
@@ -175,8 +180,8 @@ impl<'a> Block<'a> {
             .map(|atom| atom.row.features().first().map_or(0.0, |feature| f64::from(feature.value)))
             .sum();
         let planes = self.planes.first().zip(self.planes.last()).map_or(0.0, |(first, last)| first.loss + last.loss);
-        let terms = self.terms.atoms.first().zip(self.terms.atoms.last()).map_or(0, |(first, last)| first + last);
-        rows + planes + f64::from(terms) + ends(&self.terms.scales) + ends(&self.alpha)
+        let names = self.terms.names.first().zip(self.terms.names.last()).map_or(0, |(first, last)| first ^ last);
+        rows + planes + f64::from(names) + ends(&self.terms.scales) + ends(&self.alpha)
     }
 
     /// Puts a plane into the cache unless it is there; returns whether it was not. `pass` is the number of the exact pass.
@@ -274,7 +279,7 @@ impl<'a> Block<'a> {
         dot_atoms(v, &self.atoms, dots);
         gradient.clear();
         gradient.extend((0..self.planes.len()).map(|p| match &self.planes[p].dense {
-            None => combine(self.terms(p), dots),
+            None => combine(self.terms(p), dots, v),
             Some(values) => dot(values, v),
         }));
         gradient
@@ -299,20 +304,16 @@ impl<'a> Block<'a> {
             }
             match &self.planes[p].dense {
                 None => {
-                    let (atoms, scales) = self.terms(p);
-                    atoms.iter().zip(scales).for_each(|(&atom, scale)| dots[atom as usize] += coefficient * scale);
+                    let (rows, entries) = split(self.terms(p));
+                    rows.for_each(|(atom, scale)| dots[atom] += coefficient * scale);
+                    entries.for_each(|(index, scale)| target[index] += coefficient * scale);
                 }
                 Some(values) => target.iter_mut().zip(values).for_each(|(t, value)| *t += coefficient * value),
             }
         }
-        for (Atom { row, place, .. }, &coefficient) in self.atoms.iter().zip(dots.iter()) {
-            match row.features() {
-                _ if coefficient == 0.0 => {}
-                [feature] => {
-                    let index = place.offset + place.stride * feature.index as usize;
-                    target[index] += coefficient * f64::from(feature.value);
-                }
-                _ => add_row(target, *row, *place, coefficient),
+        for (atom, &coefficient) in self.atoms.iter().zip(dots.iter()) {
+            if coefficient != 0.0 {
+                add_row(target, atom.row, atom.place, coefficient);
             }
         }
     }
@@ -346,32 +347,37 @@ impl<'a> Block<'a> {
         rate * (slope - 0.5 * rate * curvature)
     }
 
-    /// The terms of a plane: atoms and scales.
+    /// The terms of a plane: names and scales.
     fn terms(&self, plane: usize) -> (&[u32], &[f64]) {
         let start = plane.checked_sub(1).map_or(0, |before| self.planes[before].end as usize);
         let range = start..self.planes[plane].end as usize;
-        (&self.terms.atoms[range.clone()], &self.terms.scales[range])
+        (&self.terms.names[range.clone()], &self.terms.scales[range])
     }
 
     /// Appends a plane with its terms.
     fn push(&mut self, plane: Plane, terms: &Terms, alpha: f64) {
-        self.terms.atoms.reserve_exact(terms.atoms.len());
+        self.terms.names.reserve_exact(terms.names.len());
         self.terms.scales.reserve_exact(terms.scales.len());
-        self.terms.atoms.extend_from_slice(&terms.atoms);
+        self.terms.names.extend_from_slice(&terms.names);
         self.terms.scales.extend_from_slice(&terms.scales);
-        self.planes.push(Plane { end: self.terms.atoms.len() as u32, ..plane });
+        self.entries |= terms.has_entries();
+        self.planes.push(Plane { end: self.terms.names.len() as u32, ..plane });
         self.alpha.push(alpha);
     }
 
-    /// Turns what the oracle wrote into terms; rows not seen before become atoms.
+    /// Turns what the oracle wrote into terms; rows not seen before become atoms, and so do weights whose index is no name.
     fn intern(&mut self, raw: &RawPlane<'a>) -> Terms {
-        let singles = raw.entries.iter().map(|&(index, scale)| (RowTerm::single(index), scale));
+        let far = |entry: &&(usize, f64)| entry.0 >= ENTRY as usize;
+        let singles = raw.entries.iter().filter(far).map(|&(index, scale)| (RowTerm::single(index), scale));
         let rows = raw.rows.iter().map(|&term| (term, term.scale)).chain(singles);
         let mut names: HashMap<_, u32> = HashMap::new();
-        if self.atoms.len() + raw.rows.len() + raw.entries.len() > FEW_ATOMS {
+        if self.atoms.len() + raw.rows.len() > FEW_ATOMS {
             names.extend(self.atoms.iter().map(Atom::key).zip(0..));
         }
         let mut terms: Vec<(u32, f64)> = Vec::with_capacity(raw.rows.len() + raw.entries.len());
+        terms.extend(
+            raw.entries.iter().filter(|entry| !far(entry)).map(|&(index, scale)| (ENTRY | index as u32, scale)),
+        );
         for (term, scale) in rows {
             let atom = Atom { row: term.row, place: term.place, squared_norm: 0.0 };
             let known = match names.is_empty() {
@@ -395,30 +401,46 @@ impl<'a> Block<'a> {
     fn inner_products(&self, dense: Option<&[f64]>, terms: &Terms, dim: usize, workspace: &mut Workspace) -> Vec<f64> {
         let Workspace { dots, delta, .. } = workspace;
         dots.clear();
-        let own = || terms.atoms.iter().zip(&terms.scales).map(|(&atom, &scale)| (&self.atoms[atom as usize], scale));
-        match dense {
-            Some(values) => dot_atoms(values, &self.atoms, dots),
-            None if terms.atoms.len() <= FEW_TERMS => {
-                let dot = |atom: &Atom<'_>| own().map(|(other, scale)| scale * other.inner(atom)).sum::<f64>();
-                dots.extend(self.atoms.iter().map(dot));
-            }
+        let (rows, entries) = split(terms.pair());
+        let rows: Vec<(&Atom<'_>, f64)> = rows.map(|(atom, scale)| (&self.atoms[atom], scale)).collect();
+        let entries: Vec<(usize, f64)> = entries.collect();
+        let few = rows.len() <= FEW_TERMS && entries.is_empty() && !self.entries;
+        let written: &[f64] = match dense {
+            Some(values) => values,
+            // Atoms meet atoms, and nothing else is asked for.
+            None if few => &[],
             None => {
                 delta.resize(dim, 0.0);
-                own().for_each(|(atom, scale)| add_row(delta, atom.row, atom.place, scale));
-                dot_atoms(delta, &self.atoms, dots);
-                own().for_each(|(atom, _)| atom.clear(delta));
+                rows.iter().for_each(|(atom, scale)| add_row(delta, atom.row, atom.place, *scale));
+                entries.iter().for_each(|&(index, scale)| delta[index] += scale);
+                delta
             }
+        };
+        match few && dense.is_none() {
+            true => {
+                let dot = |atom: &Atom<'_>| rows.iter().map(|(other, scale)| scale * other.inner(atom)).sum::<f64>();
+                dots.extend(self.atoms.iter().map(dot));
+            }
+            false => dot_atoms(written, &self.atoms, dots),
         }
         let with = |p: usize| match (&self.planes[p].dense, dense) {
-            (None, _) => combine(self.terms(p), dots),
+            (None, _) => combine(self.terms(p), dots, written),
             (Some(theirs), Some(values)) => dot(values, theirs),
-            (Some(theirs), None) => own().map(|(atom, scale)| scale * dot_row(theirs, atom.row, atom.place)).sum(),
+            (Some(theirs), None) => {
+                let sum: f64 = rows.iter().map(|(atom, scale)| scale * dot_row(theirs, atom.row, atom.place)).sum();
+                sum + entries.iter().map(|&(index, scale)| scale * theirs[index]).sum::<f64>()
+            }
         };
         let itself = match dense {
             Some(values) => dot(values, values),
-            None => combine(terms.pair(), dots),
+            None => combine(terms.pair(), dots, written),
         };
-        (0..self.planes.len()).map(with).chain([itself]).collect()
+        let products = (0..self.planes.len()).map(with).chain([itself]).collect();
+        if dense.is_none() && !few {
+            rows.iter().for_each(|(atom, _)| atom.clear(delta));
+            entries.iter().for_each(|&(index, _)| delta[index] = 0.0);
+        }
+        products
     }
 
     /// Drops the plane not in use for longest; if all are in use, merges the two with the smallest dual variables
@@ -442,10 +464,10 @@ impl<'a> Block<'a> {
             end: 0,
             used: self.planes[p].used.max(self.planes[q].used),
         };
-        let term = |(&atom, &scale): (&u32, &f64), factor: f64| (atom, factor * scale);
+        let term = |(&name, &scale): (&u32, &f64), factor: f64| (name, factor * scale);
         let terms = if merged.dense.is_none() {
-            let ((atoms, scales), (more, others)) = (self.terms(p), self.terms(q));
-            let first = atoms.iter().zip(scales).map(|pair| term(pair, s));
+            let ((names, scales), (more, others)) = (self.terms(p), self.terms(q));
+            let first = names.iter().zip(scales).map(|pair| term(pair, s));
             Terms::sum(first.chain(more.iter().zip(others).map(|pair| term(pair, t))).collect())
         } else {
             Terms::default()
@@ -469,11 +491,12 @@ impl<'a> Block<'a> {
         let dense = |plane: usize| self.planes[plane].dense.as_ref();
         let mut values = vec![0.0; dense(p).or(dense(q))?.len()];
         for (plane, factor) in [(p, s), (q, t)] {
-            let (atoms, scales) = self.terms(plane);
-            for (&atom, scale) in atoms.iter().zip(scales) {
-                let Atom { row, place, .. } = &self.atoms[atom as usize];
+            let (rows, entries) = split(self.terms(plane));
+            for (atom, scale) in rows {
+                let Atom { row, place, .. } = &self.atoms[atom];
                 add_row(&mut values, *row, *place, factor * scale);
             }
+            entries.for_each(|(index, scale)| values[index] += factor * scale);
             if let Some(theirs) = dense(plane) {
                 values.iter_mut().zip(theirs).for_each(|(value, theirs)| *value += factor * theirs);
             }
@@ -485,7 +508,7 @@ impl<'a> Block<'a> {
     fn retain(&mut self, keep: &[bool]) {
         let mut renamed: Vec<Option<u32>> = vec![None; self.atoms.len()];
         for p in (0..self.planes.len()).filter(|&p| keep[p]) {
-            self.terms(p).0.iter().for_each(|&atom| renamed[atom as usize] = Some(0));
+            split(self.terms(p)).0.for_each(|(atom, _)| renamed[atom] = Some(0));
         }
         for (next, name) in (0..).zip(renamed.iter_mut().flatten()) {
             *name = next;
@@ -493,10 +516,11 @@ impl<'a> Block<'a> {
         let mut terms = Terms::default();
         let mut ends = Vec::new();
         for p in (0..self.planes.len()).filter(|&p| keep[p]) {
-            let (atoms, scales) = self.terms(p);
-            terms.atoms.extend(atoms.iter().filter_map(|&atom| renamed[atom as usize]));
+            let (names, scales) = self.terms(p);
+            let rename = |&name: &u32| if name < ENTRY { renamed[name as usize] } else { Some(name) };
+            terms.names.extend(names.iter().filter_map(rename));
             terms.scales.extend_from_slice(scales);
-            ends.push(terms.atoms.len() as u32);
+            ends.push(terms.names.len() as u32);
         }
         let mut names = renamed.iter();
         self.atoms.retain(|_| matches!(names.next(), Some(Some(_))));
@@ -511,9 +535,9 @@ impl<'a> Block<'a> {
 }
 
 impl Terms {
-    /// Brings terms in order, sums those of one atom, and drops zeros.
+    /// Brings terms in order, sums those of one name, and drops zeros.
     fn sum(mut terms: Vec<(u32, f64)>) -> Self {
-        terms.sort_by_key(|&(atom, _)| atom);
+        terms.sort_by_key(|&(name, _)| name);
         terms.dedup_by(|next, kept| {
             let same = next.0 == kept.0;
             if same {
@@ -522,19 +546,37 @@ impl Terms {
             same
         });
         terms.retain(|&(_, scale)| scale != 0.0);
-        let (atoms, scales) = terms.into_iter().unzip();
-        Self { atoms, scales }
+        let (names, scales) = terms.into_iter().unzip();
+        Self { names, scales }
+    }
+
+    /// Whether some are weights by themselves; they come last.
+    fn has_entries(&self) -> bool {
+        self.names.last().is_some_and(|&name| name >= ENTRY)
     }
 
     fn pair(&self) -> (&[u32], &[f64]) {
-        (&self.atoms, &self.scales)
+        (&self.names, &self.scales)
     }
 }
 
-/// Σ scale · dots[atom].
+/// Σ scale · dots[atom] and Σ scale · v[index].
 #[inline]
-fn combine((atoms, scales): (&[u32], &[f64]), dots: &[f64]) -> f64 {
-    atoms.iter().zip(scales).map(|(&atom, scale)| scale * dots[atom as usize]).sum()
+fn combine(terms: (&[u32], &[f64]), dots: &[f64], v: &[f64]) -> f64 {
+    let (rows, entries) = split(terms);
+    let rows: f64 = rows.map(|(atom, scale)| scale * dots[atom]).sum();
+    rows + entries.map(|(index, scale)| scale * v[index]).sum::<f64>()
+}
+
+/// The atoms among terms, and the weights by themselves.
+#[inline]
+fn split<'t>(
+    (names, scales): (&'t [u32], &'t [f64]),
+) -> (impl Iterator<Item = (usize, f64)> + 't, impl Iterator<Item = (usize, f64)> + 't) {
+    let at = names.partition_point(|&name| name < ENTRY);
+    let ((rows, entries), (row_scales, entry_scales)) = (names.split_at(at), scales.split_at(at));
+    let rows = rows.iter().zip(row_scales).map(|(&atom, &scale)| (atom as usize, scale));
+    (rows, entries.iter().zip(entry_scales).map(|(&entry, &scale)| ((entry & !ENTRY) as usize, scale)))
 }
 
 impl Atom<'_> {
@@ -582,13 +624,7 @@ impl Atom<'_> {
 /// with feature-major weights their entries share cache lines.
 fn dot_atoms(v: &[f64], atoms: &[Atom<'_>], dots: &mut Vec<f64>) {
     let mut rest = atoms;
-    while let Some(Atom { row, place: Place { offset, stride }, .. }) = rest.first() {
-        // Single entries, of which a sequence has many.
-        if let [feature] = row.features() {
-            dots.push(f64::from(feature.value) * v[offset + stride * feature.index as usize]);
-            rest = &rest[1..];
-            continue;
-        }
+    while let Some(Atom { row, place: Place { stride, .. }, .. }) = rest.first() {
         let together = |atom: &&Atom<'_>| atom.row.is_same_row(*row) && atom.place.stride == *stride;
         let (group, next) = rest.split_at(rest.iter().take(4).take_while(together).count());
         match group {

@@ -209,7 +209,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         let turn = self.certificates % 2 == 1;
         let average = match &self.average {
             Some(average) => turn.then(|| average.weights(&self.w)).flatten(),
-            None => self.tail.choose().map(<[f64]>::to_vec),
+            None => self.tail.choose(),
         };
         let order: Vec<usize> = (0..self.blocks.len()).collect();
         let mut slack = 0.0;
@@ -227,7 +227,9 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         let primal = 0.5 * squared_norm(w) + slack;
         run.dual = run.dual.max(self.dual);
         run.certify(primal, w);
-        self.tail.judge(average.is_some(), primal - self.dual, seen);
+        if self.average.is_none() {
+            self.tail.judge(average, primal - self.dual, seen);
+        }
         primal - self.dual
     }
 

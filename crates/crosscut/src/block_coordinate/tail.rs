@@ -41,8 +41,8 @@ impl Tail {
         self.average.iter_mut().zip(w).for_each(|(average, weight)| *average += rate * (weight - *average));
     }
 
-    /// The average, if it is the one to certify.
-    pub fn choose(&self) -> Option<&[f64]> {
+    /// The average, if it is the one to certify; [`judge`](Self::judge) takes it back.
+    pub fn choose(&mut self) -> Option<Vec<f64>> {
         let [weights, average] = self.choices;
         let is_old = |choice: Choice| self.certificates + 1 >= choice.at + RETRY;
         let chosen = match (weights.share, average.share) {
@@ -52,14 +52,16 @@ impl Tail {
             _ if is_old(weights) || is_old(average) => average.at < weights.at,
             (Some(weights), Some(average)) => average < weights,
         };
-        chosen.then_some(&*self.average)
+        chosen.then(|| std::mem::take(&mut self.average))
     }
 
-    /// Takes in what a certificate showed, beside the gap met in passing before it.
-    pub fn judge(&mut self, average: bool, gap: f64, seen: f64) {
+    /// Takes in what a certificate showed, of the average if that is given, beside the gap met in passing before it.
+    pub fn judge(&mut self, average: Option<Vec<f64>>, gap: f64, seen: f64) {
         self.certificates += 1;
+        let at = usize::from(average.is_some());
+        self.average = average.unwrap_or(std::mem::take(&mut self.average));
         if seen.is_finite() && seen > 0.0 {
-            self.choices[usize::from(average)] = Choice { share: Some(gap / seen), at: self.certificates };
+            self.choices[at] = Choice { share: Some(gap / seen), at: self.certificates };
         }
     }
 
@@ -88,15 +90,17 @@ mod tests {
         assert!(tail.choose().is_none());
         (0..5).for_each(|_| tail.follow(&[1.0]));
         assert!(tail.choose().is_none(), "the weights come first");
-        tail.judge(false, 1.0, 2.0);
-        assert_eq!(tail.choose(), Some(&[1.0][..]), "then the average");
-        tail.judge(true, 0.4, 2.0);
+        tail.judge(None, 1.0, 2.0);
+        let average = tail.choose();
+        assert_eq!(average, Some(vec![1.0]), "then the average");
+        tail.judge(average, 0.4, 2.0);
         assert!((tail.forecast(10.0) - 2.0).abs() < 1e-12);
         let mut averages = 0;
         for _ in 0..16 {
-            let average = tail.choose().is_some();
-            averages += usize::from(average);
-            tail.judge(average, if average { 0.4 } else { 1.0 }, 2.0);
+            let average = tail.choose();
+            averages += usize::from(average.is_some());
+            let gap = if average.is_some() { 0.4 } else { 1.0 };
+            tail.judge(average, gap, 2.0);
         }
         assert!((12..16).contains(&averages), "{averages}");
     }
