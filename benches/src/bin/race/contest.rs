@@ -190,6 +190,13 @@ impl Contest {
         ((primal - self.bound) / self.bound.abs().max(1.0)).max(0.0)
     }
 
+    /// Wall seconds of the whole process after which Crosscut, in the round that wrote a log, had a w as good as this; `None` if it
+    /// never had.
+    fn as_good(&self, primal: f64) -> Option<f64> {
+        let reached = |row: &Row| row.curve.iter().find(|&&(_, value)| value <= primal).map(|&(seconds, _)| seconds);
+        self.rows.iter().filter_map(reached).min_by(f64::total_cmp)
+    }
+
     /// The row of a program and a setting.
     fn row(&self, program: Program, setting: &str) -> Option<&Row> {
         self.rows.iter().find(|row| row.program == program && row.setting == setting)
@@ -204,7 +211,8 @@ impl Contest {
                 measures.push(name);
             }
         }
-        let fixed = ["", "user s", "wall s", "peak MB", "passes", "training s", "P(w)", "off by at most"];
+        let fixed =
+            ["", "user s", "wall s", "peak MB", "passes", "training s", "P(w)", "off by at most", "Crosscut so far in"];
         let mut grid = Grid::new(fixed.into_iter().chain(measures.iter().copied()).chain(["user ×", "wall ×"]));
         for row in &self.rows {
             let show = |value: Option<f64>, how: fn(f64) -> String| value.map(how).unwrap_or_default();
@@ -221,6 +229,10 @@ impl Contest {
                 show(row.told.training, seconds),
                 show(row.primal, objective),
                 show(row.primal.map(|primal| self.off(primal)), relative),
+                show(
+                    row.primal.filter(|_| row.program != Program::Crosscut).and_then(|primal| self.as_good(primal)),
+                    seconds,
+                ),
             ];
             let measure = |name: &&str| row.measures.iter().find(|(known, _)| known == name);
             cells.extend(

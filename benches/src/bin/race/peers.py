@@ -75,7 +75,7 @@ def learn_xgboost(task, options, train, model):
     import xgboost
 
     x, y, qid = rows(train, task)
-    settings = {"booster": "gblinear", "nthread": threads(options), "verbosity": 0}
+    settings = {"booster": "gblinear", "nthread": threads(options), "verbosity": 0, "eta": options.get("eta", 0.5)}
     if task == "ranking":
         data = xgboost.DMatrix(x, label=y, qid=qid)
         settings["objective"] = "rank:pairwise"

@@ -88,7 +88,7 @@ pub const TASKS: &[Spec] = &[
             (Liblinear, "-e 0.001"),
             (ScikitLearn, "tol=0.1"),
             (SvmMulticlass, "-e 1"),
-            (Xgboost, "rounds=20"),
+            (Xgboost, "rounds=20 eta=0.1"),
         ],
         targets: &[
             time("--gap 1e-3", MULTICLASS_LOOSE, 0.7),

@@ -158,7 +158,8 @@ impl SvmStruct {
         found.map(|&(_, value)| value).ok_or_else(|| format!("expected `{name}` in the head of the model"))
     }
 
-    /// The weights of SVM^multiclass: feature f of class y has the id (y − 1) · F + f.
+    /// The weights of SVM^multiclass: feature f of class y has the id (y − 1) · F + f. Its loss is 100 for a mistake, so that its weights
+    /// are 100 times those of a loss of 1.
     ///
     /// # Errors
     /// Labels and features that the task does not have.
@@ -174,7 +175,7 @@ impl SvmStruct {
                 _ => index_of(task.features(), row + 1, true)?,
             };
             if let Some(feature) = feature {
-                w[feature * k + class] += value;
+                w[feature * k + class] += value / 100.0;
             }
         }
         Ok(w)
@@ -300,12 +301,12 @@ mod tests {
     #[test]
     fn models_of_svm_struct_are_read_and_placed() {
         let task = Multiclass::new(Labels::collect(["1", "2", "3"]), FeatureIds::Contiguous(2)).unwrap();
-        let found = model("3 # number of classes\n2 # number of base features\n", "1 qid:0 1:0.5 4:2 5:-3 #");
+        let found = model("3 # number of classes\n2 # number of base features\n", "1 qid:0 1:50 4:200 5:-300 #");
         assert_eq!(found.version, "SVM Version V1");
         assert_eq!(found.place_multiclass(&task).unwrap(), [0.5, 0.0, -3.0, 0.0, 2.0, 0.0]);
 
         // The bias is the last base feature.
-        let found = model("3 # number of classes\n3 # number of base features\n", "2 3:0.5 4:1 #");
+        let found = model("3 # number of classes\n3 # number of base features\n", "200 3:0.5 4:1 #");
         let task = task.with_bias(Some(1.0)).unwrap();
         assert_eq!(found.place_multiclass(&task).unwrap(), [0.0, 2.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0]);
 
