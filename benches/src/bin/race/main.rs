@@ -31,6 +31,8 @@ mod page;
 mod plot;
 mod problem;
 mod programs;
+mod results;
+mod runner;
 mod statistics;
 mod table;
 mod tasks;
@@ -281,7 +283,7 @@ fn plot(contest: &Contest) -> String {
         points: row.curve.iter().map(|&(seconds, primal)| (seconds, contest.off(primal))).collect(),
     });
     let end = |row: &contest::Row| {
-        let point = (row.median(contest::wall)?, contest.off(row.primal?));
+        let point = (row.median(results::wall)?, contest.off(row.primal?));
         Some(Series { name: format!("{} {}", row.program, row.setting), points: vec![point] })
     };
     let ends = contest.rows.iter().filter_map(end);
