@@ -25,11 +25,16 @@ pub struct Rules<'a> {
     pub reference: f64,
     /// Threads of programs that can be told.
     pub cores: usize,
+    /// Who takes part; those of them that are not found are missing.
+    pub taking_part: &'a [Program],
     /// The script for Python.
     pub script: &'a Path,
     /// A folder for models.
     pub folder: &'a Path,
 }
+
+/// Seconds since the start of the process and the primal value then, pass by pass.
+pub type Curve = Vec<(f64, f64)>;
 
 /// A program with a setting, and what it did.
 #[derive(Clone, Debug)]
@@ -48,8 +53,8 @@ pub struct Row {
     pub measures: Measures,
     /// Why there is no more.
     pub note: Option<String>,
-    /// Seconds since the start of the process and the primal value then, pass by pass.
-    pub curve: Vec<(f64, f64)>,
+    /// What Crosscut's log said in each round.
+    pub curves: Vec<Curve>,
 }
 
 /// A task that was raced.
@@ -61,6 +66,8 @@ pub struct Contest {
     pub rows: Vec<Row>,
     /// The tightest lower bound on P\* that any run of Crosscut certified.
     pub bound: f64,
+    /// The log of the run for the bound, which goes on where the others stop.
+    pub reference: Curve,
     /// Peers that could not run.
     pub missing: Vec<Program>,
 }
@@ -85,17 +92,20 @@ impl Contest {
         for &(program, setting) in spec.runners {
             match found.iter().find(|found| found.program == program) {
                 Some(found) => runners.push(Runner::new(found, setting, &job, rules.script)?),
-                None if missing.contains(&program) => {}
+                None if missing.contains(&program) || !rules.taking_part.contains(&program) => {}
                 None => missing.push(program),
             }
         }
-        let mut contest = Self { spec: *spec, rows: Vec::new(), bound: f64::NEG_INFINITY, missing };
+        let mut contest =
+            Self { spec: *spec, rows: Vec::new(), bound: f64::NEG_INFINITY, reference: Vec::new(), missing };
         if let Some(crosscut) = found.iter().find(|found| found.program == Program::Crosscut) {
             say(&format!("{}: a bound to compare with, {} s", spec.name, rules.reference));
             let setting = format!("--gap 1e-8 --seconds {}", rules.reference);
             let runner = Runner::new(crosscut, &setting, &job, rules.script)?;
             let run = child::run(&runner.path, &runner.arguments, f64::INFINITY, rules.folder)?;
-            contest.take_bound(&told(Program::Crosscut, &run.output, examples));
+            let told = told(Program::Crosscut, &run.output, examples);
+            contest.reference = curve(&runner, run.usage.wall, &told)?;
+            contest.take_bound(&told);
         }
         for runner in &runners {
             contest.rows.push(Row {
@@ -106,7 +116,7 @@ impl Contest {
                 primal: None,
                 measures: Vec::new(),
                 note: None,
-                curve: Vec::new(),
+                curves: Vec::new(),
             });
         }
         for round in 1..=rules.rounds {
@@ -148,10 +158,14 @@ impl Contest {
             }
         }
         row.rounds.push(Some(run.usage));
+        let told = told(row.program, &run.output, problem.examples());
+        if row.program == Program::Crosscut {
+            row.curves.push(curve(runner, run.usage.wall, &told)?);
+        }
         if row.rounds.len() > 1 {
             return Ok(());
         }
-        row.told = told(row.program, &run.output, problem.examples());
+        row.told = told.clone();
         match runner.left() {
             Some(left) => match problem.weights(left) {
                 Ok(w) => {
@@ -170,11 +184,6 @@ impl Contest {
             }
         }
         if row.program == Program::Crosscut {
-            let log = fs::read_to_string(&runner.log).map_err(RaceError::at(&runner.log))?;
-            // What is not training came before it, but for the writing of the model.
-            let before = run.usage.wall - row.told.training.unwrap_or(run.usage.wall);
-            row.curve = curve(&log, before);
-            let told = row.told.clone();
             self.take_bound(&told);
         }
         Ok(())
@@ -185,8 +194,15 @@ impl Contest {
     }
 }
 
-/// Seconds and primal values of a log of Crosscut's, after so many seconds before training.
-fn curve(log: &str, before: f64) -> Vec<(f64, f64)> {
+/// The log of a run of Crosscut that took so many seconds in all.
+fn curve(runner: &Runner, wall: f64, told: &Told) -> Result<Curve, RaceError> {
+    let log = fs::read_to_string(&runner.log).map_err(RaceError::at(&runner.log))?;
+    // What is not training came before it, but for the writing of the model.
+    Ok(points(&log, wall - told.training.unwrap_or(wall)))
+}
+
+/// Seconds and primal values of a log, after so many seconds before training.
+fn points(log: &str, before: f64) -> Curve {
     let point = |line: &str| {
         let line: Value = serde_json::from_str(line).ok()?;
         Some((before + line["seconds"].as_f64()?, line["primal"].as_f64()?))
@@ -201,6 +217,6 @@ mod tests {
     #[test]
     fn a_log_is_a_curve_once_there_are_certificates() {
         let log = "{\"seconds\":0.5,\"primal\":null}\n{\"seconds\":1.0,\"primal\":3.5}\nbroken\n";
-        assert_eq!(curve(log, 0.25), [(1.25, 3.5)]);
+        assert_eq!(points(log, 0.25), [(1.25, 3.5)]);
     }
 }

@@ -163,6 +163,7 @@ fn run(arguments: &Arguments) -> Result<(), RaceError> {
         at_most: arguments.at_most,
         reference: arguments.reference,
         cores: arguments.cores,
+        taking_part: &taking_part,
         script: &script,
         folder: temporary.path(),
     };
@@ -199,8 +200,7 @@ impl Race<'_> {
                     continue;
                 }
             };
-            let names = files.named.as_ref().map(|(train, _)| train.as_path());
-            let problem = Problem::open(spec.kind, spec.c, &files.train, &files.test, names)?;
+            let problem = Problem::open(spec.kind, spec.c, &files)?;
             if alone || all {
                 parts[0].1.push(self.contest(spec, &files, &problem)?);
             }
@@ -275,13 +275,12 @@ impl Race<'_> {
     }
 }
 
-/// Suboptimality against seconds: Crosscut's tightest run as a curve, everybody else at the end.
+/// Suboptimality against seconds: Crosscut's longest run as a curve, everybody at the end.
 fn plot(contest: &Contest) -> String {
-    let tightest = contest.rows.iter().filter(|row| !row.curve.is_empty()).max_by_key(|row| row.curve.len());
-    let curve = tightest.map(|row| Series {
-        name: format!("Crosscut {}, pass by pass", row.setting),
-        points: row.curve.iter().map(|&(seconds, primal)| (seconds, contest.off(primal))).collect(),
-    });
+    let curve = Series {
+        name: "Crosscut, pass by pass".to_owned(),
+        points: contest.reference.iter().map(|&(seconds, primal)| (seconds, contest.off(primal))).collect(),
+    };
     let end = |row: &contest::Row| {
         let point = (row.median(results::wall)?, contest.off(row.primal?));
         Some(Series { name: format!("{} {}", row.program, row.setting), points: vec![point] })
@@ -292,6 +291,6 @@ fn plot(contest: &Contest) -> String {
         &title,
         "wall seconds of the whole process",
         "off by at most",
-        &curve.into_iter().chain(ends).collect::<Vec<_>>(),
+        &std::iter::once(curve).chain(ends).collect::<Vec<_>>(),
     )
 }

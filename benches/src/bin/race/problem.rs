@@ -10,6 +10,7 @@ use crosscut_ranking::Ranking;
 use crosscut_sequence::Sequence;
 
 use crate::error::RaceError;
+use crate::files::Prepared;
 use crate::judge::Judge;
 use crate::measures::{self, Measures, TagNames};
 use crate::weights::{self, Liblinear, SvmStruct};
@@ -84,17 +85,22 @@ pub enum Left<'a> {
 }
 
 impl Problem {
-    /// Reads the files of a task. `named` are training examples with the tags as CRFsuite has them, token by token.
+    /// Reads the files of a task.
     ///
     /// # Errors
     /// Bad files.
-    pub fn open(kind: Kind, c: C, train: &Path, test: &Path, named: Option<&Path>) -> Result<Self, RaceError> {
-        let options = kind.options();
+    pub fn open(kind: Kind, c: C, files: &Prepared) -> Result<Self, RaceError> {
+        let (options, train, test) = (kind.options(), &files.train, &files.test);
         Ok(match kind {
             Kind::Multiclass(_) => Self::Multiclass(Judge::open(&options, c, train, test)?),
             Kind::Ranking(_) => Self::Ranking(Judge::open(&options, c, train, test)?),
             Kind::Sequence => {
-                let names = named.map(|named| measures::tag_names(train, named)).transpose()?.unwrap_or_default();
+                let mut names = TagNames::new();
+                if let Some((named_train, named_test)) = &files.named {
+                    // Some tags are in the test examples only.
+                    names.extend(measures::tag_names(test, named_test)?);
+                    names.extend(measures::tag_names(train, named_train)?);
+                }
                 Self::Sequence(Box::new(Judge::open(&options, c, train, test)?), names)
             }
         })

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::child::Usage;
-use crate::contest::{Contest, Row};
+use crate::contest::{Contest, Curve, Row};
 use crate::programs::Program;
 use crate::statistics::{median, ratio};
 use crate::table::{Grid, megabytes, objective, relative, seconds, times};
@@ -15,11 +15,16 @@ impl Contest {
         ((primal - self.bound) / self.bound.abs().max(1.0)).max(0.0)
     }
 
-    /// Wall seconds of the whole process after which Crosscut, in the round that wrote a log, had a w as good as this; `None` if it
-    /// never had.
+    /// Wall seconds of the whole process after which Crosscut had a w as good as this: the median of the rounds, or when the run for the
+    /// bound had it; `None` if none ever had.
     fn as_good(&self, primal: f64) -> Option<f64> {
-        let reached = |row: &Row| row.curve.iter().find(|&&(_, value)| value <= primal).map(|&(seconds, _)| seconds);
-        self.rows.iter().filter_map(reached).min_by(f64::total_cmp)
+        let reached = |curve: &Curve| curve.iter().find(|&&(_, value)| value <= primal).map(|&(seconds, _)| seconds);
+        let rounds = self.rows.iter().map(|row| row.curves.len()).max().unwrap_or(0);
+        let first = |round| {
+            let curves = self.rows.iter().filter_map(|row| row.curves.get(round));
+            curves.filter_map(reached).min_by(f64::total_cmp)
+        };
+        median((0..rounds).filter_map(first)).or_else(|| reached(&self.reference))
     }
 
     /// The row of a program and a setting.
@@ -126,7 +131,7 @@ impl Contest {
                 "primal": row.primal,
                 "off_by_at_most": row.primal.map(|primal| self.off(primal)),
                 "measures": row.measures.iter().map(|&(name, value)| (name.to_owned(), json!(value))).collect::<serde_json::Map<_, _>>(),
-                "curve": row.curve,
+                "curves": row.curves,
                 "note": row.note,
             })
         });
@@ -134,6 +139,7 @@ impl Contest {
             "task": self.spec.name,
             "about": self.spec.about,
             "bound": self.bound,
+            "reference": self.reference,
             "rows": rows.collect::<Vec<_>>(),
             "missing": self.missing.iter().map(|program| program.name()).collect::<Vec<_>>(),
         })
