@@ -108,7 +108,7 @@ mod tests {
         Judge::open(&options, C::Sum(1.0), &file, &file).unwrap()
     }
 
-    /// P(w) without any of the library: rows and labels from the text of the file, every class of every example.
+    /// P(w) without oracle, sink and sweep: plain sums over the features of every example, for every class.
     fn by_hand(judge: &Judge<Multiclass>, w: &[f64]) -> f64 {
         let k = judge.task.classes().len();
         let slacks = judge.train.iter().map(|example| {
