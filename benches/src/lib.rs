@@ -6,6 +6,7 @@
 //! | `cargo bench -p crosscut-benches -- --test` | nothing, but that they run |
 //! | `cargo run --release -p crosscut-benches --bin auto` | which solver is the fastest for which sizes: the table behind `Solver::Auto` |
 //! | `cargo run --release -p crosscut-benches --bin growth` | how the time of learning to rank grows with documents and with queries |
+//! | `cargo run --release -p crosscut-benches --bin race` | Crosscut beside its peers on the same files, in turn; how far passes are from what the machine can do |
 
 mod chain;
 mod multiclass;

@@ -30,8 +30,8 @@ pub struct Trainer<'a, T: Task> {
 }
 
 enum State<'a, T: Task> {
-    Block(BlockCoordinate<'a, T>),
-    OneSlack(OneSlack<'a, T>),
+    Block(Box<BlockCoordinate<'a, T>>),
+    OneSlack(Box<OneSlack<'a, T>>),
 }
 
 impl<'a, T: Task> Trainer<'a, T> {
@@ -52,8 +52,8 @@ impl<'a, T: Task> Trainer<'a, T> {
         let oracles = Oracles::new(task, examples.into_iter().collect(), settings.threads)?;
         check_overflow(&oracles, settings.c)?;
         let state = match settings.solver.resolve(oracles.len()) {
-            Solver::OneSlack => State::OneSlack(OneSlack::new(oracles, *settings)),
-            kind => State::Block(BlockCoordinate::new(oracles, *settings, kind)),
+            Solver::OneSlack => State::OneSlack(Box::new(OneSlack::new(oracles, *settings))),
+            kind => State::Block(Box::new(BlockCoordinate::new(oracles, *settings, kind))),
         };
         Ok(Self { state })
     }

@@ -1,0 +1,154 @@
+//! `--page`: the race as a page of Markdown, with the machine and the day.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+
+/// Where and when.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// The processor.
+    processor: String,
+    /// How many cores this program may use.
+    cores: usize,
+    /// The system.
+    system: String,
+    /// The day, `YYYY-MM-DD`.
+    day: String,
+    /// The commit.
+    commit: String,
+    /// Each program that runs with its version, and those that are missing.
+    programs: Vec<(String, Option<String>)>,
+}
+
+impl Setting {
+    /// Looks around.
+    pub fn look(programs: Vec<(String, Option<String>)>) -> Self {
+        let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        Self {
+            processor: processor(&cpuinfo).unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            system: std::env::consts::OS.to_owned(),
+            day: day(since / 86_400),
+            commit: commit().unwrap_or_else(|| "unknown".to_owned()),
+            programs,
+        }
+    }
+
+    /// A paragraph and a list.
+    fn markdown(&self) -> String {
+        let Self { processor, cores, system, day, commit, programs } = self;
+        let mut text = format!("Measured on {day} at commit {commit} on {processor}, {cores} cores, {system}.\n\n");
+        for (name, version) in programs {
+            let version = version.as_deref().unwrap_or("missing on this machine");
+            text += &format!("* {name}: {version}\n");
+        }
+        text
+    }
+
+    /// The same for JSON.
+    pub fn to_json(&self) -> Value {
+        let Self { processor, cores, system, day, commit, programs } = self;
+        json!({ "processor": processor, "cores": cores, "system": system, "day": day, "commit": commit, "programs": programs })
+    }
+}
+
+/// The name of the processor in the text of Linux.
+fn processor(cpuinfo: &str) -> Option<String> {
+    let name = cpuinfo.lines().find(|line| line.starts_with("model name"))?.split_once(':')?.1;
+    Some(name.trim().to_owned())
+}
+
+/// The commit, with a `+` if something is changed.
+fn commit() -> Option<String> {
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git").args(arguments).stdin(Stdio::null()).output().ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    };
+    let changed = !git(&["status", "--porcelain", "--untracked-files=no"])?.is_empty();
+    Some(format!("{}{}", git(&["rev-parse", "--short", "HEAD"])?, if changed { "+" } else { "" }))
+}
+
+/// The date of a day after 1970-01-01 (Howard Hinnant's `civil_from_days`).
+fn day(days: u64) -> String {
+    let days = days + 719_468;
+    let (era, of_era) = (days / 146_097, days % 146_097);
+    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let shifted = (5 * of_year + 2) / 153;
+    let (day, month) = (of_year - (153 * shifted + 2) / 5 + 1, if shifted < 10 { shifted + 3 } else { shifted - 9 });
+    format!("{}-{month:02}-{day:02}", year + 400 * era + u64::from(month <= 2))
+}
+
+const HEAD: &str = "\
+# The race
+
+Crosscut beside what one would use instead, on the same files, in turn, in one run. This page is made by the program that races:
+
+```text
+cargo run --release -p crosscut-benches --bin race -- --all --data FOLDER --page docs/race.md
+```
+
+";
+
+const HOW: &str = "
+## How to read the tables
+
+* Every figure is of a whole process, from file to model, the median of the rounds. User seconds are those of all threads together.
+* P(w) is computed by this program from the weights in the model of each program, on the same problem, with Crosscut's oracles; no
+  program is asked how good it is. *Off by at most* is (P(w) − D) / max(D, 1) with the tightest lower bound D that a run of Crosscut certified here.
+* *Crosscut so far in* is when Crosscut had weights as good as those of the peer: wall seconds from the start of its process, from
+  its log. It knows P(w) only when it makes a certificate, so this is late rather than early.
+* `user ×` and `wall ×` are ratios to the first row of the table: the median over rounds of the ratio in the round.
+* Programs that do not solve the problem of the task (CRFsuite, XGBoost, LightGBM) have test measures only.
+* A peak below that of the program which starts the others, some megabytes, cannot be seen.
+";
+
+/// The whole page: sections are a heading, words and tables.
+pub fn page(setting: &Setting, sections: &[(String, String)]) -> String {
+    let mut text = HEAD.to_owned() + &setting.markdown() + HOW;
+    for (heading, body) in sections {
+        text += &format!("\n## {heading}\n\n{}\n", body.trim_end());
+    }
+    text
+}
+
+/// Writes a file, with its folder.
+///
+/// # Errors
+/// What cannot be written.
+pub fn write(path: &Path, text: &str) -> Result<(), crate::error::RaceError> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        fs::create_dir_all(folder).map_err(crate::error::RaceError::at(folder))?;
+    }
+    fs::write(path, text).map_err(crate::error::RaceError::at(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days() {
+        let table = [(0, "1970-01-01"), (59, "1970-03-01"), (11_016, "2000-02-29"), (20_782, "2026-11-25")];
+        for (days, expected) in table {
+            assert_eq!(day(days), expected);
+        }
+    }
+
+    #[test]
+    fn a_page_names_the_machine_and_who_is_missing() {
+        let cpuinfo = "processor\t: 0\nmodel name\t: Fast One\n";
+        assert_eq!(processor(cpuinfo).as_deref(), Some("Fast One"));
+        let programs = vec![("A".to_owned(), Some("1.0".to_owned())), ("B".to_owned(), None)];
+        let setting = Setting { processor: "Fast One".to_owned(), ..Setting::look(programs) };
+        let text = page(&setting, &[("news".to_owned(), "| a |\n".to_owned())]);
+        for part in ["Fast One", "* A: 1.0\n", "* B: missing on this machine\n", "\n## news\n\n| a |\n"] {
+            assert!(text.contains(part), "{text}");
+        }
+    }
+}
