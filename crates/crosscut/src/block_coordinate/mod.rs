@@ -122,7 +122,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         self.blocks.iter_mut().for_each(|block| block.rescale(factor));
         self.settings.c = c;
         self.proximal = Proximal::default();
-        self.tail = Tail::default();
+        self.tail.rescale(factor);
         self.average = self.settings.block.averaging.then(|| Average::new(self.w.len()));
         self.refresh();
     }

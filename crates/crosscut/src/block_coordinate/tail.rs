@@ -41,6 +41,11 @@ impl Tail {
         self.average.iter_mut().zip(w).for_each(|(average, weight)| *average += rate * (weight - *average));
     }
 
+    /// Scales the average, as the weights are.
+    pub fn rescale(&mut self, factor: f64) {
+        self.average.iter_mut().for_each(|weight| *weight *= factor);
+    }
+
     /// The average, if it is the one to certify; [`judge`](Self::judge) takes it back.
     pub fn choose(&mut self) -> Option<Vec<f64>> {
         let [weights, average] = self.choices;
