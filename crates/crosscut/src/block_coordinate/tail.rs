@@ -60,14 +60,19 @@ impl Tail {
         chosen.then(|| std::mem::take(&mut self.average))
     }
 
-    /// Takes in what a certificate showed, of the average if that is given, beside the gap met in passing before it.
+    /// Takes in what a certificate showed, of the average if that is given, beside the gap met in passing before it, infinite if
+    /// there was no such pass.
     pub fn judge(&mut self, average: Option<Vec<f64>>, gap: f64, seen: f64) {
         self.certificates += 1;
         let at = usize::from(average.is_some());
         self.average = average.unwrap_or(std::mem::take(&mut self.average));
-        if seen.is_finite() && seen > 0.0 {
-            self.choices[at] = Choice { share: Some(gap / seen), at: self.certificates };
-        }
+        // Where nothing was met there is nothing to compare with, and the other choice is next.
+        let share = match seen {
+            f64::INFINITY => USUAL,
+            _ if seen > 0.0 => gap / seen,
+            _ => f64::INFINITY,
+        };
+        self.choices[at] = Choice { share: Some(share), at: self.certificates };
     }
 
     /// What a certificate is expected to show where this gap was met in passing.
