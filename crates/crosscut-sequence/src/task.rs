@@ -462,7 +462,7 @@ impl Task for Sequence {
             if cells > MOST_CELLS {
                 return Err(format!(
                     "the oracle that counts errors needs tables of {cells} numbers for {} tokens, more than 2^27: \
-                     divide the sequence, or use margin rescaling with another loss than zero/one",
+                     divide the sequence, or use margin rescaling and a loss that is a sum over tokens",
                     x.len()
                 ));
             }

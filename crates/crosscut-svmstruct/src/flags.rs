@@ -68,7 +68,7 @@ pub enum Parsed<T> {
 
 /// Flags of the inner optimiser of the family, which is another one here: the flag, what it must be, and whether a value is that.
 type Idle = (&'static str, &'static str, fn(&str) -> bool);
-const IDLE: [Idle; 12] = [
+const IDLE: [Idle; 13] = [
     ("-y", "a whole number", |text| text.parse::<i64>().is_ok()),
     ("-k", "a whole number of at least 0", |text| text.parse::<u64>().is_ok()),
     ("-f", "a whole number of at least 1", |text| text.parse::<u64>().is_ok_and(|value| value >= 1)),
@@ -83,6 +83,7 @@ const IDLE: [Idle; 12] = [
     ("-d", "a number", |text| text.parse::<f64>().is_ok()),
     ("-g", "a number", |text| text.parse::<f64>().is_ok()),
     ("-s", "a number", |text| text.parse::<f64>().is_ok()),
+    ("-r", "a number", |text| text.parse::<f64>().is_ok()),
 ];
 
 impl Learn {
@@ -147,7 +148,7 @@ impl Learn {
                     learn.idle.push(format!("-t {kernel}"));
                 }
                 "-a" => learn.alphas = Some(PathBuf::from(value)),
-                "-r" | "-u" => learn.idle.push(format!("{flag} {}", text()?)),
+                "-u" => learn.idle.push(format!("{flag} {}", text()?)),
                 _ => match IDLE.iter().find(|(name, ..)| *name == flag) {
                     Some((_, expected, holds)) => {
                         let text = text()?;
@@ -230,9 +231,9 @@ impl Classify {
     }
 }
 
-/// The next flag with its value, which is `None` for `-?`; nothing where the files begin.
 type Flag<'w> = (String, Option<&'w OsString>);
 
+/// The next flag with its value, which is `None` for `-?`; nothing where the files begin.
 fn next_flag<'w>(words: &mut std::slice::Iter<'w, OsString>) -> Result<Option<Flag<'w>>, Error> {
     let Some(flag) = words.as_slice().first().and_then(|word| word.to_str()) else { return Ok(None) };
     // `-` alone is standard input.

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crosscut::{Example, Feature, SlackNorm, SparseRows};
+use crosscut::{Example, Feature, SlackNorm, SparseRows, Task};
 use crosscut_app::vocabulary::{FeatureIds, Labels};
 use crosscut_app::{Error, Source};
 use crosscut_sequence::{Features, Loss, Sequence, Tag, Tags, Tokens};
@@ -10,10 +10,11 @@ use crosscut_sequence::{Features, Loss, Sequence, Tag, Tags, Tokens};
 use crate::data::{self, Line};
 use crate::flags::{Classify, Learn};
 use crate::model::{Layout, Model};
-use crate::program::{Program, Report, Test, Training, size, unfit};
+use crate::program::{Program, Report, Test, Training, size, unfit, zeros};
 
 /// The most weights of a model that is read.
 const MOST_WEIGHTS: u64 = 1 << 31;
+const MOST_TRANSITIONS: u64 = 1 << 28;
 
 /// The program.
 pub struct SvmHmm;
@@ -26,7 +27,8 @@ impl Program for SvmHmm {
     const NAME: &'static str = "svm_hmm";
     const LEARNING: &'static [&'static str] = &["t", "e", "b"];
     const CLASSIFYING: &'static [&'static str] = &["b"];
-    const HELP: &'static str = "  -l 0|1        loss: number of wrong tags (1, the default), 1 for a sequence with any (0)\n  \
+    const HELP: &'static str = "  -o 1|2        slack rescaling (1) or margin rescaling (2)\n  \
+                                -l 0|1        loss: number of wrong tags (1, the default), 1 for a sequence with any (0)\n  \
                                 --t 0|1|2|3   order of transitions (1)\n  \
                                 --e 0|1       order of emissions, at most that of transitions (0)\n  \
                                 --b N         states kept for each token, 0 for all of them (0)\n";
@@ -76,14 +78,11 @@ impl Program for SvmHmm {
         }
         let groups = lines.groups(&file)?;
         let refuse = |reason: String| Error::file(file.as_str(), reason);
-        let task = define(k, FeatureIds::Contiguous(features), transitions, emissions).map_err(refuse)?;
+        let ids = FeatureIds::collect(groups.iter().flatten().map(|line| &*line.features));
+        let task = define(k, ids, transitions, emissions).map_err(refuse)?;
         let task = task.with_loss(loss).and_then(|task| task.with_rescaling(flags.rescaling));
         let task = task.map_err(|error| refuse(error.to_string()))?.with_beam(beam);
-        let longest = |group: &Vec<Line>| match task.loss_function() {
-            Loss::Count => group.len() as f64,
-            Loss::RootCount => (group.len() as f64).sqrt(),
-            _ => 1.0,
-        };
+        let longest = |group: &Vec<Line>| if *task.loss_function() == Loss::ZeroOne { 1.0 } else { group.len() as f64 };
         let largest_loss = groups.iter().map(longest).sum::<f64>() / groups.len() as f64;
         let read = format!(" {} examples, {tokens} tokens, {features} features, {k} classes... done", groups.len());
         let example = |group: Vec<Line>| {
@@ -92,11 +91,15 @@ impl Program for SvmHmm {
         };
         let examples = groups.into_iter().map(example).collect::<Result<Vec<_>, Error>>()?;
         let caveat = (beam > 0).then_some("with --b the search is not exact");
-        Ok(Training { task, examples, read, head: Vec::new(), largest_loss, epsilon_factor: None, caveat })
+        Ok(Training { task, examples, read, head: Vec::new(), features, largest_loss, epsilon_factor: None, caveat })
     }
 
-    fn store(task: &Sequence, w: &[f64]) -> (Model, u64) {
-        let ids = Ids::of(task);
+    fn dimension(task: &Sequence, features: u32) -> u64 {
+        Ids::of(task, features).dim()
+    }
+
+    fn store(task: &Sequence, w: &[f64], features: u32) -> Model {
+        let ids = Ids::of(task, features);
         let (transitions, emissions) = task.orders();
         let mut weights = Vec::new();
         for order in 1..=transitions {
@@ -104,20 +107,25 @@ impl Program for SvmHmm {
         }
         for order in 0..=emissions {
             for (code, tags) in ids.tuples(order) {
-                weights
-                    .extend((0..ids.features).map(|feature| {
-                        (ids.emission(code, feature), w[task.emission_weight(feature as usize, &tags)])
-                    }));
+                let known = (0..task.features().len()).map(|index| (feature_id(task, index), index));
+                let weight = known
+                    .map(|(id, index)| (ids.emission(code, u64::from(id) - 1), w[task.emission_weight(index, &tags)]));
+                weights.extend(weight.filter(|(_, weight)| *weight != 0.0));
             }
         }
         let loss = i64::from(*task.loss_function() != Loss::ZeroOne);
-        let header = [ids.features as i64, ids.k as i64, transitions as i64, emissions as i64, loss];
-        (Model { header: header.to_vec(), threshold: 0.0, weights }, ids.dim() + 1)
+        let header = [i64::from(features), ids.k as i64, transitions as i64, emissions as i64, loss];
+        Model { header: header.to_vec(), threshold: 0.0, weights }
     }
 
     fn load(model: &Model, flags: &Classify) -> Result<(Sequence, Vec<f64>), Error> {
         let beam = flags.own_count("b", "a number of states, 0 for all", usize::MAX)?.unwrap_or(0);
         let features = size("a number of features", model.header[0], u32::MAX as usize - 1)?;
+        let loss = match model.header[4] {
+            0 => Loss::ZeroOne,
+            1 => Loss::Count,
+            other => return Err(unfit(format!("expected the loss 0 or 1, found {other}"))),
+        };
         let k = size("a number of classes", model.header[1], Tag::MOST)?;
         let transitions = size("an order of transitions", model.header[2], 3)?;
         let emissions = size("an order of emissions", model.header[3], transitions.min(1))?;
@@ -128,12 +136,17 @@ impl Program for SvmHmm {
         listed.sort_unstable();
         listed.dedup();
         let kept = Ids::new(listed.len(), k, transitions, emissions);
-        if kept.dim() > MOST_WEIGHTS {
-            return Err(unfit(format!("expected at most {MOST_WEIGHTS} weights, found {}", kept.dim())));
+        if kept.dim() > MOST_WEIGHTS || kept.first() > MOST_TRANSITIONS {
+            return Err(unfit(format!(
+                "expected at most {MOST_WEIGHTS} weights and {MOST_TRANSITIONS} of transitions, found {} and {}",
+                kept.dim(),
+                kept.first()
+            )));
         }
         let task = define(k, FeatureIds::Listed(listed), transitions, emissions).map_err(unfit)?.with_beam(beam);
+        let task = task.with_loss(loss).map_err(|error| unfit(error.to_string()))?;
         let Features::Ids(known) = task.features() else { return Err(unfit("expected numbered features")) };
-        let mut w = vec![0.0; crosscut::Task::dim(&task)];
+        let mut w = zeros(task.dim())?;
         for &(id, weight) in &model.weights {
             let at = match ids.feature(id) {
                 Some((code, feature)) => {
@@ -169,14 +182,15 @@ impl Program for SvmHmm {
         y_hat.as_slice().iter().try_for_each(|tag| writeln!(out, "{}", tag.index() + 1))
     }
 
-    fn report(_: &Sequence, test: &Test<Self>, predictions: &[Tags]) -> Report {
+    fn report(task: &Sequence, test: &Test<Self>, predictions: &[Tags]) -> Report {
         let wrong = |(truth, y_hat): (&Vec<i64>, &Tags)| {
             truth.iter().zip(y_hat.as_slice()).filter(|(truth, tag)| **truth != tag.index() as i64 + 1).count()
         };
         let wrong: Vec<usize> = test.truths.iter().zip(predictions).map(wrong).collect();
         let (total, tokens) = (wrong.iter().sum::<usize>() as f64, test.truths.iter().map(Vec::len).sum::<usize>());
-        let mean = total / wrong.len().max(1) as f64;
-        let figures = Some((mean, wrong.iter().filter(|wrong| **wrong > 0).count()));
+        let incorrect = wrong.iter().filter(|wrong| **wrong > 0).count();
+        let loss = if *task.loss_function() == Loss::ZeroOne { incorrect as f64 } else { total };
+        let figures = Some((loss / wrong.len().max(1) as f64, incorrect));
         let tail = vec![format!("Average loss per token: {:.4}", total / tokens.max(1) as f64)];
         Report { figures, tail }
     }
@@ -191,6 +205,14 @@ fn define(k: usize, features: FeatureIds, transitions: usize, emissions: usize) 
     let names: Vec<String> = (1..=k).map(|tag| tag.to_string()).collect();
     let task = Sequence::new(Labels::from(names), Features::Ids(features));
     task.and_then(|task| task.with_orders(transitions, emissions)).map_err(|error| error.to_string())
+}
+
+/// The id of a feature, from 1.
+fn feature_id(task: &Sequence, index: usize) -> u32 {
+    match task.features() {
+        Features::Ids(ids) => ids.id(index),
+        Features::Names(_) => index as u32 + 1,
+    }
 }
 
 fn input(task: &Sequence, group: Vec<Line>, file: &str) -> Result<Tokens, Error> {
@@ -220,9 +242,9 @@ impl Ids {
         Self { features: features as u64, k: k as u64, transitions: transitions as u32, emissions: emissions as u32 }
     }
 
-    fn of(task: &Sequence) -> Self {
+    fn of(task: &Sequence, features: u32) -> Self {
         let (transitions, emissions) = task.orders();
-        Self::new(task.features().len(), task.tags().len(), transitions, emissions)
+        Self::new(features as usize, task.tags().len(), transitions, emissions)
     }
 
     /// Σ kⁱ for i from 0 to `last`: one more than the largest code of `last` tags, and the smallest code of one more.

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use crosscut::{
-    C, Dot, DualVariable, Example, Flow, Moment, Progress, Settings, SlackNorm, Solution, SolveError, StopReason, Task,
+    C, Dot, DualVariable, Example, Flow, Moment, Progress, Settings, SlackNorm, Solution, Solver, StopReason, Task,
     Trainer,
 };
 use crosscut_app::output::{self, display_name};
@@ -31,8 +31,8 @@ pub fn learn<P: Program>(flags: &Learn) -> Result<(), Error> {
 
     say.part("Reading training examples...");
     let mut source = Source::open_quietly(&flags.examples)?;
-    let Training { task, examples, read, head, largest_loss, epsilon_factor, caveat } =
-        P::training(flags, &mut source)?;
+    let training = P::training(flags, &mut source)?;
+    let Training { task, examples, read, head, features, largest_loss, epsilon_factor, caveat } = training;
     say.line(&read);
     head.iter().for_each(|line| say.line(line));
     let epsilon = flags.epsilon.unwrap_or(P::EPSILON) * epsilon_factor.unwrap_or(1.0);
@@ -40,7 +40,7 @@ pub fn learn<P: Program>(flags: &Learn) -> Result<(), Error> {
         say.line(format!("NOTE: Adjusted stopping criterion relative to maximum loss: eps={epsilon:.6}"));
     }
     if say.tells(2) {
-        say.line(format!("{}: {}", P::DIMENSION, task.dim()));
+        say.line(format!("{}: {}", P::DIMENSION, P::dimension(&task, features)));
         if !flags.idle.is_empty() {
             say.line(format!("NOTE: Flags of another optimiser, without effect here: {}", flags.idle.join(" ")));
         }
@@ -52,6 +52,8 @@ pub fn learn<P: Program>(flags: &Learn) -> Result<(), Error> {
     let settings = Settings {
         c: C::Mean(flags.c),
         slack_norm: flags.slack_norm,
+        // Of tangents of squares neither α nor length mean anything to the family.
+        solver: if flags.slack_norm == SlackNorm::Squared { Solver::Block } else { Solver::Auto },
         epsilon: Some(epsilon),
         relative_gap: 0.0,
         ..Settings::default()
@@ -69,7 +71,7 @@ pub fn learn<P: Program>(flags: &Learn) -> Result<(), Error> {
         let variables = trainer.dual_variables();
         (solution, variables)
     };
-    let last = iterations.last.ok_or(Error::Solve(SolveError::NoExamples))?;
+    let last = iterations.last.expect("training tells its end");
     if !solution.certificate.primal.is_finite() {
         return Err(Error::file(
             file,
@@ -108,7 +110,8 @@ pub fn learn<P: Program>(flags: &Learn) -> Result<(), Error> {
         })?;
     }
     say.part("Compacting linear model...");
-    let (model, highest) = P::store(&task, &solution.w);
+    let model = P::store(&task, &solution.w, features);
+    let highest = P::dimension(&task, features) + 1;
     say.line("done");
     say.part("Writing learned model...");
     output::replace(&flags.model, |out| model.write(&P::LAYOUT, highest, variables.len(), out))?;

@@ -6,7 +6,8 @@
 //! * `crosscut link DIR` puts the eight names into a folder; `crosscut svm_rank_learn …` is the same without links.
 //! * The problem is theirs, in their units: a wrong class costs 100, `-c` multiplies the mean slack, `-e` is in units of the loss (for swapped pairs
 //!   times the mean number of pairs of a query).
-//! * Training ends when P − D ≤ C · ε, whatever `-w` is. What is printed as primal value, dual value and gap is certified.
+//! * Training ends when P − D ≤ C · ε, whatever `-w` is. What is printed as primal value, dual value and gap is certified, except
+//!   with the beam of `--b`, where a note says so.
 //! * Models are their text models, read and written.
 //!
 //! Errors go to standard error, and end with exit code 2 (1 for failures of the machine). No program ever waits for a key.
@@ -74,7 +75,6 @@ pub fn run(arguments: &[OsString]) -> Option<ExitCode> {
     Some(match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // A line of standard output may have been begun.
             say::note(name, &error.to_string());
             ExitCode::from(if error.is_bad_input() { 2 } else { 1 })
         }
@@ -88,7 +88,7 @@ fn learn<P: Program>(words: &[OsString]) -> Result<(), Error> {
             help::<P>(&format!(
                 "usage: {}_learn [flags] EXAMPLES [MODEL]\n\n  -c C          trade-off: minimises ½|w|² + C · mean slack; needed\n  \
                  -e EPS        ends when primal - dual <= C · EPS, in units of the loss ({})\n  \
-                 -p 1|2        slacks as they are (1) or squared (2)\n  -o 1|2        slack rescaling (1) or margin rescaling (2)\n{}  \
+                 -p 1|2        slacks as they are (1) or squared (2)\n{}  \
                  -w 0|1|2|3|4  prints what n-slack (0, 1) or 1-slack (2, 3, 4) algorithms print ({})\n  \
                  -a FILE       writes the dual variables\n  -v 0|1|2      says nothing, the usual, more (1)\n  \
                  -y -k -f -b -n -q -m -h -# -d -g -s -r -u: taken, without effect; -t 0: no kernels\n\n\
@@ -134,13 +134,17 @@ fn link(words: &[OsString]) -> Result<(), Error> {
     let [folder] = words else {
         return Err(Error::option("crosscut link", "one folder, where the links go", words.len()));
     };
+    if folder.to_string_lossy().starts_with('-') {
+        return Err(Error::option("crosscut link", "one folder, where the links go", folder.display()));
+    }
     let folder = PathBuf::from(folder);
     let target = env::current_exe().and_then(fs::canonicalize).map_err(|source| unwritable(&folder, source))?;
     let name = |name: &str| folder.join(name).with_extension(env::consts::EXE_EXTENSION);
-    // All or none: what is there already and is no link of ours stays.
+    // All or none: what is there already stays, unless it is a link to this program, or to nothing.
     for path in names().map(name) {
         let known = fs::canonicalize(&path).is_ok_and(|known| known == target);
-        if !known && path.symlink_metadata().is_ok_and(|found| !found.is_symlink()) {
+        let dangling = fs::metadata(&path).is_err();
+        if !known && path.symlink_metadata().is_ok_and(|found| !found.is_symlink() || !dangling) {
             return Err(Error::file(path.display().to_string(), "expected no such file, or a link of this command"));
         }
     }

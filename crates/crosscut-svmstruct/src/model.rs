@@ -107,6 +107,9 @@ impl Model {
             let line = lines.next("a support vector")?;
             let vector = support_vector(line).map_err(|message| (lines.at, message))?;
             add(&mut weights, vector);
+            if weights.iter().any(|(_, weight)| !weight.is_finite()) {
+                return Err((lines.at, "expected support vectors whose sum is finite".to_owned()));
+            }
         }
         weights.retain(|(id, weight)| i64::try_from(*id).is_ok_and(|id| id <= highest) && *weight != 0.0);
         Ok(Self { header, threshold, weights })
@@ -168,7 +171,8 @@ fn support_vector(line: &str) -> Result<Vec<(u64, f64)>, String> {
         }
         let weight = word.split_once(':').and_then(|(id, weight)| {
             let (id, weight) = (id.parse::<u64>().ok()?, weight.parse::<f32>().ok()?);
-            (id > 0 && weight.is_finite()).then_some((id, alpha * f64::from(weight)))
+            let product = alpha * f64::from(weight);
+            (id > 0 && weight.is_finite() && product.is_finite()).then_some((id, product))
         });
         let (id, weight) = weight.ok_or_else(|| format!("expected a weight as id:value, found `{word}`"))?;
         if weights.last().is_some_and(|(last, _)| *last >= id) {

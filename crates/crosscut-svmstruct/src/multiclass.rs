@@ -10,7 +10,7 @@ use crosscut_multiclass::{Class, Loss, Multiclass};
 use crate::data::{self, Line};
 use crate::flags::{Classify, Learn};
 use crate::model::{Layout, Model};
-use crate::program::{Program, Report, Test, Training, size, unfit};
+use crate::program::{Program, Report, Test, Training, size, unfit, zeros};
 
 /// The most classes, and the most that a table of costs is made for.
 const MOST_CLASSES: usize = 1 << 20;
@@ -32,8 +32,7 @@ impl Program for SvmMulticlass {
     const LENIENT: bool = true;
     const LEARNING: &'static [&'static str] = &[];
     const CLASSIFYING: &'static [&'static str] = &[];
-    const HELP: &'static str =
-        "  -l 0|1        loss: 100 for a wrong class (0, the default), squared difference of labels (1)\n";
+    const HELP: &'static str = "  -o 1|2        slack rescaling (1) or margin rescaling (2)\n  -l 0|1        loss: 100 for a wrong class (0, the default), squared difference of labels (1)\n";
     const EPSILON: f64 = 0.1;
     const ALGORITHM: u32 = 4;
     const LAYOUT: Layout = Layout {
@@ -62,7 +61,8 @@ impl Program for SvmMulticlass {
         });
         let labels = labels.collect::<Result<Vec<usize>, Error>>()?;
         let k = labels.iter().copied().max().unwrap_or(0);
-        let task = define(k, FeatureIds::Contiguous(lines.features)).map_err(|reason| Error::file(&*file, reason))?;
+        let ids = FeatureIds::collect(lines.lines.iter().map(|line| &*line.features));
+        let task = define(k, ids).map_err(|reason| Error::file(&*file, reason))?;
         // Squared slacks bound the loss where the margin is its root.
         let squared = flags.slack_norm == SlackNorm::Squared;
         let task = match (loss, squared) {
@@ -72,28 +72,40 @@ impl Program for SvmMulticlass {
         };
         let task = task.map_err(|error| Error::file(&*file, error.to_string()))?.with_rescaling(flags.rescaling);
         let farthest = |label: usize| (label - 1).max(k - label) as f64;
-        let largest_loss = match (loss, squared) {
-            (0, false) => MISTAKE,
-            (0, true) => MISTAKE.sqrt(),
-            (_, false) => labels.iter().map(|&label| farthest(label).powi(2)).sum::<f64>() / labels.len() as f64,
-            (_, true) => labels.iter().map(|&label| farthest(label)).sum::<f64>() / labels.len() as f64,
+        let largest_loss = match loss {
+            0 => MISTAKE,
+            _ => labels.iter().map(|&label| farthest(label).powi(2)).sum::<f64>() / labels.len() as f64,
         };
         let head = vec![format!("Training set properties: {} features, {k} classes", lines.features)];
         let examples: Vec<_> = (lines.lines.into_iter().zip(labels))
             .map(|(line, label)| Ok(Example::new(input(&task, line, &file)?, Class::new(label - 1))))
             .collect::<Result<_, Error>>()?;
         let read = format!(" ({} examples) done", examples.len());
-        Ok(Training { task, examples, read, head, largest_loss, epsilon_factor: None, caveat: None })
+        Ok(Training {
+            task,
+            examples,
+            read,
+            head,
+            features: lines.features,
+            largest_loss,
+            epsilon_factor: None,
+            caveat: None,
+        })
+    }
+
+    fn dimension(task: &Multiclass, features: u32) -> u64 {
+        task.classes().len() as u64 * u64::from(features)
     }
 
     /// Class y has the ids (y − 1) · features + feature.
-    fn store(task: &Multiclass, w: &[f64]) -> (Model, u64) {
-        let (k, features) = (task.classes().len(), task.features().len());
-        let at = move |class: usize, feature: usize| ((class * features + feature + 1) as u64, w[feature * k + class]);
-        let weights = (0..k).flat_map(|class| (0..features).map(move |feature| at(class, feature)));
+    fn store(task: &Multiclass, w: &[f64], features: u32) -> Model {
+        let (k, known) = (task.classes().len(), task.features());
+        let id = |class: usize, index: usize| class as u64 * u64::from(features) + u64::from(known.id(index));
+        let all = (0..k).flat_map(|class| (0..known.len()).map(move |index| (class, index)));
+        let weights = all.map(|(class, index)| (id(class, index), w[index * k + class]));
         let loss = i64::from(!matches!(task.loss_function(), Loss::Constant(_)));
-        let header = vec![k as i64, features as i64, loss];
-        (Model { header, threshold: 0.0, weights: weights.collect() }, (k * features + 1) as u64)
+        let header = vec![k as i64, i64::from(features), loss];
+        Model { header, threshold: 0.0, weights: weights.filter(|(_, weight)| *weight != 0.0).collect() }
     }
 
     fn load(model: &Model, _: &Classify) -> Result<(Multiclass, Vec<f64>), Error> {
@@ -118,7 +130,7 @@ impl Program for SvmMulticlass {
             other => return Err(unfit(format!("expected the loss 0 or 1, found {other}"))),
         };
         let task = task.map_err(|error| unfit(error.to_string()))?;
-        let mut w = vec![0.0; k * task.features().len()];
+        let mut w = zeros(k * task.features().len())?;
         for &(id, weight) in &model.weights {
             if let Some((class, feature)) = place(id)
                 && let Some(index) = task.features().index(feature)

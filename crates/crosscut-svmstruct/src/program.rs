@@ -40,8 +40,11 @@ pub trait Program {
     /// Flags that do not fit together, and bad lines.
     fn training(flags: &Learn, source: &mut Source<'_>) -> Result<Training<Self::Task>, Error>;
 
-    /// The weights as a text model, and its highest feature index.
-    fn store(task: &Self::Task, w: &[f64]) -> (Model, u64);
+    /// How many weights there are as the family counts them; `features` is the largest id of a feature.
+    fn dimension(task: &Self::Task, features: u32) -> u64;
+
+    /// The weights as a text model.
+    fn store(task: &Self::Task, w: &[f64], features: u32) -> Model;
 
     /// The task and the weights of a text model.
     ///
@@ -82,7 +85,9 @@ pub struct Training<T: Task> {
     pub read: String,
     /// The lines after that.
     pub head: Vec<String>,
-    /// The largest loss of an example, on average: what the slacks are without weights.
+    /// The largest id of a feature.
+    pub features: u32,
+    /// The largest loss of an example, on average: what slacks, or with the root of the loss their squares, are without weights.
     pub largest_loss: f64,
     /// What ε is multiplied by, if by anything; this is told.
     pub epsilon_factor: Option<f64>,
@@ -118,6 +123,19 @@ pub fn size(name: &str, value: i64, most: usize) -> Result<usize, Error> {
         Ok(value) if value <= most => Ok(value),
         _ => Err(unfit(format!("expected {name} of at most {most}, found {value}"))),
     }
+}
+
+/// So many zeros, if there is memory for them.
+///
+/// # Errors
+/// There is not.
+pub fn zeros(count: usize) -> Result<Vec<f64>, Error> {
+    let mut zeros = Vec::new();
+    zeros
+        .try_reserve_exact(count)
+        .map_err(|_| unfit(format!("expected fewer weights than {count}, for which there is no memory")))?;
+    zeros.resize(count, 0.0);
+    Ok(zeros)
 }
 
 /// A model that does not fit together.

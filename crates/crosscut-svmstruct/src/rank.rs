@@ -55,18 +55,21 @@ impl Program for SvmRank {
         let (sizes, queries) = queries(source)?;
         let examples = queries.into_iter().map(|query| {
             let y = Scores::new(query.iter().map(|line| line.target).collect());
-            Ok(Example::new(input(query, &FeatureIds::Contiguous(sizes.features))?, y))
+            Ok(Example::new(input(query, &sizes.ids)?, y))
         });
         let examples = examples.collect::<Result<Vec<_>, Error>>()?;
         let pairs: Vec<f64> = examples.iter().map(|example| pairs(&example.y)).collect();
         let (comparable, counts) = (pairs.iter().sum(), loss == Loss::SwappedPairs);
-        let largest = pairs.iter().map(|&pairs| if counts { pairs } else { pairs.min(1.0) });
+        let largest = pairs.iter().map(|&pairs| if counts { pairs } else { pairs.min(1.0) }).sum();
         let root = flags.slack_norm == SlackNorm::Squared;
-        let largest = largest.map(|loss| if root { loss.sqrt() } else { loss }).sum();
         training(loss, examples, &sizes, counts.then_some(comparable), largest, root)
     }
 
-    fn store(task: &Ranking, w: &[f64]) -> (Model, u64) {
+    fn dimension(_: &Ranking, features: u32) -> u64 {
+        u64::from(features)
+    }
+
+    fn store(task: &Ranking, w: &[f64], _: u32) -> Model {
         store(task, w)
     }
 
@@ -128,17 +131,20 @@ impl Program for SvmPropRank {
                 return Err(Error::line(file.as_str(), query[0].number, message));
             }
             comparable += count * (query.len() - 1);
-            let most = clicks.map(|line| line.cost).sum::<f64>() * (query.len() - 1) as f64;
-            largest += if root { most.sqrt() } else { most };
+            largest += clicks.map(|line| line.cost).sum::<f64>() * (query.len() - 1) as f64;
             let y = Scores::new(query.iter().map(|line| line.target).collect());
             let y = y.with_costs(query.iter().map(|line| line.cost).collect());
-            Ok(Example::new(input(query, &FeatureIds::Contiguous(sizes.features))?, y))
+            Ok(Example::new(input(query, &sizes.ids)?, y))
         });
         let examples = examples.collect::<Result<Vec<_>, Error>>()?;
         training(Loss::RankOfRelevant, examples, &sizes, adjusted.then_some(comparable as f64), largest, root)
     }
 
-    fn store(task: &Ranking, w: &[f64]) -> (Model, u64) {
+    fn dimension(_: &Ranking, features: u32) -> u64 {
+        u64::from(features)
+    }
+
+    fn store(task: &Ranking, w: &[f64], _: u32) -> Model {
         store(task, w)
     }
 
@@ -168,7 +174,7 @@ impl Program for SvmPropRank {
         for (Truth { y, .. }, y_hat) in test.truths.iter().zip(predictions) {
             let scores = y_hat.values();
             for (clicked, _) in y.values().iter().enumerate().filter(|(_, grade)| **grade > 0.0) {
-                let above = scores.iter().filter(|score| **score >= scores[clicked]).count() - 1;
+                let above = scores.iter().filter(|score| **score >= scores[clicked]).count().saturating_sub(1);
                 ranks += y.cost(clicked) * above as f64;
                 costs += y.cost(clicked);
             }
@@ -181,8 +187,9 @@ impl Program for SvmPropRank {
     }
 }
 
-/// What is told about the lines of a file.
+/// What is told about the lines of a file, and the features that they have.
 struct Sizes {
+    ids: FeatureIds,
     features: u32,
     documents: usize,
     rankings: usize,
@@ -202,8 +209,9 @@ fn queries(source: &mut Source<'_>) -> Result<(Sizes, Vec<Vec<Line>>), Error> {
     let file = source.name().to_owned();
     let lines = data::read(source)?;
     let (features, documents) = (lines.features, lines.lines.len());
+    let ids = FeatureIds::collect(lines.lines.iter().map(|line| &*line.features));
     let queries = lines.groups(&file)?;
-    Ok((Sizes { features, documents, rankings: queries.len() }, queries))
+    Ok((Sizes { ids, features, documents, rankings: queries.len() }, queries))
 }
 
 fn input(query: Vec<Line>, ids: &FeatureIds) -> Result<Query, Error> {
@@ -226,12 +234,12 @@ fn training(
     largest: f64,
     root: bool,
 ) -> Result<Training<Ranking>, Error> {
-    let task = Ranking::new(FeatureIds::Contiguous(sizes.features)).with_loss(loss, Rescaling::Margin);
+    let task = Ranking::new(sizes.ids.clone()).with_loss(loss, Rescaling::Margin);
     // Squared slacks bound the loss where the margin is its root.
     let task = task.and_then(|task| if root { task.with_root() } else { Ok(task) });
     let task = task.map_err(|error| unfit(error.to_string()))?;
     let n = examples.len() as f64;
-    let Sizes { features, documents, rankings } = sizes;
+    let Sizes { features, documents, rankings, .. } = sizes;
     let head = vec![format!("Training set properties: {features} features, {rankings} rankings, {documents} examples")];
     let epsilon_factor = comparable.filter(|comparable| *comparable > 0.0).map(|comparable| comparable / n);
     Ok(Training {
@@ -239,15 +247,16 @@ fn training(
         examples,
         read: "done".to_owned(),
         head,
+        features: *features,
         largest_loss: largest / n,
         epsilon_factor,
         caveat: None,
     })
 }
 
-fn store(task: &Ranking, w: &[f64]) -> (Model, u64) {
+fn store(task: &Ranking, w: &[f64]) -> Model {
     let weights = w.iter().enumerate().map(|(index, &weight)| (u64::from(task.features().id(index)), weight)).collect();
-    (Model { header: Vec::new(), threshold: 0.0, weights }, w.len() as u64 + 1)
+    Model { header: Vec::new(), threshold: 0.0, weights }
 }
 
 fn load(model: &Model) -> Result<(Ranking, Vec<f64>), Error> {

@@ -13,6 +13,8 @@ use crate::task::{Example, Task};
 /// Memory that the lanes of [`Oracles::sum_planes`] may take, in bytes. Part of the result: it decides how sums are grouped.
 const LANE_BYTES: usize = 16 << 20;
 const MOST_LANES: usize = 64;
+/// Seconds of work below which a batch is done before other threads have woken up.
+const WORTH_WAKING: f64 = 1e-4;
 
 /// The examples, their oracles and the threads that run them; counts calls and seconds.
 pub(crate) struct Oracles<'a, T: Task> {
@@ -20,6 +22,8 @@ pub(crate) struct Oracles<'a, T: Task> {
     examples: Vec<&'a Example<T::Input, T::Output>>,
     pool: Option<rayon::ThreadPool>,
     scratch: Vec<Mutex<T::Scratch>>,
+    /// Wall seconds of a call on one thread, as last measured.
+    each: f64,
     /// Oracle calls made.
     pub calls: u64,
     /// Wall seconds spent calling.
@@ -68,7 +72,7 @@ impl<'a, T: Task> Oracles<'a, T> {
             }
         };
         let scratch = (0..threads).map(|_| Mutex::default()).collect();
-        Ok(Self { task, examples, pool, scratch, calls: 0, seconds: 0.0 })
+        Ok(Self { task, examples, pool, scratch, each: 0.0, calls: 0, seconds: 0.0 })
     }
 
     /// Number of examples.
@@ -88,18 +92,24 @@ impl<'a, T: Task> Oracles<'a, T> {
     /// Calls the oracles of a batch of examples at w; the j-th answer goes to `planes[j]`.
     pub fn separate(&mut self, w: &[f64], batch: &[usize], planes: &mut [Planes<'a>]) {
         let began = Instant::now();
+        // Who runs them does not change what they answer.
+        let alone = batch.len() < 2 || self.each * (batch.len() as f64) < WORTH_WAKING;
         let planes = &mut planes[..batch.len()];
         let this = &*self;
         let answer = |planes: &mut Planes<'a>, &index: &usize| this.call_several(w, index, planes);
         match &self.pool {
-            Some(pool) if batch.len() > 1 => pool.install(|| {
+            Some(pool) if !alone => pool.install(|| {
                 let share = batch.len().div_ceil(8 * this.scratch.len());
                 planes.par_iter_mut().zip(batch).with_min_len(share).for_each(|(plane, index)| answer(plane, index));
             }),
             _ => planes.iter_mut().zip(batch).for_each(|(plane, index)| answer(plane, index)),
         }
+        let seconds = began.elapsed().as_secs_f64();
+        if alone && !batch.is_empty() {
+            self.each = seconds / batch.len() as f64;
+        }
         self.calls += batch.len() as u64;
-        self.seconds += began.elapsed().as_secs_f64();
+        self.seconds += seconds;
     }
 
     /// Calls every oracle at w and sums the planes with the given cost for each example.

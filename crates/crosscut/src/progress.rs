@@ -114,11 +114,12 @@ pub struct Solution {
 pub struct DualVariable {
     /// The example whose plane it is; `None` for a sum over all examples, as the 1-slack method has it.
     pub example: Option<usize>,
-    /// α, at least 0. Those of one example add up to at most C · weight / n, those of sums to at most 1.
+    /// α, at least 0. Those of one example add up to at most C · weight / n (to anything where slacks are squared), those of sums to at
+    /// most 1.
     pub alpha: f64,
-    /// Δ; for sums C/n · Σ Δᵢ.
+    /// Δ; for sums C/n · Σ Δᵢ, or what a tangent of the sum of squares has there.
     pub loss: f64,
-    /// ‖δ‖²; for sums that of C/n · Σ δᵢ.
+    /// ‖δ‖²; for sums that of C/n · Σ δᵢ, or of the tangent.
     pub squared_norm: f64,
 }
 
