@@ -12,7 +12,7 @@
 //! ```
 //!
 //! Expected, in about twenty seconds, most of them for the last loss: on average over the folds a MAP of 0.47, an NDCG@10 of 0.23 and a
-//! mean NDCG of 0.48 to 0.49 with each of the first three losses, and 0.01 to 0.02 less in MAP and mean NDCG with NDCG@10. The standard error
+//! mean NDCG of 0.48 to 0.49 with each of the first three losses, and about 0.01 less in MAP and mean NDCG with NDCG@10. The standard error
 //! of MAP and mean NDCG is 0.014 for the 784 queries, and the third digit hangs on which C the validation part prefers.
 //!
 //! Beside them stand the baselines of LETOR 4.0 (T. Qin, T.-Y. Liu: Introducing LETOR 4.0 Datasets, arXiv 1306.2597), of the same five
