@@ -1,6 +1,7 @@
 //! SVM^rank and Propensity SVM^rank: swapped pairs of the documents of a query.
 
 use std::io;
+use std::marker::PhantomData;
 
 use crosscut::{Example, Rescaling, SlackNorm, Task};
 use crosscut_app::vocabulary::FeatureIds;
@@ -12,15 +13,40 @@ use crate::flags::{Classify, Learn};
 use crate::model::{Layout, Model};
 use crate::program::{Program, Report, Test, Training, unfit};
 
-/// The models of both.
-const LAYOUT: Layout =
-    Layout { version: "SVM-light Version V6.20", before: &[], after: &[], documents: true, mark: "" };
-
 /// The program for grades.
-pub struct SvmRank;
+pub type SvmRank = Ranks<Grades>;
 
 /// The program for clicks.
-pub struct SvmPropRank;
+pub type SvmPropRank = Ranks<Clicks>;
+
+/// Both programs: they differ in what they learn from.
+pub struct Ranks<K>(PhantomData<K>);
+
+/// What is learned from.
+pub trait Kind {
+    /// The name of the program.
+    const NAME: &'static str;
+    /// What help says about `-l`.
+    const HELP: &'static str;
+
+    /// Reads training examples.
+    ///
+    /// # Errors
+    /// Flags that do not fit together, and bad lines.
+    fn training(flags: &Learn, source: &mut Source<'_>) -> Result<Training<Ranking>, Error>;
+
+    /// What is told beside swapped pairs.
+    fn tell(truths: &[Truth], predictions: &[Scores]) -> Option<String> {
+        let _ = (truths, predictions);
+        None
+    }
+}
+
+/// Documents with grades.
+pub struct Grades;
+
+/// Clicked documents with costs, among others.
+pub struct Clicks;
 
 /// What the test file says about a query, with what there is to count.
 pub struct Truth {
@@ -29,19 +55,76 @@ pub struct Truth {
     pairs: f64,
 }
 
-impl Program for SvmRank {
+impl<K: Kind> Program for Ranks<K> {
     type Task = Ranking;
     type Truth = Truth;
 
-    const NAME: &'static str = "svm_rank";
+    const NAME: &'static str = K::NAME;
     const LEARNING: &'static [&'static str] = &[];
     const CLASSIFYING: &'static [&'static str] = &[];
-    const HELP: &'static str =
-        "  -l 1|2        loss: number of swapped pairs (1, the default), their fraction of a query's pairs (2)\n";
+    const HELP: &'static str = K::HELP;
     const EPSILON: f64 = 0.001;
     const ALGORITHM: u32 = 3;
-    const LAYOUT: Layout = LAYOUT;
+    const LAYOUT: Layout =
+        Layout { version: "SVM-light Version V6.20", before: &[], after: &[], documents: true, mark: "" };
     const DIMENSION: &'static str = "Size of Phi";
+
+    fn training(flags: &Learn, source: &mut Source<'_>) -> Result<Training<Ranking>, Error> {
+        K::training(flags, source)
+    }
+
+    fn dimension(_: &Ranking, features: u32) -> u64 {
+        u64::from(features)
+    }
+
+    fn store(task: &Ranking, w: &[f64], _: u32) -> Model {
+        let id = |index: usize| u64::from(task.features().id(index));
+        let weights = w.iter().enumerate().map(|(index, &weight)| (id(index), weight)).collect();
+        Model { header: Vec::new(), threshold: 0.0, weights }
+    }
+
+    fn load(model: &Model, _: &Classify) -> Result<(Ranking, Vec<f64>), Error> {
+        let known = || model.weights.iter().filter_map(|&(id, weight)| Some((u32::try_from(id).ok()?, weight)));
+        let task = Ranking::new(FeatureIds::Listed(known().map(|(id, _)| id).collect()));
+        Ok((task, known().map(|(_, weight)| weight).collect()))
+    }
+
+    fn test(task: &Ranking, source: &mut Source<'_>) -> Result<Test<Self>, Error> {
+        let file = source.name().to_owned();
+        let groups = data::read(source)?.groups(&file)?;
+        let (mut inputs, mut truths) = (Vec::new(), Vec::new());
+        for group in groups {
+            let y = Scores::new(group.iter().map(|line| line.target).collect());
+            let pairs = pairs(&y);
+            let y = y.with_costs(group.iter().map(|line| line.cost).collect());
+            inputs.push(input(group, task.features())?);
+            truths.push(Truth { y, pairs });
+        }
+        Ok(Test { inputs, truths, read: "done.".to_owned() })
+    }
+
+    fn write(
+        _: &Ranking,
+        _: &[f64],
+        threshold: f64,
+        _: &Query,
+        y_hat: &Scores,
+        out: &mut dyn io::Write,
+    ) -> io::Result<()> {
+        y_hat.values().iter().try_for_each(|score| writeln!(out, "{:.8}", score - threshold))
+    }
+
+    fn report(_: &Ranking, test: &Test<Self>, predictions: &[Scores]) -> Report {
+        let mut report = report(&test.truths, predictions);
+        report.tail.extend(K::tell(&test.truths, predictions));
+        report
+    }
+}
+
+impl Kind for Grades {
+    const NAME: &'static str = "svm_rank";
+    const HELP: &'static str =
+        "  -l 1|2        loss: number of swapped pairs (1, the default), their fraction of a query's pairs (2)\n";
 
     fn training(flags: &Learn, source: &mut Source<'_>) -> Result<Training<Ranking>, Error> {
         let loss = match flags.loss {
@@ -64,52 +147,11 @@ impl Program for SvmRank {
         let root = flags.slack_norm == SlackNorm::Squared;
         training(loss, examples, &sizes, counts.then_some(comparable), largest, root)
     }
-
-    fn dimension(_: &Ranking, features: u32) -> u64 {
-        u64::from(features)
-    }
-
-    fn store(task: &Ranking, w: &[f64], _: u32) -> Model {
-        store(task, w)
-    }
-
-    fn load(model: &Model, _: &Classify) -> Result<(Ranking, Vec<f64>), Error> {
-        load(model)
-    }
-
-    fn test(task: &Ranking, source: &mut Source<'_>) -> Result<Test<Self>, Error> {
-        let (inputs, truths, read) = test(task, source)?;
-        Ok(Test { inputs, truths, read })
-    }
-
-    fn write(
-        _: &Ranking,
-        _: &[f64],
-        threshold: f64,
-        _: &Query,
-        y_hat: &Scores,
-        out: &mut dyn io::Write,
-    ) -> io::Result<()> {
-        write(threshold, y_hat, out)
-    }
-
-    fn report(_: &Ranking, test: &Test<Self>, predictions: &[Scores]) -> Report {
-        report(&test.truths, predictions)
-    }
 }
 
-impl Program for SvmPropRank {
-    type Task = Ranking;
-    type Truth = Truth;
-
+impl Kind for Clicks {
     const NAME: &'static str = "svm_proprank";
-    const LEARNING: &'static [&'static str] = &[];
-    const CLASSIFYING: &'static [&'static str] = &[];
     const HELP: &'static str = "  -l 1|2        loss: ranks of clicked documents times their cost; with 2, -e is not multiplied by the pairs of a query\n";
-    const EPSILON: f64 = 0.001;
-    const ALGORITHM: u32 = 3;
-    const LAYOUT: Layout = LAYOUT;
-    const DIMENSION: &'static str = "Size of Phi";
 
     fn training(flags: &Learn, source: &mut Source<'_>) -> Result<Training<Ranking>, Error> {
         let adjusted = match flags.loss {
@@ -140,38 +182,9 @@ impl Program for SvmPropRank {
         training(Loss::RankOfRelevant, examples, &sizes, adjusted.then_some(comparable as f64), largest, root)
     }
 
-    fn dimension(_: &Ranking, features: u32) -> u64 {
-        u64::from(features)
-    }
-
-    fn store(task: &Ranking, w: &[f64], _: u32) -> Model {
-        store(task, w)
-    }
-
-    fn load(model: &Model, _: &Classify) -> Result<(Ranking, Vec<f64>), Error> {
-        load(model)
-    }
-
-    fn test(task: &Ranking, source: &mut Source<'_>) -> Result<Test<Self>, Error> {
-        let (inputs, truths, read) = test(task, source)?;
-        Ok(Test { inputs, truths, read })
-    }
-
-    fn write(
-        _: &Ranking,
-        _: &[f64],
-        threshold: f64,
-        _: &Query,
-        y_hat: &Scores,
-        out: &mut dyn io::Write,
-    ) -> io::Result<()> {
-        write(threshold, y_hat, out)
-    }
-
-    fn report(_: &Ranking, test: &Test<Self>, predictions: &[Scores]) -> Report {
-        let mut report = report(&test.truths, predictions);
+    fn tell(truths: &[Truth], predictions: &[Scores]) -> Option<String> {
         let (mut ranks, mut costs) = (0.0, 0.0);
-        for (Truth { y, .. }, y_hat) in test.truths.iter().zip(predictions) {
+        for (Truth { y, .. }, y_hat) in truths.iter().zip(predictions) {
             let scores = y_hat.values();
             for (clicked, _) in y.values().iter().enumerate().filter(|(_, grade)| **grade > 0.0) {
                 let above = scores.iter().filter(|score| **score >= scores[clicked]).count().saturating_sub(1);
@@ -180,10 +193,7 @@ impl Program for SvmPropRank {
             }
         }
         let rank = if costs > 0.0 { ranks / costs } else { 0.0 };
-        report.tail.push(format!(
-            "Avg Rank of Positive Examples: {rank:6.2} (via SNIPS Estimator [Swaminathan & Joachims, 2015d])"
-        ));
-        report
+        Some(format!("Avg Rank of Positive Examples: {rank:6.2} (via SNIPS Estimator [Swaminathan & Joachims, 2015d])"))
     }
 }
 
@@ -252,37 +262,6 @@ fn training(
         epsilon_factor,
         caveat: None,
     })
-}
-
-fn store(task: &Ranking, w: &[f64]) -> Model {
-    let weights = w.iter().enumerate().map(|(index, &weight)| (u64::from(task.features().id(index)), weight)).collect();
-    Model { header: Vec::new(), threshold: 0.0, weights }
-}
-
-fn load(model: &Model) -> Result<(Ranking, Vec<f64>), Error> {
-    let known = || model.weights.iter().filter_map(|&(id, weight)| Some((u32::try_from(id).ok()?, weight)));
-    let task = Ranking::new(FeatureIds::Listed(known().map(|(id, _)| id).collect()));
-    Ok((task, known().map(|(_, weight)| weight).collect()))
-}
-
-type Read = (Vec<Query>, Vec<Truth>, String);
-
-fn test(task: &Ranking, source: &mut Source<'_>) -> Result<Read, Error> {
-    let file = source.name().to_owned();
-    let groups = data::read(source)?.groups(&file)?;
-    let (mut inputs, mut truths) = (Vec::new(), Vec::new());
-    for group in groups {
-        let y = Scores::new(group.iter().map(|line| line.target).collect());
-        let y = y.with_costs(group.iter().map(|line| line.cost).collect());
-        inputs.push(input(group, task.features())?);
-        let plain = Scores::new(y.values().to_vec());
-        truths.push(Truth { pairs: pairs(&plain), y });
-    }
-    Ok((inputs, truths, "done.".to_owned()))
-}
-
-fn write(threshold: f64, y_hat: &Scores, out: &mut dyn io::Write) -> io::Result<()> {
-    y_hat.values().iter().try_for_each(|score| writeln!(out, "{:.8}", score - threshold))
 }
 
 /// Pairs with equal scores count as swapped.

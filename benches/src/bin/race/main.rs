@@ -122,6 +122,22 @@ fn main() -> ExitCode {
     }
 }
 
+impl Arguments {
+    /// What was typed, with words for folders and files.
+    fn command(&self) -> String {
+        let parts =
+            [("--limit", self.limit), ("--growth", self.growth), ("--threads", self.threads), ("--all", self.all)];
+        let mut words = self.tasks.clone();
+        words.extend(parts.iter().filter(|(_, given)| *given).map(|(name, _)| (*name).to_owned()));
+        words.push(format!("--rounds {} --reference {} --cores {}", self.rounds, self.reference, self.cores));
+        if !self.without.is_empty() {
+            words.push(format!("--without {}", self.without.join(",")));
+        }
+        words.push("--data FOLDER --bin FOLDER --python FILE --svg FOLDER --page FILE".to_owned());
+        words.join(" ")
+    }
+}
+
 /// What the parts of the race have in common.
 struct Race<'a> {
     arguments: &'a Arguments,
@@ -154,7 +170,7 @@ fn run(arguments: &Arguments) -> Result<(), RaceError> {
     if version(Program::Crosscut).is_none() {
         return Err(RaceError::Data("the program crosscut is not beside this one, and cannot be built".to_owned()));
     }
-    let setting = page::Setting::look(versions);
+    let setting = page::Setting::look(arguments.command(), versions);
 
     let mut data = arguments.data.clone();
     data.push(Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("datasets"));

@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 /// Where and when.
 #[derive(Clone, Debug)]
 pub struct Setting {
+    /// What was typed after `race --`, with folders as words.
+    command: String,
     /// The processor.
     processor: String,
     /// How many cores this program may use.
@@ -26,10 +28,11 @@ pub struct Setting {
 
 impl Setting {
     /// Looks around.
-    pub fn look(programs: Vec<(String, Option<String>)>) -> Self {
+    pub fn look(command: String, programs: Vec<(String, Option<String>)>) -> Self {
         let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         Self {
+            command,
             processor: processor(&cpuinfo).unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             system: std::env::consts::OS.to_owned(),
@@ -41,8 +44,9 @@ impl Setting {
 
     /// A paragraph and a list.
     fn markdown(&self) -> String {
-        let Self { processor, cores, system, day, commit, programs } = self;
-        let mut text = format!("Measured on {day} at commit {commit} on {processor}, {cores} cores, {system}.\n\n");
+        let Self { command, processor, cores, system, day, commit, programs } = self;
+        let mut text = format!("```text\ncargo run --release -p crosscut-benches --bin race -- {command}\n```\n\n");
+        text += &format!("Measured on {day} at commit {commit} on {processor}, {cores} cores, {system}.\n\n");
         for (name, version) in programs {
             let version = version.as_deref().unwrap_or("missing on this machine");
             text += &format!("* {name}: {version}\n");
@@ -52,8 +56,8 @@ impl Setting {
 
     /// The same for JSON.
     pub fn to_json(&self) -> Value {
-        let Self { processor, cores, system, day, commit, programs } = self;
-        json!({ "processor": processor, "cores": cores, "system": system, "day": day, "commit": commit, "programs": programs })
+        let Self { command, processor, cores, system, day, commit, programs } = self;
+        json!({ "command": command, "processor": processor, "cores": cores, "system": system, "day": day, "commit": commit, "programs": programs })
     }
 }
 
@@ -88,10 +92,6 @@ const HEAD: &str = "\
 # The race
 
 Crosscut beside what one would use instead, on the same files, in turn, in one run. This page is made by the program that races:
-
-```text
-cargo run --release -p crosscut-benches --bin race -- --all --data FOLDER --page docs/race.md
-```
 
 ";
 
@@ -145,9 +145,16 @@ mod tests {
         let cpuinfo = "processor\t: 0\nmodel name\t: Fast One\n";
         assert_eq!(processor(cpuinfo).as_deref(), Some("Fast One"));
         let programs = vec![("A".to_owned(), Some("1.0".to_owned())), ("B".to_owned(), None)];
-        let setting = Setting { processor: "Fast One".to_owned(), ..Setting::look(programs) };
+        let setting =
+            Setting { processor: "Fast One".to_owned(), ..Setting::look("--all --rounds 2".to_owned(), programs) };
         let text = page(&setting, &[("news".to_owned(), "| a |\n".to_owned())]);
-        for part in ["Fast One", "* A: 1.0\n", "* B: missing on this machine\n", "\n## news\n\n| a |\n"] {
+        for part in [
+            "race -- --all --rounds 2\n",
+            "Fast One",
+            "* A: 1.0\n",
+            "* B: missing on this machine\n",
+            "\n## news\n\n| a |\n",
+        ] {
             assert!(text.contains(part), "{text}");
         }
     }
