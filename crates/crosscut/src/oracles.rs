@@ -22,7 +22,7 @@ pub(crate) struct Oracles<'a, T: Task> {
     examples: Vec<&'a Example<T::Input, T::Output>>,
     pool: Option<rayon::ThreadPool>,
     scratch: Vec<Mutex<T::Scratch>>,
-    /// Wall seconds of a call on one thread, as last measured.
+    /// Wall seconds of a call, infinite before there was one.
     each: f64,
     /// Oracle calls made.
     pub calls: u64,
@@ -72,7 +72,7 @@ impl<'a, T: Task> Oracles<'a, T> {
             }
         };
         let scratch = (0..threads).map(|_| Mutex::default()).collect();
-        Ok(Self { task, examples, pool, scratch, each: 0.0, calls: 0, seconds: 0.0 })
+        Ok(Self { task, examples, pool, scratch, each: f64::INFINITY, calls: 0, seconds: 0.0 })
     }
 
     /// Number of examples.
@@ -92,24 +92,35 @@ impl<'a, T: Task> Oracles<'a, T> {
     /// Calls the oracles of a batch of examples at w; the j-th answer goes to `planes[j]`.
     pub fn separate(&mut self, w: &[f64], batch: &[usize], planes: &mut [Planes<'a>]) {
         let began = Instant::now();
-        // Who runs them does not change what they answer.
-        let alone = batch.len() < 2 || self.each * (batch.len() as f64) < WORTH_WAKING;
-        let planes = &mut planes[..batch.len()];
         let this = &*self;
         let answer = |planes: &mut Planes<'a>, &index: &usize| this.call_several(w, index, planes);
+        // The first calls ever are timed: one to warm up, one to tell what a call takes.
+        let timed = if self.each.is_finite() { 0 } else { batch.len().min(2) };
+        let (first, planes) = planes[..batch.len()].split_at_mut(timed);
+        let (probes, batch_left) = batch.split_at(timed);
+        let mut each = self.each;
+        for (planes, index) in first.iter_mut().zip(probes) {
+            let began = Instant::now();
+            answer(planes, index);
+            each = began.elapsed().as_secs_f64();
+        }
+        // Who runs them does not change what they answer.
         match &self.pool {
-            Some(pool) if !alone => pool.install(|| {
-                let share = batch.len().div_ceil(8 * this.scratch.len());
-                planes.par_iter_mut().zip(batch).with_min_len(share).for_each(|(plane, index)| answer(plane, index));
-            }),
-            _ => planes.iter_mut().zip(batch).for_each(|(plane, index)| answer(plane, index)),
+            Some(pool) if batch_left.len() > 1 && each * batch_left.len() as f64 >= WORTH_WAKING => {
+                pool.install(|| {
+                    let share = batch_left.len().div_ceil(8 * this.scratch.len());
+                    planes
+                        .par_iter_mut()
+                        .zip(batch_left)
+                        .with_min_len(share)
+                        .for_each(|(planes, index)| answer(planes, index));
+                })
+            }
+            _ => planes.iter_mut().zip(batch_left).for_each(|(planes, index)| answer(planes, index)),
         }
-        let seconds = began.elapsed().as_secs_f64();
-        if alone && !batch.is_empty() {
-            self.each = seconds / batch.len() as f64;
-        }
+        self.each = each;
+        self.seconds += began.elapsed().as_secs_f64();
         self.calls += batch.len() as u64;
-        self.seconds += seconds;
     }
 
     /// Calls every oracle at w and sums the planes with the given cost for each example.
