@@ -89,11 +89,16 @@ impl<'a, T: Task> Oracles<'a, T> {
         self.examples.iter().map(|example| example.weight)
     }
 
-    /// Calls the oracles of a batch of examples at w; the j-th answer goes to `planes[j]`.
-    pub fn separate(&mut self, w: &[f64], batch: &[usize], planes: &mut [Planes<'a>]) {
+    /// Calls the oracles of a batch of examples at w; the j-th answer goes to `planes[j]`. The values of the planes at w are set if asked for.
+    pub fn separate(&mut self, w: &[f64], batch: &[usize], planes: &mut [Planes<'a>], valued: bool) {
         let began = Instant::now();
         let this = &*self;
-        let answer = |planes: &mut Planes<'a>, &index: &usize| this.call_several(w, index, planes);
+        let answer = |planes: &mut Planes<'a>, &index: &usize| {
+            this.call_several(w, index, planes);
+            if valued {
+                planes.as_mut_slice().iter_mut().for_each(|plane| plane.value = plane.loss - plane.dot(w));
+            }
+        };
         // The first calls ever are timed: one to warm up, one to tell what a call takes.
         let timed = if self.each.is_finite() { 0 } else { batch.len().min(2) };
         let (first, planes) = planes[..batch.len()].split_at_mut(timed);
@@ -203,7 +208,6 @@ impl<'a, T: Task> Oracles<'a, T> {
             // An oracle that runs threads of its own may find itself called again on this one.
             Err(_) => self.task.separate_several(w, x, y, &mut T::Scratch::default(), planes),
         }
-        planes.as_mut_slice().iter_mut().for_each(|plane| plane.value = plane.loss - plane.dot(w));
     }
 
     fn call(&self, w: &[f64], index: usize, plane: &mut RawPlane<'a>) {

@@ -26,7 +26,7 @@ impl RowTerm<'_> {
 pub(crate) struct RawPlane<'a> {
     /// Δ.
     pub loss: f64,
-    /// Δ − ⟨w, δ⟩ at the w of the oracle call.
+    /// Δ − ⟨w, δ⟩ at the w of the oracle call, where it was asked for.
     pub value: f64,
     pub rows: Vec<RowTerm<'a>>,
     pub entries: Vec<(usize, f64)>,

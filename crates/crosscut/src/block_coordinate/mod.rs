@@ -181,7 +181,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         let mut seen = 0.0;
         // With few examples a batch must not be the whole pass: oracles that all see one w show planes for one w.
         for batch in order.chunks(self.settings.block.batch.min(order.len().div_ceil(8))) {
-            self.oracles.separate(&self.w, batch, &mut self.planes);
+            self.oracles.separate(&self.w, batch, &mut self.planes, false);
             for (slot, &index) in batch.iter().enumerate() {
                 if slot % TOUCHED == 0 {
                     self.touch(&batch[slot..batch.len().min(slot + TOUCHED)]);
@@ -215,7 +215,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         let mut slack = 0.0;
         for slice in order.chunks(self.planes.len()) {
             let w = average.as_ref().unwrap_or(&self.w);
-            self.oracles.separate(w, slice, &mut self.planes);
+            self.oracles.separate(w, slice, &mut self.planes, true);
             for (slot, &index) in slice.iter().enumerate() {
                 let highest = self.planes[slot].as_slice().iter().map(|plane| plane.value).fold(0.0, f64::max);
                 slack += self.blocks[index].penalty(highest);
