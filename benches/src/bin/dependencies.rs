@@ -195,7 +195,10 @@ impl<'m> Crates<'m> {
                 fault(format!("the licence `{license}` is not allowed by deny.toml"));
             }
             if package.rust_version.as_deref().is_some_and(|needed| rust_version(needed) > ours) {
-                fault(format!("needs Rust {}, which is newer than ours", package.rust_version.as_deref().unwrap_or("")));
+                fault(format!(
+                    "needs Rust {}, which is newer than ours",
+                    package.rust_version.as_deref().unwrap_or("")
+                ));
             }
             if !package.source.as_deref().is_some_and(|source| source.starts_with("registry+")) {
                 fault("is not from a registry".to_owned());
