@@ -1,4 +1,4 @@
-//! [`primal`]: what the weights of a model are worth on its training examples, computed from the files alone.
+//! [`bounds`]: what the weights of a model are worth on its training examples, computed from the files alone.
 
 use std::path::Path;
 
@@ -22,32 +22,28 @@ pub struct Bounds {
 /// Files that cannot be read; a P(w) that is not the claimed one.
 pub fn bounds(model: &Path, data: &Path, group: Option<&Path>) -> Result<Bounds, String> {
     let stored = Stored::open(model).map_err(|error| error.to_string())?;
-    let judge = match stored.task() {
-        Multiclass::NAME => of::<Multiclass>,
-        Sequence::NAME => of::<Sequence>,
-        Ranking::NAME => of::<Ranking>,
-        other => return Err(format!("a model of the task {other}")),
-    };
-    judge(stored, data, group).map_err(|error| error.to_string())?
+    match stored.task() {
+        Multiclass::NAME => of::<Multiclass>(stored, data, group),
+        Sequence::NAME => of::<Sequence>(stored, data, group),
+        Ranking::NAME => of::<Ranking>(stored, data, group),
+        other => Err(format!("a model of the task {other}")),
+    }
 }
 
-fn of<A: Application>(
-    stored: Stored,
-    data: &Path,
-    group: Option<&Path>,
-) -> Result<Result<Bounds, String>, crosscut_app::Error> {
-    let mut model = stored.load::<A>()?;
+fn of<A: Application>(stored: Stored, data: &Path, group: Option<&Path>) -> Result<Bounds, String> {
+    let told = |error: crosscut_app::Error| error.to_string();
+    let mut model = stored.load::<A>().map_err(told)?;
     let mut options = Options::default();
     if let Some(group) = group {
         options.set("group", group.to_string_lossy());
     }
-    model.task.prepare(&options)?;
-    let items = model.task.read(Source::open_quietly(data)?)?;
+    model.task.prepare(&options).map_err(told)?;
+    let items = model.task.read(Source::open_quietly(data).map_err(told)?).map_err(told)?;
     let (task, w) = (&model.task, &model.w);
     let mut scratch = A::Scratch::default();
     let mut sum = 0.0;
     for item in &items {
-        let Some(y) = &item.y else { return Ok(Err("an example without an output".to_owned())) };
+        let y = item.y.as_ref().ok_or("an example without an output")?;
         let mut dot = Dot::new(w);
         let loss = task.separate(w, &item.x, y, &mut scratch, &mut dot);
         let slack = (loss - dot.sum).max(0.0);
@@ -56,8 +52,8 @@ fn of<A: Application>(
     let norm: f64 = w.iter().map(|weight| weight * weight).sum();
     let claimed = model.certificate;
     let primal = 0.5 * norm + C::Mean(claimed.c).sum(items.len()) * sum;
-    Ok(match (primal - claimed.primal).abs() <= 1e-9 * primal.abs().max(1.0) {
+    match (primal - claimed.primal).abs() <= 1e-9 * primal.abs().max(1.0) {
         true => Ok(Bounds { primal, dual: claimed.dual }),
         false => Err(format!("the model claims P(w) = {}, its weights have {primal}", claimed.primal)),
-    })
+    }
 }
