@@ -134,7 +134,7 @@ fn best(random: &mut Pcg64, choices: usize, features: &[(usize, f64)]) -> usize 
 }
 
 fn multiclass(random: &mut Pcg64) -> (String, String) {
-    let (n, k, width) = (size(random, 2, 4000), size(random, 2, 20), size(random, 1, 300));
+    let (n, k, width) = (size(random, 2, 20_000), size(random, 2, 20), size(random, 1, 300));
     let nonzeros = size(random, 1, 30);
     let mut text = String::new();
     for i in 0..n {
@@ -151,7 +151,7 @@ fn multiclass(random: &mut Pcg64) -> (String, String) {
 }
 
 fn sequence(random: &mut Pcg64) -> (String, String) {
-    let (n, k, width) = (size(random, 2, 500), size(random, 2, 8), size(random, 2, 300));
+    let (n, k, width) = (size(random, 2, 2000), size(random, 2, 8), size(random, 2, 300));
     let mut text = String::new();
     for i in 0..n {
         let mut before = 0;
@@ -175,7 +175,7 @@ fn sequence(random: &mut Pcg64) -> (String, String) {
 }
 
 fn ranking(random: &mut Pcg64) -> (String, String) {
-    let (queries, width) = (size(random, 1, 200), size(random, 1, 30));
+    let (queries, width) = (size(random, 1, 1000), size(random, 1, 30));
     let mut text = String::new();
     for query in 1..=queries {
         for document in 0..size(random, 2, 40) {
