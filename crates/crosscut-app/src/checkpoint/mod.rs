@@ -175,3 +175,6 @@ fn write<A: Application>(origin: &Origin, state: &State<'_>, out: &mut dyn Write
         container::encode(state, out)
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,7 +14,7 @@ use crate::container;
 pub(crate) struct Origin {
     /// The version of the program: another may compute other bits.
     program: String,
-    /// Options and their values, switches with an empty one. What is not here was not given.
+    /// Options by name, as they are typed. What is not here was not given.
     options: BTreeMap<String, String>,
     /// Known once the examples are read.
     pub data: Data,
@@ -24,13 +24,13 @@ pub(crate) struct Origin {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Data {
     /// Length and CRC-32 of the decompressed text of the examples.
-    text: (u64, u32),
-    examples: usize,
-    weights: usize,
+    pub(super) text: (u64, u32),
+    pub(super) examples: usize,
+    pub(super) weights: usize,
     /// Of the task: vocabularies, costs, templates.
-    task: u32,
+    pub(super) task: u32,
     /// Of what the examples are beside their text: their weights and how many rows each has.
-    shape: u32,
+    pub(super) shape: u32,
 }
 
 impl Origin {
@@ -41,8 +41,8 @@ impl Origin {
             Rescaling::Slack => 1,
             Rescaling::Margin => 2,
         };
-        all.insert("-o".to_owned(), rescaling.to_string());
-        all.extend(options.loss.map(|loss| ("-l".to_owned(), loss.to_string())));
+        all.insert("-o".to_owned(), format!("-o {rescaling}"));
+        all.extend(options.loss.map(|loss| ("-l".to_owned(), format!("-l {loss}"))));
         for (name, value) in options.given() {
             // A file is what is in it.
             let is_file = A::OPTIONS.iter().any(|spec| spec.name == name && spec.value == "FILE");
@@ -50,7 +50,7 @@ impl Origin {
             let value = contents.map_or(value.to_owned(), |bytes| {
                 format!("FILE ({} bytes, checksum {:08x})", bytes.len(), crc32fast::hash(&bytes))
             });
-            all.insert(format!("--{name}"), value);
+            all.insert(format!("--{name}"), format!("--{name} {value}").trim_end().to_owned());
         }
         Self { program: env!("CARGO_PKG_VERSION").to_owned(), options: all, data: Data::default() }
     }
@@ -71,11 +71,7 @@ impl Origin {
             return None;
         }
         let list = |options: &BTreeMap<String, String>| {
-            let words = names.iter().map(|name| match options.get(*name).map(String::as_str) {
-                None => format!("no {name}"),
-                Some("") => (*name).clone(),
-                Some(value) => format!("{name} {value}"),
-            });
+            let words = names.iter().map(|name| options.get(*name).cloned().unwrap_or_else(|| format!("no {name}")));
             words.collect::<Vec<_>>().join(" ")
         };
         Some(format!("the checkpoint was made with {}, this run has {}", list(&self.options), list(&run.options)))
@@ -89,12 +85,13 @@ fn of_settings(settings: &Settings) -> BTreeMap<String, String> {
         settings;
     let BlockSettings { step, sampling, batch, approximate_passes, planes, idle, acceleration, averaging } = block;
     let word = |value: serde_json::Value| value.as_str().unwrap_or_default().to_owned();
-    let mut all = BTreeMap::new();
-    let mut add = |name: &str, value: String| all.insert(name.to_owned(), value);
-    match c {
-        C::Mean(c) => add("-c", c.to_string()),
-        C::Sum(c) => add("--c-sum", c.to_string()),
+    let c = match c {
+        C::Mean(c) => format!("-c {c}"),
+        C::Sum(c) => format!("--c-sum {c}"),
     };
+    let mut all = BTreeMap::from([("C".to_owned(), c)]);
+    let mut add =
+        |name: &str, value: String| all.insert(name.to_owned(), format!("{name} {value}").trim_end().to_owned());
     add("-p", if slack_norm == SlackNorm::Squared { "2" } else { "1" }.to_owned());
     add("--solver", solver.name().to_owned());
     add("--gap", relative_gap.to_string());
