@@ -34,6 +34,10 @@ pub struct Learned {
 pub struct Kept {
     /// Exact passes of the checkpoint in the file, if this run has written one.
     pub passes: Option<f64>,
+    /// How many were written.
+    pub written: usize,
+    /// Wall seconds that writing took, failures included.
+    pub seconds: f64,
     /// Why the last one could not be written, if it could not.
     pub failure: Option<String>,
 }

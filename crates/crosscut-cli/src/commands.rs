@@ -107,12 +107,21 @@ fn learn(entry: &Entry, flags: &flags::Learn, matches: &ArgMatches, arguments: &
     let learned = (entry.learn)(&request, &mut screen)?;
     screen.line(summary(&learned));
     screen.line(format!("model written to {}", display_name(&flags.model)));
+    let kept = learned.checkpoint.clone().unwrap_or_default();
+    if let (Some(Checkpoints { file, .. }), Some(passes)) = (checkpoints, kept.passes) {
+        screen.line(format!(
+            "checkpoint of pass {} in {} ({} written, {})",
+            figure(passes),
+            file.display(),
+            kept.written,
+            duration(kept.seconds)
+        ));
+    }
     screen.finish();
     if flags.talk.json {
         print_json(&learned.to_json())?;
     }
     screen.log.take().map_or(Ok(()), Log::finish)?;
-    let kept = learned.checkpoint.unwrap_or_default();
     let failure = kept.failure.map(|failure| format!("the last checkpoint is missing: {failure}"));
     match (screen.interrupted(), failure) {
         (Some(code), failure) => {

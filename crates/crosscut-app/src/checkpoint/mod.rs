@@ -91,8 +91,13 @@ impl<'a> Keeper<'a> {
         let file = self.plan.file;
         let result = output::replace(file, |out| write::<A>(self.origin, state, out));
         (self.passes, self.ended, self.took) = (state.passes(), Instant::now(), began.elapsed());
+        self.kept.seconds += self.took.as_secs_f64();
         match result {
-            Ok(()) => self.kept = Kept { passes: Some(state.passes()), failure: None },
+            Ok(()) => {
+                self.kept.passes = Some(state.passes());
+                self.kept.written += 1;
+                self.kept.failure = None;
+            }
             Err(error) => {
                 if self.kept.failure.is_none() {
                     note(&format!("{error}; training goes on without this checkpoint"));
