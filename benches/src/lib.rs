@@ -6,6 +6,8 @@
 //! | `cargo bench -p crosscut-benches -- --test` | nothing, but that they run |
 //! | `cargo run --release -p crosscut-benches --bin auto` | which solver is the fastest for which sizes: the table behind `Solver::Auto` |
 //! | `cargo run --release -p crosscut-benches --bin growth` | how the time of learning to rank grows with documents and with queries |
+//! | `cargo run --release -p crosscut-benches --bin soak -- --minutes 60` | nothing: it breaks off training with signals, resumes it, and compares |
+//! | `cargo run -p crosscut-benches --bin dependencies` | nothing: it writes `docs/dependencies.md` |
 //! | `cargo run --release -p crosscut-benches --bin race` | Crosscut beside its peers on the same files, in turn; how far passes are from what the machine can do |
 
 mod chain;

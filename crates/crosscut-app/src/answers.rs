@@ -25,6 +25,21 @@ pub struct Learned {
     pub seconds: f64,
     /// Wall seconds of these inside oracles.
     pub oracle_seconds: f64,
+    /// What became of the checkpoints, if there were to be any.
+    pub checkpoint: Option<Kept>,
+}
+
+/// What became of checkpoints.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Kept {
+    /// Exact passes of the checkpoint in the file, if this run has written one.
+    pub passes: Option<f64>,
+    /// How many were written.
+    pub written: usize,
+    /// Wall seconds that writing took, failures included.
+    pub seconds: f64,
+    /// Why the last one could not be written, if it could not.
+    pub failure: Option<String>,
 }
 
 impl Learned {

@@ -186,6 +186,11 @@ impl Options {
         self.values.insert(name.to_owned(), value.into());
     }
 
+    /// The task's own options that were given: name and value.
+    pub(crate) fn given(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.values.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// The value of an option as it was typed.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.values.get(name).map(String::as_str)

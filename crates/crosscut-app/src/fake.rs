@@ -5,7 +5,7 @@
 
 use std::io;
 
-use crosscut::{C, Certificate, Example, Model, Place, Settings, Sink, Solver, SparseVector, StopReason, Task};
+use crosscut::{C, Certificate, Example, Model, Place, Row, Settings, Sink, Solver, SparseVector, StopReason, Task};
 use serde::{Deserialize, Serialize};
 
 use crate::application::{Application, Examples, Item, Items, OptionSpec, Options};
@@ -48,6 +48,10 @@ impl Task for Sign {
         }
         sink.add_row(x.row(), Place::block(0), y);
         1.0
+    }
+
+    fn rows<'a>(&'a self, x: &'a SparseVector, _: &'a i8, visit: &mut dyn FnMut(Row<'a>)) {
+        visit(x.row());
     }
 }
 

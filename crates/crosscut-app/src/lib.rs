@@ -5,10 +5,15 @@
 
 pub mod answers;
 pub mod application;
+pub mod checkpoint;
+mod container;
 pub mod costs;
 pub mod error;
 #[cfg(test)]
 mod fake;
+#[cfg(test)]
+mod faults;
+pub mod interrupt;
 pub mod model_file;
 pub mod monitor;
 pub mod output;
@@ -18,10 +23,12 @@ pub mod svmlight;
 pub mod verbs;
 pub mod vocabulary;
 
-pub use answers::{Classified, Inspected, Learned, Validated};
+pub use answers::{Classified, Inspected, Kept, Learned, Validated};
 pub use application::{Application, Examples, Item, Items, OptionSpec, Options, Outcome, mean_loss};
+pub use checkpoint::{Checkpoints, Every};
 pub use costs::{CostError, CostMatrix};
 pub use error::Error;
+pub use interrupt::Interrupt;
 pub use monitor::{Monitor, Start};
 pub use report::{Report, Table};
 pub use source::{Source, numbers};

@@ -1,26 +1,17 @@
-//! The model file. Only this module knows its layout, and only this module uses `bincode`.
+//! The model file. Only this module knows its layout: a [container](crate::container) of task, w, settings and certificate.
 //!
-//! | bytes | |
-//! |---|---|
-//! | 8 | the magic `CROSSCUT` |
-//! | 4 | version of this layout |
-//! | 4 + length | the task's name |
-//! | 4 | [`Application::SCHEMA`] |
-//! | 8 | length of the payload |
-//! | | the payload: task, w, settings, certificate as `bincode` (legacy configuration) writes them |
-//! | 4 | CRC-32 of all bytes before |
-//!
-//! Numbers are little-endian. Equal models give equal bytes. `bincode` has no schema evolution: whoever changes
-//! [`Settings`] or [`Certificate`] raises [`VERSION`] and keeps a reader for the older layout.
+//! Equal models give equal bytes. `bincode` has no schema evolution: whoever changes [`Settings`] or [`Certificate`] raises [`VERSION`] and keeps
+//! a reader for the older layout.
 
 use std::fmt;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use bincode::config::{Configuration, Fixint, Limit, LittleEndian};
 use crosscut::{Certificate, Model, Settings};
 
 use crate::application::Application;
+use crate::checkpoint;
+use crate::container::{self, Container, Kind};
 use crate::error::Error;
 use crate::output;
 use crate::source::{display_name, read_bytes};
@@ -28,10 +19,7 @@ use crate::source::{display_name, read_bytes};
 /// The newest layout, the one that is written.
 pub const VERSION: u32 = 2;
 
-const MAGIC: [u8; 8] = *b"CROSSCUT";
-/// No payload is longer than this (256 GiB).
-const LIMIT: usize = 1 << 38;
-const CONFIG: Configuration<LittleEndian, Fixint, Limit<LIMIT>> = bincode::config::legacy().with_limit::<LIMIT>();
+pub(crate) const KIND: Kind = Kind { name: "model", magic: *b"CROSSCUT", version: VERSION };
 
 /// Writes a model as a whole or not at all.
 ///
@@ -55,7 +43,7 @@ impl Stored {
     /// What is not a model, is damaged, or was written by a newer program.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let bytes = read_bytes(path)?;
-        match Container::read(&bytes) {
+        match open(&bytes) {
             Ok(container) => Ok(Self { path: path.to_owned(), task: container.task.to_owned(), bytes }),
             Err(message) => Err(Error::file(display_name(path), message)),
         }
@@ -88,44 +76,18 @@ impl fmt::Debug for Stored {
 
 fn write<A: Application>(model: &Model<A>, out: &mut dyn Write) -> io::Result<()> {
     let payload = (&model.task, &model.w, &model.settings, &model.certificate);
-    let mut length = Counter(0);
-    bincode::serde::encode_into_std_write(payload, &mut length, CONFIG).map_err(io::Error::other)?;
+    container::write::<A>(&KIND, out, |out| container::encode(payload, out))
+}
 
-    let mut out = BufWriter::with_capacity(64 << 10, Summed { out, crc: crc32fast::Hasher::new() });
-    out.write_all(&MAGIC)?;
-    out.write_all(&VERSION.to_le_bytes())?;
-    out.write_all(&(A::NAME.len() as u32).to_le_bytes())?;
-    out.write_all(A::NAME.as_bytes())?;
-    out.write_all(&A::SCHEMA.to_le_bytes())?;
-    out.write_all(&length.0.to_le_bytes())?;
-    bincode::serde::encode_into_std_write(payload, &mut out, CONFIG).map_err(|error| match error {
-        bincode::error::EncodeError::Io { inner, .. } => inner,
-        other => io::Error::other(other),
-    })?;
-    let Summed { out, crc } = out.into_inner().map_err(io::IntoInnerError::into_error)?;
-    out.write_all(&crc.finalize().to_le_bytes())
+fn open(bytes: &[u8]) -> Result<Container<'_>, String> {
+    Container::read(bytes, &KIND, &[&checkpoint::KIND])
 }
 
 fn read<A: Application>(bytes: &[u8]) -> Result<Model<A>, String> {
-    let container = Container::read(bytes)?;
-    if container.task != A::NAME {
-        return Err(format!("expected a model of the task `{}`, found one of the task `{}`", A::NAME, container.task));
-    }
-    if container.schema != A::SCHEMA {
-        return Err(format!(
-            "expected version {} of the models of `{}`, found version {}",
-            A::SCHEMA,
-            A::NAME,
-            container.schema
-        ));
-    }
     type Payload<A> = (A, Vec<f64>, Settings, Certificate);
-    let (payload, length): (Payload<A>, usize) = bincode::serde::decode_from_slice(container.payload, CONFIG)
-        .map_err(|error| format!("the model is damaged: {error}"))?;
-    if length != container.payload.len() {
-        return Err("the model is damaged: its payload is longer than what it describes".to_owned());
-    }
-    let (task, w, settings, certificate) = payload;
+    let container = open(bytes)?;
+    container.check::<A>()?;
+    let (task, w, settings, certificate): Payload<A> = container.decode(container.payload)?;
     if w.len() != task.dim() {
         return Err(format!("the model is damaged: {} weights for {} dimensions", w.len(), task.dim()));
     }
@@ -133,94 +95,6 @@ fn read<A: Application>(bytes: &[u8]) -> Result<Model<A>, String> {
         return Err(format!("the model is damaged: weight {at} is not a finite number"));
     }
     Ok(Model { task, w, settings, certificate })
-}
-
-/// What stands around the payload, checked.
-struct Container<'b> {
-    task: &'b str,
-    schema: u32,
-    payload: &'b [u8],
-}
-
-impl<'b> Container<'b> {
-    fn read(bytes: &'b [u8]) -> Result<Self, String> {
-        let Some(mut rest) = bytes.strip_prefix(&MAGIC) else {
-            return Err("expected a Crosscut model, found something else".to_owned());
-        };
-        match take_u32(&mut rest)? {
-            VERSION => {}
-            version if version > VERSION => {
-                return Err(format!(
-                    "the model was written by a newer program (layout {version}, this one reads up to {VERSION})"
-                ));
-            }
-            1 => return Err("the model is of layout 1, from before release 0.1.0: train it again".to_owned()),
-            version => return Err(format!("the model is damaged: there is no layout {version}")),
-        }
-        let length = take_u32(&mut rest)?;
-        let task = take(&mut rest, u64::from(length))?;
-        let schema = take_u32(&mut rest)?;
-        let length = u64::from_le_bytes(take_array(&mut rest)?);
-        let payload = take(&mut rest, length)?;
-        let sum = take_u32(&mut rest)?;
-        if !rest.is_empty() {
-            return Err(format!("the model is damaged: {} bytes follow its end", rest.len()));
-        }
-        if crc32fast::hash(&bytes[..bytes.len() - 4]) != sum {
-            return Err("the model is damaged: its checksum does not match".to_owned());
-        }
-        let task = str::from_utf8(task).map_err(|_| "the model is damaged: its task has no name".to_owned())?;
-        Ok(Self { task, schema, payload })
-    }
-}
-
-fn take<'b>(rest: &mut &'b [u8], length: u64) -> Result<&'b [u8], String> {
-    let split = usize::try_from(length).ok().and_then(|length| rest.split_at_checked(length));
-    let (head, tail) = split.ok_or_else(|| "the model is truncated or damaged: its end is missing".to_owned())?;
-    *rest = tail;
-    Ok(head)
-}
-
-fn take_array<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], String> {
-    let mut array = [0; N];
-    array.copy_from_slice(take(rest, N as u64)?);
-    Ok(array)
-}
-
-fn take_u32(rest: &mut &[u8]) -> Result<u32, String> {
-    Ok(u32::from_le_bytes(take_array(rest)?))
-}
-
-/// Counts what is written.
-struct Counter(u64);
-
-impl Write for Counter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 += bytes.len() as u64;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Keeps the checksum of what is written.
-struct Summed<'o> {
-    out: &'o mut dyn Write,
-    crc: crc32fast::Hasher,
-}
-
-impl Write for Summed<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.out.write(bytes)?;
-        self.crc.update(&bytes[..written]);
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
-    }
 }
 
 #[cfg(test)]
@@ -236,16 +110,13 @@ mod tests {
         bytes
     }
 
-    /// The same container around another payload, with a checksum that fits.
     fn forge(payload: &[u8]) -> Vec<u8> {
-        let mut bytes = MAGIC.to_vec();
-        bytes.extend(VERSION.to_le_bytes());
-        bytes.extend((Sign::NAME.len() as u32).to_le_bytes());
-        bytes.extend(Sign::NAME.as_bytes());
-        bytes.extend(Sign::SCHEMA.to_le_bytes());
-        bytes.extend((payload.len() as u64).to_le_bytes());
-        bytes.extend(payload);
-        bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
+        container::forge::<Sign>(&KIND, payload)
+    }
+
+    fn encode(value: impl serde::Serialize) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        container::encode(value, &mut bytes).unwrap();
         bytes
     }
 
@@ -271,8 +142,8 @@ mod tests {
 
     #[test]
     fn what_is_not_a_model_is_refused() {
-        let newer = [&MAGIC[..], &(VERSION + 1).to_le_bytes()].concat();
-        let older = [&MAGIC[..], &1_u32.to_le_bytes()].concat();
+        let newer = [&KIND.magic[..], &(VERSION + 1).to_le_bytes()].concat();
+        let older = [&KIND.magic[..], &1_u32.to_le_bytes()].concat();
         let table: [(&[u8], &str); 6] = [
             (b"", "expected a Crosscut model"),
             (b"1 1:1\n", "expected a Crosscut model"),
@@ -290,16 +161,16 @@ mod tests {
     #[test]
     fn payloads_that_do_not_fit_are_refused_without_being_allocated() {
         let good = model(vec![1.0, 2.0]);
-        let encode = |w: &[f64]| {
-            bincode::serde::encode_to_vec((&good.task, w, &good.settings, &good.certificate), CONFIG).unwrap()
-        };
-        assert!(read::<Sign>(&forge(&encode(&[1.0, 2.0]))).is_ok());
-        assert!(read::<Sign>(&forge(&encode(&[1.0]))).unwrap_err().contains("1 weights for 2 dimensions"));
-        assert!(read::<Sign>(&forge(&encode(&[1.0, f64::NAN]))).unwrap_err().contains("weight 1 is not a finite"));
-        let longer = [encode(&[1.0, 2.0]), vec![0]].concat();
+        let encode_model = |w: &[f64]| encode((&good.task, w, &good.settings, &good.certificate));
+        assert!(read::<Sign>(&forge(&encode_model(&[1.0, 2.0]))).is_ok());
+        assert!(read::<Sign>(&forge(&encode_model(&[1.0]))).unwrap_err().contains("1 weights for 2 dimensions"));
+        assert!(
+            read::<Sign>(&forge(&encode_model(&[1.0, f64::NAN]))).unwrap_err().contains("weight 1 is not a finite")
+        );
+        let longer = [encode_model(&[1.0, 2.0]), vec![0]].concat();
         assert!(read::<Sign>(&forge(&longer)).unwrap_err().contains("longer than what it describes"));
         // The task has 4 weights; then w claims 2^60 of them.
-        let task = bincode::serde::encode_to_vec(&model(vec![0.0; 4]).task, CONFIG).unwrap();
+        let task = encode(&model(vec![0.0; 4]).task);
         for claimed in [5, 1 << 30, 1 << 37, 1 << 60, u64::MAX] {
             let absurd = [&task[..], &u64::to_le_bytes(claimed), &[0; 32]].concat();
             assert!(read::<Sign>(&forge(&absurd)).unwrap_err().contains("damaged"));

@@ -44,6 +44,17 @@ pub fn check(path: &Path, inputs: &[&Path]) -> Result<(), Error> {
     }
 }
 
+/// Whether two names are those of one file that is written to, or will be.
+pub fn is_same(a: &Path, b: &Path) -> bool {
+    let place = |path: &Path| match target(path) {
+        Ok(Target::File { file, directory }) => {
+            fs::canonicalize(directory).ok().zip(file.file_name().map(ToOwned::to_owned))
+        }
+        _ => None,
+    };
+    place(a).is_some_and(|a| place(b) == Some(a))
+}
+
 /// A reader that has gone away (`| head`) has what it wanted.
 fn forgive_closed_pipe(error: io::Error) -> io::Result<()> {
     if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) }
@@ -84,18 +95,58 @@ fn replace_file(
     directory: &Path,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> io::Result<()> {
+    attempt(Step::Create, 0)?;
     let mut new = beside(file, directory)?;
-    pack(path, new.as_file_mut(), write)?;
+    pack(path, Attempted(new.as_file_mut()), write)?;
     if let Ok(old) = fs::metadata(file) {
+        attempt(Step::Permissions, 0)?;
         new.as_file().set_permissions(old.permissions())?;
     }
+    attempt(Step::Sync, 0)?;
     new.as_file().sync_all()?;
+    attempt(Step::Rename, 0)?;
     new.persist(file)?;
     // The rename itself should survive a power cut as well; not every file system can promise it.
     if let Ok(directory) = File::open(directory) {
         let _ = directory.sync_all();
     }
     Ok(())
+}
+
+/// What is done to the file beside a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Step {
+    Create,
+    Write,
+    Flush,
+    Permissions,
+    Sync,
+    Rename,
+}
+
+/// Is asked before every step, and how many bytes of a write to let through. In tests any step can be made to fail: see `faults.rs`.
+fn attempt(step: Step, bytes: usize) -> io::Result<usize> {
+    #[cfg(test)]
+    return crate::faults::attempt(step, bytes);
+    #[cfg(not(test))]
+    {
+        let _ = step;
+        Ok(bytes)
+    }
+}
+
+struct Attempted<W>(W);
+
+impl<W: Write> Write for Attempted<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let through = attempt(Step::Write, bytes.len())?;
+        self.0.write(&bytes[..through])
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        attempt(Step::Flush, 0)?;
+        self.0.flush()
+    }
 }
 
 /// A temporary file that is removed unless it is renamed, with the permissions of any new file.

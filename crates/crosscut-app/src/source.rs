@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{self, Cursor, Read};
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::{fmt, mem, str, thread};
 
@@ -26,6 +28,39 @@ pub struct Source<'m> {
     name: String,
     reader: Box<dyn Read + Send + 'm>,
     monitor: Option<&'m mut dyn Monitor>,
+    digest: Arc<Digest>,
+}
+
+/// What tells two texts apart: length and CRC-32 of what was read so far.
+#[derive(Debug, Default)]
+pub(crate) struct Digest {
+    length: AtomicU64,
+    sum: AtomicU32,
+}
+
+impl Digest {
+    pub fn get(&self) -> (u64, u32) {
+        (self.length.load(Ordering::Acquire), self.sum.load(Ordering::Acquire))
+    }
+}
+
+/// Keeps the digest of what is read.
+struct Digested<R> {
+    reader: R,
+    length: u64,
+    sum: crc32fast::Hasher,
+    digest: Arc<Digest>,
+}
+
+impl<R: Read> Read for Digested<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.reader.read(buffer)?;
+        self.length += read as u64;
+        self.sum.update(&buffer[..read]);
+        self.digest.length.store(self.length, Ordering::Release);
+        self.digest.sum.store(self.sum.clone().finalize(), Ordering::Release);
+        Ok(read)
+    }
 }
 
 impl<'m> Source<'m> {
@@ -36,7 +71,9 @@ impl<'m> Source<'m> {
     /// A file that cannot be read, a directory, an archive of a kind that is not compiled in.
     pub fn open(path: &Path, monitor: &'m mut dyn Monitor) -> Result<Self, Error> {
         let (name, reader) = open(path)?;
-        Ok(Self { name, reader, monitor: Some(monitor) })
+        let digest = Arc::new(Digest::default());
+        let reader = Digested { reader, length: 0, sum: crc32fast::Hasher::new(), digest: Arc::clone(&digest) };
+        Ok(Self { name, reader: Box::new(reader), monitor: Some(monitor), digest })
     }
 
     /// The same with nobody watching, for small files beside the examples.
@@ -45,12 +82,17 @@ impl<'m> Source<'m> {
     /// Those of [`open`](Self::open).
     pub fn open_quietly(path: &Path) -> Result<Self, Error> {
         let (name, reader) = open(path)?;
-        Ok(Self { name, reader, monitor: None })
+        Ok(Self { name, reader, monitor: None, digest: Arc::default() })
     }
 
     /// Text that is in memory already, under a name for messages.
     pub fn from_text(name: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { name: name.into(), reader: Box::new(Cursor::new(text.into())), monitor: None }
+        Self { name: name.into(), reader: Box::new(Cursor::new(text.into())), monitor: None, digest: Arc::default() }
+    }
+
+    /// What tells this text from others, once it has been read from a source that was [opened](Self::open).
+    pub(crate) fn digest(&self) -> Arc<Digest> {
+        Arc::clone(&self.digest)
     }
 
     /// The name used in messages.
@@ -104,7 +146,7 @@ impl<'m> Source<'m> {
         parse: impl Fn(&str) -> Result<Option<T>, String> + Sync,
         mut take: impl FnMut(u64, T) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let Self { name, reader, monitor } = self;
+        let Self { name, reader, monitor, .. } = self;
         let reader = mem::replace(reader, Box::new(io::empty()));
         let at_once = 2 * rayon::current_num_threads();
         let mut found_any = false;
@@ -371,7 +413,7 @@ mod tests {
     }
 
     fn lines(bytes: &[u8]) -> Result<Vec<String>, String> {
-        let source = Source { name: "f".to_owned(), reader: Box::new(bytes), monitor: None };
+        let source = Source { name: "f".to_owned(), reader: Box::new(bytes), monitor: None, digest: Arc::default() };
         source.parse_lines(keep).map_err(|error| error.to_string())
     }
 
@@ -498,7 +540,7 @@ mod tests {
     fn small_files_are_read_as_a_whole() {
         assert_eq!(Source::from_text("f", "\u{feff}a\nb").text().unwrap(), "a\nb");
         let reader = Box::new(&b"a\nb\xff"[..]);
-        let source = Source { name: "f".to_owned(), reader, monitor: None };
+        let source = Source { name: "f".to_owned(), reader, monitor: None, digest: Arc::default() };
         assert_eq!(source.text().unwrap_err().to_string(), "f:2: expected text in UTF-8, found other bytes");
     }
 
@@ -518,7 +560,7 @@ mod tests {
         let text = "abcd\n".repeat(1_000_000);
         let mut monitor = Bytes(0, Vec::new());
         let reader = Box::new(text.as_bytes());
-        let mut source = Source { name: "f".to_owned(), reader, monitor: Some(&mut monitor) };
+        let mut source = Source { name: "f".to_owned(), reader, monitor: Some(&mut monitor), digest: Arc::default() };
         source.scan_lines(keep, |_, _| Ok(())).unwrap();
         source.note("odd");
         drop(source);

@@ -1,5 +1,6 @@
 //! The verbs of the program, written once for all tasks, and [`Entry`]: one task's row in the table of a program.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
@@ -10,6 +11,7 @@ use rayon::prelude::*;
 
 use crate::answers::{Classified, Inspected, Learned, Validated};
 use crate::application::{Application, OptionSpec, Options, Outcome};
+use crate::checkpoint::{self, Checkpoints, Data, Keeper, Origin, Resumed};
 use crate::error::Error;
 use crate::model_file::Stored;
 use crate::monitor::{Monitor, Start};
@@ -90,31 +92,71 @@ pub struct Learn<'a> {
     pub options: &'a Options,
     /// How to train.
     pub settings: &'a Settings,
+    /// Where to keep the state of training meanwhile.
+    pub checkpoints: Option<Checkpoints<'a>>,
+    /// The checkpoint to go on from.
+    pub resume: Option<&'a Path>,
 }
 
 /// Reads examples, trains, and writes the model.
 ///
 /// Settings and the place of the model are checked before anything is read. If the monitor stops training, the model
-/// is written all the same: it is as good as its certificate says.
+/// is written all the same: it is as good as its certificate says. With checkpoints, training stops between two passes, where one is written.
+///
+/// A run that goes on from a checkpoint ends with the same model, to the bit, as one that was never stopped. `threads`, `passes` and `seconds` may
+/// differ from those of the run that wrote it.
 ///
 /// # Errors
-/// Bad options, settings, files and lines; a model that cannot be written.
+/// Bad options, settings, files and lines; a checkpoint of other data or settings; a model that cannot be written. A checkpoint that cannot be
+/// written is not an error: [`Learned::checkpoint`] says so.
 pub fn learn<A: Application>(request: &Learn<'_>, monitor: &mut dyn Monitor) -> Result<Learned, Error> {
     let settings = request.settings;
     settings.check().map_err(SolveError::from)?;
+    let examples_name = display_name(request.examples);
     output::check(request.model, &[request.examples])?;
-    let (task, examples) = A::define(request.options, Source::open(request.examples, monitor)?)?;
+    if let Some(Checkpoints { file, .. }) = request.checkpoints {
+        checkpoint::check(file, request.examples, request.model)?;
+    }
+    let mut origin = Origin::new::<A>(settings, request.options);
+    let resumed = request.resume.map(|path| Resumed::open::<A>(path, &origin, settings)).transpose()?;
+
+    let source = Source::open(request.examples, monitor)?;
+    let digest = source.digest();
+    let (task, examples) = A::define(request.options, source)?;
+    let mut kept = None;
     let solution = {
-        let blame = |error| Error::Solve(error).in_file(&display_name(request.examples));
+        let blame = |error| Error::Solve(error).in_file(&examples_name);
         let mut trainer = Trainer::new(&task, &examples, settings).map_err(blame)?;
+        if request.checkpoints.is_some() || resumed.is_some() {
+            origin.data = Data::new(&task, &examples, digest.get());
+        }
         monitor.start(&start(&task, examples.len(), settings, None));
         tell_caveat(&task, monitor);
-        trainer.solve(&mut |progress| monitor.progress(progress))
+        let mut passes = 0.0;
+        if let Some(resumed) = resumed {
+            passes = resumed.passes();
+            resumed.restore(&mut trainer, &origin.data, &examples_name)?;
+            monitor.note(&format!("going on from pass {passes}"));
+        }
+        match request.checkpoints {
+            None => trainer.solve(&mut |progress| monitor.progress(progress)),
+            Some(plan) => {
+                let mut keeper = Keeper::new(plan, &origin, passes);
+                // The observer and the keeper take turns.
+                let monitor = RefCell::new(monitor);
+                let solution =
+                    trainer.solve_keeping(&mut |progress| monitor.borrow_mut().progress(progress), &mut |state| {
+                        keeper.see::<A>(state, |message| monitor.borrow_mut().note(message));
+                    });
+                kept = Some(keeper.result());
+                solution
+            }
+        }
     };
     drop(examples);
     if !solution.certificate.primal.is_finite() {
         let why = "the objective overflows double precision: scale the features, or choose a smaller C";
-        return Err(Error::file(display_name(request.examples), why));
+        return Err(Error::file(examples_name, why));
     }
     let model = Model::new(task, solution.w, *settings, solution.certificate);
     model_file::save(&model, request.model)?;
@@ -127,6 +169,7 @@ pub fn learn<A: Application>(request: &Learn<'_>, monitor: &mut dyn Monitor) -> 
         caveat: model.task.caveat(),
         seconds: solution.seconds,
         oracle_seconds: solution.oracle_seconds,
+        checkpoint: kept,
     })
 }
 
@@ -399,7 +442,15 @@ mod tests {
 
         fn learn(&self, settings: &Settings, monitor: &mut dyn Monitor) -> Result<Learned, Error> {
             let (examples, model, options) = (self.path("train"), self.path("model"), Options::default());
-            learn::<Sign>(&Learn { examples: &examples, model: &model, options: &options, settings }, monitor)
+            let request = Learn {
+                examples: &examples,
+                model: &model,
+                options: &options,
+                settings,
+                checkpoints: None,
+                resume: None,
+            };
+            learn::<Sign>(&request, monitor)
         }
 
         /// Predictions go to `out`.
@@ -531,7 +582,8 @@ mod tests {
         let settings = Settings::default();
         let go = |options: &Options| {
             let mut ears = Ears::default();
-            let learn = Learn { examples: &examples, model: &model, options, settings: &settings };
+            let (checkpoints, resume) = (None, None);
+            let learn = Learn { examples: &examples, model: &model, options, settings: &settings, checkpoints, resume };
             let learned = super::learn::<Sign>(&learn, &mut ears).unwrap();
             let cs = [C::Sum(1.0), C::Sum(2.0)];
             let validate = Validate { examples: &examples, folds: 2, cs: &cs, options, settings: &settings };

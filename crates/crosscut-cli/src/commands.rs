@@ -1,5 +1,6 @@
 //! The verbs, from parsed flags to printed answers.
 
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -8,9 +9,9 @@ use clap::ArgMatches;
 use crosscut::{C, Certificate, StopReason};
 use crosscut_app::answers::{Inspected, Learned, Validated};
 use crosscut_app::model_file::Stored;
-use crosscut_app::output::display_name;
+use crosscut_app::output::{display_name, is_same};
 use crosscut_app::verbs::{Classify, Learn, Validate};
-use crosscut_app::{Entry, Error, Monitor, Options};
+use crosscut_app::{Checkpoints, Entry, Error, Monitor, Options};
 
 use crate::flags;
 use crate::log::Log;
@@ -41,11 +42,13 @@ impl From<io::Error> for Failure {
 }
 
 /// Runs the subcommand that was given.
-pub fn dispatch(tasks: &[Entry], matches: &ArgMatches) -> Result<(), Failure> {
+///
+/// `arguments` are all words of the command line, to say how to go on.
+pub fn dispatch(tasks: &[Entry], matches: &ArgMatches, arguments: &[OsString]) -> Result<(), Failure> {
     match matches.subcommand() {
         Some(("learn", matches)) => {
             let (entry, matches) = task(tasks, matches)?;
-            learn(entry, &flags::parse(matches)?, matches)
+            learn(entry, &flags::parse(matches)?, matches, arguments)
         }
         Some(("validate", matches)) => {
             let (entry, matches) = task(tasks, matches)?;
@@ -75,25 +78,97 @@ fn no_task(tasks: &[Entry]) -> Failure {
     Failure { message: format!("expected a task: {}", names.join(", ")), code: 2 }
 }
 
-fn learn(entry: &Entry, flags: &flags::Learn, matches: &ArgMatches) -> Result<(), Failure> {
+fn learn(entry: &Entry, flags: &flags::Learn, matches: &ArgMatches, arguments: &[OsString]) -> Result<(), Failure> {
+    let usage = |message: &str| Failure { message: message.to_owned(), code: 2 };
     let settings = flags.training.settings(flags.c.c());
     let options = flags.training.options(entry, matches);
     use_threads(&flags.training.threads)?;
     let claims = [("MODEL", Some(&flags.model)), ("--log", flags.log.as_ref())];
     one_each("standard output", &claims, flags.talk.json.then_some("--json"))?;
-    let log = flags.log.as_deref().map(|log| Log::create(log, &[&flags.examples, &flags.model])).transpose()?;
+    let (checkpoints, resume) = (flags.checkpoints.plan().map_err(usage)?, flags.checkpoints.resume.as_deref());
+    one_each(
+        "standard input",
+        &[("EXAMPLES", Some(&flags.examples)), ("--resume", flags.checkpoints.resume.as_ref())],
+        None,
+    )?;
+    let log = flags.log.as_deref();
+    if log.zip(checkpoints).is_some_and(|(log, Checkpoints { file, .. })| is_same(log, file)) {
+        return Err(usage("--log and --checkpoint cannot both use one file"));
+    }
+    let inputs: Vec<&Path> = [flags.examples.as_path(), &flags.model].into_iter().chain(resume).collect();
+    let log = log.map(|log| Log::create(log, &inputs)).transpose()?;
     let mut screen = Screen::new(flags.talk.verbosity, log);
     screen.aim(settings.relative_gap);
     if flags.talk.verbosity >= 3 {
         screen.line(format!("settings {}", serde_json::json!(settings)));
     }
-    let request = Learn { examples: &flags.examples, model: &flags.model, options: &options, settings: &settings };
+    let (examples, model) = (&flags.examples, &flags.model);
+    let request = Learn { examples, model, options: &options, settings: &settings, checkpoints, resume };
     let learned = (entry.learn)(&request, &mut screen)?;
     screen.line(summary(&learned));
     screen.line(format!("model written to {}", display_name(&flags.model)));
+    let kept = learned.checkpoint.clone().unwrap_or_default();
+    if let (Some(Checkpoints { file, .. }), Some(passes)) = (checkpoints, kept.passes) {
+        screen.line(format!(
+            "checkpoint of pass {} in {} ({} written, {})",
+            figure(passes),
+            file.display(),
+            kept.written,
+            duration(kept.seconds)
+        ));
+    }
     screen.finish();
+    if flags.talk.json {
+        print_json(&learned.to_json())?;
+    }
     screen.log.take().map_or(Ok(()), Log::finish)?;
-    if flags.talk.json { print_json(&learned.to_json()) } else { Ok(()) }
+    let failure = kept.failure.map(|failure| format!("the last checkpoint is missing: {failure}"));
+    match (screen.interrupted(), failure) {
+        (Some(code), failure) => {
+            let mut message = match learned.certificate.stop {
+                StopReason::Interrupted => "interrupted".to_owned(),
+                _ => "interrupted when training had ended".to_owned(),
+            };
+            message.extend(failure.map(|failure| format!("; {failure}")));
+            message += &match (checkpoints, kept.passes) {
+                (Some(Checkpoints { file, .. }), Some(passes)) => {
+                    format!("; go on from pass {} with: {}", figure(passes), resuming(arguments, file))
+                }
+                (Some(_), None) => String::new(),
+                (None, _) => "; with --checkpoint FILE it could go on".to_owned(),
+            };
+            Err(Failure { message, code: i32::from(code) })
+        }
+        (None, Some(message)) => Err(Failure { message, code: 1 }),
+        (None, None) => Ok(()),
+    }
+}
+
+/// The command line that goes on from a checkpoint: this one with `--resume`.
+fn resuming(arguments: &[OsString], file: &Path) -> String {
+    let mut words: Vec<String> = Vec::new();
+    let mut given = arguments.iter().map(|word| word.to_string_lossy());
+    while let Some(word) = given.next() {
+        match &*word {
+            "--resume" => drop(given.next()),
+            word if word.starts_with("--resume=") => {}
+            word => words.push(quoted(word)),
+        }
+    }
+    // After the program, the verb and the task.
+    let at = words.len().min(3);
+    words.splice(at..at, ["--resume".to_owned(), quoted(&file.to_string_lossy())]);
+    words.join(" ")
+}
+
+/// A word as shells take it.
+fn quoted(word: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./=,:@%+".contains(letter);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 /// What a training run came to, in two lines.
@@ -195,12 +270,17 @@ fn validate(entry: &Entry, flags: &flags::Validate, matches: &ArgMatches) -> Res
     screen.finish();
     screen.log.take().map_or(Ok(()), Log::finish)?;
     let best = best(&validated);
+    let interrupted = screen.interrupted();
     if flags.talk.json {
         let points: Vec<_> = validated.iter().map(Validated::to_json).collect();
         let best = best.map(|best| validated[best].to_json());
-        print_json(&serde_json::json!({ "task": entry.name, "folds": flags.folds, "points": points, "best": best }))
+        print_json(&serde_json::json!({ "task": entry.name, "folds": flags.folds, "points": points, "best": best }))?;
     } else {
-        print(&table(&validated, best))
+        print(&table(&validated, best))?;
+    }
+    match interrupted {
+        Some(code) => Err(Failure { message: "interrupted".to_owned(), code: i32::from(code) }),
+        None => Ok(()),
     }
 }
 

@@ -6,7 +6,7 @@ use clap::builder::PossibleValue;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, ValueEnum};
 use crosscut::{BlockSettings, C, Rescaling, Sampling, Settings, SlackNorm, Solver, Step};
-use crosscut_app::{Entry, OptionSpec, Options};
+use crosscut_app::{Checkpoints, Entry, Every, OptionSpec, Options};
 
 /// The whole program. Help, parsing and usage errors follow from it.
 pub fn program(name: &'static str, tasks: &[Entry]) -> Command {
@@ -125,6 +125,8 @@ pub struct Learn {
     pub training: Training,
     #[command(flatten)]
     pub talk: Talk,
+    #[command(flatten)]
+    pub checkpoints: Keeping,
     /// Write progress as JSON lines to FILE.
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub log: Option<PathBuf>,
@@ -132,6 +134,33 @@ pub struct Learn {
     pub examples: PathBuf,
     /// Where the model goes.
     pub model: PathBuf,
+}
+
+/// Where the state of training is kept, and where it comes from.
+#[derive(Debug, Args)]
+pub struct Keeping {
+    /// Keep the state of training in FILE, so that --resume can go on after a crash, an interrupt, or a limit.
+    #[arg(long, value_name = "FILE", help_heading = "Checkpoints")]
+    checkpoint: Option<PathBuf>,
+    /// How often: after so much time, or later where writing would take more than a twentieth of it, or after so many exact
+    /// passes; and always before training ends short of its gap [default: 30s].
+    #[arg(long, value_name = "30s|5", help_heading = "Checkpoints", value_parser = every)]
+    every: Option<Every>,
+    /// Go on from the checkpoint FILE, with the same data and options, to the same model, bit for bit; --threads,
+    /// --passes and --seconds may differ. It goes on being kept in FILE, unless --checkpoint names another.
+    #[arg(long, value_name = "FILE", help_heading = "Checkpoints")]
+    pub resume: Option<PathBuf>,
+}
+
+impl Keeping {
+    /// Where to keep the state and how often; the error is what `--every` lacks.
+    pub fn plan(&self) -> Result<Option<Checkpoints<'_>>, &'static str> {
+        match (self.checkpoint.as_ref().or(self.resume.as_ref()), self.every) {
+            (Some(file), every) => Ok(Some(Checkpoints { file, every: every.unwrap_or(Every::Seconds(30.0)) })),
+            (None, None) => Ok(None),
+            (None, Some(_)) => Err("--every needs --checkpoint FILE or --resume FILE"),
+        }
+    }
 }
 
 /// `classify`.
@@ -394,6 +423,15 @@ fn at_least<const LEAST: usize>(text: &str) -> Result<usize, String> {
         .ok()
         .filter(|&value| value >= LEAST)
         .ok_or_else(|| format!("expected a whole number of at least {LEAST}"))
+}
+
+/// `30s` is a time, `5` a number of exact passes.
+fn every(text: &str) -> Result<Every, String> {
+    let every = match text.strip_suffix('s') {
+        Some(seconds) => positive(seconds).ok().map(Every::Seconds),
+        None => at_least::<1>(text).ok().map(Every::Passes),
+    };
+    every.ok_or_else(|| "expected seconds as in 30s, or a number of exact passes as in 5".to_owned())
 }
 
 /// More threads than any machine has cores would only take its memory.

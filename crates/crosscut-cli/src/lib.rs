@@ -28,7 +28,8 @@ use crosscut_app::Entry;
 /// Runs the program `name` with the arguments it was given.
 ///
 /// Exit codes: 0, also for training that stopped before the gap it was asked for (it says so); 2 for bad arguments,
-/// files and data; 1 for failures of the program or the machine.
+/// files and data; 1 for failures of the program or the machine; 130 and 143 after SIGINT and SIGTERM, which end training between two passes with
+/// the best model so far.
 pub fn run(name: &'static str, tasks: &[Entry]) -> ExitCode {
     run_with(name, tasks, "", std::env::args_os())
 }
@@ -41,7 +42,8 @@ pub fn run_with(
     others: &'static str,
     arguments: impl IntoIterator<Item = OsString>,
 ) -> ExitCode {
-    let matches = match flags::program(name, tasks).after_help(others).try_get_matches_from(arguments) {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let matches = match flags::program(name, tasks).after_help(others).try_get_matches_from(&arguments) {
         Ok(matches) => matches,
         Err(error) => {
             // Help and version are errors to clap, with exit code 0. Nobody is left to tell if this cannot be printed.
@@ -49,7 +51,7 @@ pub fn run_with(
             return exit_code(error.exit_code());
         }
     };
-    match commands::dispatch(tasks, &matches) {
+    match commands::dispatch(tasks, &matches, &arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             screen::complain(name, &failure.message);

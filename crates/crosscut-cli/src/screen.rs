@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crosscut::{C, Flow, Moment, Progress};
-use crosscut_app::{Monitor, Start};
+use crosscut_app::{Interrupt, Monitor, Start};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::log::Log;
@@ -22,6 +22,8 @@ pub struct Screen {
     /// Which run of a cross-validation this is.
     round: String,
     pub log: Option<Log>,
+    /// Listens from the first training run on: before, a signal ends the program at once.
+    interrupt: Option<Interrupt>,
 }
 
 enum Teller {
@@ -59,7 +61,7 @@ impl Screen {
         } else {
             Teller::Plain(Plain::new(SILENCE, print))
         };
-        Self { verbosity, teller, forecast: Forecast::default(), round: String::new(), log }
+        Self { verbosity, teller, forecast: Forecast::default(), round: String::new(), log, interrupt: None }
     }
 
     /// Prints a line that stays.
@@ -102,6 +104,10 @@ impl Monitor for Screen {
     }
 
     fn start(&mut self, start: &Start) {
+        if self.interrupt.is_none() {
+            // Where the system will not have it, signals end the program as before.
+            self.interrupt = Interrupt::listen().ok();
+        }
         self.forecast = Forecast { seen: None, ..self.forecast };
         if let Some(log) = &mut self.log {
             log.start(start);
@@ -137,7 +143,10 @@ impl Monitor for Screen {
             Moment::End(_) => {}
             _ => self.state(state),
         }
-        Flow::Continue(())
+        match self.interrupted() {
+            Some(_) => Flow::Break(()),
+            None => Flow::Continue(()),
+        }
     }
 
     fn note(&mut self, message: &str) {
@@ -229,6 +238,11 @@ impl Forecast {
 }
 
 impl Screen {
+    /// The exit code for the signal that asked training to end, if one did.
+    pub fn interrupted(&self) -> Option<u8> {
+        self.interrupt.as_ref().and_then(Interrupt::exit_code)
+    }
+
     /// The relative gap that ends training, for the time left.
     pub fn aim(&mut self, relative_gap: f64) {
         self.forecast.aim(relative_gap);

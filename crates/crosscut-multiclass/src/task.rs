@@ -1,6 +1,6 @@
 //! [`Multiclass`]: the feature map, the losses and the oracle of Crammer and Singer's multiclass SVM.
 
-use crosscut::{Example, Feature, FeatureMap, Place, Planes, Rescaling, RowError, Sink, SparseVector, Task};
+use crosscut::{Example, Feature, FeatureMap, Place, Planes, Rescaling, Row, RowError, Sink, SparseVector, Task};
 use crosscut_app::CostMatrix;
 use crosscut_app::vocabulary::{FeatureIds, Labels};
 use serde::{Deserialize, Serialize};
@@ -418,6 +418,10 @@ impl Task for Multiclass {
                 planes.add(|sink| self.write_plane(x, truth, y_bar, sink));
             }
         }
+    }
+
+    fn rows<'a>(&'a self, x: &'a SparseVector, _: &'a Class, visit: &mut dyn FnMut(Row<'a>)) {
+        visit(x.row());
     }
 
     fn validate(&self, x: &SparseVector, y: &Class) -> Result<(), String> {

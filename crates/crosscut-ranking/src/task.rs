@@ -1,6 +1,6 @@
 //! [`Ranking`]: the losses and the oracles.
 
-use crosscut::{Place, Rescaling, Scaled, Sink, Task};
+use crosscut::{Place, Rescaling, Row, Scaled, Sink, Task};
 use crosscut_app::vocabulary::FeatureIds;
 use serde::{Deserialize, Serialize};
 
@@ -289,6 +289,10 @@ impl Task for Ranking {
             }
         }
         loss
+    }
+
+    fn rows<'a>(&'a self, x: &'a Query, _: &'a Scores, visit: &mut dyn FnMut(Row<'a>)) {
+        (0..x.len()).filter_map(|document| x.sparse_row(document)).for_each(visit);
     }
 
     fn validate(&self, x: &Query, y: &Scores) -> Result<(), String> {

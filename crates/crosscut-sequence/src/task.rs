@@ -1,6 +1,6 @@
 //! [`Sequence`]: the feature map, the losses and the oracles of a max-margin Markov chain.
 
-use crosscut::{FeatureMap, Place, Rescaling, Sink, Task};
+use crosscut::{FeatureMap, Place, Rescaling, Row, Sink, Task};
 use crosscut_app::vocabulary::{FeatureIds, Labels, Words};
 use serde::{Deserialize, Serialize};
 
@@ -437,6 +437,10 @@ impl Task for Sequence {
             Rescaling::Margin => self.plane(x, y, &y_bar, sink),
             Rescaling::Slack => self.rescaled_plane(x, y, &y_bar, sink),
         }
+    }
+
+    fn rows<'a>(&'a self, x: &'a Tokens, _: &'a Tags, visit: &mut dyn FnMut(Row<'a>)) {
+        x.rows().iter().for_each(visit);
     }
 
     fn validate(&self, x: &Tokens, y: &Tags) -> Result<(), String> {

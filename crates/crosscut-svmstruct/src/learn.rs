@@ -1,13 +1,13 @@
 //! What the learning programs do and print.
 
 use std::ops::ControlFlow;
+use std::process::ExitCode;
 
 use crosscut::{
-    C, Dot, DualVariable, Example, Flow, Moment, Progress, Settings, SlackNorm, Solution, Solver, StopReason, Task,
-    Trainer,
+    C, Dot, DualVariable, Example, Moment, Progress, Settings, SlackNorm, Solution, Solver, StopReason, Task, Trainer,
 };
 use crosscut_app::output::{self, display_name};
-use crosscut_app::{Error, Source};
+use crosscut_app::{Error, Interrupt, Source};
 use rayon::prelude::*;
 
 use crate::flags::Learn;
@@ -19,7 +19,7 @@ use crate::say::{Say, cpu_seconds, note};
 ///
 /// # Errors
 /// Bad flags, lines and files; a model that cannot be written.
-pub fn learn<P: Program>(flags: &Learn) -> Result<(), Error> {
+pub fn learn<P: Program>(flags: &Learn) -> Result<ExitCode, Error> {
     let program = format!("{}_learn", P::NAME);
     let algorithm = algorithm::<P>(flags)?;
     let n_slack = algorithm < 2;
@@ -61,13 +61,18 @@ pub fn learn<P: Program>(flags: &Learn) -> Result<(), Error> {
     let began = cpu_seconds();
     let file = display_name(&flags.examples);
     let mut iterations = Iterations { say: &say, n: examples.len(), n_slack, c: flags.c, largest_loss, last: None };
+    let interrupt = Interrupt::listen().ok();
+    let caught = || interrupt.as_ref().and_then(Interrupt::exit_code);
     let (solution, variables) = {
         let trainer = Trainer::new(&task, &examples, &settings);
         let mut trainer = trainer.map_err(|error| Error::Solve(error).in_file(&file))?;
         if n_slack {
             say.line(format!("Setting current working precision to {}.", general(epsilon, 6)));
         }
-        let solution = trainer.solve(&mut |progress| iterations.hear(progress));
+        let solution = trainer.solve(&mut |progress| {
+            iterations.hear(progress);
+            if caught().is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
         let variables = trainer.dual_variables();
         (solution, variables)
     };
@@ -116,7 +121,10 @@ pub fn learn<P: Program>(flags: &Learn) -> Result<(), Error> {
     say.part("Writing learned model...");
     output::replace(&flags.model, |out| model.write(&P::LAYOUT, highest, variables.len(), out))?;
     say.line("done");
-    Ok(())
+    if caught().is_some() {
+        note(&program, "interrupted; the model is the best one so far");
+    }
+    Ok(caught().map_or(ExitCode::SUCCESS, ExitCode::from))
 }
 
 /// `-w`: 0 and 1 print what n-slack algorithms print, 2 to 4 what 1-slack ones do. All solve the problem to `-e`.
@@ -157,15 +165,15 @@ struct Iterations<'s> {
 }
 
 impl Iterations<'_> {
-    fn hear(&mut self, progress: &Progress) -> Flow {
+    fn hear(&mut self, progress: &Progress) {
         if progress.moment == Moment::Within {
-            return ControlFlow::Continue(());
+            return;
         }
         let (before, passes) = self.last.map_or((0, 0), |(last, passes)| (last.planes_found, passes));
         let passes = passes + 1;
         self.last = Some((*progress, passes));
         if !self.say.tells(1) {
-            return ControlFlow::Continue(());
+            return;
         }
         let ended = matches!(progress.moment, Moment::End(_));
         let new = (progress.planes_found - before).min(self.n as u64) as usize;
@@ -183,7 +191,6 @@ impl Iterations<'_> {
             gap / self.c,
             0.0
         ));
-        ControlFlow::Continue(())
     }
 }
 

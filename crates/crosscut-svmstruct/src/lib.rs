@@ -10,7 +10,8 @@
 //!   with the beam of `--b`, where a note says so.
 //! * Models are their text models, read and written.
 //!
-//! Errors go to standard error, and end with exit code 2 (1 for failures of the machine). No program ever waits for a key.
+//! Errors go to standard error, and end with exit code 2 (1 for failures of the machine). SIGINT and SIGTERM end training with the best model so far,
+//! which is written, and exit code 130 or 143; a second signal ends the program at once. No program ever waits for a key.
 //!
 //! The eight programs are two functions, `learn` and `classify`, for each `Program`.
 
@@ -38,8 +39,8 @@ use multiclass::SvmMulticlass;
 use program::Program;
 use rank::{SvmPropRank, SvmRank};
 
-/// A program: its name, and what runs it with the words after the name.
-type Run = fn(&[OsString]) -> Result<(), Error>;
+/// A program: its name, and what runs it with the words after the name. It ends with another code than 0 if a signal has ended training.
+type Run = fn(&[OsString]) -> Result<ExitCode, Error>;
 
 const PROGRAMS: [(&str, Run); 8] = [
     ("svm_multiclass_learn", learn::<SvmMulticlass>),
@@ -68,12 +69,12 @@ pub fn run(arguments: &[OsString]) -> Option<ExitCode> {
         let word = arguments.get(1)?;
         match by_name(word) {
             Some((name, run)) => (*name, run(&arguments[2..])),
-            None if word == "link" => ("crosscut", link(&arguments[2..])),
+            None if word == "link" => ("crosscut", link(&arguments[2..]).map(|()| ExitCode::SUCCESS)),
             None => return None,
         }
     };
     Some(match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             say::note(name, &error.to_string());
             ExitCode::from(if error.is_bad_input() { 2 } else { 1 })
@@ -81,7 +82,7 @@ pub fn run(arguments: &[OsString]) -> Option<ExitCode> {
     })
 }
 
-fn learn<P: Program>(words: &[OsString]) -> Result<(), Error> {
+fn learn<P: Program>(words: &[OsString]) -> Result<ExitCode, Error> {
     match Learn::parse(words, P::LEARNING, P::LENIENT)? {
         Parsed::Run(flags) => learn::learn::<P>(&flags),
         Parsed::Help => {
@@ -98,14 +99,14 @@ fn learn<P: Program>(words: &[OsString]) -> Result<(), Error> {
                 P::HELP,
                 P::ALGORITHM
             ));
-            Ok(())
+            Ok(ExitCode::SUCCESS)
         }
     }
 }
 
-fn classify<P: Program>(words: &[OsString]) -> Result<(), Error> {
+fn classify<P: Program>(words: &[OsString]) -> Result<ExitCode, Error> {
     match Classify::parse(words, P::CLASSIFYING)? {
-        Parsed::Run(flags) => classify::classify::<P>(&flags),
+        Parsed::Run(flags) => classify::classify::<P>(&flags)?,
         Parsed::Help => {
             let beam = if P::CLASSIFYING.is_empty() {
                 ""
@@ -117,9 +118,9 @@ fn classify<P: Program>(words: &[OsString]) -> Result<(), Error> {
                  EXAMPLES may be packed with gzip; PREDICTIONS is svm_predictions if not given.",
                 P::NAME
             ));
-            Ok(())
         }
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn help<P: Program>(text: &str) {

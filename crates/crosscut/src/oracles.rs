@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use crate::plane::{Planes, RawPlane};
 use crate::progress::SolveError;
 use crate::settings::SlackNorm;
+use crate::sparse::Row;
 use crate::task::{Example, Task};
 
 /// Memory that the lanes of [`Oracles::sum_planes`] may take, in bytes. Part of the result: it decides how sums are grouped.
@@ -87,6 +88,14 @@ impl<'a, T: Task> Oracles<'a, T> {
     /// The weight of each example.
     pub fn weights(&self) -> impl Iterator<Item = f64> {
         self.examples.iter().map(|example| example.weight)
+    }
+
+    /// The rows that the oracle of an example may write, in their order.
+    pub fn rows(&self, index: usize) -> Vec<Row<'a>> {
+        let mut rows = Vec::new();
+        let Example { x, y, .. } = self.examples[index];
+        self.task.rows(x, y, &mut |row| rows.push(row));
+        rows
     }
 
     /// Calls the oracles of a batch of examples at w; the j-th answer goes to `planes[j]`. The values of the planes at w are set if asked for.

@@ -1,9 +1,11 @@
 //! The small dual: max over α ≥ 0, Σα ≤ total of Σ αₚ Δₚ − ½ ‖Σ αₚ δₚ‖², over the planes of one block or one working set.
 
 use nalgebra::{Cholesky, DMatrix, DVector};
+use serde::{Deserialize, Serialize};
 
 /// A symmetric matrix that grows by rows. All of it is stored, so that a row is a piece of memory.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(try_from = "Vec<f64>", into = "Vec<f64>")]
 pub(crate) struct Gram {
     order: usize,
     /// Distance between the beginnings of neighbouring rows, at least `order`.
@@ -19,6 +21,10 @@ impl Gram {
     /// The entries of a row.
     pub fn row(&self, i: usize) -> &[f64] {
         &self.values[i * self.stride..][..self.order]
+    }
+
+    pub fn order(&self) -> usize {
+        self.order
     }
 
     /// Appends a row whose last number is the diagonal.
@@ -59,6 +65,38 @@ impl Gram {
             row[..self.order].copy_from_slice(self.row(i));
         }
         (self.stride, self.values) = (stride, values);
+    }
+}
+
+/// Row by row up to the diagonal.
+impl From<Gram> for Vec<f64> {
+    fn from(gram: Gram) -> Self {
+        (0..gram.order).flat_map(|i| &gram.row(i)[..=i]).copied().collect()
+    }
+}
+
+impl TryFrom<Vec<f64>> for Gram {
+    type Error = &'static str;
+
+    fn try_from(values: Vec<f64>) -> Result<Self, Self::Error> {
+        let mut order = 0;
+        let mut rest = values.as_slice();
+        while !rest.is_empty() {
+            order += 1;
+            rest = rest.get(order..).ok_or("the inner products of planes fill no triangle")?;
+        }
+        if values.iter().any(|value| !value.is_finite()) {
+            return Err("an inner product of planes is not a finite number");
+        }
+        // In one piece: appending row by row would leave room for more.
+        let mut gram = Self { order: 0, stride: order, values: vec![0.0; order * order] };
+        let mut rest = values.as_slice();
+        for length in 1..=order {
+            let (row, next) = rest.split_at(length);
+            gram.push(row.iter().copied());
+            rest = next;
+        }
+        Ok(gram)
     }
 }
 

@@ -1,6 +1,9 @@
 //! What every solver does around its iterations: watching the clock, telling the observer, keeping the best weights.
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
 
 use crate::progress::{Certificate, Flow, Moment, Progress, Solution, StopReason, relative_gap};
 use crate::settings::{Settings, Solver};
@@ -24,6 +27,19 @@ pub(crate) struct Run<'o> {
     /// P and D when last asked whether they improve.
     last: (f64, f64),
     interrupted: bool,
+    /// Training may end only between steps, where its state has been kept.
+    whole_steps: bool,
+    /// The pass under way is the last one.
+    ending: bool,
+}
+
+/// A run between two steps, as data.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Saved<'s> {
+    pub oracle_calls_before: u64,
+    pub best: Option<(f64, Cow<'s, [f64]>)>,
+    pub dual: f64,
+    pub last: (f64, f64),
 }
 
 /// Counters that a solver keeps and a run reports.
@@ -59,7 +75,27 @@ impl<'o> Run<'o> {
             dual: f64::NEG_INFINITY,
             last: (f64::INFINITY, f64::NEG_INFINITY),
             interrupted: false,
+            whole_steps: false,
+            ending: false,
         }
+    }
+
+    /// The clock and the observer end training between two steps only, after [`is_last_pass`](Self::is_last_pass) has said so.
+    pub fn keep_steps_whole(&mut self) {
+        self.whole_steps = true;
+    }
+
+    pub fn save(&self) -> Saved<'_> {
+        let best = self.best.as_ref().map(|(primal, w)| (*primal, w.into()));
+        Saved { oracle_calls_before: self.oracle_calls_before, best, dual: self.dual, last: self.last }
+    }
+
+    /// Goes on where another run was saved.
+    pub fn restore(&mut self, saved: Saved<'_>) {
+        self.oracle_calls_before = saved.oracle_calls_before;
+        self.best = saved.best.map(|(primal, w)| (primal, w.into_owned()));
+        self.dual = saved.dual;
+        self.last = saved.last;
     }
 
     /// Takes in a primal value P(w) computed from oracle answers at this very w.
@@ -102,12 +138,18 @@ impl<'o> Run<'o> {
     }
 
     /// Whether time is up, the observer said so, or no pass is left after the next one: the next pass must certify.
-    pub fn is_last_pass(&self, counts: Counts) -> bool {
-        self.must_end() || self.settings.passes.is_some_and(|passes| self.passes(counts) + 1.0 >= passes as f64)
+    pub fn is_last_pass(&mut self, counts: Counts) -> bool {
+        self.ending = self.is_told_to_end()
+            || self.settings.passes.is_some_and(|passes| self.passes(counts) + 1.0 >= passes as f64);
+        self.ending
     }
 
-    /// Whether time is up or the observer said so.
+    /// Whether time is up or the observer said so, and training may end here.
     pub fn must_end(&self) -> bool {
+        (self.ending || !self.whole_steps) && self.is_told_to_end()
+    }
+
+    fn is_told_to_end(&self) -> bool {
         self.interrupted || self.settings.seconds.is_some_and(|seconds| self.began.elapsed().as_secs_f64() >= seconds)
     }
 
@@ -123,7 +165,7 @@ impl<'o> Run<'o> {
                 StopReason::Gap,
             ),
             (self.settings.epsilon.is_some_and(|epsilon| primal - self.dual <= self.c * epsilon), StopReason::Epsilon),
-            (self.interrupted, StopReason::Interrupted),
+            (self.interrupted && self.must_end(), StopReason::Interrupted),
             (self.must_end(), StopReason::Seconds),
             (self.settings.passes.is_some_and(|passes| self.passes(counts) >= passes as f64), StopReason::Passes),
         ];

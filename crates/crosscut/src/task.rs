@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::plane::Planes;
 use crate::sink::{Dot, Scaled, Sink};
+use crate::sparse::Row;
 
 /// One input with its output, and how much it counts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -88,6 +89,14 @@ pub trait Task: Sync {
         planes: &mut Planes<'a>,
     ) {
         planes.add(|sink| self.separate(w, x, y, scratch, sink));
+    }
+
+    /// Shows `visit` the rows that the oracle may write for this example with [`Sink::add_row`], each time in the same order.
+    ///
+    /// A [`State`](crate::State) of training names rows by their position among these. A task whose oracle writes no rows needs
+    /// none; one whose oracle writes others trains, but its training cannot be kept and resumed.
+    fn rows<'a>(&'a self, x: &'a Self::Input, y: &'a Self::Output, visit: &mut dyn FnMut(Row<'a>)) {
+        let _ = (x, y, visit);
     }
 
     /// Refuses an example that the oracle cannot handle, in a sentence that says what was expected.

@@ -47,7 +47,7 @@
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 
-use crate::plane::{Planes, RawPlane};
+use crate::plane::{Planes, RawPlane, RowTerm};
 use crate::settings::{Settings, SlackNorm};
 use crate::sink::{Dense, Sink};
 use crate::task::{Example, FeatureMap, Rescaling, Task};
@@ -78,6 +78,7 @@ pub fn check<T: Task>(task: &T, examples: &[Example<T::Input, T::Output>]) {
 /// * law 2: slack(w) ≥ Δ(y, predict(w));
 /// * law 3: slack(w) ≥ Δ′ − ⟨w, δ′⟩ for the planes (Δ′, δ′) found at any other w′, those of
 ///   [`separate_several`](Task::separate_several) among them, of which the first is that of `separate`;
+/// * every row written is one that [`rows`](Task::rows) shows, if it shows any;
 /// * the oracle and the prediction give the same answer with a fresh and with a used scratch.
 ///
 /// It costs about 30 oracle calls and as many predictions an example. The laws are necessary and not sufficient:
@@ -193,6 +194,9 @@ pub enum Violation {
     /// The first of several planes.
     #[error("example {example}: at {at} the first plane of `separate_several` is not the plane of `separate`")]
     First { example: usize, at: String },
+    /// A row that cannot be named.
+    #[error("example {example}: `separate` writes a row that is not among those that `rows` shows")]
+    Hidden { example: usize },
     /// Two answers to one question.
     #[error(
         "example {example}: two calls of `{what}` at {at}, one with a used and one with a fresh scratch, answer \
@@ -450,7 +454,13 @@ fn separate_several<T: Task>(
 ) -> Result<Vec<Written>, Violation> {
     let mut planes = Planes::default();
     task.separate_several(w, &example.x, &example.y, scratch, &mut planes);
+    let mut shown = Vec::new();
+    task.rows(&example.x, &example.y, &mut |row| shown.push(row));
     let plane = |plane: &RawPlane<'_>| {
+        let is_shown = |term: &RowTerm<'_>| shown.iter().any(|row| row.is_same_row(term.row));
+        if !shown.is_empty() && !plane.rows.iter().all(is_shown) {
+            return Err(Violation::Hidden { example: index });
+        }
         let mut entries = Entries(Vec::new());
         plane.write(&mut entries);
         written(task, index, plane.loss, entries.0)

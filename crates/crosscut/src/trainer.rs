@@ -5,6 +5,7 @@ use crate::one_slack::OneSlack;
 use crate::oracles::Oracles;
 use crate::progress::{DualVariable, Flow, Progress, Solution, SolveError};
 use crate::settings::{C, Settings, SettingsError, Solver};
+use crate::state::{Keeper, SavedSolver, State, StateError, require};
 use crate::task::{Example, Task};
 
 /// Trains on examples until one of the stopping rules of `settings` holds.
@@ -26,10 +27,10 @@ where
 
 /// Training that can be continued: with another C, from the planes and dual variables found so far.
 pub struct Trainer<'a, T: Task> {
-    state: State<'a, T>,
+    solver: Running<'a, T>,
 }
 
-enum State<'a, T: Task> {
+enum Running<'a, T: Task> {
     Block(Box<BlockCoordinate<'a, T>>),
     OneSlack(Box<OneSlack<'a, T>>),
 }
@@ -51,11 +52,11 @@ impl<'a, T: Task> Trainer<'a, T> {
         settings.check()?;
         let oracles = Oracles::new(task, examples.into_iter().collect(), settings.threads)?;
         check_overflow(&oracles, settings.c)?;
-        let state = match settings.solver.resolve(oracles.len()) {
-            Solver::OneSlack => State::OneSlack(Box::new(OneSlack::new(oracles, *settings))),
-            kind => State::Block(Box::new(BlockCoordinate::new(oracles, *settings, kind))),
+        let solver = match settings.solver.resolve(oracles.len()) {
+            Solver::OneSlack => Running::OneSlack(Box::new(OneSlack::new(oracles, *settings))),
+            kind => Running::Block(Box::new(BlockCoordinate::new(oracles, *settings, kind))),
         };
-        Ok(Self { state })
+        Ok(Self { solver })
     }
 
     /// Changes the regularisation constant; planes are kept and dual variables scaled with it (warm start).
@@ -64,12 +65,12 @@ impl<'a, T: Task> Trainer<'a, T> {
     /// A constant that is not finite and positive.
     pub fn set_c(&mut self, c: C) -> Result<(), SolveError> {
         Settings { c, ..Settings::default() }.check()?;
-        match &mut self.state {
-            State::Block(solver) => {
+        match &mut self.solver {
+            Running::Block(solver) => {
                 check_overflow(solver.oracles(), c)?;
                 solver.set_c(c);
             }
-            State::OneSlack(solver) => {
+            Running::OneSlack(solver) => {
                 check_overflow(solver.oracles(), c)?;
                 solver.set_c(c);
             }
@@ -80,18 +81,58 @@ impl<'a, T: Task> Trainer<'a, T> {
     /// Trains until one of the stopping rules holds. `observer` is called a few times a second, after each exact pass,
     /// and at the end; it may ask to stop, which takes one more exact pass to certify the weights reached.
     pub fn solve(&mut self, observer: &mut dyn FnMut(&Progress) -> Flow) -> Solution {
-        match &mut self.state {
-            State::Block(solver) => solver.solve(observer),
-            State::OneSlack(solver) => solver.solve(observer),
+        self.solve_with(observer, None)
+    }
+
+    /// The same, and `keeper` is shown the state before each pass: what it keeps can be [restored](Self::restore) later.
+    ///
+    /// Training ends between two passes only, so that what was kept last lies on the way of a run that nobody stops: what the observer says
+    /// and [`Settings::seconds`] count after the pass under way, and the pass that certifies the weights follows then.
+    pub fn solve_keeping(
+        &mut self,
+        observer: &mut dyn FnMut(&Progress) -> Flow,
+        keeper: &mut dyn FnMut(&State<'_>),
+    ) -> Solution {
+        self.solve_with(observer, Some(keeper))
+    }
+
+    fn solve_with(&mut self, observer: &mut dyn FnMut(&Progress) -> Flow, keeper: Option<&mut Keeper<'_>>) -> Solution {
+        match &mut self.solver {
+            Running::Block(solver) => solver.solve(observer, keeper),
+            Running::OneSlack(solver) => solver.solve(observer, keeper),
+        }
+    }
+
+    /// Goes on where a run was kept, with the next call of [`solve`](Self::solve): to the same bits as if it had never ended.
+    ///
+    /// That takes the same task, examples and settings, which the caller sees to. `threads` and `seconds` may differ, and `passes`
+    /// too where it is larger than [`State::passes`]: they decide nothing before the last pass. The stopping gaps may not: they decide
+    /// which passes certify.
+    ///
+    /// # Errors
+    /// A state that does not fit: sizes, indices and numbers are checked, so that a damaged or hostile one can do no other harm than to waste
+    /// the training. The trainer is not to be used after an error.
+    pub fn restore(&mut self, state: State<'_>) -> Result<(), StateError> {
+        let State { examples, oracle_calls, run, solver, .. } = state;
+        let (n, dim) = match &self.solver {
+            Running::Block(solver) => (solver.oracles().len(), solver.oracles().dim()),
+            Running::OneSlack(solver) => (solver.oracles().len(), solver.oracles().dim()),
+        };
+        require(examples == n, format!("it has {examples} examples, not {n}"))?;
+        run.check(dim, oracle_calls)?;
+        match (&mut self.solver, solver) {
+            (Running::Block(solver), SavedSolver::Block(saved)) => solver.restore(*saved, oracle_calls, run),
+            (Running::OneSlack(solver), SavedSolver::OneSlack(saved)) => solver.restore(*saved, oracle_calls, run),
+            _ => require(false, "it is of another solver"),
         }
     }
 
     /// The planes it holds, example by example, with their dual variables: where these are positive, the support vectors. The weights
     /// that they add up to are those of the highest dual value, or later ones; not always those of a [`Solution`].
     pub fn dual_variables(&self) -> Vec<DualVariable> {
-        match &self.state {
-            State::Block(solver) => solver.dual_variables(),
-            State::OneSlack(solver) => solver.dual_variables(),
+        match &self.solver {
+            Running::Block(solver) => solver.dual_variables(),
+            Running::OneSlack(solver) => solver.dual_variables(),
         }
     }
 }

@@ -1,6 +1,10 @@
 //! [`Block`]: the planes one example has shown so far, their dual variables, and the small dual over them.
 
+mod state;
+
 use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
 
 use crate::plane::{RawPlane, RowTerm, dot};
 use crate::progress::DualVariable;
@@ -8,6 +12,7 @@ use crate::qp::{self, Curvature, Gram};
 use crate::settings::{SlackNorm, Step};
 use crate::sink::{Place, add_row, dot_row};
 use crate::sparse::Row;
+pub(crate) use state::Blocks;
 
 /// A plane of at most so many terms meets the others atom by atom; a longer one is written out first.
 const FEW_TERMS: usize = 8;
@@ -46,7 +51,7 @@ struct Atom<'a> {
     squared_norm: f64,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Plane {
     loss: f64,
     /// All of δ, where that is shorter than its terms; it has none then.
@@ -58,7 +63,7 @@ struct Plane {
 }
 
 /// Numbers times atoms and single weights.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Terms {
     names: Vec<u32>,
     scales: Vec<f64>,

@@ -16,20 +16,24 @@
 
 mod block;
 mod proximal;
+mod state;
 mod tail;
 
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
+use serde::{Deserialize, Serialize};
 
 use crate::oracles::Oracles;
 use crate::plane::{Planes, squared_norm};
 use crate::progress::{DualVariable, Flow, Moment, Progress, Solution, StopReason};
-use crate::run::{Counts, Run};
+use crate::run::{self, Counts, Run};
 use crate::settings::{C, Sampling, Settings, Solver};
+use crate::state::Keeper;
 use crate::task::Task;
 use block::{Block, Visit, Visiting, Workspace};
 use proximal::Proximal;
+pub(crate) use state::Saved;
 use tail::Tail;
 
 /// Approximate passes end when the gap over cached planes is this fraction of the gap of the exact pass.
@@ -82,6 +86,23 @@ pub(crate) struct BlockCoordinate<'a, T: Task> {
     planes_found: u64,
     /// Exact passes made in all.
     pass: u32,
+    /// Where the next run goes on, if it is one that was kept.
+    resumed: Option<(Course, run::Saved<'static>)>,
+}
+
+/// What the passes of a run tell each other.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Course {
+    /// The gap that a certificate is expected to show.
+    forecast: f64,
+    /// Exact passes since the last certificate.
+    uncertified: u32,
+    /// Certificates in a row that improved nothing.
+    stuck: u32,
+    /// D at the last certificate.
+    last: f64,
+    /// The gap that the last pass has met.
+    seen: f64,
 }
 
 impl<'a, T: Task> BlockCoordinate<'a, T> {
@@ -105,6 +126,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             support: 0,
             planes_found: 0,
             pass: 0,
+            resumed: None,
             oracles,
             settings,
             kind,
@@ -127,50 +149,64 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         self.refresh();
     }
 
-    pub fn solve(&mut self, observer: &mut dyn FnMut(&Progress) -> Flow) -> Solution {
+    pub fn solve(
+        &mut self,
+        observer: &mut dyn FnMut(&Progress) -> Flow,
+        mut keeper: Option<&mut Keeper<'_>>,
+    ) -> Solution {
         let mut run = Run::new(observer, self.settings, self.kind, self.oracles.len(), self.counts());
         run.dual = self.dual;
         // Where training goes on, it may be done already.
-        let mut forecast = if self.pass > 0 { 0.0 } else { f64::INFINITY };
-        let (mut uncertified, mut stuck, mut last) = (0, 0, f64::NEG_INFINITY);
-        let mut seen = f64::INFINITY;
+        let forecast = if self.pass > 0 { 0.0 } else { f64::INFINITY };
+        let mut course = Course { forecast, uncertified: 0, stuck: 0, last: f64::NEG_INFINITY, seen: f64::INFINITY };
+        if let Some((kept, saved)) = self.resumed.take() {
+            course = kept;
+            run.restore(saved);
+        }
+        if keeper.is_some() {
+            run.keep_steps_whole();
+        }
         loop {
+            let last_pass = run.is_last_pass(self.counts());
+            if let Some(keeper) = &mut keeper {
+                keeper(&self.state(course, &run, last_pass));
+            }
             let certifying = self.kind == Solver::NSlack
-                || run.is_last_pass(self.counts())
-                || uncertified >= UNCERTIFIED
-                || forecast <= run.target();
-            seen = if certifying {
-                uncertified = 0;
-                let seen = self.certifying_pass(seen, &mut run);
-                stuck = if run.has_improved() { 0 } else { stuck + 1 };
-                if stuck >= STUCK && self.proximal.is_active() {
+                || last_pass
+                || course.uncertified >= UNCERTIFIED
+                || course.forecast <= run.target();
+            course.seen = if certifying {
+                course.uncertified = 0;
+                let seen = self.certifying_pass(course.seen, &mut run);
+                course.stuck = if run.has_improved() { 0 } else { course.stuck + 1 };
+                if course.stuck >= STUCK && self.proximal.is_active() {
                     self.proximal.weaken(&mut self.w);
-                    stuck = 0;
+                    course.stuck = 0;
                 }
                 // Acceleration may have left D below its best: only where it no longer rises is it at its end.
-                let rises = self.dual - last > 1e-15 * self.dual.abs().max(1.0);
-                last = self.dual;
+                let rises = self.dual - course.last > 1e-15 * self.dual.abs().max(1.0);
+                course.last = self.dual;
                 self.support = self.blocks.iter().map(Block::support).sum();
-                let stop = run.stop(self.counts()).or((stuck >= STUCK && !rises).then_some(StopReason::Precision));
-                if let Some(reason) = stop {
+                let is_stuck = course.stuck >= STUCK && !rises;
+                if let Some(reason) = run.stop(self.counts()).or(is_stuck.then_some(StopReason::Precision)) {
                     return run.finish(reason, self.counts());
                 }
                 seen
             } else {
-                uncertified += 1;
+                course.uncertified += 1;
                 let seen = self.exact_pass(&mut run);
                 self.support = self.blocks.iter().map(Block::support).sum();
                 run.dual = run.dual.max(self.dual);
                 seen
             };
             run.tell(Moment::Pass, self.counts());
-            self.approximate_passes(certifying, seen, &mut run);
+            self.approximate_passes(certifying, course.seen, &mut run);
             self.proximal.judge(self.dual, &mut self.w);
             self.forget();
             if self.average.is_none() {
                 self.tail.follow(&self.w);
             }
-            forecast = self.tail.forecast(seen);
+            course.forecast = self.tail.forecast(course.seen);
         }
     }
 
@@ -392,6 +428,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
 /// The average of the iterates, the k-th weighted by k: 2/(K(K+1)) Σ k·wₖ.
 ///
 /// With uₖ = wₖ − wₖ₋₁ and Sₖ = k(k+1)/2 it equals w_K − (Σ uₖ Sₖ₋₁) / S_K, so a step costs no more than its change.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Average {
     steps: f64,
     shift: Vec<f64>,
@@ -400,6 +437,11 @@ struct Average {
 impl Average {
     fn new(dim: usize) -> Self {
         Self { steps: 0.0, shift: vec![0.0; dim] }
+    }
+
+    /// Whether it could have come about for so many weights.
+    fn is_sound(&self, dim: usize) -> bool {
+        self.shift.len() == dim && self.shift.iter().chain([&self.steps]).all(|number| number.is_finite())
     }
 
     /// Takes in the last step of a block.

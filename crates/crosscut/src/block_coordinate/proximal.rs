@@ -7,6 +7,8 @@
 //! Catalyst: Lin, Mairal, Harchaoui 2015). The dual variables stay feasible for the problem itself, so they bound its
 //! optimum at any time; with u = Σ αδ, the weights are w = (u + κ v) / (1 + κ).
 
+use serde::{Deserialize, Serialize};
+
 use crate::plane::squared_norm;
 
 /// Passes creep if one closes less than this fraction of the gap over cached planes.
@@ -16,7 +18,7 @@ const PACE: f64 = 0.03;
 const LARGEST: f64 = 1e5;
 
 /// The centre and its pull; nothing at all while κ = 0.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Proximal {
     kappa: f64,
     center: Vec<f64>,
@@ -35,6 +37,17 @@ impl Proximal {
 
     pub fn is_active(&self) -> bool {
         self.kappa > 0.0
+    }
+
+    /// Whether it could have come about for so many weights.
+    pub fn is_sound(&self, dim: usize) -> bool {
+        let Self { kappa, center, last, dual, failed } = self;
+        let lengths = if self.is_active() { dim } else { 0 };
+        let numbers = [kappa, dual].into_iter().chain(center).chain(last);
+        (0.0..=LARGEST).contains(kappa)
+            && [center.len(), last.len()] == [lengths; 2]
+            && !(*failed && self.is_active())
+            && numbers.copied().all(f64::is_finite)
     }
 
     /// Turns u = Σ αδ into the weights.

@@ -4,6 +4,8 @@
 //! passes that forgets the early ones (polynomial decay: Shamir and Zhang 2013) lies lower where passes creep; where they converge fast it lags behind.
 //! Which of the two is the case is found by trying: a certificate says what either is worth.
 
+use serde::{Deserialize, Serialize};
+
 /// The k-th average moves towards the weights by (1 + DECAY) / (k + DECAY): later passes count as kᴰᴱᶜᴬʸ.
 const DECAY: f64 = 8.0;
 /// Ends of passes before the average is looked at.
@@ -14,7 +16,7 @@ const RETRY: u32 = 8;
 const USUAL: f64 = 0.5;
 
 /// The average with what certificates have shown. Its two choices are the weights and the average.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Tail {
     average: Vec<f64>,
     count: u32,
@@ -22,7 +24,7 @@ pub(crate) struct Tail {
     certificates: u32,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Choice {
     /// The gap certified as a fraction of the one met in passing before.
     share: Option<f64>,
@@ -39,6 +41,22 @@ impl Tail {
         }
         let rate = (1.0 + DECAY) / (f64::from(self.count) + DECAY);
         self.average.iter_mut().zip(w).for_each(|(average, weight)| *average += rate * (weight - *average));
+    }
+
+    /// Whether it could have come about for so many weights.
+    pub fn is_sound(&self, dim: usize) -> bool {
+        let Self { average, count, choices, certificates } = self;
+        let length = if *count > 0 { dim } else { 0 };
+        average.len() == length
+            && average.iter().all(|weight| weight.is_finite())
+            && choices
+                .iter()
+                .all(|choice| choice.share.is_none_or(|share| !share.is_nan()) && choice.at <= *certificates)
+    }
+
+    /// How often it was asked and told, at most.
+    pub fn age(&self) -> u32 {
+        self.count.max(self.certificates)
     }
 
     /// Scales the average, as the weights are.

@@ -5,13 +5,19 @@
 //! matrix grows by one row an iteration. Since each iteration sees all examples at one w, each one certifies.
 //! Squared slacks are convex in w too: their planes are the tangents Σᵢ C·weightᵢ/n · (2ξᵢ·Δᵢ − ξᵢ², 2ξᵢ·δᵢ).
 
+mod state;
+
+use serde::{Deserialize, Serialize};
+
 use crate::oracles::Oracles;
 use crate::plane::{dot, inner_entries, squared_norm};
 use crate::progress::{DualVariable, Flow, Moment, Progress, Solution, StopReason};
 use crate::qp::{self, Curvature, Gram};
-use crate::run::{Counts, Run};
+use crate::run::{self, Counts, Run};
 use crate::settings::{C, Settings, Solver};
+use crate::state::Keeper;
 use crate::task::Task;
+pub(crate) use state::Saved;
 
 /// A plane out of use for this many iterations leaves the working set.
 const IDLE: u32 = 50;
@@ -28,9 +34,12 @@ pub(crate) struct OneSlack<'a, T: Task> {
     w: Vec<f64>,
     dual: f64,
     planes_found: u64,
+    /// Where the next run goes on, if it is one that was kept.
+    resumed: Option<(u32, run::Saved<'static>)>,
 }
 
 /// A summed plane of the working set.
+#[derive(Clone, Serialize, Deserialize)]
 struct Plane {
     loss: f64,
     delta: Delta,
@@ -38,6 +47,7 @@ struct Plane {
     idle: u32,
 }
 
+#[derive(Clone, Serialize, Deserialize)]
 enum Delta {
     Sparse(Box<[(usize, f64)]>),
     Dense(Box<[f64]>),
@@ -54,6 +64,7 @@ impl<'a, T: Task> OneSlack<'a, T> {
             w: vec![0.0; oracles.dim()],
             dual: 0.0,
             planes_found: 0,
+            resumed: None,
             oracles,
             settings,
         }
@@ -77,10 +88,25 @@ impl<'a, T: Task> OneSlack<'a, T> {
         self.refresh();
     }
 
-    pub fn solve(&mut self, observer: &mut dyn FnMut(&Progress) -> Flow) -> Solution {
+    pub fn solve(
+        &mut self,
+        observer: &mut dyn FnMut(&Progress) -> Flow,
+        mut keeper: Option<&mut Keeper<'_>>,
+    ) -> Solution {
         let mut run = Run::new(observer, self.settings, Solver::OneSlack, self.oracles.len(), self.counts());
         let mut stuck = 0;
+        if let Some((kept, saved)) = self.resumed.take() {
+            stuck = kept;
+            run.restore(saved);
+        }
+        if keeper.is_some() {
+            run.keep_steps_whole();
+        }
         loop {
+            let last_pass = run.is_last_pass(self.counts());
+            if let Some(keeper) = &mut keeper {
+                keeper(&self.state(stuck, &run, last_pass));
+            }
             let before = self.counts();
             let (costs, norm) = (&self.costs, self.settings.slack_norm);
             let sum = self.oracles.sum_planes(&self.w, costs, norm, &mut |oracles| run.tick(counts(oracles, before)));

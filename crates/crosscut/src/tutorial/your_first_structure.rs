@@ -17,7 +17,7 @@
 #![doc = include_str!("../../tests/worlds/span.rs")]
 //! ```
 //!
-//! Three things deserve a second look.
+//! Four things deserve a second look.
 //!
 //! **Signs.** [`separate`](crate::Task::separate) maximises Δ + ⟨w, Ψ(x, ȳ)⟩: the loss is *added*. What it writes is
 //! δ = Ψ(x, y) − Ψ(x, ȳ), the truth *minus* the rival. What it returns is Δ(y, ȳ) alone, not the maximum.
@@ -32,6 +32,9 @@
 //!
 //! **`Scratch`.** It is `()` here. An oracle that fills tables (Viterbi, matching) puts them there: each thread has
 //! its own, and none is allocated twice.
+//!
+//! **`rows`** shows the rows that the oracle may write. Nothing is lost without it but this: training can be kept on disk and resumed only if
+//! every row in a plane has a name, which is its position there.
 //!
 //! Everything that the oracle could stumble over is refused in [`validate`](crate::Task::validate), before training.
 //!

@@ -1,4 +1,4 @@
-use crosscut::{Example, FeatureMap, Place, Rescaling, Sink, SparseVector, Task, testing};
+use crosscut::{Example, FeatureMap, Place, Rescaling, Row, Sink, SparseVector, Task, testing};
 
 /// Tags the positions of a sequence: emission weights tag by tag within a feature, then transition weights.
 /// The loss is the number of wrong tags.
@@ -101,6 +101,10 @@ impl Task for Chain {
                 self.rescaled_plane(x, y, &y_bar, sink)
             }
         }
+    }
+
+    fn rows<'a>(&'a self, x: &'a Vec<SparseVector>, _: &'a Vec<usize>, visit: &mut dyn FnMut(Row<'a>)) {
+        x.iter().for_each(|row| visit(row.row()));
     }
 
     fn validate(&self, x: &Vec<SparseVector>, y: &Vec<usize>) -> Result<(), String> {

@@ -1,5 +1,7 @@
 //! Tiny tasks on which the solvers are compared. `span.rs` is also the program of the tutorial.
 
+#![allow(dead_code, reason = "every test file uses its own part of it")]
+
 pub mod chain;
 pub mod ranking;
 

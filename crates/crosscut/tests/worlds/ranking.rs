@@ -1,4 +1,4 @@
-use crosscut::{Example, Place, Sink, SparseVector, Task, testing};
+use crosscut::{Example, Place, Row, Sink, SparseVector, Task, testing};
 
 /// Orders the items of a query by score. The loss is the fraction of the pairs ordered by the truth that the
 /// prediction does not order so. Any set of these pairs may be swapped, so ȳ is one of 2^pairs choices:
@@ -62,6 +62,10 @@ impl Task for Ranking {
             sink.add_row(row.row(), Place::block(0), f64::from(count) * share);
         }
         f64::from(swapped) * share
+    }
+
+    fn rows<'a>(&'a self, x: &'a Vec<SparseVector>, _: &'a Vec<f64>, visit: &mut dyn FnMut(Row<'a>)) {
+        x.iter().for_each(|row| visit(row.row()));
     }
 }
 

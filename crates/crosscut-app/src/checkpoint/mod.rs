@@ -1,0 +1,185 @@
+//! Checkpoints: the state of training in a file, now and then, and training that goes on from it.
+//!
+//! | | the payload of the [container](crate::container) |
+//! |---|---|
+//! | 4 + length | what the checkpoint was made from ([`Origin`]), as JSON |
+//! | | the [`State`], as `bincode` writes it |
+//!
+//! A checkpoint is for the version of the program that wrote it: it does not outlive a release, as models do.
+
+mod origin;
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crosscut::{Settings, State, Trainer};
+
+use crate::answers::Kept;
+use crate::application::Application;
+use crate::container::{self, Container, Kind, take, take_u32};
+use crate::error::Error;
+use crate::source::{display_name, read_bytes};
+use crate::{model_file, output};
+pub(crate) use origin::{Data, Origin};
+
+pub(crate) const KIND: Kind = Kind { name: "checkpoint", magic: *b"CROSSCKP", version: 1 };
+
+/// A checkpoint that is made by the clock takes at most this part of the time.
+const SHARE: u32 = 20;
+
+/// Where to keep the state of training, and how often.
+#[derive(Clone, Copy, Debug)]
+pub struct Checkpoints<'a> {
+    /// The file; each checkpoint takes the place of the one before.
+    pub file: &'a Path,
+    /// How often. Another is written before the last pass, when training is about to end without having reached its gap.
+    pub every: Every,
+}
+
+/// How often to write a checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Every {
+    /// After so many seconds, or later where writing would take more than a twentieth of the time.
+    Seconds(f64),
+    /// After so many exact passes, whatever it takes.
+    Passes(usize),
+}
+
+/// Finds out early whether checkpoints of a run could be written, and would not take the place of its other files.
+///
+/// # Errors
+/// As for [`output::check`]; standard output.
+pub(crate) fn check(file: &Path, examples: &Path, model: &Path) -> Result<(), Error> {
+    if file == Path::new("-") {
+        return Err(Error::option("--checkpoint", "a file", "-"));
+    }
+    if output::is_same(file, model) {
+        return Err(Error::file(display_name(file), "expected another file than that of the model"));
+    }
+    output::check(file, &[examples])
+}
+
+/// Writes checkpoints when they are due. One that cannot be written is told and does not end training.
+pub(crate) struct Keeper<'a> {
+    plan: Checkpoints<'a>,
+    origin: &'a Origin,
+    /// Exact passes of the last attempt, when it ended, and how long it took.
+    passes: f64,
+    ended: Instant,
+    took: Duration,
+    kept: Kept,
+}
+
+impl<'a> Keeper<'a> {
+    /// Begins with the checkpoint that training goes on from, if there is one.
+    pub fn new(plan: Checkpoints<'a>, origin: &'a Origin, passes: f64) -> Self {
+        Self { plan, origin, passes, ended: Instant::now(), took: Duration::ZERO, kept: Kept::default() }
+    }
+
+    /// Takes a look at the state between two passes. What there is to tell goes to `note`.
+    pub fn see<A: Application>(&mut self, state: &State<'_>, note: impl FnOnce(&str)) {
+        let since = self.ended.elapsed();
+        let due = match self.plan.every {
+            Every::Seconds(seconds) => since.as_secs_f64() >= seconds && since >= SHARE * self.took,
+            Every::Passes(passes) => state.passes() >= self.passes + passes as f64,
+        };
+        if !due && !state.is_last_pass() {
+            return;
+        }
+        let began = Instant::now();
+        let file = self.plan.file;
+        let result = output::replace(file, |out| write::<A>(self.origin, state, out));
+        (self.passes, self.ended, self.took) = (state.passes(), Instant::now(), began.elapsed());
+        self.kept.seconds += self.took.as_secs_f64();
+        match result {
+            Ok(()) => {
+                self.kept.passes = Some(state.passes());
+                self.kept.written += 1;
+                self.kept.failure = None;
+            }
+            Err(error) => {
+                if self.kept.failure.is_none() {
+                    note(&format!("{error}; training goes on without this checkpoint"));
+                }
+                self.kept.failure = Some(error.to_string());
+            }
+        }
+    }
+
+    /// What became of them.
+    pub fn result(self) -> Kept {
+        self.kept
+    }
+}
+
+/// A checkpoint to go on from.
+pub(crate) struct Resumed<'a> {
+    path: &'a Path,
+    origin: Origin,
+    state: State<'static>,
+}
+
+impl<'a> Resumed<'a> {
+    /// Reads a checkpoint that was made with the options of `run`.
+    ///
+    /// # Errors
+    /// What is not a checkpoint, is damaged, or was made with other options; `--passes` that it has made already.
+    pub fn open<A: Application>(path: &'a Path, run: &Origin, settings: &Settings) -> Result<Self, Error> {
+        let refuse = |message| Error::file(display_name(path), message);
+        let bytes = read_bytes(path)?;
+        let (origin, state) = read::<A>(&bytes).map_err(refuse)?;
+        if let Some(message) = origin.differs_from(run) {
+            return Err(refuse(message));
+        }
+        let made = state.passes();
+        match settings.passes {
+            // An earlier end would have made another pass the last one, which certifies.
+            Some(passes) if passes as f64 <= made => {
+                let expected = format!("more than the {made} exact passes that the checkpoint has made");
+                Err(Error::option("--passes", expected, passes))
+            }
+            _ => Ok(Self { path, origin, state }),
+        }
+    }
+
+    /// Exact passes made.
+    pub fn passes(&self) -> f64 {
+        self.state.passes()
+    }
+
+    /// Puts a trainer where the checkpoint was made. `data` are those of this run, from the file `name`.
+    ///
+    /// # Errors
+    /// Other data; a state that does not fit them.
+    pub fn restore<A: Application>(self, trainer: &mut Trainer<'_, A>, data: &Data, name: &str) -> Result<(), Error> {
+        let refuse = |message| Error::file(display_name(self.path), message);
+        if let Some(message) = self.origin.data.differs_from(data, name) {
+            return Err(refuse(message));
+        }
+        trainer.restore(self.state).map_err(|error| refuse(format!("the checkpoint is damaged: {error}")))
+    }
+}
+
+fn read<A: Application>(bytes: &[u8]) -> Result<(Origin, State<'static>), String> {
+    let container = Container::read(bytes, &KIND, &[&model_file::KIND])?;
+    container.check::<A>()?;
+    let mut rest = container.payload;
+    let length = take_u32(&mut rest, KIND.name)?;
+    let origin = take(&mut rest, u64::from(length), KIND.name)?;
+    let origin = serde_json::from_slice(origin);
+    let origin = origin.map_err(|error| format!("the checkpoint is damaged: what it was made from: {error}"))?;
+    Ok((origin, container.decode(rest)?))
+}
+
+fn write<A: Application>(origin: &Origin, state: &State<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let origin = serde_json::to_vec(origin)?;
+    container::write::<A>(&KIND, out, |out| {
+        out.write_all(&(origin.len() as u32).to_le_bytes())?;
+        out.write_all(&origin)?;
+        container::encode(state, out)
+    })
+}
+
+#[cfg(test)]
+mod tests;

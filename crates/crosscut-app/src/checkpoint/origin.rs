@@ -1,0 +1,151 @@
+//! [`Origin`]: what a checkpoint was made from, and in what another run differs from it.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use crosscut::{BlockSettings, C, Example, Rescaling, Settings, SlackNorm};
+use serde::{Deserialize, Serialize};
+
+use crate::application::{Application, Options};
+use crate::container;
+
+/// Everything that must be the same for training to go on to the same bits.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Origin {
+    /// The version of the program: another may compute other bits.
+    program: String,
+    /// Options by name, as they are typed. What is not here was not given.
+    options: BTreeMap<String, String>,
+    /// Known once the examples are read.
+    pub data: Data,
+}
+
+/// What tells training data apart.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Data {
+    /// Length and CRC-32 of the decompressed text of the examples.
+    pub(super) text: (u64, u32),
+    pub(super) examples: usize,
+    pub(super) weights: usize,
+    /// Of the task: vocabularies, costs, templates.
+    pub(super) task: u32,
+    /// Of what the examples are beside their text: their weights and how many rows each has.
+    pub(super) shape: u32,
+}
+
+impl Origin {
+    /// What a run with these options is; its data are not known yet.
+    pub fn new<A: Application>(settings: &Settings, options: &Options) -> Self {
+        let mut all = of_settings(settings);
+        let rescaling = match options.rescaling {
+            Rescaling::Slack => 1,
+            Rescaling::Margin => 2,
+        };
+        all.insert("-o".to_owned(), format!("-o {rescaling}"));
+        all.extend(options.loss.map(|loss| ("-l".to_owned(), format!("-l {loss}"))));
+        for (name, value) in options.given() {
+            // A file is what is in it.
+            let is_file = A::OPTIONS.iter().any(|spec| spec.name == name && spec.value == "FILE");
+            let contents = if is_file { fs::read(value).ok() } else { None };
+            let value = contents.map_or(value.to_owned(), |bytes| {
+                format!("FILE ({} bytes, checksum {:08x})", bytes.len(), crc32fast::hash(&bytes))
+            });
+            all.insert(format!("--{name}"), format!("--{name} {value}").trim_end().to_owned());
+        }
+        Self { program: env!("CARGO_PKG_VERSION").to_owned(), options: all, data: Data::default() }
+    }
+
+    /// In what options `run` differs from the ones that this was made with.
+    pub fn differs_from(&self, run: &Self) -> Option<String> {
+        if self.program != run.program {
+            let (ours, theirs) = (&self.program, &run.program);
+            return Some(format!(
+                "the checkpoint was made by version {ours} of the program, and this is version {theirs}"
+            ));
+        }
+        let mut names: Vec<&String> = self.options.keys().chain(run.options.keys()).collect();
+        names.sort();
+        names.dedup();
+        names.retain(|name| self.options.get(*name) != run.options.get(*name));
+        if names.is_empty() {
+            return None;
+        }
+        let list = |options: &BTreeMap<String, String>| {
+            let words = names.iter().map(|name| options.get(*name).cloned().unwrap_or_else(|| format!("no {name}")));
+            words.collect::<Vec<_>>().join(" ")
+        };
+        Some(format!("the checkpoint was made with {}, this run has {}", list(&self.options), list(&run.options)))
+    }
+}
+
+/// Every setting that decides a bit, under the name of its option. The limits `passes` and `seconds` decide only when to end.
+fn of_settings(settings: &Settings) -> BTreeMap<String, String> {
+    // No `..` here: a setting to come is either named below or left out on purpose.
+    let &Settings { c, slack_norm, solver, relative_gap, epsilon, passes: _, seconds: _, threads: _, seed, block } =
+        settings;
+    let BlockSettings { step, sampling, batch, approximate_passes, planes, idle, acceleration, averaging } = block;
+    let word = |value: serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    let c = match c {
+        C::Mean(c) => format!("-c {c}"),
+        C::Sum(c) => format!("--c-sum {c}"),
+    };
+    let mut all = BTreeMap::from([("C".to_owned(), c)]);
+    let mut add =
+        |name: &str, value: String| all.insert(name.to_owned(), format!("{name} {value}").trim_end().to_owned());
+    add("-p", if slack_norm == SlackNorm::Squared { "2" } else { "1" }.to_owned());
+    add("--solver", solver.name().to_owned());
+    add("--gap", relative_gap.to_string());
+    if let Some(epsilon) = epsilon {
+        add("-e", epsilon.to_string());
+    }
+    add("--seed", seed.to_string());
+    add("--step", word(serde_json::json!(step)));
+    add("--sampling", word(serde_json::json!(sampling)));
+    add("--batch", batch.to_string());
+    add("--approximate-passes", approximate_passes.to_string());
+    add("--planes", planes.to_string());
+    add("idle passes", idle.to_string());
+    if !acceleration {
+        add("--no-acceleration", String::new());
+    }
+    if averaging {
+        add("--averaging", String::new());
+    }
+    all
+}
+
+impl Data {
+    /// Of examples that were read from a text of this length and CRC-32.
+    pub fn new<A: Application>(task: &A, examples: &[Example<A::Input, A::Output>], text: (u64, u32)) -> Self {
+        let mut shape = crc32fast::Hasher::new();
+        for Example { x, y, weight } in examples {
+            let mut rows = 0_u64;
+            task.rows(x, y, &mut |_| rows += 1);
+            shape.update(&weight.to_le_bytes());
+            shape.update(&rows.to_le_bytes());
+        }
+        // A task that cannot be written has no model either.
+        let task_sum = container::checksum(task).unwrap_or_default();
+        Self { text, examples: examples.len(), weights: task.dim(), task: task_sum, shape: shape.finalize() }
+    }
+
+    /// In what the data of a run, from the file `name`, differ from these.
+    pub fn differs_from(&self, run: &Self, name: &str) -> Option<String> {
+        let found = if self.text.0 != run.text.0 {
+            format!("the text of {name} has {} bytes, and had {}", run.text.0, self.text.0)
+        } else if self.text != run.text {
+            format!("the text of {name} is as long as it was, but is not the same")
+        } else if self.examples != run.examples {
+            format!("{name} holds {} examples, and held {}", run.examples, self.examples)
+        } else if self.weights != run.weights {
+            format!("the task has {} weights, and had {}", run.weights, self.weights)
+        } else if self.task != run.task {
+            "the task is not the same: files that its options name have changed".to_owned()
+        } else if self.shape != run.shape {
+            "the weights or parts of the examples are not the same: files that options name have changed".to_owned()
+        } else {
+            return None;
+        };
+        Some(format!("the data differ: {found}"))
+    }
+}

@@ -1,0 +1,201 @@
+//! What stands around the contents of binary files: a magic, versions, the task's name, a checksum. Only this module uses `bincode`.
+//!
+//! | bytes | |
+//! |---|---|
+//! | 8 | the magic of the kind of file |
+//! | 4 | version of this layout and of the payload |
+//! | 4 + length | the task's name |
+//! | 4 | [`Application::SCHEMA`](crate::Application::SCHEMA) |
+//! | 8 | length of the payload |
+//! | | the payload |
+//! | 4 | CRC-32 of all bytes before |
+//!
+//! Numbers are little-endian.
+
+use std::io::{self, BufWriter, Write};
+
+use bincode::config::{Configuration, Fixint, Limit, LittleEndian};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::application::Application;
+
+/// No payload is longer than this (256 GiB).
+const LIMIT: usize = 1 << 38;
+const CONFIG: Configuration<LittleEndian, Fixint, Limit<LIMIT>> = bincode::config::legacy().with_limit::<LIMIT>();
+
+/// A kind of file.
+pub(crate) struct Kind {
+    /// What it is called in messages.
+    pub name: &'static str,
+    pub magic: [u8; 8],
+    /// The newest version, the one that is written.
+    pub version: u32,
+}
+
+/// What a file holds, checked.
+pub(crate) struct Container<'b> {
+    pub task: &'b str,
+    pub schema: u32,
+    pub payload: &'b [u8],
+    /// What the file is called in messages.
+    pub name: &'static str,
+}
+
+/// Writes a file whose payload `write` writes, twice the same: its length comes before it.
+pub(crate) fn write<A: Application>(
+    kind: &Kind,
+    out: &mut dyn Write,
+    write: impl Fn(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut length = Counter(0);
+    write(&mut length)?;
+    let mut out = BufWriter::with_capacity(64 << 10, Summed { out, crc: crc32fast::Hasher::new() });
+    out.write_all(&kind.magic)?;
+    out.write_all(&kind.version.to_le_bytes())?;
+    out.write_all(&(A::NAME.len() as u32).to_le_bytes())?;
+    out.write_all(A::NAME.as_bytes())?;
+    out.write_all(&A::SCHEMA.to_le_bytes())?;
+    out.write_all(&length.0.to_le_bytes())?;
+    write(&mut out)?;
+    let Summed { out, crc } = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+    out.write_all(&crc.finalize().to_le_bytes())
+}
+
+/// Writes a value as `bincode` (legacy configuration) does. Equal values give equal bytes.
+pub(crate) fn encode(value: impl Serialize, mut out: &mut dyn Write) -> io::Result<()> {
+    use bincode::error::EncodeError;
+    let written = bincode::serde::encode_into_std_write(value, &mut out, CONFIG);
+    written.map(drop).map_err(|error| match error {
+        EncodeError::Io { inner, .. } => inner,
+        EncodeError::OtherString(message) => io::Error::other(message),
+        other => io::Error::other(other),
+    })
+}
+
+/// The CRC-32 of what [`encode`] writes.
+pub(crate) fn checksum(value: impl Serialize) -> io::Result<u32> {
+    let mut sum = Summed { out: &mut io::sink(), crc: crc32fast::Hasher::new() };
+    encode(value, &mut sum)?;
+    Ok(sum.crc.finalize())
+}
+
+impl<'b> Container<'b> {
+    /// Looks at a file of a kind; whoever asks for another kind is told which one it is.
+    pub fn read(bytes: &'b [u8], kind: &Kind, others: &[&Kind]) -> Result<Self, String> {
+        let name = kind.name;
+        let Some(mut rest) = bytes.strip_prefix(&kind.magic) else {
+            let other = others.iter().find(|other| bytes.starts_with(&other.magic));
+            let found = other.map_or("something else".to_owned(), |other| format!("a {}", other.name));
+            return Err(format!("expected a Crosscut {name}, found {found}"));
+        };
+        match take_u32(&mut rest, name)? {
+            version if version == kind.version => {}
+            version if version > kind.version => {
+                return Err(format!(
+                    "the {name} was written by a newer program (layout {version}, this one reads up to {})",
+                    kind.version
+                ));
+            }
+            0 => return Err(format!("the {name} is damaged: there is no layout 0")),
+            version => {
+                return Err(format!("the {name} is of layout {version}, from before release 0.1.0: train it again"));
+            }
+        }
+        let length = take_u32(&mut rest, name)?;
+        let task = take(&mut rest, u64::from(length), name)?;
+        let schema = take_u32(&mut rest, name)?;
+        let length = u64::from_le_bytes(take_array(&mut rest, name)?);
+        let payload = take(&mut rest, length, name)?;
+        let sum = take_u32(&mut rest, name)?;
+        if !rest.is_empty() {
+            return Err(format!("the {name} is damaged: {} bytes follow its end", rest.len()));
+        }
+        if crc32fast::hash(&bytes[..bytes.len() - 4]) != sum {
+            return Err(format!("the {name} is damaged: its checksum does not match"));
+        }
+        let task = str::from_utf8(task).map_err(|_| format!("the {name} is damaged: its task has no name"))?;
+        Ok(Self { task, schema, payload, name })
+    }
+
+    /// Refuses what belongs to another task than `A`, or to another version of it.
+    pub fn check<A: Application>(&self) -> Result<(), String> {
+        let Self { task, schema, name, .. } = *self;
+        if task != A::NAME {
+            return Err(format!("expected a {name} of the task `{}`, found one of the task `{task}`", A::NAME));
+        }
+        if schema != A::SCHEMA {
+            return Err(format!("expected version {} of the {name}s of `{task}`, found version {schema}", A::SCHEMA));
+        }
+        Ok(())
+    }
+
+    /// The value that the rest of a payload holds.
+    pub fn decode<T: DeserializeOwned>(&self, payload: &[u8]) -> Result<T, String> {
+        let name = self.name;
+        let (value, length): (T, usize) = bincode::serde::decode_from_slice(payload, CONFIG)
+            .map_err(|error| format!("the {name} is damaged: {error}"))?;
+        if length != payload.len() {
+            return Err(format!("the {name} is damaged: its payload is longer than what it describes"));
+        }
+        Ok(value)
+    }
+}
+
+/// The next so many bytes.
+pub(crate) fn take<'b>(rest: &mut &'b [u8], length: u64, name: &str) -> Result<&'b [u8], String> {
+    let split = usize::try_from(length).ok().and_then(|length| rest.split_at_checked(length));
+    let (head, tail) = split.ok_or_else(|| format!("the {name} is truncated or damaged: its end is missing"))?;
+    *rest = tail;
+    Ok(head)
+}
+
+pub(crate) fn take_u32(rest: &mut &[u8], name: &str) -> Result<u32, String> {
+    Ok(u32::from_le_bytes(take_array(rest, name)?))
+}
+
+fn take_array<const N: usize>(rest: &mut &[u8], name: &str) -> Result<[u8; N], String> {
+    let mut array = [0; N];
+    array.copy_from_slice(take(rest, N as u64, name)?);
+    Ok(array)
+}
+
+/// Counts what is written.
+struct Counter(u64);
+
+impl Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Keeps the checksum of what is written.
+struct Summed<'o> {
+    out: &'o mut dyn Write,
+    crc: crc32fast::Hasher,
+}
+
+impl Write for Summed<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes)?;
+        self.crc.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// A file with this payload and a checksum that fits, for tests.
+#[cfg(test)]
+pub(crate) fn forge<A: Application>(kind: &Kind, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    write::<A>(kind, &mut bytes, |out| out.write_all(payload)).expect("memory is there");
+    bytes
+}

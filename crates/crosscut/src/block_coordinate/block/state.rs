@@ -1,0 +1,180 @@
+//! Blocks as data, written one by one; rows are named by their position among those of the example.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use serde::ser::{Error, SerializeSeq};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::{Atom, Block, ENTRY, Plane, Terms, qp::Gram, split};
+use crate::plane::RowTerm;
+use crate::sink::Place;
+use crate::sparse::Row;
+use crate::state::{StateError, require, require_close};
+
+/// The name of the row of one feature that stands for a single weight.
+const SINGLE: u32 = u32::MAX;
+
+/// All blocks: those of a solver, or those that were read.
+pub(crate) enum Blocks<'s> {
+    Borrowed { blocks: &'s [Block<'s>], rows: Box<Rows<'s>> },
+    Read(Vec<Saved<'static>>),
+}
+
+/// The rows of an example.
+type Rows<'s> = dyn Fn(usize) -> Vec<Row<'s>> + 's;
+
+/// A block as it is written.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Saved<'s> {
+    total: f64,
+    ridge: f64,
+    gap: f64,
+    /// Row, offset and stride.
+    atoms: Vec<(u32, usize, usize)>,
+    planes: Cow<'s, [Plane]>,
+    terms: Cow<'s, Terms>,
+    entries: bool,
+    alpha: Cow<'s, [f64]>,
+    gram: Cow<'s, Gram>,
+}
+
+impl<'s> Blocks<'s> {
+    pub fn borrowed(blocks: &'s [Block<'s>], rows: impl Fn(usize) -> Vec<Row<'s>> + 's) -> Self {
+        Self::Borrowed { blocks, rows: Box::new(rows) }
+    }
+
+    /// The blocks that were read, for the examples of `fresh`.
+    pub fn restore<'a>(
+        self,
+        fresh: &[Block<'a>],
+        rows: impl Fn(usize) -> Vec<Row<'a>>,
+        dim: usize,
+        most_planes: usize,
+        pass: u32,
+    ) -> Result<Vec<Block<'a>>, StateError> {
+        let Self::Read(saved) = self else { return Err(StateError("it was never written".to_owned())) };
+        require(saved.len() == fresh.len(), format!("it has {} examples, not {}", saved.len(), fresh.len()))?;
+        let restore = |(index, (saved, fresh)): (usize, (Saved<'_>, &Block<'a>))| {
+            let in_example = |StateError(message)| StateError(format!("example {index}: {message}"));
+            saved.restore(fresh, || rows(index), dim, most_planes, pass).map_err(in_example)
+        };
+        saved.into_iter().zip(fresh).enumerate().map(restore).collect()
+    }
+}
+
+impl Serialize for Blocks<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self::Borrowed { blocks, rows } = self else { return Err(S::Error::custom("it was read, not trained")) };
+        let mut sequence = serializer.serialize_seq(Some(blocks.len()))?;
+        for (index, block) in blocks.iter().enumerate() {
+            sequence.serialize_element(&block.save(|| rows(index)).map_err(S::Error::custom)?)?;
+        }
+        sequence.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Blocks<'_> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self::Read(Vec::deserialize(deserializer)?))
+    }
+}
+
+impl<'a> Block<'a> {
+    fn save(&self, rows: impl Fn() -> Vec<Row<'a>>) -> Result<Saved<'_>, String> {
+        let mut names = HashMap::new();
+        if !self.atoms.is_empty() {
+            for (name, row) in (0..SINGLE).zip(rows()) {
+                names.entry(key(row)).or_insert(name);
+            }
+            names.insert(key(RowTerm::single(0).row), SINGLE);
+        }
+        let name = |atom: &Atom<'_>| {
+            let name = names.get(&key(atom.row)).ok_or("its oracle writes rows that `Task::rows` does not show")?;
+            Ok((*name, atom.place.offset, atom.place.stride))
+        };
+        Ok(Saved {
+            total: self.total,
+            ridge: self.ridge,
+            gap: self.gap,
+            atoms: self.atoms.iter().map(name).collect::<Result<_, &str>>()?,
+            planes: self.planes.as_slice().into(),
+            terms: Cow::Borrowed(&self.terms),
+            entries: self.entries,
+            alpha: self.alpha.as_slice().into(),
+            gram: Cow::Borrowed(&self.gram),
+        })
+    }
+}
+
+impl Saved<'_> {
+    fn restore<'a>(
+        self,
+        fresh: &Block<'a>,
+        rows: impl Fn() -> Vec<Row<'a>>,
+        dim: usize,
+        most_planes: usize,
+        pass: u32,
+    ) -> Result<Block<'a>, StateError> {
+        require_close("what a slack costs", self.total, fresh.total)?;
+        require_close("what a squared slack costs", self.ridge, fresh.ridge)?;
+        require(!self.gap.is_nan(), "its gap is not a number")?;
+        let rows = if self.atoms.is_empty() { Vec::new() } else { rows() };
+        let atom = |&(name, offset, stride): &(u32, usize, usize)| {
+            let row = if name == SINGLE { Some(RowTerm::single(0).row) } else { rows.get(name as usize).copied() };
+            let row =
+                row.ok_or_else(|| StateError(format!("it has {} rows, and not the one at {name}", rows.len())))?;
+            let width = row.features().last().map_or(0, |feature| feature.index as usize);
+            let end = width.checked_mul(stride).and_then(|end| end.checked_add(offset));
+            require(stride > 0 && end.is_some_and(|end| end < dim), "a row lies outside of the weights")?;
+            Ok(Atom { row, place: Place { offset, stride }, squared_norm: row.squared_norm() })
+        };
+        let block = Block {
+            total: self.total,
+            ridge: self.ridge,
+            gap: self.gap,
+            atoms: self.atoms.iter().map(atom).collect::<Result<_, _>>()?,
+            planes: self.planes.into_owned(),
+            terms: self.terms.into_owned(),
+            entries: self.entries,
+            alpha: self.alpha.into_owned(),
+            gram: self.gram.into_owned(),
+        };
+        block.check(dim, most_planes, pass)?;
+        Ok(block)
+    }
+}
+
+impl Block<'_> {
+    /// Whether its parts fit together, so that no step can meet an index out of range.
+    fn check(&self, dim: usize, most_planes: usize, pass: u32) -> Result<(), StateError> {
+        let Self { atoms, planes, terms: Terms { names, scales }, alpha, gram, .. } = self;
+        let m = planes.len();
+        require([alpha.len(), gram.order()] == [m; 2] && m <= most_planes, "its planes are miscounted")?;
+        require(names.len() == scales.len(), "its terms are miscounted")?;
+        require(planes.last().map_or(0, |plane| plane.end as usize) == names.len(), "its terms are miscounted")?;
+        require(planes.is_sorted_by_key(|plane| plane.end), "its planes are not in order")?;
+        require(scales.iter().chain(alpha).all(|number| number.is_finite()), "a number is not finite")?;
+        require(alpha.iter().all(|alpha| *alpha >= 0.0), "a dual variable is negative")?;
+        require(alpha.iter().sum::<f64>() <= self.total * (1.0 + 1e-9), "its dual variables are too large")?;
+        for (p, plane) in planes.iter().enumerate() {
+            let (names, scales) = self.terms(p);
+            require(plane.loss.is_finite() && plane.used <= pass, "a plane is not one of this run")?;
+            if let Some(values) = &plane.dense {
+                let fits = values.len() == dim && values.iter().all(|value| value.is_finite());
+                require(fits && names.is_empty(), "a plane does not fit the weights")?;
+            }
+            let (rows, mut entries) = split((names, scales));
+            require(names.is_sorted_by(|a, b| a < b), "the terms of a plane are not in order")?;
+            require(rows.map(|(atom, _)| atom).all(|atom| atom < atoms.len()), "a plane has a row too many")?;
+            require(entries.all(|(index, _)| index < dim), "a plane has a weight too many")?;
+            require(self.entries || names.last().is_none_or(|&name| name < ENTRY), "a plane has unexpected weights")?;
+        }
+        Ok(())
+    }
+}
+
+/// Where a row lies in memory.
+fn key(row: Row<'_>) -> (usize, usize) {
+    (row.features().as_ptr().addr(), row.features().len())
+}

@@ -1,0 +1,91 @@
+//! The state of block-coordinate ascent as data.
+
+use std::borrow::Cow;
+
+use rand_pcg::Pcg64;
+use serde::{Deserialize, Serialize};
+
+use super::block::{Block, Blocks};
+use super::{Average, BlockCoordinate, Course, Proximal, Tail};
+use crate::run::{self, Run};
+use crate::settings::Solver;
+use crate::state::{MOST_PASSES, SavedSolver, State, StateError, require, require_finite};
+use crate::task::Task;
+
+/// What [`BlockCoordinate`] needs to go on.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Saved<'s> {
+    kind: Solver,
+    blocks: Blocks<'s>,
+    w: Cow<'s, [f64]>,
+    dual: f64,
+    proximal: Cow<'s, Proximal>,
+    average: Option<Cow<'s, Average>>,
+    tail: Cow<'s, Tail>,
+    random: Pcg64,
+    certificates: u32,
+    support: usize,
+    planes_found: u64,
+    pass: u32,
+    course: Course,
+}
+
+impl<T: Task> BlockCoordinate<'_, T> {
+    pub(super) fn state<'s>(&'s self, course: Course, run: &'s Run<'_>, last_pass: bool) -> State<'s> {
+        let saved = Saved {
+            kind: self.kind,
+            blocks: Blocks::borrowed(&self.blocks, move |index| self.oracles.rows(index)),
+            w: self.w.as_slice().into(),
+            dual: self.dual,
+            proximal: Cow::Borrowed(&self.proximal),
+            average: self.average.as_ref().map(Cow::Borrowed),
+            tail: Cow::Borrowed(&self.tail),
+            random: self.random.clone(),
+            certificates: self.certificates,
+            support: self.support,
+            planes_found: self.planes_found,
+            pass: self.pass,
+            course,
+        };
+        State {
+            examples: self.blocks.len(),
+            oracle_calls: self.oracles.calls,
+            run: run.save(),
+            solver: SavedSolver::Block(Box::new(saved)),
+            last_pass,
+        }
+    }
+
+    /// Takes the place of what is here; after an error that is a mixture.
+    pub fn restore(&mut self, saved: Saved<'_>, oracle_calls: u64, run: run::Saved<'_>) -> Result<(), StateError> {
+        let dim = self.w.len();
+        require(saved.kind == self.kind, format!("the solver is {}, not {}", saved.kind.name(), self.kind.name()))?;
+        require_finite("the weights", &saved.w, dim)?;
+        require(saved.dual.is_finite(), "the dual value is not a finite number")?;
+        require(saved.proximal.is_sound(dim) && saved.tail.is_sound(dim), "the averages do not fit the weights")?;
+        require(saved.average.is_some() == self.average.is_some(), "averaging is on in one of the two only")?;
+        require(saved.average.as_ref().is_none_or(|average| average.is_sound(dim)), "the average does not fit")?;
+        let Course { forecast, uncertified, stuck, last, seen } = saved.course;
+        require(![forecast, last, seen].iter().any(|number| number.is_nan()), "a gap is not a number")?;
+        let counters = [saved.certificates, saved.pass, uncertified, stuck, saved.tail.age()];
+        require(counters.iter().all(|count| *count <= MOST_PASSES), "a counter is beyond all bounds")?;
+        require(saved.planes_found <= u64::MAX / 2, "a counter is beyond all bounds")?;
+
+        let rows = |index| self.oracles.rows(index);
+        self.blocks = saved.blocks.restore(&self.blocks, rows, dim, self.settings.block.planes, saved.pass)?;
+        self.cached = self.blocks.iter().map(Block::planes).sum();
+        self.w = saved.w.into_owned();
+        self.dual = saved.dual;
+        self.proximal = saved.proximal.into_owned();
+        self.average = saved.average.map(Cow::into_owned);
+        self.tail = saved.tail.into_owned();
+        self.random = saved.random;
+        self.certificates = saved.certificates;
+        self.support = saved.support;
+        self.planes_found = saved.planes_found;
+        self.pass = saved.pass;
+        self.oracles.calls = oracle_calls;
+        self.resumed = Some((saved.course, run.into_owned()));
+        Ok(())
+    }
+}
