@@ -38,6 +38,10 @@ pub(crate) struct PlaneSum {
     pub delta: Vec<f64>,
     /// Σ costᵢ ξᵢ; Σ costᵢ ξᵢ².
     pub slack: f64,
+    /// What the rounding of the loss is a fraction of.
+    pub loss_size: f64,
+    /// What the rounding of the length of `delta` is a fraction of.
+    pub delta_size: f64,
 }
 
 impl<'a, T: Task> Oracles<'a, T> {
@@ -141,7 +145,7 @@ impl<'a, T: Task> Oracles<'a, T> {
                 next: n * lane / lanes,
                 end: n * (lane + 1) / lanes,
                 plane: RawPlane::default(),
-                sum: PlaneSum { loss: 0.0, delta: vec![0.0; dim], slack: 0.0 },
+                sum: PlaneSum { loss: 0.0, delta: vec![0.0; dim], slack: 0.0, loss_size: 0.0, delta_size: 0.0 },
             })
             .collect();
         let mut slice = 1;
@@ -154,11 +158,14 @@ impl<'a, T: Task> Oracles<'a, T> {
                     this.call(w, index, &mut lane.plane);
                     let slack = lane.plane.value;
                     if slack > 0.0 && cost > 0.0 {
-                        let (slope, value) = match norm {
-                            SlackNorm::Linear => (cost, cost * slack),
-                            SlackNorm::Squared => (2.0 * cost * slack, cost * slack * slack),
+                        // Of slacks that are squared the tangent: 2ξΔ − ξ² and 2ξδ.
+                        let (slope, value, less) = match norm {
+                            SlackNorm::Linear => (cost, cost * slack, 0.0),
+                            SlackNorm::Squared => (2.0 * cost * slack, cost * slack * slack, cost * slack * slack),
                         };
-                        lane.sum.loss += slope * (lane.plane.loss - slack) + value;
+                        lane.sum.loss += slope * lane.plane.loss - less;
+                        lane.sum.loss_size += slope * lane.plane.loss + less;
+                        lane.sum.delta_size += slope * lane.plane.size();
                         lane.sum.slack += value;
                         lane.plane.add_to(&mut lane.sum.delta, slope);
                     }
@@ -187,6 +194,8 @@ impl<'a, T: Task> Oracles<'a, T> {
         for lane in lanes {
             total.loss += lane.sum.loss;
             total.slack += lane.sum.slack;
+            total.loss_size += lane.sum.loss_size;
+            total.delta_size += lane.sum.delta_size;
             for (sum, value) in total.delta.iter_mut().zip(&lane.sum.delta) {
                 *sum += value;
             }
@@ -203,7 +212,7 @@ impl<'a, T: Task> Oracles<'a, T> {
             // An oracle that runs threads of its own may find itself called again on this one.
             Err(_) => self.task.separate_several(w, x, y, &mut T::Scratch::default(), planes),
         }
-        planes.as_mut_slice().iter_mut().for_each(|plane| plane.value = plane.loss - plane.dot(w));
+        planes.as_mut_slice().iter_mut().for_each(|plane| plane.evaluate(w));
     }
 
     fn call(&self, w: &[f64], index: usize, plane: &mut RawPlane<'a>) {
@@ -215,6 +224,6 @@ impl<'a, T: Task> Oracles<'a, T> {
             // An oracle that runs threads of its own may find itself called again on this one.
             Err(_) => self.task.separate(w, x, y, &mut T::Scratch::default(), plane),
         };
-        plane.value = plane.loss - plane.dot(w);
+        plane.evaluate(w);
     }
 }

@@ -56,7 +56,8 @@ impl<'o> Run<'o> {
             oracle_calls_before: counts.oracle_calls,
             oracle_seconds_before: counts.oracle_seconds,
             best: None,
-            dual: f64::NEG_INFINITY,
+            // At α = 0.
+            dual: 0.0,
             last: (f64::INFINITY, f64::NEG_INFINITY),
             interrupted: false,
         }
@@ -64,9 +65,12 @@ impl<'o> Run<'o> {
 
     /// Takes in a primal value P(w) computed from oracle answers at this very w.
     ///
-    /// One that overflows certifies nothing, and ends the run.
+    /// One that overflows certifies nothing, and ends the run if there is no other; its weights are 0 then.
     pub fn certify(&mut self, primal: f64, w: &[f64]) {
-        let primal = if primal.is_finite() { primal } else { f64::INFINITY };
+        if !primal.is_finite() {
+            self.best.get_or_insert_with(|| (f64::INFINITY, vec![0.0; w.len()]));
+            return;
+        }
         match &mut self.best {
             Some((best, _)) if *best <= primal => {}
             Some((best, kept)) => {
@@ -74,6 +78,14 @@ impl<'o> Run<'o> {
                 kept.copy_from_slice(w);
             }
             None => self.best = Some((primal, w.to_vec())),
+        }
+    }
+
+    /// Takes in a dual value, and by how much it may be too large.
+    pub fn raise(&mut self, dual: f64, rounding: f64) {
+        let dual = dual - rounding;
+        if dual.is_finite() {
+            self.dual = self.dual.max(dual);
         }
     }
 
@@ -90,9 +102,9 @@ impl<'o> Run<'o> {
         !(primal - now.0 <= rounding && now.1 - dual <= rounding)
     }
 
-    /// P − D at which training stops.
-    pub fn target(&self) -> f64 {
-        let relative = self.settings.relative_gap * self.dual.abs().max(1.0);
+    /// P − D at which training stops, if D is about so much.
+    pub fn target(&self, dual: f64) -> f64 {
+        let relative = self.settings.relative_gap * dual.abs().max(1.0);
         self.settings.epsilon.map_or(relative, |epsilon| relative.max(self.c * epsilon))
     }
 

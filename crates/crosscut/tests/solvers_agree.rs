@@ -106,15 +106,10 @@ fn assert_true_certificate<T: Task>(
     settings: &Settings,
     solution: &Solution,
 ) {
-    let (certificate, c) = (solution.certificate, settings.c);
-    let primal = testing::primal(task, examples, settings, &solution.w);
+    let primal = testing::check_solution(task, examples, settings, solution);
+    let certificate = solution.certificate;
     assert!((primal - certificate.primal).abs() <= 1e-9 * primal.max(1.0), "{at}: P(w) is {primal}");
-    assert!(certificate.dual <= certificate.primal + 1e-9 * primal.max(1.0), "{at}");
-    assert_eq!(certificate.examples, examples.len(), "{at}");
-    assert_eq!(certificate.c, c.mean(examples.len()), "{at}");
-    assert_ne!(certificate.solver, Solver::Auto, "{at}");
     assert!(certificate.oracle_calls as f64 >= examples.len() as f64, "{at}");
-    assert!((certificate.passes - certificate.oracle_calls as f64 / examples.len() as f64).abs() < 1e-9, "{at}");
 }
 
 #[test]

@@ -144,6 +144,15 @@ impl<'a> Block<'a> {
         loss - self.charge()
     }
 
+    /// What the rounding of [`loss`](Self::loss) is a fraction of, and that of the length of Σ αₚ δₚ.
+    pub fn sizes(&self) -> (f64, f64) {
+        let mut sizes = (self.charge(), 0.0);
+        for (p, &alpha) in self.alpha.iter().enumerate().filter(|(_, alpha)| **alpha > 0.0) {
+            sizes = (sizes.0 + alpha * self.planes[p].loss, sizes.1 + alpha * self.gram.get(p, p).max(0.0).sqrt());
+        }
+        sizes
+    }
+
     /// What a slack of this size adds to the primal value.
     pub fn penalty(&self, slack: f64) -> f64 {
         let slack = slack.max(0.0);

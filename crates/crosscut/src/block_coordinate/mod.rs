@@ -23,7 +23,7 @@ use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 
 use crate::oracles::Oracles;
-use crate::plane::{Planes, squared_norm};
+use crate::plane::{Planes, rounding, squared_norm};
 use crate::progress::{DualVariable, Flow, Moment, Progress, Solution, StopReason};
 use crate::run::{Counts, Run};
 use crate::settings::{C, Sampling, Settings, Solver};
@@ -129,7 +129,6 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
 
     pub fn solve(&mut self, observer: &mut dyn FnMut(&Progress) -> Flow) -> Solution {
         let mut run = Run::new(observer, self.settings, self.kind, self.oracles.len(), self.counts());
-        run.dual = self.dual;
         // Where training goes on, it may be done already.
         let mut forecast = if self.pass > 0 { 0.0 } else { f64::INFINITY };
         let (mut uncertified, mut stuck, mut last) = (0, 0, f64::NEG_INFINITY);
@@ -138,7 +137,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             let certifying = self.kind == Solver::NSlack
                 || run.is_last_pass(self.counts())
                 || uncertified >= UNCERTIFIED
-                || forecast <= run.target();
+                || forecast <= run.target(self.dual);
             seen = if certifying {
                 uncertified = 0;
                 let seen = self.certifying_pass(seen, &mut run);
@@ -160,11 +159,15 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
                 uncertified += 1;
                 let seen = self.exact_pass(&mut run);
                 self.support = self.blocks.iter().map(Block::support).sum();
-                run.dual = run.dual.max(self.dual);
                 seen
             };
             run.tell(Moment::Pass, self.counts());
             self.approximate_passes(certifying, seen, &mut run);
+            // Acceleration may leave D below its best before the next certificate. What steps added up is no bound: rounding is in it.
+            if self.proximal.is_active() && self.dual > run.dual {
+                let rounding = self.refresh();
+                run.raise(self.dual, rounding);
+            }
             self.proximal.judge(self.dual, &mut self.w);
             self.forget();
             if self.average.is_none() {
@@ -204,7 +207,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
     /// with averaging that average and w take turns. `seen` is the gap that the pass before has met.
     fn certifying_pass(&mut self, seen: f64, run: &mut Run<'_>) -> f64 {
         self.pass += 1;
-        self.refresh();
+        let rounding = self.refresh();
         self.certificates += 1;
         let turn = self.certificates % 2 == 1;
         let average = match &self.average {
@@ -225,7 +228,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         }
         let w = average.as_ref().unwrap_or(&self.w);
         let primal = 0.5 * squared_norm(w) + slack;
-        run.dual = run.dual.max(self.dual);
+        run.raise(self.dual, rounding);
         run.certify(primal, w);
         if self.average.is_none() {
             self.tail.judge(average, primal - self.dual, seen);
@@ -265,7 +268,6 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             if self.proximal.is_active() {
                 self.update_dual();
             }
-            run.dual = run.dual.max(self.dual);
             if total <= enough || gain <= 1e-15 * self.dual.abs() || run.must_end() {
                 return;
             }
@@ -320,16 +322,21 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         visit
     }
 
-    /// Recomputes w and D from the dual variables, so that rounding errors of the updates cannot add up.
-    fn refresh(&mut self) {
+    /// Recomputes w and D from the dual variables, so that rounding errors of the updates cannot add up; returns by how much D may be
+    /// too large.
+    fn refresh(&mut self) -> f64 {
         self.w.fill(0.0);
-        let mut loss = 0.0;
+        let (mut loss, mut sizes) = (0.0, (0.0, 0.0));
         for block in &self.blocks {
             block.add_to(&mut self.w, &mut self.workspace);
             loss += block.loss();
+            let (loss_size, delta_size) = block.sizes();
+            sizes = (sizes.0 + loss_size, sizes.1 + delta_size);
         }
-        self.dual = loss - 0.5 * squared_norm(&self.w);
+        let square = squared_norm(&self.w);
+        self.dual = loss - 0.5 * square;
         self.proximal.weights_from_sum(&mut self.w);
+        rounding(sizes.0, sizes.1, square.sqrt())
     }
 
     /// The examples in the order of the next exact pass.

@@ -6,7 +6,7 @@
 //! Squared slacks are convex in w too: their planes are the tangents Σᵢ C·weightᵢ/n · (2ξᵢ·Δᵢ − ξᵢ², 2ξᵢ·δᵢ).
 
 use crate::oracles::Oracles;
-use crate::plane::{dot, inner_entries, squared_norm};
+use crate::plane::{dot, inner_entries, rounding, squared_norm};
 use crate::progress::{DualVariable, Flow, Moment, Progress, Solution, StopReason};
 use crate::qp::{self, Curvature, Gram};
 use crate::run::{Counts, Run};
@@ -34,6 +34,8 @@ pub(crate) struct OneSlack<'a, T: Task> {
 struct Plane {
     loss: f64,
     delta: Delta,
+    /// What the rounding of the loss is a fraction of, and that of the length of `delta`.
+    sizes: (f64, f64),
     /// Iterations since its dual variable was positive.
     idle: u32,
 }
@@ -72,6 +74,7 @@ impl<'a, T: Task> OneSlack<'a, T> {
         for plane in &mut self.working_set {
             plane.loss *= factor;
             plane.delta.scale(factor);
+            plane.sizes = (factor * plane.sizes.0, factor * plane.sizes.1);
         }
         self.gram.scale(factor * factor);
         self.refresh();
@@ -86,24 +89,24 @@ impl<'a, T: Task> OneSlack<'a, T> {
             let sum = self.oracles.sum_planes(&self.w, costs, norm, &mut |oracles| run.tick(counts(oracles, before)));
             let primal = 0.5 * squared_norm(&self.w) + sum.slack;
             run.certify(primal, &self.w);
-            run.dual = run.dual.max(self.dual);
+            run.raise(self.dual, 0.0);
             let stop = run.stop(self.counts());
             stuck = if run.has_improved() { 0 } else { stuck + 1 };
             if let Some(reason) = stop.or((stuck >= IDLE).then_some(StopReason::Precision)) {
                 return run.finish(reason, self.counts());
             }
-            self.add(sum.loss, Delta::new(sum.delta));
+            self.add(sum.loss, Delta::new(sum.delta), (sum.loss_size, sum.delta_size));
             self.maximise(0.01 * (primal - self.dual).max(0.0));
             run.tell(Moment::Pass, self.counts());
         }
     }
 
     /// Adds a plane to the working set.
-    fn add(&mut self, loss: f64, delta: Delta) {
+    fn add(&mut self, loss: f64, delta: Delta, sizes: (f64, f64)) {
         let row: Vec<f64> =
             (self.working_set.iter().map(|plane| plane.delta.inner(&delta))).chain([delta.inner(&delta)]).collect();
         self.gram.push(row);
-        self.working_set.push(Plane { loss, delta, idle: 0 });
+        self.working_set.push(Plane { loss, delta, sizes, idle: 0 });
         self.alpha.push(0.0);
         self.planes_found += 1;
     }
@@ -129,17 +132,19 @@ impl<'a, T: Task> OneSlack<'a, T> {
         self.refresh();
     }
 
-    /// Recomputes w and D from the dual variables.
+    /// Recomputes w and D, less what rounding may have added, from the dual variables.
     fn refresh(&mut self) {
         self.w.fill(0.0);
-        let mut loss = 0.0;
+        let (mut loss, mut sizes) = (0.0, (0.0, 0.0));
         for (plane, &alpha) in self.working_set.iter().zip(&self.alpha) {
             if alpha > 0.0 {
                 loss += alpha * plane.loss;
                 plane.delta.add_to(&mut self.w, alpha);
+                sizes = (sizes.0 + alpha * plane.sizes.0, sizes.1 + alpha * plane.sizes.1);
             }
         }
-        self.dual = loss - 0.5 * squared_norm(&self.w);
+        let square = squared_norm(&self.w);
+        self.dual = loss - 0.5 * square - rounding(sizes.0, sizes.1, square.sqrt());
     }
 
     pub fn dual_variables(&self) -> Vec<DualVariable> {

@@ -20,8 +20,7 @@ const STEPS: u32 = 20;
 ///   would be found out;
 /// * the reason for stopping holds, and passes, oracle calls, examples and C are those of this run.
 ///
-/// Returns P(w). It costs about 40 oracle calls an example. Settings must be those of the run; it must not have been a warm start after
-/// another number of oracle calls.
+/// Returns P(w). It costs about 30 oracle calls an example, and keeps their planes. Settings must be those of the run.
 ///
 /// # Panics
 /// With the claim that fails and the numbers, at the line of the caller.
@@ -58,7 +57,8 @@ fn falsehood<T: Task>(
     claim(bad.is_none(), &|| format!("weight {bad:?} is not finite"))?;
     claim(primal.is_finite() && dual.is_finite(), &|| "P and D must be finite".to_owned())?;
 
-    let there = Evaluated::at(w, task, examples, settings);
+    let mut judge = Judge { task, examples, settings, planes: examples.iter().map(|_| Vec::new()).collect() };
+    let there = judge.evaluate(w);
     let rounding = there.rounding;
     claim(primal >= there.primal * (1.0 - SUMS) - f64::MIN_POSITIVE, &|| {
         format!("P is said to be {primal:e}, but P(w) is {:e}", there.primal)
@@ -67,8 +67,8 @@ fn falsehood<T: Task>(
         format!("P is said to be {primal:e}, but P(w) is only {:e} (rounding {rounding:e})", there.primal)
     })?;
 
-    let below = |at: &str, w: &[f64]| {
-        let other = Evaluated::at(w, task, examples, settings);
+    let mut below = |at: &str, w: &[f64]| {
+        let other = judge.evaluate(w);
         claim(dual <= other.primal + SUMS * other.primal.abs(), &|| {
             format!("D is said to be {dual:e}, but P is {:e} {at}", other.primal)
         })
@@ -116,34 +116,43 @@ struct Evaluated {
     slope: Vec<f64>,
 }
 
-impl Evaluated {
-    fn at<T: Task>(
-        w: &[f64],
-        task: &T,
-        examples: &[&Example<T::Input, T::Output>],
-        settings: &Settings,
-    ) -> Self {
-        let each = settings.c.sum(examples.len());
+/// A plane: Δ, and δ as it was written.
+type Plane = (f64, Vec<(usize, f64)>);
+
+/// Evaluates P by all planes that the oracle has shown: where scores are huge, the last one may miss the maximum by their rounding.
+struct Judge<'t, T: Task> {
+    task: &'t T,
+    examples: &'t [&'t Example<T::Input, T::Output>],
+    settings: &'t Settings,
+    planes: Vec<Vec<Plane>>,
+}
+
+impl<T: Task> Judge<'_, T> {
+    fn evaluate(&mut self, w: &[f64]) -> Evaluated {
+        let each = self.settings.c.sum(self.examples.len());
         let mut primal = Sum::default();
         w.iter().for_each(|&weight| primal.add(0.5 * weight, weight));
         let (mut rounding, mut slope) = (0.0, w.to_vec());
         let mut scratch = T::Scratch::default();
-        for Example { x, y, weight } in examples {
+        for (Example { x, y, weight }, planes) in self.examples.iter().zip(&mut self.planes) {
             let mut entries = Entries(Vec::new());
-            let loss = task.separate(w, x, y, &mut scratch, &mut entries);
-            let (mut slack, mut size) = (Sum::default(), loss);
-            slack.add(loss, 1.0);
-            for &(index, value) in &entries.0 {
-                slack.add(-w[index], value);
-                size += (w[index] * value).abs();
+            let loss = self.task.separate(w, x, y, &mut scratch, &mut entries);
+            let plane = (loss, entries.0);
+            if !planes.contains(&plane) {
+                planes.push(plane);
             }
-            let (slack, cost) = (slack.total().max(0.0), each * weight);
-            let error = TERMS * size;
-            let factor = match settings.slack_norm {
+            let (mut slack, mut worst, mut size) = (0.0, None, 0.0_f64);
+            for plane in planes.iter() {
+                let (value, value_size) = slack_of(plane, w);
+                (slack, worst) = if value > slack { (value, Some(plane)) } else { (slack, worst) };
+                size = size.max(value_size);
+            }
+            let (cost, error) = (each * weight, TERMS * size);
+            let factor = match self.settings.slack_norm {
                 SlackNorm::Linear => {
                     primal.add(cost, slack);
                     rounding += cost * error;
-                    if slack > 0.0 { cost } else { 0.0 }
+                    cost
                 }
                 SlackNorm::Squared => {
                     primal.add(cost * slack, slack);
@@ -151,10 +160,21 @@ impl Evaluated {
                     2.0 * cost * slack
                 }
             };
-            entries.0.iter().for_each(|&(index, value)| slope[index] -= factor * value);
+            worst.iter().flat_map(|plane| &plane.1).for_each(|&(index, value)| slope[index] -= factor * value);
         }
-        Self { primal: primal.total(), rounding, slope }
+        Evaluated { primal: primal.total(), rounding, slope }
     }
+}
+
+/// Δ − ⟨w, δ⟩, and the sum of the sizes of its terms.
+fn slack_of((loss, delta): &Plane, w: &[f64]) -> (f64, f64) {
+    let (mut slack, mut size) = (Sum::default(), *loss);
+    slack.add(*loss, 1.0);
+    for &(index, value) in delta {
+        slack.add(-w[index], value);
+        size += (w[index] * value).abs();
+    }
+    (slack.total(), size)
 }
 
 /// A sum of products in twice the precision of a number (Ogita, Rump, Oishi 2005).
