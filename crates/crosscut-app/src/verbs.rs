@@ -125,6 +125,7 @@ pub fn learn<A: Application>(request: &Learn<'_>, monitor: &mut dyn Monitor) -> 
         dim: model.w.len(),
         sizes: model.task.sizes(),
         caveat: model.task.caveat(),
+        plane_bytes: solution.plane_bytes,
         seconds: solution.seconds,
         oracle_seconds: solution.oracle_seconds,
     })

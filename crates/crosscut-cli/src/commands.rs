@@ -14,7 +14,7 @@ use crosscut_app::{Entry, Error, Monitor, Options};
 
 use crate::flags;
 use crate::log::Log;
-use crate::screen::{Screen, convention, duration, figure};
+use crate::screen::{Screen, convention, duration, figure, size};
 
 /// Why the program ends with another code than 0.
 pub struct Failure {
@@ -98,14 +98,15 @@ fn learn(entry: &Entry, flags: &flags::Learn, matches: &ArgMatches) -> Result<()
 
 /// What a training run came to, in two lines.
 fn summary(learned: &Learned) -> String {
-    let Learned { certificate, caveat, seconds, oracle_seconds, .. } = learned;
+    let Learned { certificate, caveat, plane_bytes, seconds, oracle_seconds, .. } = learned;
     format!(
-        "{}\n{}, {} exact passes, {} oracle calls, {} planes, {} ({} in oracles)",
+        "{}\n{}, {} exact passes, {} oracle calls, {} planes (at most {}), {} ({} in oracles)",
         verdict(certificate, caveat.is_none()),
         certificate.solver.name(),
         figure(certificate.passes),
         certificate.oracle_calls,
         certificate.planes,
+        size(*plane_bytes),
         duration(*seconds),
         duration(*oracle_seconds)
     )

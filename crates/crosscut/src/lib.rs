@@ -135,6 +135,7 @@ mod run;
 pub mod settings;
 pub mod sink;
 pub mod sparse;
+pub mod stream;
 pub mod task;
 pub mod testing;
 pub mod trainer;
@@ -147,5 +148,6 @@ pub use progress::{Certificate, DualVariable, Flow, Moment, Progress, Solution, 
 pub use settings::{BlockSettings, C, Sampling, Settings, SettingsError, SlackNorm, Solver, Step};
 pub use sink::{Dense, Dot, Place, Scaled, Sink};
 pub use sparse::{Feature, Row, RowError, SparseRows, SparseVector};
+pub use stream::{Stream, StreamError, StreamTrainer};
 pub use task::{Example, FeatureMap, Latent, Rescaling, Task};
 pub use trainer::{Trainer, solve};

@@ -9,7 +9,8 @@ use crate::settings::{Settings, Solver};
 pub(crate) struct Run<'o> {
     observer: &'o mut dyn FnMut(&Progress) -> Flow,
     settings: Settings,
-    solver: Solver,
+    /// The one that runs; it may change.
+    pub solver: Solver,
     /// C of the mean slack.
     c: f64,
     examples: usize,
@@ -34,6 +35,8 @@ pub(crate) struct Counts {
     pub planes: usize,
     pub support: usize,
     pub planes_found: u64,
+    /// Bytes of the planes, and the most there were.
+    pub bytes: (usize, usize),
 }
 
 impl<'o> Run<'o> {
@@ -161,6 +164,7 @@ impl<'o> Run<'o> {
             planes: counts.planes,
             support: counts.support,
             planes_found: counts.planes_found,
+            plane_bytes: counts.bytes.0,
             seconds: self.began.elapsed().as_secs_f64(),
             oracle_seconds: counts.oracle_seconds - self.oracle_seconds_before,
         };
@@ -184,6 +188,7 @@ impl<'o> Run<'o> {
         Solution {
             w: self.best.map(|(_, w)| w).unwrap_or_default(),
             certificate,
+            plane_bytes: counts.bytes.1,
             seconds: self.began.elapsed().as_secs_f64(),
             oracle_seconds: counts.oracle_seconds - self.oracle_seconds_before,
         }

@@ -31,7 +31,7 @@ pub struct Trainer<'a, T: Task> {
 
 enum State<'a, T: Task> {
     Block(Box<BlockCoordinate<'a, T>>),
-    OneSlack(Box<OneSlack<'a, T>>),
+    OneSlack(Box<OneSlack<Oracles<'a, T>>>),
 }
 
 impl<'a, T: Task> Trainer<'a, T> {
@@ -50,10 +50,14 @@ impl<'a, T: Task> Trainer<'a, T> {
     {
         settings.check()?;
         let oracles = Oracles::new(task, examples.into_iter().collect(), settings.threads)?;
-        check_overflow(&oracles, settings.c)?;
+        check_overflow(oracles.len(), oracles.weights().sum(), settings.c)?;
+        check_memory(settings, oracles.dim())?;
         let state = match settings.solver.resolve(oracles.len()) {
             Solver::OneSlack => State::OneSlack(Box::new(OneSlack::new(oracles, *settings))),
-            kind => State::Block(Box::new(BlockCoordinate::new(oracles, *settings, kind))),
+            kind if BlockCoordinate::<T>::fits(settings, oracles.len()) => {
+                State::Block(Box::new(BlockCoordinate::new(oracles, *settings, kind)))
+            }
+            _ => State::OneSlack(Box::new(OneSlack::new(oracles, *settings))),
         };
         Ok(Self { state })
     }
@@ -66,11 +70,11 @@ impl<'a, T: Task> Trainer<'a, T> {
         Settings { c, ..Settings::default() }.check()?;
         match &mut self.state {
             State::Block(solver) => {
-                check_overflow(solver.oracles(), c)?;
+                check_overflow(solver.oracles().len(), solver.oracles().weights().sum(), c)?;
                 solver.set_c(c);
             }
             State::OneSlack(solver) => {
-                check_overflow(solver.oracles(), c)?;
+                check_overflow(solver.oracles().len(), solver.oracles().weights().sum(), c)?;
                 solver.set_c(c);
             }
         }
@@ -81,8 +85,17 @@ impl<'a, T: Task> Trainer<'a, T> {
     /// and at the end; it may ask to stop, which takes one more exact pass to certify the weights reached.
     pub fn solve(&mut self, observer: &mut dyn FnMut(&Progress) -> Flow) -> Solution {
         match &mut self.state {
-            State::Block(solver) => solver.solve(observer),
-            State::OneSlack(solver) => solver.solve(observer),
+            State::OneSlack(solver) => solver.solve(observer).unwrap_or_else(|never| match never {}),
+            State::Block(solver) => match solver.solve(observer) {
+                Ok(solution) => solution,
+                // The memory does not suffice for planes of single examples.
+                Err(run) => {
+                    let mut solver = Box::new(solver.hand_over());
+                    let solution = solver.go_on(run).unwrap_or_else(|never| match never {});
+                    self.state = State::OneSlack(solver);
+                    solution
+                }
+            },
         }
     }
 
@@ -96,10 +109,22 @@ impl<'a, T: Task> Trainer<'a, T> {
     }
 }
 
+/// Planes that are bounded must be a few at least.
+pub(crate) fn check_memory(settings: &Settings, dim: usize) -> Result<(), SettingsError> {
+    let least = Settings::least_memory(dim);
+    match settings.max_memory {
+        Some(bytes) if bytes < least => Err(SettingsError {
+            name: "the memory for planes",
+            expected: "room for four of them, with 8 bytes a weight each",
+            found: format!("{bytes} bytes: {dim} weights need {least}"),
+        }),
+        _ => Ok(()),
+    }
+}
+
 /// C times the weights must stay within double precision.
-fn check_overflow<T: Task>(oracles: &Oracles<'_, T>, c: C) -> Result<(), SettingsError> {
-    let n = oracles.len();
-    let most = c.mean(n).max(c.sum(n) * oracles.weights().sum::<f64>());
+pub(crate) fn check_overflow(n: usize, weight: f64, c: C) -> Result<(), SettingsError> {
+    let most = c.mean(n).max(c.sum(n) * weight);
     if most < 1e150 {
         return Ok(());
     }

@@ -123,6 +123,31 @@ impl<'a> Block<'a> {
         self.planes.len()
     }
 
+    /// The memory it takes.
+    pub fn bytes(&self) -> usize {
+        let Self { atoms, planes, terms, alpha, gram, .. } = self;
+        let dense: usize = planes.iter().filter_map(|plane| plane.dense.as_deref()).map(size_of_val).sum();
+        let lists = atoms.capacity() * size_of::<Atom<'_>>() + planes.capacity() * size_of::<Plane>();
+        let terms = terms.names.capacity() * size_of::<u32>() + terms.scales.capacity() * size_of::<f64>();
+        size_of::<Self>() + dense + lists + terms + alpha.capacity() * size_of::<f64>() + gram.bytes()
+    }
+
+    /// Keeps planes in use only, of these at most so many, and no memory beside them.
+    pub fn shed(&mut self, most_planes: usize) {
+        if self.alpha.contains(&0.0) {
+            let keep: Vec<bool> = self.alpha.iter().map(|alpha| *alpha > 0.0).collect();
+            self.retain(&keep);
+        }
+        while self.planes.len() > most_planes {
+            self.make_room();
+        }
+        self.atoms.shrink_to_fit();
+        self.planes.shrink_to_fit();
+        self.terms.names.shrink_to_fit();
+        self.terms.scales.shrink_to_fit();
+        self.alpha.shrink_to_fit();
+    }
+
     /// The planes with a positive dual variable.
     pub fn support(&self) -> usize {
         self.alpha.iter().filter(|alpha| **alpha > 0.0).count()
