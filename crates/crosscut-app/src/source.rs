@@ -26,6 +26,8 @@ pub struct Source<'m> {
     name: String,
     reader: Box<dyn Read + Send + 'm>,
     monitor: Option<&'m mut dyn Monitor>,
+    /// For a piece of a file: the lines before it.
+    before: Option<u64>,
 }
 
 impl<'m> Source<'m> {
@@ -36,7 +38,7 @@ impl<'m> Source<'m> {
     /// A file that cannot be read, a directory, an archive of a kind that is not compiled in.
     pub fn open(path: &Path, monitor: &'m mut dyn Monitor) -> Result<Self, Error> {
         let (name, reader) = open(path)?;
-        Ok(Self { name, reader, monitor: Some(monitor) })
+        Ok(Self { name, reader, monitor: Some(monitor), before: None })
     }
 
     /// The same with nobody watching, for small files beside the examples.
@@ -45,12 +47,22 @@ impl<'m> Source<'m> {
     /// Those of [`open`](Self::open).
     pub fn open_quietly(path: &Path) -> Result<Self, Error> {
         let (name, reader) = open(path)?;
-        Ok(Self { name, reader, monitor: None })
+        Ok(Self { name, reader, monitor: None, before: None })
     }
 
     /// Text that is in memory already, under a name for messages.
     pub fn from_text(name: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { name: name.into(), reader: Box::new(Cursor::new(text.into())), monitor: None }
+        Self { name: name.into(), reader: Box::new(Cursor::new(text.into())), monitor: None, before: None }
+    }
+
+    /// A piece of a file, with so many lines before it. It may hold nothing to parse.
+    pub(crate) fn from_piece(name: String, bytes: Vec<u8>, before: u64) -> Self {
+        Self { name, reader: Box::new(Cursor::new(bytes)), monitor: None, before: Some(before) }
+    }
+
+    /// How many lines of the file are before this text.
+    pub fn lines_before(&self) -> u64 {
+        self.before.unwrap_or(0)
     }
 
     /// The name used in messages.
@@ -104,11 +116,11 @@ impl<'m> Source<'m> {
         parse: impl Fn(&str) -> Result<Option<T>, String> + Sync,
         mut take: impl FnMut(u64, T) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let Self { name, reader, monitor } = self;
+        let Self { name, reader, monitor, before } = self;
         let reader = mem::replace(reader, Box::new(io::empty()));
         let at_once = 2 * rayon::current_num_threads();
         let mut found_any = false;
-        let (mut lines, mut bytes) = (0, 0);
+        let (mut lines, mut bytes) = (before.unwrap_or(0), 0);
         thread::scope(|scope| {
             let (sender, blocks) = mpsc::sync_channel(at_once);
             scope.spawn(move || send_blocks(reader, &sender));
@@ -134,7 +146,7 @@ impl<'m> Source<'m> {
                     monitor.reading(name, bytes);
                 }
             }
-            if !found_any {
+            if !found_any && before.is_none() {
                 let found = if bytes == 0 { "an empty file" } else { "only blank lines and comments" };
                 return Err(Error::file(&*name, format!("expected at least one example, found {found}")));
             }
@@ -215,7 +227,7 @@ pub(crate) fn display_name(path: &Path) -> String {
     if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
 }
 
-fn open(path: &Path) -> Result<(String, Box<dyn Read + Send>), Error> {
+pub(crate) fn open(path: &Path) -> Result<(String, Box<dyn Read + Send>), Error> {
     let name = display_name(path);
     let io_error = |source| Error::Io { file: name.clone(), source };
     let mut raw: Box<dyn Read + Send> = if path == Path::new("-") {
@@ -253,7 +265,7 @@ fn unpack_zstd(_: impl Read + Send + 'static) -> Result<Box<dyn Read + Send>, St
 }
 
 /// Sorts damage to an archive from trouble with the disk.
-fn unreadable(name: &str, source: io::Error) -> Error {
+pub(crate) fn unreadable(name: &str, source: io::Error) -> Error {
     match source.kind() {
         io::ErrorKind::UnexpectedEof => Error::file(name, "the compressed data end too early: the file is truncated"),
         io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {
@@ -371,7 +383,7 @@ mod tests {
     }
 
     fn lines(bytes: &[u8]) -> Result<Vec<String>, String> {
-        let source = Source { name: "f".to_owned(), reader: Box::new(bytes), monitor: None };
+        let source = Source { name: "f".to_owned(), reader: Box::new(bytes), monitor: None, before: None };
         source.parse_lines(keep).map_err(|error| error.to_string())
     }
 
@@ -498,7 +510,7 @@ mod tests {
     fn small_files_are_read_as_a_whole() {
         assert_eq!(Source::from_text("f", "\u{feff}a\nb").text().unwrap(), "a\nb");
         let reader = Box::new(&b"a\nb\xff"[..]);
-        let source = Source { name: "f".to_owned(), reader, monitor: None };
+        let source = Source { name: "f".to_owned(), reader, monitor: None, before: None };
         assert_eq!(source.text().unwrap_err().to_string(), "f:2: expected text in UTF-8, found other bytes");
     }
 
@@ -518,7 +530,7 @@ mod tests {
         let text = "abcd\n".repeat(1_000_000);
         let mut monitor = Bytes(0, Vec::new());
         let reader = Box::new(text.as_bytes());
-        let mut source = Source { name: "f".to_owned(), reader, monitor: Some(&mut monitor) };
+        let mut source = Source { name: "f".to_owned(), reader, monitor: Some(&mut monitor), before: None };
         source.scan_lines(keep, |_, _| Ok(())).unwrap();
         source.note("odd");
         drop(source);

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::Path;
 
 use crosscut::validation::{FoldError, Round, cross_validate, folds};
-use crosscut::{C, Example, Model, Settings, SolveError, Trainer, predict_all};
+use crosscut::{C, Example, Model, Settings, SolveError, Solver, StreamError, StreamTrainer, Trainer, predict_all};
 use rayon::prelude::*;
 
 use crate::answers::{Classified, Inspected, Learned, Validated};
@@ -15,6 +15,7 @@ use crate::model_file::Stored;
 use crate::monitor::{Monitor, Start};
 use crate::report::Report;
 use crate::source::{Source, display_name};
+use crate::stream::Pieces;
 use crate::{model_file, output};
 
 /// A task as a program sees it: constants, and the verbs with the task filled in.
@@ -90,6 +91,8 @@ pub struct Learn<'a> {
     pub options: &'a Options,
     /// How to train.
     pub settings: &'a Settings,
+    /// Whether the file is read again for each pass, piece by piece, and no example kept.
+    pub stream: bool,
 }
 
 /// Reads examples, trains, and writes the model.
@@ -103,15 +106,29 @@ pub fn learn<A: Application>(request: &Learn<'_>, monitor: &mut dyn Monitor) -> 
     let settings = request.settings;
     settings.check().map_err(SolveError::from)?;
     output::check(request.model, &[request.examples])?;
-    let (task, examples) = A::define(request.options, Source::open(request.examples, monitor)?)?;
-    let solution = {
-        let blame = |error| Error::Solve(error).in_file(&display_name(request.examples));
+    let blame = |error| Error::Solve(error).in_file(&display_name(request.examples));
+    let (task, solution) = if request.stream {
+        let mut pieces = Pieces::open(request.examples)?;
+        let task = A::survey(request.options, &mut pieces)?;
+        let mut trainer = StreamTrainer::new(&task, pieces, settings).map_err(|error| match error {
+            StreamError::Solve(error) => blame(error),
+            StreamError::Source(error) => error,
+        })?;
+        let settings = Settings { solver: Solver::OneSlack, ..*settings };
+        monitor.start(&start(&task, trainer.examples(), &settings, None));
+        tell_caveat(&task, monitor);
+        let solution = trainer.solve(&mut |progress| monitor.progress(progress))?;
+        drop(trainer);
+        (task, solution)
+    } else {
+        let (task, examples) = A::define(request.options, Source::open(request.examples, monitor)?)?;
         let mut trainer = Trainer::new(&task, &examples, settings).map_err(blame)?;
         monitor.start(&start(&task, examples.len(), settings, None));
         tell_caveat(&task, monitor);
-        trainer.solve(&mut |progress| monitor.progress(progress))
+        let solution = trainer.solve(&mut |progress| monitor.progress(progress));
+        drop(trainer);
+        (task, solution)
     };
-    drop(examples);
     if !solution.certificate.primal.is_finite() {
         let why = "the objective overflows double precision: scale the features, or choose a smaller C";
         return Err(Error::file(display_name(request.examples), why));
@@ -400,7 +417,10 @@ mod tests {
 
         fn learn(&self, settings: &Settings, monitor: &mut dyn Monitor) -> Result<Learned, Error> {
             let (examples, model, options) = (self.path("train"), self.path("model"), Options::default());
-            learn::<Sign>(&Learn { examples: &examples, model: &model, options: &options, settings }, monitor)
+            learn::<Sign>(
+                &Learn { examples: &examples, model: &model, options: &options, settings, stream: false },
+                monitor,
+            )
         }
 
         /// Predictions go to `out`.
@@ -532,7 +552,7 @@ mod tests {
         let settings = Settings::default();
         let go = |options: &Options| {
             let mut ears = Ears::default();
-            let learn = Learn { examples: &examples, model: &model, options, settings: &settings };
+            let learn = Learn { examples: &examples, model: &model, options, settings: &settings, stream: false };
             let learned = super::learn::<Sign>(&learn, &mut ears).unwrap();
             let cs = [C::Sum(1.0), C::Sum(2.0)];
             let validate = Validate { examples: &examples, folds: 2, cs: &cs, options, settings: &settings };

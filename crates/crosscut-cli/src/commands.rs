@@ -87,7 +87,13 @@ fn learn(entry: &Entry, flags: &flags::Learn, matches: &ArgMatches) -> Result<()
     if flags.talk.verbosity >= 3 {
         screen.line(format!("settings {}", serde_json::json!(settings)));
     }
-    let request = Learn { examples: &flags.examples, model: &flags.model, options: &options, settings: &settings };
+    let request = Learn {
+        examples: &flags.examples,
+        model: &flags.model,
+        options: &options,
+        settings: &settings,
+        stream: flags.stream,
+    };
     let learned = (entry.learn)(&request, &mut screen)?;
     screen.line(summary(&learned));
     screen.line(format!("model written to {}", display_name(&flags.model)));

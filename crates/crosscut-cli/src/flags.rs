@@ -123,6 +123,9 @@ pub struct Learn {
     pub c: OneC,
     #[command(flatten)]
     pub training: Training,
+    /// Keep no examples in memory: EXAMPLES are read twice before training and again for each pass, in pieces of 4 MB; with one-slack.
+    #[arg(long, help_heading = "Solver")]
+    pub stream: bool,
     #[command(flatten)]
     pub talk: Talk,
     /// Write progress as JSON lines to FILE.
