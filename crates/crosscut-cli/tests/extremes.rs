@@ -7,9 +7,9 @@ use std::fmt::Write as _;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crosscut::{C, Certificate, Rescaling, Settings, SlackNorm, Solver, Trainer, testing};
+use crosscut::{C, Certificate, Example, Feature, Rescaling, Settings, SlackNorm, Solver, Trainer, testing};
 use crosscut_app::{Application, Options, Source};
-use crosscut_multiclass::Multiclass;
+use crosscut_multiclass::{Class, Multiclass};
 use crosscut_ranking::Ranking;
 use crosscut_sequence::Sequence;
 
@@ -245,4 +245,61 @@ fn every_constant_is_right_or_refused() {
     multiclass_with(&THOROUGH);
     ranking_with(&THOROUGH);
     sequence_with(&THOROUGH);
+}
+
+/// A million examples of one feature: none is lost in a sum.
+#[test]
+fn a_million_examples_are_trained_on() {
+    let text: String = (0..1_000_000).map(|row| if row % 3 == 0 { "1 1:1\n" } else { "2 1:-0.5\n" }).collect();
+    let (task, examples) = Multiclass::define(&Options::default(), Source::from_text("million", text)).unwrap();
+    for (solver, c) in [(Solver::Block, C::Mean(1.0)), (Solver::OneSlack, C::Mean(1.0)), (Solver::Block, C::Sum(1.0))] {
+        let settings = Settings { c, solver, ..Settings::default() };
+        let solution = Trainer::new(&task, &examples, &settings).unwrap().solve(&mut |_| ControlFlow::Continue(()));
+        let certificate = solution.certificate;
+        assert!(certificate.stop.converged(), "{certificate:?}");
+        let primal = testing::primal(&task, &examples, &settings, &solution.w);
+        assert!((primal - certificate.primal).abs() <= 1e-9 * primal, "{primal} {certificate:?}");
+        // w is (−v, v): P = v² + C · mean of max(0, 1 − 2v|x|), by a search over v.
+        let at = |v: f64| {
+            let slack = 333_334.0 * (1.0 - 2.0 * v).max(0.0) + 666_666.0 * (1.0 - v).max(0.0);
+            v * v + settings.c.sum(1_000_000) * slack
+        };
+        let optimum = (0..=20_000).map(|step| at(f64::from(step) * 1e-4)).fold(f64::INFINITY, f64::min);
+        assert!(certificate.dual <= optimum * (1.0 + 1e-12), "{optimum} {certificate:?}");
+        assert!(certificate.primal >= optimum * (1.0 - 1e-6), "{optimum} {certificate:?}");
+    }
+}
+
+/// 10⁸ weights, of which few are used, give the optimum of the same problem with the used ones alone.
+#[test]
+#[ignore = "needs 6 GB"]
+fn a_hundred_million_weights_are_trained() {
+    let ids = [1, 49_999_999, 7, 50_000_000, 12_345_678];
+    let row = |row: usize| (0..5).map(move |column| (ids[column], noise(row, column) as f32));
+    let sorted = |at: usize| {
+        let mut features: Vec<(u32, f32)> = row(at).filter(|(_, value)| *value != 0.0).collect();
+        features.sort_by_key(|&(id, _)| id);
+        features
+    };
+    let text: String = (0..6).fold(String::new(), |mut text, at| {
+        let features: String = sorted(at).iter().map(|(id, value)| format!(" {id}:{value}")).collect();
+        let _ = writeln!(text, "{}{features}", at % 2);
+        text
+    });
+    let (few, few_examples) = Multiclass::define(&Options::default(), Source::from_text("few", text)).unwrap();
+    let many = Multiclass::numbered(2, 50_000_000).unwrap();
+    let examples: Vec<_> = (0..6)
+        .map(|at| {
+            let features = sorted(at).into_iter().map(|(id, value)| Feature { index: id - 1, value }).collect();
+            Example::new(many.input(features).unwrap(), Class::new(at % 2))
+        })
+        .collect();
+    for solver in [Solver::Block, Solver::OneSlack] {
+        let settings = Settings { c: C::Sum(0.01), solver, threads: 1, relative_gap: 1e-4, ..Settings::default() };
+        let go = &mut |_: &crosscut::Progress| ControlFlow::Continue(());
+        let a = Trainer::new(&few, &few_examples, &settings).unwrap().solve(go).certificate;
+        let b = Trainer::new(&many, &examples, &settings).unwrap().solve(go).certificate;
+        println!("{a:?}\n{b:?}");
+        assert!(b.stop.converged() && a.dual <= b.primal && b.dual <= a.primal, "{a:?} {b:?}");
+    }
 }
