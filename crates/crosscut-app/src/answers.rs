@@ -21,6 +21,8 @@ pub struct Learned {
     pub sizes: Vec<(&'static str, usize)>,
     /// [`Application::caveat`](crate::Application::caveat): why the certificate may look better than it is.
     pub caveat: Option<String>,
+    /// The most bytes that planes took ([`Solution::plane_bytes`](crosscut::Solution::plane_bytes)).
+    pub plane_bytes: usize,
     /// Wall seconds of training.
     pub seconds: f64,
     /// Wall seconds of these inside oracles.
@@ -47,6 +49,7 @@ impl Learned {
     pub fn to_json(&self) -> Value {
         let mut object = trained(self.task, self.dim, &self.sizes, &self.settings, &self.certificate);
         object.insert("caveat".to_owned(), json!(self.caveat));
+        object.insert("plane_bytes".to_owned(), json!(self.plane_bytes));
         object.insert("seconds".to_owned(), json!(self.seconds));
         object.insert("oracle_seconds".to_owned(), json!(self.oracle_seconds));
         Value::Object(object)

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use crate::error::Error;
 use crate::report::Report;
 use crate::source::Source;
+use crate::stream::Pieces;
 
 /// A task with a file format: enough for learn, classify, evaluate, validate, inspect, model files and help.
 ///
@@ -39,6 +40,16 @@ pub trait Application: Task + Serialize + DeserializeOwned + 'static {
     /// # Errors
     /// Bad options, and bad lines by file and number. Training examples without an output are refused.
     fn define(options: &Options, source: Source<'_>) -> Result<(Self, Examples<Self>), Error>;
+
+    /// `--stream`: defines the task as [`define`](Self::define) does, from a file in pieces of which none is kept. [`read`](Self::read) then
+    /// makes the same examples of each piece that `define` would.
+    ///
+    /// # Errors
+    /// Those of `define`, and options that need all examples at once. By default that the task cannot do it.
+    fn survey(options: &Options, pieces: &mut Pieces) -> Result<Self, Error> {
+        let _ = (options, pieces);
+        Err(Error::option("--stream", "a task whose files can be read in pieces", Self::NAME))
+    }
 
     /// Takes in the options of [`READING`](Self::READING) and [`WRITING`](Self::WRITING) before anything is read or
     /// predicted with a model.

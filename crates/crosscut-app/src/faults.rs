@@ -110,6 +110,7 @@ mod tests {
                 settings: &settings,
                 checkpoints: checkpoint.then_some(Checkpoints { file: &file, every: Every::Passes(1) }),
                 resume: resume.then_some(&file),
+                stream: false,
             };
             learn::<Sign>(&request, &mut ())
         }

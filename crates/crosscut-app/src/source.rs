@@ -29,6 +29,8 @@ pub struct Source<'m> {
     reader: Box<dyn Read + Send + 'm>,
     monitor: Option<&'m mut dyn Monitor>,
     digest: Arc<Digest>,
+    /// For a piece of a file: the lines before it.
+    before: Option<u64>,
 }
 
 /// What tells two texts apart: length and CRC-32 of what was read so far.
@@ -73,7 +75,7 @@ impl<'m> Source<'m> {
         let (name, reader) = open(path)?;
         let digest = Arc::new(Digest::default());
         let reader = Digested { reader, length: 0, sum: crc32fast::Hasher::new(), digest: Arc::clone(&digest) };
-        Ok(Self { name, reader: Box::new(reader), monitor: Some(monitor), digest })
+        Ok(Self { name, reader: Box::new(reader), monitor: Some(monitor), digest, before: None })
     }
 
     /// The same with nobody watching, for small files beside the examples.
@@ -82,17 +84,29 @@ impl<'m> Source<'m> {
     /// Those of [`open`](Self::open).
     pub fn open_quietly(path: &Path) -> Result<Self, Error> {
         let (name, reader) = open(path)?;
-        Ok(Self { name, reader, monitor: None, digest: Arc::default() })
+        Ok(Self { name, reader, monitor: None, digest: Arc::default(), before: None })
     }
 
     /// Text that is in memory already, under a name for messages.
     pub fn from_text(name: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { name: name.into(), reader: Box::new(Cursor::new(text.into())), monitor: None, digest: Arc::default() }
+        let reader = Box::new(Cursor::new(text.into()));
+        Self { name: name.into(), reader, monitor: None, digest: Arc::default(), before: None }
     }
 
     /// What tells this text from others, once it has been read from a source that was [opened](Self::open).
     pub(crate) fn digest(&self) -> Arc<Digest> {
         Arc::clone(&self.digest)
+    }
+
+    /// A piece of a file, with so many lines before it. It may hold nothing to parse.
+    pub(crate) fn from_piece(name: String, bytes: Vec<u8>, before: u64) -> Self {
+        let reader = Box::new(Cursor::new(bytes));
+        Self { name, reader, monitor: None, digest: Arc::default(), before: Some(before) }
+    }
+
+    /// How many lines of the file are before this text.
+    pub fn lines_before(&self) -> u64 {
+        self.before.unwrap_or(0)
     }
 
     /// The name used in messages.
@@ -146,11 +160,11 @@ impl<'m> Source<'m> {
         parse: impl Fn(&str) -> Result<Option<T>, String> + Sync,
         mut take: impl FnMut(u64, T) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let Self { name, reader, monitor, .. } = self;
+        let Self { name, reader, monitor, before, .. } = self;
         let reader = mem::replace(reader, Box::new(io::empty()));
         let at_once = 2 * rayon::current_num_threads();
         let mut found_any = false;
-        let (mut lines, mut bytes) = (0, 0);
+        let (mut lines, mut bytes) = (before.unwrap_or(0), 0);
         thread::scope(|scope| {
             let (sender, blocks) = mpsc::sync_channel(at_once);
             scope.spawn(move || send_blocks(reader, &sender));
@@ -176,7 +190,7 @@ impl<'m> Source<'m> {
                     monitor.reading(name, bytes);
                 }
             }
-            if !found_any {
+            if !found_any && before.is_none() {
                 let found = if bytes == 0 { "an empty file" } else { "only blank lines and comments" };
                 return Err(Error::file(&*name, format!("expected at least one example, found {found}")));
             }
@@ -257,7 +271,7 @@ pub(crate) fn display_name(path: &Path) -> String {
     if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
 }
 
-fn open(path: &Path) -> Result<(String, Box<dyn Read + Send>), Error> {
+pub(crate) fn open(path: &Path) -> Result<(String, Box<dyn Read + Send>), Error> {
     let name = display_name(path);
     let io_error = |source| Error::Io { file: name.clone(), source };
     let mut raw: Box<dyn Read + Send> = if path == Path::new("-") {
@@ -295,7 +309,7 @@ fn unpack_zstd(_: impl Read + Send + 'static) -> Result<Box<dyn Read + Send>, St
 }
 
 /// Sorts damage to an archive from trouble with the disk.
-fn unreadable(name: &str, source: io::Error) -> Error {
+pub(crate) fn unreadable(name: &str, source: io::Error) -> Error {
     match source.kind() {
         io::ErrorKind::UnexpectedEof => Error::file(name, "the compressed data end too early: the file is truncated"),
         io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {
@@ -413,7 +427,13 @@ mod tests {
     }
 
     fn lines(bytes: &[u8]) -> Result<Vec<String>, String> {
-        let source = Source { name: "f".to_owned(), reader: Box::new(bytes), monitor: None, digest: Arc::default() };
+        let source = Source {
+            name: "f".to_owned(),
+            reader: Box::new(bytes),
+            monitor: None,
+            digest: Arc::default(),
+            before: None,
+        };
         source.parse_lines(keep).map_err(|error| error.to_string())
     }
 
@@ -540,7 +560,7 @@ mod tests {
     fn small_files_are_read_as_a_whole() {
         assert_eq!(Source::from_text("f", "\u{feff}a\nb").text().unwrap(), "a\nb");
         let reader = Box::new(&b"a\nb\xff"[..]);
-        let source = Source { name: "f".to_owned(), reader, monitor: None, digest: Arc::default() };
+        let source = Source { name: "f".to_owned(), reader, monitor: None, digest: Arc::default(), before: None };
         assert_eq!(source.text().unwrap_err().to_string(), "f:2: expected text in UTF-8, found other bytes");
     }
 
@@ -560,7 +580,8 @@ mod tests {
         let text = "abcd\n".repeat(1_000_000);
         let mut monitor = Bytes(0, Vec::new());
         let reader = Box::new(text.as_bytes());
-        let mut source = Source { name: "f".to_owned(), reader, monitor: Some(&mut monitor), digest: Arc::default() };
+        let mut source =
+            Source { name: "f".to_owned(), reader, monitor: Some(&mut monitor), digest: Arc::default(), before: None };
         source.scan_lines(keep, |_, _| Ok(())).unwrap();
         source.note("odd");
         drop(source);

@@ -6,17 +6,20 @@ use std::fmt;
 use std::path::Path;
 
 use crosscut::validation::{FoldError, Round, cross_validate, folds};
-use crosscut::{C, Example, Model, Settings, SolveError, Trainer, predict_all};
+use crosscut::{
+    C, Example, Model, Settings, Solution, SolveError, Solver, State, StreamError, StreamTrainer, Trainer, predict_all,
+};
 use rayon::prelude::*;
 
-use crate::answers::{Classified, Inspected, Learned, Validated};
+use crate::answers::{Classified, Inspected, Kept, Learned, Validated};
 use crate::application::{Application, OptionSpec, Options, Outcome};
-use crate::checkpoint::{self, Checkpoints, Data, Keeper, Origin, Resumed};
+use crate::checkpoint::{self, Checkpoints, Data, Keeper, Origin, Resumed, Training};
 use crate::error::Error;
 use crate::model_file::Stored;
 use crate::monitor::{Monitor, Start};
 use crate::report::Report;
 use crate::source::{Source, display_name};
+use crate::stream::Pieces;
 use crate::{model_file, output};
 
 /// A task as a program sees it: constants, and the verbs with the task filled in.
@@ -96,6 +99,8 @@ pub struct Learn<'a> {
     pub checkpoints: Option<Checkpoints<'a>>,
     /// The checkpoint to go on from.
     pub resume: Option<&'a Path>,
+    /// Whether the file is read again for each pass, piece by piece, and no example kept.
+    pub stream: bool,
 }
 
 /// Reads examples, trains, and writes the model.
@@ -117,43 +122,40 @@ pub fn learn<A: Application>(request: &Learn<'_>, monitor: &mut dyn Monitor) -> 
     if let Some(Checkpoints { file, .. }) = request.checkpoints {
         checkpoint::check(file, request.examples, request.model)?;
     }
-    let mut origin = Origin::new::<A>(settings, request.options);
+    let mut origin = Origin::new::<A>(settings, request.options, request.stream);
     let resumed = request.resume.map(|path| Resumed::open::<A>(path, &origin, settings)).transpose()?;
+    let blame = |error| Error::Solve(error).in_file(&examples_name);
+    let is_kept = request.checkpoints.is_some() || resumed.is_some();
 
-    let source = Source::open(request.examples, monitor)?;
-    let digest = source.digest();
-    let (task, examples) = A::define(request.options, source)?;
-    let mut kept = None;
-    let solution = {
-        let blame = |error| Error::Solve(error).in_file(&examples_name);
+    let (task, (solution, kept)) = if request.stream {
+        let mut pieces = Pieces::open(request.examples)?;
+        let task = A::survey(request.options, &mut pieces)?;
+        let digest = pieces.digest();
+        let mut trainer = StreamTrainer::new(&task, pieces, settings).map_err(|error| match error {
+            StreamError::Solve(error) => blame(error),
+            StreamError::Source(error) => error,
+        })?;
+        origin.data = Data::of_stream(&task, trainer.examples(), digest);
+        let settings = Settings { solver: Solver::OneSlack, ..*settings };
+        monitor.start(&start(&task, trainer.examples(), &settings, None));
+        tell_caveat(&task, monitor);
+        let trained = train::<A>(&mut trainer, resumed, request, &origin, monitor)?;
+        drop(trainer);
+        (task, trained)
+    } else {
+        let source = Source::open(request.examples, monitor)?;
+        let digest = source.digest();
+        let (task, examples) = A::define(request.options, source)?;
         let mut trainer = Trainer::new(&task, &examples, settings).map_err(blame)?;
-        if request.checkpoints.is_some() || resumed.is_some() {
+        if is_kept {
             origin.data = Data::new(&task, &examples, digest.get());
         }
         monitor.start(&start(&task, examples.len(), settings, None));
         tell_caveat(&task, monitor);
-        let mut passes = 0.0;
-        if let Some(resumed) = resumed {
-            passes = resumed.passes();
-            resumed.restore(&mut trainer, &origin.data, &examples_name)?;
-            monitor.note(&format!("going on from pass {passes}"));
-        }
-        match request.checkpoints {
-            None => trainer.solve(&mut |progress| monitor.progress(progress)),
-            Some(plan) => {
-                let mut keeper = Keeper::new(plan, &origin, passes);
-                // The observer and the keeper take turns.
-                let monitor = RefCell::new(monitor);
-                let solution =
-                    trainer.solve_keeping(&mut |progress| monitor.borrow_mut().progress(progress), &mut |state| {
-                        keeper.see::<A>(state, |message| monitor.borrow_mut().note(message));
-                    });
-                kept = Some(keeper.result());
-                solution
-            }
-        }
+        let trained = train::<A>(&mut trainer, resumed, request, &origin, monitor)?;
+        drop(trainer);
+        (task, trained)
     };
-    drop(examples);
     if !solution.certificate.primal.is_finite() {
         let why = "the objective overflows double precision: scale the features, or choose a smaller C";
         return Err(Error::file(examples_name, why));
@@ -167,10 +169,36 @@ pub fn learn<A: Application>(request: &Learn<'_>, monitor: &mut dyn Monitor) -> 
         dim: model.w.len(),
         sizes: model.task.sizes(),
         caveat: model.task.caveat(),
+        plane_bytes: solution.plane_bytes,
         seconds: solution.seconds,
         oracle_seconds: solution.oracle_seconds,
         checkpoint: kept,
     })
+}
+
+/// Trains from the beginning or from a checkpoint, and keeps checkpoints if asked to.
+fn train<A: Application>(
+    trainer: &mut dyn Training,
+    resumed: Option<Resumed<'_>>,
+    request: &Learn<'_>,
+    origin: &Origin,
+    monitor: &mut dyn Monitor,
+) -> Result<(Solution, Option<Kept>), Error> {
+    let mut passes = 0.0;
+    if let Some(resumed) = resumed {
+        passes = resumed.passes();
+        resumed.restore(trainer, &origin.data, &display_name(request.examples))?;
+        monitor.note(&format!("going on from pass {passes}"));
+    }
+    let Some(plan) = request.checkpoints else {
+        return Ok((trainer.solve(&mut |progress| monitor.progress(progress), None)?, None));
+    };
+    let mut keeper = Keeper::new(plan, origin, passes);
+    // The observer and the keeper take turns.
+    let monitor = RefCell::new(monitor);
+    let mut see = |state: &State<'_>| keeper.see::<A>(state, |message| monitor.borrow_mut().note(message));
+    let solution = trainer.solve(&mut |progress| monitor.borrow_mut().progress(progress), Some(&mut see))?;
+    Ok((solution, Some(keeper.result())))
 }
 
 fn start<A: Application>(task: &A, n: usize, settings: &Settings, round: Option<Round>) -> Start {
@@ -449,6 +477,7 @@ mod tests {
                 settings,
                 checkpoints: None,
                 resume: None,
+                stream: false,
             };
             learn::<Sign>(&request, monitor)
         }
@@ -582,11 +611,12 @@ mod tests {
         let settings = Settings::default();
         let go = |options: &Options| {
             let mut ears = Ears::default();
-            let (checkpoints, resume) = (None, None);
-            let learn = Learn { examples: &examples, model: &model, options, settings: &settings, checkpoints, resume };
+            let (settings, checkpoints, resume) = (&settings, None, None);
+            let learn =
+                Learn { examples: &examples, model: &model, options, settings, checkpoints, resume, stream: false };
             let learned = super::learn::<Sign>(&learn, &mut ears).unwrap();
             let cs = [C::Sum(1.0), C::Sum(2.0)];
-            let validate = Validate { examples: &examples, folds: 2, cs: &cs, options, settings: &settings };
+            let validate = Validate { examples: &examples, folds: 2, cs: &cs, options, settings };
             super::validate::<Sign>(&validate, &mut ears).unwrap();
             let inspected = inspect::<Sign>(home.stored("model"), 0).unwrap();
             assert_eq!(inspected.caveat, learned.caveat);

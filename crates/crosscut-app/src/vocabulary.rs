@@ -91,12 +91,8 @@ pub enum FeatureIds {
 impl FeatureIds {
     /// The ids used in `rows`. They are listed where the largest one exceeds four times their number.
     pub fn collect<'r>(rows: impl IntoIterator<Item = &'r [Feature]>) -> Self {
-        let mut seen = Seen::default();
-        for row in rows {
-            for feature in row {
-                seen.insert(feature.index);
-            }
-        }
+        let mut seen = SeenIds::default();
+        rows.into_iter().for_each(|row| seen.add(row));
         seen.finish()
     }
 
@@ -191,16 +187,21 @@ impl Words {
 }
 
 /// A set of ids: a bitmap for small ones, a list that is sorted now and then for the others.
-#[derive(Default)]
-struct Seen {
+#[derive(Debug, Default)]
+pub struct SeenIds {
     bits: Vec<u64>,
     large: Vec<u32>,
     distinct_large: usize,
 }
 
-impl Seen {
+impl SeenIds {
     /// Ids below this are in the bitmap, of 2 MiB at most.
     const SMALL: u32 = 1 << 24;
+
+    /// Adds the ids of a row.
+    pub fn add(&mut self, row: &[Feature]) {
+        row.iter().for_each(|feature| self.insert(feature.index));
+    }
 
     fn insert(&mut self, id: u32) {
         if id < Self::SMALL {
@@ -223,7 +224,8 @@ impl Seen {
         self.distinct_large = self.large.len();
     }
 
-    fn finish(mut self) -> FeatureIds {
+    /// The ids, as [`FeatureIds::collect`] has them.
+    pub fn finish(mut self) -> FeatureIds {
         self.tidy();
         let small = (self.bits.iter().zip(0_u32..))
             .flat_map(|(&bits, word)| (0..64).filter(move |bit| bits >> bit & 1 == 1).map(move |bit| 64 * word + bit));

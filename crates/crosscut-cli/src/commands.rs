@@ -15,7 +15,7 @@ use crosscut_app::{Checkpoints, Entry, Error, Monitor, Options};
 
 use crate::flags;
 use crate::log::Log;
-use crate::screen::{Screen, convention, duration, figure};
+use crate::screen::{Screen, convention, duration, figure, size};
 
 /// Why the program ends with another code than 0.
 pub struct Failure {
@@ -102,8 +102,15 @@ fn learn(entry: &Entry, flags: &flags::Learn, matches: &ArgMatches, arguments: &
     if flags.talk.verbosity >= 3 {
         screen.line(format!("settings {}", serde_json::json!(settings)));
     }
-    let (examples, model) = (&flags.examples, &flags.model);
-    let request = Learn { examples, model, options: &options, settings: &settings, checkpoints, resume };
+    let request = Learn {
+        examples: &flags.examples,
+        model: &flags.model,
+        options: &options,
+        settings: &settings,
+        checkpoints,
+        resume,
+        stream: flags.stream,
+    };
     let learned = (entry.learn)(&request, &mut screen)?;
     screen.line(summary(&learned));
     screen.line(format!("model written to {}", display_name(&flags.model)));
@@ -173,14 +180,15 @@ fn quoted(word: &str) -> String {
 
 /// What a training run came to, in two lines.
 fn summary(learned: &Learned) -> String {
-    let Learned { certificate, caveat, seconds, oracle_seconds, .. } = learned;
+    let Learned { certificate, caveat, plane_bytes, seconds, oracle_seconds, .. } = learned;
     format!(
-        "{}\n{}, {} exact passes, {} oracle calls, {} planes, {} ({} in oracles)",
+        "{}\n{}, {} exact passes, {} oracle calls, {} planes (at most {}), {} ({} in oracles)",
         verdict(certificate, caveat.is_none()),
         certificate.solver.name(),
         figure(certificate.passes),
         certificate.oracle_calls,
         certificate.planes,
+        size(*plane_bytes),
         duration(*seconds),
         duration(*oracle_seconds)
     )

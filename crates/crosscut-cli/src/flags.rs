@@ -123,6 +123,9 @@ pub struct Learn {
     pub c: OneC,
     #[command(flatten)]
     pub training: Training,
+    /// Keep no examples in memory: EXAMPLES are read twice before training and again for each pass, in pieces of 4 MB; with one-slack.
+    #[arg(long, help_heading = "Solver")]
+    pub stream: bool,
     #[command(flatten)]
     pub talk: Talk,
     #[command(flatten)]
@@ -298,6 +301,10 @@ pub struct Training {
     /// Seed of the order in which examples are visited, and of the folds.
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Solver")]
     seed: u64,
+    /// Let planes take at most SIZE of memory (500MB, 2GB): with little of it training takes longer, as one-slack where two planes an example are too
+    /// many, and ends with the same certificate. Examples, weights and their copies come on top [default: no bound].
+    #[arg(long, value_name = "SIZE", help_heading = "Solver", value_parser = memory)]
+    max_memory: Option<usize>,
     /// Block solver: solve the small dual of an example, move between two of its planes, or towards its best plane.
     #[arg(long, value_enum, default_value_t, help_heading = "Solver")]
     step: Named<Step>,
@@ -335,6 +342,7 @@ impl Training {
             seconds: self.seconds,
             threads: self.threads.threads,
             seed: self.seed,
+            max_memory: self.max_memory,
             block: BlockSettings {
                 step: self.step.0,
                 sampling: self.sampling.0,
@@ -434,6 +442,28 @@ fn every(text: &str) -> Result<Every, String> {
     every.ok_or_else(|| "expected seconds as in 30s, or a number of exact passes as in 5".to_owned())
 }
 
+/// Bytes, with a unit of 1000 or 1024 of the one before.
+fn memory(text: &str) -> Result<usize, String> {
+    let refuse = || "expected a size such as 500MB, 2GB or 1GiB".to_owned();
+    let at = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
+    let (number, unit) = text.split_at(at);
+    let factor = match unit.trim_start().to_ascii_lowercase().as_str() {
+        "" | "b" => 1.0,
+        "k" | "kb" => 1e3,
+        "m" | "mb" => 1e6,
+        "g" | "gb" => 1e9,
+        "t" | "tb" => 1e12,
+        "kib" => 1024.0,
+        "mib" => 1024.0 * 1024.0,
+        "gib" => 1024.0 * 1024.0 * 1024.0,
+        _ => return Err(refuse()),
+    };
+    let number: f64 = number.parse().map_err(|_| refuse())?;
+    let bytes = number * factor;
+    // Beyond 2^53 bytes there is no bound.
+    if bytes >= 1.0 { Ok(bytes.min(9e15) as usize) } else { Err(refuse()) }
+}
+
 /// More threads than any machine has cores would only take its memory.
 fn threads(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|&value| value <= 1024).ok_or_else(|| "expected a whole number of at most 1024".to_owned())
@@ -442,6 +472,27 @@ fn threads(text: &str) -> Result<usize, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_have_units() {
+        let table = [
+            ("1", Some(1)),
+            ("500MB", Some(500_000_000)),
+            ("2 gb", Some(2_000_000_000)),
+            ("1.5GiB", Some(1_610_612_736)),
+            ("64k", Some(64_000)),
+            ("9e9", None),
+            ("", None),
+            ("MB", None),
+            ("-1MB", None),
+            ("0", None),
+            ("1.2.3MB", None),
+            ("infMB", None),
+        ];
+        for (text, bytes) in table {
+            assert_eq!(memory(text).ok(), bytes, "{text}");
+        }
+    }
 
     const LENGTH: OptionSpec = OptionSpec { name: "length", value: "N", help: "How long. Default: 1." };
     const LOUD: OptionSpec = OptionSpec { name: "loud", value: "", help: "Shouts. Default: speaks." };

@@ -49,6 +49,7 @@ impl Log {
             "gap": progress.gap(),
             "relative_gap": progress.relative_gap(),
             "planes": progress.planes,
+            "plane_bytes": progress.plane_bytes,
             "seconds": progress.seconds,
             "oracle_seconds": progress.oracle_seconds,
         });

@@ -193,6 +193,17 @@ pub fn convention(c: C) -> (&'static str, f64) {
     }
 }
 
+/// Bytes, in the units of `--max-memory`.
+pub fn size(bytes: usize) -> String {
+    let bytes = bytes as f64;
+    match bytes {
+        1e9.. => format!("{:.2} GB", bytes / 1e9),
+        1e6.. => format!("{:.1} MB", bytes / 1e6),
+        1e3.. => format!("{:.1} KB", bytes / 1e3),
+        _ => format!("{bytes} bytes"),
+    }
+}
+
 /// Seconds, minutes or hours.
 pub fn duration(seconds: f64) -> String {
     if seconds < 10.0 {
@@ -360,6 +371,7 @@ mod tests {
             planes: 0,
             support: 0,
             planes_found: 0,
+            plane_bytes: 0,
             seconds,
             oracle_seconds: 0.0,
         };

@@ -158,6 +158,7 @@ fn json_is_one_object_with_every_figure() {
         "oracle_calls",
         "oracle_seconds",
         "passes",
+        "plane_bytes",
         "planes",
         "primal",
         "relative_gap",
@@ -204,8 +205,18 @@ fn json_is_one_object_with_every_figure() {
 #[test]
 fn the_log_has_a_line_for_each_pass_and_says_why_it_stopped() {
     let home = Home::new();
-    let expected =
-        ["dual", "gap", "oracle_calls", "oracle_seconds", "pass", "planes", "primal", "relative_gap", "seconds"];
+    let expected = [
+        "dual",
+        "gap",
+        "oracle_calls",
+        "oracle_seconds",
+        "pass",
+        "plane_bytes",
+        "planes",
+        "primal",
+        "relative_gap",
+        "seconds",
+    ];
     let rules: [(&[&str], &str); 5] = [
         (&[], "gap"),
         (&["--gap", "1e-7"], "gap"),

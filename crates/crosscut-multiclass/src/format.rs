@@ -1,13 +1,14 @@
 //! The files of [`Multiclass`]: svm-light lines, cost matrices, predictions.
 
+use std::collections::HashSet;
 use std::io;
 use std::path::Path;
 
 use crosscut::{Example, Feature, Rescaling, SparseVector};
 use crosscut_app::svmlight::{self, Line};
-use crosscut_app::vocabulary::{FeatureIds, Labels};
+use crosscut_app::vocabulary::{FeatureIds, Labels, SeenIds};
 use crosscut_app::{
-    Application, CostMatrix, Error, Examples, Item, Items, OptionSpec, Options, Outcome, Report, Source,
+    Application, CostMatrix, Error, Examples, Item, Items, OptionSpec, Options, Outcome, Pieces, Report, Source,
 };
 
 use crate::measures;
@@ -40,29 +41,37 @@ impl Application for Multiclass {
             svmlight::parse_line(line)?.map(|line| Labelled::new(line, numeric, bias.is_some())).transpose()
         })?;
 
-        let refuse = |reason: &dyn ToString| Error::file(file.as_str(), reason.to_string());
         let classes = Labels::collect(parsed.iter().map(|example| &*example.label));
         let features = FeatureIds::collect(parsed.iter().map(|example| &*example.features));
-        let mut task = Self::new(classes, features)
-            .and_then(|task| task.with_bias(bias))
-            .map_err(|error| refuse(&error))?
-            .with_rescaling(options.rescaling);
-        task = match loss {
-            LossOption::ZeroOne => Ok(task),
-            LossOption::Squared => task.with_squared_loss(),
-            LossOption::Cost(file) => {
-                let costs = CostMatrix::read(file, task.classes())?;
-                task.with_loss(Loss::Cost(costs))
-            }
-        }
-        .map_err(|error| refuse(&error))?;
+        let task = build(options, bias, loss, classes, features, &file)?;
 
+        let refuse = |reason: &dyn ToString| Error::file(file.as_str(), reason.to_string());
         let examples = parsed.into_iter().map(|Labelled { label, features, weight }| {
             let x = task.input(task.features().map(features)).map_err(|error| refuse(&error))?;
             Ok(Example { x, y: task.class(&label), weight })
         });
         let examples = examples.collect::<Result<_, Error>>()?;
         Ok((task, examples))
+    }
+
+    fn survey(options: &Options, pieces: &mut Pieces) -> Result<Self, Error> {
+        let (bias, loss) = (bias(options)?, LossOption::of(options)?);
+        let numeric = matches!(loss, LossOption::Squared);
+        let (mut labels, mut ids) = (HashSet::new(), SeenIds::default());
+        while let Some(mut piece) = pieces.next_piece()? {
+            let parse = |line: &str| {
+                svmlight::parse_line(line)?.map(|line| Labelled::new(line, numeric, bias.is_some())).transpose()
+            };
+            piece.scan_lines(parse, |_, Labelled { label, features, .. }| {
+                ids.add(&features);
+                if !labels.contains(&label) {
+                    labels.insert(label);
+                }
+                Ok(())
+            })?;
+        }
+        let classes = Labels::collect(labels.iter().map(|label| &**label));
+        build(options, bias, loss, classes, ids.finish(), pieces.name())
     }
 
     fn read(&self, source: Source<'_>) -> Result<Items<Self>, Error> {
@@ -108,6 +117,31 @@ impl Multiclass {
     pub fn class(&self, label: &str) -> Class {
         self.classes().index(label).map_or(Class::UNKNOWN, Class::new)
     }
+}
+
+/// The task for what is in a file.
+fn build(
+    options: &Options,
+    bias: Option<f32>,
+    loss: LossOption,
+    classes: Labels,
+    features: FeatureIds,
+    file: &str,
+) -> Result<Multiclass, Error> {
+    let refuse = |reason: &dyn ToString| Error::file(file, reason.to_string());
+    let task = Multiclass::new(classes, features)
+        .and_then(|task| task.with_bias(bias))
+        .map_err(|error| refuse(&error))?
+        .with_rescaling(options.rescaling);
+    match loss {
+        LossOption::ZeroOne => Ok(task),
+        LossOption::Squared => task.with_squared_loss(),
+        LossOption::Cost(file) => {
+            let costs = CostMatrix::read(file, task.classes())?;
+            task.with_loss(Loss::Cost(costs))
+        }
+    }
+    .map_err(|error| refuse(&error))
 }
 
 /// A line of a training file.

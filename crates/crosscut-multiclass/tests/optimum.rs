@@ -9,7 +9,7 @@ use clarabel::solver::{DefaultSettings, DefaultSolver, IPSolver, NonnegativeCone
 use crosscut::testing::brute_force_planes;
 use crosscut::{
     BlockSettings, C, Example, Rescaling, Sampling, Settings, SlackNorm, Solution, Solver, SparseVector, Step,
-    predict_all, risk, solve,
+    predict_all, risk, solve, testing,
 };
 use crosscut_app::{Application, Options, Source};
 use crosscut_multiclass::{Class, Multiclass};
@@ -37,7 +37,9 @@ fn solvers() -> Vec<(&'static str, Settings, f64)> {
 }
 
 fn run(task: &Multiclass, examples: &Examples, settings: Settings) -> Solution {
-    solve(task, examples, &settings, &mut |_| ControlFlow::Continue(())).unwrap()
+    let solution = solve(task, examples, &settings, &mut |_| ControlFlow::Continue(())).unwrap();
+    testing::check_solution(task, examples, &settings, &solution);
+    solution
 }
 
 fn golden() -> (Multiclass, Examples, Examples) {
@@ -68,7 +70,7 @@ fn every_solver_meets_the_golden_optimum() {
         assert!(certificate.dual <= GOLDEN + ROUNDING, "{name}: {certificate:?}");
         assert!(certificate.primal >= GOLDEN - ROUNDING, "{name}: {certificate:?}");
         assert!((certificate.primal - GOLDEN).abs() <= relative_gap.max(1e-6) * GOLDEN, "{name}: {certificate:?}");
-        let primal = crosscut::testing::primal(&task, &train, &settings, &solution.w);
+        let primal = testing::primal(&task, &train, &settings, &solution.w);
         assert!((certificate.primal - primal).abs() <= 1e-9 * primal, "{name}: {primal}, {certificate:?}");
     }
 }

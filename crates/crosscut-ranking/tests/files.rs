@@ -6,7 +6,7 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use crosscut::{Example, Model, Rescaling, Settings, Task, solve};
+use crosscut::{Example, Model, Rescaling, Settings, Task, solve, testing};
 use crosscut_app::model_file::{self, Stored};
 use crosscut_app::{Application, Item, Monitor, Options, Outcome, Source};
 use crosscut_ranking::{Loss, Query, Ranking, Scores};
@@ -388,6 +388,7 @@ proptest! {
 fn learn((task, examples): (Ranking, Examples)) -> Model<Ranking> {
     let settings = Settings { passes: Some(20), ..Settings::default() };
     let solution = solve(&task, &examples, &settings, &mut |_| ControlFlow::Continue(())).unwrap();
+    testing::check_solution(&task, &examples, &settings, &solution);
     let model = Model::new(task, solution.w, settings, solution.certificate);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model");

@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 use clarabel::algebra::CscMatrix;
 use clarabel::solver::{DefaultSettings, DefaultSolver, IPSolver, NonnegativeConeT, SolverStatus};
 use crosscut::testing::primal;
-use crosscut::{C, Certificate, Example, Feature, Rescaling, Settings, Solution, Solver, solve};
+use crosscut::{C, Certificate, Example, Feature, Rescaling, Settings, Solution, Solver, solve, testing};
 use crosscut_app::svmlight::parse_line;
 use crosscut_app::vocabulary::FeatureIds;
 use crosscut_ranking::{Loss, Query, Ranking, Scores};
@@ -30,7 +30,9 @@ fn solvers(c: C, relative_gap: f64) -> [Settings; 3] {
 }
 
 fn run(task: &Ranking, examples: &Examples, settings: Settings) -> Solution {
-    solve(task, examples, &settings, &mut |_| ControlFlow::Continue(())).unwrap()
+    let solution = solve(task, examples, &settings, &mut |_| ControlFlow::Continue(())).unwrap();
+    testing::check_solution(task, examples, &settings, &solution);
+    solution
 }
 
 /// The queries of a file whose ids of features are 1 to `width`.

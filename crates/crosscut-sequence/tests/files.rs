@@ -5,7 +5,7 @@
 use std::fs;
 use std::ops::ControlFlow;
 
-use crosscut::{Example, Feature, Model, Rescaling, Settings, SparseRows, Task, solve};
+use crosscut::{Example, Feature, Model, Rescaling, Settings, SparseRows, Task, solve, testing};
 use crosscut_app::model_file::{self, Stored};
 use crosscut_app::{Application, Item, Options, Outcome, Source};
 use crosscut_sequence::{Features, Loss, Scheme, Sequence, Tags, Tokens};
@@ -472,6 +472,7 @@ fn bad_files_to_classify_are_refused() {
 fn learn(task: Sequence, examples: &Examples) -> Model<Sequence> {
     let settings = Settings { passes: Some(20), ..Settings::default() };
     let solution = solve(&task, examples, &settings, &mut |_| ControlFlow::Continue(())).unwrap();
+    testing::check_solution(&task, examples, &settings, &solution);
     let model = Model::new(task, solution.w, settings, solution.certificate);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model");

@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 use clarabel::algebra::CscMatrix;
 use clarabel::solver::{DefaultSettings, DefaultSolver, IPSolver, NonnegativeConeT, SolverStatus};
 use crosscut::testing::brute_force_planes;
-use crosscut::{C, Settings, Solution, Solver, solve};
+use crosscut::{C, Settings, Solution, Solver, solve, testing};
 use crosscut_app::{Application, Options, Source};
 use crosscut_sequence::Sequence;
 use proptest::prelude::*;
@@ -29,7 +29,9 @@ fn solvers(c: C, relative_gap: f64) -> [Settings; 3] {
 }
 
 fn run(task: &Sequence, examples: &Examples, settings: Settings) -> Solution {
-    solve(task, examples, &settings, &mut |_| ControlFlow::Continue(())).unwrap()
+    let solution = solve(task, examples, &settings, &mut |_| ControlFlow::Continue(())).unwrap();
+    testing::check_solution(task, examples, &settings, &solution);
+    solution
 }
 
 fn read(name: &str, text: &str) -> (Sequence, Examples) {
@@ -52,7 +54,7 @@ fn every_solver_meets_the_golden_optimum() {
         assert!(certificate.relative_gap() <= relative_gap, "{name}: {certificate:?}");
         assert!(certificate.dual <= GOLDEN + ROUNDING, "{name}: {certificate:?}");
         assert!(certificate.primal >= GOLDEN - ROUNDING, "{name}: {certificate:?}");
-        let primal = crosscut::testing::primal(&task, &examples, &settings, &solution.w);
+        let primal = testing::primal(&task, &examples, &settings, &solution.w);
         assert!((certificate.primal - primal).abs() <= 1e-9 * primal, "{name}: {primal}, {certificate:?}");
     }
 }

@@ -136,6 +136,7 @@ pub mod settings;
 pub mod sink;
 pub mod sparse;
 pub mod state;
+pub mod stream;
 pub mod task;
 pub mod testing;
 pub mod trainer;
@@ -149,5 +150,6 @@ pub use settings::{BlockSettings, C, Sampling, Settings, SettingsError, SlackNor
 pub use sink::{Dense, Dot, Place, Scaled, Sink};
 pub use sparse::{Feature, Row, RowError, SparseRows, SparseVector};
 pub use state::{State, StateError};
+pub use stream::{Stream, StreamError, StreamTrainer};
 pub use task::{Example, FeatureMap, Latent, Rescaling, Task};
 pub use trainer::{Trainer, solve};

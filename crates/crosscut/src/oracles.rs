@@ -17,12 +17,17 @@ const MOST_LANES: usize = 64;
 /// Seconds of work below which a batch is done before other threads have woken up.
 const WORTH_WAKING: f64 = 1e-4;
 
+/// The threads that run oracles, with a scratch for each.
+pub(crate) struct Crew<T: Task> {
+    pool: Option<rayon::ThreadPool>,
+    scratch: Vec<Mutex<T::Scratch>>,
+}
+
 /// The examples, their oracles and the threads that run them; counts calls and seconds.
 pub(crate) struct Oracles<'a, T: Task> {
     task: &'a T,
     examples: Vec<&'a Example<T::Input, T::Output>>,
-    pool: Option<rayon::ThreadPool>,
-    scratch: Vec<Mutex<T::Scratch>>,
+    crew: Crew<T>,
     /// Wall seconds of a call, infinite before there was one.
     each: f64,
     /// Oracle calls made.
@@ -39,6 +44,26 @@ pub(crate) struct PlaneSum {
     pub delta: Vec<f64>,
     /// Σ costᵢ ξᵢ; Σ costᵢ ξᵢ².
     pub slack: f64,
+    /// What the rounding of the loss is a fraction of.
+    pub loss_size: f64,
+    /// What the rounding of the length of `delta` is a fraction of.
+    pub delta_size: f64,
+}
+
+impl PlaneSum {
+    /// Nothing yet.
+    pub fn new(dim: usize) -> Self {
+        Self { loss: 0.0, delta: vec![0.0; dim], slack: 0.0, loss_size: 0.0, delta_size: 0.0 }
+    }
+
+    /// Adds a sum over other examples.
+    pub fn add(&mut self, other: &Self) {
+        self.loss += other.loss;
+        self.slack += other.slack;
+        self.loss_size += other.loss_size;
+        self.delta_size += other.delta_size;
+        self.delta.iter_mut().zip(&other.delta).for_each(|(sum, value)| *sum += value);
+    }
 }
 
 impl<'a, T: Task> Oracles<'a, T> {
@@ -52,15 +77,38 @@ impl<'a, T: Task> Oracles<'a, T> {
             return Err(SolveError::NoExamples);
         }
         for (index, example) in examples.iter().enumerate() {
-            let refuse = |message| SolveError::Example { index, message };
-            if !(example.weight.is_finite() && example.weight >= 0.0) {
-                return Err(refuse(format!(
-                    "its weight must be a finite number of at least 0, not {}",
-                    example.weight
-                )));
-            }
-            task.validate(&example.x, &example.y).map_err(refuse)?;
+            check_example(task, index, example)?;
         }
+        Ok(Self::of(task, examples, Crew::new(threads)?))
+    }
+
+    /// For examples that are known to be right.
+    pub fn of(task: &'a T, examples: Vec<&'a Example<T::Input, T::Output>>, crew: Crew<T>) -> Self {
+        Self { task, examples, crew, each: f64::INFINITY, calls: 0, seconds: 0.0 }
+    }
+
+    /// Gives back the threads.
+    pub fn into_crew(self) -> Crew<T> {
+        self.crew
+    }
+}
+
+/// Checks one example.
+pub(crate) fn check_example<T: Task>(
+    task: &T,
+    index: usize,
+    example: &Example<T::Input, T::Output>,
+) -> Result<(), SolveError> {
+    let refuse = |message| SolveError::Example { index, message };
+    if !(example.weight.is_finite() && example.weight >= 0.0) {
+        return Err(refuse(format!("its weight must be a finite number of at least 0, not {}", example.weight)));
+    }
+    task.validate(&example.x, &example.y).map_err(refuse)
+}
+
+impl<T: Task> Crew<T> {
+    /// Starts the threads (0: as many as there are cores).
+    pub fn new(threads: usize) -> Result<Self, SolveError> {
         let threads = match threads {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             given => given,
@@ -73,7 +121,15 @@ impl<'a, T: Task> Oracles<'a, T> {
             }
         };
         let scratch = (0..threads).map(|_| Mutex::default()).collect();
-        Ok(Self { task, examples, pool, scratch, each: f64::INFINITY, calls: 0, seconds: 0.0 })
+        Ok(Self { pool, scratch })
+    }
+}
+
+impl<'a, T: Task> Oracles<'a, T> {
+    /// Hands itself over to another solver; nothing is left.
+    pub fn take(&mut self) -> Self {
+        let crew = Crew { pool: self.crew.pool.take(), scratch: std::mem::take(&mut self.crew.scratch) };
+        Self { examples: std::mem::take(&mut self.examples), crew, ..*self }
     }
 
     /// Number of examples.
@@ -105,7 +161,7 @@ impl<'a, T: Task> Oracles<'a, T> {
         let answer = |planes: &mut Planes<'a>, &index: &usize| {
             this.call_several(w, index, planes);
             if valued {
-                planes.as_mut_slice().iter_mut().for_each(|plane| plane.value = plane.loss - plane.dot(w));
+                planes.as_mut_slice().iter_mut().for_each(|plane| plane.evaluate(w));
             }
         };
         // The first calls ever are timed: one to warm up, one to tell what a call takes.
@@ -119,10 +175,10 @@ impl<'a, T: Task> Oracles<'a, T> {
             each = began.elapsed().as_secs_f64();
         }
         // Who runs them does not change what they answer.
-        match &self.pool {
+        match &self.crew.pool {
             Some(pool) if batch_left.len() > 1 && each * batch_left.len() as f64 >= WORTH_WAKING => {
                 pool.install(|| {
-                    let share = batch_left.len().div_ceil(8 * this.scratch.len());
+                    let share = batch_left.len().div_ceil(8 * this.crew.scratch.len());
                     planes
                         .par_iter_mut()
                         .zip(batch_left)
@@ -137,11 +193,11 @@ impl<'a, T: Task> Oracles<'a, T> {
         self.calls += batch.len() as u64;
     }
 
-    /// Calls every oracle at w and sums the planes with the given cost for each example.
+    /// Calls every oracle at w and sums the planes; what a slack costs is `each` times the weight of its example.
     ///
     /// Examples are summed in fixed lanes and the lanes in order, so the bits do not depend on the number of threads.
     /// `tick` is called between slices of the work.
-    pub fn sum_planes(&mut self, w: &[f64], costs: &[f64], norm: SlackNorm, tick: &mut dyn FnMut(&Self)) -> PlaneSum {
+    pub fn sum_planes(&mut self, w: &[f64], each: f64, norm: SlackNorm, tick: &mut dyn FnMut(u64, f64)) -> PlaneSum {
         struct Lane<'a> {
             next: usize,
             end: usize,
@@ -155,7 +211,7 @@ impl<'a, T: Task> Oracles<'a, T> {
                 next: n * lane / lanes,
                 end: n * (lane + 1) / lanes,
                 plane: RawPlane::default(),
-                sum: PlaneSum { loss: 0.0, delta: vec![0.0; dim], slack: 0.0 },
+                sum: PlaneSum::new(dim),
             })
             .collect();
         let mut slice = 1;
@@ -164,15 +220,19 @@ impl<'a, T: Task> Oracles<'a, T> {
             let this = &*self;
             let run = |lane: &mut Lane<'a>| {
                 let end = lane.end.min(lane.next + slice);
-                for (index, &cost) in costs.iter().enumerate().take(end).skip(lane.next) {
+                for index in lane.next..end {
+                    let cost = each * this.examples[index].weight;
                     this.call(w, index, &mut lane.plane);
                     let slack = lane.plane.value;
                     if slack > 0.0 && cost > 0.0 {
-                        let (slope, value) = match norm {
-                            SlackNorm::Linear => (cost, cost * slack),
-                            SlackNorm::Squared => (2.0 * cost * slack, cost * slack * slack),
+                        // Of slacks that are squared the tangent: 2ξΔ − ξ² and 2ξδ.
+                        let (slope, value, less) = match norm {
+                            SlackNorm::Linear => (cost, cost * slack, 0.0),
+                            SlackNorm::Squared => (2.0 * cost * slack, cost * slack * slack, cost * slack * slack),
                         };
-                        lane.sum.loss += slope * (lane.plane.loss - slack) + value;
+                        lane.sum.loss += slope * lane.plane.loss - less;
+                        lane.sum.loss_size += slope * lane.plane.loss + less;
+                        lane.sum.delta_size += slope * lane.plane.size();
                         lane.sum.slack += value;
                         lane.plane.add_to(&mut lane.sum.delta, slope);
                     }
@@ -180,7 +240,7 @@ impl<'a, T: Task> Oracles<'a, T> {
                 lane.next = end;
             };
             let before: usize = lanes.iter().map(|lane| lane.next).sum();
-            match &self.pool {
+            match &self.crew.pool {
                 Some(pool) => pool.install(|| lanes.par_iter_mut().for_each(run)),
                 None => lanes.iter_mut().for_each(run),
             }
@@ -194,25 +254,19 @@ impl<'a, T: Task> Oracles<'a, T> {
             } else if seconds > 0.2 {
                 slice = (slice / 2).max(1);
             }
-            tick(self);
+            tick(self.calls, self.seconds);
         }
         let mut lanes = lanes.into_iter();
         let mut total = lanes.next().map_or_else(|| unreachable!("there are examples"), |lane| lane.sum);
-        for lane in lanes {
-            total.loss += lane.sum.loss;
-            total.slack += lane.sum.slack;
-            for (sum, value) in total.delta.iter_mut().zip(&lane.sum.delta) {
-                *sum += value;
-            }
-        }
+        lanes.for_each(|lane| total.add(&lane.sum));
         total
     }
 
     fn call_several(&self, w: &[f64], index: usize, planes: &mut Planes<'a>) {
-        let thread = rayon::current_thread_index().unwrap_or(0) % self.scratch.len();
+        let thread = rayon::current_thread_index().unwrap_or(0) % self.crew.scratch.len();
         let Example { x, y, .. } = self.examples[index];
         planes.clear();
-        match self.scratch[thread].try_lock() {
+        match self.crew.scratch[thread].try_lock() {
             Ok(mut scratch) => self.task.separate_several(w, x, y, &mut scratch, planes),
             // An oracle that runs threads of its own may find itself called again on this one.
             Err(_) => self.task.separate_several(w, x, y, &mut T::Scratch::default(), planes),
@@ -220,14 +274,14 @@ impl<'a, T: Task> Oracles<'a, T> {
     }
 
     fn call(&self, w: &[f64], index: usize, plane: &mut RawPlane<'a>) {
-        let thread = rayon::current_thread_index().unwrap_or(0) % self.scratch.len();
+        let thread = rayon::current_thread_index().unwrap_or(0) % self.crew.scratch.len();
         let Example { x, y, .. } = self.examples[index];
         plane.clear();
-        plane.loss = match self.scratch[thread].try_lock() {
+        plane.loss = match self.crew.scratch[thread].try_lock() {
             Ok(mut scratch) => self.task.separate(w, x, y, &mut scratch, plane),
             // An oracle that runs threads of its own may find itself called again on this one.
             Err(_) => self.task.separate(w, x, y, &mut T::Scratch::default(), plane),
         };
-        plane.value = plane.loss - plane.dot(w);
+        plane.evaluate(w);
     }
 }

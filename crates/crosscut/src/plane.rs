@@ -1,7 +1,11 @@
 //! [`RawPlane`]: a cutting plane as the oracle wrote it.
 
-use crate::sink::{Place, Sink, add_row, dot_row};
+use crate::sink::{Place, Sink, add_row, dot_row_sized};
 use crate::sparse::{Feature, Row};
+
+/// A sum may be off by this fraction of the sizes of its terms. The worst case grows with their number, but rounding errors of either
+/// sign cancel each other.
+pub(crate) const ROUNDING: f64 = 8.0 * f64::EPSILON;
 
 /// A row of the data at a place among the weights, times a number.
 #[derive(Clone, Copy, Debug)]
@@ -26,7 +30,7 @@ impl RowTerm<'_> {
 pub(crate) struct RawPlane<'a> {
     /// Δ.
     pub loss: f64,
-    /// Δ − ⟨w, δ⟩ at the w of the oracle call, where it was asked for.
+    /// Δ − ⟨w, δ⟩ at the w of the oracle call and what rounding may have taken from it, where it was asked for: the slack is not above it.
     pub value: f64,
     pub rows: Vec<RowTerm<'a>>,
     pub entries: Vec<(usize, f64)>,
@@ -38,11 +42,25 @@ impl<'a> RawPlane<'a> {
         self.entries.clear();
     }
 
-    /// ⟨w, δ⟩.
-    pub fn dot(&self, w: &[f64]) -> f64 {
-        let rows: f64 = self.rows.iter().map(|term| term.scale * dot_row(w, term.row, term.place)).sum();
-        let entries: f64 = self.entries.iter().map(|&(index, value)| w[index] * value).sum();
-        rows + entries
+    /// Sets the value at w.
+    pub fn evaluate(&mut self, w: &[f64]) {
+        let (mut sum, mut size) = (0.0, self.loss);
+        for term in &self.rows {
+            let (row, row_size) = dot_row_sized(w, term.row, term.place);
+            sum += term.scale * row;
+            size += term.scale.abs() * row_size;
+        }
+        for &(index, value) in &self.entries {
+            sum += w[index] * value;
+            size += (w[index] * value).abs();
+        }
+        self.value = self.loss - sum + ROUNDING * size;
+    }
+
+    /// ‖δ‖ at most, and what its rounding is a fraction of.
+    pub fn size(&self) -> f64 {
+        let rows: f64 = self.rows.iter().map(|term| term.scale.abs() * term.row.squared_norm().sqrt()).sum();
+        rows + self.entries.iter().map(|(_, value)| value.abs()).sum::<f64>()
     }
 
     /// target += factor · δ.
@@ -140,6 +158,13 @@ pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     let rest: f64 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
     // Neighbours are added last, so that pairs of sums stay pairs until then.
     ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7])) + rest
+}
+
+/// By how much a dual value Σαₚ Δₚ − ½ ‖Σαₚ δₚ‖² may be too large, given what the rounding of the losses and of the length of
+/// Σαₚ δₚ are fractions of, and that length.
+pub(crate) fn rounding(loss_size: f64, delta_size: f64, length: f64) -> f64 {
+    let off = ROUNDING * delta_size;
+    ROUNDING * (loss_size + length * length) + off * (length + 0.5 * off)
 }
 
 /// ‖w‖².

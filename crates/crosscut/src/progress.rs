@@ -73,6 +73,8 @@ pub struct Progress {
     pub support: usize,
     /// Planes that have ever entered the caches or the working set.
     pub planes_found: u64,
+    /// Bytes that the planes take, as last counted: what [`Settings::max_memory`](crate::Settings::max_memory) bounds.
+    pub plane_bytes: usize,
     /// Wall seconds since training began.
     pub seconds: f64,
     /// Wall seconds of these inside oracles.
@@ -103,6 +105,8 @@ pub struct Solution {
     pub w: Vec<f64>,
     /// How they were found and how good they are.
     pub certificate: Certificate,
+    /// The most bytes that the planes took, as counted after each exact pass; where they are bounded, after each new plane.
+    pub plane_bytes: usize,
     /// Wall seconds of training.
     pub seconds: f64,
     /// Wall seconds of these inside oracles.

@@ -46,6 +46,11 @@ impl Gram {
         self.push(row);
     }
 
+    /// The memory it takes.
+    pub fn bytes(&self) -> usize {
+        size_of_val(self.values.as_slice())
+    }
+
     /// Multiplies all entries.
     pub fn scale(&mut self, factor: f64) {
         self.values.iter_mut().for_each(|entry| *entry *= factor);

@@ -12,7 +12,8 @@ use crate::settings::{Settings, Solver};
 pub(crate) struct Run<'o> {
     observer: &'o mut dyn FnMut(&Progress) -> Flow,
     settings: Settings,
-    solver: Solver,
+    /// The one that runs; it may change.
+    pub solver: Solver,
     /// C of the mean slack.
     c: f64,
     examples: usize,
@@ -50,6 +51,8 @@ pub(crate) struct Counts {
     pub planes: usize,
     pub support: usize,
     pub planes_found: u64,
+    /// Bytes of the planes, and the most there were.
+    pub bytes: (usize, usize),
 }
 
 impl<'o> Run<'o> {
@@ -72,7 +75,8 @@ impl<'o> Run<'o> {
             oracle_calls_before: counts.oracle_calls,
             oracle_seconds_before: counts.oracle_seconds,
             best: None,
-            dual: f64::NEG_INFINITY,
+            // At α = 0.
+            dual: 0.0,
             last: (f64::INFINITY, f64::NEG_INFINITY),
             interrupted: false,
             whole_steps: false,
@@ -100,9 +104,12 @@ impl<'o> Run<'o> {
 
     /// Takes in a primal value P(w) computed from oracle answers at this very w.
     ///
-    /// One that overflows certifies nothing, and ends the run.
+    /// One that overflows certifies nothing, and ends the run if there is no other; its weights are 0 then.
     pub fn certify(&mut self, primal: f64, w: &[f64]) {
-        let primal = if primal.is_finite() { primal } else { f64::INFINITY };
+        if !primal.is_finite() {
+            self.best.get_or_insert_with(|| (f64::INFINITY, vec![0.0; w.len()]));
+            return;
+        }
         match &mut self.best {
             Some((best, _)) if *best <= primal => {}
             Some((best, kept)) => {
@@ -110,6 +117,14 @@ impl<'o> Run<'o> {
                 kept.copy_from_slice(w);
             }
             None => self.best = Some((primal, w.to_vec())),
+        }
+    }
+
+    /// Takes in a dual value, and by how much it may be too large.
+    pub fn raise(&mut self, dual: f64, rounding: f64) {
+        let dual = dual - rounding;
+        if dual.is_finite() {
+            self.dual = self.dual.max(dual);
         }
     }
 
@@ -126,9 +141,9 @@ impl<'o> Run<'o> {
         !(primal - now.0 <= rounding && now.1 - dual <= rounding)
     }
 
-    /// P − D at which training stops.
-    pub fn target(&self) -> f64 {
-        let relative = self.settings.relative_gap * self.dual.abs().max(1.0);
+    /// P − D at which training stops, if D is about so much.
+    pub fn target(&self, dual: f64) -> f64 {
+        let relative = self.settings.relative_gap * dual.abs().max(1.0);
         self.settings.epsilon.map_or(relative, |epsilon| relative.max(self.c * epsilon))
     }
 
@@ -191,6 +206,7 @@ impl<'o> Run<'o> {
             planes: counts.planes,
             support: counts.support,
             planes_found: counts.planes_found,
+            plane_bytes: counts.bytes.0,
             seconds: self.began.elapsed().as_secs_f64(),
             oracle_seconds: counts.oracle_seconds - self.oracle_seconds_before,
         };
@@ -214,6 +230,7 @@ impl<'o> Run<'o> {
         Solution {
             w: self.best.map(|(_, w)| w).unwrap_or_default(),
             certificate,
+            plane_bytes: counts.bytes.1,
             seconds: self.began.elapsed().as_secs_f64(),
             oracle_seconds: counts.oracle_seconds - self.oracle_seconds_before,
         }

@@ -167,6 +167,12 @@ pub struct Settings {
     pub threads: usize,
     /// Seed of the order in which examples are visited.
     pub seed: u64,
+    /// Bytes that the planes of the solver may take, with their dual variables and Gram matrices; no bound by default. With less
+    /// of it training takes longer, and ends with the same certificate: example by example fewer planes are kept, and where two are too
+    /// many the block solvers go on as `OneSlack`, whose planes are sums over all examples. The examples, w and its few copies, and the buffers
+    /// of oracles come on top. At least [`least_memory`](Self::least_memory). It is not kept in model files.
+    #[serde(skip)]
+    pub max_memory: Option<usize>,
     /// Settings of the block-coordinate solver.
     pub block: BlockSettings,
 }
@@ -183,6 +189,7 @@ impl Default for Settings {
             seconds: None,
             threads: 0,
             seed: 0,
+            max_memory: None,
             block: BlockSettings::default(),
         }
     }
@@ -201,6 +208,11 @@ pub struct SettingsError {
 }
 
 impl Settings {
+    /// The least [`max_memory`](Self::max_memory) for d weights: four planes of 8 bytes a weight.
+    pub fn least_memory(dim: usize) -> usize {
+        dim.saturating_mul(32).saturating_add(4096)
+    }
+
     /// Checks every field.
     ///
     /// # Errors

@@ -121,6 +121,27 @@ pub(crate) fn dot_row(w: &[f64], row: Row<'_>, place: Place) -> f64 {
     (sums[0] + sums[1]) + (sums[2] + sums[3]) + rest.iter().map(term).sum::<f64>()
 }
 
+/// The same, and the sum of the sizes of its terms.
+#[inline]
+pub(crate) fn dot_row_sized(w: &[f64], row: Row<'_>, place: Place) -> (f64, f64) {
+    let term = |feature: &Feature| w[place.offset + place.stride * feature.index as usize] * f64::from(feature.value);
+    let (fours, rest) = row.features().as_chunks::<4>();
+    let (mut sums, mut sizes) = ([0.0; 4], [0.0; 4]);
+    for four in fours {
+        for ((sum, size), feature) in sums.iter_mut().zip(&mut sizes).zip(four) {
+            let term = term(feature);
+            *sum += term;
+            *size += term.abs();
+        }
+    }
+    let (mut sum, mut size) = ((sums[0] + sums[1]) + (sums[2] + sums[3]), sizes.iter().sum::<f64>());
+    for term in rest.iter().map(term) {
+        sum += term;
+        size += term.abs();
+    }
+    (sum, size)
+}
+
 /// Adds `scale` times the row at its place to `w`.
 #[inline]
 pub(crate) fn add_row(w: &mut [f64], row: Row<'_>, place: Place, scale: f64) {

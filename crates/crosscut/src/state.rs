@@ -41,6 +41,12 @@ impl State<'_> {
         self.oracle_calls.saturating_sub(self.run.oracle_calls_before) as f64 / self.examples.max(1) as f64
     }
 
+    /// Whether it can be that of a run with so many examples and weights, as far as that does not depend on the solver.
+    pub(crate) fn check(&self, examples: usize, dim: usize) -> Result<(), StateError> {
+        require(self.examples == examples, format!("it has {} examples, not {examples}", self.examples))?;
+        self.run.check(dim, self.oracle_calls)
+    }
+
     /// Whether training ends after one more pass, which certifies the weights: the observer said so, time is up, or no other pass is allowed.
     pub fn is_last_pass(&self) -> bool {
         self.last_pass

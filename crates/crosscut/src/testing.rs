@@ -1,5 +1,6 @@
 //! Checks for tasks: [`check`] tries the three laws of the [`Task`] contract on any examples; [`check_oracle`] and
-//! [`check_prediction`] compare with brute force over all outputs of a tiny input.
+//! [`check_prediction`] compare with brute force over all outputs of a tiny input. And a check for what comes out of training:
+//! [`check_solution`] evaluates P anew, and tries to find weights whose P is below the dual value.
 //!
 //! The first is the first test of every task, the others are the second:
 //!
@@ -44,8 +45,12 @@
 //! }
 //! ```
 
+mod solution;
+
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
+
+pub use solution::check_solution;
 
 use crate::plane::{Planes, RawPlane, RowTerm};
 use crate::settings::{Settings, SlackNorm};

@@ -32,7 +32,7 @@ pub struct Trainer<'a, T: Task> {
 
 enum Running<'a, T: Task> {
     Block(Box<BlockCoordinate<'a, T>>),
-    OneSlack(Box<OneSlack<'a, T>>),
+    OneSlack(Box<OneSlack<Oracles<'a, T>>>),
 }
 
 impl<'a, T: Task> Trainer<'a, T> {
@@ -51,10 +51,14 @@ impl<'a, T: Task> Trainer<'a, T> {
     {
         settings.check()?;
         let oracles = Oracles::new(task, examples.into_iter().collect(), settings.threads)?;
-        check_overflow(&oracles, settings.c)?;
+        check_overflow(oracles.len(), oracles.weights().sum(), settings.c)?;
+        check_memory(settings, oracles.dim())?;
         let solver = match settings.solver.resolve(oracles.len()) {
             Solver::OneSlack => Running::OneSlack(Box::new(OneSlack::new(oracles, *settings))),
-            kind => Running::Block(Box::new(BlockCoordinate::new(oracles, *settings, kind))),
+            kind if BlockCoordinate::<T>::fits(settings, oracles.len()) => {
+                Running::Block(Box::new(BlockCoordinate::new(oracles, *settings, kind)))
+            }
+            _ => Running::OneSlack(Box::new(OneSlack::new(oracles, *settings))),
         };
         Ok(Self { solver })
     }
@@ -67,11 +71,11 @@ impl<'a, T: Task> Trainer<'a, T> {
         Settings { c, ..Settings::default() }.check()?;
         match &mut self.solver {
             Running::Block(solver) => {
-                check_overflow(solver.oracles(), c)?;
+                check_overflow(solver.oracles().len(), solver.oracles().weights().sum(), c)?;
                 solver.set_c(c);
             }
             Running::OneSlack(solver) => {
-                check_overflow(solver.oracles(), c)?;
+                check_overflow(solver.oracles().len(), solver.oracles().weights().sum(), c)?;
                 solver.set_c(c);
             }
         }
@@ -96,10 +100,23 @@ impl<'a, T: Task> Trainer<'a, T> {
         self.solve_with(observer, Some(keeper))
     }
 
-    fn solve_with(&mut self, observer: &mut dyn FnMut(&Progress) -> Flow, keeper: Option<&mut Keeper<'_>>) -> Solution {
+    fn solve_with(
+        &mut self,
+        observer: &mut dyn FnMut(&Progress) -> Flow,
+        mut keeper: Option<&mut Keeper<'_>>,
+    ) -> Solution {
         match &mut self.solver {
-            Running::Block(solver) => solver.solve(observer, keeper),
-            Running::OneSlack(solver) => solver.solve(observer, keeper),
+            Running::OneSlack(solver) => solver.solve(observer, keeper).unwrap_or_else(|never| match never {}),
+            Running::Block(solver) => match solver.solve(observer, keeper.as_deref_mut()) {
+                Ok(solution) => solution,
+                // The memory does not suffice for planes of single examples.
+                Err(run) => {
+                    let mut solver = Box::new(solver.hand_over());
+                    let solution = solver.go_on(run, keeper).unwrap_or_else(|never| match never {});
+                    self.solver = Running::OneSlack(solver);
+                    solution
+                }
+            },
         }
     }
 
@@ -113,13 +130,18 @@ impl<'a, T: Task> Trainer<'a, T> {
     /// A state that does not fit: sizes, indices and numbers are checked, so that a damaged or hostile one can do no other harm than to waste
     /// the training. The trainer is not to be used after an error.
     pub fn restore(&mut self, state: State<'_>) -> Result<(), StateError> {
-        let State { examples, oracle_calls, run, solver, .. } = state;
         let (n, dim) = match &self.solver {
             Running::Block(solver) => (solver.oracles().len(), solver.oracles().dim()),
             Running::OneSlack(solver) => (solver.oracles().len(), solver.oracles().dim()),
         };
-        require(examples == n, format!("it has {examples} examples, not {n}"))?;
-        run.check(dim, oracle_calls)?;
+        state.check(n, dim)?;
+        let State { oracle_calls, run, solver, .. } = state;
+        // Where memory is bounded, the one may have turned into the other.
+        if let (Running::Block(solver), SavedSolver::OneSlack(_)) = (&mut self.solver, &solver)
+            && solver.is_bounded()
+        {
+            self.solver = Running::OneSlack(Box::new(solver.hand_over()));
+        }
         match (&mut self.solver, solver) {
             (Running::Block(solver), SavedSolver::Block(saved)) => solver.restore(*saved, oracle_calls, run),
             (Running::OneSlack(solver), SavedSolver::OneSlack(saved)) => solver.restore(*saved, oracle_calls, run),
@@ -137,10 +159,22 @@ impl<'a, T: Task> Trainer<'a, T> {
     }
 }
 
+/// Planes that are bounded must be a few at least.
+pub(crate) fn check_memory(settings: &Settings, dim: usize) -> Result<(), SettingsError> {
+    let least = Settings::least_memory(dim);
+    match settings.max_memory {
+        Some(bytes) if bytes < least => Err(SettingsError {
+            name: "the memory for planes",
+            expected: "room for four of them, with 8 bytes a weight each",
+            found: format!("{bytes} bytes: {dim} weights need {least}"),
+        }),
+        _ => Ok(()),
+    }
+}
+
 /// C times the weights must stay within double precision.
-fn check_overflow<T: Task>(oracles: &Oracles<'_, T>, c: C) -> Result<(), SettingsError> {
-    let n = oracles.len();
-    let most = c.mean(n).max(c.sum(n) * oracles.weights().sum::<f64>());
+pub(crate) fn check_overflow(n: usize, weight: f64, c: C) -> Result<(), SettingsError> {
+    let most = c.mean(n).max(c.sum(n) * weight);
     if most < 1e150 {
         return Ok(());
     }

@@ -13,13 +13,14 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crosscut::{Settings, State, Trainer};
+use crosscut::{Flow, Progress, Settings, Solution, State, StateError, StreamTrainer, Trainer};
 
 use crate::answers::Kept;
 use crate::application::Application;
 use crate::container::{self, Container, Kind, take, take_u32};
 use crate::error::Error;
 use crate::source::{display_name, read_bytes};
+use crate::stream::Pieces;
 use crate::{model_file, output};
 pub(crate) use origin::{Data, Origin};
 
@@ -152,12 +153,59 @@ impl<'a> Resumed<'a> {
     ///
     /// # Errors
     /// Other data; a state that does not fit them.
-    pub fn restore<A: Application>(self, trainer: &mut Trainer<'_, A>, data: &Data, name: &str) -> Result<(), Error> {
+    pub fn restore(self, trainer: &mut dyn Training, data: &Data, name: &str) -> Result<(), Error> {
         let refuse = |message| Error::file(display_name(self.path), message);
         if let Some(message) = self.origin.data.differs_from(data, name) {
             return Err(refuse(message));
         }
         trainer.restore(self.state).map_err(|error| refuse(format!("the checkpoint is damaged: {error}")))
+    }
+}
+
+/// Training that can be kept, on examples in memory or in pieces.
+pub(crate) trait Training {
+    /// See [`Trainer::restore`].
+    fn restore(&mut self, state: State<'_>) -> Result<(), StateError>;
+
+    /// See [`Trainer::solve`] and [`Trainer::solve_keeping`].
+    fn solve(
+        &mut self,
+        observer: &mut dyn FnMut(&Progress) -> Flow,
+        keeper: Option<&mut dyn FnMut(&State<'_>)>,
+    ) -> Result<Solution, Error>;
+}
+
+impl<A: Application> Training for Trainer<'_, A> {
+    fn restore(&mut self, state: State<'_>) -> Result<(), StateError> {
+        Trainer::restore(self, state)
+    }
+
+    fn solve(
+        &mut self,
+        observer: &mut dyn FnMut(&Progress) -> Flow,
+        keeper: Option<&mut dyn FnMut(&State<'_>)>,
+    ) -> Result<Solution, Error> {
+        Ok(match keeper {
+            None => Trainer::solve(self, observer),
+            Some(keeper) => self.solve_keeping(observer, keeper),
+        })
+    }
+}
+
+impl<A: Application> Training for StreamTrainer<'_, A, Pieces> {
+    fn restore(&mut self, state: State<'_>) -> Result<(), StateError> {
+        StreamTrainer::restore(self, state)
+    }
+
+    fn solve(
+        &mut self,
+        observer: &mut dyn FnMut(&Progress) -> Flow,
+        keeper: Option<&mut dyn FnMut(&State<'_>)>,
+    ) -> Result<Solution, Error> {
+        match keeper {
+            None => StreamTrainer::solve(self, observer),
+            Some(keeper) => self.solve_keeping(observer, keeper),
+        }
     }
 }
 

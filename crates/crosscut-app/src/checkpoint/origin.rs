@@ -35,13 +35,16 @@ pub(crate) struct Data {
 
 impl Origin {
     /// What a run with these options is; its data are not known yet.
-    pub fn new<A: Application>(settings: &Settings, options: &Options) -> Self {
+    pub fn new<A: Application>(settings: &Settings, options: &Options, stream: bool) -> Self {
         let mut all = of_settings(settings);
         let rescaling = match options.rescaling {
             Rescaling::Slack => 1,
             Rescaling::Margin => 2,
         };
         all.insert("-o".to_owned(), format!("-o {rescaling}"));
+        if stream {
+            all.insert("--stream".to_owned(), "--stream".to_owned());
+        }
         all.extend(options.loss.map(|loss| ("-l".to_owned(), format!("-l {loss}"))));
         for (name, value) in options.given() {
             // A file is what is in it.
@@ -81,8 +84,19 @@ impl Origin {
 /// Every setting that decides a bit, under the name of its option. The limits `passes` and `seconds` decide only when to end.
 fn of_settings(settings: &Settings) -> BTreeMap<String, String> {
     // No `..` here: a setting to come is either named below or left out on purpose.
-    let &Settings { c, slack_norm, solver, relative_gap, epsilon, passes: _, seconds: _, threads: _, seed, block } =
-        settings;
+    let &Settings {
+        c,
+        slack_norm,
+        solver,
+        relative_gap,
+        epsilon,
+        passes: _,
+        seconds: _,
+        threads: _,
+        seed,
+        max_memory,
+        block,
+    } = settings;
     let BlockSettings { step, sampling, batch, approximate_passes, planes, idle, acceleration, averaging } = block;
     let word = |value: serde_json::Value| value.as_str().unwrap_or_default().to_owned();
     let c = match c {
@@ -99,6 +113,9 @@ fn of_settings(settings: &Settings) -> BTreeMap<String, String> {
         add("-e", epsilon.to_string());
     }
     add("--seed", seed.to_string());
+    if let Some(bytes) = max_memory {
+        add("--max-memory", bytes.to_string());
+    }
     add("--step", word(serde_json::json!(step)));
     add("--sampling", word(serde_json::json!(sampling)));
     add("--batch", batch.to_string());
@@ -127,6 +144,12 @@ impl Data {
         // A task that cannot be written has no model either.
         let task_sum = container::checksum(task).unwrap_or_default();
         Self { text, examples: examples.len(), weights: task.dim(), task: task_sum, shape: shape.finalize() }
+    }
+
+    /// Of examples that come in pieces whose text has this length and checksum. Their other parts are in the text and in the files of options.
+    pub fn of_stream<A: Application>(task: &A, examples: usize, text: (u64, u32)) -> Self {
+        let task_sum = container::checksum(task).unwrap_or_default();
+        Self { text, examples, weights: task.dim(), task: task_sum, shape: 0 }
     }
 
     /// In what the data of a run, from the file `name`, differ from these.

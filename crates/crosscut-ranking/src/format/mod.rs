@@ -6,8 +6,10 @@ mod sizes;
 use std::io;
 
 use crosscut::{Example, Rescaling, SparseRows};
-use crosscut_app::vocabulary::FeatureIds;
-use crosscut_app::{Application, Error, Examples, Item, Items, OptionSpec, Options, Outcome, Report, Source};
+use crosscut_app::vocabulary::{FeatureIds, SeenIds};
+use crosscut_app::{
+    Application, Cut, Error, Examples, Item, Items, OptionSpec, Options, Outcome, Pieces, Report, Source,
+};
 
 use crate::measures;
 use crate::query::{Query, Scores};
@@ -72,21 +74,10 @@ impl Application for Ranking {
     ];
 
     fn define(options: &Options, mut source: Source<'_>) -> Result<(Self, Examples<Self>), Error> {
-        let loss = loss(options)?;
-        let scale = options.text("scale").unwrap_or("none");
-        if !["none", "query", "global"].contains(&scale) {
-            return Err(Error::option("--scale", "none, query or global", scale));
-        }
+        let (mut task, scale) = build(options)?;
+        let loss = task.loss_function();
         let sizes = options.text("group").map(Sizes::read).transpose()?;
         let weights = options.text("query-weights").map(Weights::read).transpose()?;
-        let mut task = Self::new(FeatureIds::Contiguous(0)).with_loss(loss, options.rescaling).map_err(|error| {
-            let expected = match error {
-                TaskError::Slack => format!("2 with -l {} ({error}: -l 6 and 7)", options.loss.unwrap_or(1)),
-                other => other.to_string(),
-            };
-            Error::option("-o", expected, 1)
-        })?;
-
         let reader = Reader { learning: true, loss, sizes: sizes.as_ref(), named: false };
         let mut raws = reader.read(&mut source)?;
         if let Some(weights) = &weights {
@@ -115,6 +106,40 @@ impl Application for Ranking {
             example.weight = weight;
         }
         Ok((task, examples))
+    }
+
+    fn survey(options: &Options, pieces: &mut Pieces) -> Result<Self, Error> {
+        let (mut task, scale) = build(options)?;
+        for name in ["group", "query-weights"] {
+            if let Some(file) = options.text(name) {
+                return Err(Error::option(format!("--{name}"), "nothing where --stream is given", file));
+            }
+        }
+        let reader = Reader { learning: true, loss: task.loss_function(), sizes: None, named: false };
+        let mut ids = SeenIds::default();
+        pieces.cut_at(Cut::Qids);
+        while let Some(mut piece) = pieces.next_piece()? {
+            reader.read(&mut piece)?.iter().flat_map(|raw| raw.rows.iter()).for_each(|row| ids.add(row.features()));
+        }
+        task.features = ids.finish();
+        task.scaling = match scale {
+            "query" => Scaling::Query,
+            "global" => {
+                // Ranges need the number of features, so this is another pass.
+                let mut ranges = Ranges::new(task.features.len());
+                let mut buffer = Vec::new();
+                pieces.begin_again()?;
+                while let Some(mut piece) = pieces.next_piece()? {
+                    for mut raw in reader.read(&mut piece)? {
+                        raw.number(&mut buffer, |id| task.features.index(id));
+                        ranges.add(&raw.rows);
+                    }
+                }
+                Scaling::Global(ranges.finish())
+            }
+            _ => Scaling::None,
+        };
+        Ok(task)
     }
 
     fn prepare(&mut self, options: &Options) -> Result<(), Error> {
@@ -228,6 +253,23 @@ fn widest<'r>(features: usize, rows: impl Iterator<Item = &'r SparseRows>) -> Ve
         });
     }
     widest
+}
+
+/// The task without features, and how these are to be scaled.
+fn build(options: &Options) -> Result<(Ranking, &str), Error> {
+    let scale = options.text("scale").unwrap_or("none");
+    if !["none", "query", "global"].contains(&scale) {
+        return Err(Error::option("--scale", "none, query or global", scale));
+    }
+    let task = Ranking::new(FeatureIds::Contiguous(0)).with_loss(loss(options)?, options.rescaling);
+    let task = task.map_err(|error| {
+        let expected = match error {
+            TaskError::Slack => format!("2 with -l {} ({error}: -l 6 and 7)", options.loss.unwrap_or(1)),
+            other => other.to_string(),
+        };
+        Error::option("-o", expected, 1)
+    })?;
+    Ok((task, scale))
 }
 
 /// Δ as `-l` and `--k` name it.

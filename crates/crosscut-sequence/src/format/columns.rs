@@ -57,7 +57,7 @@ fn parse_line(line: &str) -> Result<Option<Box<str>>, String> {
     Ok(Some(line).filter(|line| !line.trim_ascii().is_empty()).map(Box::from))
 }
 
-/// Reads a file to learn from. `template_file` is the template's name in messages.
+/// Reads a file to learn from, or the first piece of one; `None` if there is nothing in it. `template_file` is the template's name in messages.
 ///
 /// # Errors
 /// Bad lines; a template that asks for other columns.
@@ -67,7 +67,7 @@ pub(super) fn learn(
     template_file: &str,
     names: &mut Names<'_>,
     sequences: &mut Sequences<'_>,
-) -> Result<Columns, Error> {
+) -> Result<Option<Columns>, Error> {
     let check = |number: u64, width: usize, sequences: &Sequences<'_>| {
         if width < 2 {
             let message = format!("expected at least 2 columns, the last one being the tag, found {width}");
@@ -77,7 +77,7 @@ pub(super) fn learn(
         Ok(true)
     };
     let width = read(source, &template, check, names, sequences)?;
-    Ok(Columns { template, count: width - 1 })
+    Ok((width > 0).then(|| Columns { template, count: width - 1 }))
 }
 
 impl Columns {

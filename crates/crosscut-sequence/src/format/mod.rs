@@ -6,12 +6,16 @@ mod hmm;
 mod sequences;
 mod template;
 
+use std::collections::BTreeMap;
 use std::io;
+use std::mem;
 use std::path::Path;
 
 use crosscut::{Example, Rescaling};
-use crosscut_app::vocabulary::Words;
-use crosscut_app::{Application, CostMatrix, Error, Examples, Items, OptionSpec, Options, Outcome, Report, Source};
+use crosscut_app::vocabulary::{FeatureIds, Labels, SeenIds, Words};
+use crosscut_app::{
+    Application, CostMatrix, Cut, Error, Examples, Items, OptionSpec, Options, Outcome, Pieces, Report, Source,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::constraint::Scheme;
@@ -116,9 +120,10 @@ impl Application for Sequence {
     ];
 
     fn define(options: &Options, mut source: Source<'_>) -> Result<(Self, Examples<Self>), Error> {
-        let Choices { layout, transitions, emissions, beam, min_count, scheme, loss } = Choices::of(options)?;
+        let mut choices = Choices::of(options)?;
+        let layout = mem::replace(&mut choices.layout, Layout::Auto);
+        let (scheme, min_count) = (choices.scheme, choices.min_count);
         let file = source.name().to_owned();
-        let refuse = |reason: &dyn ToString| Error::file(file.as_str(), reason.to_string());
         let guessed = matches!(layout, Layout::Auto);
         let layout = if guessed { guess(&mut source)? } else { layout };
 
@@ -136,17 +141,12 @@ impl Application for Sequence {
             }
             Layout::Columns { template, file } => {
                 let columns = columns::learn(source, template, &file, &mut names, &mut sequences)?;
-                Some(Format::Columns(columns))
+                columns.map(Format::Columns)
             }
         };
         let tags = sequences.tags();
-        if guessed && format.is_some() && tags.len() > words.len() {
-            return Err(refuse(&format!(
-                "expected more attributes than tags, found {} and {}: if this is a file of columns, give --template; else \
-                 --format crfsuite",
-                words.len(),
-                tags.len()
-            )));
+        if guessed && format.is_some() {
+            check_guess(&file, words.len(), tags.len())?;
         }
         let features = if format.is_none() {
             Features::Ids(sequences.collect_ids(min_count))
@@ -155,25 +155,72 @@ impl Application for Sequence {
             Features::Names(words)
         };
 
-        let mut task = Self::new(tags, features)
-            .and_then(|task| task.with_orders(transitions, emissions))
-            .map_err(|error| refuse(&error))?
-            .with_scheme(scheme)
-            .with_beam(beam);
-        task.definition.format = format.unwrap_or_default();
-        let loss = match loss {
-            LossOption::Plain(loss) => loss,
-            LossOption::Costs(file) => Loss::Costs(CostMatrix::read(file, task.tags())?),
-            LossOption::MeanCosts(file) => Loss::MeanCosts(CostMatrix::read(file, task.tags())?),
-        };
-        let task = (task.with_loss(loss))
-            .and_then(|task| task.with_rescaling(options.rescaling))
-            .map_err(|error| refuse(&error))?;
+        let task = build(options, choices, tags, features, format, &file)?;
 
         let examples = sequences.finish(task.tags()).into_iter();
         let examples = examples.map(|item| Example { x: item.x, y: item.y.unwrap_or_default(), weight: item.weight });
         let examples = examples.collect();
         Ok((task, examples))
+    }
+
+    fn survey(options: &Options, pieces: &mut Pieces) -> Result<Self, Error> {
+        let mut choices = Choices::of(options)?;
+        let layout = mem::replace(&mut choices.layout, Layout::Auto);
+        let (scheme, min_count) = (choices.scheme, choices.min_count);
+        let file = pieces.name().to_owned();
+        let guessed = matches!(layout, Layout::Auto);
+        let layout = if guessed { guess(&mut Source::open_quietly(pieces.path())?)? } else { layout };
+        let ids = matches!(layout, Layout::Auto | Layout::Hmm);
+        pieces.cut_at(if ids { Cut::Qids } else { Cut::Blank });
+
+        let mut sequences = Sequences::new(&file, Purpose::Learn(scheme));
+        let mut words = Words::default();
+        let mut seen = SeenIds::default();
+        // How many tokens have a feature, by its id or the number of its name; where that matters.
+        let mut counts: BTreeMap<u32, usize> = BTreeMap::new();
+        let mut columns = None;
+        while let Some(piece) = pieces.next_piece()? {
+            let mut names = Names::Learn(&mut words);
+            match (&layout, &columns) {
+                (Layout::Auto | Layout::Hmm, _) => hmm::read(piece, &mut sequences)?,
+                (Layout::Crfsuite, _) => crfsuite::read(piece, None, &mut names, &mut sequences)?,
+                (Layout::Columns { .. }, Some(columns)) => {
+                    let columns: &Columns = columns;
+                    columns.read(piece, &mut names, &mut sequences)?;
+                }
+                (Layout::Columns { template, file }, None) => {
+                    columns = columns::learn(piece, template.clone(), file, &mut names, &mut sequences)?;
+                }
+            }
+            for rows in sequences.take_rows() {
+                for row in rows.iter().map(|row| row.features()) {
+                    if ids {
+                        seen.add(row);
+                    }
+                    if min_count > 1 {
+                        row.iter().for_each(|feature| *counts.entry(feature.index).or_default() += 1);
+                    }
+                }
+            }
+        }
+        let tags = sequences.tags();
+        if guessed && !ids {
+            check_guess(&file, words.len(), tags.len())?;
+        }
+        let is_frequent = |index: u32| min_count <= 1 || counts.get(&index).is_some_and(|&count| count >= min_count);
+        let features = if !ids {
+            words.retain(is_frequent);
+            Features::Names(words)
+        } else if min_count <= 1 {
+            Features::Ids(seen.finish())
+        } else {
+            Features::Ids(FeatureIds::Listed(counts.keys().copied().filter(|&id| is_frequent(id)).collect()))
+        };
+        let format = match columns {
+            Some(columns) => Some(Format::Columns(columns)),
+            None => (!ids).then_some(Format::Features),
+        };
+        build(options, choices, tags, features, format, &file)
     }
 
     fn prepare(&mut self, options: &Options) -> Result<(), Error> {
@@ -307,6 +354,44 @@ impl Sequence {
         }
         Ok(())
     }
+}
+
+/// The task for what is in a file.
+fn build(
+    options: &Options,
+    choices: Choices,
+    tags: Labels,
+    features: Features,
+    format: Option<Format>,
+    file: &str,
+) -> Result<Sequence, Error> {
+    let Choices { transitions, emissions, beam, scheme, loss, .. } = choices;
+    let refuse = |reason: &dyn ToString| Error::file(file, reason.to_string());
+    let mut task = Sequence::new(tags, features)
+        .and_then(|task| task.with_orders(transitions, emissions))
+        .map_err(|error| refuse(&error))?
+        .with_scheme(scheme)
+        .with_beam(beam);
+    task.definition.format = format.unwrap_or_default();
+    let loss = match loss {
+        LossOption::Plain(loss) => loss,
+        LossOption::Costs(file) => Loss::Costs(CostMatrix::read(file, task.tags())?),
+        LossOption::MeanCosts(file) => Loss::MeanCosts(CostMatrix::read(file, task.tags())?),
+    };
+    let task = task.with_loss(loss).and_then(|task| task.with_rescaling(options.rescaling));
+    task.map_err(|error| refuse(&error))
+}
+
+/// A file with fewer attributes than tags was taken for one of CRFsuite by mistake.
+fn check_guess(file: &str, attributes: usize, tags: usize) -> Result<(), Error> {
+    if attributes >= tags {
+        return Ok(());
+    }
+    let message = format!(
+        "expected more attributes than tags, found {attributes} and {tags}: if this is a file of columns, give --template; else \
+         --format crfsuite"
+    );
+    Err(Error::file(file, message))
 }
 
 /// What the options say.

@@ -144,6 +144,11 @@ impl<'f> Sequences<'f> {
         Ok(())
     }
 
+    /// Takes out the rows of the sequences that are done; their tags stay known.
+    pub fn take_rows(&mut self) -> impl Iterator<Item = SparseRows> {
+        mem::take(&mut self.done).into_iter().map(|raw| raw.rows)
+    }
+
     /// An error at a line of the file.
     pub fn refuse(&self, line: u64, message: String) -> Error {
         Error::line(self.file, line, message)

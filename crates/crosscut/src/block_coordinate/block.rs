@@ -128,6 +128,31 @@ impl<'a> Block<'a> {
         self.planes.len()
     }
 
+    /// The memory that what it holds takes.
+    pub fn bytes(&self) -> usize {
+        let Self { atoms, planes, terms, alpha, gram, .. } = self;
+        let dense: usize = planes.iter().filter_map(|plane| plane.dense.as_deref()).map(size_of_val).sum();
+        let lists = size_of_val(&**atoms) + size_of_val(&**planes) + size_of_val(&**alpha);
+        let terms = size_of_val(&*terms.names) + size_of_val(&*terms.scales);
+        size_of::<Self>() + dense + lists + terms + gram.bytes()
+    }
+
+    /// Keeps planes in use only, of these at most so many, and no memory beside them.
+    pub fn shed(&mut self, most_planes: usize) {
+        if self.alpha.contains(&0.0) {
+            let keep: Vec<bool> = self.alpha.iter().map(|alpha| *alpha > 0.0).collect();
+            self.retain(&keep);
+        }
+        while self.planes.len() > most_planes {
+            self.make_room();
+        }
+        self.atoms.shrink_to_fit();
+        self.planes.shrink_to_fit();
+        self.terms.names.shrink_to_fit();
+        self.terms.scales.shrink_to_fit();
+        self.alpha.shrink_to_fit();
+    }
+
     /// The planes with a positive dual variable.
     pub fn support(&self) -> usize {
         self.alpha.iter().filter(|alpha| **alpha > 0.0).count()
@@ -147,6 +172,15 @@ impl<'a> Block<'a> {
     pub fn loss(&self) -> f64 {
         let loss: f64 = self.planes.iter().zip(&self.alpha).map(|(plane, alpha)| alpha * plane.loss).sum();
         loss - self.charge()
+    }
+
+    /// What the rounding of [`loss`](Self::loss) is a fraction of, and that of the length of Σ αₚ δₚ.
+    pub fn sizes(&self) -> (f64, f64) {
+        let mut sizes = (self.charge(), 0.0);
+        for (p, &alpha) in self.alpha.iter().enumerate().filter(|(_, alpha)| **alpha > 0.0) {
+            sizes = (sizes.0 + alpha * self.planes[p].loss, sizes.1 + alpha * self.gram.get(p, p).max(0.0).sqrt());
+        }
+        sizes
     }
 
     /// What a slack of this size adds to the primal value.

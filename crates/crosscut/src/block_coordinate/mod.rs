@@ -24,8 +24,9 @@ use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 use serde::{Deserialize, Serialize};
 
+use crate::one_slack::OneSlack;
 use crate::oracles::Oracles;
-use crate::plane::{Planes, squared_norm};
+use crate::plane::{Planes, rounding, squared_norm};
 use crate::progress::{DualVariable, Flow, Moment, Progress, Solution, StopReason};
 use crate::run::{self, Counts, Run};
 use crate::settings::{C, Sampling, Settings, Solver};
@@ -80,6 +81,12 @@ pub(crate) struct BlockCoordinate<'a, T: Task> {
     certificates: u32,
     /// Planes in all blocks.
     cached: usize,
+    /// Bytes of all blocks, and the most there were.
+    bytes: (usize, usize),
+    /// The most planes in a block: fewer than asked for where memory is bounded.
+    most_planes: usize,
+    /// Whether two planes a block are too many for the memory.
+    overflows: bool,
     /// Those with a positive dual variable when last counted.
     support: usize,
     /// Planes that ever came into a block.
@@ -108,8 +115,10 @@ struct Course {
 impl<'a, T: Task> BlockCoordinate<'a, T> {
     pub fn new(oracles: Oracles<'a, T>, settings: Settings, kind: Solver) -> Self {
         let each = settings.c.sum(oracles.len());
-        let blocks = oracles.weights().map(|weight| Block::new(each * weight, settings.slack_norm)).collect();
+        let blocks: Vec<_> = oracles.weights().map(|weight| Block::new(each * weight, settings.slack_norm)).collect();
         let dim = oracles.dim();
+        let bytes = blocks.iter().map(Block::bytes).sum();
+        let bytes = (bytes, bytes);
         let buffers = settings.block.batch.max(SLICE).min(oracles.len());
         Self {
             blocks,
@@ -123,6 +132,9 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             random: Pcg64::seed_from_u64(settings.seed),
             certificates: 0,
             cached: 0,
+            bytes,
+            most_planes: settings.block.planes,
+            overflows: false,
             support: 0,
             planes_found: 0,
             pass: 0,
@@ -131,6 +143,16 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             settings,
             kind,
         }
+    }
+
+    /// Whether there is hope for two planes of each example in the memory that is allowed.
+    pub fn fits(settings: &Settings, examples: usize) -> bool {
+        settings.max_memory.is_none_or(|bytes| bytes / examples >= 2 * size_of::<Block<'_>>())
+    }
+
+    /// Whether it may have to be [handed over](Self::hand_over).
+    pub fn is_bounded(&self) -> bool {
+        self.settings.max_memory.is_some()
     }
 
     pub fn oracles(&self) -> &Oracles<'a, T> {
@@ -149,13 +171,13 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         self.refresh();
     }
 
-    pub fn solve(
+    /// Trains. Where the memory does not suffice the run is handed back, for [`hand_over`](Self::hand_over).
+    pub fn solve<'o>(
         &mut self,
-        observer: &mut dyn FnMut(&Progress) -> Flow,
+        observer: &'o mut dyn FnMut(&Progress) -> Flow,
         mut keeper: Option<&mut Keeper<'_>>,
-    ) -> Solution {
+    ) -> Result<Solution, Run<'o>> {
         let mut run = Run::new(observer, self.settings, self.kind, self.oracles.len(), self.counts());
-        run.dual = self.dual;
         // Where training goes on, it may be done already.
         let forecast = if self.pass > 0 { 0.0 } else { f64::INFINITY };
         let mut course = Course { forecast, uncertified: 0, stuck: 0, last: f64::NEG_INFINITY, seen: f64::INFINITY };
@@ -174,7 +196,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             let certifying = self.kind == Solver::NSlack
                 || last_pass
                 || course.uncertified >= UNCERTIFIED
-                || course.forecast <= run.target();
+                || course.forecast <= run.target(self.dual);
             course.seen = if certifying {
                 course.uncertified = 0;
                 let seen = self.certifying_pass(course.seen, &mut run);
@@ -189,18 +211,26 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
                 self.support = self.blocks.iter().map(Block::support).sum();
                 let is_stuck = course.stuck >= STUCK && !rises;
                 if let Some(reason) = run.stop(self.counts()).or(is_stuck.then_some(StopReason::Precision)) {
-                    return run.finish(reason, self.counts());
+                    return Ok(run.finish(reason, self.counts()));
                 }
                 seen
             } else {
                 course.uncertified += 1;
                 let seen = self.exact_pass(&mut run);
                 self.support = self.blocks.iter().map(Block::support).sum();
-                run.dual = run.dual.max(self.dual);
                 seen
             };
             run.tell(Moment::Pass, self.counts());
+            if self.overflows {
+                return Err(run);
+            }
             self.approximate_passes(certifying, course.seen, &mut run);
+            // Acceleration may leave D below its best before the next certificate. What steps added up is no bound: rounding is in it.
+            if self.proximal.is_active() && self.dual > run.dual {
+                let sizes = self.refresh();
+                let rounding = self.rounding(sizes);
+                run.raise(self.dual, rounding);
+            }
             self.proximal.judge(self.dual, &mut self.w);
             self.forget();
             if self.average.is_none() {
@@ -208,6 +238,15 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             }
             course.forecast = self.tail.forecast(course.seen);
         }
+    }
+
+    /// Turns into the 1-slack method, whose first plane is the sum of all planes times their dual variables: w and D stay what they are.
+    pub fn hand_over(&mut self) -> OneSlack<Oracles<'a, T>> {
+        self.proximal = Proximal::default();
+        let sizes = self.refresh();
+        let loss = self.blocks.iter().map(Block::loss).sum();
+        self.blocks = Vec::new();
+        OneSlack::from_sum(self.oracles.take(), self.settings, loss, std::mem::take(&mut self.w), sizes)
     }
 
     /// Calls the oracles batch by batch and steps on each block in turn; returns the sum of the block gaps met.
@@ -226,7 +265,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
                 seen += self.step(index, 0.0).gap;
             }
             run.tick(self.counts());
-            if run.must_end() {
+            if run.must_end() || self.overflows {
                 break;
             }
         }
@@ -240,7 +279,8 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
     /// with averaging that average and w take turns. `seen` is the gap that the pass before has met.
     fn certifying_pass(&mut self, seen: f64, run: &mut Run<'_>) -> f64 {
         self.pass += 1;
-        self.refresh();
+        let sizes = self.refresh();
+        let rounding = self.rounding(sizes);
         self.certificates += 1;
         let turn = self.certificates % 2 == 1;
         let average = match &self.average {
@@ -261,7 +301,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         }
         let w = average.as_ref().unwrap_or(&self.w);
         let primal = 0.5 * squared_norm(w) + slack;
-        run.dual = run.dual.max(self.dual);
+        run.raise(self.dual, rounding);
         run.certify(primal, w);
         if self.average.is_none() {
             self.tail.judge(average, primal - self.dual, seen);
@@ -301,7 +341,6 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             if self.proximal.is_active() {
                 self.update_dual();
             }
-            run.dual = run.dual.max(self.dual);
             if total <= enough || gain <= 1e-15 * self.dual.abs() || run.must_end() {
                 return;
             }
@@ -356,16 +395,26 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         visit
     }
 
-    /// Recomputes w and D from the dual variables, so that rounding errors of the updates cannot add up.
-    fn refresh(&mut self) {
+    /// Recomputes w and D from the dual variables, so that rounding errors of the updates cannot add up; returns what the rounding of the
+    /// losses and of the length of Σ αδ are fractions of.
+    fn refresh(&mut self) -> (f64, f64) {
         self.w.fill(0.0);
-        let mut loss = 0.0;
+        let (mut loss, mut sizes) = (0.0, (0.0, 0.0));
         for block in &self.blocks {
             block.add_to(&mut self.w, &mut self.workspace);
             loss += block.loss();
+            let (loss_size, delta_size) = block.sizes();
+            sizes = (sizes.0 + loss_size, sizes.1 + delta_size);
         }
-        self.dual = loss - 0.5 * squared_norm(&self.w);
+        let square = squared_norm(&self.w);
+        self.dual = loss - 0.5 * square;
         self.proximal.weights_from_sum(&mut self.w);
+        sizes
+    }
+
+    /// By how much D may be too large after [`refresh`](Self::refresh).
+    fn rounding(&self, (loss_size, delta_size): (f64, f64)) -> f64 {
+        rounding(loss_size, delta_size, self.proximal.squared_norm_of_sum(&self.w).sqrt())
     }
 
     /// The examples in the order of the next exact pass.
@@ -393,25 +442,69 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
 
     /// Puts the planes of a slot into the cache of an example.
     fn insert(&mut self, slot: usize, index: usize) {
+        if self.overflows {
+            return;
+        }
         let block = &mut self.blocks[index];
         self.cached -= block.planes();
-        let most = self.settings.block.planes;
+        let bounded = self.settings.max_memory.is_some();
+        if bounded {
+            self.bytes.0 -= block.bytes();
+        }
+        let most = self.most_planes;
         // The most violating one last: where there is room for few, it stays.
         for plane in self.planes[slot].as_slice().iter().rev() {
             let new = block.insert(plane, self.w.len(), most, self.pass, &mut self.workspace);
             self.planes_found += u64::from(new);
         }
         self.cached += block.planes();
+        if bounded {
+            self.bytes.0 += block.bytes();
+            self.fit(index);
+        }
+    }
+
+    /// Makes the blocks fit into the memory that is allowed: planes not in use go, then each block keeps half as many, and where two are
+    /// too many the new ones of this block go too, and the solver is at its end.
+    fn fit(&mut self, index: usize) {
+        let limit = self.settings.max_memory.unwrap_or(usize::MAX);
+        if self.bytes.0 > limit {
+            // With room for some passes, so that this does not happen all the time.
+            let enough = limit / 4 * 3;
+            loop {
+                for (other, block) in self.blocks.iter_mut().enumerate() {
+                    if other != index {
+                        block.shed(self.most_planes);
+                    }
+                }
+                self.count();
+                if self.bytes.0 <= enough {
+                    break;
+                }
+                if self.most_planes <= 2 {
+                    self.blocks[index].shed(2);
+                    self.count();
+                    self.overflows = true;
+                    break;
+                }
+                self.most_planes = (self.most_planes / 2).max(2);
+            }
+        }
+        self.bytes.1 = self.bytes.1.max(self.bytes.0);
+    }
+
+    /// Counts planes and bytes.
+    fn count(&mut self) {
+        self.cached = self.blocks.iter().map(Block::planes).sum();
+        self.bytes.0 = self.blocks.iter().map(Block::bytes).sum();
     }
 
     /// Lets planes go that were out of use for long.
     fn forget(&mut self) {
         let since = self.pass.saturating_sub(self.settings.block.idle);
-        for block in &mut self.blocks {
-            self.cached -= block.planes();
-            block.forget(since);
-            self.cached += block.planes();
-        }
+        self.bytes.1 = self.bytes.1.max(self.blocks.iter().map(Block::bytes).sum());
+        self.blocks.iter_mut().for_each(|block| block.forget(since));
+        self.count();
     }
 
     pub fn dual_variables(&self) -> Vec<DualVariable> {
@@ -420,8 +513,8 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
 
     fn counts(&self) -> Counts {
         let Oracles { calls: oracle_calls, seconds: oracle_seconds, .. } = self.oracles;
-        let Self { cached: planes, support, planes_found, .. } = *self;
-        Counts { oracle_calls, oracle_seconds, planes, support, planes_found }
+        let Self { cached: planes, support, planes_found, bytes, .. } = *self;
+        Counts { oracle_calls, oracle_seconds, planes, support, planes_found, bytes }
     }
 }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use rand_pcg::Pcg64;
 use serde::{Deserialize, Serialize};
 
-use super::block::{Block, Blocks};
+use super::block::Blocks;
 use super::{Average, BlockCoordinate, Course, Proximal, Tail};
 use crate::run::{self, Run};
 use crate::settings::Solver;
@@ -24,6 +24,8 @@ pub(crate) struct Saved<'s> {
     tail: Cow<'s, Tail>,
     random: Pcg64,
     certificates: u32,
+    most_planes: usize,
+    most_bytes: usize,
     support: usize,
     planes_found: u64,
     pass: u32,
@@ -42,6 +44,8 @@ impl<T: Task> BlockCoordinate<'_, T> {
             tail: Cow::Borrowed(&self.tail),
             random: self.random.clone(),
             certificates: self.certificates,
+            most_planes: self.most_planes,
+            most_bytes: self.bytes.1,
             support: self.support,
             planes_found: self.planes_found,
             pass: self.pass,
@@ -71,9 +75,13 @@ impl<T: Task> BlockCoordinate<'_, T> {
         require(counters.iter().all(|count| *count <= MOST_PASSES), "a counter is beyond all bounds")?;
         require(saved.planes_found <= u64::MAX / 2, "a counter is beyond all bounds")?;
 
+        let most_planes = self.settings.block.planes;
+        require((1..=most_planes).contains(&saved.most_planes), "the most planes of an example are miscounted")?;
         let rows = |index| self.oracles.rows(index);
-        self.blocks = saved.blocks.restore(&self.blocks, rows, dim, self.settings.block.planes, saved.pass)?;
-        self.cached = self.blocks.iter().map(Block::planes).sum();
+        self.blocks = saved.blocks.restore(&self.blocks, rows, dim, most_planes, saved.pass)?;
+        self.count();
+        self.bytes.1 = saved.most_bytes;
+        self.most_planes = saved.most_planes;
         self.w = saved.w.into_owned();
         self.dual = saved.dual;
         self.proximal = saved.proximal.into_owned();

@@ -7,14 +7,16 @@
 
 mod state;
 
+use std::convert::Infallible;
+
 use serde::{Deserialize, Serialize};
 
-use crate::oracles::Oracles;
-use crate::plane::{dot, inner_entries, squared_norm};
+use crate::oracles::{Oracles, PlaneSum};
+use crate::plane::{dot, inner_entries, rounding, squared_norm};
 use crate::progress::{DualVariable, Flow, Moment, Progress, Solution, StopReason};
 use crate::qp::{self, Curvature, Gram};
 use crate::run::{self, Counts, Run};
-use crate::settings::{C, Settings, Solver};
+use crate::settings::{C, Settings, SlackNorm, Solver};
 use crate::state::Keeper;
 use crate::task::Task;
 pub(crate) use state::Saved;
@@ -22,18 +24,75 @@ pub(crate) use state::Saved;
 /// A plane out of use for this many iterations leaves the working set.
 const IDLE: u32 = 50;
 
+/// Where the planes come from: all oracles at one w, and one sum. Examples may be in memory, or read for each pass.
+pub(crate) trait Passes {
+    /// Why a pass may fail.
+    type Error;
+
+    /// n.
+    fn len(&self) -> usize;
+
+    /// d.
+    fn dim(&self) -> usize;
+
+    /// Oracle calls made, and seconds spent calling.
+    fn spent(&self) -> (u64, f64);
+
+    /// So many oracle calls were made before.
+    fn go_on_from(&mut self, calls: u64);
+
+    /// See [`Oracles::sum_planes`]; `tick` is told what [`spent`](Self::spent) is by then.
+    fn sum_planes(
+        &mut self,
+        w: &[f64],
+        each: f64,
+        norm: SlackNorm,
+        tick: &mut dyn FnMut(u64, f64),
+    ) -> Result<PlaneSum, Self::Error>;
+}
+
+impl<T: Task> Passes for Oracles<'_, T> {
+    type Error = Infallible;
+
+    fn len(&self) -> usize {
+        Oracles::len(self)
+    }
+
+    fn dim(&self) -> usize {
+        Oracles::dim(self)
+    }
+
+    fn spent(&self) -> (u64, f64) {
+        (self.calls, self.seconds)
+    }
+
+    fn go_on_from(&mut self, calls: u64) {
+        self.calls = calls;
+    }
+
+    fn sum_planes(
+        &mut self,
+        w: &[f64],
+        each: f64,
+        norm: SlackNorm,
+        tick: &mut dyn FnMut(u64, f64),
+    ) -> Result<PlaneSum, Infallible> {
+        Ok(Oracles::sum_planes(self, w, each, norm, tick))
+    }
+}
+
 /// The solver with its state: working set, dual variables, weights.
-pub(crate) struct OneSlack<'a, T: Task> {
-    oracles: Oracles<'a, T>,
+pub(crate) struct OneSlack<O> {
+    oracles: O,
     settings: Settings,
-    /// C · weightᵢ / n.
-    costs: Vec<f64>,
     working_set: Vec<Plane>,
     alpha: Vec<f64>,
     gram: Gram,
     w: Vec<f64>,
     dual: f64,
     planes_found: u64,
+    /// The most bytes that the working set took.
+    most_bytes: usize,
     /// Where the next run goes on, if it is one that was kept.
     resumed: Option<(u32, run::Saved<'static>)>,
 }
@@ -43,6 +102,8 @@ pub(crate) struct OneSlack<'a, T: Task> {
 struct Plane {
     loss: f64,
     delta: Delta,
+    /// What the rounding of the loss is a fraction of, and that of the length of `delta`.
+    sizes: (f64, f64),
     /// Iterations since its dual variable was positive.
     idle: u32,
 }
@@ -53,24 +114,32 @@ enum Delta {
     Dense(Box<[f64]>),
 }
 
-impl<'a, T: Task> OneSlack<'a, T> {
-    pub fn new(oracles: Oracles<'a, T>, settings: Settings) -> Self {
-        let each = settings.c.sum(oracles.len());
+impl<O: Passes> OneSlack<O> {
+    pub fn new(oracles: O, settings: Settings) -> Self {
         Self {
-            costs: oracles.weights().map(|weight| each * weight).collect(),
             working_set: Vec::new(),
             alpha: Vec::new(),
             gram: Gram::default(),
             w: vec![0.0; oracles.dim()],
             dual: 0.0,
             planes_found: 0,
+            most_bytes: 0,
             resumed: None,
             oracles,
             settings,
         }
     }
 
-    pub fn oracles(&self) -> &Oracles<'a, T> {
+    /// The same with a first plane, which is in use alone: a sum of planes of all examples.
+    pub fn from_sum(oracles: O, settings: Settings, loss: f64, delta: Vec<f64>, sizes: (f64, f64)) -> Self {
+        let mut solver = Self::new(oracles, settings);
+        solver.add(loss, Delta::new(delta), sizes);
+        solver.alpha = vec![1.0];
+        solver.refresh();
+        solver
+    }
+
+    pub fn oracles(&self) -> &O {
         &self.oracles
     }
 
@@ -79,10 +148,10 @@ impl<'a, T: Task> OneSlack<'a, T> {
         let n = self.oracles.len();
         let factor = c.sum(n) / self.settings.c.sum(n);
         self.settings.c = c;
-        self.costs.iter_mut().for_each(|cost| *cost *= factor);
         for plane in &mut self.working_set {
             plane.loss *= factor;
             plane.delta.scale(factor);
+            plane.sizes = (factor * plane.sizes.0, factor * plane.sizes.1);
         }
         self.gram.scale(factor * factor);
         self.refresh();
@@ -91,9 +160,15 @@ impl<'a, T: Task> OneSlack<'a, T> {
     pub fn solve(
         &mut self,
         observer: &mut dyn FnMut(&Progress) -> Flow,
-        mut keeper: Option<&mut Keeper<'_>>,
-    ) -> Solution {
-        let mut run = Run::new(observer, self.settings, Solver::OneSlack, self.oracles.len(), self.counts());
+        keeper: Option<&mut Keeper<'_>>,
+    ) -> Result<Solution, O::Error> {
+        let run = Run::new(observer, self.settings, Solver::OneSlack, self.oracles.len(), self.counts());
+        self.go_on(run, keeper)
+    }
+
+    /// Trains in a run that has begun.
+    pub fn go_on(&mut self, mut run: Run<'_>, mut keeper: Option<&mut Keeper<'_>>) -> Result<Solution, O::Error> {
+        run.solver = Solver::OneSlack;
         let mut stuck = 0;
         if let Some((kept, saved)) = self.resumed.take() {
             stuck = kept;
@@ -108,30 +183,82 @@ impl<'a, T: Task> OneSlack<'a, T> {
                 keeper(&self.state(stuck, &run, last_pass));
             }
             let before = self.counts();
-            let (costs, norm) = (&self.costs, self.settings.slack_norm);
-            let sum = self.oracles.sum_planes(&self.w, costs, norm, &mut |oracles| run.tick(counts(oracles, before)));
+            let (each, norm) = (self.settings.c.sum(self.oracles.len()), self.settings.slack_norm);
+            let mut tick = |oracle_calls, oracle_seconds| run.tick(Counts { oracle_calls, oracle_seconds, ..before });
+            let sum = self.oracles.sum_planes(&self.w, each, norm, &mut tick)?;
             let primal = 0.5 * squared_norm(&self.w) + sum.slack;
             run.certify(primal, &self.w);
-            run.dual = run.dual.max(self.dual);
+            run.raise(self.dual, 0.0);
             let stop = run.stop(self.counts());
             stuck = if run.has_improved() { 0 } else { stuck + 1 };
             if let Some(reason) = stop.or((stuck >= IDLE).then_some(StopReason::Precision)) {
-                return run.finish(reason, self.counts());
+                return Ok(run.finish(reason, self.counts()));
             }
-            self.add(sum.loss, Delta::new(sum.delta));
+            self.add(sum.loss, Delta::new(sum.delta), (sum.loss_size, sum.delta_size));
             self.maximise(0.01 * (primal - self.dual).max(0.0));
             run.tell(Moment::Pass, self.counts());
         }
     }
 
     /// Adds a plane to the working set.
-    fn add(&mut self, loss: f64, delta: Delta) {
+    fn add(&mut self, loss: f64, delta: Delta, sizes: (f64, f64)) {
+        let limit = self.settings.max_memory.unwrap_or(usize::MAX);
+        // The Gram matrix grows by a quarter at most.
+        let more = |order: usize| 20 * (order + 2) * (order + 2);
+        while self.working_set.len() > 1 && self.bytes() + delta.bytes() + more(self.working_set.len()) > limit {
+            self.make_room();
+        }
+        self.push(loss, delta, sizes, 0.0);
+        self.planes_found += 1;
+        self.most_bytes = self.most_bytes.max(self.bytes());
+    }
+
+    fn push(&mut self, loss: f64, delta: Delta, sizes: (f64, f64), alpha: f64) {
         let row: Vec<f64> =
             (self.working_set.iter().map(|plane| plane.delta.inner(&delta))).chain([delta.inner(&delta)]).collect();
         self.gram.push(row);
-        self.working_set.push(Plane { loss, delta, idle: 0 });
-        self.alpha.push(0.0);
-        self.planes_found += 1;
+        self.working_set.push(Plane { loss, delta, sizes, idle: 0 });
+        self.alpha.push(alpha);
+    }
+
+    /// Drops the plane out of use for longest; if all are in use, merges the two with the smallest dual variables.
+    fn make_room(&mut self) {
+        let m = self.alpha.len();
+        let out = (0..m).filter(|&k| self.alpha[k] == 0.0).max_by_key(|&k| self.working_set[k].idle);
+        let mut order: Vec<usize> = (0..m).collect();
+        order.sort_by(|&k, &l| self.alpha[k].total_cmp(&self.alpha[l]));
+        let Some(out) = out else {
+            let (k, l) = (order[0].max(order[1]), order[0].min(order[1]));
+            let (a, b) = (self.alpha[k], self.alpha[l]);
+            let (s, t) = (a / (a + b), b / (a + b));
+            let mut delta = vec![0.0; self.w.len()];
+            let (mut loss, mut sizes) = (0.0, (0.0, 0.0));
+            for (plane, factor) in [(&self.working_set[k], s), (&self.working_set[l], t)] {
+                plane.delta.add_to(&mut delta, factor);
+                loss += factor * plane.loss;
+                sizes = (sizes.0 + factor * plane.sizes.0, sizes.1 + factor * plane.sizes.1);
+            }
+            self.remove(|at| at == k || at == l);
+            self.push(loss, Delta::new(delta), sizes, a + b);
+            return;
+        };
+        self.remove(|at| at == out);
+    }
+
+    /// Removes planes from the working set.
+    fn remove(&mut self, out: impl Fn(usize) -> bool) {
+        let keep: Vec<bool> = (0..self.alpha.len()).map(|at| !out(at)).collect();
+        let mut kept = keep.iter();
+        self.alpha.retain(|_| kept.next() == Some(&true));
+        let mut kept = keep.iter();
+        self.working_set.retain(|_| kept.next() == Some(&true));
+        self.gram.retain(&keep);
+    }
+
+    /// The memory that the working set takes.
+    fn bytes(&self) -> usize {
+        let planes: usize = self.working_set.iter().map(|plane| size_of::<Plane>() + plane.delta.bytes()).sum();
+        planes + size_of_val(self.alpha.as_slice()) + self.gram.bytes()
     }
 
     /// Solves the dual over the working set, updates w, lets idle planes go.
@@ -146,26 +273,25 @@ impl<'a, T: Task> OneSlack<'a, T> {
             plane.idle = if alpha > 0.0 { 0 } else { plane.idle + 1 };
         }
         if self.working_set.iter().any(|plane| plane.idle > IDLE) {
-            let keep: Vec<bool> = self.working_set.iter().map(|plane| plane.idle <= IDLE).collect();
-            let mut kept = keep.iter();
-            self.alpha.retain(|_| kept.next() == Some(&true));
-            self.working_set.retain(|plane| plane.idle <= IDLE);
-            self.gram.retain(&keep);
+            let idle: Vec<bool> = self.working_set.iter().map(|plane| plane.idle > IDLE).collect();
+            self.remove(|at| idle[at]);
         }
         self.refresh();
     }
 
-    /// Recomputes w and D from the dual variables.
+    /// Recomputes w and D, less what rounding may have added, from the dual variables.
     fn refresh(&mut self) {
         self.w.fill(0.0);
-        let mut loss = 0.0;
+        let (mut loss, mut sizes) = (0.0, (0.0, 0.0));
         for (plane, &alpha) in self.working_set.iter().zip(&self.alpha) {
             if alpha > 0.0 {
                 loss += alpha * plane.loss;
                 plane.delta.add_to(&mut self.w, alpha);
+                sizes = (sizes.0 + alpha * plane.sizes.0, sizes.1 + alpha * plane.sizes.1);
             }
         }
-        self.dual = loss - 0.5 * squared_norm(&self.w);
+        let square = squared_norm(&self.w);
+        self.dual = loss - 0.5 * square - rounding(sizes.0, sizes.1, square.sqrt());
     }
 
     pub fn dual_variables(&self) -> Vec<DualVariable> {
@@ -182,8 +308,9 @@ impl<'a, T: Task> OneSlack<'a, T> {
     fn counts(&self) -> Counts {
         let support = self.alpha.iter().filter(|alpha| **alpha > 0.0).count();
         let planes = self.working_set.len();
-        let Oracles { calls: oracle_calls, seconds: oracle_seconds, .. } = self.oracles;
-        Counts { oracle_calls, oracle_seconds, planes, support, planes_found: self.planes_found }
+        let (oracle_calls, oracle_seconds) = self.oracles.spent();
+        let bytes = (self.bytes(), self.most_bytes);
+        Counts { oracle_calls, oracle_seconds, planes, support, planes_found: self.planes_found, bytes }
     }
 }
 
@@ -197,6 +324,13 @@ impl Delta {
         let mut entries = Vec::with_capacity(nonzeros);
         entries.extend(values.into_iter().enumerate().filter(|(_, value)| *value != 0.0));
         Self::Sparse(entries.into_boxed_slice())
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Sparse(entries) => size_of_val(&**entries),
+            Self::Dense(values) => size_of_val(&**values),
+        }
     }
 
     fn scale(&mut self, factor: f64) {
@@ -222,9 +356,4 @@ impl Delta {
             (Self::Sparse(a), Self::Sparse(b)) => inner_entries(a, b),
         }
     }
-}
-
-/// The counts within a pass of oracles, given those before it.
-fn counts<T: Task>(oracles: &Oracles<'_, T>, before: Counts) -> Counts {
-    Counts { oracle_calls: oracles.calls, oracle_seconds: oracles.seconds, ..before }
 }

@@ -4,40 +4,42 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Delta, IDLE, OneSlack, Plane};
+use super::{Delta, IDLE, OneSlack, Passes, Plane};
 use crate::qp::Gram;
 use crate::run::{self, Run};
 use crate::state::{SavedSolver, State, StateError, require, require_close, require_finite};
-use crate::task::Task;
 
 /// What [`OneSlack`] needs to go on.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Saved<'s> {
-    costs: Cow<'s, [f64]>,
+    /// What the slack of an example of weight 1 costs.
+    each: f64,
     working_set: Cow<'s, [Plane]>,
     alpha: Cow<'s, [f64]>,
     gram: Cow<'s, Gram>,
     w: Cow<'s, [f64]>,
     dual: f64,
     planes_found: u64,
+    most_bytes: usize,
     stuck: u32,
 }
 
-impl<T: Task> OneSlack<'_, T> {
+impl<O: Passes> OneSlack<O> {
     pub(super) fn state<'s>(&'s self, stuck: u32, run: &'s Run<'_>, last_pass: bool) -> State<'s> {
         let saved = Saved {
-            costs: self.costs.as_slice().into(),
+            each: self.settings.c.sum(self.oracles.len()),
             working_set: self.working_set.as_slice().into(),
             alpha: self.alpha.as_slice().into(),
             gram: Cow::Borrowed(&self.gram),
             w: self.w.as_slice().into(),
             dual: self.dual,
             planes_found: self.planes_found,
+            most_bytes: self.most_bytes,
             stuck,
         };
         State {
-            examples: self.costs.len(),
-            oracle_calls: self.oracles.calls,
+            examples: self.oracles.len(),
+            oracle_calls: self.oracles.spent().0,
             run: run.save(),
             solver: SavedSolver::OneSlack(Box::new(saved)),
             last_pass,
@@ -48,9 +50,7 @@ impl<T: Task> OneSlack<'_, T> {
     pub fn restore(&mut self, saved: Saved<'_>, oracle_calls: u64, run: run::Saved<'_>) -> Result<(), StateError> {
         let (dim, m) = (self.w.len(), saved.working_set.len());
         require_finite("the weights", &saved.w, dim)?;
-        require_finite("what slacks cost", &saved.costs, self.costs.len())?;
-        (saved.costs.iter().zip(&self.costs))
-            .try_for_each(|(found, expected)| require_close("what a slack costs", *found, *expected))?;
+        require_close("what a slack costs", saved.each, self.settings.c.sum(self.oracles.len()))?;
         require_finite("the dual variables", &saved.alpha, m)?;
         require(saved.alpha.iter().all(|alpha| *alpha >= 0.0), "a dual variable is negative")?;
         require(saved.alpha.iter().sum::<f64>() <= 1.0 + 1e-9, "the dual variables are too large")?;
@@ -59,14 +59,14 @@ impl<T: Task> OneSlack<'_, T> {
         require(saved.dual.is_finite(), "the dual value is not a finite number")?;
         require(saved.planes_found <= u64::MAX / 2 && saved.stuck <= IDLE, "a counter is beyond all bounds")?;
 
-        self.costs = saved.costs.into_owned();
         self.working_set = saved.working_set.into_owned();
         self.alpha = saved.alpha.into_owned();
         self.gram = saved.gram.into_owned();
         self.w = saved.w.into_owned();
         self.dual = saved.dual;
         self.planes_found = saved.planes_found;
-        self.oracles.calls = oracle_calls;
+        self.most_bytes = saved.most_bytes;
+        self.oracles.go_on_from(oracle_calls);
         self.resumed = Some((saved.stuck, run.into_owned()));
         Ok(())
     }
@@ -81,6 +81,7 @@ impl Plane {
                     && entries.iter().all(|&(index, value)| index < dim && value.is_finite())
             }
         };
-        fits && self.loss.is_finite() && self.idle <= IDLE
+        let sizes_are_finite = self.sizes.0.is_finite() && self.sizes.1.is_finite();
+        fits && sizes_are_finite && self.loss.is_finite() && self.idle <= IDLE
     }
 }
