@@ -54,7 +54,14 @@ impl Stored {
     /// # Errors
     /// What is not a model, is damaged, or was written by a newer program.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let bytes = read_bytes(path)?;
+        Self::from_bytes(path, read_bytes(path)?)
+    }
+
+    /// Takes the bytes of a file that have been read already; `path` is for messages.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open) that are about the bytes.
+    pub fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Self, Error> {
         match Container::read(&bytes) {
             Ok(container) => Ok(Self { path: path.to_owned(), task: container.task.to_owned(), bytes }),
             Err(message) => Err(Error::file(display_name(path), message)),
@@ -86,7 +93,11 @@ impl fmt::Debug for Stored {
     }
 }
 
-fn write<A: Application>(model: &Model<A>, out: &mut dyn Write) -> io::Result<()> {
+/// Writes the bytes of a model file.
+///
+/// # Errors
+/// Those of `out`.
+pub fn write<A: Application>(model: &Model<A>, out: &mut dyn Write) -> io::Result<()> {
     let payload = (&model.task, &model.w, &model.settings, &model.certificate);
     let mut length = Counter(0);
     bincode::serde::encode_into_std_write(payload, &mut length, CONFIG).map_err(io::Error::other)?;
