@@ -18,14 +18,18 @@ use tempfile::TempDir;
 pub struct Case<'b> {
     /// Names and values.
     pub words: Vec<(String, String)>,
-    /// The file itself, which is also there where there is none.
+    /// The file itself, possibly empty.
     pub text: &'b [u8],
+    files: Vec<&'b [u8]>,
     /// Where the others are. Removed with the case.
     home: Option<TempDir>,
 }
 
 /// Options whose value is a file: never one that the input names.
 const FILES: [&str; 4] = ["cost", "template", "group", "query-weights"];
+
+/// Options for what is written.
+const WRITING: [&str; 4] = ["ranks", "run-tag", "n-best", "margins"];
 
 impl<'b> Case<'b> {
     pub fn new(bytes: &'b [u8]) -> Self {
@@ -39,7 +43,7 @@ impl<'b> Case<'b> {
             let home = home.as_ref().expect("there are files to put there");
             fs::write(home.path().join(at.to_string()), file).expect("temporary files can be written");
         }
-        let mut case = Self { words: Vec::new(), text: files[0], home };
+        let mut case = Self { words: Vec::new(), text: files[0], files, home };
         for word in String::from_utf8_lossy(head).split_whitespace() {
             let (name, value) = word.split_once('=').unwrap_or((word, ""));
             match (value.strip_prefix('@'), FILES.contains(&name)) {
@@ -52,6 +56,12 @@ impl<'b> Case<'b> {
             }
         }
         case
+    }
+
+    /// The file with the most lines.
+    pub fn longest(&self) -> &'b [u8] {
+        let lines = |text: &&&[u8]| text.iter().filter(|&&byte| byte == b'\n').count();
+        self.files.iter().max_by_key(lines).unwrap_or(&self.text)
     }
 
     fn file(&self, at: &str) -> Option<String> {
@@ -69,7 +79,16 @@ impl<'b> Case<'b> {
     pub fn options(&self) -> Options {
         let rescaling = if self.get("o") == Some("1") { Rescaling::Slack } else { Rescaling::Margin };
         let mut options = Options::new(rescaling, self.get("l").and_then(|loss| loss.parse().ok()));
-        self.words.iter().for_each(|(name, value)| options.set(name, value.as_str()));
+        let own = self.words.iter().filter(|(name, _)| !WRITING.contains(&name.as_str()));
+        own.for_each(|(name, value)| options.set(name, value.as_str()));
+        options
+    }
+
+    /// Those about what is written.
+    pub fn writing(&self) -> Options {
+        let mut options = Options::default();
+        let own = self.words.iter().filter(|(name, _)| [&WRITING[..], &["group", "b"]].concat().contains(&name.as_str()));
+        own.for_each(|(name, value)| options.set(name, value.as_str()));
         options
     }
 }
@@ -86,7 +105,7 @@ fn split(bytes: &[u8]) -> Vec<&[u8]> {
     pieces
 }
 
-/// Checks that an error is one of the input, and says where. `text` is the largest file that was read.
+/// Checks that an error is one of the input, and says where. `text` is the longest file that was read.
 pub fn blame(error: &Error, text: &[u8]) {
     assert!(error.is_bad_input(), "{error}");
     assert!(!error.to_string().contains('\u{0}') || text.contains(&0), "{error}");

@@ -34,7 +34,7 @@ pub fn svmlight(bytes: &[u8]) {
 pub fn multiclass(bytes: &[u8]) {
     let case = Case::new(bytes);
     let options = case.options();
-    let Some((task, examples)) = read::<Multiclass>(&options, case.text, SparseVector::eq) else { return };
+    let Some((task, examples)) = read::<Multiclass>(&case, &options, SparseVector::eq) else { return };
     let mut text = String::new();
     for Example { x, y, weight } in &examples {
         let _ = write!(text, "{} cost:{weight}", task.classes().name(y.index()));
@@ -52,7 +52,7 @@ pub fn multiclass(bytes: &[u8]) {
 pub fn ranking(bytes: &[u8]) {
     let case = Case::new(bytes);
     let options = case.options();
-    let Some((_, examples)) = read::<Ranking>(&options, case.text, Query::eq) else { return };
+    let Some((_, examples)) = read::<Ranking>(&case, &options, Query::eq) else { return };
     // Scaled numbers are no longer those of the file, and with --group there are no queries in it.
     if case.get("scale").is_none_or(|scale| scale == "none") && case.get("group").is_none() {
         let parsed = Source::from_text("examples", case.text).parse_lines(svmlight_owned).unwrap_or_default();
@@ -84,7 +84,7 @@ fn svmlight_owned(line: &str) -> Result<Option<String>, String> {
 pub fn hmm(bytes: &[u8]) {
     let case = Case::new(bytes);
     let options = with(&case, "format", "hmm");
-    let Some((task, examples)) = read::<Sequence>(&options, case.text, same_tokens) else { return };
+    let Some((task, examples)) = read::<Sequence>(&case, &options, same_tokens) else { return };
     let Features::Ids(ids) = task.features() else { panic!("features of SVM^hmm have ids") };
     let mut text = String::new();
     for (sequence, Example { x, y, weight }) in examples.iter().enumerate() {
@@ -102,7 +102,7 @@ pub fn hmm(bytes: &[u8]) {
 pub fn crfsuite(bytes: &[u8]) {
     let case = Case::new(bytes);
     let options = with(&case, "format", "crfsuite");
-    let Some((task, examples)) = read::<Sequence>(&options, case.text, same_tokens) else { return };
+    let Some((task, examples)) = read::<Sequence>(&case, &options, same_tokens) else { return };
     let mut text = String::new();
     for (Example { weight, .. }, tokens) in examples.iter().zip(named(&task, &examples)) {
         let _ = writeln!(text, "@weight:{weight}");
@@ -150,7 +150,7 @@ pub fn columns(bytes: &[u8]) {
         case.words.push(("template".to_owned(), "pos".to_owned()));
     }
     let options = with(&case, "format", "columns");
-    let Some((task, examples)) = read::<Sequence>(&options, case.text, same_tokens) else { return };
+    let Some((task, examples)) = read::<Sequence>(&case, &options, same_tokens) else { return };
     // Predictions are the lines of the file with one column more.
     let items = task.read(Source::from_text("examples", case.text)).expect("it was read before");
     let w = weights(&task);
@@ -164,7 +164,6 @@ pub fn columns(bytes: &[u8]) {
             assert!(written.starts_with(line) && written.ends_with(task.name(y, token)), "{written}");
         }
     }
-    models::use_model(&task, &w, &items);
 }
 
 /// Costs, sizes and weights of queries, beside examples that are in order; the bytes are each of them in turn.
@@ -234,40 +233,44 @@ fn define<A: Application>(options: &Options, text: &str) -> (A, Examples<A>) {
     A::define(options, Source::from_text("examples", text)).unwrap_or_else(|error| panic!("{error}\nwritten back: {text}"))
 }
 
-/// Reads examples to learn from, and again as examples to predict, which must be the same; then lets a model of them be written.
+/// Reads examples to learn from, writes a model of them, and reads the examples again with it, which must be the same; then predicts.
 fn read<A: Application>(
+    case: &Case<'_>,
     options: &Options,
-    text: &[u8],
     same: impl Fn(&A::Input, &A::Input) -> bool,
 ) -> Option<(A, Examples<A>)>
 where
     A::Output: PartialEq,
 {
-    let (mut task, examples) = match A::define(options, Source::from_text("examples", text)) {
+    let source = || Source::from_text("examples", case.text);
+    let (task, examples) = match A::define(options, source()) {
         Ok(defined) => defined,
         Err(error) => {
-            // Side files are not longer than the whole.
-            blame(&error, &text.repeat(1 + usize::from(text.is_empty())));
+            blame(&error, case.longest());
             return None;
         }
     };
-    task.prepare(options).ok()?;
-    let items = task.read(Source::from_text("examples", text)).expect("what was learned from can be predicted");
+    if task.dim() > training::MOST_WEIGHTS {
+        return None;
+    }
+    let w = weights(&task);
+    let model = Model::new(task, w, Settings::default(), training::certificate());
+    let mut other = models::again(&model).task;
+    other.prepare(options).ok()?;
+    let items = other.read(source()).expect("what was learned from can be predicted");
     assert_eq!(items.len(), examples.len());
     for (item, example) in items.iter().zip(&examples) {
         assert!(same(&item.x, &example.x) && item.y.as_ref() == Some(&example.y));
         // Weights from a file of their own are for training.
         assert!(item.weight == example.weight || options.text("query-weights").is_some());
     }
-    if task.dim() <= training::MOST_WEIGHTS {
-        let w = weights(&task);
-        let settings = Settings::default();
-        models::use_model(&task, &w, &items);
-        let model = Model::new(task, w, settings, training::certificate());
-        models::again(&model);
-        return Some((model.task, examples));
+    models::use_model(&other, &model.w, &items);
+    if other.prepare(&case.writing()).is_ok()
+        && let Ok(items) = other.read(source())
+    {
+        models::use_model(&other, &model.w, &items);
     }
-    None
+    Some((model.task, examples))
 }
 
 /// Some numbers.

@@ -65,7 +65,7 @@ fn load<A: Application>(stored: Stored, texts: &[&str]) {
     for (option, value) in [("n-best", "3"), ("margins", ""), ("ranks", ""), ("b", "2")] {
         let mut options = Options::default();
         options.set(option, value);
-        let mut task = decode::<A>(encode(&model)).task;
+        let mut task = again(&model).task;
         if task.prepare(&options).is_err() {
             continue;
         }
@@ -83,9 +83,11 @@ fn refused(error: &Error) {
 }
 
 /// A model that is written is read again, to the bit.
-pub fn again<A: Application>(model: &Model<A>) {
+pub fn again<A: Application>(model: &Model<A>) -> Model<A> {
     let bytes = encode(model);
-    assert!(encode(&decode::<A>(bytes.clone())) == bytes, "a model changes when it is written and read");
+    let again = decode::<A>(bytes.clone());
+    assert!(encode(&again) == bytes, "a model changes when it is written and read");
+    again
 }
 
 fn encode<A: Application>(model: &Model<A>) -> Vec<u8> {

@@ -87,6 +87,7 @@ impl Error {
             Self::Solve(SolveError::Example { index, message }) => {
                 Self::file(file, format!("example {index} (counted from 0): {message}"))
             }
+            Self::Solve(error @ SolveError::Memory { .. }) => Self::file(file, error.to_string()),
             other => other,
         }
     }

@@ -105,8 +105,8 @@ pub fn learn<A: Application>(request: &Learn<'_>, monitor: &mut dyn Monitor) -> 
     output::check(request.model, &[request.examples])?;
     let (task, examples) = A::define(request.options, Source::open(request.examples, monitor)?)?;
     let solution = {
-        let blame = |error| Error::Solve(error).in_file(&display_name(request.examples));
-        let mut trainer = Trainer::new(&task, &examples, settings).map_err(blame)?;
+        let trainer = Trainer::new(&task, &examples, settings);
+        let mut trainer = trainer.map_err(|error| blame(&task, request.examples, error))?;
         monitor.start(&start(&task, examples.len(), settings, None));
         tell_caveat(&task, monitor);
         trainer.solve(&mut |progress| monitor.progress(progress))
@@ -141,6 +141,18 @@ fn start<A: Application>(task: &A, n: usize, settings: &Settings, round: Option<
         c_mean: c.mean(n),
         c_sum: c.sum(n),
         solver: settings.solver.resolve(n),
+    }
+}
+
+/// What a solver refuses, as an error about the file of examples.
+fn blame<A: Application>(task: &A, examples: &Path, error: SolveError) -> Error {
+    let file = display_name(examples);
+    match error {
+        SolveError::Memory { .. } => {
+            let sizes: Vec<String> = task.sizes().iter().map(|(name, size)| format!("{size} {name}")).collect();
+            Error::file(file, format!("{error} ({})", sizes.join(", ")))
+        }
+        other => Error::Solve(other).in_file(&file),
     }
 }
 
@@ -304,7 +316,7 @@ pub fn validate<A: Application>(request: &Validate<'_>, monitor: &mut dyn Monito
             }
         },
     )
-    .map_err(|error| Error::Solve(error).in_file(&display_name(request.examples)))?;
+    .map_err(|error| blame(&task, request.examples, error))?;
 
     let validated = points.into_iter().map(|point| {
         let predictions = cs.iter().position(|&c| c == point.c).map_or(&[][..], |at| &predictions[at]);

@@ -1,5 +1,6 @@
 //! [`Model`]: the text models of the family, a header of numbers and a line of weights; and numbers printed as C prints them.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::Path;
@@ -102,17 +103,19 @@ impl Model {
         }
         let vectors = lines.whole("the number of support vectors plus 1")? - 1;
         let threshold = lines.number("the threshold")?;
-        let mut weights = Vec::new();
+        let mut sum: BTreeMap<u64, f64> = BTreeMap::new();
         for _ in 0..vectors {
             let line = lines.next("a support vector")?;
-            let vector = support_vector(line).map_err(|message| (lines.at, message))?;
-            add(&mut weights, vector);
-            if weights.iter().any(|(_, weight)| !weight.is_finite()) {
-                return Err((lines.at, "expected support vectors whose sum is finite".to_owned()));
+            for (id, weight) in support_vector(line).map_err(|message| (lines.at, message))? {
+                let total = sum.entry(id).or_default();
+                *total += weight;
+                if !total.is_finite() {
+                    return Err((lines.at, "expected support vectors whose sum is finite".to_owned()));
+                }
             }
         }
-        weights.retain(|(id, weight)| i64::try_from(*id).is_ok_and(|id| id <= highest) && *weight != 0.0);
-        Ok(Self { header, threshold, weights })
+        sum.retain(|id, weight| i64::try_from(*id).is_ok_and(|id| id <= highest) && *weight != 0.0);
+        Ok(Self { header, threshold, weights: sum.into_iter().collect() })
     }
 }
 
@@ -181,21 +184,6 @@ fn support_vector(line: &str) -> Result<Vec<(u64, f64)>, String> {
         weights.push((id, weight));
     }
     Ok(weights)
-}
-
-/// sum += vector, both with increasing ids.
-fn add(sum: &mut Vec<(u64, f64)>, vector: Vec<(u64, f64)>) {
-    if sum.is_empty() {
-        *sum = vector;
-        return;
-    }
-    sum.extend(vector);
-    sum.sort_by_key(|(id, _)| *id);
-    sum.dedup_by(|next, kept| {
-        let same = next.0 == kept.0;
-        kept.1 += if same { next.1 } else { 0.0 };
-        same
-    });
 }
 
 /// A number as `%.{digits}g` of C prints it.

@@ -3,7 +3,7 @@
 use crate::block_coordinate::BlockCoordinate;
 use crate::one_slack::OneSlack;
 use crate::oracles::Oracles;
-use crate::progress::{DualVariable, Flow, Progress, Solution, SolveError};
+use crate::progress::{DualVariable, Flow, Progress, Solution, SolveError, VECTORS};
 use crate::settings::{C, Settings, SettingsError, Solver};
 use crate::task::{Example, Task};
 
@@ -51,6 +51,7 @@ impl<'a, T: Task> Trainer<'a, T> {
         settings.check()?;
         let oracles = Oracles::new(task, examples.into_iter().collect(), settings.threads)?;
         check_overflow(&oracles, settings.c)?;
+        check_memory(oracles.dim())?;
         let state = match settings.solver.resolve(oracles.len()) {
             Solver::OneSlack => State::OneSlack(Box::new(OneSlack::new(oracles, *settings))),
             kind => State::Block(Box::new(BlockCoordinate::new(oracles, *settings, kind))),
@@ -94,6 +95,14 @@ impl<'a, T: Task> Trainer<'a, T> {
             State::OneSlack(solver) => solver.dual_variables(),
         }
     }
+}
+
+/// Solvers make vectors of d numbers and cannot fail: whether there is memory for them is asked before. A file of a few bytes may ask
+/// for any number of weights, with many classes or transitions of a high order.
+fn check_memory(dim: usize) -> Result<(), SolveError> {
+    let numbers = dim.saturating_mul(VECTORS);
+    let bytes = dim.saturating_mul(size_of::<f64>());
+    Vec::<f64>::new().try_reserve_exact(numbers).map_err(|_| SolveError::Memory { weights: dim, bytes })
 }
 
 /// C times the weights must stay within double precision.
