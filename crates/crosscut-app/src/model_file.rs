@@ -17,8 +17,14 @@ use std::fmt;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use bincode::Decode;
 use bincode::config::{Configuration, Fixint, Limit, LittleEndian};
+use bincode::de::read::{Reader, SliceReader};
+use bincode::de::{Decoder, DecoderImpl};
+use bincode::error::DecodeError;
+use bincode::serde::Compat;
 use crosscut::{Certificate, Model, Settings};
+use serde::de::DeserializeOwned;
 
 use crate::application::Application;
 use crate::error::Error;
@@ -131,12 +137,7 @@ fn read<A: Application>(bytes: &[u8]) -> Result<Model<A>, String> {
         ));
     }
     type Payload<A> = (A, Vec<f64>, Settings, Certificate);
-    let (payload, length): (Payload<A>, usize) = bincode::serde::decode_from_slice(container.payload, CONFIG)
-        .map_err(|error| format!("the model is damaged: {error}"))?;
-    if length != container.payload.len() {
-        return Err("the model is damaged: its payload is longer than what it describes".to_owned());
-    }
-    let (task, w, settings, certificate) = payload;
+    let (task, w, settings, certificate): Payload<A> = decode(container.payload)?;
     if w.len() != task.dim() {
         return Err(format!("the model is damaged: {} weights for {} dimensions", w.len(), task.dim()));
     }
@@ -144,6 +145,22 @@ fn read<A: Application>(bytes: &[u8]) -> Result<Model<A>, String> {
         return Err(format!("the model is damaged: weight {at} is not a finite number"));
     }
     Ok(Model { task, w, settings, certificate })
+}
+
+/// What a payload describes, which must be all of it.
+///
+/// A text is allocated by the length that it claims, before it is read. `bincode` has a limit for what is claimed, but as a constant; so
+/// whatever the payload is shorter than that is claimed first, and nothing in it can claim more than its length.
+fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, String> {
+    let damaged = |error: DecodeError| format!("the model is damaged: {error}");
+    let mut decoder = DecoderImpl::new(SliceReader::new(payload), CONFIG, ());
+    let rest = LIMIT.checked_sub(payload.len()).ok_or_else(|| damaged(DecodeError::LimitExceeded))?;
+    decoder.claim_bytes_read(rest).map_err(damaged)?;
+    let Compat(value) = Decode::decode(&mut decoder).map_err(damaged)?;
+    match decoder.reader().peek_read(1) {
+        None => Ok(value),
+        Some(_) => Err("the model is damaged: its payload is longer than what it describes".to_owned()),
+    }
 }
 
 /// What stands around the payload, checked.
@@ -315,6 +332,19 @@ mod tests {
             let absurd = [&task[..], &u64::to_le_bytes(claimed), &[0; 32]].concat();
             assert!(read::<Sign>(&forge(&absurd)).unwrap_err().contains("damaged"));
         }
+    }
+
+    #[test]
+    fn texts_and_lists_that_claim_more_than_there_is_are_refused_without_being_allocated() {
+        // Any of these would abort if it were allocated, and so would many small ones that add up.
+        for claimed in [9, 1 << 36, (1 << 38) - 9, 1 << 38, 1 << 60, u64::MAX] {
+            let claim = |before: &[u8]| [before, &u64::to_le_bytes(claimed), b"12345678"].concat();
+            assert!(decode::<String>(&claim(b"")).unwrap_err().contains("damaged"));
+            assert!(decode::<Box<str>>(&claim(b"")).is_err());
+            assert!(decode::<(u32, Vec<String>)>(&[&[0; 4][..], &claim(&1_u64.to_le_bytes())].concat()).is_err());
+            assert!(decode::<Vec<f64>>(&claim(b"")).is_err());
+        }
+        assert_eq!(decode::<String>(&[&8_u64.to_le_bytes()[..], b"12345678"].concat()), Ok("12345678".to_owned()));
     }
 
     proptest! {

@@ -376,7 +376,7 @@ impl Sequence {
 
     /// The length of the longest sequence whose tables are made.
     pub(crate) fn most_tokens(&self) -> usize {
-        MOST_NUMBERS / self.states()
+        MOST_NUMBERS / self.states().max(1)
     }
 
     /// What a longer one is told.
