@@ -87,7 +87,8 @@ impl<'b> Case<'b> {
     /// Those about what is written.
     pub fn writing(&self) -> Options {
         let mut options = Options::default();
-        let own = self.words.iter().filter(|(name, _)| [&WRITING[..], &["group", "b"]].concat().contains(&name.as_str()));
+        let own =
+            self.words.iter().filter(|(name, _)| [&WRITING[..], &["group", "b"]].concat().contains(&name.as_str()));
         own.for_each(|(name, value)| options.set(name, value.as_str()));
         options
     }
@@ -108,6 +109,7 @@ fn split(bytes: &[u8]) -> Vec<&[u8]> {
 /// Checks that an error is one of the input, and says where. `text` is the longest file that was read.
 pub fn blame(error: &Error, text: &[u8]) {
     assert!(error.is_bad_input(), "{error}");
+    assert!(error.to_string().chars().count() < 1200, "{error}");
     match error {
         Error::Line { file, line, message } => {
             let lines = text.iter().filter(|&&byte| byte == b'\n').count() as u64 + 1;

@@ -130,7 +130,8 @@ fn named(task: &Sequence, examples: &Examples<Sequence>) -> Vec<Vec<(String, Vec
         all.sort_by(|a, b| a.0.cmp(&b.0));
         all
     };
-    let token = |Example { x, y, .. }: &Example<Tokens, Tags>, token| (task.name(y, token).to_owned(), attributes(x, token));
+    let token =
+        |Example { x, y, .. }: &Example<Tokens, Tags>, token| (task.name(y, token).to_owned(), attributes(x, token));
     examples.iter().map(|example| (0..example.y.len()).map(|at| token(example, at)).collect()).collect()
 }
 
@@ -230,7 +231,8 @@ fn same_tokens(a: &Tokens, b: &Tokens) -> bool {
 }
 
 fn define<A: Application>(options: &Options, text: &str) -> (A, Examples<A>) {
-    A::define(options, Source::from_text("examples", text)).unwrap_or_else(|error| panic!("{error}\nwritten back: {text}"))
+    A::define(options, Source::from_text("examples", text))
+        .unwrap_or_else(|error| panic!("{error}\nwritten back: {text}"))
 }
 
 /// Reads examples to learn from, writes a model of them, and reads the examples again with it, which must be the same; then predicts.

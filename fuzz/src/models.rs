@@ -44,7 +44,12 @@ fn open(bytes: Vec<u8>) {
         Ranking::NAME => load::<Ranking>(stored, &["2 qid:1 1:1 2:-3\n1 qid:1 7:1e10\n0 qid:2\n", "1:1\n5:0.5\n"]),
         Sequence::NAME => load::<Sequence>(
             stored,
-            &["1 qid:1 1:1 2:-3\n2 qid:1 7:1e10\n1 qid:2\n", "A\tx\ty:2\nB\tz\n\n\tx\n", "a b A\nc d B\n\ne f A\n", "a\n\nb\n"],
+            &[
+                "1 qid:1 1:1 2:-3\n2 qid:1 7:1e10\n1 qid:2\n",
+                "A\tx\ty:2\nB\tz\n\n\tx\n",
+                "a b A\nc d B\n\ne f A\n",
+                "a\n\nb\n",
+            ],
         ),
         _ => {}
     }

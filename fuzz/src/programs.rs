@@ -27,7 +27,14 @@ pub fn model(bytes: &[u8]) {
 /// A file of examples and flags: what is learned must be of use.
 pub fn learn(bytes: &[u8]) {
     let case = Case::new(bytes);
-    let program = PROGRAMS.into_iter().find(|name| case.get("program") == name.strip_prefix("svm_")).unwrap_or(PROGRAMS[0]);
+    // As many classes as the largest label says, and no limit to passes: with a million of them that takes minutes.
+    let label =
+        |line: &[u8]| String::from_utf8_lossy(line).split_whitespace().next().and_then(|word| word.parse::<f64>().ok());
+    if case.text.split(|&byte| byte == b'\n').filter_map(label).any(|label| label > 1000.0 && label < 1e9) {
+        return;
+    }
+    let program =
+        PROGRAMS.into_iter().find(|name| case.get("program") == name.strip_prefix("svm_")).unwrap_or(PROGRAMS[0]);
     let home = tempfile::tempdir().expect("a folder for temporary files");
     let path = |name: &str| home.path().join(name);
     fs::write(path("train"), case.text).expect("temporary files can be written");

@@ -6,7 +6,9 @@ use std::fmt::Debug;
 use std::fs;
 use std::path::Path;
 
-use crosscut::{BlockSettings, C, Certificate, Model, Rescaling, Sampling, Settings, SlackNorm, Solver, Step, StopReason};
+use crosscut::{
+    BlockSettings, C, Certificate, Model, Rescaling, Sampling, Settings, SlackNorm, Solver, Step, StopReason,
+};
 use crosscut_app::model_file::{self, Stored};
 use crosscut_app::{Application, Error, Options, Source};
 use crosscut_multiclass::Multiclass;
@@ -26,7 +28,11 @@ fn read<A: Application>(bytes: Vec<u8>) -> Result<Model<A>, Error> {
 }
 
 /// The claims, for one model.
-fn check<A: Application + PartialEq + Debug>(model: Model<A>, at: prop::sample::Index, flip: u8) -> Result<(), TestCaseError> {
+fn check<A: Application + PartialEq + Debug>(
+    model: Model<A>,
+    at: prop::sample::Index,
+    flip: u8,
+) -> Result<(), TestCaseError> {
     let good = bytes(&model);
     let again = read::<A>(good.clone()).unwrap();
     prop_assert_eq!(&again, &model);
@@ -38,7 +44,11 @@ fn check<A: Application + PartialEq + Debug>(model: Model<A>, at: prop::sample::
     bad[at] ^= flip;
     for bad in [bad, good[..at].to_vec()] {
         let error = read::<A>(bad).map(|_| ()).unwrap_err();
-        prop_assert!(matches!(&error, Error::File { file, message } if file == "model" && !message.is_empty()), "{}", error);
+        prop_assert!(
+            matches!(&error, Error::File { file, message } if file == "model" && !message.is_empty()),
+            "{}",
+            error
+        );
     }
     Ok(())
 }
@@ -68,15 +78,17 @@ fn how() -> impl Strategy<Value = (u64, Settings, Certificate)> {
         any::<[u32; 4]>(),
         any::<[bool; 2]>(),
     );
-    let block = block.prop_map(|(step, sampling, [batch, approximate, planes, idle], [acceleration, averaging])| BlockSettings {
-        step,
-        sampling,
-        batch: batch as usize,
-        approximate_passes: approximate as usize,
-        planes: planes as usize,
-        idle,
-        acceleration,
-        averaging,
+    let block = block.prop_map(|(step, sampling, [batch, approximate, planes, idle], [acceleration, averaging])| {
+        BlockSettings {
+            step,
+            sampling,
+            batch: batch as usize,
+            approximate_passes: approximate as usize,
+            planes: planes as usize,
+            idle,
+            acceleration,
+            averaging,
+        }
     });
     let norm = select(vec![SlackNorm::Linear, SlackNorm::Squared]);
     let stops = (prop::option::of(finite()), prop::option::of(any::<usize>()), prop::option::of(finite()));
@@ -96,8 +108,8 @@ fn how() -> impl Strategy<Value = (u64, Settings, Certificate)> {
     );
     use StopReason::{Epsilon, Gap, Interrupted, Passes, Precision, Seconds};
     let stop = select(vec![Gap, Epsilon, Passes, Seconds, Interrupted, Precision]);
-    let certificate = (solver(), any::<[usize; 2]>(), [finite(), finite(), finite(), finite()], any::<u64>(), stop).prop_map(
-        |(solver, [examples, planes], [c, primal, dual, passes], oracle_calls, stop)| Certificate {
+    let certificate = (solver(), any::<[usize; 2]>(), [finite(), finite(), finite(), finite()], any::<u64>(), stop)
+        .prop_map(|(solver, [examples, planes], [c, primal, dual, passes], oracle_calls, stop)| Certificate {
             solver,
             c,
             examples,
@@ -107,8 +119,7 @@ fn how() -> impl Strategy<Value = (u64, Settings, Certificate)> {
             oracle_calls,
             planes,
             stop,
-        },
-    );
+        });
     (any::<u64>(), settings, certificate)
 }
 

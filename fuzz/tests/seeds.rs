@@ -19,7 +19,8 @@ fn seeds_break_no_promise() {
     let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds");
     let mut failed = Vec::new();
     for target in TARGETS {
-        let mut files: Vec<_> = fs::read_dir(seeds.join(target.name)).unwrap().map(|file| file.unwrap().path()).collect();
+        let mut files: Vec<_> =
+            fs::read_dir(seeds.join(target.name)).unwrap().map(|file| file.unwrap().path()).collect();
         files.sort();
         assert!(files.len() >= 10, "{} has {} seeds", target.name, files.len());
         for file in files {

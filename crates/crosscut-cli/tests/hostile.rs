@@ -388,7 +388,8 @@ fn weights_for_which_there_is_no_memory_are_refused_with_their_number() {
         let program = assert_cmd::cargo::cargo_bin!("crosscut");
         let script = "ulimit -v 4000000 && exec \"$0\" \"$@\"";
         let mut command = std::process::Command::new("sh");
-        let output = command.arg("-c").arg(script).arg(program).args(words).current_dir(home.path(".")).output().unwrap();
+        let output =
+            command.arg("-c").arg(script).arg(program).args(words).current_dir(home.path(".")).output().unwrap();
         (output.status.code(), String::from_utf8(output.stderr).unwrap())
     };
     // 200 + 200² + 200³ + 200⁴ weights.
@@ -422,7 +423,10 @@ fn tables_for_tags_are_not_made_beyond_all_measure() {
     let long: String = (0..1074).map(|token| line(1, token % 100)).collect();
     home.write("long", &long);
     let expected = "expected a sequence of at most 1073 tokens, since its table has 1000000 numbers for each of them, and 2^30 in all";
-    home.refuses(&["learn", "sequence", "--t", "3", "long", "model"], &["long: example 0 (counted from 0): ", expected]);
+    home.refuses(
+        &["learn", "sequence", "--t", "3", "long", "model"],
+        &["long: example 0 (counted from 0): ", expected],
+    );
     home.write("few", (0..6).map(|token| line(1 + token / 3, token % 3)).collect::<String>());
     home.succeeds(&["learn", "sequence", "--t", "3", "--passes", "2", "few", "small"]);
     home.succeeds(&["classify", "long", "small", "predictions"]);

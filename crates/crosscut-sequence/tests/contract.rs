@@ -419,7 +419,10 @@ fn a_sequence_may_have_100_000_tokens() {
 fn a_beam_that_led_to_a_dead_end_is_dropped() {
     // After B only I and E may come, and from I only E ends the chunk: the greedy B E leaves nothing for the third token.
     let tags = Labels::from(["B-a", "I-a", "E-a"].map(str::to_owned).to_vec());
-    let task = Sequence::new(tags, Features::Ids(FeatureIds::Contiguous(1))).unwrap().with_scheme(Some(Scheme::Bioes)).unwrap();
+    let task = Sequence::new(tags, Features::Ids(FeatureIds::Contiguous(1)))
+        .unwrap()
+        .with_scheme(Some(Scheme::Bioes))
+        .unwrap();
     let mut w = vec![0.0; task.dim()];
     w[3 + 2] = 5.0; // the transition from B to E
     let x = Tokens::from_features(&[vec![], vec![], vec![]]).unwrap();

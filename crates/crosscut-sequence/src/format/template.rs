@@ -256,7 +256,7 @@ fn parse_macro(text: &str) -> Result<(Macro, &str), String> {
         // It is shown with a marker below it; the last line says what is wrong.
         let error = error.to_string();
         let reason = error.lines().last().unwrap_or_default();
-        format!("expected a regular expression, found `{regex}`: {}", reason.trim_start_matches("error: "))
+        format!("expected a regular expression, found `{}`: {}", shorten(&regex), reason.trim_start_matches("error: "))
     })?;
     let finds = if letter.eq_ignore_ascii_case(&'m') { Finds::Match(regex) } else { Finds::Test(regex) };
     Ok((Macro { row, column, finds, lower_case }, rest))
@@ -393,7 +393,10 @@ mod tests {
         };
         assert_eq!(expand(&cell[..65]), Ok(()));
         let message = expand(&cell).unwrap_err();
-        assert!(message.starts_with("expected columns of which the template makes names of at most 65536 bytes, found `Uxx"));
+        assert!(
+            message
+                .starts_with("expected columns of which the template makes names of at most 65536 bytes, found `Uxx")
+        );
         assert_eq!(names, [65_001]);
 
         let many = "U%t[0,0,\"a\"]\n".repeat(1001);
