@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crosscut::{Example, Model, Settings, SparseVector};
+use crosscut::{Example, Model, Settings, SparseVector, Task};
 use crosscut_app::vocabulary::Labels;
 use crosscut_app::{Application, CostMatrix, Examples, Item, Options, Source, svmlight};
 use crosscut_multiclass::{Class, Multiclass};
@@ -121,8 +121,11 @@ pub fn crfsuite(bytes: &[u8]) {
     assert_eq!(named(&task_again, &again), named(&task, &examples), "written back: {text}");
 }
 
-/// Sequences as tags and attributes by name; these are sorted.
-fn named(task: &Sequence, examples: &Examples<Sequence>) -> Vec<Vec<(String, Vec<(String, f32)>)>> {
+/// A tag and attributes by name, which are sorted.
+type Named = (String, Vec<(String, f32)>);
+
+/// Sequences, token by token.
+fn named(task: &Sequence, examples: &Examples<Sequence>) -> Vec<Vec<Named>> {
     let Features::Names(names) = task.features() else { panic!("attributes have names") };
     let attributes = |x: &Tokens, token: usize| {
         let features = x.rows().row(token).features().iter();
@@ -191,32 +194,20 @@ pub fn side_files(bytes: &[u8]) {
         let mut options = Options::default();
         options.set(name, path.as_str());
         match Ranking::define(&options, Source::from_text("examples", text)) {
-            Ok((task, examples)) => assert!(examples.iter().all(|example| task.dim_fits(example))),
+            Ok((task, examples)) => {
+                assert!(examples.iter().all(|Example { x, y, .. }| task.validate(x, y).is_ok()));
+            }
             Err(error) => blame(&error, &[bytes, text.as_bytes()].concat()),
         }
     }
-    for (name, text) in [("cost", "1 qid:1 1:1\n2 qid:1 2:1\na qid:2\n")] {
-        let mut options = Options::default();
-        options.set(name, path.as_str());
-        let text = [text.as_bytes(), bytes].concat();
-        for error in [
-            Multiclass::define(&options, Source::from_text("examples", "1 1:1\n2 2:1\na\n")).err(),
-            Sequence::define(&options, Source::from_text("examples", "1 qid:1 1:1\n2 qid:1 2:1\na qid:2\n")).err(),
-        ] {
-            error.iter().for_each(|error| blame(error, &text));
-        }
-    }
-}
-
-/// Whether the features of an example are among those of the task.
-trait Fits {
-    fn dim_fits(&self, example: &Example<Query, Scores>) -> bool;
-}
-
-impl Fits for Ranking {
-    fn dim_fits(&self, example: &Example<Query, Scores>) -> bool {
-        use crosscut::Task;
-        self.validate(&example.x, &example.y).is_ok()
+    let mut options = Options::default();
+    options.set("cost", path);
+    let (points, tokens) = ("1 1:1\n2 2:1\na\n", "1 qid:1 1:1\n2 qid:1 2:1\na qid:2\n");
+    for error in [
+        Multiclass::define(&options, Source::from_text("examples", points)).err(),
+        Sequence::define(&options, Source::from_text("examples", tokens)).err(),
+    ] {
+        error.iter().for_each(|error| blame(error, &[bytes, tokens.as_bytes()].concat()));
     }
 }
 
