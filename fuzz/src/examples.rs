@@ -4,13 +4,35 @@ use std::fmt::Write as _;
 
 use crosscut::{Example, Model, Settings, SparseVector, Task};
 use crosscut_app::vocabulary::Labels;
-use crosscut_app::{Application, CostMatrix, Examples, Item, Options, Source, svmlight};
+use crosscut_app::{Application, CostMatrix, Error, Examples, Item, Options, Source, svmlight};
 use crosscut_multiclass::{Class, Multiclass};
 use crosscut_ranking::{Query, Ranking, Scores};
 use crosscut_sequence::{Features, Sequence, Tags, Tokens};
 
 use crate::case::{Case, blame};
 use crate::{models, training};
+
+/// Any file, packed with gzip or not: its lines are those of its text.
+pub fn archive(bytes: &[u8]) {
+    let home = tempfile::tempdir().expect("a folder for temporary files");
+    let path = home.path().join("file");
+    std::fs::write(&path, bytes).expect("temporary files can be written");
+    let open = || Source::open_quietly(&path);
+    let refused = |error: &Error| assert!(error.to_string().starts_with(&path.display().to_string()), "{error}");
+    let lines = open().and_then(|source| source.parse_lines(|line| Ok(Some(line.to_owned()))));
+    match (open().and_then(Source::text), lines) {
+        (Ok(text), Ok(lines)) => {
+            let expected = text.split_terminator('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
+            assert!(expected.eq(&lines), "{text}");
+        }
+        (Ok(text), Err(error)) => {
+            refused(&error);
+            assert!(text.is_empty() || text.contains('\0'), "{error}");
+        }
+        (Err(error), Err(_)) => refused(&error),
+        (Err(error), Ok(_)) => panic!("only one way to read the file refuses it: {error}"),
+    }
+}
 
 /// Lines of svm-light by themselves: what was read, written and read is the same.
 pub fn svmlight(bytes: &[u8]) {
