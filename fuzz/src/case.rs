@@ -90,6 +90,10 @@ impl<'b> Case<'b> {
         let own =
             self.words.iter().filter(|(name, _)| [&WRITING[..], &["group", "b"]].concat().contains(&name.as_str()));
         own.for_each(|(name, value)| options.set(name, value.as_str()));
+        // Who asks for a million of the best outputs waits for them.
+        if let Ok(Some(count)) = options.count("n-best") {
+            options.set("n-best", count.min(100).to_string());
+        }
         options
     }
 }
