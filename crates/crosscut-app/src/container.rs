@@ -14,7 +14,12 @@
 
 use std::io::{self, BufWriter, Write};
 
+use bincode::Decode;
 use bincode::config::{Configuration, Fixint, Limit, LittleEndian};
+use bincode::de::read::{Reader, SliceReader};
+use bincode::de::{Decoder, DecoderImpl};
+use bincode::error::DecodeError;
+use bincode::serde::Compat;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -130,15 +135,21 @@ impl<'b> Container<'b> {
         Ok(())
     }
 
-    /// The value that the rest of a payload holds.
+    /// The value that the rest of a payload holds, which must be all of it.
+    ///
+    /// A text is allocated by the length that it claims, before it is read. `bincode` has a limit for what is claimed, but as a constant; so
+    /// whatever the payload is shorter than that is claimed first, and nothing in it can claim more than its length.
     pub fn decode<T: DeserializeOwned>(&self, payload: &[u8]) -> Result<T, String> {
         let name = self.name;
-        let (value, length): (T, usize) = bincode::serde::decode_from_slice(payload, CONFIG)
-            .map_err(|error| format!("the {name} is damaged: {error}"))?;
-        if length != payload.len() {
-            return Err(format!("the {name} is damaged: its payload is longer than what it describes"));
+        let damaged = |error: DecodeError| format!("the {name} is damaged: {error}");
+        let mut decoder = DecoderImpl::new(SliceReader::new(payload), CONFIG, ());
+        let rest = LIMIT.checked_sub(payload.len()).ok_or_else(|| damaged(DecodeError::LimitExceeded))?;
+        decoder.claim_bytes_read(rest).map_err(damaged)?;
+        let Compat(value) = Decode::decode(&mut decoder).map_err(damaged)?;
+        match decoder.reader().peek_read(1) {
+            None => Ok(value),
+            Some(_) => Err(format!("the {name} is damaged: its payload is longer than what it describes")),
         }
-        Ok(value)
     }
 }
 

@@ -20,6 +20,14 @@ pub enum CostError {
     /// A right prediction costs nothing.
     #[error("the cost of a right prediction must be 0, not {0}")]
     Diagonal(f64),
+    /// There is not one for each pair of classes.
+    #[error("there are {costs} costs for {classes} classes")]
+    Size {
+        /// Number of classes.
+        classes: usize,
+        /// Number of costs.
+        costs: usize,
+    },
 }
 
 /// The cost of every prediction for every true class. Costs are finite and at least 0; right predictions cost 0.
@@ -33,10 +41,43 @@ pub enum CostError {
 /// # Ok::<(), crosscut_app::CostError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Stored")]
 pub struct CostMatrix {
     classes: usize,
     /// Row by row: costs[truth · classes + prediction].
     costs: Vec<f64>,
+}
+
+/// What a model file holds of a [`CostMatrix`], not checked yet.
+#[derive(Deserialize)]
+struct Stored {
+    classes: usize,
+    costs: Vec<f64>,
+}
+
+impl TryFrom<Stored> for CostMatrix {
+    type Error = CostError;
+
+    fn try_from(Stored { classes, costs }: Stored) -> Result<Self, CostError> {
+        if classes.checked_mul(classes) != Some(costs.len()) {
+            return Err(CostError::Size { classes, costs: costs.len() });
+        }
+        for (at, &cost) in costs.iter().enumerate() {
+            check(at / classes, at % classes, cost)?;
+        }
+        Ok(Self { classes, costs })
+    }
+}
+
+/// Whether a cost can be one.
+fn check(truth: usize, prediction: usize, cost: f64) -> Result<(), CostError> {
+    if !(cost.is_finite() && cost >= 0.0) {
+        return Err(CostError::Cost(cost));
+    }
+    if truth == prediction && cost != 0.0 {
+        return Err(CostError::Diagonal(cost));
+    }
+    Ok(())
 }
 
 impl CostMatrix {
@@ -57,12 +98,7 @@ impl CostMatrix {
     /// # Panics
     /// On a class beyond the matrix.
     pub fn set(&mut self, truth: usize, prediction: usize, cost: f64) -> Result<(), CostError> {
-        if !(cost.is_finite() && cost >= 0.0) {
-            return Err(CostError::Cost(cost));
-        }
-        if truth == prediction && cost != 0.0 {
-            return Err(CostError::Diagonal(cost));
-        }
+        check(truth, prediction, cost)?;
         assert!(prediction < self.classes, "class {prediction} of {}", self.classes);
         self.costs[truth * self.classes + prediction] = cost;
         Ok(())

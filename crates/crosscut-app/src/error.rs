@@ -61,17 +61,17 @@ pub enum Error {
 impl Error {
     /// A bad line of a text file.
     pub fn line(file: impl Into<String>, line: u64, message: impl Into<String>) -> Self {
-        Self::Line { file: file.into(), line, message: message.into() }
+        Self::Line { file: file.into(), line, message: shorten(message.into()) }
     }
 
     /// A file that is bad as a whole.
     pub fn file(file: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::File { file: file.into(), message: message.into() }
+        Self::File { file: file.into(), message: shorten(message.into()) }
     }
 
     /// An option with a value it cannot have.
     pub fn option(option: impl Into<String>, expected: impl Into<String>, found: impl Display) -> Self {
-        Self::Option { option: option.into(), expected: expected.into(), found: found.to_string() }
+        Self::Option { option: option.into(), expected: expected.into(), found: shorten(found.to_string()) }
     }
 
     /// Whether the user can mend it by changing what was given: files, their contents, options. The rest are
@@ -87,14 +87,35 @@ impl Error {
             Self::Solve(SolveError::Example { index, message }) => {
                 Self::file(file, format!("example {index} (counted from 0): {message}"))
             }
+            Self::Solve(error @ SolveError::Memory { .. }) => Self::file(file, error.to_string()),
             other => other,
         }
     }
 }
 
+/// Messages quote what was found, and that may be as long as a file.
+fn shorten(mut message: String) -> String {
+    const MOST: usize = 500;
+    if let Some((end, _)) = message.char_indices().nth(MOST) {
+        message.truncate(end);
+        message.push('…');
+    }
+    message
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_found_is_quoted_in_part_where_it_is_long() {
+        let long = "ä".repeat(1_000_000);
+        for error in [Error::line("f", 1, &*long), Error::file("f", &*long), Error::option("-x", "a number", &long)] {
+            let message = error.to_string();
+            assert!(message.chars().count() < 600 && message.contains("ää…"), "{}", message.len());
+        }
+        assert_eq!(Error::line("f", 1, "ä".repeat(500)).to_string(), format!("f:1: {}", "ä".repeat(500)));
+    }
 
     #[test]
     fn messages_say_where_and_what_was_expected() {

@@ -42,7 +42,14 @@ impl Stored {
     /// # Errors
     /// What is not a model, is damaged, or was written by a newer program.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let bytes = read_bytes(path)?;
+        Self::from_bytes(path, read_bytes(path)?)
+    }
+
+    /// Takes the bytes of a file that have been read already; `path` is for messages.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open) that are about the bytes.
+    pub fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Self, Error> {
         match open(&bytes) {
             Ok(container) => Ok(Self { path: path.to_owned(), task: container.task.to_owned(), bytes }),
             Err(message) => Err(Error::file(display_name(path), message)),
@@ -74,7 +81,11 @@ impl fmt::Debug for Stored {
     }
 }
 
-fn write<A: Application>(model: &Model<A>, out: &mut dyn Write) -> io::Result<()> {
+/// Writes the bytes of a model file.
+///
+/// # Errors
+/// Those of `out`.
+pub fn write<A: Application>(model: &Model<A>, out: &mut dyn Write) -> io::Result<()> {
     let payload = (&model.task, &model.w, &model.settings, &model.certificate);
     container::write::<A>(&KIND, out, |out| container::encode(payload, out))
 }
@@ -112,6 +123,11 @@ mod tests {
 
     fn forge(payload: &[u8]) -> Vec<u8> {
         container::forge::<Sign>(&KIND, payload)
+    }
+
+    /// A value from a payload that stands by itself.
+    fn decode<T: serde::de::DeserializeOwned>(payload: &[u8]) -> Result<T, String> {
+        Container { task: "", schema: 0, payload, name: KIND.name }.decode(payload)
     }
 
     fn encode(value: impl serde::Serialize) -> Vec<u8> {
@@ -175,6 +191,19 @@ mod tests {
             let absurd = [&task[..], &u64::to_le_bytes(claimed), &[0; 32]].concat();
             assert!(read::<Sign>(&forge(&absurd)).unwrap_err().contains("damaged"));
         }
+    }
+
+    #[test]
+    fn texts_and_lists_that_claim_more_than_there_is_are_refused_without_being_allocated() {
+        // Any of these would abort if it were allocated, and so would many small ones that add up.
+        for claimed in [9, 1 << 36, (1 << 38) - 9, 1 << 38, 1 << 60, u64::MAX] {
+            let claim = |before: &[u8]| [before, &u64::to_le_bytes(claimed), b"12345678"].concat();
+            assert!(decode::<String>(&claim(b"")).unwrap_err().contains("damaged"));
+            assert!(decode::<Box<str>>(&claim(b"")).is_err());
+            assert!(decode::<(u32, Vec<String>)>(&[&[0; 4][..], &claim(&1_u64.to_le_bytes())].concat()).is_err());
+            assert!(decode::<Vec<f64>>(&claim(b"")).is_err());
+        }
+        assert_eq!(decode::<String>(&[&8_u64.to_le_bytes()[..], b"12345678"].concat()), Ok("12345678".to_owned()));
     }
 
     proptest! {

@@ -87,8 +87,8 @@ impl<'m> Source<'m> {
         Ok(Self { name, reader, monitor: None, digest: Arc::default(), before: None })
     }
 
-    /// Text that is in memory already, under a name for messages.
-    pub fn from_text(name: impl Into<String>, text: impl Into<String>) -> Self {
+    /// Text that is in memory already, under a name for messages. It is checked like that of a file, so bytes will do.
+    pub fn from_text(name: impl Into<String>, text: impl Into<Vec<u8>>) -> Self {
         let reader = Box::new(Cursor::new(text.into()));
         Self { name: name.into(), reader, monitor: None, digest: Arc::default(), before: None }
     }

@@ -124,7 +124,6 @@ pub fn learn<A: Application>(request: &Learn<'_>, monitor: &mut dyn Monitor) -> 
     }
     let mut origin = Origin::new::<A>(settings, request.options, request.stream);
     let resumed = request.resume.map(|path| Resumed::open::<A>(path, &origin, settings)).transpose()?;
-    let blame = |error| Error::Solve(error).in_file(&examples_name);
     let is_kept = request.checkpoints.is_some() || resumed.is_some();
 
     let (task, (solution, kept)) = if request.stream {
@@ -132,7 +131,7 @@ pub fn learn<A: Application>(request: &Learn<'_>, monitor: &mut dyn Monitor) -> 
         let task = A::survey(request.options, &mut pieces)?;
         let digest = pieces.digest();
         let mut trainer = StreamTrainer::new(&task, pieces, settings).map_err(|error| match error {
-            StreamError::Solve(error) => blame(error),
+            StreamError::Solve(error) => blame(&task, request.examples, error),
             StreamError::Source(error) => error,
         })?;
         origin.data = Data::of_stream(&task, trainer.examples(), digest);
@@ -146,7 +145,8 @@ pub fn learn<A: Application>(request: &Learn<'_>, monitor: &mut dyn Monitor) -> 
         let source = Source::open(request.examples, monitor)?;
         let digest = source.digest();
         let (task, examples) = A::define(request.options, source)?;
-        let mut trainer = Trainer::new(&task, &examples, settings).map_err(blame)?;
+        let trainer = Trainer::new(&task, &examples, settings);
+        let mut trainer = trainer.map_err(|error| blame(&task, request.examples, error))?;
         if is_kept {
             origin.data = Data::new(&task, &examples, digest.get());
         }
@@ -212,6 +212,18 @@ fn start<A: Application>(task: &A, n: usize, settings: &Settings, round: Option<
         c_mean: c.mean(n),
         c_sum: c.sum(n),
         solver: settings.solver.resolve(n),
+    }
+}
+
+/// What a solver refuses, as an error about the file of examples.
+fn blame<A: Application>(task: &A, examples: &Path, error: SolveError) -> Error {
+    let file = display_name(examples);
+    match error {
+        SolveError::Memory { .. } => {
+            let sizes: Vec<String> = task.sizes().iter().map(|(name, size)| format!("{size} {name}")).collect();
+            Error::file(file, format!("{error} ({})", sizes.join(", ")))
+        }
+        other => Error::Solve(other).in_file(&file),
     }
 }
 
@@ -375,7 +387,7 @@ pub fn validate<A: Application>(request: &Validate<'_>, monitor: &mut dyn Monito
             }
         },
     )
-    .map_err(|error| Error::Solve(error).in_file(&display_name(request.examples)))?;
+    .map_err(|error| blame(&task, request.examples, error))?;
 
     let validated = points.into_iter().map(|point| {
         let predictions = cs.iter().position(|&c| c == point.c).map_or(&[][..], |at| &predictions[at]);

@@ -144,16 +144,19 @@ impl FeatureIds {
 pub struct Words(IndexSet<Box<str>>);
 
 impl Words {
+    /// No more names than this, since an index has 32 bits.
+    const MOST: usize = if cfg!(test) { 100 } else { u32::MAX as usize };
+
     /// The index of a name, a new one if it was never seen.
     ///
-    /// # Panics
-    /// Beyond 2³² names.
-    pub fn insert(&mut self, name: &str) -> u32 {
-        let index = match self.0.get_index_of(name) {
-            Some(index) => index,
-            None => self.0.insert_full(name.into()).0,
-        };
-        u32::try_from(index).expect("there are fewer than 2^32 names")
+    /// # Errors
+    /// A new name beyond 2³² − 1 of them.
+    pub fn insert(&mut self, name: &str) -> Result<u32, String> {
+        match self.0.get_index_of(name) {
+            Some(index) => Ok(index as u32),
+            None if self.0.len() < Self::MOST => Ok(self.0.insert_full(name.into()).0 as u32),
+            None => Err(format!("expected at most {} different names, found one more", Self::MOST)),
+        }
     }
 
     /// The index of a name, `None` if it was never seen.
@@ -301,15 +304,25 @@ mod tests {
     fn words_are_numbered_as_they_come_and_close_up_when_some_leave() {
         let mut words = Words::default();
         assert!(words.is_empty());
-        assert_eq!(["b", "a", "", "b", "c"].map(|name| words.insert(name)), [0, 1, 2, 0, 3]);
+        assert_eq!(["b", "a", "", "b", "c"].map(|name| words.insert(name).unwrap()), [0, 1, 2, 0, 3]);
         assert_eq!((words.index("a"), words.index("x"), words.name(3), words.len()), (Some(1), None, "c", 4));
 
         words.retain(|index| index % 2 == 1);
         assert_eq!(["a", "c", "b", ""].map(|name| words.index(name)), [Some(0), Some(1), None, None]);
-        assert_eq!(words.insert("b"), 2);
+        assert_eq!(words.insert("b"), Ok(2));
         let text = serde_json::to_string(&words).unwrap();
         assert_eq!(text, r#"["a","c","b"]"#);
         assert_eq!(serde_json::from_str::<Words>(&text).unwrap(), words);
+    }
+
+    #[test]
+    fn a_name_too_many_is_refused_and_those_before_it_stay() {
+        let mut words = Words::default();
+        for number in 0..Words::MOST {
+            assert_eq!(words.insert(&number.to_string()), Ok(number as u32));
+        }
+        assert!(words.insert("one more").unwrap_err().starts_with("expected at most 100 different names"));
+        assert_eq!((words.insert("7"), words.len()), (Ok(7), Words::MOST));
     }
 
     proptest! {

@@ -374,3 +374,60 @@ fn bad_options_are_refused_by_name() {
         home.refuses(arguments, &[expected]);
     }
 }
+
+/// A small file may ask for any number of weights: with many tags and a high order, or with many classes.
+#[cfg(unix)]
+#[test]
+fn weights_for_which_there_is_no_memory_are_refused_with_their_number() {
+    let home = Home::new();
+    let tags = |count: usize| (1..=count).map(|tag| format!("{tag} qid:{tag} 1:1\n")).collect::<String>();
+    home.write("few", tags(20));
+    home.write("many", tags(200));
+    // In so many KiB of address space, which is what machines have too little of somewhere else.
+    let limited = |words: &[&str]| {
+        let program = assert_cmd::cargo::cargo_bin!("crosscut");
+        let script = "ulimit -v 4000000 && exec \"$0\" \"$@\"";
+        let mut command = std::process::Command::new("sh");
+        let output =
+            command.arg("-c").arg(script).arg(program).args(words).current_dir(home.path(".")).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    // 200 + 200² + 200³ + 200⁴ weights.
+    let found = "many: expected weights for which there is memory, found 1608040200 of them: 12864321600 bytes, and training needs \
+                 about 4 times as much";
+    let sizes = " (200 tags, 1 features, 1608040000 transitions)";
+    let before = home.files();
+    for (words, expected) in [
+        (&["learn", "sequence", "--threads", "1", "--t", "3", "many", "model"][..], format!("{found}{sizes}\n")),
+        (&["validate", "sequence", "--threads", "1", "--folds", "2", "--t", "3", "many"], format!("{found}{sizes}\n")),
+        (&["svm_hmm_learn", "-c", "1", "--t", "3", "many", "model"], format!("{found}\n")),
+    ] {
+        let (code, err) = limited(words);
+        assert!(code == Some(2) && err.ends_with(&expected), "{words:?}: {code:?} {err}");
+    }
+    assert!(home.files() == before);
+    let (code, err) = limited(&["learn", "sequence", "--threads", "1", "--t", "3", "--passes", "3", "few", "model"]);
+    assert!(code == Some(0), "{err}");
+}
+
+#[test]
+fn tables_for_tags_are_not_made_beyond_all_measure() {
+    let home = Home::new();
+    let tags = (1..=4097).map(|tag| format!("{tag} qid:{tag} 1:1\n")).collect::<String>();
+    home.write("tags", &tags);
+    let expected = "tags: tags are constrained if there are at most 4096 of them, not 4097";
+    home.refuses(&["learn", "sequence", "--t", "0", "--constrain", "bio", "tags", "model"], &[expected]);
+
+    // 100 tags and order 3 make 10^6 states.
+    let line = |qid: usize, tag: usize| format!("{tag} qid:{qid} 1:1\n");
+    let long: String = (0..1074).map(|token| line(1, token % 100)).collect();
+    home.write("long", &long);
+    let expected = "expected a sequence of at most 1073 tokens, since its table has 1000000 numbers for each of them, and 2^30 in all";
+    home.refuses(
+        &["learn", "sequence", "--t", "3", "long", "model"],
+        &["long: example 0 (counted from 0): ", expected],
+    );
+    home.write("few", (0..6).map(|token| line(1 + token / 3, token % 3)).collect::<String>());
+    home.succeeds(&["learn", "sequence", "--t", "3", "--passes", "2", "few", "small"]);
+    home.succeeds(&["classify", "long", "small", "predictions"]);
+}

@@ -359,6 +359,15 @@ fn what_cannot_be_is_refused_with_code_2() {
     home.write("infinite", home.text("rank.model").replace("2 1:0.76", "1e300 1:1e38 2:0.76"));
     home.write("wide", home.text("hmm.model").replace("3 # number of classes", "60000 # number of classes"));
     home.write("lossy", home.text("hmm.model").replace("1 # loss function", "7 # loss function"));
+    let dense = home.text("multiclass.model");
+    let dense = dense.replace("3 # number of classes", "1048576 # number of classes");
+    let dense: String =
+        dense.lines().filter(|line| !line.starts_with("1 qid")).map(|line| format!("{line}\n")).collect();
+    home.write(
+        "dense",
+        dense.replace("4 # number of base", "100 # number of base").replace("13 # highest", "100 # highest")
+            + &{ (1..=20).fold("1 ".to_owned(), |line, id| line + &format!("{id}:1 ")) + "\n" },
+    );
     home.write("deep", home.text("hmm.model").replace("2 # HMM order", "7 # HMM order"));
     let table = [
         ("svm_rank_learn", "expects a file of training examples"),
@@ -408,6 +417,10 @@ fn what_cannot_be_is_refused_with_code_2() {
         ("svm_rank_classify rank.test.dat kernel p", "kernel:2: expected a linear model"),
         ("svm_rank_classify rank.test.dat short p", "short:13: expected a support vector, found the end of the file"),
         ("svm_multiclass_classify multiclass.test.dat huge p", "huge: expected a number of features of at most"),
+        (
+            "svm_multiclass_classify multiclass.test.dat dense p",
+            "expected at most 16777216 weights where 20 are listed, found sizes",
+        ),
         ("svm_hmm_classify hmm.test.dat deep p", "deep: expected an order of transitions of at most 3, found 7"),
         ("link", "crosscut link expects one folder"),
         ("link --help", "crosscut link expects one folder, where the links go, not `--help`"),

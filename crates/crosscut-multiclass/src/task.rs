@@ -115,12 +115,31 @@ pub enum MatrixError {
 /// # Ok::<(), crosscut_multiclass::TaskError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Stored")]
 pub struct Multiclass {
     classes: Labels,
     features: FeatureIds,
     bias: Option<f32>,
     loss: Loss,
     rescaling: Rescaling,
+}
+
+/// What a model file holds of a [`Multiclass`], not checked yet.
+#[derive(Deserialize)]
+struct Stored {
+    classes: Labels,
+    features: FeatureIds,
+    bias: Option<f32>,
+    loss: Loss,
+    rescaling: Rescaling,
+}
+
+impl TryFrom<Stored> for Multiclass {
+    type Error = TaskError;
+
+    fn try_from(Stored { classes, features, bias, loss, rescaling }: Stored) -> Result<Self, TaskError> {
+        Ok(Self::new(classes, features)?.with_bias(bias)?.with_loss(loss)?.with_rescaling(rescaling))
+    }
 }
 
 impl Multiclass {
@@ -167,13 +186,16 @@ impl Multiclass {
     /// Sets the loss.
     ///
     /// # Errors
-    /// A loss for another number of classes, or a constant that is not above 0.
+    /// A loss for another number of classes, labels that are not finite, or a constant that is not above 0.
     pub fn with_loss(self, loss: Loss) -> Result<Self, TaskError> {
         let expected = self.classes.len();
         let found = match &loss {
             Loss::Constant(value) if !(*value > 0.0 && value.is_finite()) => return Err(TaskError::Constant(*value)),
             Loss::ZeroOne | Loss::Constant(_) => expected,
-            Loss::Squared(values) => values.len(),
+            Loss::Squared(values) => match values.iter().find(|value| !value.is_finite()) {
+                Some(value) => return Err(TaskError::Label(value.to_string())),
+                None => values.len(),
+            },
             Loss::Cost(costs) => costs.classes(),
         };
         if found == expected { Ok(Self { loss, ..self }) } else { Err(TaskError::LossSize { expected, found }) }

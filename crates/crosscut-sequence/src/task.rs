@@ -12,6 +12,8 @@ use crate::tags::{Tag, Tags, Tokens};
 
 /// The most weights a task may have: more is a mistake in the data (or needs another representation).
 const MOST_WEIGHTS: usize = 1 << 40;
+/// The most numbers in the table of a sequence (8 GiB of them).
+const MOST_NUMBERS: usize = 1 << 30;
 /// The most numbers in the tables of an oracle that counts errors.
 const MOST_CELLS: usize = 1 << 27;
 
@@ -38,6 +40,9 @@ impl Features {
         self.len() == 0
     }
 }
+
+/// The most tags for which a scheme says what may follow what: its table has a number for each pair.
+const MOST_CONSTRAINED: usize = 1 << 12;
 
 /// Why a sequence task cannot be defined as asked.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -71,6 +76,9 @@ pub enum TaskError {
         /// The costs' tags.
         found: usize,
     },
+    /// A scheme for too many tags.
+    #[error("tags are constrained if there are at most {most} of them, not {0}", most = MOST_CONSTRAINED)]
+    Constrained(usize),
     /// Slack rescaling counts costs in units.
     #[error("slack rescaling needs costs that are multiples of a common unit, at most 1000 of them each")]
     Unit,
@@ -137,6 +145,9 @@ impl TryFrom<Definition> for Sequence {
             && costs.classes() != k
         {
             return Err(TaskError::Costs { expected: k, found: costs.classes() });
+        }
+        if scheme.is_some() && k > MOST_CONSTRAINED {
+            return Err(TaskError::Constrained(k));
         }
         let unit = match (rescaling, loss.unit()) {
             (Rescaling::Slack, None) => return Err(TaskError::Unit),
@@ -212,10 +223,11 @@ impl Sequence {
     ///
     /// For a sequence that no tagging fits (one token, where no tag can be a chunk by itself or outside), the prediction is
     /// not allowed either.
-    pub fn with_scheme(mut self, scheme: Option<Scheme>) -> Self {
-        self.penalties = scheme.map(|scheme| Penalties::new(scheme, &self.definition.tags));
-        self.definition.scheme = scheme;
-        self
+    ///
+    /// # Errors
+    /// More than 4096 tags.
+    pub fn with_scheme(self, scheme: Option<Scheme>) -> Result<Self, TaskError> {
+        Self::try_from(Definition { scheme, ..self.definition })
     }
 
     /// Keeps only so many states a token, 0 for all of them.
@@ -357,6 +369,26 @@ impl Sequence {
         y.as_slice().iter().all(|tag| tag.index() < self.k())
     }
 
+    /// The number of states of the chain at a token.
+    fn states(&self) -> usize {
+        self.k().saturating_pow(self.definition.transitions.max(1) as u32)
+    }
+
+    /// The length of the longest sequence whose tables are made.
+    pub(crate) fn most_tokens(&self) -> usize {
+        MOST_NUMBERS / self.states().max(1)
+    }
+
+    /// What a longer one is told.
+    pub(crate) fn too_long(&self) -> String {
+        format!(
+            "expected a sequence of at most {} tokens, since its table has {} numbers for each of them, and 2^30 in all: divide \
+             the sequence, or train with a lower order (--t)",
+            self.most_tokens(),
+            self.states()
+        )
+    }
+
     /// What the tags of a token cost in units of the oracle that counts errors.
     fn units(&self, y: Tag, y_hat: usize) -> usize {
         match self.definition.loss.costs() {
@@ -460,9 +492,11 @@ impl Task for Sequence {
             let tag = self.name(y, token);
             return Err(format!("expected tags that --constrain allows, not {tag} at token {}", token + 1));
         }
+        if x.len() > self.most_tokens() {
+            return Err(self.too_long());
+        }
         if self.counts_errors() {
-            let states = self.k().saturating_pow(self.definition.transitions.max(1) as u32);
-            let cells = x.len().saturating_mul(states).saturating_mul(self.most_units(y) + 1);
+            let cells = x.len().saturating_mul(self.states()).saturating_mul(self.most_units(y) + 1);
             if cells > MOST_CELLS {
                 return Err(format!(
                     "the oracle that counts errors needs tables of {cells} numbers for {} tokens, more than 2^27: \

@@ -346,14 +346,14 @@ fn examples_that_break_the_constraint_are_refused() {
     let names = ["O", "B-a", "I-a", "E-a", "S-a", "I-b"].map(str::to_owned).to_vec();
     let task = Sequence::new(Labels::from(names), Features::Ids(FeatureIds::Contiguous(0))).unwrap();
     for scheme in [Scheme::Bio, Scheme::Bioes] {
-        let task = task.clone().with_scheme(Some(scheme));
+        let task = task.clone().with_scheme(Some(scheme)).unwrap();
         for tags in (0..4).flat_map(|tokens| sequences(6, tokens)) {
             let x = tokens_of(&vec![vec![]; tags.len()]);
             let found = task.validate(&x, &Tags::from(tags.clone()));
             assert_eq!(found.is_ok(), is_allowed(&task, &tags), "{scheme:?} {tags:?}: {found:?}");
         }
     }
-    let task = task.with_scheme(Some(Scheme::Bioes));
+    let task = task.with_scheme(Some(Scheme::Bioes)).unwrap();
     let refusal = |tags: &[usize]| task.validate(&tokens_of(&vec![vec![]; tags.len()]), &Tags::from(tags.to_vec()));
     let expected = |tag, token| Err(format!("expected tags that --constrain allows, not {tag} at token {token}"));
     assert_eq!(refusal(&[0, 1, 0]), expected("O", 3));
@@ -404,7 +404,7 @@ fn a_sequence_may_have_100_000_tokens() {
         [((1, 0), Loss::Count, None), ((3, 1), Loss::Fraction, Some(Scheme::Bio)), ((2, 0), Loss::ZeroOne, None)]
     {
         let task = Sequence::numbered(2, 3).unwrap().with_orders(orders.0, orders.1).unwrap();
-        let task = task.with_loss(loss).unwrap().with_scheme(scheme);
+        let task = task.with_loss(loss).unwrap().with_scheme(scheme).unwrap();
         for solver in [Solver::Block, Solver::OneSlack] {
             let settings = Settings { passes: Some(1), solver, ..Settings::default() };
             let solution = solve(&task, [&example], &settings, &mut |_| ControlFlow::Continue(())).unwrap();
@@ -419,7 +419,10 @@ fn a_sequence_may_have_100_000_tokens() {
 fn a_beam_that_led_to_a_dead_end_is_dropped() {
     // After B only I and E may come, and from I only E ends the chunk: the greedy B E leaves nothing for the third token.
     let tags = Labels::from(["B-a", "I-a", "E-a"].map(str::to_owned).to_vec());
-    let task = Sequence::new(tags, Features::Ids(FeatureIds::Contiguous(1))).unwrap().with_scheme(Some(Scheme::Bioes));
+    let task = Sequence::new(tags, Features::Ids(FeatureIds::Contiguous(1)))
+        .unwrap()
+        .with_scheme(Some(Scheme::Bioes))
+        .unwrap();
     let mut w = vec![0.0; task.dim()];
     w[3 + 2] = 5.0; // the transition from B to E
     let x = Tokens::from_features(&[vec![], vec![], vec![]]).unwrap();

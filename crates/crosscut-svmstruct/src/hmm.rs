@@ -146,7 +146,7 @@ impl Program for SvmHmm {
         let task = define(k, FeatureIds::Listed(listed), transitions, emissions).map_err(unfit)?.with_beam(beam);
         let task = task.with_loss(loss).map_err(|error| unfit(error.to_string()))?;
         let Features::Ids(known) = task.features() else { return Err(unfit("expected numbered features")) };
-        let mut w = zeros(task.dim())?;
+        let mut w = zeros(task.dim(), model.weights.len())?;
         for &(id, weight) in &model.weights {
             let at = match ids.feature(id) {
                 Some((code, feature)) => {

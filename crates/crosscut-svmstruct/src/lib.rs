@@ -61,18 +61,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 /// Runs a program if the words of a command line call one: by the name of the program that was started, or by the word after it.
 /// `link DIR` makes links.
 pub fn run(arguments: &[OsString]) -> Option<ExitCode> {
-    let called = arguments.first().map(|name| Path::new(name).file_stem().unwrap_or_default());
-    let by_name = |name: &std::ffi::OsStr| PROGRAMS.iter().find(|(program, _)| name == *program);
-    let (name, result) = if let Some((name, run)) = called.and_then(by_name) {
-        (*name, run(&arguments[1..]))
-    } else {
-        let word = arguments.get(1)?;
-        match by_name(word) {
-            Some((name, run)) => (*name, run(&arguments[2..])),
-            None if word == "link" => ("crosscut", link(&arguments[2..]).map(|()| ExitCode::SUCCESS)),
-            None => return None,
-        }
-    };
+    let (name, result) = call(arguments)?;
     Some(match result {
         Ok(code) => code,
         Err(error) => {
@@ -80,6 +69,21 @@ pub fn run(arguments: &[OsString]) -> Option<ExitCode> {
             ExitCode::from(if error.is_bad_input() { 2 } else { 1 })
         }
     })
+}
+
+/// The same, but what goes wrong is handed back, with the name of the program, and nothing is said about it.
+pub fn call(arguments: &[OsString]) -> Option<(&'static str, Result<ExitCode, Error>)> {
+    let called = arguments.first().map(|name| Path::new(name).file_stem().unwrap_or_default());
+    let by_name = |name: &std::ffi::OsStr| PROGRAMS.iter().find(|(program, _)| name == *program);
+    if let Some((name, run)) = called.and_then(by_name) {
+        return Some((*name, run(&arguments[1..])));
+    }
+    let word = arguments.get(1)?;
+    match by_name(word) {
+        Some((name, run)) => Some((*name, run(&arguments[2..]))),
+        None if word == "link" => Some(("crosscut", link(&arguments[2..]).map(|()| ExitCode::SUCCESS))),
+        None => None,
+    }
 }
 
 fn learn<P: Program>(words: &[OsString]) -> Result<ExitCode, Error> {

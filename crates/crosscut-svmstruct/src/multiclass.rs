@@ -130,7 +130,7 @@ impl Program for SvmMulticlass {
             other => return Err(unfit(format!("expected the loss 0 or 1, found {other}"))),
         };
         let task = task.map_err(|error| unfit(error.to_string()))?;
-        let mut w = zeros(k * task.features().len())?;
+        let mut w = zeros(k * task.features().len(), model.weights.len())?;
         for &(id, weight) in &model.weights {
             if let Some((class, feature)) = place(id)
                 && let Some(index) = task.features().index(feature)

@@ -125,11 +125,21 @@ pub fn size(name: &str, value: i64, most: usize) -> Result<usize, Error> {
     }
 }
 
-/// So many zeros, if there is memory for them.
+/// So many zeros, for a model that lists so many weights; the others are zero. It may claim any number of classes in a few bytes.
 ///
 /// # Errors
-/// There is not.
-pub fn zeros(count: usize) -> Result<Vec<f64>, Error> {
+/// Too many beside those that are listed; no memory.
+pub fn zeros(count: usize, listed: usize) -> Result<Vec<f64>, Error> {
+    /// So many are never too many.
+    const FEW: usize = 1 << 24;
+    /// Weights for each one that is listed.
+    const EACH: usize = 1 << 12;
+    let most = listed.saturating_mul(EACH).max(FEW);
+    if count > most {
+        return Err(unfit(format!(
+            "expected at most {most} weights where {listed} are listed, found sizes that make {count}"
+        )));
+    }
     let mut zeros = Vec::new();
     zeros
         .try_reserve_exact(count)

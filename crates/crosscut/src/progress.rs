@@ -166,6 +166,9 @@ pub(crate) fn relative_gap(primal: f64, dual: f64) -> f64 {
     if primal.is_finite() { (primal - dual) / primal.abs().max(1.0) } else { f64::INFINITY }
 }
 
+/// So many vectors as long as the weights a solver keeps: w, the best one so far, and what it averages or extrapolates.
+pub(crate) const VECTORS: usize = 4;
+
 /// Why training did not begin.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum SolveError {
@@ -182,6 +185,16 @@ pub enum SolveError {
         index: usize,
         /// What was expected.
         message: String,
+    },
+    /// There is no memory for the weights and what a solver keeps beside them.
+    #[error(
+        "expected weights for which there is memory, found {weights} of them: {bytes} bytes, and training needs about {VECTORS} times as much"
+    )]
+    Memory {
+        /// The number of weights, d.
+        weights: usize,
+        /// 8 · d.
+        bytes: usize,
     },
     /// The pool of threads could not be started.
     #[error("the threads could not be started: {0}")]

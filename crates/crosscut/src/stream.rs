@@ -9,7 +9,7 @@ use crate::progress::{Flow, Progress, Solution, SolveError};
 use crate::settings::{Settings, SettingsError, SlackNorm, Solver};
 use crate::state::{SavedSolver, State, StateError, require};
 use crate::task::{Example, Task};
-use crate::trainer::{check_memory, check_overflow};
+use crate::trainer::{check_memory, check_overflow, check_weights};
 
 /// Examples in pieces, which can be had again and again.
 ///
@@ -66,6 +66,7 @@ impl<'a, T: Task, S: Stream<T>> StreamTrainer<'a, T, S> {
     pub fn new(task: &'a T, mut stream: S, settings: &Settings) -> Result<Self, StreamError<S::Error>> {
         settings.check().map_err(SolveError::from)?;
         check_solver(settings).map_err(SolveError::from)?;
+        check_weights(task.dim())?;
         check_memory(settings, task.dim()).map_err(SolveError::from)?;
         let (mut examples, mut weight) = (0, 0.0);
         stream.rewind().map_err(StreamError::Source)?;

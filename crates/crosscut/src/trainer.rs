@@ -3,7 +3,7 @@
 use crate::block_coordinate::BlockCoordinate;
 use crate::one_slack::OneSlack;
 use crate::oracles::Oracles;
-use crate::progress::{DualVariable, Flow, Progress, Solution, SolveError};
+use crate::progress::{DualVariable, Flow, Progress, Solution, SolveError, VECTORS};
 use crate::settings::{C, Settings, SettingsError, Solver};
 use crate::state::{Keeper, SavedSolver, State, StateError, require};
 use crate::task::{Example, Task};
@@ -52,6 +52,7 @@ impl<'a, T: Task> Trainer<'a, T> {
         settings.check()?;
         let oracles = Oracles::new(task, examples.into_iter().collect(), settings.threads)?;
         check_overflow(oracles.len(), oracles.weights().sum(), settings.c)?;
+        check_weights(oracles.dim())?;
         check_memory(settings, oracles.dim())?;
         let solver = match settings.solver.resolve(oracles.len()) {
             Solver::OneSlack => Running::OneSlack(Box::new(OneSlack::new(oracles, *settings))),
@@ -170,6 +171,14 @@ pub(crate) fn check_memory(settings: &Settings, dim: usize) -> Result<(), Settin
         }),
         _ => Ok(()),
     }
+}
+
+/// Solvers make vectors of d numbers and cannot fail: whether there is memory for them is asked before. A file of a few bytes may ask
+/// for any number of weights, with many classes or transitions of a high order.
+pub(crate) fn check_weights(dim: usize) -> Result<(), SolveError> {
+    let numbers = dim.saturating_mul(VECTORS);
+    let bytes = dim.saturating_mul(size_of::<f64>());
+    Vec::<f64>::new().try_reserve_exact(numbers).map_err(|_| SolveError::Memory { weights: dim, bytes })
 }
 
 /// C times the weights must stay within double precision.

@@ -165,9 +165,11 @@ impl Reader<'_, '_, '_> {
         }
         for (token, number) in (0..lines.len()).zip(first..) {
             features.clear();
-            template.expand(&cells, width, token, &mut name, |name| {
-                features.extend(names.index(name).map(|index| Feature { index, value: 1.0 }));
+            let expanded = template.expand(&cells, width, token, &mut name, |name| {
+                features.extend(names.index(name)?.map(|index| Feature { index, value: 1.0 }));
+                Ok(())
             });
+            expanded.map_err(|message| sequences.refuse(number, message))?;
             let tag = tagged.then(|| cells[token * width + width - 1]);
             if tag == Some("") {
                 return Err(sequences.refuse(number, "expected a tag in the last column, found nothing".to_owned()));

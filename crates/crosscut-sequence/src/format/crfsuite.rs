@@ -142,7 +142,8 @@ pub(super) fn read(
         features.clear();
         let mut start = 0;
         for &(end, value) in &token.attributes {
-            features.extend(names.index(&token.names[start..end]).map(|index| Feature { index, value }));
+            let index = names.index(&token.names[start..end]).map_err(|message| sequences.refuse(number, message))?;
+            features.extend(index.map(|index| Feature { index, value }));
             start = end;
         }
         let tag = token.tag.as_deref().filter(|tag| Some(*tag) != no_tag);

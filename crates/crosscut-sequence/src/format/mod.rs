@@ -238,7 +238,7 @@ impl Application for Sequence {
 
     fn read(&self, source: Source<'_>) -> Result<Items<Self>, Error> {
         let file = source.name().to_owned();
-        let mut sequences = Sequences::new(&file, Purpose::Predict);
+        let mut sequences = Sequences::new(&file, Purpose::Predict(self));
         match (&self.definition.format, self.features()) {
             (Format::Features, Features::Ids(ids)) => {
                 hmm::read(source, &mut sequences)?;
@@ -369,8 +369,8 @@ fn build(
     let refuse = |reason: &dyn ToString| Error::file(file, reason.to_string());
     let mut task = Sequence::new(tags, features)
         .and_then(|task| task.with_orders(transitions, emissions))
+        .and_then(|task| task.with_scheme(scheme))
         .map_err(|error| refuse(&error))?
-        .with_scheme(scheme)
         .with_beam(beam);
     task.definition.format = format.unwrap_or_default();
     let loss = match loss {

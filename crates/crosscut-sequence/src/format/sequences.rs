@@ -20,10 +20,13 @@ pub(super) enum Names<'n> {
 
 impl Names<'_> {
     /// The index of a feature, if it has one.
-    pub fn index(&mut self, name: &str) -> Option<u32> {
+    ///
+    /// # Errors
+    /// A name too many.
+    pub fn index(&mut self, name: &str) -> Result<Option<u32>, String> {
         match self {
-            Self::Learn(words) => Some(words.insert(name)),
-            Self::Known(words) => words.index(name),
+            Self::Learn(words) => words.insert(name).map(Some),
+            Self::Known(words) => Ok(words.index(name)),
         }
     }
 }
@@ -31,7 +34,7 @@ impl Names<'_> {
 /// The sequences of a file, while it is read and after.
 pub(super) struct Sequences<'f> {
     file: &'f str,
-    purpose: Purpose,
+    purpose: Purpose<'f>,
     /// All tags of the file.
     tags: Words,
     done: Vec<Raw>,
@@ -42,12 +45,12 @@ pub(super) struct Sequences<'f> {
 }
 
 /// What sequences are read for.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Purpose {
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Purpose<'t> {
     /// All tokens must have tags, and tags must follow each other as the scheme says.
     Learn(Option<Scheme>),
-    /// Some sequences may have no tags.
-    Predict,
+    /// Some sequences may have no tags, and none may be longer than a table is made for.
+    Predict(&'t Sequence),
 }
 
 /// A sequence with tags, and possibly features, as numbers that will change.
@@ -62,7 +65,7 @@ struct Raw {
 
 impl<'f> Sequences<'f> {
     /// None yet. `file` is for messages.
-    pub fn new(file: &'f str, purpose: Purpose) -> Self {
+    pub fn new(file: &'f str, purpose: Purpose<'f>) -> Self {
         Self { file, purpose, tags: Words::default(), done: Vec::new(), open: None, line: 0 }
     }
 
@@ -95,8 +98,8 @@ impl<'f> Sequences<'f> {
                     return Err(refuse(breach(scheme, tag, &place)));
                 }
             }
-            open.tags.push(self.tags.insert(tag));
-        } else if self.purpose != Purpose::Predict {
+            open.tags.push(self.tags.insert(tag).map_err(refuse)?);
+        } else if matches!(self.purpose, Purpose::Learn(_)) {
             return Err(refuse("expected a tag to learn from, found none".to_owned()));
         } else if !open.tags.is_empty() {
             return Err(refuse("expected a tag, as at the first token of the sequence, found none".to_owned()));
@@ -112,12 +115,15 @@ impl<'f> Sequences<'f> {
             refuse("expected weights of an attribute that add up to a number finite in single precision".to_owned())
         })?;
         self.line = line;
-        Ok(())
+        match self.purpose {
+            Purpose::Predict(task) if open.rows.len() > task.most_tokens() => Err(refuse(task.too_long())),
+            _ => Ok(()),
+        }
     }
 
     /// Keeps the line of the token pushed last, where predictions may be written beside it.
     pub fn keep_text(&mut self, line: &str) {
-        if let (Purpose::Predict, Some(open)) = (self.purpose, &mut self.open) {
+        if let (Purpose::Predict(_), Some(open)) = (self.purpose, &mut self.open) {
             if open.rows.len() > 1 {
                 open.text.push('\n');
             }

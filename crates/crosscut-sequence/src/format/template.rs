@@ -16,7 +16,7 @@
 //! Before the first token and after the last one, every macro finds `_B-1`, `_B-2`, … and `_B+1`, `_B+2`, …. A quote in an
 //! expression is written `\"`.
 
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
 
 /// The templates that come with the program: name and text.
 pub(crate) const SHIPPED: [(&str, &str); 3] = [
@@ -34,6 +34,13 @@ pub(crate) struct TemplateError {
     /// What was expected and what was found.
     pub message: String,
 }
+
+/// No name of a feature is longer, in bytes: with many macros in a line and long cells, a small template and a small file would
+/// otherwise make a very large one.
+const LONGEST_NAME: usize = 1 << 16;
+/// The most expressions in a template, and the most bytes that one of them takes, for the same reason.
+const MOST_EXPRESSIONS: usize = 1000;
+const LARGEST_EXPRESSION: usize = 1 << 20;
 
 /// A template, ready for use.
 #[derive(Clone, Debug)]
@@ -82,6 +89,7 @@ impl Template {
     /// The first line that is not part of one.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
         let mut template = Self { text: text.into(), features: Vec::new(), transitions: false, highest: None };
+        let mut expressions = 0;
         for (line, number) in text.lines().zip(1..) {
             let refuse = |message| TemplateError { line: number, message };
             let line = line.trim_ascii();
@@ -90,11 +98,16 @@ impl Template {
                 Some(b'U') => {
                     let parts = parse_line(line).map_err(refuse)?;
                     for part in &parts {
-                        if let Part::Macro(Macro { column, .. }) = *part
-                            && template.highest.is_none_or(|(_, highest)| column > highest)
-                        {
+                        let Part::Macro(Macro { column, ref finds, .. }) = *part else { continue };
+                        if template.highest.is_none_or(|(_, highest)| column > highest) {
                             template.highest = Some((number, column));
                         }
+                        expressions += usize::from(!matches!(finds, Finds::Text));
+                    }
+                    if expressions > MOST_EXPRESSIONS {
+                        return Err(refuse(format!(
+                            "expected at most {MOST_EXPRESSIONS} regular expressions in a template, found more"
+                        )));
                     }
                     template.features.push(parts);
                 }
@@ -139,7 +152,17 @@ impl Template {
 
     /// Hands the features of a token to `each`, one for each `U` line. `cells` are all columns of its sentence, row by row,
     /// `width` to each; there are as many as [`check_columns`](Self::check_columns) was asked about.
-    pub fn expand(&self, cells: &[&str], width: usize, token: usize, name: &mut String, mut each: impl FnMut(&str)) {
+    ///
+    /// # Errors
+    /// Those of `each`, and a name that is too long.
+    pub fn expand(
+        &self,
+        cells: &[&str],
+        width: usize,
+        token: usize,
+        name: &mut String,
+        mut each: impl FnMut(&str) -> Result<(), String>,
+    ) -> Result<(), String> {
         for parts in &self.features {
             name.clear();
             for part in parts {
@@ -147,9 +170,16 @@ impl Template {
                     Part::Text(text) => name.push_str(text),
                     Part::Macro(part) => part.write(cells, width, token, name),
                 }
+                if name.len() > LONGEST_NAME {
+                    return Err(format!(
+                        "expected columns of which the template makes names of at most {LONGEST_NAME} bytes, found `{}`",
+                        shorten(name)
+                    ));
+                }
             }
-            each(name);
+            each(name)?;
         }
+        Ok(())
     }
 }
 
@@ -221,11 +251,12 @@ fn parse_macro(text: &str) -> Result<(Macro, &str), String> {
     let opening = opening.ok_or_else(|| unexpected("a regular expression in double quotes after the column"))?;
     let (regex, rest) = parse_quoted(opening).ok_or_else(|| unexpected("a quote at the end of the expression"))?;
     let rest = rest.trim_ascii_start().strip_prefix(']').ok_or_else(|| unexpected("] after the expression"))?;
-    let regex = Regex::new(&regex).map_err(|error| {
+    let built = RegexBuilder::new(&regex).size_limit(LARGEST_EXPRESSION).dfa_size_limit(LARGEST_EXPRESSION).build();
+    let regex = built.map_err(|error| {
         // It is shown with a marker below it; the last line says what is wrong.
         let error = error.to_string();
         let reason = error.lines().last().unwrap_or_default();
-        format!("expected a regular expression, found `{regex}`: {}", reason.trim_start_matches("error: "))
+        format!("expected a regular expression, found `{}`: {}", shorten(&regex), reason.trim_start_matches("error: "))
     })?;
     let finds = if letter.eq_ignore_ascii_case(&'m') { Finds::Match(regex) } else { Finds::Test(regex) };
     Ok((Macro { row, column, finds, lower_case }, rest))
@@ -267,7 +298,11 @@ mod tests {
         template.check_columns(width).unwrap();
         let cells: Vec<&str> = sentence.iter().flat_map(|row| row.split(' ')).collect();
         let mut features = Vec::new();
-        template.expand(&cells, width, token, &mut String::new(), |name| features.push(name.to_owned()));
+        let each = |name: &str| {
+            features.push(name.to_owned());
+            Ok(())
+        };
+        template.expand(&cells, width, token, &mut String::new(), each).unwrap();
         features
     }
 
@@ -344,6 +379,28 @@ mod tests {
             let complete = !message.ends_with(": ");
             assert!(error.message == message || !complete && error.message.starts_with(message), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn a_small_template_and_a_small_file_make_no_large_names() {
+        let template = Template::parse(&format!("U{}\n", "%x[0,0]".repeat(1000))).unwrap();
+        let (cell, mut names) = ("x".repeat(100), Vec::new());
+        let mut expand = |cell: &str| {
+            template.expand(&[cell], 1, 0, &mut String::new(), |name| {
+                names.push(name.len());
+                Ok(())
+            })
+        };
+        assert_eq!(expand(&cell[..65]), Ok(()));
+        let message = expand(&cell).unwrap_err();
+        assert!(
+            message
+                .starts_with("expected columns of which the template makes names of at most 65536 bytes, found `Uxx")
+        );
+        assert_eq!(names, [65_001]);
+
+        let many = "U%t[0,0,\"a\"]\n".repeat(1001);
+        assert_eq!(Template::parse(&many).unwrap_err().line, 1001);
     }
 
     #[test]

@@ -1,0 +1,294 @@
+//! Files of examples and those beside them: read, read again, written back, and used.
+
+use std::fmt::Write as _;
+
+use crosscut::{Example, Model, Settings, SparseVector, Task};
+use crosscut_app::vocabulary::Labels;
+use crosscut_app::{Application, CostMatrix, Error, Examples, Item, Options, Source, svmlight};
+use crosscut_multiclass::{Class, Multiclass};
+use crosscut_ranking::{Query, Ranking, Scores};
+use crosscut_sequence::{Features, Sequence, Tags, Tokens};
+
+use crate::case::{Case, blame};
+use crate::{models, training};
+
+/// Any file, packed with gzip or not: its lines are those of its text.
+pub fn archive(bytes: &[u8]) {
+    let home = tempfile::tempdir().expect("a folder for temporary files");
+    let path = home.path().join("file");
+    std::fs::write(&path, bytes).expect("temporary files can be written");
+    let open = || Source::open_quietly(&path);
+    let refused = |error: &Error| assert!(error.to_string().starts_with(&path.display().to_string()), "{error}");
+    let lines = open().and_then(|source| source.parse_lines(|line| Ok(Some(line.to_owned()))));
+    match (open().and_then(Source::text), lines) {
+        (Ok(text), Ok(lines)) => {
+            let expected = text.split_terminator('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
+            assert!(expected.eq(&lines), "{text}");
+        }
+        (Ok(text), Err(error)) => {
+            refused(&error);
+            assert!(text.is_empty() || text.contains('\0'), "{error}");
+        }
+        (Err(error), Err(_)) => refused(&error),
+        (Err(error), Ok(_)) => panic!("only one way to read the file refuses it: {error}"),
+    }
+}
+
+/// Lines of svm-light by themselves: what was read, written and read is the same.
+pub fn svmlight(bytes: &[u8]) {
+    let Ok(text) = str::from_utf8(bytes) else { return };
+    for line in text.split('\n') {
+        let Ok(Some(parsed)) = svmlight::parse_line(line) else { continue };
+        assert!(SparseVector::new(parsed.features.clone()).is_ok() && parsed.cost.is_finite() && parsed.cost >= 0.0);
+        let mut text = parsed.target.unwrap_or("?").to_owned();
+        if let Some(qid) = parsed.qid {
+            let _ = write!(text, " qid:{qid}");
+        }
+        let _ = write!(text, " cost:{}", parsed.cost);
+        text.extend(parsed.features.iter().map(|feature| format!(" {}:{}", feature.index, feature.value)));
+        let again = svmlight::parse_line(&text).expect("what was written is a line").expect("it is not blank");
+        assert_eq!((again.target, again.qid, again.cost), (parsed.target, parsed.qid, parsed.cost));
+        assert_eq!(again.features, parsed.features);
+    }
+}
+
+/// `crosscut learn multiclass` up to the point where training would begin.
+pub fn multiclass(bytes: &[u8]) {
+    let case = Case::new(bytes);
+    let options = case.options();
+    let Some((task, examples)) = read::<Multiclass>(&case, &options, SparseVector::eq) else { return };
+    let mut text = String::new();
+    for Example { x, y, weight } in &examples {
+        let _ = write!(text, "{} cost:{weight}", task.classes().name(y.index()));
+        let known = x.features().iter().filter(|feature| (feature.index as usize) < task.features().len());
+        text.extend(known.map(|feature| format!(" {}:{}", task.features().id(feature.index as usize), feature.value)));
+        text.push('\n');
+    }
+    let (task_again, again) = define::<Multiclass>(&options, &text);
+    assert!(task_again == task && again == examples, "written back: {text}");
+    let unlabelled = |example: &Example<SparseVector, Class>| Item::new(example.x.clone(), None);
+    models::use_model(&task, &weights(&task), &examples.iter().map(unlabelled).collect());
+}
+
+/// The same for rankings.
+pub fn ranking(bytes: &[u8]) {
+    let case = Case::new(bytes);
+    let options = case.options();
+    let Some((_, examples)) = read::<Ranking>(&case, &options, Query::eq) else { return };
+    // Scaled numbers are no longer those of the file, and with --group there are no queries in it.
+    if case.get("scale").is_none_or(|scale| scale == "none") && case.get("group").is_none() {
+        let parsed = Source::from_text("examples", case.text).parse_lines(svmlight_owned).unwrap_or_default();
+        let mut lines = parsed.into_iter();
+        let mut text = String::new();
+        for (query, Example { y, .. }) in examples.iter().enumerate() {
+            for document in 0..y.len() {
+                let features = lines.next().unwrap_or_default();
+                let _ = writeln!(text, "{} qid:{query} cost:{}{features}", y.values()[document], y.cost(document));
+            }
+        }
+        let (_, again) = define::<Ranking>(&options, &text);
+        let same = |(a, b): (&Example<Query, Scores>, &Example<Query, Scores>)| {
+            a.x == b.x && a.y.values() == b.y.values() && (0..a.y.len()).all(|at| a.y.cost(at) == b.y.cost(at))
+        };
+        assert!(again.len() == examples.len() && examples.iter().zip(&again).all(same), "written back: {text}");
+    }
+}
+
+/// The features of a line as text.
+fn svmlight_owned(line: &str) -> Result<Option<String>, String> {
+    let features = |line: svmlight::Line<'_>| -> String {
+        line.features.iter().map(|feature| format!(" {}:{}", feature.index, feature.value)).collect()
+    };
+    Ok(svmlight::parse_line(line)?.map(features))
+}
+
+/// The same for sequences of SVM^hmm.
+pub fn hmm(bytes: &[u8]) {
+    let case = Case::new(bytes);
+    let options = with(&case, "format", "hmm");
+    let Some((task, examples)) = read::<Sequence>(&case, &options, same_tokens) else { return };
+    let Features::Ids(ids) = task.features() else { panic!("features of SVM^hmm have ids") };
+    let mut text = String::new();
+    for (sequence, Example { x, y, weight }) in examples.iter().enumerate() {
+        for (token, row) in x.rows().iter().enumerate() {
+            let _ = write!(text, "{} qid:{sequence} cost:{weight}", task.name(y, token));
+            text.extend(row.features().iter().map(|f| format!(" {}:{}", ids.id(f.index as usize), f.value)));
+            text.push('\n');
+        }
+    }
+    let (task_again, again) = define::<Sequence>(&options, &text);
+    assert!(task_again == task && again == examples, "written back: {text}");
+}
+
+/// The same for sequences of CRFsuite.
+pub fn crfsuite(bytes: &[u8]) {
+    let case = Case::new(bytes);
+    let options = with(&case, "format", "crfsuite");
+    let Some((task, examples)) = read::<Sequence>(&case, &options, same_tokens) else { return };
+    let mut text = String::new();
+    for (Example { weight, .. }, tokens) in examples.iter().zip(named(&task, &examples)) {
+        let _ = writeln!(text, "@weight:{weight}");
+        for (tag, attributes) in tokens {
+            let _ = write!(text, "{}\t", escape(&tag));
+            text.extend(attributes.iter().map(|(name, value)| format!("{}:{value}\t", escape(name))));
+            text.push('\n');
+        }
+        text.push('\n');
+    }
+    let mut options = options;
+    options.set("min-count", "1");
+    let (task_again, again) = define::<Sequence>(&options, &text);
+    let weight = |example: &Example<Tokens, Tags>| example.weight;
+    assert!(again.iter().map(weight).eq(examples.iter().map(weight)), "written back: {text}");
+    assert_eq!(named(&task_again, &again), named(&task, &examples), "written back: {text}");
+}
+
+/// A tag and attributes by name, which are sorted.
+type Named = (String, Vec<(String, f32)>);
+
+/// Sequences, token by token.
+fn named(task: &Sequence, examples: &Examples<Sequence>) -> Vec<Vec<Named>> {
+    let Features::Names(names) = task.features() else { panic!("attributes have names") };
+    let attributes = |x: &Tokens, token: usize| {
+        let features = x.rows().row(token).features().iter();
+        let mut all: Vec<_> = features.map(|feature| (names.name(feature.index).to_owned(), feature.value)).collect();
+        all.sort_by(|a, b| a.0.cmp(&b.0));
+        all
+    };
+    let token =
+        |Example { x, y, .. }: &Example<Tokens, Tags>, token| (task.name(y, token).to_owned(), attributes(x, token));
+    examples.iter().map(|example| (0..example.y.len()).map(|at| token(example, at)).collect()).collect()
+}
+
+fn escape(name: &str) -> String {
+    name.replace('\\', "\\\\").replace(':', "\\:")
+}
+
+/// The same for columns and their template, which is the second file.
+pub fn columns(bytes: &[u8]) {
+    let mut case = Case::new(bytes);
+    if case.get("template").is_none() {
+        let head = b"-- template=@1\n";
+        let whole = [&head[..], bytes].concat();
+        if !bytes.starts_with(b"-- ") {
+            return columns(&whole);
+        }
+        case.words.push(("template".to_owned(), "pos".to_owned()));
+    }
+    let options = with(&case, "format", "columns");
+    let Some((task, examples)) = read::<Sequence>(&case, &options, same_tokens) else { return };
+    // Predictions are the lines of the file with one column more.
+    let items = task.read(Source::from_text("examples", case.text)).expect("it was read before");
+    let w = weights(&task);
+    for (Item { x, .. }, Example { y, .. }) in items.iter().zip(&examples) {
+        let mut written = Vec::new();
+        task.write(&w, x, y, &mut written).expect("memory can be written");
+        let written = String::from_utf8(written).expect("predictions are text");
+        let lines: Vec<&str> = x.text().unwrap_or_default().split('\n').collect();
+        assert_eq!(written.split('\n').count(), lines.len() + 2, "{written}");
+        for (token, (line, written)) in lines.iter().zip(written.split('\n')).enumerate() {
+            assert!(written.starts_with(line) && written.ends_with(task.name(y, token)), "{written}");
+        }
+    }
+}
+
+/// Costs, sizes and weights of queries, beside examples that are in order; the bytes are each of them in turn.
+pub fn side_files(bytes: &[u8]) {
+    let labels = Labels::collect(["1", "2", "a", "B-x", "?"]);
+    match CostMatrix::read(Source::from_text("costs", bytes), &labels) {
+        Err(error) => blame(&error, bytes),
+        Ok(costs) => {
+            let mut text = String::new();
+            for (truth, name) in labels.iter().enumerate() {
+                for (prediction, cost) in costs.row(truth).iter().enumerate() {
+                    let _ = writeln!(text, "{name} {} {cost}", labels.name(prediction));
+                }
+            }
+            assert_eq!(CostMatrix::read(Source::from_text("costs", text), &labels).expect("it was written"), costs);
+        }
+    }
+    let home = tempfile::tempdir().expect("a folder for temporary files");
+    let path = home.path().join("side").display().to_string();
+    std::fs::write(&path, bytes).expect("temporary files can be written");
+    let documents = "2 1:1\n1 2:1\n1 1:3\n0 3:1\n";
+    let queries = "2 qid:1 1:1\n1 qid:1 2:1\n1 qid:2 1:3\n0 qid:2 3:1\n";
+    for (name, text) in [("group", documents), ("query-weights", queries)] {
+        let mut options = Options::default();
+        options.set(name, path.as_str());
+        match Ranking::define(&options, Source::from_text("examples", text)) {
+            Ok((task, examples)) => {
+                assert!(examples.iter().all(|Example { x, y, .. }| task.validate(x, y).is_ok()));
+            }
+            Err(error) => blame(&error, &[bytes, text.as_bytes()].concat()),
+        }
+    }
+    let mut options = Options::default();
+    options.set("cost", path);
+    let (points, tokens) = ("1 1:1\n2 2:1\na\n", "1 qid:1 1:1\n2 qid:1 2:1\na qid:2\n");
+    for error in [
+        Multiclass::define(&options, Source::from_text("examples", points)).err(),
+        Sequence::define(&options, Source::from_text("examples", tokens)).err(),
+    ] {
+        error.iter().for_each(|error| blame(error, &[bytes, tokens.as_bytes()].concat()));
+    }
+}
+
+fn with(case: &Case<'_>, name: &str, value: &str) -> Options {
+    let mut options = case.options();
+    options.set(name, value);
+    options
+}
+
+fn same_tokens(a: &Tokens, b: &Tokens) -> bool {
+    a.rows() == b.rows()
+}
+
+fn define<A: Application>(options: &Options, text: &str) -> (A, Examples<A>) {
+    A::define(options, Source::from_text("examples", text))
+        .unwrap_or_else(|error| panic!("{error}\nwritten back: {text}"))
+}
+
+/// Reads examples to learn from, writes a model of them, and reads the examples again with it, which must be the same; then predicts.
+fn read<A: Application>(
+    case: &Case<'_>,
+    options: &Options,
+    same: impl Fn(&A::Input, &A::Input) -> bool,
+) -> Option<(A, Examples<A>)>
+where
+    A::Output: PartialEq,
+{
+    let source = || Source::from_text("examples", case.text);
+    let (task, examples) = match A::define(options, source()) {
+        Ok(defined) => defined,
+        Err(error) => {
+            blame(&error, case.longest());
+            return None;
+        }
+    };
+    if task.dim() > training::MOST_WEIGHTS {
+        return None;
+    }
+    let w = weights(&task);
+    let model = Model::new(task, w, Settings::default(), training::certificate());
+    let mut other = models::again(&model).task;
+    other.prepare(options).ok()?;
+    let items = other.read(source()).expect("what was learned from can be predicted");
+    assert_eq!(items.len(), examples.len());
+    for (item, example) in items.iter().zip(&examples) {
+        assert!(same(&item.x, &example.x) && item.y.as_ref() == Some(&example.y));
+        // Weights from a file of their own are for training.
+        assert!(item.weight == example.weight || options.text("query-weights").is_some());
+    }
+    models::use_model(&other, &model.w, &items);
+    if other.prepare(&case.writing()).is_ok()
+        && let Ok(items) = other.read(source())
+    {
+        models::use_model(&other, &model.w, &items);
+    }
+    Some((model.task, examples))
+}
+
+/// Some numbers.
+fn weights<A: Application>(task: &A) -> Vec<f64> {
+    (0..task.dim()).map(|index| ((index * 7919) % 23) as f64 - 11.0).collect()
+}

@@ -1,0 +1,125 @@
+//! The model file, and what a model is used for once it is read.
+
+use std::io::sink;
+use std::path::Path;
+
+use crosscut::Model;
+use crosscut_app::model_file::{self, Stored};
+use crosscut_app::{Application, Error, Items, Options, Outcome, Source};
+use crosscut_multiclass::Multiclass;
+use crosscut_ranking::Ranking;
+use crosscut_sequence::Sequence;
+
+use crate::case::blame;
+
+/// A model file, as it is and with a length and a checksum that fit; then it is used.
+pub fn model(bytes: &[u8]) {
+    open(bytes.to_vec());
+    if let Some(mended) = mend(bytes.to_vec()) {
+        open(mended);
+    }
+}
+
+/// The same file with a length and a checksum that fit, if its head is one.
+fn mend(mut bytes: Vec<u8>) -> Option<Vec<u8>> {
+    // The magic, the version, the length of the name.
+    let name = u32::from_le_bytes(bytes.get(12..16)?.try_into().ok()?) as usize;
+    let length_at = 20_usize.checked_add(name)?;
+    let payload = bytes.len().checked_sub(length_at.checked_add(12)?)? as u64;
+    bytes[length_at..length_at + 8].copy_from_slice(&payload.to_le_bytes());
+    let end = bytes.len() - 4;
+    let sum = crc32fast::hash(&bytes[..end]);
+    bytes[end..].copy_from_slice(&sum.to_le_bytes());
+    Some(bytes)
+}
+
+fn open(bytes: Vec<u8>) {
+    let stored = match Stored::from_bytes(Path::new("model"), bytes) {
+        Ok(stored) => stored,
+        Err(error) => return refused(&error),
+    };
+    let task = stored.task().to_owned();
+    match task.as_str() {
+        Multiclass::NAME => load::<Multiclass>(stored, &["1 1:1 2:-3 7:1e10\n? 3:1\n-1\n"]),
+        Ranking::NAME => load::<Ranking>(stored, &["2 qid:1 1:1 2:-3\n1 qid:1 7:1e10\n0 qid:2\n", "1:1\n5:0.5\n"]),
+        Sequence::NAME => load::<Sequence>(
+            stored,
+            &[
+                "1 qid:1 1:1 2:-3\n2 qid:1 7:1e10\n1 qid:2\n",
+                "A\tx\ty:2\nB\tz\n\n\tx\n",
+                "a b A\nc d B\n\ne f A\n",
+                "a\n\nb\n",
+            ],
+        ),
+        _ => {}
+    }
+}
+
+fn load<A: Application>(stored: Stored, texts: &[&str]) {
+    let model = match stored.load::<A>() {
+        Ok(model) => model,
+        Err(error) => return refused(&error),
+    };
+    again(&model);
+    for text in texts {
+        match model.task.read(Source::from_text("examples", *text)) {
+            Ok(items) => use_model(&model.task, &model.w, &items),
+            Err(error) => blame(&error, text.as_bytes()),
+        }
+    }
+    for (option, value) in [("n-best", "3"), ("margins", ""), ("ranks", ""), ("b", "2")] {
+        let mut options = Options::default();
+        options.set(option, value);
+        let mut task = again(&model).task;
+        if task.prepare(&options).is_err() {
+            continue;
+        }
+        for text in texts {
+            if let Ok(items) = task.read(Source::from_text("examples", *text)) {
+                use_model(&task, &model.w, &items);
+            }
+        }
+    }
+}
+
+/// Errors about models are about the file.
+fn refused(error: &Error) {
+    assert!(matches!(error, Error::File { file, message } if file == "model" && !message.is_empty()), "{error}");
+}
+
+/// A model that is written is read again, to the bit.
+pub fn again<A: Application>(model: &Model<A>) -> Model<A> {
+    let bytes = encode(model);
+    let again = decode::<A>(bytes.clone());
+    assert!(encode(&again) == bytes, "a model changes when it is written and read");
+    again
+}
+
+fn encode<A: Application>(model: &Model<A>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    model_file::write(model, &mut bytes).expect("memory can be written");
+    bytes
+}
+
+fn decode<A: Application>(bytes: Vec<u8>) -> Model<A> {
+    let stored = Stored::from_bytes(Path::new("model"), bytes).expect("what was written is a model");
+    stored.load::<A>().expect("what was written is a model of its task")
+}
+
+/// Predicts, writes and measures, and names weights.
+pub fn use_model<A: Application>(task: &A, w: &[f64], items: &Items<A>) {
+    let scratch = &mut A::Scratch::default();
+    let predictions: Vec<A::Output> = items.iter().map(|item| task.predict(w, &item.x, scratch)).collect();
+    let mut outcomes = Vec::new();
+    for (item, y_hat) in items.iter().zip(&predictions) {
+        task.write(w, &item.x, y_hat, &mut sink()).expect("nothing is written");
+        if let Some(y) = &item.y {
+            assert!(!task.loss(y, y_hat).is_nan());
+            outcomes.push(Outcome { y, y_hat, weight: item.weight });
+        }
+    }
+    let _ = task.evaluate(&outcomes).to_string();
+    let (_, _) = (task.sizes(), task.caveat());
+    let dim = task.dim();
+    (0..dim.min(50)).chain(dim.saturating_sub(50)..dim).for_each(|index| drop(task.weight_name(index)));
+}
