@@ -7,6 +7,7 @@
 //! A new target is a function, a row of [`TARGETS`], and a folder of small files `seeds/NAME/`.
 
 mod case;
+mod checkpoints;
 mod examples;
 mod models;
 mod programs;
@@ -33,10 +34,10 @@ pub const TARGETS: &[Target] = &[
     Target { name: "side-files", run: examples::side_files },
     Target { name: "training", run: training::training },
     Target { name: "model", run: models::model },
+    Target { name: "checkpoint", run: checkpoints::checkpoint },
     Target { name: "svmstruct-model", run: programs::model },
     Target { name: "svmstruct-learn", run: programs::learn },
 ];
-// A target for checkpoints goes here: take the bytes, mend their checksum as `models::mend` does, resume from them for a pass or two.
 
 /// Bytes of memory that one input of a few KiB may take, beside what the program has already.
 pub const MEMORY: usize = 256 << 20;

@@ -21,7 +21,7 @@ pub fn model(bytes: &[u8]) {
 }
 
 /// The same file with a length and a checksum that fit, if its head is one.
-fn mend(mut bytes: Vec<u8>) -> Option<Vec<u8>> {
+pub fn mend(mut bytes: Vec<u8>) -> Option<Vec<u8>> {
     // The magic, the version, the length of the name.
     let name = u32::from_le_bytes(bytes.get(12..16)?.try_into().ok()?) as usize;
     let length_at = 20_usize.checked_add(name)?;

@@ -103,6 +103,7 @@ fn how() -> impl Strategy<Value = (u64, Settings, Certificate)> {
             seconds,
             threads: 0,
             seed,
+            max_memory: None,
             block,
         },
     );
