@@ -60,6 +60,9 @@ mod soak {
 
     const TASKS: &[Entry] = &[Entry::of::<Multiclass>(), Entry::of::<Sequence>(), Entry::of::<Ranking>()];
 
+    /// So many show what is wrong, and their folders do not fill the disk.
+    const MOST_FAILURES: u64 = 20;
+
     /// Breaks off training with signals, resumes it, and compares.
     #[derive(Parser)]
     #[command(name = "soak", version)]
@@ -126,6 +129,10 @@ mod soak {
                 let small = if arguments.small { " --small" } else { "" };
                 println!("seed {seed}: {error}");
                 println!("  cargo run --release -p crosscut-benches --bin soak -- --seed {seed} --trials 1{small}");
+                if tally.failures == MOST_FAILURES {
+                    println!("no more trials after {MOST_FAILURES} failures");
+                    break;
+                }
             }
             if tally.trials.is_multiple_of(25) {
                 println!("so far: {tally}, {:.1} minutes", minutes());
