@@ -9,7 +9,7 @@ use std::process::Command;
 fn a_few_trials_hold() {
     let keep = tempfile::tempdir().unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_soak"))
-        .args(["--trials", "4", "--seed", "1", "--keep"])
+        .args(["--small", "--trials", "4", "--seed", "1", "--keep"])
         .arg(keep.path())
         .output()
         .unwrap();

@@ -78,6 +78,8 @@ mod tests {
     use crate::verbs::{Classify, Learn, classify, learn};
     use crate::{Learned, output};
 
+    type Work<'w> = &'w dyn Fn() -> Result<(), Error>;
+
     struct Home(tempfile::TempDir);
 
     impl Home {
@@ -177,7 +179,7 @@ mod tests {
         home.learn(false, false).unwrap();
         home.classify().unwrap();
         let good = home.files();
-        let work: [(&str, &dyn Fn() -> Result<(), Error>); 2] =
+        let work: [(&str, Work<'_>); 2] =
             [("model", &|| home.learn(false, false).map(drop)), ("predictions", &|| home.classify())];
         let mut injected = 0;
         for (name, work) in work {

@@ -1,4 +1,4 @@
-//! The model file. Only this module knows its layout: a [container](crate::container) of task, w, settings and certificate.
+//! The model file. Only this module knows its payload: task, w, settings and certificate, in the layout of `container.rs`.
 //!
 //! Equal models give equal bytes. `bincode` has no schema evolution: whoever changes [`Settings`] or [`Certificate`] raises [`VERSION`] and keeps
 //! a reader for the older layout.

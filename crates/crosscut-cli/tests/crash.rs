@@ -209,6 +209,19 @@ fn interrupted_training_without_a_checkpoint_leaves_its_best_model() {
 }
 
 #[test]
+fn interrupted_validation_ends_with_what_is_done() {
+    let home = Home::new();
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../datasets").join(LONG.1);
+    let mut command = Command::new(PROGRAM);
+    command.args(["validate", "multiclass", "--gap", "0.0000001", "--folds", "2", "-v", "2"]).arg(data);
+    let child = start(command.current_dir(home.0.path()).stdout(Stdio::piped()).stderr(Stdio::piped()), "fold 1 of 2");
+    signal(&child, "TERM");
+    let (code, _, err) = wait(child);
+    assert_eq!(code, Some(143), "{err}");
+    assert!(err.ends_with("crosscut: interrupted\n"), "{err}");
+}
+
+#[test]
 fn a_second_signal_and_one_before_training_end_the_program_at_once() {
     let home = Home::new();
     let child = start(&mut home.learn(LONG.0, LONG.1, &["--checkpoint", "kept"]), "pass ");

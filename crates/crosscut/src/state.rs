@@ -10,12 +10,13 @@ use crate::{block_coordinate, one_slack, run};
 /// Counters beyond this are not those of a run: there is room for all that can follow.
 pub(crate) const MOST_PASSES: u32 = u32::MAX / 2;
 
-/// A training run between two passes: weights, planes, dual variables, averages, counters, the random generator and the best weights so far,
+/// A training run between two passes: weights, planes, dual variables, averages, counters, random generator, best weights so far,
 /// which is everything that decides what follows, to the bit.
 ///
 /// [`Trainer::solve_keeping`](crate::Trainer::solve_keeping) shows it, borrowed from the solver, to be serialised in whatever format;
-/// [`Trainer::restore`](crate::Trainer::restore) takes what was deserialised. Rows of the data are named by their position in [`Task::rows`](crate::Task::rows), so
-/// it is small beside the data and means nothing without them. Its layout may change with every version of this crate.
+/// [`Trainer::restore`](crate::Trainer::restore) takes what was deserialised. Rows of the data are named by their position in
+/// [`Task::rows`](crate::Task::rows), so it is small beside the data and means nothing without them. Its layout may change with every
+/// version of this crate.
 #[derive(Serialize, Deserialize)]
 pub struct State<'s> {
     pub(crate) examples: usize,

@@ -60,10 +60,13 @@ mod soak {
 
     const TASKS: &[Entry] = &[Entry::of::<Multiclass>(), Entry::of::<Sequence>(), Entry::of::<Ranking>()];
 
+    /// So many show what is wrong, and their folders do not fill the disk.
+    const MOST_FAILURES: u64 = 20;
+
     /// Breaks off training with signals, resumes it, and compares.
     #[derive(Parser)]
     #[command(name = "soak", version)]
-    struct Arguments {
+    pub struct Arguments {
         /// No trial begins after this many minutes.
         #[arg(long, value_name = "M", default_value_t = 60.0)]
         minutes: f64,
@@ -75,10 +78,13 @@ mod soak {
         seed: u64,
         /// A child that takes longer than this many seconds hangs.
         #[arg(long, value_name = "S", default_value_t = 300.0)]
-        limit: f64,
+        pub limit: f64,
         /// Where the folders of failed trials are kept.
         #[arg(long, value_name = "DIR", default_value = "target/soak")]
-        keep: PathBuf,
+        pub keep: PathBuf,
+        /// Small problems only, and none of the data sets: for a quick look.
+        #[arg(long)]
+        pub small: bool,
     }
 
     /// What was done, and how often.
@@ -118,10 +124,15 @@ mod soak {
         while tally.trials < arguments.trials && (tally.trials == 0 || minutes() < arguments.minutes) {
             let seed = arguments.seed.wrapping_add(tally.trials);
             tally.trials += 1;
-            if let Err(error) = Trial::run(seed, arguments.limit, &arguments.keep, &mut tally) {
+            if let Err(error) = Trial::run(seed, &arguments, &mut tally) {
                 tally.failures += 1;
+                let small = if arguments.small { " --small" } else { "" };
                 println!("seed {seed}: {error}");
-                println!("  cargo run --release -p crosscut-benches --bin soak -- --seed {seed} --trials 1");
+                println!("  cargo run --release -p crosscut-benches --bin soak -- --seed {seed} --trials 1{small}");
+                if tally.failures == MOST_FAILURES {
+                    println!("no more trials after {MOST_FAILURES} failures");
+                    break;
+                }
             }
             if tally.trials.is_multiple_of(25) {
                 println!("so far: {tally}, {:.1} minutes", minutes());

@@ -43,12 +43,14 @@ fn words(text: &str) -> impl Iterator<Item = String> {
 }
 
 impl Problem {
-    /// Draws a problem; `help` is that of `crosscut learn TASK`, which says what the program can do.
+    /// Draws a problem; `help` is that of `crosscut learn TASK`, which says what the program can do. A small one
+    /// takes a fraction of a second.
     ///
     /// # Errors
     /// Data that cannot be written.
-    pub fn draw(random: &mut Pcg64, folder: &Path, help: &str) -> io::Result<Self> {
-        let (mut problem, passes) = if happens(random, 0.15) { shipped(random) } else { made(random, folder)? };
+    pub fn draw(random: &mut Pcg64, folder: &Path, help: &str, small: bool) -> io::Result<Self> {
+        let (mut problem, passes) =
+            if !small && happens(random, 0.15) { shipped(random) } else { made(random, folder, small)? };
         let c = 10f64.powf(random.random_range(-4.0..1.0));
         problem.problem.extend(words(&format!("--c-sum {c:.3e}")));
         if happens(random, 0.25) {
@@ -101,11 +103,12 @@ fn shipped(random: &mut Pcg64) -> (Problem, usize) {
 }
 
 /// Data that is made up, in a file in `folder`, and the most passes for it.
-fn made(random: &mut Pcg64, folder: &Path) -> io::Result<(Problem, usize)> {
+fn made(random: &mut Pcg64, folder: &Path, small: bool) -> io::Result<(Problem, usize)> {
+    let shrink = if small { 40 } else { 1 };
     let (task, (text, flags)) = match random.random_range(0..3) {
-        0 => ("multiclass", multiclass(random)),
-        1 => ("sequence", sequence(random)),
-        _ => ("ranking", ranking(random)),
+        0 => ("multiclass", multiclass(random, shrink)),
+        1 => ("sequence", sequence(random, shrink)),
+        _ => ("ranking", ranking(random, shrink)),
     };
     let data = folder.join("data");
     fs::write(&data, text)?;
@@ -133,8 +136,8 @@ fn best(random: &mut Pcg64, choices: usize, features: &[(usize, f64)]) -> usize 
     if happens(random, 0.15) { random.random_range(0..choices) } else { best }
 }
 
-fn multiclass(random: &mut Pcg64) -> (String, String) {
-    let (n, k, width) = (size(random, 2, 20_000), size(random, 2, 20), size(random, 1, 300));
+fn multiclass(random: &mut Pcg64, shrink: usize) -> (String, String) {
+    let (n, k, width) = (size(random, 2, 20_000 / shrink), size(random, 2, 20), size(random, 1, 300));
     let nonzeros = size(random, 1, 30);
     let mut text = String::new();
     for i in 0..n {
@@ -150,8 +153,8 @@ fn multiclass(random: &mut Pcg64) -> (String, String) {
     (text, flags)
 }
 
-fn sequence(random: &mut Pcg64) -> (String, String) {
-    let (n, k, width) = (size(random, 2, 2000), size(random, 2, 8), size(random, 2, 300));
+fn sequence(random: &mut Pcg64, shrink: usize) -> (String, String) {
+    let (n, k, width) = (size(random, 2, 2000 / shrink), size(random, 2, 8), size(random, 2, 300));
     let mut text = String::new();
     for i in 0..n {
         let mut before = 0;
@@ -174,8 +177,8 @@ fn sequence(random: &mut Pcg64) -> (String, String) {
     (text, flags)
 }
 
-fn ranking(random: &mut Pcg64) -> (String, String) {
-    let (queries, width) = (size(random, 1, 1000), size(random, 1, 30));
+fn ranking(random: &mut Pcg64, shrink: usize) -> (String, String) {
+    let (queries, width) = (size(random, 1, 1000 / shrink), size(random, 1, 30));
     let mut text = String::new();
     for query in 1..=queries {
         for document in 0..size(random, 2, 40) {

@@ -10,7 +10,7 @@ use rand_pcg::Pcg64;
 use crate::child::{Child, End};
 use crate::judge::{self, Bounds};
 use crate::problem::{Problem, happens, one_of};
-use crate::soak::Tally;
+use crate::soak::{Arguments, Tally};
 
 /// A problem in a folder of its own.
 pub struct Trial<'t> {
@@ -25,15 +25,15 @@ const RESUMED: &str = "resumed.model";
 const CHECKPOINT: &str = "checkpoint";
 
 impl<'t> Trial<'t> {
-    /// Draws a problem and puts it to the test. The folder is kept in `keep` if something does not hold.
+    /// Draws a problem and puts it to the test. The folder is kept if something does not hold.
     ///
     /// # Errors
     /// What does not hold.
-    pub fn run(seed: u64, limit: f64, keep: &Path, tally: &'t mut Tally) -> Result<(), String> {
+    pub fn run(seed: u64, arguments: &Arguments, tally: &'t mut Tally) -> Result<(), String> {
         let folder = tempfile::Builder::new().prefix("soak").tempdir().map_err(|error| error.to_string())?;
-        let outcome = Self::put_to_the_test(seed, limit, folder.path(), tally);
+        let outcome = Self::put_to_the_test(seed, arguments, folder.path(), tally);
         outcome.map_err(|error| {
-            let kept = keep.join(seed.to_string());
+            let kept = arguments.keep.join(seed.to_string());
             let moved = fs::create_dir_all(&kept).and_then(|()| {
                 for entry in fs::read_dir(folder.path())? {
                     let entry = entry?;
@@ -48,11 +48,11 @@ impl<'t> Trial<'t> {
         })
     }
 
-    fn put_to_the_test(seed: u64, limit: f64, folder: &Path, tally: &'t mut Tally) -> Result<(), String> {
+    fn put_to_the_test(seed: u64, arguments: &Arguments, folder: &Path, tally: &'t mut Tally) -> Result<(), String> {
         let mut random = Pcg64::seed_from_u64(seed);
-        let child = Child { folder: folder.to_owned(), limit };
+        let child = Child { folder: folder.to_owned(), limit: arguments.limit };
         let help = child.ends_with(0, &["learn", "multiclass", "--help"].map(str::to_owned))?.out;
-        let problem = Problem::draw(&mut random, folder, &help).map_err(|error| error.to_string())?;
+        let problem = Problem::draw(&mut random, folder, &help, arguments.small).map_err(|error| error.to_string())?;
         let mut trial = Self { random, child, problem, tally };
         let seconds = trial.without_checkpoints()?;
         trial.bounds()?;

@@ -1,8 +1,8 @@
 //! Checkpoints: the state of training in a file, now and then, and training that goes on from it.
 //!
-//! | | the payload of the [container](crate::container) |
+//! | | the payload in the layout of `container.rs` |
 //! |---|---|
-//! | 4 + length | what the checkpoint was made from ([`Origin`]), as JSON |
+//! | 4 + length | what the checkpoint was made from (`origin.rs`), as JSON |
 //! | | the [`State`], as `bincode` writes it |
 //!
 //! A checkpoint is for the version of the program that wrote it: it does not outlive a release, as models do.
