@@ -373,7 +373,12 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
 
     /// By how much D may be too large after [`refresh`](Self::refresh).
     fn rounding(&self, (loss_size, delta_size): (f64, f64)) -> f64 {
-        rounding(loss_size, delta_size, self.proximal.squared_norm_of_sum(&self.w).sqrt())
+        rounding(
+            self.cached.max(self.w.len() / 8),
+            loss_size,
+            delta_size,
+            self.proximal.squared_norm_of_sum(&self.w).sqrt(),
+        )
     }
 
     /// The examples in the order of the next exact pass.
