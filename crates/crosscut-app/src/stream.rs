@@ -272,7 +272,7 @@ mod tests {
                 for pair in pieces.windows(2) {
                     let (end, begin) = (pair[0].as_bytes(), pair[1].as_bytes());
                     assert!(end.ends_with(b"\n"), "{size} {cut:?}: {pair:?}");
-                    let last = end.split_inclusive(|&byte| byte == b'\n').filter_map(qid).last();
+                    let last = end.split_inclusive(|&byte| byte == b'\n').filter_map(qid).next_back();
                     let first = begin.split_inclusive(|&byte| byte == b'\n').find_map(qid);
                     assert!(cut != Cut::Qids || last.is_some() && last != first, "{size}: {pair:?}");
                     let last = end.split_inclusive(|&byte| byte == b'\n').next_back().unwrap();

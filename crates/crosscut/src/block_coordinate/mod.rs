@@ -145,7 +145,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
     }
 
     /// Trains. Where the memory does not suffice the run is handed back, for [`hand_over`](Self::hand_over).
-    pub fn solve<'o>(&mut self, observer: &'o mut dyn FnMut(&Progress) -> Flow) -> Result<Solution, Run<'o>> {
+    pub fn solve<'o>(&mut self, observer: &'o mut dyn FnMut(&Progress) -> Flow) -> Result<Solution, Box<Run<'o>>> {
         let mut run = Run::new(observer, self.settings, self.kind, self.oracles.len(), self.counts());
         // Where training goes on, it may be done already.
         let mut forecast = if self.pass > 0 { 0.0 } else { f64::INFINITY };
@@ -181,7 +181,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             };
             run.tell(Moment::Pass, self.counts());
             if self.overflows {
-                return Err(run);
+                return Err(Box::new(run));
             }
             self.approximate_passes(certifying, seen, &mut run);
             // Acceleration may leave D below its best before the next certificate. What steps added up is no bound: rounding is in it.
