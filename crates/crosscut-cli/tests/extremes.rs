@@ -2,6 +2,7 @@
 //! evaluation of its own, or a refusal that says what and where. Never NaN, never a panic, never a run without end.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
+#![allow(clippy::print_stdout, reason = "counts and figures are what these tests are for")]
 
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
@@ -258,7 +259,7 @@ fn a_million_examples_are_trained_on() {
         let certificate = solution.certificate;
         assert!(certificate.stop.converged(), "{certificate:?}");
         let primal = testing::primal(&task, &examples, &settings, &solution.w);
-        assert!((primal - certificate.primal).abs() <= 1e-9 * primal, "{primal} {certificate:?}");
+        assert!((-1e-9..=1e-8).contains(&(certificate.primal / primal - 1.0)), "{primal} {certificate:?}");
         // w is (−v, v): P = v² + C · mean of max(0, 1 − 2v|x|), by a search over v.
         let at = |v: f64| {
             let slack = 333_334.0 * (1.0 - 2.0 * v).max(0.0) + 666_666.0 * (1.0 - v).max(0.0);

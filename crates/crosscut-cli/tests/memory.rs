@@ -3,6 +3,7 @@
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
+#![allow(clippy::print_stdout, reason = "counts and figures are what these tests are for")]
 
 use std::fmt::Write as _;
 use std::fs::{self, File};

@@ -3,9 +3,11 @@
 use crate::sink::{Place, Sink, add_row, dot_row_sized};
 use crate::sparse::{Feature, Row};
 
-/// A sum may be off by this fraction of the sizes of its terms. The worst case grows with their number, but rounding errors of either
-/// sign cancel each other.
-pub(crate) const ROUNDING: f64 = 8.0 * f64::EPSILON;
+/// By what fraction of the sizes of its terms a sum may be off that takes up so many of them one after the other, with a little more for what
+/// the terms are computed from.
+pub(crate) fn off(terms: usize) -> f64 {
+    (8.0 + 0.5 * terms as f64) * f64::EPSILON
+}
 
 /// A row of the data at a place among the weights, times a number.
 #[derive(Clone, Copy, Debug)]
@@ -54,7 +56,10 @@ impl<'a> RawPlane<'a> {
             sum += w[index] * value;
             size += (w[index] * value).abs();
         }
-        self.value = self.loss - sum + ROUNDING * size;
+        // Rows are summed in four parts.
+        let longest = self.rows.iter().map(|term| term.row.features().len() / 4).max().unwrap_or(0);
+        let terms = longest + self.rows.len() + self.entries.len();
+        self.value = self.loss - sum + off(terms) * size;
     }
 
     /// ‖δ‖ at most, and what its rounding is a fraction of.
@@ -160,11 +165,12 @@ pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7])) + rest
 }
 
-/// By how much a dual value Σαₚ Δₚ − ½ ‖Σαₚ δₚ‖² may be too large, given what the rounding of the losses and of the length of
-/// Σαₚ δₚ are fractions of, and that length.
-pub(crate) fn rounding(loss_size: f64, delta_size: f64, length: f64) -> f64 {
-    let off = ROUNDING * delta_size;
-    ROUNDING * (loss_size + length * length) + off * (length + 0.5 * off)
+/// By how much a dual value Σαₚ Δₚ − ½ ‖Σαₚ δₚ‖² may be too large, where both are sums of so many terms, given what the rounding of the losses
+/// and of the length of Σαₚ δₚ are fractions of, and that length.
+pub(crate) fn rounding(terms: usize, loss_size: f64, delta_size: f64, length: f64) -> f64 {
+    let error = off(terms);
+    let shift = error * delta_size;
+    error * (loss_size + length * length) + shift * (length + 0.5 * shift)
 }
 
 /// ‖w‖².

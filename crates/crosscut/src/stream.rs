@@ -28,8 +28,11 @@ pub trait Stream<T: Task> {
     ///
     /// # Errors
     /// A source that cannot be read on, or that has changed.
-    fn next(&mut self, task: &T) -> Result<Option<Vec<Example<T::Input, T::Output>>>, Self::Error>;
+    fn next(&mut self, task: &T) -> Result<Option<Piece<T>>, Self::Error>;
 }
+
+/// Consecutive examples.
+pub type Piece<T> = Vec<Example<<T as Task>::Input, <T as Task>::Output>>;
 
 /// Why training on a stream did not begin.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

@@ -113,7 +113,7 @@ impl<'a, T: Task> Trainer<'a, T> {
                 // The memory does not suffice for planes of single examples.
                 Err(run) => {
                     let mut solver = Box::new(solver.hand_over());
-                    let solution = solver.go_on(run, keeper).unwrap_or_else(|never| match never {});
+                    let solution = solver.go_on(*run, keeper).unwrap_or_else(|never| match never {});
                     self.solver = Running::OneSlack(solver);
                     solution
                 }

@@ -176,7 +176,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         &mut self,
         observer: &'o mut dyn FnMut(&Progress) -> Flow,
         mut keeper: Option<&mut Keeper<'_>>,
-    ) -> Result<Solution, Run<'o>> {
+    ) -> Result<Solution, Box<Run<'o>>> {
         let mut run = Run::new(observer, self.settings, self.kind, self.oracles.len(), self.counts());
         // Where training goes on, it may be done already.
         let forecast = if self.pass > 0 { 0.0 } else { f64::INFINITY };
@@ -222,7 +222,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             };
             run.tell(Moment::Pass, self.counts());
             if self.overflows {
-                return Err(run);
+                return Err(Box::new(run));
             }
             self.approximate_passes(certifying, course.seen, &mut run);
             // Acceleration may leave D below its best before the next certificate. What steps added up is no bound: rounding is in it.
@@ -414,7 +414,12 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
 
     /// By how much D may be too large after [`refresh`](Self::refresh).
     fn rounding(&self, (loss_size, delta_size): (f64, f64)) -> f64 {
-        rounding(loss_size, delta_size, self.proximal.squared_norm_of_sum(&self.w).sqrt())
+        rounding(
+            self.cached.max(self.w.len() / 8),
+            loss_size,
+            delta_size,
+            self.proximal.squared_norm_of_sum(&self.w).sqrt(),
+        )
     }
 
     /// The examples in the order of the next exact pass.

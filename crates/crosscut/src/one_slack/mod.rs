@@ -291,7 +291,7 @@ impl<O: Passes> OneSlack<O> {
             }
         }
         let square = squared_norm(&self.w);
-        self.dual = loss - 0.5 * square - rounding(sizes.0, sizes.1, square.sqrt());
+        self.dual = loss - 0.5 * square - rounding(self.oracles.len(), sizes.0, sizes.1, square.sqrt());
     }
 
     pub fn dual_variables(&self) -> Vec<DualVariable> {
