@@ -178,6 +178,30 @@ fn the_program_streams_every_task() {
 }
 
 #[test]
+fn a_stream_that_is_broken_off_goes_on_to_the_same_model() {
+    let home = Home::new();
+    home.write("train", queries().as_bytes());
+    let learn = |more: &[&str]| home.run(&[&["learn", "ranking", "--gap", "1e-6", "-v", "0"], more].concat());
+    let kept = ["--stream", "--checkpoint", "state", "--every", "1", "--passes", "5", "--threads", "1", "train", "part"];
+    assert_eq!(learn(&["--stream", "train", "whole"]).code, 0);
+    assert_eq!(learn(&kept).code, 0);
+    let went_on = learn(&["--stream", "--resume", "state", "--threads", "2", "train", "rest"]);
+    assert_eq!(went_on.code, 0, "{}", went_on.err);
+    assert!(home.read("rest") == home.read("whole"), "the models differ");
+
+    assert_eq!(learn(&kept).code, 0);
+    home.refuses(
+        &["learn", "ranking", "--gap", "1e-6", "--resume", "state", "train", "rest"],
+        &["made with --stream, this run has no --stream"],
+    );
+    home.write("train", queries().replacen(":1", ":2", 1));
+    home.refuses(
+        &["learn", "ranking", "--gap", "1e-6", "--stream", "--resume", "state", "train", "rest"],
+        &["the data differ"],
+    );
+}
+
+#[test]
 fn what_cannot_be_streamed_is_refused() {
     let home = Home::new();
     home.write("train", multiclass().as_bytes());

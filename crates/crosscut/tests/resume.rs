@@ -65,6 +65,9 @@ fn settings() -> Vec<(&'static str, Settings)> {
             "averaging",
             block(BlockSettings { averaging: true, step: Step::FrankWolfe, approximate_passes: 2, ..standard }),
         ),
+        ("memory for one sum of planes", Settings { max_memory: Some(6_000), ..block(standard) }),
+        ("memory that runs out", Settings { max_memory: Some(18_000), ..block(standard) }),
+        ("little memory", Settings { max_memory: Some(36_000), ..block(standard) }),
     ];
     let squared = |&(name, one): &(_, Settings)| (name, Settings { slack_norm: SlackNorm::Squared, ..one });
     settings.extend(settings.iter().map(squared).collect::<Vec<_>>());
