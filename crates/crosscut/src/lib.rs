@@ -112,8 +112,9 @@
 //! * The [tutorial]: [the problem](tutorial::the_problem), [your first structure](tutorial::your_first_structure),
 //!   [reading the gap](tutorial::reading_the_gap).
 //! * [`Task`], the trait to implement, and its contract; [`testing`], which checks it.
-//! * [`solve`] trains once; [`Trainer`] again and again with other values of C; [`validation`] chooses C;
-//!   [`latent::solve`] trains with hidden parts; [`Trainer::solve_keeping`] shows the [`State`] from which a run can go on later.
+//! * [`solve`] trains once; [`Trainer`] again and again with other values of C; [`StreamTrainer`] on examples that do not fit into memory;
+//!   [`validation`] chooses C; [`latent::solve`] trains with hidden parts; [`Trainer::solve_keeping`] shows the [`State`] from which a run can go
+//!   on later.
 //! * The sibling crates: `crosscut-multiclass`, `crosscut-sequence` and `crosscut-ranking` are tasks ready to use, `crosscut-app` gives a task files, vocabularies and verbs,
 //!   `crosscut-cli` is the program `crosscut`.
 //!

@@ -165,8 +165,8 @@ pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7])) + rest
 }
 
-/// By how much a dual value Σαₚ Δₚ − ½ ‖Σαₚ δₚ‖² may be too large, where both are sums of so many terms, given what the rounding of the losses
-/// and of the length of Σαₚ δₚ are fractions of, and that length.
+/// By how much a dual value Σαₚ Δₚ − ½ ‖Σαₚ δₚ‖² may be too large, where both are sums of so many terms, given what the rounding of
+/// the losses and of the length of Σαₚ δₚ are fractions of, and that length.
 pub(crate) fn rounding(terms: usize, loss_size: f64, delta_size: f64, length: f64) -> f64 {
     let error = off(terms);
     let shift = error * delta_size;
