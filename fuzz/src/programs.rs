@@ -27,10 +27,10 @@ pub fn model(bytes: &[u8]) {
 /// A file of examples and flags: what is learned must be of use.
 pub fn learn(bytes: &[u8]) {
     let case = Case::new(bytes);
-    // As many classes as the largest label says, and no limit to passes: with a million of them that takes minutes.
+    // As many classes as the largest label says, and no limit to passes: with many of them that takes long.
     let label =
         |line: &[u8]| String::from_utf8_lossy(line).split_whitespace().next().and_then(|word| word.parse::<f64>().ok());
-    if case.text.split(|&byte| byte == b'\n').filter_map(label).any(|label| label > 1000.0 && label < 1e9) {
+    if case.text.split(|&byte| byte == b'\n').filter_map(label).any(|label| label > 100.0 && label < 1e9) {
         return;
     }
     let program =

@@ -123,6 +123,8 @@ impl Program for SvmMulticlass {
         if k.saturating_mul(ids.len()) > MOST_WEIGHTS {
             return Err(unfit(format!("expected at most {MOST_WEIGHTS} weights, found {k} times {}", ids.len())));
         }
+        // Before there are names for so many classes.
+        let mut w = zeros(k * ids.len(), model.weights.len())?;
         let task = define(k, FeatureIds::Listed(ids)).map_err(unfit)?;
         let task = match model.header[2] {
             0 => task.with_loss(Loss::Constant(MISTAKE)),
@@ -130,7 +132,6 @@ impl Program for SvmMulticlass {
             other => return Err(unfit(format!("expected the loss 0 or 1, found {other}"))),
         };
         let task = task.map_err(|error| unfit(error.to_string()))?;
-        let mut w = zeros(k * task.features().len(), model.weights.len())?;
         for &(id, weight) in &model.weights {
             if let Some((class, feature)) = place(id)
                 && let Some(index) = task.features().index(feature)

@@ -93,8 +93,8 @@ impl Application for Sequence {
         OptionSpec {
             name: "constrain",
             value: "SCHEME",
-            help: "Never lets tags follow each other in ways that the scheme bio (IOB2) or bioes forbids. Default: any \
-                   tag may follow any other.",
+            help: "Never lets tags follow each other in ways that the scheme bio (IOB2) or bioes forbids; for at most \
+                   4096 tags. Default: any tag may follow any other.",
         },
         OptionSpec {
             name: "cost",
