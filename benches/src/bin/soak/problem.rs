@@ -74,9 +74,12 @@ impl Problem {
         }
         problem.solver.extend(words(&flags));
         if help.contains("--max-memory") && happens(random, 0.25) {
-            problem.optional.extend(words(&format!("--max-memory {}MB", size(random, 1, 500))));
+            // 32 bytes a weight are the least.
+            let (least, most) = if problem.made { (250, 20_000) } else { (100_000, 500_000) };
+            problem.optional.extend(words(&format!("--max-memory {}KB", size(random, least, most))));
         }
-        if help.contains("--stream") && happens(random, 0.15) {
+        let can_stream = matches!(solver, "auto" | "one-slack") && problem.group.is_none();
+        if help.contains("--stream") && can_stream && happens(random, 0.3) {
             problem.optional.extend(words("--stream"));
         }
         Ok(problem)
