@@ -736,3 +736,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn sequences_longer_than_a_table_is_made_for_are_refused_at_their_line() {
+    // 60,000 numbers a token, and 2^30 in all.
+    let task = Sequence::numbered(60_000, 1).unwrap().with_orders(0, 0).unwrap();
+    let text = |tokens: usize| "? qid:1 1:1\n".repeat(tokens) + "? qid:2 1:1\n";
+    assert_eq!(task.read(Source::from_text("test", text(17_895))).unwrap().len(), 2);
+    let error = task.read(Source::from_text("test", text(17_896))).unwrap_err().to_string();
+    assert!(
+        error.starts_with("test:17896: expected a sequence of at most 17895 tokens, since its table has 60000"),
+        "{error}"
+    );
+}
