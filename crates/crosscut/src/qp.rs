@@ -30,7 +30,7 @@ impl Gram {
     /// Appends a row whose last number is the diagonal.
     pub fn push(&mut self, row: impl IntoIterator<Item = f64>) {
         if self.order == self.stride {
-            self.resize(self.order + self.order / 4 + 1);
+            self.resize(grown(self.order));
         }
         let last = self.order;
         self.order += 1;
@@ -46,9 +46,10 @@ impl Gram {
         self.push(row);
     }
 
-    /// The memory it takes.
+    /// The most memory that a matrix of this order takes; what it takes depends on how it grew.
     pub fn bytes(&self) -> usize {
-        size_of_val(self.values.as_slice())
+        let stride = grown(self.order);
+        stride * stride * size_of::<f64>()
     }
 
     /// Multiplies all entries.
@@ -103,6 +104,11 @@ impl TryFrom<Vec<f64>> for Gram {
         }
         Ok(gram)
     }
+}
+
+/// How many rows there is room for after a matrix of this order has grown.
+fn grown(order: usize) -> usize {
+    order + order / 4 + 1
 }
 
 /// What the dual bends by: the second derivatives damping · ⟨δₚ, δ_q⟩ + ridge, negated.

@@ -76,7 +76,7 @@ impl<T: Task> BlockCoordinate<'_, T> {
         require(saved.planes_found <= u64::MAX / 2, "a counter is beyond all bounds")?;
 
         let most_planes = self.settings.block.planes;
-        require((1..=most_planes).contains(&saved.most_planes), "the most planes of an example are miscounted")?;
+        require((2..=most_planes.max(2)).contains(&saved.most_planes), "the most planes of an example are miscounted")?;
         let rows = |index| self.oracles.rows(index);
         self.blocks = saved.blocks.restore(&self.blocks, rows, dim, most_planes, saved.pass)?;
         self.count();
