@@ -182,7 +182,8 @@ fn a_stream_that_is_broken_off_goes_on_to_the_same_model() {
     let home = Home::new();
     home.write("train", queries().as_bytes());
     let learn = |more: &[&str]| home.run(&[&["learn", "ranking", "--gap", "1e-6", "-v", "0"], more].concat());
-    let kept = ["--stream", "--checkpoint", "state", "--every", "1", "--passes", "5", "--threads", "1", "train", "part"];
+    let kept =
+        ["--stream", "--checkpoint", "state", "--every", "1", "--passes", "5", "--threads", "1", "train", "part"];
     assert_eq!(learn(&["--stream", "train", "whole"]).code, 0);
     assert_eq!(learn(&kept).code, 0);
     let went_on = learn(&["--stream", "--resume", "state", "--threads", "2", "train", "rest"]);
