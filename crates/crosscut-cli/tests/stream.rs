@@ -192,12 +192,12 @@ fn a_stream_that_is_broken_off_goes_on_to_the_same_model() {
 
     assert_eq!(learn(&kept).code, 0);
     home.refuses(
-        &["learn", "ranking", "--gap", "1e-6", "--resume", "state", "train", "rest"],
+        &["learn", "ranking", "--gap", "1e-6", "-v", "0", "--resume", "state", "train", "rest"],
         &["made with --stream, this run has no --stream"],
     );
     home.write("train", queries().replacen(":1", ":2", 1));
     home.refuses(
-        &["learn", "ranking", "--gap", "1e-6", "--stream", "--resume", "state", "train", "rest"],
+        &["learn", "ranking", "--gap", "1e-6", "-v", "0", "--stream", "--resume", "state", "train", "rest"],
         &["the data differ"],
     );
 }
