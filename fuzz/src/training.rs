@@ -42,7 +42,9 @@ fn train<A: Application>(case: &Case<'_>) {
     let Certificate { primal, dual, .. } = solution.certificate;
     // What is not finite is refused by `learn`.
     if primal.is_finite() {
-        assert!(dual <= primal + 1e-6 * primal.abs().max(1.0), "D = {dual} is above P = {primal}");
+        // An oracle that is not exact may report less than P(w), and says so.
+        let may_be_less = task.caveat().is_some();
+        assert!(may_be_less || dual <= primal + 1e-6 * primal.abs().max(1.0), "D = {dual} is above P = {primal}");
         assert!(solution.w.iter().all(|weight| weight.is_finite()), "weights are finite where P is");
         let items =
             task.read(Source::from_text("examples", case.text)).expect("what was learned from can be predicted");
