@@ -192,6 +192,7 @@ impl<'a> Row<'a> {
         let mut first = 0;
         while first < classes {
             first += match classes - first {
+                20.. => sweep_group::<20>(w, self, first, scores),
                 16.. => sweep_group::<16>(w, self, first, scores),
                 8.. => sweep_group::<8>(w, self, first, scores),
                 4.. => sweep_group::<4>(w, self, first, scores),
