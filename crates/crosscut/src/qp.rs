@@ -3,24 +3,31 @@
 use nalgebra::{Cholesky, DMatrix, DVector};
 use serde::{Deserialize, Serialize};
 
-/// A symmetric matrix that grows by rows. All of it is stored, so that a row is a piece of memory.
+/// A symmetric matrix that grows by rows. What is stored is one half of it: the rows up to the diagonal, end to end.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(try_from = "Vec<f64>", into = "Vec<f64>")]
 pub(crate) struct Gram {
     order: usize,
-    /// Distance between the beginnings of neighbouring rows, at least `order`.
-    stride: usize,
     values: Vec<f64>,
 }
 
 impl Gram {
     pub fn get(&self, i: usize, j: usize) -> f64 {
-        self.values[i * self.stride + j]
+        let (low, high) = (i.min(j), i.max(j));
+        self.values[triangle(high) + low]
     }
 
-    /// The entries of a row.
-    pub fn row(&self, i: usize) -> &[f64] {
-        &self.values[i * self.stride..][..self.order]
+    /// target += factor · row i.
+    pub fn add_row(&self, i: usize, factor: f64, target: &mut [f64]) {
+        let (before, after) = target.split_at_mut(i + 1);
+        let start = triangle(i);
+        let entries = &self.values[start..=start + i];
+        before.iter_mut().zip(entries).for_each(|(sum, entry)| *sum += factor * entry);
+        let mut at = start + i;
+        for (sum, row) in after.iter_mut().zip(i + 1..) {
+            at += row;
+            *sum += factor * self.values[at];
+        }
     }
 
     pub fn order(&self) -> usize {
@@ -29,27 +36,28 @@ impl Gram {
 
     /// Appends a row whose last number is the diagonal.
     pub fn push(&mut self, row: impl IntoIterator<Item = f64>) {
-        if self.order == self.stride {
-            self.resize(grown(self.order));
-        }
-        let last = self.order;
         self.order += 1;
-        for (j, value) in row.into_iter().enumerate().take(self.order) {
-            self.values[last * self.stride + j] = value;
-            self.values[j * self.stride + last] = value;
-        }
+        // Most matrices are small, and there are many.
+        self.values.reserve_exact(self.order);
+        self.values.extend(row.into_iter().take(self.order));
+        debug_assert_eq!(self.values.len(), triangle(self.order));
     }
 
     /// Replaces the last row.
     pub fn replace_last(&mut self, row: impl IntoIterator<Item = f64>) {
         self.order -= 1;
+        self.values.truncate(triangle(self.order));
         self.push(row);
     }
 
-    /// The most memory that a matrix of this order takes; what it takes depends on how it grew.
+    /// The memory that it takes.
     pub fn bytes(&self) -> usize {
-        let stride = grown(self.order);
-        stride * stride * size_of::<f64>()
+        size_of_val(self.values.as_slice())
+    }
+
+    /// Reads a bit of it.
+    pub fn touch(&self) -> f64 {
+        self.values.first().zip(self.values.last()).map_or(0.0, |(first, last)| first + last)
     }
 
     /// Multiplies all entries.
@@ -60,24 +68,23 @@ impl Gram {
     /// Keeps the rows and columns for which `keep` says so.
     pub fn retain(&mut self, keep: &[bool]) {
         let kept: Vec<usize> = (0..self.order).filter(|&i| keep[i]).collect();
-        let values =
-            kept.iter().flat_map(|&i| kept.iter().map(move |&j| (i, j))).map(|(i, j)| self.get(i, j)).collect();
-        *self = Self { order: kept.len(), stride: kept.len(), values };
-    }
-
-    fn resize(&mut self, stride: usize) {
-        let mut values = vec![0.0; stride * stride];
-        for (i, row) in values.chunks_exact_mut(stride).take(self.order).enumerate() {
-            row[..self.order].copy_from_slice(self.row(i));
+        let mut values = Vec::with_capacity(triangle(kept.len()));
+        for (at, &i) in kept.iter().enumerate() {
+            values.extend(kept[..=at].iter().map(|&j| self.values[triangle(i) + j]));
         }
-        (self.stride, self.values) = (stride, values);
+        *self = Self { order: kept.len(), values };
     }
+}
+
+/// 0 + 1 + … + n.
+fn triangle(n: usize) -> usize {
+    n * (n + 1) / 2
 }
 
 /// Row by row up to the diagonal.
 impl From<Gram> for Vec<f64> {
     fn from(gram: Gram) -> Self {
-        (0..gram.order).flat_map(|i| &gram.row(i)[..=i]).copied().collect()
+        gram.values
     }
 }
 
@@ -85,30 +92,15 @@ impl TryFrom<Vec<f64>> for Gram {
     type Error = &'static str;
 
     fn try_from(values: Vec<f64>) -> Result<Self, Self::Error> {
-        let mut order = 0;
-        let mut rest = values.as_slice();
-        while !rest.is_empty() {
-            order += 1;
-            rest = rest.get(order..).ok_or("the inner products of planes fill no triangle")?;
+        let order = (0..).find(|&order| triangle(order) >= values.len()).unwrap_or(0);
+        if triangle(order) != values.len() {
+            return Err("the inner products of planes fill no triangle");
         }
         if values.iter().any(|value| !value.is_finite()) {
             return Err("an inner product of planes is not a finite number");
         }
-        // In one piece: appending row by row would leave room for more.
-        let mut gram = Self { order: 0, stride: order, values: vec![0.0; order * order] };
-        let mut rest = values.as_slice();
-        for length in 1..=order {
-            let (row, next) = rest.split_at(length);
-            gram.push(row.iter().copied());
-            rest = next;
-        }
-        Ok(gram)
+        Ok(Self { order, values })
     }
-}
-
-/// How many rows there is room for after a matrix of this order has grown.
-fn grown(order: usize) -> usize {
-    order + order / 4 + 1
 }
 
 /// What the dual bends by: the second derivatives damping · ⟨δₚ, δ_q⟩ + ridge, negated.
@@ -237,20 +229,15 @@ pub(crate) fn pairwise_step(
     }
     let Curvature { gram, damping, ridge } = curvature;
     let length = step * damping;
-    match (up.map(|p| gram.row(p)), down.map(|p| gram.row(p))) {
-        (Some(up), Some(down)) => {
-            let changes = up.iter().zip(down).map(|(up, down)| up - down);
-            gradient.iter_mut().zip(changes).for_each(|(value, change)| *value -= length * change);
-        }
-        (Some(up), None) => {
-            let charge = step * ridge;
-            gradient.iter_mut().zip(up).for_each(|(value, up)| *value -= length * up + charge);
-        }
-        (None, Some(down)) => {
-            let charge = step * ridge;
-            gradient.iter_mut().zip(down).for_each(|(value, down)| *value += length * down + charge);
-        }
-        (None, None) => {}
+    if let Some(up) = up {
+        gram.add_row(up, -length, gradient);
+    }
+    if let Some(down) = down {
+        gram.add_row(down, length, gradient);
+    }
+    if ridge > 0.0 && up.is_some() != down.is_some() {
+        let charge = if up.is_some() { step * ridge } else { -step * ridge };
+        gradient.iter_mut().for_each(|value| *value -= charge);
     }
     step * (slope - 0.5 * step * bend)
 }
@@ -294,7 +281,7 @@ fn newton_step(curvature: Curvature<'_>, gradient: &mut [f64], alpha: &mut [f64]
     let Curvature { gram, damping, ridge } = curvature;
     let mut image = vec![ridge * direction.sum(); alpha.len()];
     for (&q, d) in support.iter().zip(direction.iter()) {
-        image.iter_mut().zip(gram.row(q)).for_each(|(sum, entry)| *sum += damping * d * entry);
+        gram.add_row(q, damping * d, &mut image);
     }
     let bend: f64 = support.iter().zip(direction.iter()).map(|(&p, d)| image[p] * d).sum();
     let gain = longest * (slope - 0.5 * longest * bend);
@@ -391,6 +378,11 @@ mod tests {
         kept.retain(&[true, false, true, true]);
         let expected = gram(&[planes[0].clone(), planes[2].clone(), planes[3].clone()]);
         assert_eq!(kept.order, expected.order);
-        assert!((0..3).all(|i| kept.row(i) == expected.row(i)));
+        assert_eq!(kept.values, expected.values);
+        for i in 0..3 {
+            let mut row = [1.0; 3];
+            kept.add_row(i, 2.0, &mut row);
+            assert_eq!(row, [0, 1, 2].map(|j| 1.0 + 2.0 * kept.get(i, j)));
+        }
     }
 }

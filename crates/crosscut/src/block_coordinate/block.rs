@@ -1,8 +1,7 @@
 //! [`Block`]: the planes one example has shown so far, their dual variables, and the small dual over them.
 
+mod atoms;
 mod state;
-
-use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -10,21 +9,20 @@ use crate::plane::{RawPlane, RowTerm, dot};
 use crate::progress::DualVariable;
 use crate::qp::{self, Curvature, Gram};
 use crate::settings::{SlackNorm, Step};
-use crate::sink::{Place, add_row, dot_row};
-use crate::sparse::Row;
+use crate::sink::{add_row, dot_row};
+use atoms::{Atom, Atoms};
 pub(crate) use state::Blocks;
 
 /// A plane of at most so many terms meets the others atom by atom; a longer one is written out first.
 const FEW_TERMS: usize = 8;
 /// Terms with names below this are atoms; the rest of the name of another is the index of a weight by itself.
 const ENTRY: u32 = 1 << 31;
-/// Among at most so many atoms one is found by looking at each.
-const FEW_ATOMS: usize = 64;
 
 /// The plane cache of one example with its part of the dual.
 ///
 /// Planes of one example are made of few distinct rows (the truth is in all of them), so rows are kept once, as atoms,
-/// and planes as combinations of atoms. Inner products with w and updates of w cost one sweep an atom.
+/// and planes as combinations of atoms. There are as many blocks as examples, and visits spend much of their time on waiting for memory:
+/// lists are exactly as long as what is in them.
 #[derive(Debug)]
 pub(crate) struct Block<'a> {
     /// The bound on the sum of the dual variables: C · weight / n, infinite where slacks are squared.
@@ -33,40 +31,30 @@ pub(crate) struct Block<'a> {
     ridge: f64,
     /// Block gap at the last visit: what the best known plane would add to the slack bound beyond the planes in use.
     pub gap: f64,
-    atoms: Vec<Atom<'a>>,
-    planes: Vec<Plane>,
-    /// The terms of all planes, one plane after the other: names in increasing order, and what they are multiplied by.
+    atoms: Atoms<'a>,
+    planes: Box<[Plane]>,
+    /// All of δ of the planes for which that is shorter than their terms; they have none then. Empty if there are no such planes.
+    dense: Box<[Option<Box<[f64]>>]>,
+    /// The terms of all planes, one plane after the other.
     terms: Terms,
-    /// Whether any of them is a weight by itself.
-    entries: bool,
-    alpha: Vec<f64>,
     gram: Gram,
 }
 
-/// A row at a place, with what comparisons need.
-#[derive(Debug)]
-struct Atom<'a> {
-    row: Row<'a>,
-    place: Place,
-    squared_norm: f64,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Plane {
     loss: f64,
-    /// All of δ, where that is shorter than its terms; it has none then.
-    dense: Option<Box<[f64]>>,
+    alpha: f64,
     /// Where its terms end.
     end: u32,
     /// The last exact pass in which the plane was in use or the best.
     used: u32,
 }
 
-/// Numbers times atoms and single weights.
+/// Numbers times atoms and single weights: names, for each plane in increasing order, and what they are multiplied by.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Terms {
-    names: Vec<u32>,
-    scales: Vec<f64>,
+    names: Box<[u32]>,
+    scales: Box<[f64]>,
 }
 
 /// Buffers for block steps; one serves all blocks.
@@ -74,7 +62,8 @@ struct Terms {
 pub(crate) struct Workspace {
     dots: Vec<f64>,
     gradient: Vec<f64>,
-    /// α before the last step, then its change.
+    alpha: Vec<f64>,
+    /// How the last step has changed α.
     change: Vec<f64>,
     /// A new plane written out, d numbers; zeros between its uses.
     delta: Vec<f64>,
@@ -115,11 +104,10 @@ impl<'a> Block<'a> {
             total,
             ridge,
             gap: f64::INFINITY,
-            atoms: Vec::new(),
-            planes: Vec::new(),
+            atoms: Atoms::default(),
+            planes: Box::default(),
+            dense: Box::default(),
             terms: Terms::default(),
-            entries: false,
-            alpha: Vec::new(),
             gram: Gram::default(),
         }
     }
@@ -130,39 +118,44 @@ impl<'a> Block<'a> {
 
     /// The memory that what it holds takes.
     pub fn bytes(&self) -> usize {
-        let Self { atoms, planes, terms, alpha, gram, .. } = self;
-        let dense: usize = planes.iter().filter_map(|plane| plane.dense.as_deref()).map(size_of_val).sum();
-        let lists = size_of_val(&**atoms) + size_of_val(&**planes) + size_of_val(&**alpha);
+        let Self { atoms, planes, dense, terms, gram, .. } = self;
+        let numbers: usize = dense.iter().flatten().map(|values| size_of_val(&**values)).sum();
         let terms = size_of_val(&*terms.names) + size_of_val(&*terms.scales);
-        size_of::<Self>() + dense + lists + terms + gram.bytes()
+        size_of::<Self>()
+            + atoms.bytes()
+            + size_of_val(&**planes)
+            + size_of_val(&**dense)
+            + numbers
+            + terms
+            + gram.bytes()
     }
 
-    /// Keeps planes in use only, of these at most so many, and no memory beside them.
+    /// Keeps planes in use only, and of these at most so many.
     pub fn shed(&mut self, most_planes: usize) {
-        if self.alpha.contains(&0.0) {
-            let keep: Vec<bool> = self.alpha.iter().map(|alpha| *alpha > 0.0).collect();
+        if self.alphas().any(|alpha| alpha == 0.0) {
+            let keep: Vec<bool> = self.alphas().map(|alpha| alpha > 0.0).collect();
             self.retain(&keep);
         }
         while self.planes.len() > most_planes {
             self.make_room();
         }
-        self.atoms.shrink_to_fit();
-        self.planes.shrink_to_fit();
-        self.terms.names.shrink_to_fit();
-        self.terms.scales.shrink_to_fit();
-        self.alpha.shrink_to_fit();
+    }
+
+    /// The dual variables of the planes.
+    fn alphas(&self) -> impl Iterator<Item = f64> {
+        self.planes.iter().map(|plane| plane.alpha)
     }
 
     /// The planes with a positive dual variable.
     pub fn support(&self) -> usize {
-        self.alpha.iter().filter(|alpha| **alpha > 0.0).count()
+        self.alphas().filter(|alpha| *alpha > 0.0).count()
     }
 
     /// The planes with their dual variables.
     pub fn dual_variables(&self, example: usize) -> impl Iterator<Item = DualVariable> {
-        (self.planes.iter().zip(&self.alpha).enumerate()).map(move |(p, (plane, &alpha))| DualVariable {
+        (self.planes.iter().enumerate()).map(move |(p, plane)| DualVariable {
             example: Some(example),
-            alpha,
+            alpha: plane.alpha,
             loss: plane.loss,
             squared_norm: self.gram.get(p, p),
         })
@@ -170,15 +163,16 @@ impl<'a> Block<'a> {
 
     /// Σ αₚ Δₚ, less what squared slacks charge: this block's part of the dual beside ‖w‖².
     pub fn loss(&self) -> f64 {
-        let loss: f64 = self.planes.iter().zip(&self.alpha).map(|(plane, alpha)| alpha * plane.loss).sum();
+        let loss: f64 = self.planes.iter().map(|plane| plane.alpha * plane.loss).sum();
         loss - self.charge()
     }
 
     /// What the rounding of [`loss`](Self::loss) is a fraction of, and that of the length of Σ αₚ δₚ.
     pub fn sizes(&self) -> (f64, f64) {
         let mut sizes = (self.charge(), 0.0);
-        for (p, &alpha) in self.alpha.iter().enumerate().filter(|(_, alpha)| **alpha > 0.0) {
-            sizes = (sizes.0 + alpha * self.planes[p].loss, sizes.1 + alpha * self.gram.get(p, p).max(0.0).sqrt());
+        for (p, plane) in self.planes.iter().enumerate().filter(|(_, plane)| plane.alpha > 0.0) {
+            let length = self.gram.get(p, p).max(0.0).sqrt();
+            sizes = (sizes.0 + plane.alpha * plane.loss, sizes.1 + plane.alpha * length);
         }
         sizes
     }
@@ -194,7 +188,7 @@ impl<'a> Block<'a> {
         if self.ridge == 0.0 {
             return 0.0;
         }
-        let sum: f64 = self.alpha.iter().sum();
+        let sum: f64 = self.alphas().sum();
         0.5 * self.ridge * sum * sum
     }
 
@@ -203,24 +197,25 @@ impl<'a> Block<'a> {
         self.total *= factor;
         self.ridge /= factor;
         self.gap = f64::INFINITY;
-        self.alpha.iter_mut().for_each(|alpha| *alpha *= factor);
+        self.planes.iter_mut().for_each(|plane| plane.alpha *= factor);
     }
 
     /// w += Σ αₚ δₚ.
     pub fn add_to(&self, w: &mut [f64], workspace: &mut Workspace) {
-        self.add_combination(&self.alpha, w, workspace);
+        let Workspace { alpha, dots, .. } = workspace;
+        alpha.clear();
+        alpha.extend(self.alphas());
+        self.add_combination(alpha, w, dots);
     }
 
     /// Reads a bit of everything that a visit reads. The memory of several blocks is fetched at once if they are all touched before the
     /// first is visited; visits by themselves wait for one piece after the other.
     pub fn touch(&self) -> f64 {
-        let ends = |values: &[f64]| values.first().zip(values.last()).map_or(0.0, |(first, last)| first + last);
-        let rows: f64 = (self.atoms.iter())
-            .map(|atom| atom.row.features().first().map_or(0.0, |feature| f64::from(feature.value)))
-            .sum();
         let planes = self.planes.first().zip(self.planes.last()).map_or(0.0, |(first, last)| first.loss + last.loss);
-        let names = self.terms.names.first().zip(self.terms.names.last()).map_or(0, |(first, last)| first ^ last);
-        rows + planes + f64::from(names) + ends(&self.terms.scales) + ends(&self.alpha)
+        let Terms { names, scales } = &self.terms;
+        let names = names.first().zip(names.last()).map_or(0, |(first, last)| first ^ last);
+        let scales = scales.first().zip(scales.last()).map_or(0.0, |(first, last)| first + last);
+        self.atoms.touch() + planes + f64::from(names) + scales + self.gram.touch()
     }
 
     /// Puts a plane into the cache unless it is there; returns whether it was not. `pass` is the number of the exact pass.
@@ -240,7 +235,7 @@ impl<'a> Block<'a> {
         let mut terms = if dense.is_none() { self.intern(raw) } else { Terms::default() };
         let known = (0..self.planes.len()).find(|&p| {
             let plane = &self.planes[p];
-            plane.loss == raw.loss && plane.dense == dense && self.terms(p) == terms.pair()
+            plane.loss == raw.loss && self.dense(p) == dense.as_deref() && self.terms(p) == terms.pair()
         });
         if let Some(known) = known {
             self.planes[known].used = pass;
@@ -253,7 +248,7 @@ impl<'a> Block<'a> {
         }
         let row = self.inner_products(dense.as_deref(), &terms, dim, workspace);
         self.gram.push(row);
-        self.push(Plane { loss: raw.loss, dense, end: 0, used: pass }, &terms, 0.0);
+        self.push(Plane { loss: raw.loss, alpha: 0.0, end: 0, used: pass }, dense, &terms);
         true
     }
 
@@ -269,9 +264,11 @@ impl<'a> Block<'a> {
             return Visit::default();
         }
         self.values(w, workspace);
-        let Workspace { gradient, change, .. } = workspace;
+        let Workspace { gradient, alpha, change, dots, .. } = workspace;
+        alpha.clear();
+        alpha.extend(self.alphas());
         let (best, value) = best_plane(gradient);
-        let in_use: f64 = gradient.iter().zip(&self.alpha).map(|(value, alpha)| alpha * value).sum();
+        let in_use: f64 = gradient.iter().zip(&*alpha).map(|(value, alpha)| alpha * value).sum();
         let gap = self.penalty(value) + self.charge() - in_use;
         if let Some(best) = best {
             self.planes[best].used = pass;
@@ -280,28 +277,32 @@ impl<'a> Block<'a> {
         if gap <= enough {
             return Visit { gap, gain: 0.0 };
         }
-        change.clone_from(&self.alpha);
         if self.ridge > 0.0 {
-            let charge = self.ridge * self.alpha.iter().sum::<f64>();
+            let charge = self.ridge * alpha.iter().sum::<f64>();
             gradient.iter_mut().for_each(|value| *value -= charge);
         }
         let curvature = Curvature { gram: &self.gram, damping, ridge: self.ridge };
-        let mut left = qp::left(&self.alpha, self.total);
-        let (pair, violation) = qp::worst_pair(gradient, &self.alpha, left);
+        let mut left = qp::left(alpha, self.total);
+        let (pair, violation) = qp::worst_pair(gradient, alpha, left);
         let gain = match kind {
-            Step::Exact => qp::solve(curvature, gradient, &mut self.alpha, self.total, accuracy * violation),
-            Step::Pairwise => qp::pairwise_step(curvature, gradient, &mut self.alpha, &mut left, pair),
-            Step::FrankWolfe => self.frank_wolfe_step(damping, best.filter(|_| value > 0.0), value, gradient),
+            Step::Exact => qp::solve(curvature, gradient, alpha, self.total, accuracy * violation),
+            Step::Pairwise => qp::pairwise_step(curvature, gradient, alpha, &mut left, pair),
+            Step::FrankWolfe => self.frank_wolfe_step(damping, best.filter(|_| value > 0.0), value, gradient, alpha),
         };
-        change.iter_mut().zip(&self.alpha).for_each(|(change, alpha)| *change = alpha - *change);
-        self.add_last_change(w, damping, workspace);
+        change.clear();
+        change.extend(self.planes.iter_mut().zip(&*alpha).map(|(plane, &alpha)| {
+            let change = damping * (alpha - plane.alpha);
+            plane.alpha = alpha;
+            change
+        }));
+        self.add_combination(change, w, dots);
         Visit { gap, gain }
     }
 
     /// Forgets planes that have not been in use since the exact pass `since`.
     pub fn forget(&mut self, since: u32) {
-        for (plane, alpha) in self.planes.iter_mut().zip(&self.alpha) {
-            if *alpha > 0.0 {
+        for plane in &mut self.planes {
+            if plane.alpha > 0.0 {
                 plane.used = plane.used.max(since);
             }
         }
@@ -314,47 +315,46 @@ impl<'a> Block<'a> {
     /// ⟨v, δ⟩ of each plane.
     pub fn scores<'w>(&self, v: &[f64], workspace: &'w mut Workspace) -> &'w [f64] {
         let Workspace { dots, gradient, .. } = workspace;
-        dots.clear();
-        dot_atoms(v, &self.atoms, dots);
+        self.atoms.dots(v, dots);
         gradient.clear();
-        gradient.extend((0..self.planes.len()).map(|p| match &self.planes[p].dense {
-            None => combine(self.terms(p), dots, v),
+        let mut start = 0;
+        gradient.extend(self.planes.iter().enumerate().map(|(p, plane)| match self.dense(p) {
             Some(values) => dot(values, v),
+            None => {
+                let range = start..plane.end as usize;
+                start = plane.end as usize;
+                combine((&self.terms.names[range.clone()], &self.terms.scales[range]), dots, v)
+            }
         }));
         gradient
     }
 
     /// target += factor · (the change of w in the last step taken with this workspace).
     pub fn add_last_change(&self, target: &mut [f64], factor: f64, workspace: &mut Workspace) {
-        let mut change = std::mem::take(&mut workspace.change);
-        change.iter_mut().for_each(|change| *change *= factor);
-        self.add_combination(&change, target, workspace);
-        workspace.change = change;
+        let Workspace { alpha, change, dots, .. } = workspace;
+        alpha.clear();
+        alpha.extend(change.iter().map(|change| factor * change));
+        self.add_combination(alpha, target, dots);
     }
 
     /// target += Σ cₚ δₚ.
-    pub fn add_combination(&self, coefficients: &[f64], target: &mut [f64], workspace: &mut Workspace) {
-        let dots = &mut workspace.dots;
-        dots.clear();
-        dots.resize(self.atoms.len(), 0.0);
+    fn add_combination(&self, coefficients: &[f64], target: &mut [f64], sums: &mut Vec<f64>) {
+        sums.clear();
+        sums.resize(self.atoms.len(), 0.0);
         for (p, &coefficient) in coefficients.iter().enumerate() {
             if coefficient == 0.0 {
                 continue;
             }
-            match &self.planes[p].dense {
+            match self.dense(p) {
                 None => {
                     let (rows, entries) = split(self.terms(p));
-                    rows.for_each(|(atom, scale)| dots[atom] += coefficient * scale);
+                    rows.for_each(|(atom, scale)| sums[atom] += coefficient * scale);
                     entries.for_each(|(index, scale)| target[index] += coefficient * scale);
                 }
                 Some(values) => target.iter_mut().zip(values).for_each(|(t, value)| *t += coefficient * value),
             }
         }
-        for (atom, &coefficient) in self.atoms.iter().zip(dots.iter()) {
-            if coefficient != 0.0 {
-                add_row(target, atom.row, atom.place, coefficient);
-            }
-        }
+        self.atoms.add_to(target, sums);
     }
 
     /// Δ − ⟨w, δ⟩ of each plane.
@@ -365,11 +365,18 @@ impl<'a> Block<'a> {
     }
 
     /// A line search from the current point towards all weight on `best` (`None`: on the plane (0, 0)), whose value is given.
-    fn frank_wolfe_step(&mut self, damping: f64, best: Option<usize>, value: f64, gradient: &[f64]) -> f64 {
+    fn frank_wolfe_step(
+        &self,
+        damping: f64,
+        best: Option<usize>,
+        value: f64,
+        gradient: &[f64],
+        alpha: &mut [f64],
+    ) -> f64 {
         // Direction in dual variables: reach·e_best − α; its curvature is ‖reach·δ_best − Σ αₚ δₚ‖². Where slacks are squared, the
         // reach is the Σα that a slack of this value asks for.
-        let m = self.alpha.len();
-        let mut direction: Vec<f64> = self.alpha.iter().map(|alpha| -alpha).collect();
+        let m = alpha.len();
+        let mut direction: Vec<f64> = alpha.iter().map(|alpha| -alpha).collect();
         if let Some(best) = best {
             direction[best] += if self.ridge > 0.0 { value / self.ridge } else { self.total };
         }
@@ -380,7 +387,7 @@ impl<'a> Block<'a> {
             .sum();
         let slope: f64 = direction.iter().zip(gradient).map(|(direction, value)| direction * value).sum();
         let rate = if curvature > 0.0 { (slope / curvature).min(1.0) } else { 1.0 };
-        for (alpha, change) in self.alpha.iter_mut().zip(&direction) {
+        for (alpha, change) in alpha.iter_mut().zip(&direction) {
             *alpha = (*alpha + rate * change).max(0.0);
         }
         rate * (slope - 0.5 * rate * curvature)
@@ -393,15 +400,27 @@ impl<'a> Block<'a> {
         (&self.terms.names[range.clone()], &self.terms.scales[range])
     }
 
+    /// δ of a plane, if it is dense.
+    fn dense(&self, plane: usize) -> Option<&[f64]> {
+        self.dense.get(plane)?.as_deref()
+    }
+
+    /// Whether terms of planes are weights by themselves.
+    fn has_entries(&self) -> bool {
+        (0..self.planes.len()).any(|p| has_entries(self.terms(p).0))
+    }
+
     /// Appends a plane with its terms.
-    fn push(&mut self, plane: Plane, terms: &Terms, alpha: f64) {
-        self.terms.names.reserve_exact(terms.names.len());
-        self.terms.scales.reserve_exact(terms.scales.len());
-        self.terms.names.extend_from_slice(&terms.names);
-        self.terms.scales.extend_from_slice(&terms.scales);
-        self.entries |= terms.has_entries();
-        self.planes.push(Plane { end: self.terms.names.len() as u32, ..plane });
-        self.alpha.push(alpha);
+    fn push(&mut self, plane: Plane, dense: Option<Box<[f64]>>, terms: &Terms) {
+        if dense.is_some() || !self.dense.is_empty() {
+            let mut all = std::mem::take(&mut self.dense).into_vec();
+            all.resize(self.planes.len(), None);
+            all.push(dense);
+            self.dense = all.into();
+        }
+        append(&mut self.terms.names, &terms.names);
+        append(&mut self.terms.scales, &terms.scales);
+        append(&mut self.planes, &[Plane { end: self.terms.names.len() as u32, ..plane }]);
     }
 
     /// Turns what the oracle wrote into terms; rows not seen before become atoms, and so do weights whose index is no name.
@@ -409,41 +428,29 @@ impl<'a> Block<'a> {
         let far = |entry: &&(usize, f64)| entry.0 >= ENTRY as usize;
         let singles = raw.entries.iter().filter(far).map(|&(index, scale)| (RowTerm::single(index), scale));
         let rows = raw.rows.iter().map(|&term| (term, term.scale)).chain(singles);
-        let mut names: HashMap<_, u32> = HashMap::new();
-        if self.atoms.len() + raw.rows.len() > FEW_ATOMS {
-            names.extend(self.atoms.iter().map(Atom::key).zip(0..));
+        let (atoms, scales): (Vec<Atom<'a>>, Vec<f64>) =
+            rows.map(|(RowTerm { row, place, .. }, scale)| (Atom { row, place }, scale)).unzip();
+        let mut names = self.atoms.find(&atoms);
+        let missing: Vec<Atom<'a>> =
+            atoms.iter().zip(&names).filter(|(_, name)| name.is_none()).map(|(atom, _)| *atom).collect();
+        if !missing.is_empty() {
+            let renamed = self.atoms.insert(&missing);
+            let known = self.terms.names.iter_mut().filter(|name| **name < ENTRY);
+            known.for_each(|name| *name = renamed[*name as usize]);
+            names = self.atoms.find(&atoms);
         }
-        let mut terms: Vec<(u32, f64)> = Vec::with_capacity(raw.rows.len() + raw.entries.len());
-        terms.extend(
-            raw.entries.iter().filter(|entry| !far(entry)).map(|&(index, scale)| (ENTRY | index as u32, scale)),
-        );
-        for (term, scale) in rows {
-            let atom = Atom { row: term.row, place: term.place, squared_norm: 0.0 };
-            let known = match names.is_empty() {
-                true => self.atoms.iter().position(|known| known.key() == atom.key()).map(|known| known as u32),
-                false => names.get(&atom.key()).copied(),
-            };
-            let name = known.unwrap_or_else(|| {
-                let name = self.atoms.len() as u32;
-                if !names.is_empty() {
-                    names.insert(atom.key(), name);
-                }
-                self.atoms.push(Atom { squared_norm: atom.row.squared_norm(), ..atom });
-                name
-            });
-            terms.push((name, scale));
-        }
-        Terms::sum(terms)
+        let rows = names.into_iter().flatten().zip(scales);
+        let entries = raw.entries.iter().filter(|entry| !far(entry));
+        Terms::sum(rows.chain(entries.map(|&(index, scale)| (ENTRY | index as u32, scale))).collect())
     }
 
     /// ⟨δ, δ′⟩ of a new plane with each plane, and then with itself.
     fn inner_products(&self, dense: Option<&[f64]>, terms: &Terms, dim: usize, workspace: &mut Workspace) -> Vec<f64> {
         let Workspace { dots, delta, .. } = workspace;
-        dots.clear();
         let (rows, entries) = split(terms.pair());
-        let rows: Vec<(&Atom<'_>, f64)> = rows.map(|(atom, scale)| (&self.atoms[atom], scale)).collect();
+        let rows: Vec<(Atom<'_>, f64)> = rows.map(|(atom, scale)| (self.atoms.get(atom), scale)).collect();
         let entries: Vec<(usize, f64)> = entries.collect();
-        let few = rows.len() <= FEW_TERMS && entries.is_empty() && !self.entries;
+        let few = rows.len() <= FEW_TERMS && entries.is_empty() && !self.has_entries();
         let written: &[f64] = match dense {
             Some(values) => values,
             // Atoms meet atoms, and nothing else is asked for.
@@ -457,12 +464,13 @@ impl<'a> Block<'a> {
         };
         match few && dense.is_none() {
             true => {
-                let dot = |atom: &Atom<'_>| rows.iter().map(|(other, scale)| scale * other.inner(atom)).sum::<f64>();
+                let dot = |atom: Atom<'_>| rows.iter().map(|(other, scale)| scale * other.inner(&atom)).sum::<f64>();
+                dots.clear();
                 dots.extend(self.atoms.iter().map(dot));
             }
-            false => dot_atoms(written, &self.atoms, dots),
+            false => self.atoms.dots(written, dots),
         }
-        let with = |p: usize| match (&self.planes[p].dense, dense) {
+        let with = |p: usize| match (self.dense(p), dense) {
             (None, _) => combine(self.terms(p), dots, written),
             (Some(theirs), Some(values)) => dot(values, theirs),
             (Some(theirs), None) => {
@@ -486,25 +494,23 @@ impl<'a> Block<'a> {
     /// into their convex combination, which is a valid plane itself.
     fn make_room(&mut self) {
         let m = self.planes.len();
-        let idle = (0..m).filter(|&p| self.alpha[p] == 0.0).min_by_key(|&p| self.planes[p].used);
+        let idle = (0..m).filter(|&p| self.planes[p].alpha == 0.0).min_by_key(|&p| self.planes[p].used);
         if let Some(idle) = idle {
             let keep: Vec<bool> = (0..m).map(|p| p != idle).collect();
             self.retain(&keep);
             return;
         }
         let mut order: Vec<usize> = (0..m).collect();
-        order.sort_by(|&p, &q| self.alpha[p].total_cmp(&self.alpha[q]));
+        order.sort_by(|&p, &q| self.planes[p].alpha.total_cmp(&self.planes[q].alpha));
         let (p, q) = (order[0], order[1]);
-        let alpha = self.alpha[p] + self.alpha[q];
-        let (s, t) = (self.alpha[p] / alpha, self.alpha[q] / alpha);
-        let merged = Plane {
-            loss: s * self.planes[p].loss + t * self.planes[q].loss,
-            dense: self.merge_dense(p, q, s, t),
-            end: 0,
-            used: self.planes[p].used.max(self.planes[q].used),
-        };
+        let (first, second) = (self.planes[p], self.planes[q]);
+        let alpha = first.alpha + second.alpha;
+        let (s, t) = (first.alpha / alpha, second.alpha / alpha);
+        let loss = s * first.loss + t * second.loss;
+        let merged = Plane { loss, alpha, end: 0, used: first.used.max(second.used) };
+        let dense = self.merge_dense(p, q, s, t);
         let term = |(&name, &scale): (&u32, &f64), factor: f64| (name, factor * scale);
-        let terms = if merged.dense.is_none() {
+        let terms = if dense.is_none() {
             let ((names, scales), (more, others)) = (self.terms(p), self.terms(q));
             let first = names.iter().zip(scales).map(|pair| term(pair, s));
             Terms::sum(first.chain(more.iter().zip(others).map(|pair| term(pair, t))).collect())
@@ -518,7 +524,7 @@ impl<'a> Block<'a> {
             .chain([s * s * gram.get(p, p) + 2.0 * s * t * gram.get(p, q) + t * t * gram.get(q, q)])
             .collect();
         // The merged plane first, so that its atoms stay.
-        self.push(merged, &terms, alpha);
+        self.push(merged, dense, &terms);
         self.gram.push(std::iter::repeat_n(0.0, m + 1));
         let keep: Vec<bool> = (0..=m).map(|r| r != p && r != q).collect();
         self.retain(&keep);
@@ -527,16 +533,15 @@ impl<'a> Block<'a> {
 
     /// s · δₚ + t · δ_q where one of the two is dense.
     fn merge_dense(&self, p: usize, q: usize, s: f64, t: f64) -> Option<Box<[f64]>> {
-        let dense = |plane: usize| self.planes[plane].dense.as_ref();
-        let mut values = vec![0.0; dense(p).or(dense(q))?.len()];
+        let mut values = vec![0.0; self.dense(p).or(self.dense(q))?.len()];
         for (plane, factor) in [(p, s), (q, t)] {
             let (rows, entries) = split(self.terms(plane));
             for (atom, scale) in rows {
-                let Atom { row, place, .. } = &self.atoms[atom];
-                add_row(&mut values, *row, *place, factor * scale);
+                let Atom { row, place } = self.atoms.get(atom);
+                add_row(&mut values, row, place, factor * scale);
             }
             entries.for_each(|(index, scale)| values[index] += factor * scale);
-            if let Some(theirs) = dense(plane) {
+            if let Some(theirs) = self.dense(plane) {
                 values.iter_mut().zip(theirs).for_each(|(value, theirs)| *value += factor * theirs);
             }
         }
@@ -545,32 +550,41 @@ impl<'a> Block<'a> {
 
     /// Keeps the planes for which `keep` says so, and the atoms they need.
     fn retain(&mut self, keep: &[bool]) {
-        let mut renamed: Vec<Option<u32>> = vec![None; self.atoms.len()];
-        for p in (0..self.planes.len()).filter(|&p| keep[p]) {
-            split(self.terms(p)).0.for_each(|(atom, _)| renamed[atom] = Some(0));
+        let kept = || (0..self.planes.len()).filter(|&p| keep[p]);
+        let mut needed = vec![false; self.atoms.len()];
+        kept().for_each(|p| split(self.terms(p)).0.for_each(|(atom, _)| needed[atom] = true));
+        let mut next = 0;
+        let renamed: Vec<u32> = (needed.iter())
+            .map(|needed| {
+                next += u32::from(*needed);
+                next.saturating_sub(1)
+            })
+            .collect();
+        let (mut names, mut scales) = (Vec::new(), Vec::new());
+        let mut planes = Vec::with_capacity(kept().count());
+        for p in kept() {
+            let (theirs, factors) = self.terms(p);
+            names.extend(theirs.iter().map(|&name| if name < ENTRY { renamed[name as usize] } else { name }));
+            scales.extend_from_slice(factors);
+            planes.push(Plane { end: names.len() as u32, ..self.planes[p] });
         }
-        for (next, name) in (0..).zip(renamed.iter_mut().flatten()) {
-            *name = next;
-        }
-        let mut terms = Terms::default();
-        let mut ends = Vec::new();
-        for p in (0..self.planes.len()).filter(|&p| keep[p]) {
-            let (names, scales) = self.terms(p);
-            let rename = |&name: &u32| if name < ENTRY { renamed[name as usize] } else { Some(name) };
-            terms.names.extend(names.iter().filter_map(rename));
-            terms.scales.extend_from_slice(scales);
-            ends.push(terms.names.len() as u32);
-        }
-        let mut names = renamed.iter();
-        self.atoms.retain(|_| matches!(names.next(), Some(Some(_))));
-        self.terms = terms;
-        let mut kept = keep.iter();
-        self.planes.retain(|_| kept.next() == Some(&true));
-        self.planes.iter_mut().zip(ends).for_each(|(plane, end)| plane.end = end);
-        let mut kept = keep.iter();
-        self.alpha.retain(|_| kept.next() == Some(&true));
+        let mut keeps = keep.iter();
+        self.dense = std::mem::take(&mut self.dense).into_iter().filter(|_| keeps.next() == Some(&true)).collect();
+        self.planes = planes.into();
+        self.terms = Terms { names: names.into(), scales: scales.into() };
+        self.atoms.retain(&needed);
         self.gram.retain(keep);
     }
+}
+
+/// Makes a list longer, and no longer than it must be.
+fn append<T: Copy>(list: &mut Box<[T]>, more: &[T]) {
+    *list = [list, more].concat().into();
+}
+
+/// Whether some of the names of a plane are weights by themselves; they come last.
+fn has_entries(names: &[u32]) -> bool {
+    names.last().is_some_and(|&name| name >= ENTRY)
 }
 
 impl Terms {
@@ -585,13 +599,8 @@ impl Terms {
             same
         });
         terms.retain(|&(_, scale)| scale != 0.0);
-        let (names, scales) = terms.into_iter().unzip();
-        Self { names, scales }
-    }
-
-    /// Whether some are weights by themselves; they come last.
-    fn has_entries(&self) -> bool {
-        self.names.last().is_some_and(|&name| name >= ENTRY)
+        let (names, scales): (Vec<u32>, Vec<f64>) = terms.into_iter().unzip();
+        Self { names: names.into(), scales: scales.into() }
     }
 
     fn pair(&self) -> (&[u32], &[f64]) {
@@ -602,9 +611,36 @@ impl Terms {
 /// Σ scale · dots[atom] and Σ scale · v[index].
 #[inline]
 fn combine(terms: (&[u32], &[f64]), dots: &[f64], v: &[f64]) -> f64 {
-    let (rows, entries) = split(terms);
-    let rows: f64 = rows.map(|(atom, scale)| scale * dots[atom]).sum();
-    rows + entries.map(|(index, scale)| scale * v[index]).sum::<f64>()
+    let at = names_of_atoms(terms.0);
+    let ((rows, entries), (row_scales, entry_scales)) = (terms.0.split_at(at), terms.1.split_at(at));
+    gather(rows, row_scales, |name| dots[name as usize])
+        + gather(entries, entry_scales, |name| v[(name & !ENTRY) as usize])
+}
+
+/// Σ scale · value of a name, in four parts where there are many, so that additions need not wait for each other.
+#[inline]
+fn gather(names: &[u32], scales: &[f64], value: impl Fn(u32) -> f64) -> f64 {
+    let ((fours, names), (scale_fours, scales)) = (names.as_chunks::<4>(), scales.as_chunks::<4>());
+    let rest: f64 = names.iter().zip(scales).map(|(&name, scale)| scale * value(name)).sum();
+    if fours.is_empty() {
+        return rest;
+    }
+    let mut sums = [0.0; 4];
+    for (names, scales) in fours.iter().zip(scale_fours) {
+        for ((sum, &name), scale) in sums.iter_mut().zip(names).zip(scales) {
+            *sum += scale * value(name);
+        }
+    }
+    (sums[0] + sums[1]) + (sums[2] + sums[3]) + rest
+}
+
+/// How many of the names of a plane are atoms; they come first.
+#[inline]
+fn names_of_atoms(names: &[u32]) -> usize {
+    match has_entries(names) {
+        true => names.partition_point(|&name| name < ENTRY),
+        false => names.len(),
+    }
 }
 
 /// The atoms among terms, and the weights by themselves.
@@ -612,81 +648,10 @@ fn combine(terms: (&[u32], &[f64]), dots: &[f64], v: &[f64]) -> f64 {
 fn split<'t>(
     (names, scales): (&'t [u32], &'t [f64]),
 ) -> (impl Iterator<Item = (usize, f64)> + 't, impl Iterator<Item = (usize, f64)> + 't) {
-    let at = names.partition_point(|&name| name < ENTRY);
+    let at = names_of_atoms(names);
     let ((rows, entries), (row_scales, entry_scales)) = (names.split_at(at), scales.split_at(at));
     let rows = rows.iter().zip(row_scales).map(|(&atom, &scale)| (atom as usize, scale));
     (rows, entries.iter().zip(entry_scales).map(|(&entry, &scale)| ((entry & !ENTRY) as usize, scale)))
-}
-
-impl Atom<'_> {
-    /// What tells atoms apart: where their rows lie in memory, and their places.
-    fn key(&self) -> (usize, usize, usize, usize) {
-        let features = self.row.features();
-        (features.as_ptr().addr(), features.len(), self.place.offset, self.place.stride)
-    }
-
-    /// Sets to 0 all weights the atom touches.
-    fn clear(&self, weights: &mut [f64]) {
-        for feature in self.row.features() {
-            weights[self.place.offset + self.place.stride * feature.index as usize] = 0.0;
-        }
-    }
-
-    /// ⟨atom, other⟩.
-    fn inner(&self, other: &Self) -> f64 {
-        if self.place == other.place {
-            return if self.row.is_same_row(other.row) { self.squared_norm } else { self.row.dot(other.row) };
-        }
-        if self.place.stride == other.place.stride
-            && !self.place.offset.abs_diff(other.place.offset).is_multiple_of(self.place.stride)
-        {
-            return 0.0;
-        }
-        (other.row.features().iter())
-            .map(|feature| {
-                let index = other.place.offset + other.place.stride * feature.index as usize;
-                f64::from(feature.value) * self.get(index)
-            })
-            .sum()
-    }
-
-    /// The entry at `index` of the weights.
-    fn get(&self, index: usize) -> f64 {
-        match index.checked_sub(self.place.offset) {
-            Some(distance) if distance.is_multiple_of(self.place.stride) => self.row.get(distance / self.place.stride),
-            _ => 0.0,
-        }
-    }
-}
-
-/// ⟨v, atom⟩ of each atom. Neighbours of one row (a multiclass block is one row at several classes) are swept together:
-/// with feature-major weights their entries share cache lines.
-fn dot_atoms(v: &[f64], atoms: &[Atom<'_>], dots: &mut Vec<f64>) {
-    let mut rest = atoms;
-    while let Some(Atom { row, place: Place { stride, .. }, .. }) = rest.first() {
-        let together = |atom: &&Atom<'_>| atom.row.is_same_row(*row) && atom.place.stride == *stride;
-        let (group, next) = rest.split_at(rest.iter().take(4).take_while(together).count());
-        match group {
-            [a, b, c, d] => dots.extend(dot_offsets(v, *row, *stride, [a, b, c, d].map(|atom| atom.place.offset))),
-            [a, b, c] => dots.extend(dot_offsets(v, *row, *stride, [a, b, c].map(|atom| atom.place.offset))),
-            [a, b] => dots.extend(dot_offsets(v, *row, *stride, [a, b].map(|atom| atom.place.offset))),
-            one => dots.extend(one.iter().map(|atom| dot_row(v, atom.row, atom.place))),
-        }
-        rest = next;
-    }
-}
-
-/// ⟨v, row⟩ at each of several offsets.
-fn dot_offsets<const N: usize>(v: &[f64], row: Row<'_>, stride: usize, offsets: [usize; N]) -> [f64; N] {
-    let mut sums = [0.0; N];
-    for feature in row.features() {
-        let base = stride * feature.index as usize;
-        let value = f64::from(feature.value);
-        for (sum, offset) in sums.iter_mut().zip(&offsets) {
-            *sum += value * v[base + offset];
-        }
-    }
-    sums
 }
 
 /// The plane with the largest value and that value; the first of equals.

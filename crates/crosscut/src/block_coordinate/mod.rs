@@ -181,9 +181,12 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         // Where training goes on, it may be done already.
         let forecast = if self.pass > 0 { 0.0 } else { f64::INFINITY };
         let mut course = Course { forecast, uncertified: 0, stuck: 0, last: f64::NEG_INFINITY, seen: f64::INFINITY };
-        if let Some((kept, saved)) = self.resumed.take() {
-            course = kept;
-            run.restore(saved);
+        match self.resumed.take() {
+            Some((kept, saved)) => {
+                course = kept;
+                run.restore(saved);
+            }
+            None => self.tail.repeat(),
         }
         if keeper.is_some() {
             run.keep_steps_whole();

@@ -22,6 +22,8 @@ pub(crate) struct Tail {
     count: u32,
     choices: [Choice; 2],
     certificates: u32,
+    /// The next choice is the last one.
+    repeats: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
@@ -45,7 +47,7 @@ impl Tail {
 
     /// Whether it could have come about for so many weights.
     pub fn is_sound(&self, dim: usize) -> bool {
-        let Self { average, count, choices, certificates } = self;
+        let Self { average, count, choices, certificates, .. } = self;
         let length = if *count > 0 { dim } else { 0 };
         average.len() == length
             && average.iter().all(|weight| weight.is_finite())
@@ -64,12 +66,18 @@ impl Tail {
         self.average.iter_mut().for_each(|weight| *weight *= factor);
     }
 
+    /// Makes the next choice the last one again: a run goes on where another has ended.
+    pub fn repeat(&mut self) {
+        self.repeats = true;
+    }
+
     /// The average, if it is the one to certify; [`judge`](Self::judge) takes it back.
     pub fn choose(&mut self) -> Option<Vec<f64>> {
         let [weights, average] = self.choices;
         let is_old = |choice: Choice| self.certificates + 1 >= choice.at + RETRY;
         let chosen = match (weights.share, average.share) {
             _ if self.count < FIRST => false,
+            _ if self.repeats => average.at > weights.at,
             (None, _) => false,
             (_, None) => true,
             _ if is_old(weights) || is_old(average) => average.at < weights.at,
@@ -82,6 +90,7 @@ impl Tail {
     /// there was no such pass.
     pub fn judge(&mut self, average: Option<Vec<f64>>, gap: f64, seen: f64) {
         self.certificates += 1;
+        self.repeats = false;
         let at = usize::from(average.is_some());
         self.average = average.unwrap_or(std::mem::take(&mut self.average));
         // Where nothing was met there is nothing to compare with, and the other choice is next.

@@ -203,8 +203,8 @@ impl<O: Passes> OneSlack<O> {
     /// Adds a plane to the working set.
     fn add(&mut self, loss: f64, delta: Delta, sizes: (f64, f64)) {
         let limit = self.settings.max_memory.unwrap_or(usize::MAX);
-        // The Gram matrix grows by a quarter at most.
-        let more = |order: usize| 20 * (order + 2) * (order + 2);
+        // A row of the Gram matrix, and the plane itself.
+        let more = |order: usize| size_of::<f64>() * (order + 2) + size_of::<Plane>();
         while self.working_set.len() > 1 && self.bytes() + delta.bytes() + more(self.working_set.len()) > limit {
             self.make_room();
         }

@@ -6,9 +6,9 @@ use std::collections::HashMap;
 use serde::ser::{Error, SerializeSeq};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Atom, Block, ENTRY, Plane, Terms, qp::Gram, split};
+use super::atoms::{Atoms, Group};
+use super::{Block, Plane, Terms, qp::Gram, split};
 use crate::plane::RowTerm;
-use crate::sink::Place;
 use crate::sparse::Row;
 use crate::state::{StateError, require, require_close};
 
@@ -30,12 +30,12 @@ pub(crate) struct Saved<'s> {
     total: f64,
     ridge: f64,
     gap: f64,
-    /// Row, offset and stride.
-    atoms: Vec<(u32, usize, usize)>,
+    /// Row, stride, and where the offsets end.
+    groups: Vec<(u32, usize, usize)>,
+    offsets: Cow<'s, [usize]>,
     planes: Cow<'s, [Plane]>,
+    dense: Cow<'s, [Option<Box<[f64]>>]>,
     terms: Cow<'s, Terms>,
-    entries: bool,
-    alpha: Cow<'s, [f64]>,
     gram: Cow<'s, Gram>,
 }
 
@@ -83,25 +83,25 @@ impl<'de> Deserialize<'de> for Blocks<'_> {
 impl<'a> Block<'a> {
     fn save(&self, rows: impl Fn() -> Vec<Row<'a>>) -> Result<Saved<'_>, String> {
         let mut names = HashMap::new();
-        if !self.atoms.is_empty() {
+        if self.atoms.len() > 0 {
             for (name, row) in (0..SINGLE).zip(rows()) {
                 names.entry(key(row)).or_insert(name);
             }
             names.insert(key(RowTerm::single(0).row), SINGLE);
         }
-        let name = |atom: &Atom<'_>| {
-            let name = names.get(&key(atom.row)).ok_or("its oracle writes rows that `Task::rows` does not show")?;
-            Ok((*name, atom.place.offset, atom.place.stride))
+        let name = |group: &Group<'_>| {
+            let name = names.get(&key(group.row)).ok_or("its oracle writes rows that `Task::rows` does not show")?;
+            Ok((*name, group.stride, group.end))
         };
         Ok(Saved {
             total: self.total,
             ridge: self.ridge,
             gap: self.gap,
-            atoms: self.atoms.iter().map(name).collect::<Result<_, &str>>()?,
-            planes: self.planes.as_slice().into(),
+            groups: self.atoms.groups().iter().map(name).collect::<Result<_, &str>>()?,
+            offsets: self.atoms.offsets().into(),
+            planes: Cow::Borrowed(&self.planes),
+            dense: Cow::Borrowed(&self.dense),
             terms: Cow::Borrowed(&self.terms),
-            entries: self.entries,
-            alpha: self.alpha.as_slice().into(),
             gram: Cow::Borrowed(&self.gram),
         })
     }
@@ -119,25 +119,31 @@ impl Saved<'_> {
         require_close("what a slack costs", self.total, fresh.total)?;
         require_close("what a squared slack costs", self.ridge, fresh.ridge)?;
         require(!self.gap.is_nan(), "its gap is not a number")?;
-        let rows = if self.atoms.is_empty() { Vec::new() } else { rows() };
-        let atom = |&(name, offset, stride): &(u32, usize, usize)| {
+        let rows = if self.groups.is_empty() { Vec::new() } else { rows() };
+        let mut start = 0;
+        let group = |&(name, stride, end): &(u32, usize, usize)| {
             let row = if name == SINGLE { Some(RowTerm::single(0).row) } else { rows.get(name as usize).copied() };
             let row =
                 row.ok_or_else(|| StateError(format!("it has {} rows, and not the one at {name}", rows.len())))?;
+            let offsets =
+                self.offsets.get(start..end).ok_or_else(|| StateError("its rows are miscounted".to_owned()))?;
+            start = end;
             let width = row.features().last().map_or(0, |feature| feature.index as usize);
-            let end = width.checked_mul(stride).and_then(|end| end.checked_add(offset));
-            require(stride > 0 && end.is_some_and(|end| end < dim), "a row lies outside of the weights")?;
-            Ok(Atom { row, place: Place { offset, stride }, squared_norm: row.squared_norm() })
+            let ends = offsets.iter().map(|offset| width.checked_mul(stride)?.checked_add(*offset));
+            let fits = stride > 0 && ends.into_iter().all(|end: Option<usize>| end.is_some_and(|end| end < dim));
+            require(fits, "a row lies outside of the weights")?;
+            Ok(Group { row, stride, end })
         };
+        let groups = self.groups.iter().map(group).collect::<Result<_, StateError>>()?;
+        let atoms = Atoms::new(groups, self.offsets.into_owned());
         let block = Block {
             total: self.total,
             ridge: self.ridge,
             gap: self.gap,
-            atoms: self.atoms.iter().map(atom).collect::<Result<_, _>>()?,
-            planes: self.planes.into_owned(),
+            atoms: atoms.ok_or_else(|| StateError("its rows are miscounted".to_owned()))?,
+            planes: self.planes.into_owned().into(),
+            dense: self.dense.into_owned().into(),
             terms: self.terms.into_owned(),
-            entries: self.entries,
-            alpha: self.alpha.into_owned(),
             gram: self.gram.into_owned(),
         };
         block.check(dim, most_planes, pass)?;
@@ -148,19 +154,20 @@ impl Saved<'_> {
 impl Block<'_> {
     /// Whether its parts fit together, so that no step can meet an index out of range.
     fn check(&self, dim: usize, most_planes: usize, pass: u32) -> Result<(), StateError> {
-        let Self { atoms, planes, terms: Terms { names, scales }, alpha, gram, .. } = self;
+        let Self { atoms, planes, dense, terms: Terms { names, scales }, gram, .. } = self;
         let m = planes.len();
-        require([alpha.len(), gram.order()] == [m; 2] && m <= most_planes, "its planes are miscounted")?;
+        require(gram.order() == m && m <= most_planes, "its planes are miscounted")?;
+        require(dense.is_empty() || dense.len() == m, "its planes are miscounted")?;
         require(names.len() == scales.len(), "its terms are miscounted")?;
         require(planes.last().map_or(0, |plane| plane.end as usize) == names.len(), "its terms are miscounted")?;
         require(planes.is_sorted_by_key(|plane| plane.end), "its planes are not in order")?;
-        require(scales.iter().chain(alpha).all(|number| number.is_finite()), "a number is not finite")?;
-        require(alpha.iter().all(|alpha| *alpha >= 0.0), "a dual variable is negative")?;
-        require(alpha.iter().sum::<f64>() <= self.total * (1.0 + 1e-9), "its dual variables are too large")?;
+        require(scales.iter().copied().chain(self.alphas()).all(f64::is_finite), "a number is not finite")?;
+        require(self.alphas().all(|alpha| alpha >= 0.0), "a dual variable is negative")?;
+        require(self.alphas().sum::<f64>() <= self.total * (1.0 + 1e-9), "its dual variables are too large")?;
         for (p, plane) in planes.iter().enumerate() {
             let (names, scales) = self.terms(p);
             require(plane.loss.is_finite() && plane.used <= pass, "a plane is not one of this run")?;
-            if let Some(values) = &plane.dense {
+            if let Some(values) = self.dense(p) {
                 let fits = values.len() == dim && values.iter().all(|value| value.is_finite());
                 require(fits && names.is_empty(), "a plane does not fit the weights")?;
             }
@@ -168,7 +175,6 @@ impl Block<'_> {
             require(names.is_sorted_by(|a, b| a < b), "the terms of a plane are not in order")?;
             require(rows.map(|(atom, _)| atom).all(|atom| atom < atoms.len()), "a plane has a row too many")?;
             require(entries.all(|(index, _)| index < dim), "a plane has a weight too many")?;
-            require(self.entries || names.last().is_none_or(|&name| name < ENTRY), "a plane has unexpected weights")?;
         }
         Ok(())
     }
