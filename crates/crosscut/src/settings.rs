@@ -137,7 +137,7 @@ impl Default for BlockSettings {
             batch: 64,
             approximate_passes: 50,
             planes: 512,
-            idle: 5,
+            idle: 3,
             acceleration: true,
             averaging: false,
         }

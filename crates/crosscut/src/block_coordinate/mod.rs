@@ -286,15 +286,14 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         let rounding = self.rounding(sizes);
         self.certificates += 1;
         let turn = self.certificates % 2 == 1;
-        let average = match &self.average {
-            Some(average) => turn.then(|| average.weights(&self.w)).flatten(),
-            None => self.tail.choose(),
+        let averaged = match &self.average {
+            Some(average) => turn && average.write(&mut self.w),
+            None => self.tail.write_if_better(&mut self.w),
         };
         let order: Vec<usize> = (0..self.blocks.len()).collect();
-        let mut slack = 0.0;
+        let (dual, mut slack) = (self.dual, 0.0);
         for slice in order.chunks(self.planes.len()) {
-            let w = average.as_ref().unwrap_or(&self.w);
-            self.oracles.separate(w, slice, &mut self.planes, true);
+            self.oracles.separate(&self.w, slice, &mut self.planes, true);
             for (slot, &index) in slice.iter().enumerate() {
                 let highest = self.planes[slot].as_slice().iter().map(|plane| plane.value).fold(0.0, f64::max);
                 slack += self.blocks[index].penalty(highest);
@@ -302,14 +301,16 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             }
             run.tick(self.counts());
         }
-        let w = average.as_ref().unwrap_or(&self.w);
-        let primal = 0.5 * squared_norm(w) + slack;
-        run.raise(self.dual, rounding);
-        run.certify(primal, w);
-        if self.average.is_none() {
-            self.tail.judge(average, primal - self.dual, seen);
+        let primal = 0.5 * squared_norm(&self.w) + slack;
+        run.raise(dual, rounding);
+        run.certify(primal, &self.w);
+        if averaged {
+            self.refresh();
         }
-        primal - self.dual
+        if self.average.is_none() {
+            self.tail.judge(averaged, primal - dual, seen);
+        }
+        primal - dual
     }
 
     /// Steps over cached planes until their gap is a fraction of `seen`.
@@ -551,9 +552,12 @@ impl Average {
         self.steps += 1.0;
     }
 
-    /// The average, given the last iterate; `None` before the first step.
-    fn weights(&self, w: &[f64]) -> Option<Vec<f64>> {
+    /// Turns the last iterate into the average; `false` before the first step.
+    fn write(&self, w: &mut [f64]) -> bool {
         let total = 0.5 * self.steps * (self.steps + 1.0);
-        (total > 0.0).then(|| w.iter().zip(&self.shift).map(|(weight, shift)| weight - shift / total).collect())
+        if total > 0.0 {
+            w.iter_mut().zip(&self.shift).for_each(|(weight, shift)| *weight -= shift / total);
+        }
+        total > 0.0
     }
 }

@@ -18,7 +18,8 @@ const USUAL: f64 = 0.5;
 /// The average with what certificates have shown. Its two choices are the weights and the average.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Tail {
-    average: Vec<f64>,
+    /// In single precision: it is one more copy of the weights, and what is certified are these very numbers.
+    average: Vec<f32>,
     count: u32,
     choices: [Choice; 2],
     certificates: u32,
@@ -39,10 +40,13 @@ impl Tail {
     pub fn follow(&mut self, w: &[f64]) {
         self.count += 1;
         if self.average.is_empty() {
-            self.average = w.to_vec();
+            self.average = w.iter().map(|&weight| weight as f32).collect();
         }
         let rate = (1.0 + DECAY) / (f64::from(self.count) + DECAY);
-        self.average.iter_mut().zip(w).for_each(|(average, weight)| *average += rate * (weight - *average));
+        for (average, weight) in self.average.iter_mut().zip(w) {
+            let before = f64::from(*average);
+            *average = (before + rate * (weight - before)) as f32;
+        }
     }
 
     /// Whether it could have come about for so many weights.
@@ -63,7 +67,7 @@ impl Tail {
 
     /// Scales the average, as the weights are.
     pub fn rescale(&mut self, factor: f64) {
-        self.average.iter_mut().for_each(|weight| *weight *= factor);
+        self.average.iter_mut().for_each(|weight| *weight = (f64::from(*weight) * factor) as f32);
     }
 
     /// Makes the next choice the last one again: a run goes on where another has ended.
@@ -71,28 +75,34 @@ impl Tail {
         self.repeats = true;
     }
 
-    /// The average, if it is the one to certify; [`judge`](Self::judge) takes it back.
-    pub fn choose(&mut self) -> Option<Vec<f64>> {
+    /// Turns the weights into the average, if that is the one to certify.
+    pub fn write_if_better(&self, w: &mut [f64]) -> bool {
+        let chosen = self.prefers_average();
+        if chosen {
+            w.iter_mut().zip(&self.average).for_each(|(weight, average)| *weight = f64::from(*average));
+        }
+        chosen
+    }
+
+    fn prefers_average(&self) -> bool {
         let [weights, average] = self.choices;
         let is_old = |choice: Choice| self.certificates + 1 >= choice.at + RETRY;
-        let chosen = match (weights.share, average.share) {
+        match (weights.share, average.share) {
             _ if self.count < FIRST => false,
             _ if self.repeats => average.at > weights.at,
             (None, _) => false,
             (_, None) => true,
             _ if is_old(weights) || is_old(average) => average.at < weights.at,
             (Some(weights), Some(average)) => average < weights,
-        };
-        chosen.then(|| std::mem::take(&mut self.average))
+        }
     }
 
-    /// Takes in what a certificate showed, of the average if that is given, beside the gap met in passing before it, infinite if
-    /// there was no such pass.
-    pub fn judge(&mut self, average: Option<Vec<f64>>, gap: f64, seen: f64) {
+    /// Takes in what a certificate showed, of the average or of the weights, beside the gap met in passing before it, infinite if there was
+    /// no such pass.
+    pub fn judge(&mut self, averaged: bool, gap: f64, seen: f64) {
         self.certificates += 1;
         self.repeats = false;
-        let at = usize::from(average.is_some());
-        self.average = average.unwrap_or(std::mem::take(&mut self.average));
+        let at = usize::from(averaged);
         // Where nothing was met there is nothing to compare with, and the other choice is next.
         let share = match seen {
             f64::INFINITY => USUAL,
@@ -124,20 +134,19 @@ mod tests {
     #[test]
     fn the_better_choice_is_taken_and_the_other_tried_again() {
         let mut tail = Tail::default();
-        assert!(tail.choose().is_none());
+        assert!(!tail.prefers_average());
         (0..5).for_each(|_| tail.follow(&[1.0]));
-        assert!(tail.choose().is_none(), "the weights come first");
-        tail.judge(None, 1.0, 2.0);
-        let average = tail.choose();
-        assert_eq!(average, Some(vec![1.0]), "then the average");
-        tail.judge(average, 0.4, 2.0);
+        assert!(!tail.prefers_average(), "the weights come first");
+        tail.judge(false, 1.0, 2.0);
+        let mut w = [3.0];
+        assert!(tail.write_if_better(&mut w) && w == [1.0], "then the average");
+        tail.judge(true, 0.4, 2.0);
         assert!((tail.forecast(10.0) - 2.0).abs() < 1e-12);
         let mut averages = 0;
         for _ in 0..16 {
-            let average = tail.choose();
-            averages += usize::from(average.is_some());
-            let gap = if average.is_some() { 0.4 } else { 1.0 };
-            tail.judge(average, gap, 2.0);
+            let averaged = tail.prefers_average();
+            averages += usize::from(averaged);
+            tail.judge(averaged, if averaged { 0.4 } else { 1.0 }, 2.0);
         }
         assert!((12..16).contains(&averages), "{averages}");
     }
