@@ -314,7 +314,7 @@ pub struct Training {
     /// Block solver: oracles called against one w, at most an eighth of the examples.
     #[arg(long, value_name = "N", default_value_t = BlockSettings::default().batch, help_heading = "Solver", value_parser = at_least::<1>)]
     batch: usize,
-    /// Block solver: most passes over cached planes between two exact passes.
+    /// Block solver: most visits to cached planes between two exact passes, in passes over all examples.
     #[arg(long, value_name = "N", default_value_t = BlockSettings::default().approximate_passes, help_heading = "Solver")]
     approximate_passes: usize,
     /// Block solver: most planes kept for one example.

@@ -115,7 +115,8 @@ pub struct BlockSettings {
     /// Oracles called against one w before the updates are applied in order: what threads share; at most an eighth of the
     /// examples, rounded up. The result depends on it, and not on the number of threads. At least 1.
     pub batch: usize,
-    /// Largest number of passes over cached planes between two exact passes; 0 for none.
+    /// Most visits to cached planes between two exact passes, in passes of n; 0 for none. Blocks that are near their optimum are left out,
+    /// so there may be many more passes than that.
     pub approximate_passes: usize,
     /// Largest number of planes kept for one example, at least 2. The least useful are dropped, or merged when in use.
     pub planes: usize,
@@ -135,7 +136,7 @@ impl Default for BlockSettings {
             step: Step::Exact,
             sampling: Sampling::Uniform,
             batch: 64,
-            approximate_passes: 50,
+            approximate_passes: 30,
             planes: 512,
             idle: 3,
             acceleration: true,

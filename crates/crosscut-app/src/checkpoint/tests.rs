@@ -98,7 +98,7 @@ fn other_options_are_refused_by_name() {
         (with(BlockSettings { step: Step::FrankWolfe, ..block }), "--step exact", "--step frank-wolfe"),
         (with(BlockSettings { sampling: Sampling::Gap, ..block }), "--sampling uniform", "--sampling gap"),
         (with(BlockSettings { batch: 3, ..block }), "--batch 64", "--batch 3"),
-        (with(BlockSettings { approximate_passes: 3, ..block }), "--approximate-passes 50", "--approximate-passes 3"),
+        (with(BlockSettings { approximate_passes: 3, ..block }), "--approximate-passes 30", "--approximate-passes 3"),
         (with(BlockSettings { planes: 3, ..block }), "--planes 512", "--planes 3"),
         (with(BlockSettings { acceleration: false, ..block }), "no --no-acceleration", "--no-acceleration"),
         (with(BlockSettings { averaging: true, ..block }), "no --averaging", "--averaging"),

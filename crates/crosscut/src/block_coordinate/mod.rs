@@ -41,7 +41,7 @@ use tail::Tail;
 const SETTLED: f64 = 0.1;
 /// The same for the n-slack cutting plane method, which solves its dual before it calls oracles again.
 const SOLVED: f64 = 0.01;
-/// Most approximate passes of the n-slack cutting plane method between two exact ones.
+/// The same for the n-slack cutting plane method as [`BlockSettings::approximate_passes`](crate::BlockSettings::approximate_passes).
 const MOST_TO_SOLVE: usize = 1000;
 /// Acceleration starts only while the gap over cached planes is above this fraction of the dual value.
 const FAR: f64 = 0.01;
@@ -49,6 +49,8 @@ const FAR: f64 = 0.01;
 const CREEPING: f64 = 0.6;
 /// Approximate passes within which acceleration must lower the gap over cached planes.
 const PATIENCE: usize = 100;
+/// Accelerated passes after which all blocks are visited, and not only those that were off when last seen.
+const LOOK_AGAIN: usize = 3;
 /// To what fraction of its violation the small dual of a block is solved in exact passes, where a plane may soon be merged.
 const FINE: f64 = 0.01;
 /// The same in approximate passes.
@@ -327,7 +329,10 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         let mut active: Vec<usize> = (0..self.blocks.len()).collect();
         let (mut lowest, mut before) = (f64::INFINITY, f64::INFINITY);
         let mut recent = [f64::INFINITY; 2];
-        for pass in 1..=most {
+        let mut visits = most * self.blocks.len();
+        for pass in 1_usize.. {
+            let Some(left) = visits.checked_sub(active.len()) else { return };
+            visits = left;
             active.shuffle(&mut self.random);
             let (mut gap, mut gain) = (0.0, 0.0);
             for (count, group) in active.chunks(TOUCHED).enumerate() {
@@ -361,9 +366,11 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
                 before = lowest;
             }
             self.proximal.advance(&mut self.w);
-            match self.proximal.is_active() {
-                true => active = (0..self.blocks.len()).collect(),
-                false => active.retain(|&index| self.blocks[index].gap > each),
+            // Acceleration moves the weights far: now and then it looks at all blocks again.
+            if self.proximal.is_active() && pass.is_multiple_of(LOOK_AGAIN) {
+                active = (0..self.blocks.len()).collect();
+            } else {
+                active.retain(|&index| self.blocks[index].gap > each);
             }
         }
     }
