@@ -380,9 +380,9 @@ fn one_each(
     }
 }
 
-/// Parsing and prediction run on as many threads as training.
+/// Parsing, prediction and training run on the same threads, of which this one is the first.
 fn use_threads(flags: &flags::Threads) -> Result<(), Failure> {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(flags.threads).build_global();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(flags.threads).use_current_thread().build_global();
     pool.map_err(|error| Failure { message: format!("the threads could not be started: {error}"), code: 1 })
 }
 

@@ -19,8 +19,19 @@ const WORTH_WAKING: f64 = 1e-4;
 
 /// The threads that run oracles, with a scratch for each.
 pub(crate) struct Crew<T: Task> {
-    pool: Option<rayon::ThreadPool>,
+    pool: Pool,
     scratch: Vec<Mutex<T::Scratch>>,
+}
+
+/// Whose threads they are.
+#[derive(Default)]
+enum Pool {
+    /// That of the caller, alone.
+    #[default]
+    Single,
+    /// Those of the pool in which the caller runs: it takes its part of the work, and nobody is waited for who still sleeps.
+    Around,
+    Own(rayon::ThreadPool),
 }
 
 /// The examples, their oracles and the threads that run them; counts calls and seconds.
@@ -107,17 +118,19 @@ pub(crate) fn check_example<T: Task>(
 }
 
 impl<T: Task> Crew<T> {
-    /// Starts the threads (0: as many as there are cores).
+    /// Starts the threads (0: as many as the pool around has, or as there are cores).
     pub fn new(threads: usize) -> Result<Self, SolveError> {
+        let around = rayon::current_thread_index().map(|_| rayon::current_num_threads());
         let threads = match threads {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            0 => around.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
             given => given,
         };
         let pool = match threads {
-            1 => None,
+            1 => Pool::Single,
+            _ if around == Some(threads) => Pool::Around,
             _ => {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-                Some(pool.map_err(|error| SolveError::Threads(error.to_string()))?)
+                Pool::Own(pool.map_err(|error| SolveError::Threads(error.to_string()))?)
             }
         };
         let scratch = (0..threads).map(|_| Mutex::default()).collect();
@@ -125,10 +138,21 @@ impl<T: Task> Crew<T> {
     }
 }
 
+impl Pool {
+    /// Runs `work` where its parallel iterators find the threads, and tells it whether there are several that are worth waking.
+    fn run(&self, worth: bool, work: impl FnOnce(bool) + Send) {
+        match self {
+            Self::Own(pool) if worth => pool.install(|| work(true)),
+            Self::Around => work(worth),
+            _ => work(false),
+        }
+    }
+}
+
 impl<'a, T: Task> Oracles<'a, T> {
     /// Hands itself over to another solver; nothing is left.
     pub fn take(&mut self) -> Self {
-        let crew = Crew { pool: self.crew.pool.take(), scratch: std::mem::take(&mut self.crew.scratch) };
+        let crew = Crew { pool: std::mem::take(&mut self.crew.pool), scratch: std::mem::take(&mut self.crew.scratch) };
         Self { examples: std::mem::take(&mut self.examples), crew, ..*self }
     }
 
@@ -175,19 +199,15 @@ impl<'a, T: Task> Oracles<'a, T> {
             each = began.elapsed().as_secs_f64();
         }
         // Who runs them does not change what they answer.
-        match &self.crew.pool {
-            Some(pool) if batch_left.len() > 1 && each * batch_left.len() as f64 >= WORTH_WAKING => {
-                pool.install(|| {
-                    let share = batch_left.len().div_ceil(8 * this.crew.scratch.len());
-                    planes
-                        .par_iter_mut()
-                        .zip(batch_left)
-                        .with_min_len(share)
-                        .for_each(|(planes, index)| answer(planes, index));
-                })
+        let worth = batch_left.len() > 1 && each * batch_left.len() as f64 >= WORTH_WAKING;
+        let share = batch_left.len().div_ceil(8 * self.crew.scratch.len());
+        self.crew.pool.run(worth, |parallel| match parallel {
+            true => {
+                let work = planes.par_iter_mut().zip(batch_left).with_min_len(share);
+                work.for_each(|(planes, index)| answer(planes, index));
             }
-            _ => planes.iter_mut().zip(batch_left).for_each(|(planes, index)| answer(planes, index)),
-        }
+            false => planes.iter_mut().zip(batch_left).for_each(|(planes, index)| answer(planes, index)),
+        });
         self.each = each;
         self.seconds += began.elapsed().as_secs_f64();
         self.calls += batch.len() as u64;
@@ -240,10 +260,10 @@ impl<'a, T: Task> Oracles<'a, T> {
                 lane.next = end;
             };
             let before: usize = lanes.iter().map(|lane| lane.next).sum();
-            match &self.crew.pool {
-                Some(pool) => pool.install(|| lanes.par_iter_mut().for_each(run)),
-                None => lanes.iter_mut().for_each(run),
-            }
+            self.crew.pool.run(true, |parallel| match parallel {
+                true => lanes.par_iter_mut().for_each(run),
+                false => lanes.iter_mut().for_each(run),
+            });
             let after: usize = lanes.iter().map(|lane| lane.next).sum();
             self.calls += (after - before) as u64;
             let seconds = began.elapsed().as_secs_f64();

@@ -164,7 +164,8 @@ pub struct Settings {
     pub passes: Option<usize>,
     /// Stop after about this many seconds of wall time; a last exact pass certifies the result.
     pub seconds: Option<f64>,
-    /// Threads for oracle passes; 0 for all cores. The result does not depend on it.
+    /// Threads for oracle passes; 0 for all cores. The result does not depend on it. On a thread of a rayon pool of so many threads (0: of any
+    /// pool) these do the work, and the caller takes part in it: with short oracles that is faster, since batches need not wake everybody.
     pub threads: usize,
     /// Seed of the order in which examples are visited.
     pub seed: u64,
