@@ -1,6 +1,7 @@
 //! [`Block`]: the planes one example has shown so far, their dual variables, and the small dual over them.
 
 mod atoms;
+mod scatter;
 mod state;
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,7 @@ use crate::qp::{self, Curvature, Gram};
 use crate::settings::{SlackNorm, Step};
 use crate::sink::{add_row, dot_row};
 use atoms::{Atom, Atoms};
+use scatter::Scatter;
 pub(crate) use state::Blocks;
 
 /// A plane of at most so many terms meets the others atom by atom; a longer one is written out first.
@@ -65,8 +67,16 @@ pub(crate) struct Workspace {
     alpha: Vec<f64>,
     /// How the last step has changed α.
     change: Vec<f64>,
-    /// A new plane written out, d numbers; zeros between its uses.
-    delta: Vec<f64>,
+    /// A new plane written out.
+    delta: Scatter,
+}
+
+/// A plane that comes in, taken apart.
+struct New<'p, 'a> {
+    dense: Option<&'p [f64]>,
+    terms: &'p Terms,
+    rows: Vec<(Atom<'a>, f64)>,
+    entries: Vec<(usize, f64)>,
 }
 
 /// How to visit a block.
@@ -323,7 +333,7 @@ impl<'a> Block<'a> {
             None => {
                 let range = start..plane.end as usize;
                 start = plane.end as usize;
-                combine((&self.terms.names[range.clone()], &self.terms.scales[range]), dots, v)
+                combine((&self.terms.names[range.clone()], &self.terms.scales[range]), dots, |index| v[index])
             }
         }));
         gradient
@@ -448,46 +458,60 @@ impl<'a> Block<'a> {
     fn inner_products(&self, dense: Option<&[f64]>, terms: &Terms, dim: usize, workspace: &mut Workspace) -> Vec<f64> {
         let Workspace { dots, delta, .. } = workspace;
         let (rows, entries) = split(terms.pair());
-        let rows: Vec<(Atom<'_>, f64)> = rows.map(|(atom, scale)| (self.atoms.get(atom), scale)).collect();
-        let entries: Vec<(usize, f64)> = entries.collect();
-        let few = rows.len() <= FEW_TERMS && entries.is_empty() && !self.has_entries();
-        let written: &[f64] = match dense {
-            Some(values) => values,
+        let new = New {
+            dense,
+            terms,
+            rows: rows.map(|(atom, scale)| (self.atoms.get(atom), scale)).collect(),
+            entries: entries.collect(),
+        };
+        if let Some(values) = dense {
+            self.atoms.dots(values, dots);
+            return self.products(&new, dots, |index| values[index]);
+        }
+        if new.rows.len() <= FEW_TERMS && new.entries.is_empty() && !self.has_entries() {
+            let dot = |atom: Atom<'_>| new.rows.iter().map(|(other, scale)| scale * other.inner(&atom)).sum::<f64>();
+            dots.clear();
+            dots.extend(self.atoms.iter().map(dot));
             // Atoms meet atoms, and nothing else is asked for.
-            None if few => &[],
+            return self.products(&new, dots, |_| 0.0);
+        }
+        let length = new.rows.iter().map(|(atom, _)| atom.row.features().len()).sum::<usize>() + new.entries.len();
+        delta.begin(dim, length);
+        for (Atom { row, place }, scale) in &new.rows {
+            for feature in row.features() {
+                delta.add(place.offset + place.stride * feature.index as usize, scale * f64::from(feature.value));
+            }
+        }
+        new.entries.iter().for_each(|&(index, scale)| delta.add(index, scale));
+        let products = match delta.all() {
+            Some(values) => {
+                self.atoms.dots(values, dots);
+                self.products(&new, dots, |index| values[index])
+            }
             None => {
-                delta.resize(dim, 0.0);
-                rows.iter().for_each(|(atom, scale)| add_row(delta, atom.row, atom.place, *scale));
-                entries.iter().for_each(|&(index, scale)| delta[index] += scale);
-                delta
+                self.atoms.dots_by(|index| delta.get(index), dots);
+                self.products(&new, dots, |index| delta.get(index))
             }
         };
-        match few && dense.is_none() {
-            true => {
-                let dot = |atom: Atom<'_>| rows.iter().map(|(other, scale)| scale * other.inner(&atom)).sum::<f64>();
-                dots.clear();
-                dots.extend(self.atoms.iter().map(dot));
-            }
-            false => self.atoms.dots(written, dots),
-        }
-        let with = |p: usize| match (self.dense(p), dense) {
-            (None, _) => combine(self.terms(p), dots, written),
+        delta.clear();
+        products
+    }
+
+    /// The same, given ⟨δ, atom⟩ of all atoms and δ itself.
+    fn products(&self, new: &New<'_, '_>, dots: &[f64], delta: impl Fn(usize) -> f64) -> Vec<f64> {
+        let with = |p: usize| match (self.dense(p), new.dense) {
+            (None, _) => combine(self.terms(p), dots, &delta),
             (Some(theirs), Some(values)) => dot(values, theirs),
             (Some(theirs), None) => {
-                let sum: f64 = rows.iter().map(|(atom, scale)| scale * dot_row(theirs, atom.row, atom.place)).sum();
-                sum + entries.iter().map(|&(index, scale)| scale * theirs[index]).sum::<f64>()
+                let rows = new.rows.iter().map(|(atom, scale)| scale * dot_row(theirs, atom.row, atom.place));
+                rows.sum::<f64>() + new.entries.iter().map(|&(index, scale)| scale * theirs[index]).sum::<f64>()
             }
         };
-        let itself = match dense {
+        let itself = match new.dense {
             Some(values) => dot(values, values),
-            None => combine(terms.pair(), dots, written),
+            None => combine(new.terms.pair(), dots, &delta),
         };
-        let products = (0..self.planes.len()).map(with).chain([itself]).collect();
-        if dense.is_none() && !few {
-            rows.iter().for_each(|(atom, _)| atom.clear(delta));
-            entries.iter().for_each(|&(index, _)| delta[index] = 0.0);
-        }
-        products
+        (0..self.planes.len()).map(with).chain([itself]).collect()
     }
 
     /// Drops the plane not in use for longest; if all are in use, merges the two with the smallest dual variables
@@ -608,13 +632,13 @@ impl Terms {
     }
 }
 
-/// Σ scale · dots[atom] and Σ scale · v[index].
+/// Σ scale · dots[atom] and Σ scale · v(index).
 #[inline]
-fn combine(terms: (&[u32], &[f64]), dots: &[f64], v: &[f64]) -> f64 {
+fn combine(terms: (&[u32], &[f64]), dots: &[f64], v: impl Fn(usize) -> f64) -> f64 {
     let at = names_of_atoms(terms.0);
     let ((rows, entries), (row_scales, entry_scales)) = (terms.0.split_at(at), terms.1.split_at(at));
     gather(rows, row_scales, |name| dots[name as usize])
-        + gather(entries, entry_scales, |name| v[(name & !ENTRY) as usize])
+        + gather(entries, entry_scales, |name| v((name & !ENTRY) as usize))
 }
 
 /// Σ scale · value of a name, in four parts where there are many, so that additions need not wait for each other.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::sink::{Place, dot_row};
-use crate::sparse::Row;
+use crate::sparse::{Feature, Row};
 
 /// Among at most so many groups one is found by looking at each.
 const FEW_GROUPS: usize = 64;
@@ -99,6 +99,15 @@ impl<'a> Atoms<'a> {
                 }
             }
         }
+    }
+
+    /// The same for a vector that is a function of the index.
+    pub fn dots_by(&self, v: impl Fn(usize) -> f64, dots: &mut Vec<f64>) {
+        dots.clear();
+        dots.extend(self.iter().map(|Atom { row, place: Place { offset, stride } }| {
+            let term = |feature: &Feature| f64::from(feature.value) * v(offset + stride * feature.index as usize);
+            row.features().iter().map(term).sum::<f64>()
+        }));
     }
 
     /// target += Σ coefficient · atom.
@@ -234,13 +243,6 @@ impl Finder {
 }
 
 impl Atom<'_> {
-    /// Sets to 0 all weights it touches.
-    pub fn clear(&self, weights: &mut [f64]) {
-        for feature in self.row.features() {
-            weights[self.place.offset + self.place.stride * feature.index as usize] = 0.0;
-        }
-    }
-
     /// ⟨atom, other⟩.
     pub fn inner(&self, other: &Self) -> f64 {
         if self.place == other.place {
@@ -299,7 +301,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::sparse::{Feature, SparseVector};
+    use crate::sparse::SparseVector;
 
     fn rows() -> Vec<SparseVector> {
         let row = |at: usize| {
@@ -346,6 +348,9 @@ mod tests {
             let mut dots = vec![f64::NAN];
             atoms.dots(&v, &mut dots);
             prop_assert_eq!(dots.len(), list.len());
+            let mut again = Vec::new();
+            atoms.dots_by(|index| v[index], &mut again);
+            prop_assert!(again.len() == dots.len() && again.iter().zip(&dots).all(|(a, b)| (a - b).abs() < 1e-9));
             let (mut sum, mut expected) = (v.clone(), v.clone());
             let coefficients: Vec<f64> = (0..list.len()).map(|at| (at % 3) as f64).collect();
             atoms.add_to(&mut sum, &coefficients);
