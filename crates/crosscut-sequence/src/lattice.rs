@@ -149,14 +149,17 @@ impl Chain<'_> {
         true
     }
 
+    /// The scores `inside`, k for each state before; `None` where they are 0.
+    fn table<'t>(&'t self, token: &'t Token) -> Option<&'t [f64]> {
+        match self.transitions.last() {
+            _ if self.memory() == 1 && !token.inside.is_empty() => Some(&token.inside),
+            weights => weights.copied(),
+        }
+    }
+
     /// The k scores `inside` of the states that follow `state`, `None` where they are 0.
     fn inside<'t>(&'t self, token: &'t Token, state: usize) -> Option<&'t [f64]> {
-        let table = match self.transitions.last() {
-            _ if self.memory() == 1 && !token.inside.is_empty() => &token.inside,
-            Some(weights) => *weights,
-            None => return None,
-        };
-        Some(&table[state * self.k..][..self.k])
+        Some(&self.table(token)?[state * self.k..][..self.k])
     }
 
     /// The states before `state` at token t > 0, each with the score `inside`.
@@ -182,6 +185,11 @@ impl Chain<'_> {
             arriving.extend(before.iter().flat_map(|&score| std::iter::repeat_n(score, k)));
         } else if self.memory() == 1 && self.inside(token, 0).is_none() {
             arriving.resize(k, before.iter().copied().fold(NEVER, f64::max));
+        } else if self.memory() == 1
+            && let Some(table) = self.table(token)
+        {
+            arriving.resize(k, NEVER);
+            raise_all(&mut arriving, before, table);
         } else {
             arriving.resize(before.len(), NEVER);
             for (a, from) in before.chunks_exact(before.len() / k).enumerate() {
@@ -492,6 +500,33 @@ fn add(sums: &mut [f64], terms: &[f64]) {
     sums.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term);
 }
 
+/// best = max(score + row of terms) over all scores, each with its row. The best are taken in groups that stay in registers.
+fn raise_all(best: &mut [f64], scores: &[f64], terms: &[f64]) {
+    let mut first = 0;
+    while first < best.len() {
+        first += match best.len() - first {
+            8.. => raise_group::<8>(best, first, scores, terms),
+            4.. => raise_group::<4>(best, first, scores, terms),
+            2.. => raise_group::<2>(best, first, scores, terms),
+            _ => raise_group::<1>(best, first, scores, terms),
+        };
+    }
+}
+
+/// The same for N of the best; returns N.
+#[inline]
+fn raise_group<const N: usize>(best: &mut [f64], first: usize, scores: &[f64], terms: &[f64]) -> usize {
+    let mut group = [NEVER; N];
+    for (score, row) in scores.iter().zip(terms.chunks_exact(best.len())) {
+        for (best, term) in group.iter_mut().zip(&row[first..first + N]) {
+            let sum = score + term;
+            *best = if sum > *best { sum } else { *best };
+        }
+    }
+    best[first..first + N].copy_from_slice(&group);
+    N
+}
+
 /// best = max(best, score + terms).
 #[inline]
 fn raise(best: &mut [f64], score: f64, terms: &[f64]) {
@@ -499,5 +534,29 @@ fn raise(best: &mut [f64], score: f64, terms: &[f64]) {
         let sum = score + term;
         // Not a branch, so that it is done for several at once.
         *best = if sum > *best { sum } else { *best };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_best_of_any_number_of_tags_are_those_taken_one_by_one(
+            scores in prop::collection::vec(prop_oneof![Just(NEVER), -2.0..2.0_f64], 30),
+            terms in prop::collection::vec(prop_oneof![Just(NEVER), -2.0..2.0_f64], 900),
+        ) {
+            for k in 1..=30 {
+                let (mut all, mut one_by_one) = (vec![f64::NAN; k], vec![NEVER; k]);
+                raise_all(&mut all, &scores[..k], &terms);
+                for (score, row) in scores[..k].iter().zip(terms.chunks_exact(k)) {
+                    raise(&mut one_by_one, *score, row);
+                }
+                prop_assert_eq!(all, one_by_one);
+            }
+        }
     }
 }

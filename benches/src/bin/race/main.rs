@@ -201,7 +201,7 @@ impl Race<'_> {
         let alone = !(limit || growth || threads);
         let (mut limits, mut growths, mut speeds) = (limit::grid(), growth::grid(), growth::threads_grid());
         let mut parts: [(&str, Vec<Value>); 4] = ["tasks", "limit", "growth", "threads"].map(|name| (name, Vec::new()));
-        let machine = (limit || all).then(limit::Machine::measure);
+        let machine = (limit || all).then(|| limit::Machine::measure(1));
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         for spec in TASKS {
             let named = |name: &String| name == spec.name;
@@ -247,7 +247,16 @@ impl Race<'_> {
             self.section("The limit of an exact pass", &words, &limits);
         }
         self.section("Growth: seconds to a relative gap of 1e-3, reading not included", "", &growths);
-        self.section("Threads: an exact pass", "", &speeds);
+        if !speeds.is_empty() {
+            let (one, many) = (limit::Machine::measure(1), limit::Machine::measure(cores));
+            let words = format!(
+                "The plain loops above on {cores} cores at once: {:.1} times the multiply-adds of one core, {:.1} times the bytes. \
+                 Steps of the solver follow one another; only oracles run on several threads.",
+                many.rate / one.rate,
+                many.bandwidth / one.bandwidth
+            );
+            self.section("Threads: an exact pass", &words, &speeds);
+        }
         for (name, values) in parts {
             self.json.insert(name.to_owned(), json!(values));
         }
