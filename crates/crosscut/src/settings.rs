@@ -116,7 +116,7 @@ pub struct BlockSettings {
     /// examples, rounded up. The result depends on it, and not on the number of threads. At least 1.
     pub batch: usize,
     /// Most visits to cached planes between two exact passes, in passes of n; 0 for none. Blocks that are near their optimum are left out,
-    /// so there may be many more passes than that.
+    /// so there may be many more passes than that. After the first exact passes there are fewer.
     pub approximate_passes: usize,
     /// Largest number of planes kept for one example, at least 2. The least useful are dropped, or merged when in use.
     pub planes: usize,

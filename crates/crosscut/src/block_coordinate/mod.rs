@@ -41,6 +41,10 @@ use tail::Tail;
 const SETTLED: f64 = 0.1;
 /// The same for the n-slack cutting plane method, which solves its dual before it calls oracles again.
 const SOLVED: f64 = 0.01;
+/// After the first exact passes there are fewer approximate ones, as many as EARLY · EARLY_GROWTH^pass at most: what the first planes are
+/// fitted to does not last.
+const EARLY: f64 = 4.0;
+const EARLY_GROWTH: f64 = 1.5;
 /// The same for the n-slack cutting plane method as [`BlockSettings::approximate_passes`](crate::BlockSettings::approximate_passes).
 const MOST_TO_SOLVE: usize = 1000;
 /// Acceleration starts only while the gap over cached planes is above this fraction of the dual value.
@@ -319,9 +323,10 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
     ///
     /// At least one pass if the exact pass took no steps itself.
     fn approximate_passes(&mut self, at_least_one: bool, seen: f64, run: &mut Run<'_>) {
+        let early = (EARLY * EARLY_GROWTH.powi(self.pass.min(20) as i32)) as usize;
         let (fraction, most) = match self.kind {
             Solver::NSlack => (SOLVED, MOST_TO_SOLVE),
-            _ => (SETTLED, self.settings.block.approximate_passes.max(usize::from(at_least_one))),
+            _ => (SETTLED, self.settings.block.approximate_passes.max(usize::from(at_least_one)).min(early)),
         };
         let accelerate = self.settings.block.acceleration && self.average.is_none();
         let enough = fraction * seen;
