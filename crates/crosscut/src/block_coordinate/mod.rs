@@ -59,6 +59,9 @@ const LOOK_AGAIN: usize = 3;
 const FINE: f64 = 0.01;
 /// The same in approximate passes.
 const ROUGH: f64 = 0.1;
+/// Where a certificate is expected to show so many times the gap at which training stops, every pass certifies: near the optimum w
+/// hardly moves within a pass, and oracles that all see one w, or an average, show planes as good as any.
+const NEAR: f64 = 8.0;
 /// The longest run of exact passes without a certificate.
 const UNCERTIFIED: u32 = 4;
 /// Certificates in a row that improve neither bound before training ends for want of precision.
@@ -205,7 +208,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             let certifying = self.kind == Solver::NSlack
                 || last_pass
                 || course.uncertified >= UNCERTIFIED
-                || course.forecast <= run.target(self.dual);
+                || course.forecast <= NEAR * run.target(self.dual);
             course.seen = if certifying {
                 course.uncertified = 0;
                 let seen = self.certifying_pass(course.seen, &mut run);
