@@ -291,6 +291,7 @@ fn a_warm_start_finds_the_same_optimum() {
         let precise = |c| Settings { slack_norm, ..precise(c, solver) };
         for path in [[0.1, 1.0, 3.0], [3.0, 0.3, 1.0]] {
             let mut trainer = Trainer::new(&CHAIN, &examples, &precise(C::Sum(path[0]))).expect("settings are right");
+            let mut cold_passes = 0.0;
             for c in path {
                 trainer.set_c(C::Sum(c)).expect("c is positive");
                 let warm = trainer.solve(&mut go);
@@ -301,13 +302,17 @@ fn a_warm_start_finds_the_same_optimum() {
                 let rounding = 1e-9 * cold.certificate.primal.max(1.0);
                 assert!(warm.certificate.dual <= cold.certificate.primal + rounding, "{at}");
                 assert!(cold.certificate.dual <= warm.certificate.primal + rounding, "{at}");
+                cold_passes = cold.certificate.passes;
             }
             assert!(matches!(trainer.set_c(C::Sum(0.0)), Err(SolveError::Settings(_))));
-            // Solving again what is solved takes no more than the passes that certify it; the weights returned may be older ones.
+            // Solving again what is solved takes little more than the passes that certify it: the weights returned may be older ones.
             trainer.set_c(C::Sum(path[2])).expect("c is positive");
             let again = trainer.solve(&mut go).certificate;
             assert_eq!(again.stop, StopReason::Gap, "{solver:?}");
-            assert!(again.passes <= 5.0, "{solver:?}: {again:?}");
+            assert!(
+                again.passes <= (0.25 * cold_passes).max(5.0),
+                "{solver:?}: {again:?}, {cold_passes} passes before"
+            );
         }
     }
 }
