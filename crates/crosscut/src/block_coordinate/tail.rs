@@ -40,12 +40,12 @@ impl Tail {
     pub fn follow(&mut self, w: &[f64]) {
         self.count += 1;
         if self.average.is_empty() {
-            self.average = w.iter().map(|&weight| weight as f32).collect();
+            self.average = w.iter().map(|&weight| single(weight)).collect();
         }
         let rate = (1.0 + DECAY) / (f64::from(self.count) + DECAY);
         for (average, weight) in self.average.iter_mut().zip(w) {
             let before = f64::from(*average);
-            *average = (before + rate * (weight - before)) as f32;
+            *average = single(before + rate * (weight - before));
         }
     }
 
@@ -67,7 +67,7 @@ impl Tail {
 
     /// Scales the average, as the weights are.
     pub fn rescale(&mut self, factor: f64) {
-        self.average.iter_mut().for_each(|weight| *weight = (f64::from(*weight) * factor) as f32);
+        self.average.iter_mut().for_each(|weight| *weight = single(f64::from(*weight) * factor));
     }
 
     /// Makes the next choice the last one again: a run goes on where another has ended.
@@ -119,6 +119,11 @@ impl Tail {
     }
 }
 
+/// In single precision. What is beyond its range stays finite: an average need not be right to be certified, or to be kept.
+fn single(number: f64) -> f32 {
+    number.clamp(f64::from(f32::MIN), f64::from(f32::MAX)) as f32
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,6 +134,14 @@ mod tests {
         (0..100).for_each(|pass| tail.follow(&[f64::from(pass)]));
         // Σ k · kᵈ / Σ kᵈ is close to (d + 1) / (d + 2) of the last.
         assert!((tail.average[0] - 89.0).abs() < 1.5, "{}", tail.average[0]);
+    }
+
+    #[test]
+    fn weights_beyond_single_precision_leave_it_sound() {
+        let mut tail = Tail::default();
+        [1e300, -1e300, 1e-300].iter().for_each(|&weight| tail.follow(&[weight, 1.0]));
+        tail.rescale(1e10);
+        assert!(tail.is_sound(2), "{:?}", tail.average);
     }
 
     #[test]
