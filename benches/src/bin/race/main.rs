@@ -250,7 +250,7 @@ impl Race<'_> {
         if !speeds.is_empty() {
             let (one, many) = (limit::Machine::measure(1), limit::Machine::measure(cores));
             let words = format!(
-                "The plain loops above on {cores} cores at once: {:.1} times the multiply-adds of one core, {:.1} times the bytes. \
+                "Plain loops on {cores} cores at once make {:.1} times the multiply-adds of one core, and read {:.1} times the bytes. \
                  Steps of the solver follow one another; only oracles run on several threads.",
                 many.rate / one.rate,
                 many.bandwidth / one.bandwidth

@@ -65,7 +65,7 @@ pub(crate) struct Workspace {
     dots: Vec<f64>,
     gradient: Vec<f64>,
     alpha: Vec<f64>,
-    /// How the last step has changed α.
+    /// How the last step has changed w: Σ change · δ over the planes.
     change: Vec<f64>,
     /// A new plane written out.
     delta: Scatter,
