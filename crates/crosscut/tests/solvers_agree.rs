@@ -172,6 +172,11 @@ fn threads_do_not_change_a_bit() {
         assert_eq!(one, run(2), "{name}");
         assert_eq!(one, run(3), "{name}");
         assert_eq!(one, run(1), "{name}: a second run");
+        // Inside a pool its threads do the work, as many as asked for or all of them; another number gets threads of its own.
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().expect("two threads can be had");
+        for threads in [2, 0, 3] {
+            assert_eq!(one, pool.install(|| run(threads)), "{name}: {threads} threads in a pool of two");
+        }
     }
 }
 
