@@ -18,6 +18,7 @@ use std::collections::BinaryHeap;
 use crosscut::SparseRows;
 
 use crate::constraint::Penalties;
+use crate::recombine::Recombination;
 
 const NEVER: f64 = f64::NEG_INFINITY;
 
@@ -48,6 +49,7 @@ pub struct Scratch {
     best: Vec<f64>,
     /// What one token needs.
     token: Token,
+    pub(crate) recombination: Recombination,
 }
 
 /// What is known about one token: functions of its state and the state before.
@@ -234,7 +236,7 @@ impl Chain<'_> {
     }
 
     fn recur(&self, beam: usize, scratch: &mut Scratch) {
-        let Scratch { nodes, best, token } = scratch;
+        let Scratch { nodes, best, token, .. } = scratch;
         let most = self.most_states();
         best.clear();
         best.resize(self.tokens() * most, NEVER);
@@ -257,7 +259,7 @@ impl Chain<'_> {
 
     /// The tags of the best path, after [`forward`](Self::forward); the first of equals.
     pub fn best(&self, scratch: &mut Scratch) -> Vec<usize> {
-        let Scratch { nodes, best, token } = scratch;
+        let Scratch { nodes, best, token, .. } = scratch;
         let (n, most) = (self.tokens(), self.most_states());
         let mut tags = vec![0; n];
         let Some(last) = n.checked_sub(1) else { return tags };
@@ -287,7 +289,7 @@ impl Chain<'_> {
     /// Suffixes are extended towards the beginning, those first whose best completion is best (A*; V knows it exactly), so
     /// that hardly more than the suffixes of the answers are ever looked at.
     pub fn n_best(&self, scratch: &mut Scratch, count: usize) -> Vec<(f64, Vec<usize>)> {
-        let Scratch { nodes, best, token } = scratch;
+        let Scratch { nodes, best, token, .. } = scratch;
         let (n, most) = (self.tokens(), self.most_states());
         let mut paths = Vec::new();
         let Some(last) = n.checked_sub(1) else { return vec![(0.0, Vec::new()); count.min(1)] };
@@ -331,7 +333,7 @@ impl Chain<'_> {
     /// For each token the best score of all paths minus the best of those with another tag there, after
     /// [`forward`](Self::forward).
     pub fn margins(&self, scratch: &mut Scratch) -> Vec<f64> {
-        let Scratch { nodes, best, token } = scratch;
+        let Scratch { nodes, best, token, .. } = scratch;
         let (n, k, most) = (self.tokens(), self.k, self.most_states());
         let mut margins = vec![0.0; n];
         // The best score of what follows each state.
@@ -379,7 +381,7 @@ impl Chain<'_> {
         most_errors: usize,
         errors: impl Fn(usize, usize) -> usize,
     ) {
-        let Scratch { nodes, best, token } = scratch;
+        let Scratch { nodes, best, token, .. } = scratch;
         let (most, layers) = (self.most_states(), most_errors + 1);
         best.clear();
         best.resize(self.tokens() * layers * most, NEVER);
@@ -421,7 +423,7 @@ impl Chain<'_> {
         value: impl Fn(usize, f64) -> f64,
         errors: impl Fn(usize, usize) -> usize,
     ) -> Vec<usize> {
-        let Scratch { nodes, best, token } = scratch;
+        let Scratch { nodes, best, token, .. } = scratch;
         let (n, most, layers) = (self.tokens(), self.most_states(), most_errors + 1);
         let mut tags = vec![0; n];
         let Some(last) = n.checked_sub(1) else { return tags };

@@ -90,6 +90,7 @@ mod format;
 mod lattice;
 mod loss;
 mod measures;
+mod recombine;
 mod tags;
 mod task;
 

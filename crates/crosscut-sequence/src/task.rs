@@ -1,6 +1,6 @@
 //! [`Sequence`]: the feature map, the losses and the oracles of a max-margin Markov chain.
 
-use crosscut::{FeatureMap, Place, Rescaling, Row, Sink, Task};
+use crosscut::{FeatureMap, Part, Place, Rescaling, Row, Sink, Task};
 use crosscut_app::vocabulary::{FeatureIds, Labels, Words};
 use serde::{Deserialize, Serialize};
 
@@ -339,6 +339,29 @@ impl Sequence {
         }
     }
 
+    /// What two neighbouring tags score beside their tokens, `None` beyond the ends, where all that tags of several tokens score is of that kind
+    /// and losses are sums over tokens.
+    pub(crate) fn pair_scores<'w>(&'w self, w: &'w [f64]) -> Option<impl Fn(Option<usize>, Option<usize>) -> f64 + 'w> {
+        let Definition { transitions, emissions, beam, .. } = self.definition;
+        if transitions > 1 || emissions > 0 || beam > 0 || self.counts_errors() {
+            return None;
+        }
+        let (k, weights) = (self.k(), &w[self.transitions_at(1)..]);
+        let has_weights = transitions > 0;
+        Some(move |before: Option<usize>, after: Option<usize>| {
+            let penalty = self.penalties.as_ref().map_or(0.0, |penalties| match (before, after) {
+                (Some(a), Some(b)) => penalties.pairs[a * k + b],
+                (None, Some(b)) => penalties.start[b],
+                (Some(a), None) => penalties.end[a],
+                (None, None) => 0.0,
+            });
+            match (before, after) {
+                (Some(a), Some(b)) if has_weights => weights[a * k + b] + penalty,
+                _ => penalty,
+            }
+        })
+    }
+
     /// The weight of a transition: the tags of one more token than its order, the last one last.
     fn transition(&self, gram: &[Tag]) -> usize {
         let k = self.k();
@@ -469,6 +492,19 @@ impl Task for Sequence {
             Rescaling::Margin => self.plane(x, y, &y_bar, sink),
             Rescaling::Slack => self.rescaled_plane(x, y, &y_bar, sink),
         }
+    }
+
+    fn recombine<'a>(
+        &'a self,
+        w: &[f64],
+        (x, y): (&'a Tokens, &'a Tags),
+        parts: &mut dyn Iterator<Item = Part<'a>>,
+        least: f64,
+        scratch: &mut Scratch,
+        sink: &mut dyn Sink<'a>,
+    ) -> Option<f64> {
+        let y_bar = self.recombined(w, (x, y), parts, least, &mut scratch.recombination)?;
+        Some(self.plane(x, y, &y_bar, sink))
     }
 
     fn rows<'a>(&'a self, x: &'a Tokens, _: &'a Tags, visit: &mut dyn FnMut(Row<'a>)) {

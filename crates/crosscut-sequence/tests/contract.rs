@@ -7,9 +7,12 @@ mod small;
 use std::ops::ControlFlow;
 
 use crosscut::testing::{
-    brute_force_planes, check, check_oracle, check_prediction, plane_of, random_weights, sequences, slack_of,
+    brute_force_planes, brute_force_slack, check, check_oracle, check_prediction, plane_of, random_weights, sequences,
+    slack_of,
 };
-use crosscut::{Dense, Example, Feature, FeatureMap, Rescaling, Row, Settings, Solver, Task, solve};
+use crosscut::{
+    Dense, Dot, Example, Feature, FeatureMap, Part, Place, Rescaling, Row, Settings, Sink, Solver, Task, solve,
+};
 use crosscut_app::vocabulary::{FeatureIds, Labels};
 use crosscut_sequence::{Features, Loss, Scheme, Scratch, Sequence, Tag, Tags, TaskError, Tokens};
 use proptest::prelude::*;
@@ -82,6 +85,42 @@ proptest! {
                 is_close(*other, loss) && delta_of.iter().zip(&delta).all(|(a, b)| is_close(*a, *b))
             };
             prop_assert!(planes.iter().any(is_found), "the plane is that of no tagging: {}, {:?}", loss, delta);
+        }
+    }
+
+    /// Every token has its true tag or one with a part; one without features has no parts, and keeps its true tag.
+    #[test]
+    fn recombined_tags_are_the_best_that_parts_make(
+        (task, examples) in any_problem(), seed: u64, whole: bool, chosen in prop::collection::vec(any::<bool>(), 25),
+    ) {
+        let (w, mut scratch, k) = (weights(&task, seed, whole), Scratch::default(), task.tags().len());
+        let has_parts = |x: &Tokens, t: usize, tag: usize| chosen[t * k + tag] && !x.rows().row(t).features().is_empty();
+        for example @ Example { x, y, .. } in &examples {
+            let part = |(t, tag): (usize, usize)| {
+                let (row, place) = (x.rows().row(t), Place::class(tag, k));
+                let mut dot = Dot::new(&w);
+                dot.add_row(row, place, 1.0);
+                Part { row, place, score: dot.sum }
+            };
+            let tokens = (0..x.len()).rev().flat_map(|t| (0..k).map(move |tag| (t, tag)));
+            let parts: Vec<Part<'_>> = tokens.filter(|&(t, tag)| has_parts(x, t, tag)).map(part).collect();
+            let any_parts = !parts.is_empty();
+            let mut delta = vec![0.0; task.dim()];
+            let mut recombine = |least: f64| task.recombine(&w, (x, y), &mut parts.iter().copied(), least, &mut scratch, &mut Dense(&mut delta));
+            let loss = recombine(f64::NEG_INFINITY);
+            let may_be = |y_bar: &Tags| {
+                (0..x.len()).all(|t| y_bar.as_slice()[t] == y.as_slice()[t] || has_parts(x, t, y_bar.as_slice()[t].index()))
+            };
+            let outputs: Vec<Tags> = taggings(&task, x.len()).into_iter().filter(may_be).collect();
+            let is_offered = task.orders().0 <= 1 && task.orders().1 == 0 && task.rescaling() == Rescaling::Margin
+                && !matches!(task.loss_function(), Loss::ZeroOne | Loss::RootCount);
+            prop_assert_eq!(loss.is_some(), is_offered && any_parts);
+            if let Some(loss) = loss {
+                let expected = brute_force_slack(&task, &w, example, outputs, Rescaling::Margin);
+                prop_assert_eq!(recombine(expected + 1e-6 * expected.abs().max(1.0)), None);
+                let slack = loss - w.iter().zip(&delta).map(|(w, delta)| w * delta).sum::<f64>();
+                prop_assert!(is_close(slack, expected), "{} instead of {}", slack, expected);
+            }
         }
     }
 

@@ -152,5 +152,5 @@ pub use sink::{Dense, Dot, Place, Scaled, Sink};
 pub use sparse::{Feature, Row, RowError, SparseRows, SparseVector};
 pub use state::{State, StateError};
 pub use stream::{Stream, StreamError, StreamTrainer};
-pub use task::{Example, FeatureMap, Latent, Rescaling, Task};
+pub use task::{Example, FeatureMap, Latent, Part, Rescaling, Task};
 pub use trainer::{Trainer, solve};

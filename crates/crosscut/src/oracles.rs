@@ -9,7 +9,7 @@ use crate::plane::{Planes, RawPlane};
 use crate::progress::SolveError;
 use crate::settings::SlackNorm;
 use crate::sparse::Row;
-use crate::task::{Example, Task};
+use crate::task::{Example, Part, Task};
 
 /// Memory that the lanes of [`Oracles::sum_planes`] may take, in bytes. Part of the result: it decides how sums are grouped.
 const LANE_BYTES: usize = 16 << 20;
@@ -280,6 +280,23 @@ impl<'a, T: Task> Oracles<'a, T> {
         let mut total = lanes.next().map_or_else(|| unreachable!("there are examples"), |lane| lane.sum);
         lanes.for_each(|lane| total.add(&lane.sum));
         total
+    }
+
+    /// Replaces `planes` by the plane put together from parts of an example's, if its slack is above `least`.
+    pub fn recombine(
+        &self,
+        w: &[f64],
+        index: usize,
+        parts: &mut dyn Iterator<Item = Part<'a>>,
+        least: f64,
+        planes: &mut Planes<'a>,
+    ) {
+        let Example { x, y, .. } = self.examples[index];
+        planes.clear();
+        planes.add_if(|sink| match self.crew.scratch[0].try_lock() {
+            Ok(mut scratch) => self.task.recombine(w, (x, y), parts, least, &mut scratch, sink),
+            Err(_) => self.task.recombine(w, (x, y), parts, least, &mut T::Scratch::default(), sink),
+        });
     }
 
     fn call_several(&self, w: &[f64], index: usize, planes: &mut Planes<'a>) {

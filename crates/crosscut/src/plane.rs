@@ -110,6 +110,20 @@ impl<'a> Planes<'a> {
         self.len += 1;
     }
 
+    /// Adds a plane if `write` returns its Δ.
+    pub(crate) fn add_if(&mut self, write: impl FnOnce(&mut dyn Sink<'a>) -> Option<f64>) {
+        let len = self.len;
+        let mut written = false;
+        self.add(|sink| {
+            let loss = write(sink);
+            written = loss.is_some();
+            loss.unwrap_or(0.0)
+        });
+        if !written {
+            self.len = len;
+        }
+    }
+
     pub(crate) fn clear(&mut self) {
         self.len = 0;
     }

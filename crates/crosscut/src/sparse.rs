@@ -127,6 +127,14 @@ impl SparseRows {
         Row(&self.features[start as usize..self.ends[index] as usize])
     }
 
+    /// Where a row borrowed from here is; `None` for others, and for rows without entries, which cannot be told apart.
+    pub fn position(&self, row: Row<'_>) -> Option<usize> {
+        let size = size_of::<Feature>();
+        let start = row.0.as_ptr().addr().checked_sub(self.features.as_ptr().addr())? / size;
+        let index = self.ends.partition_point(|&end| end as usize <= start);
+        (index < self.len() && self.row(index).is_same_row(row)).then_some(index)
+    }
+
     /// The rows in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Row<'_>> {
         (0..self.len()).map(|index| self.row(index))
@@ -297,6 +305,8 @@ mod tests {
             prop_assert_eq!((all.len(), all.is_empty()), (rows.len(), rows.is_empty()));
             for (at, row) in rows.iter().enumerate() {
                 prop_assert_eq!(all.row(at).features(), row.as_slice());
+                prop_assert_eq!(all.position(all.row(at)), (!row.is_empty()).then_some(at));
+                prop_assert_eq!(all.position(Row(row)), None);
             }
             prop_assert!(all.iter().map(Row::features).eq(rows.iter().map(Vec::as_slice)));
             let width = rows.iter().flatten().map(|feature| feature.index as usize + 1).max();

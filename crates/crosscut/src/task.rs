@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::plane::Planes;
-use crate::sink::{Dot, Scaled, Sink};
+use crate::sink::{Dot, Place, Scaled, Sink};
 use crate::sparse::Row;
 
 /// One input with its output, and how much it counts.
@@ -91,6 +91,27 @@ pub trait Task: Sync {
         planes.add(|sink| self.separate(w, x, y, scratch, sink));
     }
 
+    /// A plane put together from parts of planes that the oracle has shown. It is worth writing where outputs have many parts, and little of
+    /// what each of them could be is ever seen: the search among that costs a small part of an oracle call then.
+    ///
+    /// `parts` are the rows at places that the planes kept for this example are made of, those of one row together. Among the outputs ȳ whose
+    /// plane has no other rows, it looks for one that violates the margin most. If its slack Δ − ⟨w, δ⟩ is above `least`, it writes δ into
+    /// `sink` and returns Δ. Any ȳ will do, a better one saves more oracle calls.
+    ///
+    /// By default there are none.
+    fn recombine<'a>(
+        &'a self,
+        w: &[f64],
+        (x, y): (&'a Self::Input, &'a Self::Output),
+        parts: &mut dyn Iterator<Item = Part<'a>>,
+        least: f64,
+        scratch: &mut Self::Scratch,
+        sink: &mut dyn Sink<'a>,
+    ) -> Option<f64> {
+        let _ = (w, x, y, parts, least, scratch, sink);
+        None
+    }
+
     /// Shows `visit` the rows that the oracle may write for this example with [`Sink::add_row`], each time in the same order.
     ///
     /// A [`State`](crate::State) of training names rows by their position among these. A task whose oracle writes no rows needs
@@ -107,6 +128,17 @@ pub trait Task: Sync {
         let _ = (x, y);
         Ok(())
     }
+}
+
+/// A part of the planes of an example: a row at a place.
+#[derive(Clone, Copy, Debug)]
+pub struct Part<'a> {
+    /// The row, one of those that the oracle has written.
+    pub row: Row<'a>,
+    /// Where it lies among the weights.
+    pub place: Place,
+    /// ⟨w, row at place⟩.
+    pub score: f64,
 }
 
 /// The joint feature map, for tasks whose oracle can name its ȳ.

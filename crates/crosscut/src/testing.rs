@@ -45,6 +45,7 @@
 //! }
 //! ```
 
+mod recombination;
 mod solution;
 
 use rand::{RngExt, SeedableRng};
@@ -83,6 +84,8 @@ pub fn check<T: Task>(task: &T, examples: &[Example<T::Input, T::Output>]) {
 /// * law 2: slack(w) ≥ Δ(y, predict(w));
 /// * law 3: slack(w) ≥ Δ′ − ⟨w, δ′⟩ for the planes (Δ′, δ′) found at any other w′, those of
 ///   [`separate_several`](Task::separate_several) among them, of which the first is that of `separate`;
+/// * what [`recombine`](Task::recombine) makes of parts of all these planes has no other rows, a slack above what was asked for, and none
+///   above slack(w);
 /// * every row written is one that [`rows`](Task::rows) shows, if it shows any;
 /// * the oracle and the prediction give the same answer with a fresh and with a used scratch.
 ///
@@ -154,6 +157,8 @@ pub fn laws<T: Task>(task: &T, examples: &[Example<T::Input, T::Output>]) -> Res
                 }
             }
         }
+        let slacks = planes.iter().zip(&probes).map(|(plane, probe)| (probe, plane.slack(&probe.w)));
+        recombination::check(task, slacks, example, index)?;
     }
     Ok(())
 }
@@ -202,6 +207,9 @@ pub enum Violation {
     /// A row that cannot be named.
     #[error("example {example}: `separate` writes a row that is not among those that `rows` shows")]
     Hidden { example: usize },
+    /// What is put together from parts.
+    #[error("example {example}: at {at} `recombine` {what}")]
+    Recombined { example: usize, at: String, what: String },
     /// Two answers to one question.
     #[error(
         "example {example}: two calls of `{what}` at {at}, one with a used and one with a fresh scratch, answer \
@@ -534,6 +542,7 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 mod tests {
     use super::*;
     use crate::settings::C;
+    use crate::task::Part;
 
     /// What a [`Threshold`] task does wrong.
     #[derive(Clone, Copy, PartialEq)]
@@ -552,6 +561,8 @@ mod tests {
         WornScratch,
         SeveralTooGood,
         SeveralMissing,
+        RecombinedTooGood,
+        RecombinedTooBad,
         Refuses,
     }
 
@@ -643,6 +654,23 @@ mod tests {
             }
         }
 
+        /// The truth, with a loss of its own making, or whatever was asked for.
+        fn recombine<'a>(
+            &'a self,
+            _: &[f64],
+            _: (&'a f64, &'a usize),
+            _: &mut dyn Iterator<Item = Part<'a>>,
+            least: f64,
+            _: &mut usize,
+            _: &mut dyn Sink<'a>,
+        ) -> Option<f64> {
+            match self.fault {
+                Fault::RecombinedTooGood => Some(10.0),
+                Fault::RecombinedTooBad => Some(0.0),
+                _ => (least < 0.0).then_some(0.0),
+            }
+        }
+
         fn validate(&self, _: &f64, _: &usize) -> Result<(), String> {
             if self.fault == Fault::Refuses { Err("x must be a name".into()) } else { Ok(()) }
         }
@@ -693,6 +721,8 @@ mod tests {
         assert!(matches!(found(Fault::InfiniteValue), V::NotFinite { example: 0, index: 1, .. }));
         assert!(matches!(found(Fault::SeveralTooGood), V::Beaten { .. }));
         assert!(matches!(found(Fault::SeveralMissing), V::First { example: 0, .. }));
+        assert!(matches!(found(Fault::RecombinedTooGood), V::Recombined { example: 0, .. }));
+        assert!(matches!(found(Fault::RecombinedTooBad), V::Recombined { example: 0, .. }));
         assert!(matches!(found(Fault::WornScratch), V::Unsteady { what: "separate", .. }));
         assert_eq!(found(Fault::Refuses), V::Refused { example: 0, message: "x must be a name".into() });
     }

@@ -11,6 +11,7 @@ use crate::progress::DualVariable;
 use crate::qp::{self, Curvature, Gram};
 use crate::settings::{SlackNorm, Step};
 use crate::sink::{add_row, dot_row};
+use crate::task::Part;
 use atoms::{Atom, Atoms};
 use scatter::Scatter;
 pub(crate) use state::Blocks;
@@ -31,7 +32,7 @@ pub(crate) struct Block<'a> {
     total: f64,
     /// Where slacks are squared, what the dual charges for that sum: n / (2 · C · weight). Else 0.
     ridge: f64,
-    /// Block gap at the last visit: what the best known plane would add to the slack bound beyond the planes in use.
+    /// Block gap when last looked at: what the best known plane would add to the slack bound beyond the planes in use.
     pub gap: f64,
     atoms: Atoms<'a>,
     planes: Box<[Plane]>,
@@ -79,19 +80,15 @@ struct New<'p, 'a> {
     entries: Vec<(usize, f64)>,
 }
 
-/// How to visit a block.
+/// How to step.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Visiting {
+pub(crate) struct Stepping {
     /// The kind of step.
     pub kind: Step,
-    /// The block gap at which no step is worth while.
-    pub enough: f64,
     /// The fraction of its violation to which an exact step solves the small dual.
     pub accuracy: f64,
     /// What multiplies the curvature.
     pub damping: f64,
-    /// The number of the exact pass.
-    pub pass: u32,
 }
 
 /// What a visit did.
@@ -262,31 +259,45 @@ impl<'a> Block<'a> {
         true
     }
 
-    /// Visits the block: computes the gap over its planes at w, takes one step of the given kind, updates w.
-    ///
-    /// The step is left out where the gap is at most `enough`.
+    /// What the planes are made of, with their scores, after [`values`](Self::values).
+    pub fn parts<'w>(&'w self, workspace: &'w Workspace) -> impl Iterator<Item = Part<'a>> + 'w {
+        self.atoms.iter().zip(&workspace.dots).map(|(Atom { row, place }, &score)| Part { row, place, score })
+    }
+
+    /// The slack of a plane that would raise the gap by so much, after [`values`](Self::values); `None` where planes make no difference.
+    pub fn slack_beyond(&self, gap: f64, workspace: &Workspace) -> Option<f64> {
+        let highest = workspace.gradient.iter().copied().fold(0.0, f64::max);
+        match self.planes.is_empty() || self.total == 0.0 {
+            true => None,
+            false if self.ridge > 0.0 => Some((highest * highest + 2.0 * self.ridge * gap).sqrt()),
+            false => Some(highest + gap / self.total),
+        }
+    }
+
+    /// Looks at the block: computes the values of its planes at w and the gap over them, which it returns.
+    pub fn look(&mut self, w: &[f64], pass: u32, workspace: &mut Workspace) -> f64 {
+        self.gap = 0.0;
+        if !self.planes.is_empty() && self.total > 0.0 {
+            self.values(w, workspace);
+            let in_use: f64 = workspace.gradient.iter().zip(self.alphas()).map(|(value, alpha)| alpha * value).sum();
+            let (best, value) = best_plane(&workspace.gradient);
+            if let Some(best) = best {
+                self.planes[best].used = pass;
+            }
+            self.gap = self.penalty(value) + self.charge() - in_use;
+        }
+        self.gap
+    }
+
+    /// Takes one step of the given kind after a [look](Self::look), and updates w; returns what it added to the dual value.
     ///
     /// With `damping` below 1 the curvature is multiplied by it, and so is the change of w (see [`super::proximal`]).
-    pub fn step(&mut self, w: &mut [f64], visit: &Visiting, workspace: &mut Workspace) -> Visit {
-        let &Visiting { kind, enough, accuracy, damping, pass } = visit;
-        if self.planes.is_empty() || self.total == 0.0 {
-            self.gap = 0.0;
-            return Visit::default();
-        }
-        self.values(w, workspace);
+    pub fn step(&mut self, w: &mut [f64], step: &Stepping, workspace: &mut Workspace) -> f64 {
+        let &Stepping { kind, accuracy, damping } = step;
         let Workspace { gradient, alpha, change, dots, .. } = workspace;
         alpha.clear();
         alpha.extend(self.alphas());
         let (best, value) = best_plane(gradient);
-        let in_use: f64 = gradient.iter().zip(&*alpha).map(|(value, alpha)| alpha * value).sum();
-        let gap = self.penalty(value) + self.charge() - in_use;
-        if let Some(best) = best {
-            self.planes[best].used = pass;
-        }
-        self.gap = gap;
-        if gap <= enough {
-            return Visit { gap, gain: 0.0 };
-        }
         if self.ridge > 0.0 {
             let charge = self.ridge * alpha.iter().sum::<f64>();
             gradient.iter_mut().for_each(|value| *value -= charge);
@@ -306,7 +317,7 @@ impl<'a> Block<'a> {
             change
         }));
         self.add_combination(change, w, dots);
-        Visit { gap, gain }
+        gain
     }
 
     /// Forgets planes that have not been in use since the exact pass `since`.
@@ -367,11 +378,10 @@ impl<'a> Block<'a> {
         self.atoms.add_to(target, sums);
     }
 
-    /// Δ − ⟨w, δ⟩ of each plane.
-    pub fn values<'w>(&self, w: &[f64], workspace: &'w mut Workspace) -> &'w [f64] {
+    /// Computes Δ − ⟨w, δ⟩ of each plane, for a visit.
+    pub fn values(&self, w: &[f64], workspace: &mut Workspace) {
         self.scores(w, workspace);
         workspace.gradient.iter_mut().zip(&self.planes).for_each(|(value, plane)| *value = plane.loss - *value);
-        &workspace.gradient
     }
 
     /// A line search from the current point towards all weight on `best` (`None`: on the plane (0, 0)), whose value is given.

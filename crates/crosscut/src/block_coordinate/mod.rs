@@ -11,7 +11,7 @@
 //! An *exact pass* calls n oracles, in batches; each answer joins the plane cache of its example, whose small dual is
 //! then improved with all other blocks fixed. *Approximate passes* repeat these block steps over cached planes alone
 //! (Shah, Kolmogorov, Lampert 2015; Chang and Yih 2013) until the gap they can see is a fraction of the one the
-//! exact pass saw. A *certifying pass* is an exact pass whose oracles are all called at one w: their slacks give P(w),
+//! exact pass saw. Where the task can put outputs together from parts of those seen ([`Task::recombine`]), they look for new planes among these. A *certifying pass* is an exact pass whose oracles are all called at one w: their slacks give P(w),
 //! and with D the gap. It is made when the gap seen in passing suggests that it will end training, and now and then.
 
 mod block;
@@ -32,19 +32,27 @@ use crate::run::{self, Counts, Run};
 use crate::settings::{C, Sampling, Settings, Solver};
 use crate::state::Keeper;
 use crate::task::Task;
-use block::{Block, Visit, Visiting, Workspace};
+use block::{Block, Stepping, Visit, Workspace};
 use proximal::Proximal;
 pub(crate) use state::Saved;
 use tail::Tail;
 
-/// Approximate passes end when the gap over cached planes is this fraction of the gap of the exact pass.
+/// Approximate passes end when the gap over cached planes is this fraction of the gap of the exact pass, …
 const SETTLED: f64 = 0.1;
-/// The same for the n-slack cutting plane method, which solves its dual before it calls oracles again.
+/// … or this fraction of the gap at which training stops.
+const LEFT: f64 = 0.3;
+/// The n-slack cutting plane method solves its dual to this fraction of the gap before it calls oracles again.
 const SOLVED: f64 = 0.01;
 /// After the first exact passes there are fewer approximate ones, as many as EARLY · EARLY_GROWTH^pass at most: what the first planes are
 /// fitted to does not last.
 const EARLY: f64 = 4.0;
 const EARLY_GROWTH: f64 = 1.5;
+/// The first of so many approximate passes recombines planes, …
+const RECOMBINING: usize = 3;
+/// … where the new plane raises the gap of its block by so many times that at which no step is taken; …
+const WORTHWHILE: f64 = 3.0;
+/// … and where fewer than this fraction of the blocks got one, no other does before the next exact pass.
+const FRUITFUL: f64 = 0.1;
 /// The same for the n-slack cutting plane method as [`BlockSettings::approximate_passes`](crate::BlockSettings::approximate_passes).
 const MOST_TO_SOLVE: usize = 1000;
 /// Acceleration starts only while the gap over cached planes is above this fraction of the dual value.
@@ -84,6 +92,8 @@ pub(crate) struct BlockCoordinate<'a, T: Task> {
     average: Option<Average>,
     tail: Tail,
     planes: Vec<Planes<'a>>,
+    /// One put together from parts.
+    recombined: Planes<'a>,
     workspace: Workspace,
     random: Pcg64,
     /// Certifying passes made in all.
@@ -137,6 +147,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             average: settings.block.averaging.then(|| Average::new(dim)),
             tail: Tail::default(),
             planes: (0..buffers).map(|_| Planes::default()).collect(),
+            recombined: Planes::default(),
             workspace: Workspace::default(),
             random: Pcg64::seed_from_u64(settings.seed),
             certificates: 0,
@@ -273,8 +284,8 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
                 if slot % TOUCHED == 0 {
                     self.touch(&batch[slot..batch.len().min(slot + TOUCHED)]);
                 }
-                self.insert(slot, index);
-                seen += self.step(index, 0.0).gap;
+                self.take_in(slot, index);
+                seen += self.visit(index, 0.0, false).gap;
             }
             run.tick(self.counts());
             if run.must_end() || self.overflows {
@@ -306,7 +317,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             for (slot, &index) in slice.iter().enumerate() {
                 let highest = self.planes[slot].as_slice().iter().map(|plane| plane.value).fold(0.0, f64::max);
                 slack += self.blocks[index].penalty(highest);
-                self.insert(slot, index);
+                self.take_in(slot, index);
             }
             run.tick(self.counts());
         }
@@ -327,32 +338,40 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
     /// At least one pass if the exact pass took no steps itself.
     fn approximate_passes(&mut self, at_least_one: bool, seen: f64, run: &mut Run<'_>) {
         let early = (EARLY * EARLY_GROWTH.powi(self.pass.min(20) as i32)) as usize;
-        let (fraction, most) = match self.kind {
-            Solver::NSlack => (SOLVED, MOST_TO_SOLVE),
-            _ => (SETTLED, self.settings.block.approximate_passes.max(usize::from(at_least_one)).min(early)),
+        let (enough, most) = match self.kind {
+            Solver::NSlack => (SOLVED * seen, MOST_TO_SOLVE),
+            _ => {
+                let most = self.settings.block.approximate_passes.max(usize::from(at_least_one)).min(early);
+                ((SETTLED * seen).max(LEFT * run.target(self.dual)), most)
+            }
         };
         let accelerate = self.settings.block.acceleration && self.average.is_none();
-        let enough = fraction * seen;
         let each = enough / self.blocks.len() as f64;
         let mut active: Vec<usize> = (0..self.blocks.len()).collect();
         let (mut lowest, mut before) = (f64::INFINITY, f64::INFINITY);
         let mut recent = [f64::INFINITY; 2];
         let mut visits = most * self.blocks.len();
+        let mut recombines = self.kind == Solver::Block;
         for pass in 1_usize.. {
             let Some(left) = visits.checked_sub(active.len()) else { return };
             visits = left;
             active.shuffle(&mut self.random);
             let (mut gap, mut gain) = (0.0, 0.0);
+            let recombining = recombines && pass % RECOMBINING == 1;
+            let found = self.planes_found;
             for (count, group) in active.chunks(TOUCHED).enumerate() {
                 self.touch(group);
                 for &index in group {
-                    let visit = self.step(index, each);
+                    let visit = self.visit(index, each, recombining);
                     gap += visit.gap;
                     gain += visit.gain;
                 }
                 if count % (SLICE / TOUCHED) == 0 {
                     run.tick(self.counts());
                 }
+            }
+            if recombining {
+                recombines = (self.planes_found - found) as f64 >= FRUITFUL * active.len() as f64;
             }
             let total = gap + self.proximal.excess(&self.w);
             if self.proximal.is_active() {
@@ -394,24 +413,47 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         self.dual = loss - 0.5 * self.proximal.squared_norm_of_sum(&self.w);
     }
 
-    /// One block step.
-    fn step(&mut self, index: usize, enough: f64) -> Visit {
-        let block = &mut self.blocks[index];
-        let visiting = Visiting {
+    /// Visits a block: looks at it and takes a step where the gap is above `enough`. Recombining, it first takes in the best plane that the
+    /// parts of its planes make.
+    fn visit(&mut self, index: usize, enough: f64, recombining: bool) -> Visit {
+        let mut gap = self.blocks[index].look(&self.w, self.pass, &mut self.workspace);
+        if recombining && self.recombine(index, WORTHWHILE * enough) {
+            gap = self.blocks[index].look(&self.w, self.pass, &mut self.workspace);
+        }
+        if gap <= enough {
+            return Visit { gap, gain: 0.0 };
+        }
+        let step = Stepping {
             kind: self.settings.block.step,
-            enough,
             accuracy: if enough > 0.0 { ROUGH } else { FINE },
             damping: self.proximal.damping(),
-            pass: self.pass,
         };
-        let visit = block.step(&mut self.w, &visiting, &mut self.workspace);
-        if visit.gain > 0.0 {
-            self.dual += visit.gain;
+        let block = &mut self.blocks[index];
+        let gain = block.step(&mut self.w, &step, &mut self.workspace);
+        if gain > 0.0 {
+            self.dual += gain;
             if let Some(average) = &mut self.average {
                 average.follow(block, &mut self.workspace);
             }
         }
-        visit
+        Visit { gap, gain }
+    }
+
+    /// After a look at a block, takes in the best plane that parts of its planes make, if it raises the block gap by so much; returns whether it does.
+    fn recombine(&mut self, index: usize, gap: f64) -> bool {
+        let block = &self.blocks[index];
+        let Some(least) = block.slack_beyond(gap, &self.workspace) else { return false };
+        if block.planes() >= self.most_planes {
+            return false;
+        }
+        self.oracles.recombine(&self.w, index, &mut block.parts(&self.workspace), least, &mut self.recombined);
+        let recombined = std::mem::take(&mut self.recombined);
+        let found = !recombined.as_slice().is_empty();
+        if found {
+            self.insert(&recombined, index);
+        }
+        self.recombined = recombined;
+        found
     }
 
     /// Recomputes w and D from the dual variables, so that rounding errors of the updates cannot add up; returns what the rounding of the
@@ -465,7 +507,13 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
     }
 
     /// Puts the planes of a slot into the cache of an example.
-    fn insert(&mut self, slot: usize, index: usize) {
+    fn take_in(&mut self, slot: usize, index: usize) {
+        let planes = std::mem::take(&mut self.planes[slot]);
+        self.insert(&planes, index);
+        self.planes[slot] = planes;
+    }
+
+    fn insert(&mut self, planes: &Planes<'a>, index: usize) {
         if self.overflows {
             return;
         }
@@ -477,7 +525,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         }
         let most = self.most_planes;
         // The most violating one last: where there is room for few, it stays.
-        for plane in self.planes[slot].as_slice().iter().rev() {
+        for plane in planes.as_slice().iter().rev() {
             let new = block.insert(plane, self.w.len(), most, self.pass, &mut self.workspace);
             self.planes_found += u64::from(new);
         }

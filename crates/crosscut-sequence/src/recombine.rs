@@ -1,0 +1,118 @@
+//! Taggings put together from tags that kept planes have at their tokens: Viterbi's recursion over few tags a token.
+
+use crosscut::{Dot, Part, Place, Sink};
+
+use crate::tags::{Tags, Tokens};
+use crate::task::Sequence;
+
+const NEVER: f64 = f64::NEG_INFINITY;
+
+/// A tag that a token may have.
+#[derive(Clone, Copy, Debug)]
+struct Choice {
+    token: usize,
+    tag: usize,
+    /// Its own score; then that of the best path that ends with it.
+    score: f64,
+    /// The choice before it on that path.
+    from: usize,
+}
+
+/// Buffers.
+#[derive(Debug, Default)]
+pub(crate) struct Recombination {
+    /// Tags with a row among the parts, token by token.
+    choices: Vec<Choice>,
+    /// All tokens from the first of these to the last.
+    lattice: Vec<Choice>,
+}
+
+impl Sequence {
+    /// The most violating tags where every token has its true one or one that planes have made of `parts` there, if their slack is above `least`.
+    ///
+    /// Nothing where the oracle is not Viterbi's with pairs of tags: other orders and losses, or a beam.
+    pub(crate) fn recombined<'a>(
+        &self,
+        w: &[f64],
+        (x, y): (&Tokens, &Tags),
+        parts: &mut dyn Iterator<Item = Part<'a>>,
+        least: f64,
+        Recombination { choices, lattice }: &mut Recombination,
+    ) -> Option<Tags> {
+        let pair_score = self.pair_scores(w)?;
+        let (k, truth) = (self.tags().len(), y.as_slice());
+        let scale = self.loss_function().scale(y.len());
+        let cost = |token: usize, tag: usize| match self.loss_function().costs() {
+            Some(costs) => scale * costs.row(truth[token].index())[tag],
+            None => scale * f64::from(u8::from(tag != truth[token].index())),
+        };
+        choices.clear();
+        let mut last = None;
+        for Part { row, place, score } in parts {
+            let known = last.filter(|&(before, _)| row.is_same_row(before));
+            let Some((_, token)) = known.or_else(|| Some((row, x.rows().position(row)?))) else { continue };
+            last = Some((row, token));
+            let tag = place.offset;
+            choices.push(Choice { token, tag, score: score + cost(token, tag), from: 0 });
+        }
+        choices.sort_unstable_by_key(|choice| (choice.token, choice.tag));
+
+        let (first, end) = (choices.first()?.token, choices.last()?.token + 1);
+        lattice.clear();
+        let (mut rest, mut before, mut truth_score) = (&choices[..], 0..0, 0.0);
+        for token in first..end {
+            let (here, later) = rest.split_at(rest.partition_point(|choice| choice.token <= token));
+            rest = later;
+            let start = lattice.len();
+            let true_tag = truth[token].index();
+            lattice.extend_from_slice(here);
+            if !here.iter().any(|choice| choice.tag == true_tag) {
+                // Where there is nothing to choose the score makes no difference.
+                let score = if here.is_empty() { 0.0 } else { emission(w, x, token, Place::class(true_tag, k)) };
+                lattice.push(Choice { token, tag: true_tag, score, from: 0 });
+            }
+            let previous = token.checked_sub(1).map(|token| truth[token].index());
+            let (paths, here) = lattice.split_at_mut(start);
+            for choice in here {
+                if choice.tag == true_tag {
+                    truth_score += choice.score + pair_score(previous, Some(true_tag));
+                }
+                let (mut best, mut from) = (NEVER, 0);
+                for at in before.clone() {
+                    let score = paths[at].score + pair_score(Some(paths[at].tag), Some(choice.tag));
+                    if score > best {
+                        (best, from) = (score, at);
+                    }
+                }
+                choice.score += if token == first { pair_score(previous, Some(choice.tag)) } else { best };
+                choice.from = from;
+            }
+            before = start..lattice.len();
+        }
+        let next = truth.get(end).map(|tag| tag.index());
+        truth_score += pair_score(Some(truth[end - 1].index()), next);
+        let (mut best, mut at) = (NEVER, before.start);
+        for last in before {
+            let score = lattice[last].score + pair_score(Some(lattice[last].tag), next);
+            if score > best {
+                (best, at) = (score, last);
+            }
+        }
+        if best - truth_score <= least {
+            return None;
+        }
+        let mut tags: Vec<usize> = truth.iter().map(|tag| tag.index()).collect();
+        for token in (first..end).rev() {
+            tags[token] = lattice[at].tag;
+            at = lattice[at].from;
+        }
+        Some(tags.into())
+    }
+}
+
+/// ⟨w, row of a token at a place⟩.
+fn emission(w: &[f64], x: &Tokens, token: usize, place: Place) -> f64 {
+    let mut dot = Dot::new(w);
+    dot.add_row(x.rows().row(token), place, 1.0);
+    dot.sum
+}
