@@ -135,7 +135,7 @@ impl Default for BlockSettings {
         Self {
             step: Step::Exact,
             sampling: Sampling::Uniform,
-            batch: 64,
+            batch: 32,
             approximate_passes: 30,
             planes: 512,
             idle: 3,

@@ -97,7 +97,7 @@ fn other_options_are_refused_by_name() {
         (Settings { seed: 1, ..settings() }, "--seed 0", "--seed 1"),
         (with(BlockSettings { step: Step::FrankWolfe, ..block }), "--step exact", "--step frank-wolfe"),
         (with(BlockSettings { sampling: Sampling::Gap, ..block }), "--sampling uniform", "--sampling gap"),
-        (with(BlockSettings { batch: 3, ..block }), "--batch 64", "--batch 3"),
+        (with(BlockSettings { batch: 3, ..block }), "--batch 32", "--batch 3"),
         (with(BlockSettings { approximate_passes: 3, ..block }), "--approximate-passes 30", "--approximate-passes 3"),
         (with(BlockSettings { planes: 3, ..block }), "--planes 512", "--planes 3"),
         (with(BlockSettings { acceleration: false, ..block }), "no --no-acceleration", "--no-acceleration"),

@@ -70,8 +70,10 @@ const ROUGH: f64 = 0.1;
 /// Where a certificate is expected to show so many times the gap at which training stops, every pass certifies: near the optimum w
 /// hardly moves within a pass, and oracles that all see one w, or an average, show planes as good as any.
 const NEAR: f64 = 8.0;
-/// The longest run of exact passes without a certificate.
+/// The longest run of exact passes without a certificate, and the longest before the first one: a pass that certifies takes no steps, and a
+/// short training can do without.
 const UNCERTIFIED: u32 = 4;
+const FIRST_UNCERTIFIED: u32 = 8;
 /// Certificates in a row that improve neither bound before training ends for want of precision.
 const STUCK: u32 = 10;
 /// Blocks whose memory is fetched together.
@@ -218,7 +220,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             }
             let certifying = self.kind == Solver::NSlack
                 || last_pass
-                || course.uncertified >= UNCERTIFIED
+                || course.uncertified >= if self.certificates == 0 { FIRST_UNCERTIFIED } else { UNCERTIFIED }
                 || course.forecast <= NEAR * run.target(self.dual);
             course.seen = if certifying {
                 course.uncertified = 0;
