@@ -24,6 +24,7 @@
 //! | prediction; margin rescaling with a loss that is a sum over tokens | Viterbi's recursion | n · (k · features + k^(m+1)) | n · k^m |
 //! | zero/one loss | the recursion in two layers: all right so far, or not | twice that | 2 · n · k^m |
 //! | slack rescaling | a layer for each number of errors (of units of cost) E, since only the best score for each number can be the best of all | E + 1 times that | (E + 1) · n · k^m |
+//! | planes put together from parts of others, for orders up to 1 and 0 and margin rescaling with a loss that is a sum over tokens | the recursion over the s tags of a token that kept planes have there | n · s² and a sort of their rows | n · s |
 //! | the N best taggings | A* from the end, with Viterbi's table as an exact bound | N · n · k more | N · n · k |
 //! | margins of tokens | max-marginals: the recursion from both ends | twice that of prediction | n · k^m |
 //!
