@@ -49,10 +49,13 @@ impl Sequence {
         choices.clear();
         let mut last = None;
         for Part { row, place, score } in parts {
+            let tag = place.offset;
+            if place != Place::class(tag, k) || tag >= k {
+                continue;
+            }
             let known = last.filter(|&(before, _)| row.is_same_row(before));
             let Some((_, token)) = known.or_else(|| Some((row, x.rows().position(row)?))) else { continue };
             last = Some((row, token));
-            let tag = place.offset;
             choices.push(Choice { token, tag, score: score + cost(token, tag), from: 0 });
         }
         choices.sort_unstable_by_key(|choice| (choice.token, choice.tag));

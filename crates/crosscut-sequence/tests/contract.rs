@@ -88,7 +88,7 @@ proptest! {
         }
     }
 
-    /// Every token has its true tag or one with a part; one without features has no parts, and keeps its true tag.
+    /// Every token has its true tag or one with a part; one without features has no parts, and keeps its true tag. Parts of others are passed over.
     #[test]
     fn recombined_tags_are_the_best_that_parts_make(
         (task, examples) in any_problem(), seed: u64, whole: bool, chosen in prop::collection::vec(any::<bool>(), 25),
@@ -103,8 +103,13 @@ proptest! {
                 Part { row, place, score: dot.sum }
             };
             let tokens = (0..x.len()).rev().flat_map(|t| (0..k).map(move |tag| (t, tag)));
-            let parts: Vec<Part<'_>> = tokens.filter(|&(t, tag)| has_parts(x, t, tag)).map(part).collect();
+            let mut parts: Vec<Part<'_>> = tokens.filter(|&(t, tag)| has_parts(x, t, tag)).map(part).collect();
             let any_parts = !parts.is_empty();
+            // Of no tag, and of no token.
+            let foreign = parts.iter().map(|part| Part { place: Place { offset: k, stride: k }, score: 1e9, ..*part });
+            let other = Tokens::from_features(&[vec![Feature { index: 0, value: 1.0 }]]).unwrap();
+            let foreign = foreign.chain([Part { row: other.rows().row(0), place: Place::class(0, k), score: 1e9 }]);
+            parts.extend(foreign.collect::<Vec<_>>());
             let mut delta = vec![0.0; task.dim()];
             let mut recombine = |least: f64| task.recombine(&w, (x, y), &mut parts.iter().copied(), least, &mut scratch, &mut Dense(&mut delta));
             let loss = recombine(f64::NEG_INFINITY);

@@ -96,7 +96,8 @@ pub trait Task: Sync {
     ///
     /// `parts` are the rows at places that the planes kept for this example are made of, those of one row together. Among the outputs ȳ whose
     /// plane has no other rows, it looks for one that violates the margin most. If its slack Δ − ⟨w, δ⟩ is above `least`, it writes δ into
-    /// `sink` and returns Δ. Any ȳ will do, a better one saves more oracle calls.
+    /// `sink` and returns Δ. Any ȳ will do, a better one saves more oracle calls. Parts that the oracle never writes are passed over: a state
+    /// that training [goes on](crate::Trainer::restore) from may have been changed.
     ///
     /// By default there are none.
     fn recombine<'a>(
