@@ -10,9 +10,9 @@ use std::ops::ControlFlow;
 use clarabel::algebra::CscMatrix;
 use clarabel::solver::{DefaultSettings, DefaultSolver, IPSolver, NonnegativeConeT, SolverStatus};
 use crosscut::testing::brute_force_planes;
-use crosscut::{C, Settings, Solution, Solver, solve, testing};
+use crosscut::{C, Settings, Sink, Solution, Solver, Task, solve, testing};
 use crosscut_app::{Application, Options, Source};
-use crosscut_sequence::Sequence;
+use crosscut_sequence::{Scratch, Sequence, Tags, Tokens};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use small::{Examples, choices, problems, taggings};
@@ -138,4 +138,61 @@ proptest! {
             prop_assert!(certificate.primal >= optimum - tolerance, "{}: {}, {:?}", name, optimum, certificate);
         }
     }
+}
+
+/// The task without [`Task::recombine`].
+struct Plain(Sequence);
+
+impl Task for Plain {
+    type Input = Tokens;
+    type Output = Tags;
+    type Scratch = Scratch;
+
+    fn dim(&self) -> usize {
+        self.0.dim()
+    }
+
+    fn loss(&self, y: &Tags, y_hat: &Tags) -> f64 {
+        self.0.loss(y, y_hat)
+    }
+
+    fn predict(&self, w: &[f64], x: &Tokens, scratch: &mut Scratch) -> Tags {
+        self.0.predict(w, x, scratch)
+    }
+
+    fn separate<'a>(
+        &'a self,
+        w: &[f64],
+        x: &'a Tokens,
+        y: &'a Tags,
+        scratch: &mut Scratch,
+        sink: &mut dyn Sink<'a>,
+    ) -> f64 {
+        self.0.separate(w, x, y, scratch, sink)
+    }
+}
+
+/// Tags follow from few of many features, and neighbours help: what the best planes have in common is soon seen, but not all in one plane.
+#[test]
+fn recombined_planes_save_exact_passes() {
+    let (tokens, tags, words) = (20, 5, 300);
+    let mut random = testing::random_weights(100 * tokens * 3, 0.5, 11).into_iter().map(|value| value + 0.5);
+    let mut text = String::new();
+    for sequence in 1..=100 {
+        let mut before = 0;
+        for _ in 0..tokens {
+            let [word, noise, other] = [(); 3].map(|()| random.next().unwrap());
+            let word = (word * f64::from(words)) as usize;
+            let tag = if noise < 0.15 { (other * f64::from(tags)) as usize } else { (word + before) % tags as usize };
+            text += &format!("{} qid:{sequence} {}:1 {}:1\n", tag + 1, word + 1, words as usize + 1 + word % 17);
+            before = tag;
+        }
+    }
+    let (task, examples) = read("words", &text);
+    let settings = Settings { c: C::Mean(100.0), ..Settings::default() };
+    let with = run(&task, &examples, settings).certificate;
+    let plain = Plain(task);
+    let without = solve(&plain, &examples, &settings, &mut |_| ControlFlow::Continue(())).unwrap().certificate;
+    assert!(with.dual <= without.primal && without.dual <= with.primal, "{with:?} {without:?}");
+    assert!(2.0 * with.passes <= without.passes, "{} and {} passes", with.passes, without.passes);
 }

@@ -91,15 +91,6 @@ pub(crate) struct Stepping {
     pub damping: f64,
 }
 
-/// What a visit did.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Visit {
-    /// The block gap before the step.
-    pub gap: f64,
-    /// What the step added to the dual value.
-    pub gain: f64,
-}
-
 impl<'a> Block<'a> {
     /// A block whose slack costs so much. Without a cost it takes no steps.
     pub fn new(cost: f64, norm: SlackNorm) -> Self {
@@ -259,12 +250,12 @@ impl<'a> Block<'a> {
         true
     }
 
-    /// What the planes are made of, with their scores, after [`values`](Self::values).
+    /// What the planes are made of, with their scores, after a [look](Self::look).
     pub fn parts<'w>(&'w self, workspace: &'w Workspace) -> impl Iterator<Item = Part<'a>> + 'w {
         self.atoms.iter().zip(&workspace.dots).map(|(Atom { row, place }, &score)| Part { row, place, score })
     }
 
-    /// The slack of a plane that would raise the gap by so much, after [`values`](Self::values); `None` where planes make no difference.
+    /// The slack of a plane that would raise the gap by so much, after a [look](Self::look); `None` where planes make no difference.
     pub fn slack_beyond(&self, gap: f64, workspace: &Workspace) -> Option<f64> {
         let highest = workspace.gradient.iter().copied().fold(0.0, f64::max);
         match self.planes.is_empty() || self.total == 0.0 {
@@ -378,8 +369,8 @@ impl<'a> Block<'a> {
         self.atoms.add_to(target, sums);
     }
 
-    /// Computes Δ − ⟨w, δ⟩ of each plane, for a visit.
-    pub fn values(&self, w: &[f64], workspace: &mut Workspace) {
+    /// Computes Δ − ⟨w, δ⟩ of each plane.
+    fn values(&self, w: &[f64], workspace: &mut Workspace) {
         self.scores(w, workspace);
         workspace.gradient.iter_mut().zip(&self.planes).for_each(|(value, plane)| *value = plane.loss - *value);
     }

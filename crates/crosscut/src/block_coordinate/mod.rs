@@ -11,8 +11,10 @@
 //! An *exact pass* calls n oracles, in batches; each answer joins the plane cache of its example, whose small dual is
 //! then improved with all other blocks fixed. *Approximate passes* repeat these block steps over cached planes alone
 //! (Shah, Kolmogorov, Lampert 2015; Chang and Yih 2013) until the gap they can see is a fraction of the one the
-//! exact pass saw. Where the task can put outputs together from parts of those seen ([`Task::recombine`]), they look for new planes among these. A *certifying pass* is an exact pass whose oracles are all called at one w: their slacks give P(w),
-//! and with D the gap. It is made when the gap seen in passing suggests that it will end training, and now and then.
+//! exact pass saw, or of the one at which training stops. Where the task can put outputs together from parts of those
+//! seen ([`Task::recombine`]), they take in planes of these. A *certifying pass* is an exact pass whose oracles are all
+//! called at one w: their slacks give P(w), and with D the gap. It is made when the gap seen in passing suggests that it
+//! will end training, and now and then.
 
 mod block;
 mod proximal;
@@ -32,7 +34,7 @@ use crate::run::{self, Counts, Run};
 use crate::settings::{C, Sampling, Settings, Solver};
 use crate::state::Keeper;
 use crate::task::Task;
-use block::{Block, Stepping, Visit, Workspace};
+use block::{Block, Stepping, Workspace};
 use proximal::Proximal;
 pub(crate) use state::Saved;
 use tail::Tail;
@@ -131,6 +133,15 @@ struct Course {
     last: f64,
     /// The gap that the last pass has met.
     seen: f64,
+}
+
+/// What a visit of a block did.
+#[derive(Clone, Copy, Debug, Default)]
+struct Visit {
+    /// The block gap before the step.
+    gap: f64,
+    /// What the step added to the dual value.
+    gain: f64,
 }
 
 impl<'a, T: Task> BlockCoordinate<'a, T> {
@@ -335,7 +346,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         primal - dual
     }
 
-    /// Steps over cached planes until their gap is a fraction of `seen`.
+    /// Steps over cached planes until their gap is a fraction of `seen`, or of the gap at which training stops.
     ///
     /// At least one pass if the exact pass took no steps itself.
     fn approximate_passes(&mut self, at_least_one: bool, seen: f64, run: &mut Run<'_>) {
