@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use crosscut::{C, Certificate, Sampling, Settings, SlackNorm, Solver, Step, StopReason, Trainer};
+use crosscut::{C, Certificate, OracleAudit, Sampling, Settings, SlackNorm, Solver, Step, StopReason, Trainer};
 use crosscut_app::{Application, Source};
 use crosscut_multiclass::Multiclass;
 use crosscut_ranking::Ranking;
@@ -97,5 +97,6 @@ pub fn certificate() -> Certificate {
         oracle_calls: 1,
         planes: 1,
         stop: StopReason::Gap,
+        oracle: OracleAudit::default(),
     }
 }

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use crosscut::{
-    BlockSettings, C, Certificate, Model, Rescaling, Sampling, Settings, SlackNorm, Solver, Step, StopReason,
+    BlockSettings, C, Certificate, Fault, FaultKind, Model, OracleAudit, Rescaling, Sampling, Settings, SlackNorm, Solver, Step, StopReason,
 };
 use crosscut_app::model_file::{self, Stored};
 use crosscut_app::{Application, Error, Options, Source};
@@ -107,10 +107,16 @@ fn how() -> impl Strategy<Value = (u64, Settings, Certificate)> {
             block,
         },
     );
-    use StopReason::{Epsilon, Gap, Interrupted, Passes, Precision, Seconds};
-    let stop = select(vec![Gap, Epsilon, Passes, Seconds, Interrupted, Precision]);
-    let certificate = (solver(), any::<[usize; 2]>(), [finite(), finite(), finite(), finite()], any::<u64>(), stop)
-        .prop_map(|(solver, [examples, planes], [c, primal, dual, passes], oracle_calls, stop)| Certificate {
+    use FaultKind::{DeltaNotFinite, IndexBeyondDim, LossNegative, LossNotFinite};
+    use StopReason::{Epsilon, Fault as Failed, Gap, Inexact, Interrupted, Passes, Precision, Seconds};
+    let stop = select(vec![Gap, Epsilon, Passes, Seconds, Interrupted, Precision, Inexact, Failed]);
+    let kind = select(vec![LossNotFinite, LossNegative, DeltaNotFinite, IndexBeyondDim]);
+    let fault = prop::option::of((any::<usize>(), kind).prop_map(|(example, kind)| Fault { example, kind }));
+    let oracle = (any::<u64>(), prop::option::of(any::<usize>()), fault)
+        .prop_map(|(worse, first_worse, fault)| OracleAudit { worse, first_worse, fault });
+    let figures = [finite(), finite(), finite(), finite()];
+    let certificate = (solver(), any::<[usize; 2]>(), figures, any::<u64>(), stop, oracle).prop_map(
+        |(solver, [examples, planes], [c, primal, dual, passes], oracle_calls, stop, oracle)| Certificate {
             solver,
             c,
             examples,
@@ -120,7 +126,9 @@ fn how() -> impl Strategy<Value = (u64, Settings, Certificate)> {
             oracle_calls,
             planes,
             stop,
-        });
+            oracle,
+        },
+    );
     (any::<u64>(), settings, certificate)
 }
 

@@ -93,7 +93,7 @@ fn line<T: Task>(
     }
     // Fewer seconds for those that converged, smaller gaps for the rest.
     let rank = |(certificate, seconds): &(Certificate, f64)| -> (f64, f64) {
-        match certificate.stop.converged() {
+        match certificate.converged() {
             true => (0.0, *seconds),
             false => (1.0, certificate.relative_gap()),
         }
@@ -104,7 +104,7 @@ fn line<T: Task>(
     });
     for (at, (certificate, seconds)) in runs.iter().enumerate() {
         let mark = if best == Some(at) { '*' } else { ' ' };
-        let figure = match certificate.stop.converged() {
+        let figure = match certificate.converged() {
             true => format!("{seconds:.4} s"),
             false => format!("gap {:.1e}", certificate.relative_gap()),
         };

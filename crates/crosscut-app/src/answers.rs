@@ -1,7 +1,7 @@
 //! What the verbs answer: plain figures, and the same as JSON.
 
 use crosscut::validation::Point;
-use crosscut::{C, Certificate, Settings};
+use crosscut::{C, Certificate, OracleAudit, Settings, StopReason, relative_gap};
 use serde_json::{Map, Value, json};
 
 use crate::report::Report;
@@ -45,9 +45,15 @@ pub struct Kept {
 }
 
 impl Learned {
+    /// See [`verdict`].
+    pub fn verdict(&self) -> String {
+        of_certificate(&self.certificate, self.caveat.is_none())
+    }
+
     /// One JSON object.
     pub fn to_json(&self) -> Value {
         let mut object = trained(self.task, self.dim, &self.sizes, &self.settings, &self.certificate);
+        object.extend(judged(&self.certificate, self.caveat.is_none()));
         object.insert("caveat".to_owned(), json!(self.caveat));
         object.insert("plane_bytes".to_owned(), json!(self.plane_bytes));
         object.insert("seconds".to_owned(), json!(self.seconds));
@@ -126,9 +132,15 @@ pub struct Inspected {
 }
 
 impl Inspected {
+    /// See [`verdict`].
+    pub fn verdict(&self) -> String {
+        of_certificate(&self.certificate, self.caveat.is_none())
+    }
+
     /// One JSON object.
     pub fn to_json(&self) -> Value {
         let mut object = trained(self.task, self.dim, &self.sizes, &self.settings, &self.certificate);
+        object.extend(judged(&self.certificate, self.caveat.is_none()));
         object.insert("caveat".to_owned(), json!(self.caveat));
         object.insert("nonzeros".to_owned(), json!(self.nonzeros));
         object.insert("norm".to_owned(), json!(self.norm));
@@ -168,4 +180,62 @@ fn trained(
         ("settings", json!(settings)),
     ];
     entries.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// How training ended and what its certificate says, in one line: the words that every program uses.
+///
+/// `exact` is whether the task claims that its oracle finds the maximum. The dual value is a lower
+/// bound on the optimum whatever the oracle does. The primal value is an upper bound only if the oracle
+/// is exact; otherwise P(w) is *at least* what is said, and training converges *as far as the oracle
+/// sees*. Answers that were found worse than planes known before are counted.
+pub fn verdict(stop: StopReason, (primal, dual): (f64, f64), oracle: &OracleAudit, exact: bool) -> String {
+    let exact = exact && oracle.worse == 0;
+    let (far, least) = match exact {
+        true => ("", ""),
+        false if matches!(stop, StopReason::Gap | StopReason::Epsilon) => (" as far as the oracle sees", "at least "),
+        false => ("", "at least "),
+    };
+    let mut text = match primal.is_finite() {
+        true => format!(
+            "{stop}{far}: primal {least}{}, dual {}, gap {least}{} (relative {:.2e})",
+            figure(primal),
+            figure(dual),
+            figure(primal - dual),
+            relative_gap(primal, dual)
+        ),
+        false => format!("{stop}: primal unknown, dual {}", figure(dual)),
+    };
+    if let Some(fault) = oracle.fault {
+        text += &format!("; {fault}");
+    }
+    if oracle.worse > 0 {
+        let first = oracle.first_worse.map_or(String::new(), |example| format!(", the first for example {example}"));
+        let answers = if oracle.worse == 1 { "answer" } else { "answers" };
+        text += &format!("; {} {answers} of the oracle worse than a plane known before{first}", oracle.worse);
+    }
+    text
+}
+
+fn of_certificate(certificate: &Certificate, exact: bool) -> String {
+    verdict(certificate.stop, (certificate.primal, certificate.dual), &certificate.oracle, exact)
+}
+
+/// The same for programs: whether it converged, the words, and what was noticed about the oracle.
+fn judged(certificate: &Certificate, exact: bool) -> Vec<(String, Value)> {
+    let entries = [
+        ("converged", json!(certificate.converged() && exact)),
+        ("verdict", json!(of_certificate(certificate, exact))),
+        ("oracle", json!(certificate.oracle)),
+    ];
+    entries.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// Seven significant digits, without trailing zeros.
+pub fn figure(value: f64) -> String {
+    if value != 0.0 && !(1e-4..1e9).contains(&value.abs()) {
+        return format!("{value:.6e}");
+    }
+    let digits = (6 - value.abs().max(1e-4).log10().floor() as i32).max(0) as usize;
+    let text = format!("{value:.digits$}");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }

@@ -5,7 +5,7 @@
 
 use std::io;
 
-use crosscut::{C, Certificate, Example, Model, Place, Row, Settings, Sink, Solver, SparseVector, StopReason, Task};
+use crosscut::{C, Certificate, Example, Model, OracleAudit, Place, Row, Settings, Sink, Solver, SparseVector, StopReason, Task};
 use serde::{Deserialize, Serialize};
 
 use crate::application::{Application, Examples, Item, Items, OptionSpec, Options};
@@ -145,6 +145,7 @@ pub fn model(w: Vec<f64>) -> Model<Sign> {
         oracle_calls: 12,
         planes: 5,
         stop: StopReason::Gap,
+        oracle: OracleAudit::default(),
     };
     let settings = Settings { c: C::Mean(4.0), ..Settings::default() };
     Model::new(Sign::new(FeatureIds::Contiguous(w.len() as u32)), w, settings, certificate)

@@ -17,7 +17,7 @@ use crate::output;
 use crate::source::{display_name, read_bytes};
 
 /// The newest layout, the one that is written.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 pub(crate) const KIND: Kind = Kind { name: "model", magic: *b"CROSSCUT", version: VERSION };
 
@@ -159,14 +159,14 @@ mod tests {
     #[test]
     fn what_is_not_a_model_is_refused() {
         let newer = [&KIND.magic[..], &(VERSION + 1).to_le_bytes()].concat();
-        let older = [&KIND.magic[..], &1_u32.to_le_bytes()].concat();
+        let older = [&KIND.magic[..], &(VERSION - 1).to_le_bytes()].concat();
         let table: [(&[u8], &str); 6] = [
             (b"", "expected a Crosscut model"),
             (b"1 1:1\n", "expected a Crosscut model"),
             (b"CROSSCU", "expected a Crosscut model"),
             (b"CROSSCUT", "truncated"),
-            (&older, "of layout 1, from before release 0.1.0: train it again"),
-            (&newer, "written by a newer program (layout 3, this one reads up to 2)"),
+            (&older, "of layout 2, from before release 0.1.0: train it again"),
+            (&newer, "written by a newer program (layout 4, this one reads up to 3)"),
         ];
         for (bytes, expected) in table {
             let message = read::<Sign>(bytes).unwrap_err();

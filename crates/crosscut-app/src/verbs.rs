@@ -156,6 +156,11 @@ pub fn learn<A: Application>(request: &Learn<'_>, monitor: &mut dyn Monitor) -> 
         drop(trainer);
         (task, trained)
     };
+    if let Some(fault) = solution.certificate.oracle.fault
+        && !solution.certificate.primal.is_finite()
+    {
+        return Err(blame(&task, request.examples, fault.into()));
+    }
     if !solution.certificate.primal.is_finite() {
         let why = "the objective overflows double precision: scale the features, or choose a smaller C";
         return Err(Error::file(examples_name, why));
@@ -212,6 +217,7 @@ fn start<A: Application>(task: &A, n: usize, settings: &Settings, round: Option<
         c_mean: c.mean(n),
         c_sum: c.sum(n),
         solver: settings.solver.resolve(n),
+        exact: task.caveat().is_none(),
     }
 }
 

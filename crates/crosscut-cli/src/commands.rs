@@ -6,8 +6,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
-use crosscut::{C, Certificate, StopReason};
-use crosscut_app::answers::{Inspected, Learned, Validated};
+use crosscut::{C, StopReason};
+use crosscut_app::answers::{Inspected, Learned, Validated, figure};
 use crosscut_app::model_file::Stored;
 use crosscut_app::output::{display_name, is_same};
 use crosscut_app::verbs::{Classify, Learn, Validate};
@@ -15,7 +15,7 @@ use crosscut_app::{Checkpoints, Entry, Error, Monitor, Options};
 
 use crate::flags;
 use crate::log::Log;
-use crate::screen::{Screen, convention, duration, figure, size};
+use crate::screen::{Screen, convention, duration, size};
 
 /// Why the program ends with another code than 0.
 pub struct Failure {
@@ -147,7 +147,10 @@ fn learn(entry: &Entry, flags: &flags::Learn, matches: &ArgMatches, arguments: &
             Err(Failure { message, code: i32::from(code) })
         }
         (None, Some(message)) => Err(Failure { message, code: 1 }),
-        (None, None) => Ok(()),
+        (None, None) => match learned.certificate.oracle.fault {
+            Some(fault) => Err(Failure { message: format!("{fault}; the model is what was learnt before"), code: 1 }),
+            None => Ok(()),
+        },
     }
 }
 
@@ -180,10 +183,10 @@ fn quoted(word: &str) -> String {
 
 /// What a training run came to, in two lines.
 fn summary(learned: &Learned) -> String {
-    let Learned { certificate, caveat, plane_bytes, seconds, oracle_seconds, .. } = learned;
+    let Learned { certificate, plane_bytes, seconds, oracle_seconds, .. } = learned;
     format!(
         "{}\n{}, {} exact passes, {} oracle calls, {} planes (at most {}), {} ({} in oracles)",
-        verdict(certificate, caveat.is_none()),
+        learned.verdict(),
         certificate.solver.name(),
         figure(certificate.passes),
         certificate.oracle_calls,
@@ -191,26 +194,6 @@ fn summary(learned: &Learned) -> String {
         size(*plane_bytes),
         duration(*seconds),
         duration(*oracle_seconds)
-    )
-}
-
-/// Whether it converged, and the certificate, which says less where the oracle is not exact.
-fn verdict(certificate: &Certificate, exact: bool) -> String {
-    let stop = match certificate.stop {
-        StopReason::Gap | StopReason::Epsilon if exact => "converged",
-        StopReason::Gap | StopReason::Epsilon => "converged as far as the oracle sees",
-        StopReason::Passes => "stopped by --passes, not converged",
-        StopReason::Seconds => "stopped by --seconds, not converged",
-        StopReason::Interrupted => "interrupted, not converged",
-        StopReason::Precision => "stopped at the limits of double precision",
-    };
-    let least = if exact { "" } else { "at least " };
-    format!(
-        "{stop}: primal {least}{}, dual {}, gap {least}{} (relative {:.2e})",
-        figure(certificate.primal),
-        figure(certificate.dual),
-        figure(certificate.gap()),
-        certificate.relative_gap()
     )
 }
 
@@ -353,7 +336,7 @@ fn portrait(inspected: &Inspected) -> String {
         figure(certificate.passes),
         inspected.settings.seed
     );
-    let _ = writeln!(text, "result    {}", verdict(certificate, caveat.is_none()));
+    let _ = writeln!(text, "result    {}", inspected.verdict());
     if let Some(caveat) = caveat {
         let _ = writeln!(text, "caveat    {caveat}");
     }

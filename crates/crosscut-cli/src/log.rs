@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use crosscut::{Moment, Progress};
+use crosscut_app::answers::verdict;
 use crosscut_app::{Error, Start, output};
 use serde_json::{Value, json};
 
@@ -15,6 +16,8 @@ pub struct Log {
     file: Box<dyn Write>,
     failure: Option<io::Error>,
     round: Option<Value>,
+    /// Whether the oracle of the run claims to be exact.
+    exact: bool,
 }
 
 impl Log {
@@ -30,11 +33,12 @@ impl Log {
                 Err(source) => return Err(Error::Write { file: name, source }),
             }
         };
-        Ok(Self { name, file, failure: None, round: None })
+        Ok(Self { name, file, failure: None, round: None, exact: true })
     }
 
     /// A training run begins: in a cross-validation its lines say which one.
     pub fn start(&mut self, start: &Start) {
+        self.exact = start.exact;
         self.round = start.round.map(|round| json!({ "fold": round.fold, "c_mean": start.c_mean }));
     }
 
@@ -56,7 +60,12 @@ impl Log {
         match progress.moment {
             Moment::Within => return,
             Moment::Pass => {}
-            Moment::End(reason) => line["stop"] = json!(reason.name()),
+            Moment::End(reason) => {
+                let bounds = (progress.primal, progress.dual);
+                line["stop"] = json!(reason.name());
+                line["verdict"] = json!(verdict(reason, bounds, &progress.oracle, self.exact));
+                line["oracle"] = json!(progress.oracle);
+            }
         }
         if let Some(round) = &self.round {
             line["round"] = round.clone();

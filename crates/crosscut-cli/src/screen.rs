@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crosscut::{C, Flow, Moment, Progress};
+use crosscut_app::answers::figure;
 use crosscut_app::{Interrupt, Monitor, Start};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -173,16 +174,6 @@ fn describe(progress: &Progress, left: Option<f64>) -> String {
         progress.planes,
         duration(progress.seconds)
     )
-}
-
-/// Seven significant digits, without trailing zeros.
-pub fn figure(value: f64) -> String {
-    if value != 0.0 && !(1e-4..1e9).contains(&value.abs()) {
-        return format!("{value:.6e}");
-    }
-    let digits = (6 - value.abs().max(1e-4).log10().floor() as i32).max(0) as usize;
-    let text = format!("{value:.digits$}");
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
 /// The flag that gave a constant, and its value there.
@@ -362,21 +353,23 @@ mod tests {
     fn the_time_left_follows_the_logarithm_of_the_gap() {
         let mut forecast = Forecast::default();
         forecast.aim(1e-3);
-        let at = |seconds, primal| Progress {
+        // Relative gaps of 0.5 and 0.05.
+        let at = |seconds, dual| Progress {
             moment: Moment::Pass,
             passes: 1.0,
             oracle_calls: 1,
-            primal,
-            dual: 0.0,
+            primal: 1.0,
+            dual,
             planes: 0,
             support: 0,
             planes_found: 0,
             plane_bytes: 0,
+            oracle: crosscut::OracleAudit::default(),
             seconds,
             oracle_seconds: 0.0,
         };
-        assert_eq!(forecast.seconds_left(&at(0.0, 1.0)), None);
-        let left = forecast.seconds_left(&at(1.0, 0.1)).unwrap();
-        assert!((left - 2.0).abs() < 1e-9, "{left}");
+        assert_eq!(forecast.seconds_left(&at(0.0, 0.5)), None);
+        let left = forecast.seconds_left(&at(1.0, 0.95)).unwrap();
+        assert!((left - 50_f64.log10()).abs() < 1e-9, "{left}");
     }
 }

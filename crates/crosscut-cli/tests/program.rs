@@ -17,6 +17,11 @@ fn keys(object: &Value) -> Vec<&str> {
     object.as_object().unwrap().keys().map(String::as_str).collect()
 }
 
+fn sorted(mut names: Vec<&str>) -> Vec<&str> {
+    names.sort_unstable();
+    names
+}
+
 fn assert_close(a: f64, b: f64, tolerance: f64) {
     assert!((a - b).abs() <= tolerance * b.abs().max(1.0), "{a} is not {b}");
 }
@@ -151,10 +156,12 @@ fn json_is_one_object_with_every_figure() {
         "c_mean",
         "c_sum",
         "caveat",
+        "converged",
         "dim",
         "dual",
         "examples",
         "gap",
+        "oracle",
         "oracle_calls",
         "oracle_seconds",
         "passes",
@@ -168,8 +175,11 @@ fn json_is_one_object_with_every_figure() {
         "solver",
         "stop",
         "task",
+        "verdict",
     ];
     assert_eq!(keys(&learned), expected);
+    assert_eq!(learned["oracle"], serde_json::json!({ "worse": 0, "first_worse": null, "fault": null }));
+    assert_eq!(learned["converged"], true);
     assert_eq!(learned["sizes"], serde_json::json!({ "classes": 3, "features": 3 }));
     assert_eq!((&learned["solver"], &learned["stop"]), (&"block".into(), &"gap".into()));
     assert!(learned["caveat"].is_null());
@@ -233,9 +243,9 @@ fn the_log_has_a_line_for_each_pass_and_says_why_it_stopped() {
             for line in others {
                 assert_eq!(keys(line), expected);
             }
-            assert_eq!(keys(last), [&expected[..], &["stop"]].concat());
+            assert_eq!(keys(last), sorted([&expected[..], &["oracle", "stop", "verdict"]].concat()));
             assert_eq!(last["stop"], *stop, "{solver} {rule:?}");
-            for key in ["primal", "dual", "gap", "relative_gap", "oracle_calls", "planes", "stop"] {
+            for key in ["primal", "dual", "gap", "relative_gap", "oracle_calls", "planes", "stop", "oracle", "verdict"] {
                 assert_eq!(last[key], learned[key], "{solver} {rule:?}: {key}");
             }
             for pair in log.windows(2) {
@@ -377,7 +387,7 @@ fn verbosity_goes_from_nothing_to_every_pass() {
     assert!(passes(&lines("2")) >= 4, "{:?}", lines("2"));
     let all = lines("3");
     assert!(passes(&all) >= 4 && all.iter().any(|line| line.starts_with("settings {")), "{all:?}");
-    assert!(lines("1")[1].starts_with("stopped by --passes, not converged: primal "));
+    assert!(lines("1")[1].starts_with("stopped after the passes allowed, not converged: primal "));
 
     for quiet in [&["classify", "-v", "0", "test.svm", "model", "p"][..], &["evaluate", "-v", "0", "test.svm", "model"]]
     {

@@ -106,7 +106,7 @@ where
         };
         let (one, two) = (run(1), run(2));
         assert_eq!((&one.w, one.certificate), (&two.w, two.certificate), "{at}");
-        assert!(one.certificate.stop.converged(), "{at}: {:?}", one.certificate);
+        assert!(one.certificate.converged(), "{at}: {:?}", one.certificate);
         testing::check_solution(&task, &examples, &settings, &one);
         let (a, b) = (one.certificate, whole.certificate);
         assert!(a.dual <= b.primal && b.dual <= a.primal, "{at}: {a:?} {b:?}");

@@ -4,11 +4,11 @@ use std::ops::ControlFlow;
 use std::process::ExitCode;
 
 use crosscut::{
-    C, Dot, DualVariable, Example, Moment, Progress, Settings, SlackNorm, Solution, Solver, StopReason, Task, Trainer,
+    C, DualVariable, Moment, Progress, Settings, SlackNorm, Solution, Solver, StopReason, Trainer, slacks,
 };
+use crosscut_app::answers::verdict;
 use crosscut_app::output::{self, display_name};
 use crosscut_app::{Error, Interrupt, Source};
-use rayon::prelude::*;
 
 use crate::flags::Learn;
 use crate::model::general;
@@ -77,26 +77,25 @@ pub fn learn<P: Program>(flags: &Learn) -> Result<ExitCode, Error> {
         (solution, variables)
     };
     let last = iterations.last.expect("training tells its end");
-    if !solution.certificate.primal.is_finite() {
+    let certificate = &solution.certificate;
+    if let Some(fault) = certificate.oracle.fault {
+        return Err(Error::file(file, fault.to_string()));
+    }
+    if !certificate.primal.is_finite() {
         return Err(Error::file(
             file,
             "the objective overflows double precision: scale the features, or choose a smaller -c",
         ));
     }
-    if solution.certificate.stop == StopReason::Precision {
-        let certificate = solution.certificate;
-        note(
-            &program,
-            &format!(
-                "stopped at the limits of double precision, before -e: the gap is {:.5}, not {:.5}",
-                certificate.gap(),
-                flags.c * epsilon
-            ),
-        );
+    let is_early = matches!(certificate.stop, StopReason::Precision | StopReason::Inexact);
+    if is_early || certificate.oracle.worse > 0 {
+        let bounds = (certificate.primal, certificate.dual);
+        note(&program, &verdict(certificate.stop, bounds, &certificate.oracle, caveat.is_none()));
     }
     let cpu = cpu_seconds() - began;
     if say.tells(1) {
-        let slacks = if n_slack { slacks(&task, &examples, &solution.w) } else { Vec::new() };
+        let slacks = if n_slack { slacks(&task, &examples, &solution.w) } else { Ok(Vec::new()) };
+        let slacks = slacks.map_err(|fault| Error::file(&file, fault.to_string()))?;
         let block = Block { flags, solution: &solution, variables: &variables, last: &last, slacks: &slacks, cpu };
         block.lines(n_slack, &say).iter().for_each(|line| say.line(line));
     }
@@ -141,16 +140,6 @@ fn algorithm<P: Program>(flags: &Learn) -> Result<u32, Error> {
 /// α as the family counts it: that of a sum of planes adds up to C.
 fn alpha(variable: &DualVariable, c: f64) -> f64 {
     if variable.example.is_some() { variable.alpha } else { c * variable.alpha }
-}
-
-/// ξ of each example.
-fn slacks<T: Task>(task: &T, examples: &[Example<T::Input, T::Output>], w: &[f64]) -> Vec<f64> {
-    let slack = |scratch: &mut T::Scratch, example: &Example<T::Input, T::Output>| {
-        let mut score = Dot::new(w);
-        let loss = task.separate(w, &example.x, &example.y, scratch, &mut score);
-        (loss - score.sum).max(0.0)
-    };
-    examples.par_iter().map_init(T::Scratch::default, slack).collect()
 }
 
 /// Prints a line for each exact pass.

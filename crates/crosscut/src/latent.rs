@@ -20,9 +20,9 @@ use std::time::Instant;
 use rayon::ThreadPool;
 use rayon::prelude::*;
 
+use crate::bounds::{Fault, primal};
 use crate::progress::{Certificate, Flow, Progress, SolveError, StopReason};
-use crate::settings::{C, Settings, SettingsError};
-use crate::sink::Dot;
+use crate::settings::{Settings, SettingsError};
 use crate::task::{Example, Latent};
 use crate::trainer::Trainer;
 
@@ -31,7 +31,7 @@ use crate::trainer::Trainer;
 pub struct Rounds {
     /// Stop after this many rounds, at least 1. Default 50.
     pub limit: usize,
-    /// Stop when a round lowers F by no more than this times max(|F|, 1). Default 1e-3. Below the relative gap of the
+    /// Stop when a round lowers F by no more than this times F. Default 1e-3. Below the relative gap of the
     /// settings it asks for more than the rounds can tell.
     pub tolerance: f64,
 }
@@ -53,6 +53,8 @@ pub enum RoundsStop {
     Seconds,
     /// The observer asked to stop.
     Interrupted,
+    /// The separation oracle failed in a round after the first; the result is that of the rounds before.
+    Oracle(Fault),
 }
 
 /// One round: a convex training problem, then imputation.
@@ -95,7 +97,8 @@ pub struct LatentSolution {
 /// round under way ends with the weights it has, is evaluated, and is the last. The result does not depend on the number of threads.
 ///
 /// # Errors
-/// See [`SolveError`]; an imputed output that the task refuses is one of them.
+/// See [`SolveError`]; an imputed output that the task refuses is one of them, and so is an oracle that fails in the
+/// first round.
 pub fn solve<T: Latent>(
     task: &T,
     examples: &mut [Example<T::Input, T::Output>],
@@ -123,15 +126,26 @@ pub fn solve<T: Latent>(
         });
         oracle_seconds += solution.oracle_seconds;
 
-        impute(&pool, task, &solution.w, examples);
-        let objective = objective(&pool, task, &solution.w, examples, settings.c);
+        let objective = match solution.certificate.oracle.fault {
+            Some(fault) => Err(fault),
+            None => {
+                impute(&pool, task, &solution.w, examples);
+                // With the best hidden parts the slacks are those of the convex problem.
+                pool.install(|| primal(task, &*examples, settings, &solution.w))
+            }
+        };
+        let objective = match objective {
+            Ok(objective) => objective,
+            Err(fault) if done.is_empty() => return Err(fault.into()),
+            Err(fault) => break RoundsStop::Oracle(fault),
+        };
         let before = best.as_ref().map(|(at, _)| done[*at].objective);
         done.push(Round { objective, certificate: solution.certificate });
         if before.is_none_or(|before| objective < before) {
             best = Some((done.len() - 1, solution.w));
         }
 
-        let enough = |before: f64| before - objective <= rounds.tolerance * objective.abs().max(1.0);
+        let enough = |before: f64| before - objective <= rounds.tolerance * objective.abs();
         if interrupted {
             break RoundsStop::Interrupted;
         } else if solution.certificate.stop == StopReason::Seconds {
@@ -144,7 +158,7 @@ pub fn solve<T: Latent>(
     };
 
     let (at, w) = best.expect("at least one round was made");
-    if at + 1 < done.len() {
+    if at + 1 < done.len() || matches!(stop, RoundsStop::Oracle(_)) {
         impute(&pool, task, &w, examples);
     }
     let Round { objective, certificate } = done[at];
@@ -174,33 +188,13 @@ fn impute<T: Latent>(pool: &ThreadPool, task: &T, w: &[f64], examples: &mut [Exa
     examples.iter_mut().zip(imputed).for_each(|(example, y)| example.y = y);
 }
 
-/// F(w), for hidden parts that are the best ones under w: the slack is then that of the convex problem.
-fn objective<T: Latent>(
-    pool: &ThreadPool,
-    task: &T,
-    w: &[f64],
-    examples: &[Example<T::Input, T::Output>],
-    c: C,
-) -> f64 {
-    let slack = |scratch: &mut T::Scratch, example: &Example<T::Input, T::Output>| {
-        let mut dot = Dot::new(w);
-        let loss = task.separate(w, &example.x, &example.y, scratch, &mut dot);
-        example.weight * (loss - dot.sum).max(0.0)
-    };
-    // Collected in order, then summed: the bits do not depend on the threads.
-    let slacks: Vec<f64> = pool.install(|| examples.par_iter().map_init(T::Scratch::default, slack).collect());
-    0.5 * squared_norm(w) + c.sum(examples.len()) * slacks.iter().sum::<f64>()
-}
-
-fn squared_norm(w: &[f64]) -> f64 {
-    w.iter().map(|weight| weight * weight).sum()
-}
-
 #[cfg(test)]
 mod tests {
     use std::ops::ControlFlow;
 
     use super::*;
+    use crate::plane::squared_norm;
+    use crate::settings::C;
     use crate::sink::Sink;
     use crate::task::{FeatureMap, Task};
     use crate::testing;
@@ -325,7 +319,7 @@ mod tests {
 
         let defined = by_definition(&examples, settings.c, &solution.w);
         assert!((defined - solution.objective).abs() <= 1e-9 * defined, "{defined} {}", solution.objective);
-        let primal = testing::primal(&Bags, &examples, &settings, &solution.w);
+        let primal = primal(&Bags, &examples, &settings, &solution.w).unwrap();
         assert!((primal - solution.objective).abs() <= 1e-9 * primal);
         for Example { x, y, .. } in &examples {
             assert_eq!(*y, Bags.impute(&solution.w, x, y, &mut ()));

@@ -20,7 +20,7 @@
 //! `C::Mean(n as f64 * c)` is `C::Sum(c)`, and `C::Sum(1.0)` is the default.
 //!
 //! Every solver keeps a lower bound D on the optimum P* and stops when the relative duality gap
-//! (P − D) / max(|P|, 1) is at most [`Settings::relative_gap`], or when P − D ≤ C·ε ([`Settings::epsilon`]). Whatever ended
+//! (P − D) / P is at most [`Settings::relative_gap`], or when P − D ≤ C·ε ([`Settings::epsilon`]). Whatever ended
 //! training, the [`Certificate`] says D ≤ P* ≤ P(w).
 //!
 //! # The words
@@ -125,6 +125,7 @@
 //! The result depends on the data, the settings and the seed, and not on the number of threads.
 
 mod block_coordinate;
+mod bounds;
 pub mod latent;
 pub mod model;
 mod one_slack;
@@ -144,6 +145,7 @@ pub mod trainer;
 pub mod tutorial;
 pub mod validation;
 
+pub use bounds::{Fault, FaultKind, OracleAudit, primal, relative_gap, slacks};
 pub use model::{Model, predict_all, risk};
 pub use plane::Planes;
 pub use progress::{Certificate, DualVariable, Flow, Moment, Progress, Solution, SolveError, StopReason};

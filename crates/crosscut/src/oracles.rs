@@ -1,10 +1,13 @@
 //! [`Oracles`]: all separation oracles of the training set, on all threads. The one seam between solvers and tasks.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use rayon::prelude::*;
 
+use crate::block_coordinate::Block;
+use crate::bounds::{Fault, Sizes, SlackCost, SlackSum, off};
 use crate::plane::{Planes, RawPlane};
 use crate::progress::SolveError;
 use crate::settings::SlackNorm;
@@ -38,6 +41,8 @@ enum Pool {
 pub(crate) struct Oracles<'a, T: Task> {
     task: &'a T,
     examples: Vec<&'a Example<T::Input, T::Output>>,
+    /// The position of the first of them among all examples.
+    first: usize,
     crew: Crew<T>,
     /// Wall seconds of a call, infinite before there was one.
     each: f64,
@@ -49,31 +54,55 @@ pub(crate) struct Oracles<'a, T: Task> {
 
 /// The plane that touches Σ costᵢ ξᵢ (or Σ costᵢ ξᵢ²), as a function of the weights, at one w.
 pub(crate) struct PlaneSum {
-    /// Σ costᵢ Δᵢ over examples with positive slack; Σ costᵢ (2ξᵢ Δᵢ − ξᵢ²) where they are squared.
+    /// Σ costᵢ Δᵢ over examples with positive slack; Σ costᵢ (2ξᵢ Δᵢ − ξᵢ²) if slacks are squared.
     pub loss: f64,
-    /// Σ costᵢ δᵢ over the same examples; Σ costᵢ 2ξᵢ δᵢ.
+    /// Σ costᵢ δᵢ over the same examples; Σ costᵢ 2ξᵢ δᵢ if slacks are squared.
     pub delta: Vec<f64>,
-    /// Σ costᵢ ξᵢ; Σ costᵢ ξᵢ².
-    pub slack: f64,
-    /// What the rounding of the loss is a fraction of.
-    pub loss_size: f64,
-    /// What the rounding of the length of `delta` is a fraction of.
-    pub delta_size: f64,
+    /// What the slacks of all examples cost.
+    pub slacks: SlackSum,
+    /// The sizes that the rounding of `loss` and `delta` is measured against.
+    pub sizes: Sizes,
+    /// Additions that a coordinate of `delta` has seen, at most.
+    additions: usize,
 }
 
 impl PlaneSum {
     /// Nothing yet.
     pub fn new(dim: usize) -> Self {
-        Self { loss: 0.0, delta: vec![0.0; dim], slack: 0.0, loss_size: 0.0, delta_size: 0.0 }
+        let (slacks, sizes) = (SlackSum::default(), Sizes::default());
+        Self { loss: 0.0, delta: vec![0.0; dim], slacks, sizes, additions: 0 }
     }
 
     /// Adds a sum over other examples.
     pub fn add(&mut self, other: &Self) {
         self.loss += other.loss;
-        self.slack += other.slack;
-        self.loss_size += other.loss_size;
-        self.delta_size += other.delta_size;
+        self.slacks.absorb(&other.slacks);
+        self.sizes = self.sizes.plus(other.sizes);
+        self.additions += other.additions + 1;
         self.delta.iter_mut().zip(&other.delta).for_each(|(sum, value)| *sum += value);
+    }
+}
+
+impl PlaneSum {
+    /// Adds the plane of an example, whose value is known, if its slack costs anything.
+    fn add_plane(&mut self, plane: &RawPlane<'_>, cost: SlackCost, example: usize) {
+        let slack = plane.value;
+        self.slacks.add(cost, example, slack, 0.0, || 0.0);
+        if slack > 0.0 && cost.bound > 0.0 {
+            // The tangent of the cost at the slack: of squared slacks 2ξΔ − ξ² and 2ξδ.
+            let slope = cost.slope(slack);
+            let less = if cost.ridge > 0.0 { cost.of(slack) } else { 0.0 };
+            self.loss += slope * plane.loss - less;
+            self.sizes.loss += slope * plane.loss + less;
+            self.sizes.delta += slope * plane.size();
+            self.additions += plane.rows.len() + plane.entries.len();
+            plane.add_to(&mut self.delta, slope);
+        }
+    }
+
+    /// Bounds on the rounding errors of `loss` and `delta`.
+    pub fn errors(&self) -> Sizes {
+        self.sizes.scaled(off(self.additions))
     }
 }
 
@@ -90,12 +119,12 @@ impl<'a, T: Task> Oracles<'a, T> {
         for (index, example) in examples.iter().enumerate() {
             check_example(task, index, example)?;
         }
-        Ok(Self::of(task, examples, Crew::new(threads)?))
+        Ok(Self::of(task, examples, 0, Crew::new(threads)?))
     }
 
-    /// For examples that are known to be right.
-    pub fn of(task: &'a T, examples: Vec<&'a Example<T::Input, T::Output>>, crew: Crew<T>) -> Self {
-        Self { task, examples, crew, each: f64::INFINITY, calls: 0, seconds: 0.0 }
+    /// For examples that are known to be right, of which the first has this position among all.
+    pub fn of(task: &'a T, examples: Vec<&'a Example<T::Input, T::Output>>, first: usize, crew: Crew<T>) -> Self {
+        Self { task, examples, first, crew, each: f64::INFINITY, calls: 0, seconds: 0.0 }
     }
 
     /// Gives back the threads.
@@ -178,19 +207,54 @@ impl<'a, T: Task> Oracles<'a, T> {
         rows
     }
 
-    /// Calls the oracles of a batch of examples at w; the j-th answer goes to `planes[j]`. The values of the planes at w are set if asked for.
-    pub fn separate(&mut self, w: &[f64], batch: &[usize], planes: &mut [Planes<'a>], valued: bool) {
+    /// Calls the oracles of a batch of examples at w; the j-th answer goes to `planes[j]`.
+    ///
+    /// # Errors
+    /// The first answer of the batch that is no plane.
+    pub fn separate(&mut self, w: &[f64], batch: &[usize], planes: &mut [Planes<'a>]) -> Result<(), Fault> {
+        self.call_batch(w, batch, planes, |_, _| {})
+    }
+
+    /// The same with the values of the planes at w, beside the largest value of the planes of `cache`:
+    /// the rows that both read are in the processor's cache then.
+    ///
+    /// # Errors
+    /// As [`separate`](Self::separate).
+    pub fn compare(
+        &mut self,
+        w: &[f64],
+        batch: &[usize],
+        planes: &mut [Planes<'a>],
+        cache: &[Block<'a>],
+    ) -> Result<(), Fault> {
+        self.call_batch(w, batch, planes, |planes, index| {
+            planes.known = cache[index].highest(w, &mut planes.dots);
+            planes.as_mut_slice().iter_mut().for_each(|plane| plane.evaluate(w));
+        })
+    }
+
+    fn call_batch(
+        &mut self,
+        w: &[f64],
+        batch: &[usize],
+        planes: &mut [Planes<'a>],
+        then: impl Fn(&mut Planes<'a>, usize) + Sync,
+    ) -> Result<(), Fault> {
         let began = Instant::now();
         let this = &*self;
+        let faulty = AtomicBool::new(false);
+        let fault_of = |planes: &Planes<'a>| planes.as_slice().iter().find_map(|plane| plane.fault(w.len()));
         let answer = |planes: &mut Planes<'a>, &index: &usize| {
             this.call_several(w, index, planes);
-            if valued {
-                planes.as_mut_slice().iter_mut().for_each(|plane| plane.evaluate(w));
+            match fault_of(planes) {
+                Some(_) => faulty.store(true, Ordering::Relaxed),
+                None => then(planes, index),
             }
         };
         // The first calls ever are timed: one to warm up, one to tell what a call takes.
         let timed = if self.each.is_finite() { 0 } else { batch.len().min(2) };
-        let (first, planes) = planes[..batch.len()].split_at_mut(timed);
+        let answers = &mut planes[..batch.len()];
+        let (first, planes) = answers.split_at_mut(timed);
         let (probes, batch_left) = batch.split_at(timed);
         let mut each = self.each;
         for (planes, index) in first.iter_mut().zip(probes) {
@@ -211,18 +275,33 @@ impl<'a, T: Task> Oracles<'a, T> {
         self.each = each;
         self.seconds += began.elapsed().as_secs_f64();
         self.calls += batch.len() as u64;
+        if !faulty.into_inner() {
+            return Ok(());
+        }
+        let fault = |(&example, planes): (&usize, &Planes<'a>)| Some(Fault { example, kind: fault_of(planes)? });
+        batch.iter().zip(&*answers).find_map(fault).map_or(Ok(()), Err)
     }
 
     /// Calls every oracle at w and sums the planes; what a slack costs is `each` times the weight of its example.
     ///
     /// Examples are summed in fixed lanes and the lanes in order, so the bits do not depend on the number of threads.
     /// `tick` is called between slices of the work.
-    pub fn sum_planes(&mut self, w: &[f64], each: f64, norm: SlackNorm, tick: &mut dyn FnMut(u64, f64)) -> PlaneSum {
+    ///
+    /// # Errors
+    /// The first example whose answer is no plane; the oracles of some that follow are not called then.
+    pub fn sum_planes(
+        &mut self,
+        w: &[f64],
+        each: f64,
+        norm: SlackNorm,
+        tick: &mut dyn FnMut(u64, f64),
+    ) -> Result<PlaneSum, Fault> {
         struct Lane<'a> {
             next: usize,
             end: usize,
             plane: RawPlane<'a>,
             sum: PlaneSum,
+            fault: Option<Fault>,
         }
         let (n, dim) = (self.len(), w.len());
         let lanes = (LANE_BYTES / (8 * dim.max(1))).clamp(1, MOST_LANES).min(n);
@@ -232,6 +311,7 @@ impl<'a, T: Task> Oracles<'a, T> {
                 end: n * (lane + 1) / lanes,
                 plane: RawPlane::default(),
                 sum: PlaneSum::new(dim),
+                fault: None,
             })
             .collect();
         let mut slice = 1;
@@ -241,21 +321,16 @@ impl<'a, T: Task> Oracles<'a, T> {
             let run = |lane: &mut Lane<'a>| {
                 let end = lane.end.min(lane.next + slice);
                 for index in lane.next..end {
-                    let cost = each * this.examples[index].weight;
+                    let cost = SlackCost::new(each * this.examples[index].weight, norm);
                     this.call(w, index, &mut lane.plane);
-                    let slack = lane.plane.value;
-                    if slack > 0.0 && cost > 0.0 {
-                        // Of slacks that are squared the tangent: 2ξΔ − ξ² and 2ξδ.
-                        let (slope, value, less) = match norm {
-                            SlackNorm::Linear => (cost, cost * slack, 0.0),
-                            SlackNorm::Squared => (2.0 * cost * slack, cost * slack * slack, cost * slack * slack),
-                        };
-                        lane.sum.loss += slope * lane.plane.loss - less;
-                        lane.sum.loss_size += slope * lane.plane.loss + less;
-                        lane.sum.delta_size += slope * lane.plane.size();
-                        lane.sum.slack += value;
-                        lane.plane.add_to(&mut lane.sum.delta, slope);
+                    if let Some(kind) = lane.plane.fault(dim) {
+                        lane.fault = Some(Fault { example: this.first + index, kind });
+                        lane.end = index;
+                        lane.next = index;
+                        return;
                     }
+                    lane.plane.evaluate(w);
+                    lane.sum.add_plane(&lane.plane, cost, this.first + index);
                 }
                 lane.next = end;
             };
@@ -275,14 +350,22 @@ impl<'a, T: Task> Oracles<'a, T> {
                 slice = (slice / 2).max(1);
             }
             tick(self.calls, self.seconds);
+            // The first fault is known when the lanes before its own have ended.
+            let first = lanes.iter().take_while(|lane| lane.next == lane.end).find_map(|lane| lane.fault);
+            if let Some(fault) = first {
+                return Err(fault);
+            }
         }
         let mut lanes = lanes.into_iter();
         let mut total = lanes.next().map_or_else(|| unreachable!("there are examples"), |lane| lane.sum);
         lanes.for_each(|lane| total.add(&lane.sum));
-        total
+        Ok(total)
     }
 
     /// Replaces `planes` by the plane put together from parts of an example's, if its slack is above `least`.
+    ///
+    /// # Errors
+    /// What is put together is no plane.
     pub fn recombine(
         &self,
         w: &[f64],
@@ -290,13 +373,15 @@ impl<'a, T: Task> Oracles<'a, T> {
         parts: &mut dyn Iterator<Item = Part<'a>>,
         least: f64,
         planes: &mut Planes<'a>,
-    ) {
+    ) -> Result<(), Fault> {
         let Example { x, y, .. } = self.examples[index];
         planes.clear();
         planes.add_if(|sink| match self.crew.scratch[0].try_lock() {
             Ok(mut scratch) => self.task.recombine(w, (x, y), parts, least, &mut scratch, sink),
             Err(_) => self.task.recombine(w, (x, y), parts, least, &mut T::Scratch::default(), sink),
         });
+        let fault = planes.as_slice().iter().find_map(|plane| plane.fault(w.len()));
+        fault.map_or(Ok(()), |kind| Err(Fault { example: index, kind }))
     }
 
     fn call_several(&self, w: &[f64], index: usize, planes: &mut Planes<'a>) {
@@ -319,6 +404,5 @@ impl<'a, T: Task> Oracles<'a, T> {
             // An oracle that runs threads of its own may find itself called again on this one.
             Err(_) => self.task.separate(w, x, y, &mut T::Scratch::default(), plane),
         };
-        plane.evaluate(w);
     }
 }

@@ -1,13 +1,8 @@
 //! [`RawPlane`]: a cutting plane as the oracle wrote it.
 
+use crate::bounds::{FaultKind, off};
 use crate::sink::{Place, Sink, add_row, dot_row_sized};
 use crate::sparse::{Feature, Row};
-
-/// By what fraction of the sizes of its terms a sum may be off that takes up so many of them one after the other, with a little more for what
-/// the terms are computed from.
-pub(crate) fn off(terms: usize) -> f64 {
-    (8.0 + 0.5 * terms as f64) * f64::EPSILON
-}
 
 /// A row of the data at a place among the weights, times a number.
 #[derive(Clone, Copy, Debug)]
@@ -32,7 +27,7 @@ impl RowTerm<'_> {
 pub(crate) struct RawPlane<'a> {
     /// Δ.
     pub loss: f64,
-    /// Δ − ⟨w, δ⟩ at the w of the oracle call and what rounding may have taken from it, where it was asked for: the slack is not above it.
+    /// Δ − ⟨w, δ⟩ at the w of the oracle call, rounded up; only if it was asked for.
     pub value: f64,
     pub rows: Vec<RowTerm<'a>>,
     pub entries: Vec<(usize, f64)>,
@@ -42,6 +37,25 @@ impl<'a> RawPlane<'a> {
     pub fn clear(&mut self) {
         self.rows.clear();
         self.entries.clear();
+    }
+
+    /// What makes it no plane for weights of dimension `dim`, if anything does.
+    pub fn fault(&self, dim: usize) -> Option<FaultKind> {
+        let finite = self.rows.iter().all(|term| term.scale.is_finite())
+            && self.entries.iter().all(|(_, value)| value.is_finite());
+        let last = |term: &RowTerm<'_>| {
+            let feature = term.row.features().last()?;
+            Some(term.place.stride.saturating_mul(feature.index as usize).saturating_add(term.place.offset))
+        };
+        let inside = self.rows.iter().filter_map(last).all(|index| index < dim)
+            && self.entries.iter().all(|&(index, _)| index < dim);
+        match self.loss {
+            _ if !self.loss.is_finite() => Some(FaultKind::LossNotFinite),
+            _ if self.loss < 0.0 => Some(FaultKind::LossNegative),
+            _ if !finite => Some(FaultKind::DeltaNotFinite),
+            _ if !inside => Some(FaultKind::IndexBeyondDim),
+            _ => None,
+        }
     }
 
     /// Sets the value at w.
@@ -62,7 +76,7 @@ impl<'a> RawPlane<'a> {
         self.value = self.loss - sum + off(terms) * size;
     }
 
-    /// ‖δ‖ at most, and what its rounding is a fraction of.
+    /// An upper bound on ‖δ‖, and the size that the rounding of δ is measured against: Σ ‖term‖.
     pub fn size(&self) -> f64 {
         let rows: f64 = self.rows.iter().map(|term| term.scale.abs() * term.row.squared_norm().sqrt()).sum();
         rows + self.entries.iter().map(|(_, value)| value.abs()).sum::<f64>()
@@ -96,6 +110,10 @@ impl<'a> RawPlane<'a> {
 pub struct Planes<'a> {
     buffers: Vec<RawPlane<'a>>,
     len: usize,
+    /// The largest value at the same w of the planes that were known before, −∞ without any.
+    pub(crate) known: f64,
+    /// Inner products with the rows of these.
+    pub(crate) dots: Vec<f64>,
 }
 
 impl<'a> Planes<'a> {
@@ -177,14 +195,6 @@ pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     let rest: f64 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
     // Neighbours are added last, so that pairs of sums stay pairs until then.
     ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7])) + rest
-}
-
-/// By how much a dual value Σαₚ Δₚ − ½ ‖Σαₚ δₚ‖² may be too large, where both are sums of so many terms, given what the rounding of
-/// the losses and of the length of Σαₚ δₚ are fractions of, and that length.
-pub(crate) fn rounding(terms: usize, loss_size: f64, delta_size: f64, length: f64) -> f64 {
-    let error = off(terms);
-    let shift = error * delta_size;
-    error * (loss_size + length * length) + shift * (length + 0.5 * shift)
 }
 
 /// ‖w‖².

@@ -1,9 +1,11 @@
 //! What a solver tells while it runs ([`Progress`]) and when it is done ([`Solution`]).
 
+use std::fmt;
 use std::ops::ControlFlow;
 
 use serde::{Deserialize, Serialize};
 
+use crate::bounds::{Fault, OracleAudit, relative_gap};
 use crate::settings::{SettingsError, Solver};
 
 /// Why training stopped.
@@ -20,8 +22,15 @@ pub enum StopReason {
     Seconds,
     /// The observer asked to stop.
     Interrupted,
-    /// Further steps are below the rounding error of the objective: the gap cannot be closed further in double precision.
+    /// No step of any solver raises D by more than its rounding error, or P(w) overflows: the gap
+    /// cannot be closed further in double precision.
     Precision,
+    /// P(w) < D, by more than rounding: the separation oracle has missed a maximum, so P(w) is no
+    /// upper bound.
+    Inexact,
+    /// The separation oracle answered with something that is no plane, such as a loss of NaN.
+    /// [`OracleAudit::fault`] names the example.
+    Fault,
 }
 
 impl StopReason {
@@ -34,12 +43,24 @@ impl StopReason {
             StopReason::Seconds => "seconds",
             StopReason::Interrupted => "interrupted",
             StopReason::Precision => "precision",
+            StopReason::Inexact => "inexact",
+            StopReason::Fault => "fault",
         }
     }
+}
 
-    /// Whether the certificate asked for was reached.
-    pub fn converged(self) -> bool {
-        matches!(self, StopReason::Gap | StopReason::Epsilon)
+/// A clause that tells a person how training ended.
+impl fmt::Display for StopReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            StopReason::Gap | StopReason::Epsilon => "converged",
+            StopReason::Passes => "stopped after the passes allowed, not converged",
+            StopReason::Seconds => "stopped after the time allowed, not converged",
+            StopReason::Interrupted => "interrupted, not converged",
+            StopReason::Precision => "stopped at the limits of double precision",
+            StopReason::Inexact => "not converged, since the oracle missed a maximum",
+            StopReason::Fault => "not converged, since the oracle failed",
+        })
     }
 }
 
@@ -75,6 +96,8 @@ pub struct Progress {
     pub planes_found: u64,
     /// Bytes that the planes take, as last counted: what [`Settings::max_memory`](crate::Settings::max_memory) bounds.
     pub plane_bytes: usize,
+    /// What training has noticed about the separation oracle.
+    pub oracle: OracleAudit,
     /// Wall seconds since training began.
     pub seconds: f64,
     /// Wall seconds of these inside oracles.
@@ -87,7 +110,7 @@ impl Progress {
         self.primal - self.dual
     }
 
-    /// (P − D) / max(|P|, 1).
+    /// (P − D) / P, and 0 if both are 0.
     pub fn relative_gap(&self) -> f64 {
         relative_gap(self.primal, self.dual)
     }
@@ -98,10 +121,13 @@ pub type Flow = ControlFlow<()>;
 
 /// The result of training: weights with a certificate.
 ///
-/// `dual` ≤ P* ≤ `primal` = P(`w`), where P* is the optimum of the training problem.
+/// `dual` ≤ P* ≤ `primal`, where P* is the optimum of the training problem and `primal` is P(`w`)
+/// rounded up. The upper bound needs an exact oracle: see [`Certificate`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Solution {
-    /// The weights, of length `task.dim()`.
+    /// The weights, of length `task.dim()`: those of the lowest certified P(w). If training ended
+    /// before the first certificate, which only a [fault](StopReason::Fault) makes possible, they
+    /// are the latest ones and `primal` is infinite.
     pub w: Vec<f64>,
     /// How they were found and how good they are.
     pub certificate: Certificate,
@@ -127,7 +153,12 @@ pub struct DualVariable {
     pub squared_norm: f64,
 }
 
-/// How close to the optimum a training run came and what it took. Holds no clock times, so it is the same for two equal runs.
+/// How close to the optimum a training run came and what it took. Holds no clock times, so it is
+/// the same for two equal runs.
+///
+/// D ≤ P* holds whatever the oracle does, as long as each of its answers is a plane of the problem:
+/// rounding and the feasibility of α are accounted for. P* ≤ P(w) also needs the oracle to find the
+/// maximum at w. What training can notice about that is in [`oracle`](Self::oracle).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Certificate {
     /// The solver that ran (never `Auto`).
@@ -136,9 +167,9 @@ pub struct Certificate {
     pub c: f64,
     /// Number of examples n.
     pub examples: usize,
-    /// P(w).
+    /// P(w), rounded up. Infinite if training ended before the first certificate.
     pub primal: f64,
-    /// D, a lower bound on the optimum.
+    /// D, a lower bound on the optimum, rounded down.
     pub dual: f64,
     /// Exact passes made.
     pub passes: f64,
@@ -148,28 +179,31 @@ pub struct Certificate {
     pub planes: usize,
     /// Why training stopped.
     pub stop: StopReason,
+    /// What training has noticed about the separation oracle.
+    pub oracle: OracleAudit,
 }
 
 impl Certificate {
+    /// Whether the gap asked for was reached, and no answer of the oracle was found wrong.
+    pub fn converged(&self) -> bool {
+        matches!(self.stop, StopReason::Gap | StopReason::Epsilon) && self.oracle.is_clean()
+    }
+
     /// P − D.
     pub fn gap(&self) -> f64 {
         self.primal - self.dual
     }
 
-    /// (P − D) / max(|P|, 1).
+    /// (P − D) / P, and 0 if both are 0.
     pub fn relative_gap(&self) -> f64 {
         relative_gap(self.primal, self.dual)
     }
 }
 
-pub(crate) fn relative_gap(primal: f64, dual: f64) -> f64 {
-    if primal.is_finite() { (primal - dual) / primal.abs().max(1.0) } else { f64::INFINITY }
-}
-
 /// So many vectors as long as the weights a solver keeps: w, the best one so far, and what it averages or extrapolates.
 pub(crate) const VECTORS: usize = 4;
 
-/// Why training did not begin.
+/// Why there is no result of training.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum SolveError {
     /// A setting out of range.
@@ -196,6 +230,10 @@ pub enum SolveError {
         /// 8 · d.
         bytes: usize,
     },
+    /// An oracle failed while hidden parts were trained; elsewhere training ends with
+    /// [`StopReason::Fault`].
+    #[error(transparent)]
+    Oracle(#[from] Fault),
     /// The pool of threads could not be started.
     #[error("the threads could not be started: {0}")]
     Threads(String),

@@ -1,15 +1,15 @@
-//! What every solver does around its iterations: watching the clock, telling the observer, keeping the best weights.
+//! What every solver does around its iterations: it watches the clock, tells the observer, and stops.
 
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use crate::plane::off;
-use crate::progress::{Certificate, Flow, Moment, Progress, Solution, StopReason, relative_gap};
+use crate::bounds::{Bounds, Fault, OracleAudit, relative_gap};
+use crate::progress::{Certificate, Flow, Moment, Progress, Solution, StopReason};
 use crate::settings::{Settings, Solver};
 
-/// One call of a solver: the clock, the observer, and the bounds found.
+/// One call of a solver: the clock, the observer, and the bounds found so far.
 pub(crate) struct Run<'o> {
     observer: &'o mut dyn FnMut(&Progress) -> Flow,
     settings: Settings,
@@ -22,12 +22,7 @@ pub(crate) struct Run<'o> {
     told: Instant,
     oracle_calls_before: u64,
     oracle_seconds_before: f64,
-    /// The lowest certified primal value and its weights.
-    best: Option<(f64, Vec<f64>)>,
-    /// The highest dual value.
-    pub dual: f64,
-    /// P and D when last asked whether they improve.
-    last: (f64, f64),
+    pub bounds: Bounds,
     interrupted: bool,
     /// Training may end only between steps, where its state has been kept.
     whole_steps: bool,
@@ -42,6 +37,7 @@ pub(crate) struct Saved<'s> {
     pub best: Option<(f64, Cow<'s, [f64]>)>,
     pub dual: f64,
     pub last: (f64, f64),
+    pub audit: OracleAudit,
 }
 
 /// Counters that a solver keeps and a run reports.
@@ -75,10 +71,7 @@ impl<'o> Run<'o> {
             told: now,
             oracle_calls_before: counts.oracle_calls,
             oracle_seconds_before: counts.oracle_seconds,
-            best: None,
-            // At α = 0.
-            dual: 0.0,
-            last: (f64::INFINITY, f64::NEG_INFINITY),
+            bounds: Bounds::new(),
             interrupted: false,
             whole_steps: false,
             ending: false,
@@ -91,62 +84,28 @@ impl<'o> Run<'o> {
     }
 
     pub fn save(&self) -> Saved<'_> {
-        let best = self.best.as_ref().map(|(primal, w)| (*primal, w.into()));
-        Saved { oracle_calls_before: self.oracle_calls_before, best, dual: self.dual, last: self.last }
+        let Bounds { best, dual, last, audit } = &self.bounds;
+        let best = best.as_ref().map(|(primal, w)| (*primal, w.into()));
+        Saved { oracle_calls_before: self.oracle_calls_before, best, dual: *dual, last: *last, audit: *audit }
     }
 
     /// Goes on where another run was saved.
     pub fn restore(&mut self, saved: Saved<'_>) {
-        self.oracle_calls_before = saved.oracle_calls_before;
-        self.best = saved.best.map(|(primal, w)| (primal, w.into_owned()));
-        self.dual = saved.dual;
-        self.last = saved.last;
+        let Saved { oracle_calls_before, best, dual, last, audit } = saved;
+        self.oracle_calls_before = oracle_calls_before;
+        let best = best.map(|(primal, w)| (primal, w.into_owned()));
+        self.bounds = Bounds { best, dual, last, audit };
     }
 
-    /// Takes in a primal value P(w) computed from oracle answers at this very w, and adds what rounding may have taken from its sums.
-    ///
-    /// One that overflows certifies nothing, and ends the run if there is no other; its weights are 0 then.
-    pub fn certify(&mut self, primal: f64, w: &[f64]) {
-        // The slacks are summed one after the other, the squares of w in eight parts.
-        let primal = primal * (1.0 + off(self.examples + w.len() / 8));
-        if !primal.is_finite() {
-            self.best.get_or_insert_with(|| (f64::INFINITY, vec![0.0; w.len()]));
-            return;
-        }
-        match &mut self.best {
-            Some((best, _)) if *best <= primal => {}
-            Some((best, kept)) => {
-                *best = primal;
-                kept.copy_from_slice(w);
-            }
-            None => self.best = Some((primal, w.to_vec())),
-        }
+    /// Ends the run because of an answer that is no plane.
+    pub fn fail(&mut self, fault: Fault) -> StopReason {
+        self.bounds.audit.fault = Some(fault);
+        StopReason::Fault
     }
 
-    /// Takes in a dual value, and by how much it may be too large.
-    pub fn raise(&mut self, dual: f64, rounding: f64) {
-        let dual = dual - rounding;
-        if dual.is_finite() {
-            self.dual = self.dual.max(dual);
-        }
-    }
-
-    /// The lowest certified primal value, infinite without one.
-    pub fn primal(&self) -> f64 {
-        self.best.as_ref().map_or(f64::INFINITY, |(primal, _)| *primal)
-    }
-
-    /// Whether either bound has moved by more than rounding since this was last asked.
-    pub fn has_improved(&mut self) -> bool {
-        let now = (self.primal(), self.dual);
-        let (primal, dual) = std::mem::replace(&mut self.last, now);
-        let rounding = 1e-15 * self.dual.abs().max(1.0);
-        !(primal - now.0 <= rounding && now.1 - dual <= rounding)
-    }
-
-    /// P − D at which training stops, if D is about so much.
+    /// P − D at which training stops if it stops at about this D.
     pub fn target(&self, dual: f64) -> f64 {
-        let relative = self.settings.relative_gap * dual.abs().max(1.0);
+        let relative = self.settings.relative_gap * dual.max(0.0);
         self.settings.epsilon.map_or(relative, |epsilon| relative.max(self.c * epsilon))
     }
 
@@ -173,19 +132,20 @@ impl<'o> Run<'o> {
 
     /// Which stopping rule holds for the certificate so far.
     pub fn stop(&self, counts: Counts) -> Option<StopReason> {
-        let primal = self.primal();
+        let (primal, dual) = (self.bounds.primal(), self.bounds.dual());
         if !primal.is_finite() {
-            return self.best.is_some().then_some(StopReason::Precision);
+            return self.bounds.best.is_some().then_some(StopReason::Precision);
         }
+        let Settings { relative_gap: wanted, epsilon, passes, .. } = self.settings;
+        // Without a gap to reach, only an objective of 0 is known to be optimal.
+        let close = relative_gap(primal, dual) <= wanted && (wanted > 0.0 || primal == 0.0);
         let rules = [
-            (
-                relative_gap(primal, self.dual) <= self.settings.relative_gap && self.settings.relative_gap > 0.0,
-                StopReason::Gap,
-            ),
-            (self.settings.epsilon.is_some_and(|epsilon| primal - self.dual <= self.c * epsilon), StopReason::Epsilon),
+            (self.bounds.contradict(), StopReason::Inexact),
+            (close, StopReason::Gap),
+            (epsilon.is_some_and(|epsilon| primal - dual <= self.c * epsilon), StopReason::Epsilon),
             (self.interrupted && self.must_end(), StopReason::Interrupted),
             (self.must_end(), StopReason::Seconds),
-            (self.settings.passes.is_some_and(|passes| self.passes(counts) >= passes as f64), StopReason::Passes),
+            (passes.is_some_and(|passes| self.passes(counts) >= passes as f64), StopReason::Passes),
         ];
         rules.into_iter().find(|(holds, _)| *holds).map(|(_, reason)| reason)
     }
@@ -204,34 +164,36 @@ impl<'o> Run<'o> {
             moment,
             passes: self.passes(counts),
             oracle_calls: counts.oracle_calls - self.oracle_calls_before,
-            primal: self.primal(),
-            dual: self.dual,
+            primal: self.bounds.primal(),
+            dual: self.bounds.dual(),
             planes: counts.planes,
             support: counts.support,
             planes_found: counts.planes_found,
             plane_bytes: counts.bytes.0,
+            oracle: self.bounds.audit,
             seconds: self.began.elapsed().as_secs_f64(),
             oracle_seconds: counts.oracle_seconds - self.oracle_seconds_before,
         };
         self.interrupted |= (self.observer)(&progress).is_break();
     }
 
-    /// Ends the run with the best certified weights.
-    pub fn finish(mut self, stop: StopReason, counts: Counts) -> Solution {
+    /// Ends the run with the best certified weights; without a certificate, with the `latest`.
+    pub fn finish(mut self, stop: StopReason, counts: Counts, latest: &[f64]) -> Solution {
         self.tell(Moment::End(stop), counts);
         let certificate = Certificate {
             solver: self.solver,
             c: self.c,
             examples: self.examples,
-            primal: self.primal(),
-            dual: self.dual,
+            primal: self.bounds.primal(),
+            dual: self.bounds.dual(),
             passes: self.passes(counts),
             oracle_calls: counts.oracle_calls - self.oracle_calls_before,
             planes: counts.planes,
             stop,
+            oracle: self.bounds.audit,
         };
         Solution {
-            w: self.best.map(|(_, w)| w).unwrap_or_default(),
+            w: self.bounds.best.map_or_else(|| latest.to_vec(), |(_, w)| w),
             certificate,
             plane_bytes: counts.bytes.1,
             seconds: self.began.elapsed().as_secs_f64(),

@@ -156,7 +156,8 @@ pub struct Settings {
     pub slack_norm: SlackNorm,
     /// Which solver.
     pub solver: Solver,
-    /// Stop when (P − D) / max(|P|, 1) is at most this. Default 1e-3; 0 never stops.
+    /// Stop when (P − D) / P is at most this. Default 1e-3; with 0 training goes on until no step
+    /// raises D any more.
     pub relative_gap: f64,
     /// Stop when P − D ≤ C · ε with C the constant of the mean slack, in units of the loss (SVM^struct's `-e`, as a certificate).
     pub epsilon: Option<f64>,

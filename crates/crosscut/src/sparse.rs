@@ -213,7 +213,14 @@ impl<'a> Row<'a> {
 
     /// ‖x‖².
     pub fn squared_norm(self) -> f64 {
-        self.0.iter().map(|feature| f64::from(feature.value) * f64::from(feature.value)).sum()
+        let square = |feature: &Feature| f64::from(feature.value) * f64::from(feature.value);
+        let (eights, rest) = self.0.as_chunks::<8>();
+        // In eight sums, so that additions need not wait for each other.
+        let mut sums = [0.0; 8];
+        for eight in eights {
+            sums.iter_mut().zip(eight).for_each(|(sum, feature)| *sum += square(feature));
+        }
+        sums.iter().sum::<f64>() + rest.iter().map(square).sum::<f64>()
     }
 
     /// ⟨x, other⟩.

@@ -86,11 +86,11 @@ impl run::Saved<'_> {
     /// The same with memory of its own.
     pub(crate) fn into_owned(self) -> run::Saved<'static> {
         let best = self.best.map(|(primal, w)| (primal, Cow::Owned(w.into_owned())));
-        run::Saved { best, oracle_calls_before: self.oracle_calls_before, dual: self.dual, last: self.last }
+        run::Saved { best, ..self }
     }
 
     pub(crate) fn check(&self, dim: usize, oracle_calls: u64) -> Result<(), StateError> {
-        let Self { oracle_calls_before, best, dual, last } = self;
+        let Self { oracle_calls_before, best, dual, last, audit: _ } = self;
         require(
             *oracle_calls_before <= oracle_calls && oracle_calls <= u64::MAX / 2,
             "the calls of oracles are miscounted",
@@ -98,7 +98,6 @@ impl run::Saved<'_> {
         require(*dual < f64::INFINITY && !last.0.is_nan() && !last.1.is_nan(), "a bound is not a number")?;
         let Some((primal, w)) = best else { return Ok(()) };
         require_finite("the best weights", w, dim)?;
-        let rounding = 1e-6 * dual.abs().max(1.0);
-        require(primal.is_finite() && *primal >= dual - rounding, "the primal value is below the dual value")
+        require(primal.is_finite() && *primal >= dual - 1e-6 * dual.abs(), "the primal value is below the dual value")
     }
 }

@@ -3,7 +3,7 @@
 //! The 1-slack method needs nothing of an example but its plane at the w of the pass, and sums these at once. So examples may come
 //! in pieces, and what stays in memory is one piece, w, and the planes of the working set, which are sums over all examples.
 
-use crate::one_slack::{OneSlack, Passes};
+use crate::one_slack::{OneSlack, PassError, Passes};
 use crate::oracles::{Crew, Oracles, PlaneSum, check_example};
 use crate::progress::{Flow, Progress, Solution, SolveError};
 use crate::settings::{Settings, SettingsError, SlackNorm, Solver};
@@ -152,19 +152,22 @@ impl<T: Task, S: Stream<T>> Passes for Pieces<'_, T, S> {
         each: f64,
         norm: SlackNorm,
         tick: &mut dyn FnMut(u64, f64),
-    ) -> Result<PlaneSum, S::Error> {
+    ) -> Result<PlaneSum, PassError<S::Error>> {
         let mut total = PlaneSum::new(w.len());
-        self.stream.rewind()?;
-        while let Some(piece) = self.stream.next(self.task)? {
+        let mut first = 0;
+        self.stream.rewind().map_err(PassError::Source)?;
+        while let Some(piece) = self.stream.next(self.task).map_err(PassError::Source)? {
             if piece.is_empty() {
                 continue;
             }
             let (calls, seconds) = self.spent;
             let crew = self.crew.take().expect("it is given back after each piece");
-            let mut oracles = Oracles::of(self.task, piece.iter().collect(), crew);
-            total.add(&oracles.sum_planes(w, each, norm, &mut |more, longer| tick(calls + more, seconds + longer)));
+            let mut oracles = Oracles::of(self.task, piece.iter().collect(), first, crew);
+            let sum = oracles.sum_planes(w, each, norm, &mut |more, longer| tick(calls + more, seconds + longer));
             self.spent = (calls + oracles.calls, seconds + oracles.seconds);
             self.crew = Some(oracles.into_crew());
+            total.add(&sum.map_err(PassError::Oracle)?);
+            first += piece.len();
         }
         Ok(total)
     }

@@ -56,7 +56,6 @@ use rand_pcg::Pcg64;
 pub use solution::check_solution;
 
 use crate::plane::{Planes, RawPlane, RowTerm};
-use crate::settings::{Settings, SlackNorm};
 use crate::sink::{Dense, Sink};
 use crate::task::{Example, FeatureMap, Rescaling, Task};
 
@@ -306,20 +305,6 @@ pub fn brute_force_planes<T: FeatureMap>(
         (loss, delta)
     };
     outputs.into_iter().map(plane).collect()
-}
-
-/// P(w) for the C and the norm of the slacks in `settings`, evaluated independently of any solver: one oracle call for each
-/// example, at `w`.
-///
-/// A slack below 0 counts as 0: y itself is an output, with slack 0, even if an oracle that misses the maximum
-/// does not find it.
-pub fn primal<T: Task>(task: &T, examples: &[Example<T::Input, T::Output>], settings: &Settings, w: &[f64]) -> f64 {
-    let penalty = |slack: f64| match settings.slack_norm {
-        SlackNorm::Linear => slack.max(0.0),
-        SlackNorm::Squared => slack.max(0.0).powi(2),
-    };
-    let slacks: f64 = examples.iter().map(|example| example.weight * penalty(slack_of(task, w, example))).sum();
-    0.5 * dot(w, w) + settings.c.sum(examples.len()) * slacks
 }
 
 /// Weights drawn uniformly between −`scale` and `scale`; the same for the same seed.

@@ -47,8 +47,9 @@ use rand::seq::SliceRandom;
 use rand_pcg::Pcg64;
 
 use crate::model::risk;
-use crate::progress::{Flow, Progress, Solution, SolveError, StopReason};
-use crate::settings::{C, Settings};
+use crate::bounds::Fault;
+use crate::progress::{Certificate, Flow, Progress, Solution, SolveError, StopReason};
+use crate::settings::{C, Settings, SettingsError};
 use crate::task::{Example, Task};
 use crate::trainer::Trainer;
 
@@ -114,7 +115,7 @@ pub fn folds_of(n: usize, k: usize, seed: u64) -> Result<Vec<usize>, FoldError> 
 pub struct Round {
     /// The fold held out.
     pub fold: usize,
-    /// The number of folds.
+    /// The number of folds, those that are passed over included.
     pub folds: usize,
     /// The constant trained with; with [`C::Mean`], n is the number of examples trained on.
     pub c: C,
@@ -125,7 +126,8 @@ pub struct Round {
 pub struct Point {
     /// The constant, as the caller gave it.
     pub c: C,
-    /// The risk on each fold when it was held out.
+    /// The risk on each fold when it was held out, in order. Folds without an example of positive
+    /// weight measure nothing and are passed over.
     pub risks: Vec<f64>,
     /// The mean loss over all examples, each held out once, weighted by their weights.
     pub risk: f64,
@@ -134,7 +136,8 @@ pub struct Point {
     pub standard_error: f64,
     /// Exact passes made, summed over the folds.
     pub passes: f64,
-    /// The largest relative gap with which training stopped.
+    /// The largest relative gap with which training stopped; infinite if it stopped as
+    /// [`StopReason::Inexact`].
     pub relative_gap: f64,
 }
 
@@ -153,7 +156,7 @@ pub struct Point {
 ///
 /// # Errors
 /// See [`SolveError`]; settings and constants are checked before the first run, and an example is named by its index
-/// in `examples`.
+/// in `examples`. No fold that measures anything; an oracle that fails in any run.
 ///
 /// # Panics
 /// If `folds` and `examples` differ in length.
@@ -174,9 +177,16 @@ pub fn cross_validate<T: Task>(
     if examples.is_empty() {
         return Err(SolveError::NoExamples);
     }
-    let count = folds.iter().max().map_or(0, |last| last + 1);
+    let all = folds.iter().max().map_or(0, |last| last + 1);
+    let measures = |fold: &usize| examples.iter().zip(folds).any(|(example, of)| of == fold && example.weight > 0.0);
+    let used: Vec<usize> = (0..all).filter(measures).collect();
+    let count = used.len();
+    if count == 0 {
+        let (name, expected) = ("a fold", "one with an example whose weight is above 0");
+        return Err(SettingsError { name, expected, found: "of weight 0".to_owned() }.into());
+    }
     let mut runs: Vec<Vec<Run>> = vec![Vec::with_capacity(count); cs.len()];
-    'folds: for fold in 0..count {
+    'folds: for fold in used {
         let (held_out, kept): (Vec<usize>, Vec<usize>) = (0..examples.len()).partition(|&at| folds[at] == fold);
         let mut increasing: Vec<usize> = (0..cs.len()).collect();
         increasing.sort_by(|&a, &b| cs[a].mean(kept.len()).total_cmp(&cs[b].mean(kept.len())));
@@ -190,7 +200,7 @@ pub fn cross_validate<T: Task>(
             })?;
         let weight = held_out.iter().map(|&at| examples[at].weight).sum();
         for at in increasing {
-            let round = Round { fold, folds: count, c: cs[at] };
+            let round = Round { fold, folds: all, c: cs[at] };
             trainer.set_c(cs[at])?;
             let mut stop = false;
             let solution = trainer.solve(&mut |progress| {
@@ -198,9 +208,16 @@ pub fn cross_validate<T: Task>(
                 stop |= flow.is_break();
                 flow
             });
+            if let Some(Fault { example, kind }) = solution.certificate.oracle.fault {
+                return Err(Fault { example: kept[example], kind }.into());
+            }
             if solution.certificate.stop != StopReason::Interrupted {
                 let risk = risk(task, &solution.w, held_out.iter().map(|&at| &examples[at]));
-                let (passes, relative_gap) = (solution.certificate.passes, solution.certificate.relative_gap());
+                let Certificate { passes, stop, .. } = solution.certificate;
+                let relative_gap = match stop {
+                    StopReason::Inexact => f64::INFINITY,
+                    _ => solution.certificate.relative_gap(),
+                };
                 runs[at].push(Run { risk, weight, passes, relative_gap });
                 visit(&round, &solution, &held_out);
             }
@@ -279,7 +296,6 @@ mod tests {
     use std::ops::ControlFlow;
 
     use super::*;
-    use crate::settings::SettingsError;
     use crate::sink::Sink;
     use crate::task::FeatureMap;
 

@@ -169,7 +169,7 @@ impl Contest {
         match runner.left() {
             Some(left) => match problem.weights(left) {
                 Ok(w) => {
-                    row.primal = Some(problem.primal(&w));
+                    row.primal = Some(problem.primal(&w)?);
                     row.measures = problem.measures(&w);
                 }
                 Err(error) => row.note = Some(format!("its model cannot be used: {error}")),

@@ -6,7 +6,7 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use crosscut::{C, Dot, Settings, Solution, predict_all, solve};
+use crosscut::{C, Settings, Solution, predict_all, primal, solve};
 use crosscut_app::model_file::Stored;
 use crosscut_app::{Application, Examples, Items, Options, Outcome, Source};
 
@@ -34,17 +34,13 @@ impl<A: Application> Judge<A> {
         Ok(Self { task, train, test, c })
     }
 
-    /// P(w) = ½‖w‖² + C · (1/n) Σ ξᵢ, the slacks by one oracle call each.
-    pub fn primal(&self, w: &[f64]) -> f64 {
-        let mut scratch = A::Scratch::default();
-        let mut sum = 0.0;
-        for example in &self.train {
-            let mut dot = Dot::new(w);
-            let loss = self.task.separate(w, &example.x, &example.y, &mut scratch, &mut dot);
-            sum += example.weight * (loss - dot.sum).max(0.0);
-        }
-        let norm: f64 = w.iter().map(|weight| weight * weight).sum();
-        0.5 * norm + self.c.sum(self.train.len()) * sum
+    /// P(w), by one oracle call for each example.
+    ///
+    /// # Errors
+    /// An oracle that fails.
+    pub fn primal(&self, w: &[f64]) -> Result<f64, RaceError> {
+        let settings = Settings { c: self.c, ..Settings::default() };
+        primal(&self.task, &self.train, &settings, w).map_err(|fault| RaceError::Data(fault.to_string()))
     }
 
     /// The weights of a model of Crosscut's.
@@ -129,9 +125,9 @@ mod tests {
         let settings = Settings { relative_gap: 1e-9, ..Settings::default() };
         let (n, solution) = judge.train(1, &settings).unwrap();
         assert_eq!(n, 120);
-        assert!((judge.primal(&solution.w) - GOLDEN).abs() < 1e-6);
+        assert!((judge.primal(&solution.w).unwrap() - GOLDEN).abs() < 1e-6);
         for w in [solution.w, vec![0.0; judge.task.dim()]] {
-            assert!((judge.primal(&w) - by_hand(&judge, &w)).abs() < 1e-9);
+            assert!((judge.primal(&w).unwrap() - by_hand(&judge, &w)).abs() < 1e-9);
         }
     }
 }

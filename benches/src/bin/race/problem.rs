@@ -153,7 +153,10 @@ impl Problem {
     }
 
     /// P(w).
-    pub fn primal(&self, w: &[f64]) -> f64 {
+    ///
+    /// # Errors
+    /// An oracle that fails.
+    pub fn primal(&self, w: &[f64]) -> Result<f64, RaceError> {
         match self {
             Self::Multiclass(judge) => judge.primal(w),
             Self::Sequence(judge, _) => judge.primal(w),

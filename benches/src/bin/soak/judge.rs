@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use crosscut::{C, Dot, SlackNorm};
+use crosscut::{C, Example, Settings, primal};
 use crosscut_app::model_file::Stored;
-use crosscut_app::{Application, Options, Source};
+use crosscut_app::{Application, Item, Options, Source};
 use crosscut_multiclass::Multiclass;
 use crosscut_ranking::Ranking;
 use crosscut_sequence::Sequence;
@@ -16,7 +16,7 @@ pub struct Bounds {
     pub dual: f64,
 }
 
-/// Reads a model and its training examples, and computes P(w) by an oracle call for each example and a plain sum. The D is the claimed one.
+/// Reads a model and its training examples, and computes P(w) by an oracle call for each example. The D is the claimed one.
 ///
 /// # Errors
 /// Files that cannot be read; a P(w) that is not the claimed one.
@@ -39,19 +39,14 @@ fn of<A: Application>(stored: Stored, data: &Path, group: Option<&Path>) -> Resu
     }
     model.task.prepare(&options).map_err(told)?;
     let items = model.task.read(Source::open_quietly(data).map_err(told)?).map_err(told)?;
-    let (task, w) = (&model.task, &model.w);
-    let mut scratch = A::Scratch::default();
-    let mut sum = 0.0;
-    for item in &items {
-        let y = item.y.as_ref().ok_or("an example without an output")?;
-        let mut dot = Dot::new(w);
-        let loss = task.separate(w, &item.x, y, &mut scratch, &mut dot);
-        let slack = (loss - dot.sum).max(0.0);
-        sum += item.weight * if model.settings.slack_norm == SlackNorm::Squared { slack * slack } else { slack };
-    }
-    let norm: f64 = w.iter().map(|weight| weight * weight).sum();
+    let example = |Item { x, y, weight }: Item<A::Input, A::Output>| {
+        let y = y.ok_or("an example without an output")?;
+        Ok(Example { x, y, weight })
+    };
+    let examples: Vec<_> = items.into_iter().map(example).collect::<Result<_, &str>>()?;
     let claimed = model.certificate;
-    let primal = 0.5 * norm + C::Mean(claimed.c).sum(items.len()) * sum;
+    let settings = Settings { c: C::Mean(claimed.c), ..model.settings };
+    let primal = primal(&model.task, &examples, &settings, &model.w).map_err(|fault| fault.to_string())?;
     match (primal - claimed.primal).abs() <= 1e-9 * primal.abs().max(1.0) {
         true => Ok(Bounds { primal, dual: claimed.dual }),
         false => Err(format!("the model claims P(w) = {}, its weights have {primal}", claimed.primal)),

@@ -6,10 +6,11 @@ mod state;
 
 use serde::{Deserialize, Serialize};
 
+use crate::bounds::{DualSum, Sizes, SlackCost, confine, off};
 use crate::plane::{RawPlane, RowTerm, dot};
 use crate::progress::DualVariable;
 use crate::qp::{self, Curvature, Gram};
-use crate::settings::{SlackNorm, Step};
+use crate::settings::Step;
 use crate::sink::{add_row, dot_row};
 use crate::task::Part;
 use atoms::{Atom, Atoms};
@@ -28,10 +29,8 @@ const ENTRY: u32 = 1 << 31;
 /// lists are exactly as long as what is in them.
 #[derive(Debug)]
 pub(crate) struct Block<'a> {
-    /// The bound on the sum of the dual variables: C · weight / n, infinite where slacks are squared.
-    total: f64,
-    /// Where slacks are squared, what the dual charges for that sum: n / (2 · C · weight). Else 0.
-    ridge: f64,
+    /// What the slack costs, for C · weight / n.
+    cost: SlackCost,
     /// Block gap when last looked at: what the best known plane would add to the slack bound beyond the planes in use.
     pub gap: f64,
     atoms: Atoms<'a>,
@@ -41,6 +40,11 @@ pub(crate) struct Block<'a> {
     /// The terms of all planes, one plane after the other.
     terms: Terms,
     gram: Gram,
+    /// An upper bound on the norms of the rows that its planes are or were made of, and on the sizes
+    /// of dense planes.
+    longest: f64,
+    /// How often two planes were merged into one.
+    merges: u32,
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -92,22 +96,23 @@ pub(crate) struct Stepping {
 }
 
 impl<'a> Block<'a> {
-    /// A block whose slack costs so much. Without a cost it takes no steps.
-    pub fn new(cost: f64, norm: SlackNorm) -> Self {
-        let (total, ridge) = match norm {
-            SlackNorm::Squared if cost > 0.0 => (f64::INFINITY, 0.5 / cost),
-            _ => (cost, 0.0),
-        };
+    /// A block without planes. If the slack costs nothing it takes no steps.
+    pub fn new(cost: SlackCost) -> Self {
         Self {
-            total,
-            ridge,
+            cost,
             gap: f64::INFINITY,
             atoms: Atoms::default(),
             planes: Box::default(),
             dense: Box::default(),
             terms: Terms::default(),
             gram: Gram::default(),
+            longest: 0.0,
+            merges: 0,
         }
+    }
+
+    pub fn cost(&self) -> SlackCost {
+        self.cost
     }
 
     pub fn planes(&self) -> usize {
@@ -159,43 +164,80 @@ impl<'a> Block<'a> {
         })
     }
 
-    /// Σ αₚ Δₚ, less what squared slacks charge: this block's part of the dual beside ‖w‖².
+    /// Σ αₚ Δₚ less the conjugate of the slack cost: what D has of this block beside ½‖u‖².
     pub fn loss(&self) -> f64 {
         let loss: f64 = self.planes.iter().map(|plane| plane.alpha * plane.loss).sum();
-        loss - self.charge()
+        loss - self.conjugate()
     }
 
-    /// What the rounding of [`loss`](Self::loss) is a fraction of, and that of the length of Σ αₚ δₚ.
-    pub fn sizes(&self) -> (f64, f64) {
-        let mut sizes = (self.charge(), 0.0);
+    /// What D loses for Σα.
+    fn conjugate(&self) -> f64 {
+        if self.cost.ridge == 0.0 { 0.0 } else { self.cost.conjugate(self.alphas().sum()) }
+    }
+
+    /// Adds what D has of this block, with the sizes that rounding is measured against.
+    pub fn add_to_dual(&self, sum: &mut DualSum) {
+        let mut sizes = Sizes { loss: self.conjugate(), delta: 0.0 };
         for (p, plane) in self.planes.iter().enumerate().filter(|(_, plane)| plane.alpha > 0.0) {
-            let length = self.gram.get(p, p).max(0.0).sqrt();
-            sizes = (sizes.0 + plane.alpha * plane.loss, sizes.1 + plane.alpha * length);
+            let (rows, entries) = split(self.terms(p));
+            let rows: f64 = rows.map(|(_, scale)| scale.abs()).sum();
+            let entries: f64 = entries.map(|(_, scale)| scale.abs()).sum();
+            let length = if self.dense(p).is_some() { self.longest } else { self.longest * rows + entries };
+            sizes.loss += plane.alpha * plane.loss;
+            sizes.delta += plane.alpha * length;
         }
-        sizes
+        // A merge rounds its two factors, their sum and each product.
+        let inside = off(self.planes.len() + 8 * self.merges as usize);
+        let additions = self.atoms.len() + self.entries() + self.planes.len();
+        sum.add(self.loss(), sizes, inside, additions);
     }
 
-    /// What a slack of this size adds to the primal value.
-    pub fn penalty(&self, slack: f64) -> f64 {
-        let slack = slack.max(0.0);
-        if self.ridge > 0.0 { 0.5 * slack * slack / self.ridge } else { self.total * slack }
+    /// Single weights among the terms of all planes, if there are any.
+    fn entries(&self) -> usize {
+        if self.has_entries() { self.terms.names.len() } else { 0 }
     }
 
-    /// What squared slacks charge for Σα: the conjugate of [`penalty`](Self::penalty).
-    fn charge(&self) -> f64 {
-        if self.ridge == 0.0 {
-            return 0.0;
+    /// Makes the dual variables feasible in exact arithmetic.
+    pub fn confine(&mut self, workspace: &mut Workspace) {
+        let Workspace { alpha, .. } = workspace;
+        alpha.clear();
+        alpha.extend(self.alphas());
+        if confine(alpha, self.cost.bound) {
+            self.planes.iter_mut().zip(&*alpha).for_each(|(plane, &alpha)| plane.alpha = alpha);
         }
-        let sum: f64 = self.alphas().sum();
-        0.5 * self.ridge * sum * sum
     }
 
-    /// Scales C and the dual variables with it.
-    pub fn rescale(&mut self, factor: f64) {
-        self.total *= factor;
-        self.ridge /= factor;
+    /// Changes what the slack costs, and multiplies the dual variables by `factor`.
+    pub fn rescale(&mut self, cost: SlackCost, factor: f64) {
+        self.cost = cost;
         self.gap = f64::INFINITY;
         self.planes.iter_mut().for_each(|plane| plane.alpha *= factor);
+    }
+
+    /// The largest value Δ − ⟨w, δ⟩ of its planes, −∞ without any.
+    pub fn highest(&self, w: &[f64], dots: &mut Vec<f64>) -> f64 {
+        self.atoms.dots(w, dots);
+        let planes = self.planes.iter().enumerate();
+        planes.map(|(p, plane)| plane.loss - self.score(p, w, dots)).fold(f64::NEG_INFINITY, f64::max)
+    }
+
+    /// ⟨v, δ⟩ of a plane, given ⟨v, atom⟩ of all atoms.
+    fn score(&self, plane: usize, v: &[f64], dots: &[f64]) -> f64 {
+        match self.dense(plane) {
+            Some(values) => dot(values, v),
+            None => combine(self.terms(plane), dots, |index| v[index]),
+        }
+    }
+
+    /// An upper bound on the rounding errors of [`highest`](Self::highest), given ‖w‖.
+    pub fn rounding(&self, length_of_w: f64) -> f64 {
+        let size = |p: usize| {
+            let scales: f64 = self.terms(p).1.iter().map(|scale| scale.abs()).sum();
+            self.planes[p].loss + length_of_w * (self.longest.max(1.0) * scales + self.longest)
+        };
+        let largest = (0..self.planes.len()).map(size).fold(0.0, f64::max);
+        let longest_row = self.atoms.iter().map(|atom| atom.row.features().len()).max().unwrap_or(0);
+        off(longest_row + self.terms.names.len() + 8 * self.merges as usize) * largest
     }
 
     /// w += Σ αₚ δₚ.
@@ -246,6 +288,9 @@ impl<'a> Block<'a> {
         }
         let row = self.inner_products(dense.as_deref(), &terms, dim, workspace);
         self.gram.push(row);
+        if dense.is_some() {
+            self.longest = self.longest.max(raw.size());
+        }
         self.push(Plane { loss: raw.loss, alpha: 0.0, end: 0, used: pass }, dense, &terms);
         true
     }
@@ -258,24 +303,24 @@ impl<'a> Block<'a> {
     /// The slack of a plane that would raise the gap by so much, after a [look](Self::look); `None` where planes make no difference.
     pub fn slack_beyond(&self, gap: f64, workspace: &Workspace) -> Option<f64> {
         let highest = workspace.gradient.iter().copied().fold(0.0, f64::max);
-        match self.planes.is_empty() || self.total == 0.0 {
+        match self.planes.is_empty() || self.cost.bound == 0.0 {
             true => None,
-            false if self.ridge > 0.0 => Some((highest * highest + 2.0 * self.ridge * gap).sqrt()),
-            false => Some(highest + gap / self.total),
+            false if self.cost.ridge > 0.0 => Some((highest * highest + 2.0 * self.cost.ridge * gap).sqrt()),
+            false => Some(highest + gap / self.cost.bound),
         }
     }
 
     /// Looks at the block: computes the values of its planes at w and the gap over them, which it returns.
     pub fn look(&mut self, w: &[f64], pass: u32, workspace: &mut Workspace) -> f64 {
         self.gap = 0.0;
-        if !self.planes.is_empty() && self.total > 0.0 {
+        if !self.planes.is_empty() && self.cost.bound > 0.0 {
             self.values(w, workspace);
             let in_use: f64 = workspace.gradient.iter().zip(self.alphas()).map(|(value, alpha)| alpha * value).sum();
             let (best, value) = best_plane(&workspace.gradient);
             if let Some(best) = best {
                 self.planes[best].used = pass;
             }
-            self.gap = self.penalty(value) + self.charge() - in_use;
+            self.gap = self.cost.of(value) + self.conjugate() - in_use;
         }
         self.gap
     }
@@ -289,15 +334,15 @@ impl<'a> Block<'a> {
         alpha.clear();
         alpha.extend(self.alphas());
         let (best, value) = best_plane(gradient);
-        if self.ridge > 0.0 {
-            let charge = self.ridge * alpha.iter().sum::<f64>();
-            gradient.iter_mut().for_each(|value| *value -= charge);
+        if self.cost.ridge > 0.0 {
+            let slack = self.cost.ridge * alpha.iter().sum::<f64>();
+            gradient.iter_mut().for_each(|value| *value -= slack);
         }
-        let curvature = Curvature { gram: &self.gram, damping, ridge: self.ridge };
-        let mut left = qp::left(alpha, self.total);
+        let curvature = Curvature { gram: &self.gram, damping, ridge: self.cost.ridge };
+        let mut left = qp::left(alpha, self.cost.bound);
         let (pair, violation) = qp::worst_pair(gradient, alpha, left);
         let gain = match kind {
-            Step::Exact => qp::solve(curvature, gradient, alpha, self.total, accuracy * violation),
+            Step::Exact => qp::solve(curvature, gradient, alpha, self.cost.bound, accuracy * violation),
             Step::Pairwise => qp::pairwise_step(curvature, gradient, alpha, &mut left, pair),
             Step::FrankWolfe => self.frank_wolfe_step(damping, best.filter(|_| value > 0.0), value, gradient, alpha),
         };
@@ -389,9 +434,9 @@ impl<'a> Block<'a> {
         let m = alpha.len();
         let mut direction: Vec<f64> = alpha.iter().map(|alpha| -alpha).collect();
         if let Some(best) = best {
-            direction[best] += if self.ridge > 0.0 { value / self.ridge } else { self.total };
+            direction[best] += if self.cost.ridge > 0.0 { value / self.cost.ridge } else { self.cost.bound };
         }
-        let (gram, ridge) = (&self.gram, self.ridge);
+        let (gram, ridge) = (&self.gram, self.cost.ridge);
         let curvature: f64 = (0..m)
             .flat_map(|i| (0..m).map(move |j| (i, j)))
             .map(|(i, j)| direction[i] * direction[j] * (damping * gram.get(i, j) + ridge))
@@ -445,6 +490,8 @@ impl<'a> Block<'a> {
         let missing: Vec<Atom<'a>> =
             atoms.iter().zip(&names).filter(|(_, name)| name.is_none()).map(|(atom, _)| *atom).collect();
         if !missing.is_empty() {
+            let rows = missing.chunk_by(|a, b| a.row.is_same_row(b.row));
+            self.longest = rows.map(|same| same[0].row.squared_norm().sqrt()).fold(self.longest, f64::max);
             let renamed = self.atoms.insert(&missing);
             let known = self.terms.names.iter_mut().filter(|name| **name < ENTRY);
             known.for_each(|name| *name = renamed[*name as usize]);
@@ -548,6 +595,7 @@ impl<'a> Block<'a> {
             .map(|r| s * gram.get(p, r) + t * gram.get(q, r))
             .chain([s * s * gram.get(p, p) + 2.0 * s * t * gram.get(p, q) + t * t * gram.get(q, q)])
             .collect();
+        self.merges = self.merges.saturating_add(1);
         // The merged plane first, so that its atoms stay.
         self.push(merged, dense, &terms);
         self.gram.push(std::iter::repeat_n(0.0, m + 1));

@@ -26,15 +26,17 @@ use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 use serde::{Deserialize, Serialize};
 
+use crate::bounds::{DualSum, Fault, SlackCost, SlackSum};
 use crate::one_slack::OneSlack;
 use crate::oracles::Oracles;
-use crate::plane::{Planes, rounding, squared_norm};
-use crate::progress::{DualVariable, Flow, Moment, Progress, Solution, StopReason};
+use crate::plane::{Planes, squared_norm};
+use crate::progress::{DualVariable, Flow, Moment, Progress, Solution};
 use crate::run::{self, Counts, Run};
 use crate::settings::{C, Sampling, Settings, Solver};
 use crate::state::Keeper;
 use crate::task::Task;
-use block::{Block, Stepping, Workspace};
+pub(crate) use block::Block;
+use block::{Stepping, Workspace};
 use proximal::Proximal;
 pub(crate) use state::Saved;
 use tail::Tail;
@@ -147,7 +149,8 @@ struct Visit {
 impl<'a, T: Task> BlockCoordinate<'a, T> {
     pub fn new(oracles: Oracles<'a, T>, settings: Settings, kind: Solver) -> Self {
         let each = settings.c.sum(oracles.len());
-        let blocks: Vec<_> = oracles.weights().map(|weight| Block::new(each * weight, settings.slack_norm)).collect();
+        let cost = |weight| SlackCost::new(each * weight, settings.slack_norm);
+        let blocks: Vec<_> = oracles.weights().map(|weight| Block::new(cost(weight))).collect();
         let dim = oracles.dim();
         let bytes = blocks.iter().map(Block::bytes).sum();
         let bytes = (bytes, bytes);
@@ -196,7 +199,9 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
     pub fn set_c(&mut self, c: C) {
         let n = self.oracles.len();
         let factor = c.sum(n) / self.settings.c.sum(n);
-        self.blocks.iter_mut().for_each(|block| block.rescale(factor));
+        for (block, weight) in self.blocks.iter_mut().zip(self.oracles.weights()) {
+            block.rescale(SlackCost::new(c.sum(n) * weight, self.settings.slack_norm), factor);
+        }
         self.settings.c = c;
         self.proximal = Proximal::default();
         self.tail.rescale(factor);
@@ -204,7 +209,8 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         self.refresh();
     }
 
-    /// Trains. Where the memory does not suffice the run is handed back, for [`hand_over`](Self::hand_over).
+    /// Trains. The run is handed back for [`hand_over`](Self::hand_over) if the memory does not suffice,
+    /// or if no step of this method helps any more.
     pub fn solve<'o>(
         &mut self,
         observer: &'o mut dyn FnMut(&Progress) -> Flow,
@@ -235,24 +241,33 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
                 || course.forecast <= NEAR * run.target(self.dual);
             course.seen = if certifying {
                 course.uncertified = 0;
-                let seen = self.certifying_pass(course.seen, &mut run);
-                course.stuck = if run.has_improved() { 0 } else { course.stuck + 1 };
+                let seen = match self.certifying_pass(course.seen, &mut run) {
+                    Ok(seen) => seen,
+                    Err(fault) => return Ok(self.fail(run, fault)),
+                };
+                course.stuck = if run.bounds.have_improved() { 0 } else { course.stuck + 1 };
                 if course.stuck >= STUCK && self.proximal.is_active() {
                     self.proximal.weaken(&mut self.w);
                     course.stuck = 0;
                 }
-                // Acceleration may have left D below its best: only where it no longer rises is it at its end.
-                let rises = self.dual - course.last > 1e-15 * self.dual.abs().max(1.0);
+                // Acceleration may have left D below its best: only if it no longer rises is it at its end.
+                let rises = self.dual - course.last > 1e-15 * self.dual.abs();
                 course.last = self.dual;
                 self.support = self.blocks.iter().map(Block::support).sum();
-                let is_stuck = course.stuck >= STUCK && !rises;
-                if let Some(reason) = run.stop(self.counts()).or(is_stuck.then_some(StopReason::Precision)) {
-                    return Ok(run.finish(reason, self.counts()));
+                if let Some(reason) = run.stop(self.counts()) {
+                    return Ok(run.finish(reason, self.counts(), &self.w));
+                }
+                // This is the end of block steps, and not yet that of arithmetic.
+                if course.stuck >= STUCK && !rises {
+                    return Err(Box::new(run));
                 }
                 seen
             } else {
                 course.uncertified += 1;
-                let seen = self.exact_pass(&mut run);
+                let seen = match self.exact_pass(&mut run) {
+                    Ok(seen) => seen,
+                    Err(fault) => return Ok(self.fail(run, fault)),
+                };
                 self.support = self.blocks.iter().map(Block::support).sum();
                 seen
             };
@@ -260,12 +275,13 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             if self.overflows {
                 return Err(Box::new(run));
             }
-            self.approximate_passes(certifying, course.seen, &mut run);
+            if let Err(fault) = self.approximate_passes(certifying, course.seen, &mut run) {
+                return Ok(self.fail(run, fault));
+            }
             // Acceleration may leave D below its best before the next certificate. What steps added up is no bound: rounding is in it.
-            if self.proximal.is_active() && self.dual > run.dual {
-                let sizes = self.refresh();
-                let rounding = self.rounding(sizes);
-                run.raise(self.dual, rounding);
+            if self.proximal.is_active() && self.dual > run.bounds.dual {
+                let (sum, u_squared) = self.refresh();
+                run.bounds.raise(&sum, u_squared, self.w.len());
             }
             self.proximal.judge(self.dual, &mut self.w);
             self.forget();
@@ -276,29 +292,37 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         }
     }
 
+    /// Ends a run because of an answer that is no plane.
+    fn fail(&self, mut run: Run<'_>, fault: Fault) -> Solution {
+        let reason = run.fail(fault);
+        run.finish(reason, self.counts(), &self.w)
+    }
+
     /// Turns into the 1-slack method, whose first plane is the sum of all planes times their dual variables: w and D stay what they are.
     pub fn hand_over(&mut self) -> OneSlack<Oracles<'a, T>> {
         self.proximal = Proximal::default();
-        let sizes = self.refresh();
-        let loss = self.blocks.iter().map(Block::loss).sum();
+        let (sum, _) = self.refresh();
         self.blocks = Vec::new();
-        OneSlack::from_sum(self.oracles.take(), self.settings, loss, std::mem::take(&mut self.w), sizes)
+        OneSlack::from_sum(self.oracles.take(), self.settings, &sum, std::mem::take(&mut self.w))
     }
 
     /// Calls the oracles batch by batch and steps on each block in turn; returns the sum of the block gaps met.
-    fn exact_pass(&mut self, run: &mut Run<'_>) -> f64 {
+    ///
+    /// # Errors
+    /// An answer that is no plane; some that came with it are not taken in.
+    fn exact_pass(&mut self, run: &mut Run<'_>) -> Result<f64, Fault> {
         self.pass += 1;
         let order = self.order();
         let mut seen = 0.0;
         // With few examples a batch must not be the whole pass: oracles that all see one w show planes for one w.
         for batch in order.chunks(self.settings.block.batch.min(order.len().div_ceil(8))) {
-            self.oracles.separate(&self.w, batch, &mut self.planes, false);
+            self.oracles.separate(&self.w, batch, &mut self.planes)?;
             for (slot, &index) in batch.iter().enumerate() {
                 if slot % TOUCHED == 0 {
                     self.touch(&batch[slot..batch.len().min(slot + TOUCHED)]);
                 }
                 self.take_in(slot, index);
-                seen += self.visit(index, 0.0, false).gap;
+                seen += self.visit(index, 0.0, false)?.gap;
             }
             run.tick(self.counts());
             if run.must_end() || self.overflows {
@@ -308,15 +332,21 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         if self.proximal.is_active() {
             self.update_dual();
         }
-        seen + self.proximal.excess(&self.w)
+        Ok(seen + self.proximal.excess(&self.w))
     }
 
     /// Calls all oracles at one w, which gives P(w); returns P(w) − D. It is the average of the last ones where that promises more, and
     /// with averaging that average and w take turns. `seen` is the gap that the pass before has met.
-    fn certifying_pass(&mut self, seen: f64, run: &mut Run<'_>) -> f64 {
+    ///
+    /// Each slack is the larger of the answer of the oracle and of the best plane in the cache: an
+    /// oracle that keeps its contract is never worse.
+    ///
+    /// # Errors
+    /// An answer that is no plane; nothing is certified then.
+    fn certifying_pass(&mut self, seen: f64, run: &mut Run<'_>) -> Result<f64, Fault> {
         self.pass += 1;
-        let sizes = self.refresh();
-        let rounding = self.rounding(sizes);
+        let (sum, u_squared) = self.refresh();
+        run.bounds.raise(&sum, u_squared, self.w.len());
         self.certificates += 1;
         let turn = self.certificates % 2 == 1;
         let averaged = match &self.average {
@@ -324,32 +354,36 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             None => self.tail.write_if_better(&mut self.w),
         };
         let order: Vec<usize> = (0..self.blocks.len()).collect();
-        let (dual, mut slack) = (self.dual, 0.0);
+        let (dual, mut slacks) = (self.dual, SlackSum::default());
         for slice in order.chunks(self.planes.len()) {
-            self.oracles.separate(&self.w, slice, &mut self.planes, true);
+            self.oracles.compare(&self.w, slice, &mut self.planes, &self.blocks)?;
             for (slot, &index) in slice.iter().enumerate() {
-                let highest = self.planes[slot].as_slice().iter().map(|plane| plane.value).fold(0.0, f64::max);
-                slack += self.blocks[index].penalty(highest);
+                let values = self.planes[slot].as_slice().iter().map(|plane| plane.value);
+                let answer = values.reduce(|a, b| if a >= b { a } else { b }).unwrap_or(f64::NAN);
+                let (block, known) = (&self.blocks[index], self.planes[slot].known);
+                let rounding = || block.rounding(squared_norm(&self.w).sqrt());
+                slacks.add(block.cost(), index, answer, known, rounding);
                 self.take_in(slot, index);
             }
             run.tick(self.counts());
         }
-        let primal = 0.5 * squared_norm(&self.w) + slack;
-        run.raise(dual, rounding);
-        run.certify(primal, &self.w);
+        let primal = run.bounds.certify(&self.w, &slacks, self.blocks.len());
         if averaged {
             self.refresh();
         }
         if self.average.is_none() {
             self.tail.judge(averaged, primal - dual, seen);
         }
-        primal - dual
+        Ok(primal - dual)
     }
 
     /// Steps over cached planes until their gap is a fraction of `seen`, or of the gap at which training stops.
     ///
     /// At least one pass if the exact pass took no steps itself.
-    fn approximate_passes(&mut self, at_least_one: bool, seen: f64, run: &mut Run<'_>) {
+    ///
+    /// # Errors
+    /// A recombined plane that is none.
+    fn approximate_passes(&mut self, at_least_one: bool, seen: f64, run: &mut Run<'_>) -> Result<(), Fault> {
         let early = (EARLY * EARLY_GROWTH.powi(self.pass.min(20) as i32)) as usize;
         let (enough, most) = match self.kind {
             Solver::NSlack => (SOLVED * seen, MOST_TO_SOLVE),
@@ -366,7 +400,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         let mut visits = most * self.blocks.len();
         let mut recombines = self.kind == Solver::Block;
         for pass in 1_usize.. {
-            let Some(left) = visits.checked_sub(active.len()) else { return };
+            let Some(left) = visits.checked_sub(active.len()) else { break };
             visits = left;
             active.shuffle(&mut self.random);
             let (mut gap, mut gain) = (0.0, 0.0);
@@ -375,7 +409,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             for (count, group) in active.chunks(TOUCHED).enumerate() {
                 self.touch(group);
                 for &index in group {
-                    let visit = self.visit(index, each, recombining);
+                    let visit = self.visit(index, each, recombining)?;
                     gap += visit.gap;
                     gain += visit.gain;
                 }
@@ -391,9 +425,9 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
                 self.update_dual();
             }
             if total <= enough || gain <= 1e-15 * self.dual.abs() || run.must_end() {
-                return;
+                break;
             }
-            let creeps = total > FAR * self.dual.abs().max(1.0) && total > CREEPING * recent[1];
+            let creeps = total > FAR * self.dual.abs() && total > CREEPING * recent[1];
             if accelerate && creeps {
                 self.proximal.start(gain / gap, &mut self.w);
             }
@@ -413,6 +447,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
                 active.retain(|&index| self.blocks[index].gap > each);
             }
         }
+        Ok(())
     }
 
     /// Fetches the memory of blocks that are about to be visited.
@@ -428,13 +463,16 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
 
     /// Visits a block: looks at it and takes a step where the gap is above `enough`. Recombining, it first takes in the best plane that the
     /// parts of its planes make.
-    fn visit(&mut self, index: usize, enough: f64, recombining: bool) -> Visit {
+    ///
+    /// # Errors
+    /// A recombined plane that is none.
+    fn visit(&mut self, index: usize, enough: f64, recombining: bool) -> Result<Visit, Fault> {
         let mut gap = self.blocks[index].look(&self.w, self.pass, &mut self.workspace);
-        if recombining && self.recombine(index, WORTHWHILE * enough) {
+        if recombining && self.recombine(index, WORTHWHILE * enough)? {
             gap = self.blocks[index].look(&self.w, self.pass, &mut self.workspace);
         }
         if gap <= enough {
-            return Visit { gap, gain: 0.0 };
+            return Ok(Visit { gap, gain: 0.0 });
         }
         let step = Stepping {
             kind: self.settings.block.step,
@@ -449,51 +487,40 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
                 average.follow(block, &mut self.workspace);
             }
         }
-        Visit { gap, gain }
+        Ok(Visit { gap, gain })
     }
 
     /// After a look at a block, takes in the best plane that parts of its planes make, if it raises the block gap by so much; returns whether it does.
-    fn recombine(&mut self, index: usize, gap: f64) -> bool {
+    fn recombine(&mut self, index: usize, gap: f64) -> Result<bool, Fault> {
         let block = &self.blocks[index];
-        let Some(least) = block.slack_beyond(gap, &self.workspace) else { return false };
+        let Some(least) = block.slack_beyond(gap, &self.workspace) else { return Ok(false) };
         if block.planes() >= self.most_planes {
-            return false;
+            return Ok(false);
         }
-        self.oracles.recombine(&self.w, index, &mut block.parts(&self.workspace), least, &mut self.recombined);
+        self.oracles.recombine(&self.w, index, &mut block.parts(&self.workspace), least, &mut self.recombined)?;
         let recombined = std::mem::take(&mut self.recombined);
         let found = !recombined.as_slice().is_empty();
         if found {
             self.insert(&recombined, index);
         }
         self.recombined = recombined;
-        found
+        Ok(found)
     }
 
-    /// Recomputes w and D from the dual variables, so that rounding errors of the updates cannot add up; returns what the rounding of the
-    /// losses and of the length of Σ αδ are fractions of.
-    fn refresh(&mut self) -> (f64, f64) {
+    /// Makes the dual variables feasible, and recomputes w and D from them, so that rounding errors of
+    /// the updates cannot add up; returns D as it was summed, and ‖u‖² for u = Σ αδ.
+    fn refresh(&mut self) -> (DualSum, f64) {
         self.w.fill(0.0);
-        let (mut loss, mut sizes) = (0.0, (0.0, 0.0));
-        for block in &self.blocks {
+        let mut sum = DualSum::default();
+        for block in &mut self.blocks {
+            block.confine(&mut self.workspace);
             block.add_to(&mut self.w, &mut self.workspace);
-            loss += block.loss();
-            let (loss_size, delta_size) = block.sizes();
-            sizes = (sizes.0 + loss_size, sizes.1 + delta_size);
+            block.add_to_dual(&mut sum);
         }
-        let square = squared_norm(&self.w);
-        self.dual = loss - 0.5 * square;
+        let u_squared = squared_norm(&self.w);
+        self.dual = sum.value(u_squared);
         self.proximal.weights_from_sum(&mut self.w);
-        sizes
-    }
-
-    /// By how much D may be too large after [`refresh`](Self::refresh).
-    fn rounding(&self, (loss_size, delta_size): (f64, f64)) -> f64 {
-        rounding(
-            self.cached.max(self.w.len() / 8),
-            loss_size,
-            delta_size,
-            self.proximal.squared_norm_of_sum(&self.w).sqrt(),
-        )
+        (sum, u_squared)
     }
 
     /// The examples in the order of the next exact pass.

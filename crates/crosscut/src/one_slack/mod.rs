@@ -11,8 +11,9 @@ use std::convert::Infallible;
 
 use serde::{Deserialize, Serialize};
 
+use crate::bounds::{DualSum, Fault, Sizes, confine, off};
 use crate::oracles::{Oracles, PlaneSum};
-use crate::plane::{dot, inner_entries, rounding, squared_norm};
+use crate::plane::{dot, inner_entries, squared_norm};
 use crate::progress::{DualVariable, Flow, Moment, Progress, Solution, StopReason};
 use crate::qp::{self, Curvature, Gram};
 use crate::run::{self, Counts, Run};
@@ -42,13 +43,24 @@ pub(crate) trait Passes {
     fn go_on_from(&mut self, calls: u64);
 
     /// See [`Oracles::sum_planes`]; `tick` is told what [`spent`](Self::spent) is by then.
+    ///
+    /// # Errors
+    /// Why the pass failed.
     fn sum_planes(
         &mut self,
         w: &[f64],
         each: f64,
         norm: SlackNorm,
         tick: &mut dyn FnMut(u64, f64),
-    ) -> Result<PlaneSum, Self::Error>;
+    ) -> Result<PlaneSum, PassError<Self::Error>>;
+}
+
+/// Why a pass failed.
+pub(crate) enum PassError<E> {
+    /// An oracle answered with something that is no plane.
+    Oracle(Fault),
+    /// The examples could not be had.
+    Source(E),
 }
 
 impl<T: Task> Passes for Oracles<'_, T> {
@@ -76,8 +88,8 @@ impl<T: Task> Passes for Oracles<'_, T> {
         each: f64,
         norm: SlackNorm,
         tick: &mut dyn FnMut(u64, f64),
-    ) -> Result<PlaneSum, Infallible> {
-        Ok(Oracles::sum_planes(self, w, each, norm, tick))
+    ) -> Result<PlaneSum, PassError<Infallible>> {
+        Oracles::sum_planes(self, w, each, norm, tick).map_err(PassError::Oracle)
     }
 }
 
@@ -89,7 +101,9 @@ pub(crate) struct OneSlack<O> {
     alpha: Vec<f64>,
     gram: Gram,
     w: Vec<f64>,
+    /// D at (α, w), and as it was summed.
     dual: f64,
+    sum: DualSum,
     planes_found: u64,
     /// The most bytes that the working set took.
     most_bytes: usize,
@@ -102,8 +116,9 @@ pub(crate) struct OneSlack<O> {
 struct Plane {
     loss: f64,
     delta: Delta,
-    /// What the rounding of the loss is a fraction of, and that of the length of `delta`.
-    sizes: (f64, f64),
+    /// The sizes of what was summed for it, and bounds on the rounding errors of these sums.
+    sizes: Sizes,
+    errors: Sizes,
     /// Iterations since its dual variable was positive.
     idle: u32,
 }
@@ -122,6 +137,7 @@ impl<O: Passes> OneSlack<O> {
             gram: Gram::default(),
             w: vec![0.0; oracles.dim()],
             dual: 0.0,
+            sum: DualSum::default(),
             planes_found: 0,
             most_bytes: 0,
             resumed: None,
@@ -131,9 +147,10 @@ impl<O: Passes> OneSlack<O> {
     }
 
     /// The same with a first plane, which is in use alone: a sum of planes of all examples.
-    pub fn from_sum(oracles: O, settings: Settings, loss: f64, delta: Vec<f64>, sizes: (f64, f64)) -> Self {
+    pub fn from_sum(oracles: O, settings: Settings, sum: &DualSum, u: Vec<f64>) -> Self {
         let mut solver = Self::new(oracles, settings);
-        solver.add(loss, Delta::new(delta), sizes);
+        let (loss, sizes, errors) = sum.as_plane();
+        solver.add(loss, Delta::new(u), sizes, errors);
         solver.alpha = vec![1.0];
         solver.refresh();
         solver
@@ -151,7 +168,8 @@ impl<O: Passes> OneSlack<O> {
         for plane in &mut self.working_set {
             plane.loss *= factor;
             plane.delta.scale(factor);
-            plane.sizes = (factor * plane.sizes.0, factor * plane.sizes.1);
+            plane.sizes = plane.sizes.scaled(factor);
+            plane.errors = plane.errors.scaled(factor).plus(plane.sizes.scaled(off(0)));
         }
         self.gram.scale(factor * factor);
         self.refresh();
@@ -185,39 +203,49 @@ impl<O: Passes> OneSlack<O> {
             let before = self.counts();
             let (each, norm) = (self.settings.c.sum(self.oracles.len()), self.settings.slack_norm);
             let mut tick = |oracle_calls, oracle_seconds| run.tick(Counts { oracle_calls, oracle_seconds, ..before });
-            let sum = self.oracles.sum_planes(&self.w, each, norm, &mut tick)?;
-            let primal = 0.5 * squared_norm(&self.w) + sum.slack;
-            run.certify(primal, &self.w);
-            run.raise(self.dual, 0.0);
+            let mut sum = match self.oracles.sum_planes(&self.w, each, norm, &mut tick) {
+                Ok(sum) => sum,
+                Err(PassError::Source(error)) => return Err(error),
+                Err(PassError::Oracle(fault)) => {
+                    let reason = run.fail(fault);
+                    return Ok(run.finish(reason, self.counts(), &self.w));
+                }
+            };
+            let (known, rounding) = self.highest();
+            sum.slacks.compare(known, rounding);
+            let primal = run.bounds.certify(&self.w, &sum.slacks, self.oracles.len());
+            run.bounds.raise(&self.sum, squared_norm(&self.w), self.w.len());
             let stop = run.stop(self.counts());
-            stuck = if run.has_improved() { 0 } else { stuck + 1 };
+            stuck = if run.bounds.have_improved() { 0 } else { stuck + 1 };
             if let Some(reason) = stop.or((stuck >= IDLE).then_some(StopReason::Precision)) {
-                return Ok(run.finish(reason, self.counts()));
+                return Ok(run.finish(reason, self.counts(), &self.w));
             }
-            self.add(sum.loss, Delta::new(sum.delta), (sum.loss_size, sum.delta_size));
+            let errors = sum.errors();
+            self.add(sum.loss, Delta::new(sum.delta), sum.sizes, errors);
             self.maximise(0.01 * (primal - self.dual).max(0.0));
+            self.forget();
             run.tell(Moment::Pass, self.counts());
         }
     }
 
     /// Adds a plane to the working set.
-    fn add(&mut self, loss: f64, delta: Delta, sizes: (f64, f64)) {
+    fn add(&mut self, loss: f64, delta: Delta, sizes: Sizes, errors: Sizes) {
         let limit = self.settings.max_memory.unwrap_or(usize::MAX);
         // A row of the Gram matrix, and the plane itself.
         let more = |order: usize| size_of::<f64>() * (order + 2) + size_of::<Plane>();
         while self.working_set.len() > 1 && self.bytes() + delta.bytes() + more(self.working_set.len()) > limit {
             self.make_room();
         }
-        self.push(loss, delta, sizes, 0.0);
+        self.push(Plane { loss, delta, sizes, errors, idle: 0 }, 0.0);
         self.planes_found += 1;
         self.most_bytes = self.most_bytes.max(self.bytes());
     }
 
-    fn push(&mut self, loss: f64, delta: Delta, sizes: (f64, f64), alpha: f64) {
-        let row: Vec<f64> =
-            (self.working_set.iter().map(|plane| plane.delta.inner(&delta))).chain([delta.inner(&delta)]).collect();
+    fn push(&mut self, new: Plane, alpha: f64) {
+        let planes = self.working_set.iter().chain([&new]);
+        let row: Vec<f64> = planes.map(|plane| plane.delta.inner(&new.delta)).collect();
         self.gram.push(row);
-        self.working_set.push(Plane { loss, delta, sizes, idle: 0 });
+        self.working_set.push(new);
         self.alpha.push(alpha);
     }
 
@@ -232,14 +260,16 @@ impl<O: Passes> OneSlack<O> {
             let (a, b) = (self.alpha[k], self.alpha[l]);
             let (s, t) = (a / (a + b), b / (a + b));
             let mut delta = vec![0.0; self.w.len()];
-            let (mut loss, mut sizes) = (0.0, (0.0, 0.0));
+            let (mut loss, mut sizes, mut errors) = (0.0, Sizes::default(), Sizes::default());
             for (plane, factor) in [(&self.working_set[k], s), (&self.working_set[l], t)] {
                 plane.delta.add_to(&mut delta, factor);
                 loss += factor * plane.loss;
-                sizes = (sizes.0 + factor * plane.sizes.0, sizes.1 + factor * plane.sizes.1);
+                sizes = sizes.plus(plane.sizes.scaled(factor));
+                errors = errors.plus(plane.errors.scaled(factor));
             }
+            errors = errors.plus(sizes.scaled(off(2)));
             self.remove(|at| at == k || at == l);
-            self.push(loss, Delta::new(delta), sizes, a + b);
+            self.push(Plane { loss, delta: Delta::new(delta), sizes, errors, idle: 0 }, a + b);
             return;
         };
         self.remove(|at| at == out);
@@ -261,14 +291,57 @@ impl<O: Passes> OneSlack<O> {
         planes + size_of_val(self.alpha.as_slice()) + self.gram.bytes()
     }
 
-    /// Solves the dual over the working set, updates w, lets idle planes go.
+    /// The value of each plane at w, b − ⟨w, g⟩, from inner products.
+    fn values(&self) -> Vec<f64> {
+        let score = |k: usize| (0..self.alpha.len()).map(|l| self.alpha[l] * self.gram.get(k, l)).sum::<f64>();
+        self.working_set.iter().enumerate().map(|(k, plane)| plane.loss - score(k)).collect()
+    }
+
+    /// The value of the highest plane at w, at least 0: the slacks cost at least that. With a bound on
+    /// its rounding error.
+    fn highest(&self) -> (f64, f64) {
+        let values = self.values();
+        let best = (0..values.len()).max_by(|&k, &l| values[k].total_cmp(&values[l]));
+        let Some(Plane { loss, delta, sizes, errors, .. }) = best.map(|k| &self.working_set[k]) else {
+            return (0.0, 0.0);
+        };
+        let length = squared_norm(&self.w).sqrt();
+        let errors = errors.plus(sizes.scaled(off(self.w.len())));
+        ((loss - delta.dot(&self.w)).max(0.0), errors.loss + length * errors.delta)
+    }
+
+    /// Solves the dual over the working set from where it stands, and updates w and D. The newest plane
+    /// is the last one.
+    ///
+    /// If the solution raises D less than a line search towards the newest plane should (the
+    /// Frank–Wolfe step, whose gain is known), it is beyond the arithmetic of the small dual, and the
+    /// better of the two is taken. So D stops rising only where no step raises it.
     fn maximise(&mut self, tolerance: f64) {
-        let m = self.alpha.len();
-        let mut gradient: Vec<f64> = (0..m)
-            .map(|k| self.working_set[k].loss - (0..m).map(|l| self.alpha[l] * self.gram.get(k, l)).sum::<f64>())
-            .collect();
+        let mut gradient = self.values();
+        let (start, dual) = (self.alpha.clone(), self.dual);
+        let newest = start.len() - 1;
+        let slope = gradient[newest] - start.iter().zip(&gradient).map(|(alpha, value)| alpha * value).sum::<f64>();
+        let bend = self.working_set[newest].delta.squared_distance(&self.w);
+        let step = if bend > 0.0 { (slope / bend).clamp(0.0, 1.0) } else { 1.0 };
+        let promised = step * (slope - 0.5 * step * bend);
+
         let curvature = Curvature { gram: &self.gram, damping: 1.0, ridge: 0.0 };
         qp::solve(curvature, &mut gradient, &mut self.alpha, 1.0, tolerance);
+        self.refresh();
+        if promised > 0.0 && self.dual - dual < 0.1 * promised {
+            let (solved, value) = (std::mem::replace(&mut self.alpha, start), self.dual);
+            self.alpha.iter_mut().for_each(|alpha| *alpha *= 1.0 - step);
+            self.alpha[newest] += step;
+            self.refresh();
+            if self.dual < value {
+                self.alpha = solved;
+                self.refresh();
+            }
+        }
+    }
+
+    /// Lets planes go that were out of use for long.
+    fn forget(&mut self) {
         for (plane, &alpha) in self.working_set.iter_mut().zip(&self.alpha) {
             plane.idle = if alpha > 0.0 { 0 } else { plane.idle + 1 };
         }
@@ -276,22 +349,20 @@ impl<O: Passes> OneSlack<O> {
             let idle: Vec<bool> = self.working_set.iter().map(|plane| plane.idle > IDLE).collect();
             self.remove(|at| idle[at]);
         }
-        self.refresh();
     }
 
-    /// Recomputes w and D, less what rounding may have added, from the dual variables.
+    /// Makes the dual variables feasible, and recomputes w and D from them.
     fn refresh(&mut self) {
+        confine(&mut self.alpha, 1.0);
         self.w.fill(0.0);
-        let (mut loss, mut sizes) = (0.0, (0.0, 0.0));
+        self.sum = DualSum::default();
         for (plane, &alpha) in self.working_set.iter().zip(&self.alpha) {
             if alpha > 0.0 {
-                loss += alpha * plane.loss;
                 plane.delta.add_to(&mut self.w, alpha);
-                sizes = (sizes.0 + alpha * plane.sizes.0, sizes.1 + alpha * plane.sizes.1);
+                self.sum.add_rounded(alpha * plane.loss, plane.sizes.scaled(alpha), plane.errors.scaled(alpha), 1);
             }
         }
-        let square = squared_norm(&self.w);
-        self.dual = loss - 0.5 * square - rounding(self.oracles.len(), sizes.0, sizes.1, square.sqrt());
+        self.dual = self.sum.value(squared_norm(&self.w));
     }
 
     pub fn dual_variables(&self) -> Vec<DualVariable> {
@@ -344,6 +415,26 @@ impl Delta {
         match self {
             Self::Dense(values) => target.iter_mut().zip(values).for_each(|(t, value)| *t += factor * value),
             Self::Sparse(entries) => entries.iter().for_each(|&(index, value)| target[index] += factor * value),
+        }
+    }
+
+    /// ⟨δ, v⟩.
+    fn dot(&self, v: &[f64]) -> f64 {
+        match self {
+            Self::Dense(values) => dot(values, v),
+            Self::Sparse(entries) => entries.iter().map(|&(index, value)| value * v[index]).sum(),
+        }
+    }
+
+    /// ‖δ − v‖².
+    fn squared_distance(&self, v: &[f64]) -> f64 {
+        let square = |difference: f64| difference * difference;
+        match self {
+            Self::Dense(values) => values.iter().zip(v).map(|(value, v)| square(value - v)).sum(),
+            Self::Sparse(entries) => {
+                let apart: f64 = entries.iter().map(|&(index, value)| square(value - v[index]) - square(v[index])).sum();
+                (squared_norm(v) + apart).max(0.0)
+            }
         }
     }
 

@@ -17,8 +17,6 @@ pub(crate) struct Saved<'s> {
     working_set: Cow<'s, [Plane]>,
     alpha: Cow<'s, [f64]>,
     gram: Cow<'s, Gram>,
-    w: Cow<'s, [f64]>,
-    dual: f64,
     planes_found: u64,
     most_bytes: usize,
     stuck: u32,
@@ -31,8 +29,6 @@ impl<O: Passes> OneSlack<O> {
             working_set: self.working_set.as_slice().into(),
             alpha: self.alpha.as_slice().into(),
             gram: Cow::Borrowed(&self.gram),
-            w: self.w.as_slice().into(),
-            dual: self.dual,
             planes_found: self.planes_found,
             most_bytes: self.most_bytes,
             stuck,
@@ -49,23 +45,21 @@ impl<O: Passes> OneSlack<O> {
     /// Takes the place of what is here; after an error that is what it was.
     pub fn restore(&mut self, saved: Saved<'_>, oracle_calls: u64, run: run::Saved<'_>) -> Result<(), StateError> {
         let (dim, m) = (self.w.len(), saved.working_set.len());
-        require_finite("the weights", &saved.w, dim)?;
         require_close("what a slack costs", saved.each, self.settings.c.sum(self.oracles.len()))?;
         require_finite("the dual variables", &saved.alpha, m)?;
         require(saved.alpha.iter().all(|alpha| *alpha >= 0.0), "a dual variable is negative")?;
         require(saved.alpha.iter().sum::<f64>() <= 1.0 + 1e-9, "the dual variables are too large")?;
         require(saved.gram.order() == m, "the planes are miscounted")?;
         require(saved.working_set.iter().all(|plane| plane.is_sound(dim)), "a plane does not fit the weights")?;
-        require(saved.dual.is_finite(), "the dual value is not a finite number")?;
         require(saved.planes_found <= u64::MAX / 2 && saved.stuck <= IDLE, "a counter is beyond all bounds")?;
 
         self.working_set = saved.working_set.into_owned();
         self.alpha = saved.alpha.into_owned();
         self.gram = saved.gram.into_owned();
-        self.w = saved.w.into_owned();
-        self.dual = saved.dual;
         self.planes_found = saved.planes_found;
         self.most_bytes = saved.most_bytes;
+        // What the weights and D are follows from the rest, to the bit.
+        self.refresh();
         self.oracles.go_on_from(oracle_calls);
         self.resumed = Some((saved.stuck, run.into_owned()));
         Ok(())
@@ -81,7 +75,8 @@ impl Plane {
                     && entries.iter().all(|&(index, value)| index < dim && value.is_finite())
             }
         };
-        let sizes_are_finite = self.sizes.0.is_finite() && self.sizes.1.is_finite();
+        let sizes = [self.sizes, self.errors];
+        let sizes_are_finite = sizes.iter().all(|sizes| sizes.loss.is_finite() && sizes.delta.is_finite());
         fits && sizes_are_finite && self.loss.is_finite() && self.idle <= IDLE
     }
 }

@@ -98,6 +98,7 @@ fn falsehood<T: Task>(
         StopReason::Passes => settings.passes.is_some_and(|passes| certificate.passes >= passes as f64),
         StopReason::Seconds => settings.seconds.is_some(),
         StopReason::Interrupted | StopReason::Precision => true,
+        StopReason::Inexact | StopReason::Fault => return Err("the oracle was found wrong".to_owned()),
     };
     claim(enough, &|| "the reason for stopping does not hold".to_owned())?;
     claim(certificate.examples == n && certificate.c == settings.c.mean(n), &|| "n or C are others".to_owned())?;

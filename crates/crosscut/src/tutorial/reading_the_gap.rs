@@ -45,7 +45,7 @@
 //! assert_eq!(certificate.passes, certificate.oracle_calls as f64 / 40.0);
 //!
 //! // Nobody has to believe it: P is evaluated again without any solver.
-//! let primal = testing::primal(&task, &examples, &settings, &solution.w);
+//! let primal = crosscut::primal(&task, &examples, &settings, &solution.w)?;
 //! assert!((primal - certificate.primal).abs() < 1e-9 * primal);
 //!
 //! // A rough solution is a rough bound, and it contains the fine one.
@@ -108,7 +108,7 @@
 //! for c in [0.01, 0.1, 1.0] {
 //!     trainer.set_c(C::Sum(c))?;
 //!     let solution = trainer.solve(&mut |_| ControlFlow::Continue(()));
-//!     assert!(solution.certificate.stop.converged());
+//!     assert!(solution.certificate.converged());
 //! }
 //! # Ok(())
 //! # }

@@ -110,7 +110,8 @@
 //! let dual = alpha * loss - 0.5 * w.iter().map(|weight| weight * weight).sum::<f64>();
 //!
 //! // … and P at any w bounds it from above.
-//! let primal = testing::primal(&task, &[example], &Settings { c: C::Mean(1.0), ..Settings::default() }, &w);
+//! let settings = Settings { c: C::Mean(1.0), ..Settings::default() };
+//! let primal = crosscut::primal(&task, &[example], &settings, &w).expect("the oracle answers with a plane");
 //! assert!(dual > 0.0 && dual <= primal);
 //! # }
 //! ```

@@ -120,7 +120,7 @@
 //!
 //! // What was found, and how far from the optimum it can be at most.
 //! let certificate = solution.certificate;
-//! assert!(certificate.stop.converged());
+//! assert!(certificate.converged());
 //! assert!(certificate.relative_gap() <= 1e-3);
 //!
 //! // High values speak for a position (w₀ > 0), but only from a threshold on (w₁ < 0).

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::atoms::{Atoms, Group};
 use super::{Block, Plane, Terms, qp::Gram, split};
+use crate::bounds::SlackCost;
 use crate::plane::RowTerm;
 use crate::sparse::Row;
 use crate::state::{StateError, require, require_close};
@@ -27,7 +28,7 @@ type Rows<'s> = dyn Fn(usize) -> Vec<Row<'s>> + 's;
 /// A block as it is written.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Saved<'s> {
-    total: f64,
+    bound: f64,
     ridge: f64,
     gap: f64,
     /// Row, stride, and where the offsets end.
@@ -37,6 +38,8 @@ pub(crate) struct Saved<'s> {
     dense: Cow<'s, [Option<Box<[f64]>>]>,
     terms: Cow<'s, Terms>,
     gram: Cow<'s, Gram>,
+    longest: f64,
+    merges: u32,
 }
 
 impl<'s> Blocks<'s> {
@@ -94,8 +97,8 @@ impl<'a> Block<'a> {
             Ok((*name, group.stride, group.end))
         };
         Ok(Saved {
-            total: self.total,
-            ridge: self.ridge,
+            bound: self.cost.bound,
+            ridge: self.cost.ridge,
             gap: self.gap,
             groups: self.atoms.groups().iter().map(name).collect::<Result<_, &str>>()?,
             offsets: self.atoms.offsets().into(),
@@ -103,6 +106,8 @@ impl<'a> Block<'a> {
             dense: Cow::Borrowed(&self.dense),
             terms: Cow::Borrowed(&self.terms),
             gram: Cow::Borrowed(&self.gram),
+            longest: self.longest,
+            merges: self.merges,
         })
     }
 }
@@ -116,8 +121,9 @@ impl Saved<'_> {
         most_planes: usize,
         pass: u32,
     ) -> Result<Block<'a>, StateError> {
-        require_close("what a slack costs", self.total, fresh.total)?;
-        require_close("what a squared slack costs", self.ridge, fresh.ridge)?;
+        require_close("what a slack costs", self.bound, fresh.cost.bound)?;
+        require_close("what a squared slack costs", self.ridge, fresh.cost.ridge)?;
+        require(self.longest.is_finite() && self.longest >= 0.0, "the norms of its rows are not finite")?;
         require(!self.gap.is_nan(), "its gap is not a number")?;
         let rows = if self.groups.is_empty() { Vec::new() } else { rows() };
         let mut start = 0;
@@ -137,14 +143,15 @@ impl Saved<'_> {
         let groups = self.groups.iter().map(group).collect::<Result<_, StateError>>()?;
         let atoms = Atoms::new(groups, self.offsets.into_owned());
         let block = Block {
-            total: self.total,
-            ridge: self.ridge,
+            cost: SlackCost { bound: self.bound, ridge: self.ridge },
             gap: self.gap,
             atoms: atoms.ok_or_else(|| StateError("its rows are miscounted".to_owned()))?,
             planes: self.planes.into_owned().into(),
             dense: self.dense.into_owned().into(),
             terms: self.terms.into_owned(),
             gram: self.gram.into_owned(),
+            longest: self.longest,
+            merges: self.merges,
         };
         block.check(dim, most_planes, pass)?;
         Ok(block)
@@ -163,7 +170,7 @@ impl Block<'_> {
         require(planes.is_sorted_by_key(|plane| plane.end), "its planes are not in order")?;
         require(scales.iter().copied().chain(self.alphas()).all(f64::is_finite), "a number is not finite")?;
         require(self.alphas().all(|alpha| alpha >= 0.0), "a dual variable is negative")?;
-        require(self.alphas().sum::<f64>() <= self.total * (1.0 + 1e-9), "its dual variables are too large")?;
+        require(self.alphas().sum::<f64>() <= self.cost.bound * (1.0 + 1e-9), "its dual variables are too large")?;
         for (p, plane) in planes.iter().enumerate() {
             let (names, scales) = self.terms(p);
             require(plane.loss.is_finite() && plane.used <= pass, "a plane is not one of this run")?;
