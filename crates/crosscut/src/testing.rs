@@ -50,16 +50,23 @@ mod solution;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+use std::ops::{ControlFlow, Range};
+
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 
 pub use solution::check_solution;
 
+use crate::bounds::{Fault, OracleAudit};
 use crate::plane::{Planes, RawPlane, RowTerm};
+use crate::settings::{C, Settings, Solver};
 use crate::sink::{Dense, Sink};
 use crate::task::{Example, FeatureMap, Rescaling, Task};
+use crate::trainer::solve;
 
-/// Relative tolerance of every comparison here: a is as good as b when a ≥ b − `TOLERANCE` · max(1, |a|, |b|, Σ|wⱼδⱼ|).
+/// Relative tolerance of every comparison here: a slack is as good as another if it is at least that less `TOLERANCE`
+/// times the sizes Δ + Σ|wⱼδⱼ| of what is compared (in law 2 and in comparisons with brute force at least 1).
 ///
 /// It forgives the rounding of sums in double precision and nothing else.
 pub const TOLERANCE: f64 = 1e-9;
@@ -75,9 +82,15 @@ pub fn check<T: Task>(task: &T, examples: &[Example<T::Input, T::Output>]) {
     }
 }
 
-/// Tries the contract of [`Task`] at a fixed set of about fifteen w: zero, random ones of scales at which the loss
-/// dominates, balances and vanishes beside the score, random ones with many ties, and some found by
-/// training a little on the examples. For every example:
+/// Tries the contract of [`Task`] at about twenty w for all examples, and at some more for each:
+///
+/// * zero, random w of scales at which the loss dominates, balances and vanishes beside the score, and random ones
+///   with many ties;
+/// * trained w: by passive-aggressive updates, and by the block solver for values of C over six decades;
+/// * huge ones: a trained w times 1e3 and 1e6;
+/// * for each example, w between trained ones at which two answers tie, where an approximate oracle errs most easily.
+///
+/// For every example:
 ///
 /// * [`validate`](Task::validate) accepts it;
 /// * every index written is below [`dim`](Task::dim), every value finite, every loss finite and at least 0;
@@ -85,12 +98,14 @@ pub fn check<T: Task>(task: &T, examples: &[Example<T::Input, T::Output>]) {
 /// * law 2: slack(w) ≥ Δ(y, predict(w));
 /// * law 3: slack(w) ≥ Δ′ − ⟨w, δ′⟩ for the planes (Δ′, δ′) found at any other w′, those of
 ///   [`separate_several`](Task::separate_several) among them, of which the first is that of `separate`;
+/// * law 3 again, during training: no answer is worse than a plane in the cache ([`OracleAudit`]);
 /// * what [`recombine`](Task::recombine) makes of parts of all these planes has no other rows, a slack above what was asked for, and none
 ///   above slack(w);
 /// * every row written is one that [`rows`](Task::rows) shows, if it shows any;
 /// * the oracle and the prediction give the same answer with a fresh and with a used scratch.
 ///
-/// It costs about 30 oracle calls and as many predictions an example. The laws are necessary and not sufficient:
+/// It costs about 120 oracle calls and 40 predictions an example. Use some of your own examples too: what an
+/// oracle gets wrong often shows on real data only. The laws are necessary and not sufficient:
 /// an oracle that always returns (0, 0) and a prediction that always returns y would pass. Compare with brute
 /// force too ([`check_oracle`]).
 ///
@@ -107,61 +122,120 @@ pub fn laws<T: Task>(task: &T, examples: &[Example<T::Input, T::Output>]) -> Res
             return Err(Violation::Truth { example, loss });
         }
     }
-    let probes = probes(task, examples)?;
+    let Probes { all, trained, audit } = probes(task, examples)?;
     let mut scratch = T::Scratch::default();
     for (index, example) in examples.iter().enumerate() {
-        let (mut planes, mut several) = (Vec::with_capacity(probes.len()), Vec::new());
-        for probe in &probes {
-            let plane = separate(task, &probe.w, example, index, &mut scratch)?;
-            if plane != separate(task, &probe.w, example, index, &mut T::Scratch::default())? {
-                return Err(Violation::Unsteady { example: index, at: probe.name.clone(), what: "separate" });
-            }
-            let slack = plane.slack(&probe.w);
-            let loss = task.loss(&example.y, &task.predict(&probe.w, &example.x, &mut scratch));
-            if !(loss.is_finite() && loss >= 0.0) {
-                return Err(Violation::Loss { example: index, at: probe.name.clone(), loss });
-            }
-            let again = task.loss(&example.y, &task.predict(&probe.w, &example.x, &mut T::Scratch::default()));
-            if loss.to_bits() != again.to_bits() {
-                return Err(Violation::Unsteady { example: index, at: probe.name.clone(), what: "predict" });
-            }
-            if slack.is_below(Measured::exactly(loss)) {
-                return Err(Violation::Prediction { example: index, at: probe.name.clone(), slack: slack.value, loss });
-            }
-            for (at, other) in
-                separate_several(task, &probe.w, example, index, &mut T::Scratch::default())?.into_iter().enumerate()
-            {
-                if at == 0 && other != plane {
-                    return Err(Violation::First { example: index, at: probe.name.clone() });
-                }
-                several.push((probe.name.clone(), other));
-            }
-            if several.last().is_none_or(|(name, _)| *name != probe.name) {
+        let mut answers: Vec<Answer<'_>> = Vec::new();
+        for probe in &all {
+            let plane = answer(task, probe, example, index, &mut scratch)?;
+            answers.push(Answer { probe: Cow::Borrowed(probe), plane });
+        }
+        let ends = || trained.clone().map(|at| &answers[at]);
+        let between = ends().zip(ends().skip(1)).map(|(a, b)| ties(task, a, b, example, index, TIES));
+        let between = between.collect::<Result<Vec<_>, _>>()?;
+        answers.extend(between.into_iter().flatten());
+
+        let mut rivals: Vec<(&str, Written)> = Vec::new();
+        for Answer { probe, plane } in &answers {
+            let several = separate_several(task, &probe.w, example, index, &mut T::Scratch::default())?;
+            if several.first() != Some(plane) {
                 return Err(Violation::First { example: index, at: probe.name.clone() });
             }
-            planes.push(plane);
+            for rival in several {
+                if !rivals.iter().any(|(_, other)| *other == rival) {
+                    rivals.push((&probe.name, rival));
+                }
+            }
         }
-        for (probe, plane) in probes.iter().zip(&planes) {
+        for Answer { probe, plane } in &answers {
             let slack = plane.slack(&probe.w);
-            for (found_at, rival) in &several {
-                let better = rival.slack(&probe.w);
-                if slack.is_below(better) {
+            let slacks = || rivals.iter().map(|(found_at, rival)| (found_at, rival, rival.slack(&probe.w)));
+            // The size of the numbers that the oracle compares at this w.
+            let size = slacks().map(|(_, _, slack)| slack.magnitude).fold(0.0, f64::max);
+            for (found_at, rival, better) in slacks() {
+                if slack.is_below(better, size) {
                     return Err(Violation::Beaten {
                         example: index,
                         at: probe.name.clone(),
                         slack: slack.value,
                         loss: plane.loss,
-                        found_at: found_at.clone(),
+                        found_at: (*found_at).to_owned(),
                         better: better.value,
                         better_loss: rival.loss,
                     });
                 }
             }
         }
-        let slacks = planes.iter().zip(&probes).map(|(plane, probe)| (probe, plane.slack(&probe.w)));
+        let slacks = answers.iter().map(|Answer { probe, plane }| (&**probe, plane.slack(&probe.w)));
         recombination::check(task, slacks, example, index)?;
     }
-    Ok(())
+    match audit.worse {
+        0 => Ok(()),
+        worse => Err(Violation::Worse { worse, example: audit.first_worse }),
+    }
+}
+
+/// The answer of an oracle at one w.
+struct Answer<'p> {
+    probe: Cow<'p, Probe>,
+    plane: Written,
+}
+
+/// One oracle call and one prediction, with what the laws say about them alone.
+fn answer<T: Task>(
+    task: &T,
+    probe: &Probe,
+    example: &Example<T::Input, T::Output>,
+    index: usize,
+    scratch: &mut T::Scratch,
+) -> Result<Written, Violation> {
+    let plane = separate(task, &probe.w, example, index, scratch)?;
+    if plane != separate(task, &probe.w, example, index, &mut T::Scratch::default())? {
+        return Err(Violation::Unsteady { example: index, at: probe.name.clone(), what: "separate" });
+    }
+    let slack = plane.slack(&probe.w);
+    let loss = task.loss(&example.y, &task.predict(&probe.w, &example.x, scratch));
+    if !(loss.is_finite() && loss >= 0.0) {
+        return Err(Violation::Loss { example: index, at: probe.name.clone(), loss });
+    }
+    let again = task.loss(&example.y, &task.predict(&probe.w, &example.x, &mut T::Scratch::default()));
+    if loss.to_bits() != again.to_bits() {
+        return Err(Violation::Unsteady { example: index, at: probe.name.clone(), what: "predict" });
+    }
+    if slack.is_below(Measured::exactly(loss), 1.0) {
+        return Err(Violation::Prediction { example: index, at: probe.name.clone(), slack: slack.value, loss });
+    }
+    Ok(plane)
+}
+
+/// The answers at w between two others at which those tie: along a segment the slack is the maximum of linear
+/// functions, so the oracle must find one there that is at least as high. At most `budget` of them.
+fn ties<T: Task>(
+    task: &T,
+    a: &Answer<'_>,
+    b: &Answer<'_>,
+    example: &Example<T::Input, T::Output>,
+    index: usize,
+    budget: usize,
+) -> Result<Vec<Answer<'static>>, Violation> {
+    let lead = |answer: &Answer<'_>, other: &Answer<'_>| {
+        let w = &answer.probe.w;
+        answer.plane.slack(w).value - other.plane.slack(w).value
+    };
+    let share = lead(a, b) / (lead(a, b) + lead(b, a));
+    if budget == 0 || a.plane == b.plane || !(share > 0.0 && share < 1.0) {
+        return Ok(Vec::new());
+    }
+    let ends = a.probe.w.iter().zip(&b.probe.w);
+    let w = ends.map(|(a, b)| a + share * (b - a)).collect();
+    let name = format!("a tie between ({}) and ({})", a.probe.name, b.probe.name);
+    let probe = Probe { name, w };
+    let plane = answer(task, &probe, example, index, &mut T::Scratch::default())?;
+    let between = Answer { probe: Cow::Owned(probe), plane };
+    let mut all = ties(task, a, &between, example, index, budget / 2)?;
+    all.extend(ties(task, &between, b, example, index, budget / 2)?);
+    all.push(between);
+    Ok(all)
 }
 
 /// How a task breaks its contract; `example` is the zero-based index among the examples, `at` names the w.
@@ -211,6 +285,16 @@ pub enum Violation {
     /// What is put together from parts.
     #[error("example {example}: at {at} `recombine` {what}")]
     Recombined { example: usize, at: String, what: String },
+    /// Law 3, during training.
+    #[error(
+        "law 3, {}: during training `separate` found a smaller slack than that of a plane it had found for the same \
+         example before, {worse} times; it does not find the maximum",
+        example.map_or("some example".to_owned(), |example| format!("example {example}"))
+    )]
+    Worse { worse: u64, example: Option<usize> },
+    /// An answer that is no plane, during training.
+    #[error("{0}")]
+    Fault(Fault),
     /// Two answers to one question.
     #[error(
         "example {example}: two calls of `{what}` at {at}, one with a used and one with a fresh scratch, answer \
@@ -338,23 +422,36 @@ pub fn permutations(n: usize) -> impl Iterator<Item = Vec<usize>> {
 }
 
 /// A w at which the laws are tried, with words for the message.
+#[derive(Clone)]
 struct Probe {
     name: String,
     w: Vec<f64>,
 }
 
+/// What [`laws`] tries for all examples.
+struct Probes {
+    all: Vec<Probe>,
+    /// Those of them that are trained.
+    trained: Range<usize>,
+    /// What training has noticed.
+    audit: OracleAudit,
+}
+
+/// Answers at ties between two neighbouring probes, at most about so many.
+const TIES: usize = 4;
+
 /// The set of w described at [`laws`].
-fn probes<T: Task>(task: &T, examples: &[Example<T::Input, T::Output>]) -> Result<Vec<Probe>, Violation> {
+fn probes<T: Task>(task: &T, examples: &[Example<T::Input, T::Output>]) -> Result<Probes, Violation> {
     let dim = task.dim();
-    let zero = vec![0.0; dim];
     let mut scratch = T::Scratch::default();
 
-    // Passive-aggressive updates lead to weights of the size that training finds, and give the typical length of δ.
-    let (mut w, mut length, mut trained) = (zero.clone(), 0.0_f64, Vec::new());
+    // Passive-aggressive updates lead to weights of the size that training finds, and give the typical sizes of δ and Δ.
+    let (mut w, mut length, mut loss, mut trained) = (vec![0.0; dim], 0.0_f64, 0.0_f64, Vec::new());
     for round in 0..2 {
         for (index, example) in examples.iter().enumerate() {
             let plane = separate(task, &w, example, index, &mut scratch)?;
             let square: f64 = plane.delta.iter().map(|(_, value)| value * value).sum();
+            loss = loss.max(plane.loss);
             if square > 0.0 {
                 length = length.max(square.sqrt());
                 let step = plane.slack(&w).value / square;
@@ -363,14 +460,33 @@ fn probes<T: Task>(task: &T, examples: &[Example<T::Input, T::Output>]) -> Resul
         }
         trained.push(Probe { name: format!("w after {} passes of training", round + 1), w: w.clone() });
     }
-
-    let mut probes = vec![Probe { name: "w = 0".into(), w: zero }];
     let unit = if length > 0.0 { 1.0 / length } else { 1.0 };
+
+    let mut audit = OracleAudit::default();
+    // At C = Δ / ‖δ‖² one example alone just reaches its margin.
+    for factor in [1e-2, 1.0, 1e2, 1e4] {
+        let c = factor * loss * unit * unit;
+        if !(c.is_finite() && c > 0.0) {
+            break;
+        }
+        let settings =
+            Settings { c: C::Sum(c), solver: Solver::Block, passes: Some(8), threads: 1, ..Settings::default() };
+        let Ok(solution) = solve(task, examples, &settings, &mut |_| ControlFlow::Continue(())) else { break };
+        let OracleAudit { worse, first_worse, fault } = solution.certificate.oracle;
+        if let Some(fault) = fault {
+            return Err(Violation::Fault(fault));
+        }
+        audit.worse += worse;
+        audit.first_worse = audit.first_worse.or(first_worse);
+        trained.push(Probe { name: format!("w trained with C::Sum({c:e})"), w: solution.w });
+    }
+
+    let mut all = Vec::new();
     for (number, factor) in [0.03, 0.3, 3.0, 30.0, 300.0].into_iter().enumerate() {
         let scale = factor * unit;
         for draw in 0..2 {
             let seed = 2 * number as u64 + draw;
-            probes.push(Probe {
+            all.push(Probe {
                 name: format!("random_weights({dim}, {scale:e}, {seed})"),
                 w: random_weights(dim, scale, seed),
             });
@@ -379,11 +495,18 @@ fn probes<T: Task>(task: &T, examples: &[Example<T::Input, T::Output>]) -> Resul
     for (number, scale) in [unit, 1.0].into_iter().enumerate() {
         let seed = 100 + number as u64;
         let coarse = random_weights(dim, 1.5, seed).into_iter().map(|value| value.round() * scale).collect();
-        probes
-            .push(Probe { name: format!("random weights of −{scale:e}, 0 and {scale:e} (seed {seed})"), w: coarse });
+        all.push(Probe { name: format!("random weights of −{scale:e}, 0 and {scale:e} (seed {seed})"), w: coarse });
     }
-    probes.extend(trained);
-    Ok(probes)
+    for factor in [1e3, 1e6] {
+        let Some(Probe { name, w }) = trained.last() else { break };
+        all.push(Probe { name: format!("{factor:e} · ({name})"), w: w.iter().map(|weight| factor * weight).collect() });
+    }
+    // A random w, zero and the trained ones are neighbours, between which ties are looked for.
+    let first = all.len();
+    all.push(Probe { name: "w = 0".into(), w: vec![0.0; dim] });
+    all.extend(trained);
+    let trained = first - 1..all.len();
+    Ok(Probes { all, trained, audit })
 }
 
 /// A plane as it was written: indices increase, none is repeated.
@@ -416,8 +539,9 @@ impl Measured {
         Self { value, magnitude: value.abs() }
     }
 
-    fn is_below(self, other: Self) -> bool {
-        let tolerance = TOLERANCE * self.magnitude.max(other.magnitude).max(1.0);
+    /// Whether it is below another number by more than the rounding of numbers of this `size`, or of their own.
+    fn is_below(self, other: Self, size: f64) -> bool {
+        let tolerance = TOLERANCE * size.max(self.magnitude).max(other.magnitude);
         self.value < other.value - tolerance
     }
 }

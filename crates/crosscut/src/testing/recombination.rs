@@ -47,7 +47,7 @@ pub(super) fn check<'p, T: Task>(
         let mut entries = Entries(Vec::new());
         plane.write(&mut entries);
         let found = written(task, index, plane.loss, entries.0)?.slack(&probe.w);
-        if slack.is_below(found) {
+        if slack.is_below(found, 1.0) {
             let (most, found) = (slack.value, found.value);
             return fails(format!("finds a slack of {found}, but the largest is {most}"));
         }

@@ -246,7 +246,7 @@ fn planes_slack_and_primal_agree() {
         for (norm, sum) in [(crate::SlackNorm::Linear, sum), (crate::SlackNorm::Squared, squares)] {
             let expected = 0.5 * dot(&w, &w) + 2.0 * sum;
             for c in [C::Sum(2.0), C::Mean(6.0)] {
-                let settings = crate::Settings { c, slack_norm: norm, ..crate::Settings::default() };
+                let settings = Settings { c, slack_norm: norm, ..Settings::default() };
                 assert!(is_close(crate::primal(&task, &examples, &settings, &w).unwrap(), expected));
             }
         }
