@@ -437,8 +437,8 @@ fn the_limits_of_precision_are_not_claimed_where_another_method_goes_on() {
             let settings = Settings { passes: Some(3000), ..settings };
             let certificate = solve(&Classes, &examples, &settings, &mut |_| ControlFlow::Continue(()));
             let certificate = certificate.expect("sound settings").certificate;
-            // The n-slack method creeps, and says no more than that.
-            let creeps = solver == Solver::NSlack && certificate.stop == StopReason::Passes;
+            // Methods with a block for each example may creep, and then say no more than that.
+            let creeps = solver != Solver::OneSlack && certificate.stop == StopReason::Passes;
             assert!(certificate.converged() || creeps, "seed {seed}, {c}, {solver:?}: {certificate:?}");
         }
     }
