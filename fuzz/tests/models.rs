@@ -7,7 +7,8 @@ use std::fs;
 use std::path::Path;
 
 use crosscut::{
-    BlockSettings, C, Certificate, Fault, FaultKind, Model, OracleAudit, Rescaling, Sampling, Settings, SlackNorm, Solver, Step, StopReason,
+    BlockSettings, C, Certificate, Fault, FaultKind, Model, OracleAudit, Rescaling, Sampling, Settings, SlackNorm,
+    Solver, Step, StopReason,
 };
 use crosscut_app::model_file::{self, Stored};
 use crosscut_app::{Application, Error, Options, Source};

@@ -5,7 +5,9 @@
 
 use std::io;
 
-use crosscut::{C, Certificate, Example, Model, OracleAudit, Place, Row, Settings, Sink, Solver, SparseVector, StopReason, Task};
+use crosscut::{
+    C, Certificate, Example, Model, OracleAudit, Place, Row, Settings, Sink, Solver, SparseVector, StopReason, Task,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::application::{Application, Examples, Item, Items, OptionSpec, Options};

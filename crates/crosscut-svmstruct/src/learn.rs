@@ -3,9 +3,7 @@
 use std::ops::ControlFlow;
 use std::process::ExitCode;
 
-use crosscut::{
-    C, DualVariable, Moment, Progress, Settings, SlackNorm, Solution, Solver, StopReason, Trainer, slacks,
-};
+use crosscut::{C, DualVariable, Moment, Progress, Settings, SlackNorm, Solution, Solver, StopReason, Trainer, slacks};
 use crosscut_app::answers::verdict;
 use crosscut_app::output::{self, display_name};
 use crosscut_app::{Error, Interrupt, Source};

@@ -151,7 +151,8 @@ pub(crate) fn solve(
             gain += step;
             (pair, violation) = worst_pair(gradient, alpha, left);
         }
-        if round == 0 {
+        // Most solutions are there by now.
+        if round == 2 {
             tolerance = tolerance.max(noise(curvature, alpha));
         }
         if violation <= tolerance {

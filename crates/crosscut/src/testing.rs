@@ -499,7 +499,9 @@ fn probes<T: Task>(task: &T, examples: &[Example<T::Input, T::Output>]) -> Resul
     }
     for factor in [1e3, 1e6] {
         let Some(Probe { name, w }) = trained.last() else { break };
-        all.push(Probe { name: format!("{factor:e} · ({name})"), w: w.iter().map(|weight| factor * weight).collect() });
+        all.push(Probe {
+            name: format!("{factor:e} · ({name})"), w: w.iter().map(|weight| factor * weight).collect()
+        });
     }
     // A random w, zero and the trained ones are neighbours, between which ties are looked for.
     let first = all.len();

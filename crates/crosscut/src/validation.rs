@@ -46,8 +46,8 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_pcg::Pcg64;
 
-use crate::model::risk;
 use crate::bounds::Fault;
+use crate::model::risk;
 use crate::progress::{Certificate, Flow, Progress, Solution, SolveError, StopReason};
 use crate::settings::{C, Settings, SettingsError};
 use crate::task::{Example, Task};

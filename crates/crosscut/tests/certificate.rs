@@ -79,6 +79,9 @@ const KINDS: [&str; 8] = [
     "C changed nine times",
 ];
 
+/// The kind whose scales go to extremes.
+const WIDE: usize = 4;
+
 struct Problem {
     kind: usize,
     task: Tiny,
@@ -94,7 +97,7 @@ fn problem(number: u64) -> Problem {
     let mut uniform = move |low: f64, high: f64| low + (high - low) * random.random::<f64>();
     let mut count = |low: usize, high: usize| uniform(low as f64, high as f64 + 0.999) as usize;
     let (n, k, dim) = (count(1, 6), count(2, 4), count(1, 4));
-    let wide = kind == 4;
+    let wide = kind == WIDE;
     let scale = 10_f64.powf(if wide { uniform(-6.0, 6.0) } else { uniform(-1.0, 1.0) });
     let c = 10_f64.powf(if wide { uniform(-6.0, 6.0) } else { uniform(-2.0, 2.0) });
     let largest = 10_f64.powf(if wide { uniform(-3.0, 3.0) } else { 0.0 });
@@ -213,7 +216,9 @@ impl Exact {
         // Unknowns: α of each plane that decides, then ξ of each example whose slack is positive.
         let (mut active, mut slacks) = (Vec::new(), Vec::new());
         for (index, (cost, planes)) in self.blocks.iter().enumerate().filter(|(_, (cost, _))| *cost > 0.0) {
-            let size = |plane: &Plane| plane.loss + f64::from(dot(w, w)).sqrt() * f64::from(dot(&plane.delta, &plane.delta)).sqrt();
+            let size = |plane: &Plane| {
+                plane.loss + f64::from(dot(w, w)).sqrt() * f64::from(dot(&plane.delta, &plane.delta)).sqrt()
+            };
             let size = planes.iter().map(size).fold(0.0, f64::max);
             let highest = planes.iter().map(|plane| value(plane, w)).fold(TwoFloat::from(0.0), max);
             let is_highest = |plane: &&Plane| f64::from(highest - value(plane, w)) <= tolerance * size;
@@ -307,15 +312,17 @@ struct Row {
     /// The largest (D − P*) / P*, and the largest (P(w) − P) / P* beyond the rounding of the oracle. Neither
     /// may be positive.
     above: (f64, f64),
-    /// How often the optimum is known to 1e-12.
+    /// How often D is within 1e-12 of P*, and P(w) within 1e-6.
     sharp: usize,
+    arrived: usize,
 }
 
 #[test]
 fn certificates_hold_in_exact_arithmetic() {
     let problems = std::env::var("CROSSCUT_PROBLEMS").map_or(320, |count| count.parse().expect("a number of problems"));
-    let mut table = [Row { runs: 0, above: (f64::NEG_INFINITY, f64::NEG_INFINITY), sharp: 0 }; KINDS.len()];
+    let mut table = [Row { runs: 0, above: (f64::NEG_INFINITY, f64::NEG_INFINITY), sharp: 0, arrived: 0 }; KINDS.len()];
     let mut broken = Vec::new();
+    let mut late = Vec::new();
     for number in 0..problems {
         let problem = problem(number);
         for slack_norm in [SlackNorm::Linear, SlackNorm::Squared] {
@@ -336,9 +343,8 @@ fn certificates_hold_in_exact_arithmetic() {
             }
             let exact = Exact::new(&problem, &Settings { slack_norm, ..problem.settings });
             let candidates = found.iter().map(|(_, solution)| exactly(&solution.w)).collect::<Vec<_>>();
-            let lowest = candidates.iter().min_by(|a, b| {
-                exact.primal(a).partial_cmp(&exact.primal(b)).expect("numbers")
-            });
+            let lowest =
+                candidates.iter().min_by(|a, b| exact.primal(a).partial_cmp(&exact.primal(b)).expect("numbers"));
             let polished = [1e-12, 1e-9, 1e-6, 1e-3].map(|tolerance| exact.polish(lowest.expect("some"), tolerance));
             let values = candidates.iter().chain(&polished).map(|w| exact.primal(w)).filter(|value| value.is_valid());
             let optimum = values.reduce(|a, b| if b < a { b } else { a }).expect("some");
@@ -351,13 +357,18 @@ fn certificates_hold_in_exact_arithmetic() {
                     difference => difference / f64::from(optimum),
                 };
                 let rounding = exact.rounding_of_oracle(&solution.w, &problem.examples);
-                let above = (
-                    share(TwoFloat::from(certificate.dual) - optimum),
-                    share(primal - rounding - certificate.primal),
-                );
+                let above =
+                    (share(TwoFloat::from(certificate.dual) - optimum), share(primal - rounding - certificate.primal));
                 row.runs += 1;
                 row.above = (row.above.0.max(above.0), row.above.1.max(above.1));
                 row.sharp += usize::from(above.0 > -1e-12);
+                let arrived = share(primal - optimum) <= 1e-6;
+                row.arrived += usize::from(arrived);
+                // If C‖δ‖² is beyond 1e12 the rounding of slacks alone may cost more than P*. The others may
+                // need more passes.
+                if !arrived && settings.solver == Solver::OneSlack && problem.kind != WIDE {
+                    late.push(format!("problem {number}, {slack_norm:?}: {certificate:?}, P* = {optimum}"));
+                }
                 // Double-double arithmetic is off by some 1e-30 of the sizes of what is summed.
                 let sound = above.0 <= 0.0 && above.1 <= 0.0 && certificate.gap() >= 0.0;
                 if !sound || certificate.stop == StopReason::Inexact || !certificate.oracle.is_clean() {
@@ -370,10 +381,14 @@ fn certificates_hold_in_exact_arithmetic() {
             }
         }
     }
-    println!("{:32} {:>8} {:>14} {:>14} {:>16}", "kind", "runs", "(D-P*)/P*", "(P(w)-P)/P*", "P* to 1e-12");
-    for (name, Row { runs, above, sharp }) in KINDS.iter().zip(table) {
-        println!("{name:32} {runs:>8} {:>14.1e} {:>14.1e} {:>15.1}%", above.0, above.1, 100.0 * sharp as f64 / runs as f64);
+    let head = ["kind", "runs", "(D-P*)/P*", "(P(w)-P)/P*", "D to 1e-12", "P to 1e-6"];
+    println!("{:32} {:>8} {:>14} {:>14} {:>12} {:>12}", head[0], head[1], head[2], head[3], head[4], head[5]);
+    for (name, Row { runs, above, sharp, arrived }) in KINDS.iter().zip(table) {
+        let percent = |count: usize| 100.0 * count as f64 / runs as f64;
+        let (sharp, arrived) = (percent(sharp), percent(arrived));
+        println!("{name:32} {runs:>8} {:>14.1e} {:>14.1e} {sharp:>11.1}% {arrived:>11.1}%", above.0, above.1);
     }
     let shown: Vec<_> = broken.iter().take(10).collect();
+    assert!(late.is_empty(), "the one-slack method did not arrive: {late:#?}");
     assert!(broken.is_empty(), "{} certificates are broken: {shown:#?}", broken.len());
 }

@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 
 use crosscut::testing::{Violation, laws, random_weights};
 use crosscut::{
-    BlockSettings, C, Example, Fault, FaultKind, Feature, FeatureMap, Place, Settings, Sink, SlackNorm, Solution, Solver,
-    SparseVector, StopReason, Task, latent, primal, slacks, solve, validation,
+    BlockSettings, C, Example, Fault, FaultKind, Feature, FeatureMap, Place, Settings, Sink, SlackNorm, Solution,
+    Solver, SparseVector, StopReason, Task, latent, primal, slacks, solve, validation,
 };
 
 const SOLVERS: [Solver; 3] = [Solver::Block, Solver::OneSlack, Solver::NSlack];
@@ -198,14 +198,12 @@ fn faults_end_cross_validation_and_latent_training_with_the_example() {
     let task = Choice { wrong: Wrong::LossNan, every: 40 };
     let folds: Vec<usize> = (0..40).map(|at| at / 20).collect();
     let settings = Settings::default();
-    let found = validation::search(&task, &examples, &folds, &[C::Sum(1.0)], &settings, &mut |_, _| {
-        ControlFlow::Continue(())
-    });
+    let found =
+        validation::search(&task, &examples, &folds, &[C::Sum(1.0)], &settings, &mut |_, _| ControlFlow::Continue(()));
     let fault = Fault { example: 23, kind: FaultKind::LossNotFinite };
     assert_eq!(found.unwrap_err(), fault.into());
     let rounds = latent::Rounds::default();
-    let found =
-        latent::solve(&task, &mut examples, &settings, &rounds, &mut |_, _| ControlFlow::Continue(()));
+    let found = latent::solve(&task, &mut examples, &settings, &rounds, &mut |_, _| ControlFlow::Continue(()));
     assert_eq!(found.unwrap_err(), fault.into());
 }
 

@@ -432,7 +432,8 @@ impl Delta {
         match self {
             Self::Dense(values) => values.iter().zip(v).map(|(value, v)| square(value - v)).sum(),
             Self::Sparse(entries) => {
-                let apart: f64 = entries.iter().map(|&(index, value)| square(value - v[index]) - square(v[index])).sum();
+                let apart: f64 =
+                    entries.iter().map(|&(index, value)| square(value - v[index]) - square(v[index])).sum();
                 (squared_norm(v) + apart).max(0.0)
             }
         }
