@@ -16,12 +16,13 @@
 //! place of ξᵢ in P(w).
 //!
 //! **C multiplies the mean slack**, as in SVM^struct. Tools that multiply the sum (LIBLINEAR, SVM^light; CRFsuite with
-//! c2 = 1/C) have C(sum) = C/n, and the papers on Frank–Wolfe methods have λ = 1/C. [`C`] names both conventions:
+//! c2 = 1/(2·C(sum))) have C(sum) = C/n, and the papers on Frank–Wolfe methods have λ = 1/C. [`C`] names both conventions:
 //! `C::Mean(n as f64 * c)` is `C::Sum(c)`, and `C::Sum(1.0)` is the default.
 //!
 //! Every solver keeps a lower bound D on the optimum P* and stops when the relative duality gap
 //! (P − D) / P is at most [`Settings::relative_gap`], or when P − D ≤ C·ε ([`Settings::epsilon`]). Whatever ended
-//! training, the [`Certificate`] says D ≤ P* ≤ P(w).
+//! training, the [`Certificate`] says D ≤ P* ≤ P(w): the first in exact arithmetic, the second as long as the oracle
+//! finds the maximum.
 //!
 //! # The words
 //!
@@ -111,7 +112,7 @@
 //!
 //! * The [tutorial]: [the problem](tutorial::the_problem), [your first structure](tutorial::your_first_structure),
 //!   [reading the gap](tutorial::reading_the_gap).
-//! * [`Task`], the trait to implement, and its contract; [`testing`], which checks it.
+//! * [`Task`], the trait to implement, and its contract; [`testing`], which checks it; [`primal`], which evaluates P at any w.
 //! * [`solve`] trains once; [`Trainer`] again and again with other values of C; [`StreamTrainer`] on examples that do not fit into memory;
 //!   [`validation`] chooses C; [`latent::solve`] trains with hidden parts; [`Trainer::solve_keeping`] shows the [`State`] from which a run can go
 //!   on later.

@@ -41,11 +41,14 @@ impl<X, Y> Example<X, Y> {
 /// 2. slack(w) ≥ Δ(y, predict(w)) (for a prediction that scores at least what y scores);
 /// 3. slack(w) ≥ Δ′ − ⟨w, δ′⟩ for every plane (Δ′, δ′) that `separate` returns for this example at any other w′.
 ///
-/// [`testing::check`](crate::testing::check) tries these three on random weights. An oracle that breaks the third
-/// (a beam search, say) still trains, but the primal value reported is then a lower bound on the true one, and so
-/// the gap no longer certifies anything beyond the outputs the oracle can reach.
+/// [`testing::check`](crate::testing::check) tries these three at random, trained and adversarial weights. An oracle
+/// that breaks the third (a beam search, say) still trains. The primal value reported is then a lower bound on the true
+/// one, and the gap certifies nothing beyond the outputs that the oracle can reach. Training counts the answers that
+/// it finds to be worse than planes known before ([`OracleAudit`](crate::OracleAudit)).
 ///
-/// Oracles cannot fail: what they cannot handle is refused by [`validate`](Self::validate) before the first iteration.
+/// What an oracle cannot handle is refused by [`validate`](Self::validate) before the first iteration. One that fails all
+/// the same returns NaN as its loss: training ends, names the example and keeps what was certified before
+/// ([`StopReason::Fault`](crate::StopReason::Fault)).
 pub trait Task: Sync {
     /// x, as the oracle wants to read it.
     type Input: Sync;

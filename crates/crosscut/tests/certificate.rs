@@ -12,7 +12,11 @@ use crosscut::{
 };
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
-use twofloat::TwoFloat;
+
+#[path = "worlds/double.rs"]
+mod double;
+
+use double::Double;
 
 /// Choice among a few outputs, each a row; x also holds the loss of each.
 struct Tiny {
@@ -147,7 +151,7 @@ fn problem(number: u64) -> Problem {
 /// A plane in double-double arithmetic.
 struct Plane {
     loss: f64,
-    delta: Vec<TwoFloat>,
+    delta: Vec<Double>,
 }
 
 /// The problem with all its planes.
@@ -163,7 +167,7 @@ impl Exact {
         let each = settings.c.sum(problem.examples.len());
         let dim = problem.task.dim;
         let block = |Example { x, y, weight }: &Example<Candidates, usize>| {
-            let value = |row: usize, at: usize| TwoFloat::from(x.rows[row].row().get(at));
+            let value = |row: usize, at: usize| Double::from(x.rows[row].row().get(at));
             let delta = |y_bar: usize| (0..dim).map(|at| value(*y, at) - value(y_bar, at)).collect();
             let planes = (0..x.rows.len()).filter(|y_bar| y_bar != y);
             let planes = planes.map(|y_bar| Plane { loss: x.losses[y_bar], delta: delta(y_bar) });
@@ -191,7 +195,7 @@ impl Exact {
         };
         let slack = |planes: &[Plane]| {
             let w = exactly(w);
-            f64::from(planes.iter().map(|plane| value(plane, &w)).fold(TwoFloat::from(0.0), max))
+            f64::from(planes.iter().map(|plane| value(plane, &w)).fold(Double::from(0.0), max))
         };
         let blocks = self.blocks.iter().zip(examples);
         let cost = |((cost, planes), example): (&(f64, Vec<Plane>), _)| match self.squared {
@@ -201,18 +205,18 @@ impl Exact {
         blocks.map(cost).sum()
     }
 
-    fn primal(&self, w: &[TwoFloat]) -> TwoFloat {
-        let mut sum = dot(w, w) * 0.5;
+    fn primal(&self, w: &[Double]) -> Double {
+        let mut sum = dot(w, w) * 0.5.into();
         for (cost, planes) in &self.blocks {
-            let slack = planes.iter().map(|plane| value(plane, w)).fold(TwoFloat::from(0.0), max);
-            sum += if self.squared { slack * slack * *cost } else { slack * *cost };
+            let slack = planes.iter().map(|plane| value(plane, w)).fold(Double::from(0.0), max);
+            sum += if self.squared { slack * slack * (*cost).into() } else { slack * (*cost).into() };
         }
         sum
     }
 
     /// The optimum if the planes that are highest at w, up to a tolerance, are those that decide it; w as
     /// the combination of them that satisfies the optimality conditions. Any w is as good a bound.
-    fn polish(&self, w: &[TwoFloat], tolerance: f64) -> Vec<TwoFloat> {
+    fn polish(&self, w: &[Double], tolerance: f64) -> Vec<Double> {
         // Unknowns: α of each plane that decides, then ξ of each example whose slack is positive.
         let (mut active, mut slacks) = (Vec::new(), Vec::new());
         for (index, (cost, planes)) in self.blocks.iter().enumerate().filter(|(_, (cost, _))| *cost > 0.0) {
@@ -220,7 +224,7 @@ impl Exact {
                 plane.loss + f64::from(dot(w, w)).sqrt() * f64::from(dot(&plane.delta, &plane.delta)).sqrt()
             };
             let size = planes.iter().map(size).fold(0.0, f64::max);
-            let highest = planes.iter().map(|plane| value(plane, w)).fold(TwoFloat::from(0.0), max);
+            let highest = planes.iter().map(|plane| value(plane, w)).fold(Double::from(0.0), max);
             let is_highest = |plane: &&Plane| f64::from(highest - value(plane, w)) <= tolerance * size;
             let touches_zero = f64::from(highest) <= tolerance * size;
             if touches_zero && self.squared {
@@ -233,7 +237,7 @@ impl Exact {
             active.extend(planes.iter().filter(is_highest).map(|plane| (index, plane, slack)));
         }
         let (m, size) = (active.len(), active.len() + slacks.len());
-        let mut system = vec![vec![TwoFloat::from(0.0); size + 1]; size];
+        let mut system = vec![vec![Double::from(0.0); size + 1]; size];
         for (p, (_, plane, slack)) in active.iter().enumerate() {
             for (q, (_, other, _)) in active.iter().enumerate() {
                 system[p][q] = dot(&plane.delta, &other.delta);
@@ -252,7 +256,7 @@ impl Exact {
             }
         }
         let solution = eliminate(system);
-        let mut w = vec![TwoFloat::from(0.0); self.dim];
+        let mut w = vec![Double::from(0.0); self.dim];
         for ((_, plane, _), alpha) in active.iter().zip(&solution) {
             w.iter_mut().zip(&plane.delta).for_each(|(weight, value)| *weight += *alpha * *value);
         }
@@ -261,9 +265,9 @@ impl Exact {
 }
 
 /// Gaussian elimination with pivots from anywhere; what has no pivot is 0.
-fn eliminate(mut system: Vec<Vec<TwoFloat>>) -> Vec<TwoFloat> {
+fn eliminate(mut system: Vec<Vec<Double>>) -> Vec<Double> {
     let size = system.len();
-    let size_of = |value: TwoFloat| f64::from(value).abs();
+    let size_of = |value: Double| f64::from(value).abs();
     let largest = system.iter().flat_map(|row| row[..size].iter()).map(|value| size_of(*value)).fold(0.0, f64::max);
     let mut pivots: Vec<(usize, usize)> = Vec::new();
     for _ in 0..size {
@@ -285,24 +289,24 @@ fn eliminate(mut system: Vec<Vec<TwoFloat>>) -> Vec<TwoFloat> {
             debug_assert_ne!(at, row);
         }
     }
-    let mut solution = vec![TwoFloat::from(0.0); size];
+    let mut solution = vec![Double::from(0.0); size];
     pivots.iter().for_each(|&(row, column)| solution[column] = system[row][size] / system[row][column]);
     solution
 }
 
-fn dot(a: &[TwoFloat], b: &[TwoFloat]) -> TwoFloat {
+fn dot(a: &[Double], b: &[Double]) -> Double {
     a.iter().zip(b).fold(0.0.into(), |sum, (a, b)| sum + *a * *b)
 }
 
-fn value(plane: &Plane, w: &[TwoFloat]) -> TwoFloat {
-    TwoFloat::from(plane.loss) - dot(w, &plane.delta)
+fn value(plane: &Plane, w: &[Double]) -> Double {
+    Double::from(plane.loss) - dot(w, &plane.delta)
 }
 
-fn max(a: TwoFloat, b: TwoFloat) -> TwoFloat {
+fn max(a: Double, b: Double) -> Double {
     if b > a { b } else { a }
 }
 
-fn exactly(w: &[f64]) -> Vec<TwoFloat> {
+fn exactly(w: &[f64]) -> Vec<Double> {
     w.iter().map(|&weight| weight.into()).collect()
 }
 
@@ -346,19 +350,21 @@ fn certificates_hold_in_exact_arithmetic() {
             let lowest =
                 candidates.iter().min_by(|a, b| exact.primal(a).partial_cmp(&exact.primal(b)).expect("numbers"));
             let polished = [1e-12, 1e-9, 1e-6, 1e-3].map(|tolerance| exact.polish(lowest.expect("some"), tolerance));
-            let values = candidates.iter().chain(&polished).map(|w| exact.primal(w)).filter(|value| value.is_valid());
+            let values = candidates.iter().chain(&polished).map(|w| exact.primal(w)).filter(|value| value.is_finite());
             let optimum = values.reduce(|a, b| if b < a { b } else { a }).expect("some");
             for (settings, solution) in &found {
                 let certificate = solution.certificate;
                 let row = &mut table[problem.kind];
                 let primal = exact.primal(&exactly(&solution.w));
-                let share = |difference: TwoFloat| match f64::from(difference) {
+                let share = |difference: Double| match f64::from(difference) {
                     0.0 => 0.0,
                     difference => difference / f64::from(optimum),
                 };
                 let rounding = exact.rounding_of_oracle(&solution.w, &problem.examples);
-                let above =
-                    (share(TwoFloat::from(certificate.dual) - optimum), share(primal - rounding - certificate.primal));
+                let above = (
+                    share(Double::from(certificate.dual) - optimum),
+                    share(primal - rounding.into() - certificate.primal.into()),
+                );
                 row.runs += 1;
                 row.above = (row.above.0.max(above.0), row.above.1.max(above.1));
                 row.sharp += usize::from(above.0 > -1e-12);
@@ -367,7 +373,7 @@ fn certificates_hold_in_exact_arithmetic() {
                 // If C‖δ‖² is beyond 1e12 the rounding of slacks alone may cost more than P*. The others may
                 // need more passes.
                 if !arrived && settings.solver == Solver::OneSlack && problem.kind != WIDE {
-                    late.push(format!("problem {number}, {slack_norm:?}: {certificate:?}, P* = {optimum}"));
+                    late.push(format!("problem {number}, {slack_norm:?}: {certificate:?}, P* = {optimum:?}"));
                 }
                 // Double-double arithmetic is off by some 1e-30 of the sizes of what is summed.
                 let sound = above.0 <= 0.0 && above.1 <= 0.0 && certificate.gap() >= 0.0;

@@ -100,7 +100,7 @@ const HOW: &str = "
 
 * Every figure is of a whole process, from file to model, the median of the rounds. User seconds are those of all threads together.
 * P(w) is computed by this program from the weights in the model of each program, on the same problem, with Crosscut's oracles; no
-  program is asked how good it is. *Off by at most* is (P(w) − D) / max(D, 1) with the tightest lower bound D that a run of Crosscut certified here.
+  program is asked how good it is. *Off by at most* is (P(w) − D) / D with the tightest lower bound D that a run of Crosscut certified here.
 * *Crosscut so far in* is when Crosscut had weights as good as those of the peer: wall seconds from the start of its process, from
   its log. It knows P(w) only when it makes a certificate, so this is late rather than early.
 * `user ×` and `wall ×` are ratios to the first row of the table: the median over rounds of the ratio in the round.

@@ -12,7 +12,7 @@ use crate::tasks::{Target, What};
 impl Contest {
     /// (P(w) − D) / max(|D|, 1) with the tightest bound D: at least what really is missing to the optimum.
     pub fn off(&self, primal: f64) -> f64 {
-        ((primal - self.bound) / self.bound.abs().max(1.0)).max(0.0)
+        ((primal - self.bound) / self.bound.abs()).max(0.0)
     }
 
     /// Wall seconds of the whole process after which Crosscut had a w as good as this: the median of the rounds, or when the run for the

@@ -47,7 +47,7 @@ fn of<A: Application>(stored: Stored, data: &Path, group: Option<&Path>) -> Resu
     let claimed = model.certificate;
     let settings = Settings { c: C::Mean(claimed.c), ..model.settings };
     let primal = primal(&model.task, &examples, &settings, &model.w).map_err(|fault| fault.to_string())?;
-    match (primal - claimed.primal).abs() <= 1e-9 * primal.abs().max(1.0) {
+    match (primal - claimed.primal).abs() <= 1e-9 * primal.abs() {
         true => Ok(Bounds { primal, dual: claimed.dual }),
         false => Err(format!("the model claims P(w) = {}, its weights have {primal}", claimed.primal)),
     }

@@ -121,7 +121,7 @@ impl<'t> Trial<'t> {
             [MODEL, "other.model"].map(|model| judge::bounds(&self.path(model), data, group.as_deref()));
         let (ours, theirs) = (ours?, theirs?);
         for (Bounds { dual, .. }, Bounds { primal, .. }) in [(ours, ours), (ours, theirs), (theirs, ours)] {
-            if dual > primal + 1e-9 * primal.abs().max(1.0) {
+            if dual > primal + 1e-9 * primal.abs() {
                 return Err(format!("D = {dual} is above P(w) = {primal}; {ours:?} and of another solver {theirs:?}"));
             }
             self.tally.bounds += 1;

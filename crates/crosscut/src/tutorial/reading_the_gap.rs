@@ -4,18 +4,30 @@
 //!
 //! | field | what it says |
 //! |---|---|
-//! | `primal` | P(w) of the weights returned, from one oracle call for every example at this very w |
-//! | `dual` | D, a lower bound on the optimum P* |
+//! | `primal` | P(w) of the weights returned, from one oracle call for every example at this very w, rounded up |
+//! | `dual` | D, a lower bound on the optimum P*, rounded down |
 //! | `gap()` | P − D: P(w) exceeds P* by at most this |
-//! | `relative_gap()` | (P − D) / max(\|P\|, 1) |
+//! | `relative_gap()` | (P − D) / P; 0 if both are 0 |
 //! | `oracle_calls` | how often an oracle was called |
 //! | `passes` | the same in exact passes, that is divided by n |
 //! | `planes` | cutting planes kept at the end |
 //! | `stop` | which rule ended training |
+//! | `oracle` | what training has noticed about the oracle |
+//! | `converged()` | the gap asked for was reached, and no answer of the oracle was found wrong |
 //!
-//! The bounds are true whatever ended training, and with every solver. Only the oracle must keep its
-//! contract: one that misses the maximum makes `primal` too small, and the gap certifies nothing. That is what
-//! [`testing::check`](crate::testing::check) is for.
+//! The bounds are true whatever ended training, and with every solver:
+//!
+//! * D ≤ P* holds for any oracle, as long as its answers are planes of the problem. Rounding is accounted for: the
+//!   inequality holds in exact arithmetic.
+//! * P* ≤ P(w) holds if the oracle finds the maximum. One that misses it makes `primal` too small.
+//!   [`testing::check`](crate::testing::check) looks for that before training. During training each answer of a
+//!   certifying pass is compared with planes that were found before for the same example. `oracle.worse` counts the
+//!   answers that lost, and `oracle.first_worse` names the first example. (The 1-slack method compares sums over all
+//!   examples.)
+//!
+//! Two things are not claimed. An oracle that never shows some output at all cannot be found out. And the scores that
+//! an oracle compares are rounded inside of it, by an amount that it alone knows: if C · n · 1e-16 times the scores
+//! is not small beside P, the last digits of P mean nothing.
 //!
 //! ```
 //! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/worlds/span.rs"));
@@ -44,7 +56,7 @@
 //! assert_eq!(certificate.stop, StopReason::Gap);
 //! assert_eq!(certificate.passes, certificate.oracle_calls as f64 / 40.0);
 //!
-//! // Nobody has to believe it: P is evaluated again without any solver.
+//! // P can be evaluated again, without any solver.
 //! let primal = crosscut::primal(&task, &examples, &settings, &solution.w)?;
 //! assert!((primal - certificate.primal).abs() < 1e-9 * primal);
 //!
@@ -65,13 +77,16 @@
 //! | `Epsilon` | P − D ≤ C · `epsilon` | as precise as asked for |
 //! | `Passes`, `Seconds` | the limit was reached | read the gap: it may be small enough all the same |
 //! | `Interrupted` | the observer answered `Break` | read the gap |
-//! | `Precision` | steps are below rounding error | the gap is as small as double precision allows |
+//! | `Precision` | no step of any solver raises D by more than rounding | the gap is as small as double precision allows |
+//! | `Inexact` | P(w) < D, by more than rounding | the oracle missed a maximum: the upper bound is none |
+//! | `Fault` | an answer of the oracle was no plane, such as a loss of NaN | `oracle.fault` names the example; the weights are the best certified before |
 //!
-//! [`converged`](crate::StopReason::converged) is true of the first two.
+//! [`converged`](crate::Certificate::converged) is true of the first two, if no answer of the oracle was found wrong.
 //!
 //! # How small is small enough?
 //!
-//! The relative gap of 1e-3 by default says that P(w) is within 0.1 % of the best possible. Held-out
+//! The relative gap of 1e-3 by default says that P(w) is within 0.1 % of the best possible, however small P is: the same
+//! data in other units, with C to match, take the same passes. Held-out
 //! examples can seldom tell the difference to the optimum itself. Choose 1e-2 while you compare features or values of C, and 1e-6 or less only to compare solvers.
 //!
 //! `epsilon` measures the same in units of the loss: P − D ≤ C·ε means that the mean slack, with its share of ½‖w‖²,
