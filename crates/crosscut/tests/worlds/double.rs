@@ -75,7 +75,7 @@ impl Div for Double {
         // Each step of Newton's doubles the digits.
         for _ in 0..2 {
             let rest = self - quotient * other;
-            quotient = quotient + (rest.high / other.high).into();
+            quotient += (rest.high / other.high).into();
         }
         quotient
     }
