@@ -144,6 +144,34 @@ impl<'a> Block<'a> {
         }
     }
 
+    /// Loss and dual variable of each plane.
+    pub fn losses_and_alphas(&self) -> impl Iterator<Item = (f64, f64)> {
+        self.planes.iter().map(|plane| (plane.loss, plane.alpha))
+    }
+
+    /// Replaces the dual variables.
+    pub fn set_alphas(&mut self, alphas: &[f64]) {
+        self.planes.iter_mut().zip(alphas).for_each(|(plane, &alpha)| plane.alpha = alpha);
+    }
+
+    /// The largest ‖δ‖².
+    pub fn longest_squared(&self) -> f64 {
+        (0..self.planes.len()).map(|p| self.gram.get(p, p)).fold(0.0, f64::max)
+    }
+
+    /// About how many multiplications the values of all planes take.
+    pub fn work(&self) -> f64 {
+        let dense: usize = self.dense.iter().flatten().map(|values| values.len()).sum();
+        (self.atoms.features() + dense + self.terms.names.len()) as f64
+    }
+
+    /// target += Σ cₚ δₚ.
+    pub fn add_weighted(&self, coefficients: &[f64], target: &mut [f64], workspace: &mut Workspace) {
+        if coefficients.iter().any(|coefficient| *coefficient != 0.0) {
+            self.add_combination(coefficients, target, &mut workspace.dots);
+        }
+    }
+
     /// The dual variables of the planes.
     fn alphas(&self) -> impl Iterator<Item = f64> {
         self.planes.iter().map(|plane| plane.alpha)

@@ -17,6 +17,7 @@
 //! will end training, and now and then.
 
 mod block;
+mod master;
 mod proximal;
 mod state;
 mod tail;
@@ -37,6 +38,7 @@ use crate::state::Keeper;
 use crate::task::Task;
 pub(crate) use block::Block;
 use block::{Stepping, Workspace};
+use master::{Goal, Master, Sizes};
 use proximal::Proximal;
 pub(crate) use state::Saved;
 use tail::Tail;
@@ -57,6 +59,10 @@ const RECOMBINING: usize = 3;
 const WORTHWHILE: f64 = 3.0;
 /// … and where fewer than this fraction of the blocks got one, no other does before the next exact pass.
 const FRUITFUL: f64 = 0.1;
+/// The dual over all planes is solved to this fraction of the gap that was met, or of the dual value, …
+const LOOSE: f64 = 0.3;
+/// … and no finer than this fraction of the gap at which training stops.
+const OVERSHOOT: f64 = 0.1;
 /// The same for the n-slack cutting plane method as [`BlockSettings::approximate_passes`](crate::BlockSettings::approximate_passes).
 const MOST_TO_SOLVE: usize = 1000;
 /// Acceleration starts only while the gap over cached planes is above this fraction of the dual value.
@@ -95,6 +101,7 @@ pub(crate) struct BlockCoordinate<'a, T: Task> {
     /// D at (α, w), kept up to date by the gains of the steps.
     dual: f64,
     proximal: Proximal,
+    master: Master,
     average: Option<Average>,
     tail: Tail,
     planes: Vec<Planes<'a>>,
@@ -160,6 +167,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             w: vec![0.0; dim],
             dual: 0.0,
             proximal: Proximal::default(),
+            master: Master::default(),
             average: settings.block.averaging.then(|| Average::new(dim)),
             tail: Tail::default(),
             planes: (0..buffers).map(|_| Planes::default()).collect(),
@@ -204,6 +212,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         }
         self.settings.c = c;
         self.proximal = Proximal::default();
+        self.master = Master::default();
         self.tail.rescale(factor);
         self.average = self.settings.block.averaging.then(|| Average::new(self.w.len()));
         self.refresh();
@@ -238,7 +247,8 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             let certifying = self.kind == Solver::NSlack
                 || last_pass
                 || course.uncertified >= if self.certificates == 0 { FIRST_UNCERTIFIED } else { UNCERTIFIED }
-                || course.forecast <= NEAR * run.target(self.dual);
+                || course.forecast <= NEAR * run.target(self.dual)
+                || self.master.is_on();
             course.seen = if certifying {
                 course.uncertified = 0;
                 let seen = match self.certifying_pass(course.seen, &mut run) {
@@ -278,6 +288,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             if let Err(fault) = self.approximate_passes(certifying, course.seen, &mut run) {
                 return Ok(self.fail(run, fault));
             }
+            self.solve_master(course.seen, &run);
             // Acceleration may leave D below its best before the next certificate. What steps added up is no bound: rounding is in it.
             if self.proximal.is_active() && self.dual > run.bounds.dual {
                 let (sum, u_squared) = self.refresh();
@@ -349,10 +360,16 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         run.bounds.raise(&sum, u_squared, self.w.len());
         self.certificates += 1;
         let turn = self.certificates % 2 == 1;
-        let averaged = match &self.average {
-            Some(average) => turn && average.write(&mut self.w),
-            None => self.tail.write_if_better(&mut self.w),
+        let solved = self.master.weights();
+        let averaged = match (&self.average, solved) {
+            (_, Some(solved)) => {
+                self.w.copy_from_slice(solved);
+                true
+            }
+            (Some(average), None) => turn && average.write(&mut self.w),
+            (None, None) => self.tail.write_if_better(&mut self.w),
         };
+        let judged = self.average.is_none() && solved.is_none();
         let order: Vec<usize> = (0..self.blocks.len()).collect();
         let (dual, mut slacks) = (self.dual, SlackSum::default());
         for slice in order.chunks(self.planes.len()) {
@@ -371,7 +388,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         if averaged {
             self.refresh();
         }
-        if self.average.is_none() {
+        if judged {
             self.tail.judge(averaged, primal - dual, seen);
         }
         Ok(primal - dual)
@@ -392,6 +409,10 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
                 ((SETTLED * seen).max(LEFT * run.target(self.dual)), most)
             }
         };
+        if self.master.is_on() {
+            return Ok(());
+        }
+        let sweep = self.sweep() / self.blocks.len() as f64;
         let accelerate = self.settings.block.acceleration && self.average.is_none();
         let each = enough / self.blocks.len() as f64;
         let mut active: Vec<usize> = (0..self.blocks.len()).collect();
@@ -402,6 +423,8 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         for pass in 1_usize.. {
             let Some(left) = visits.checked_sub(active.len()) else { break };
             visits = left;
+            // A visit computes the values of its planes, and mostly takes a step.
+            self.master.owe(2.0 * sweep * active.len() as f64);
             active.shuffle(&mut self.random);
             let (mut gap, mut gain) = (0.0, 0.0);
             let recombining = recombines && pass % RECOMBINING == 1;
@@ -448,6 +471,32 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             }
         }
         Ok(())
+    }
+
+    /// Solves the dual over all planes together, if that is due.
+    fn solve_master(&mut self, seen: f64, run: &Run<'_>) {
+        let full = |block: &Block<'_>| block.planes() >= self.most_planes;
+        let memory = size_of::<f64>() * (self.w.len() * self.w.len() + 8 * self.cached);
+        let fits = self.settings.max_memory.is_none_or(|limit| self.bytes.0.saturating_add(memory) <= limit);
+        // Planes that are merged between solves are others each time.
+        if self.average.is_some() || !fits || self.blocks.iter().any(full) {
+            return;
+        }
+        let sizes =
+            Sizes { dim: self.w.len(), planes: self.cached, support: self.support, sweep: self.sweep() };
+        if !self.master.is_due(seen, sizes) {
+            return;
+        }
+        self.proximal = Proximal::default();
+        self.refresh();
+        let goal = Goal { floor: OVERSHOOT * run.target(self.dual), seen: LOOSE * seen, of_dual: LOOSE };
+        self.master.solve(&mut self.blocks, &self.w, goal, &|| run.must_end(), &mut self.workspace);
+        self.refresh();
+    }
+
+    /// Multiplications for the values of all planes.
+    fn sweep(&self) -> f64 {
+        self.blocks.iter().map(Block::work).sum()
     }
 
     /// Fetches the memory of blocks that are about to be visited.

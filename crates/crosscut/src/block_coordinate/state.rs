@@ -6,7 +6,7 @@ use rand_pcg::Pcg64;
 use serde::{Deserialize, Serialize};
 
 use super::block::Blocks;
-use super::{Average, BlockCoordinate, Course, Proximal, Tail};
+use super::{Average, BlockCoordinate, Course, Master, Proximal, Tail};
 use crate::run::{self, Run};
 use crate::settings::Solver;
 use crate::state::{MOST_PASSES, SavedSolver, State, StateError, require, require_finite};
@@ -20,6 +20,7 @@ pub(crate) struct Saved<'s> {
     w: Cow<'s, [f64]>,
     dual: f64,
     proximal: Cow<'s, Proximal>,
+    master: Cow<'s, Master>,
     average: Option<Cow<'s, Average>>,
     tail: Cow<'s, Tail>,
     random: Pcg64,
@@ -40,6 +41,7 @@ impl<T: Task> BlockCoordinate<'_, T> {
             w: self.w.as_slice().into(),
             dual: self.dual,
             proximal: Cow::Borrowed(&self.proximal),
+            master: Cow::Borrowed(&self.master),
             average: self.average.as_ref().map(Cow::Borrowed),
             tail: Cow::Borrowed(&self.tail),
             random: self.random.clone(),
@@ -66,6 +68,7 @@ impl<T: Task> BlockCoordinate<'_, T> {
         require(saved.kind == self.kind, format!("the solver is {}, not {}", saved.kind.name(), self.kind.name()))?;
         require_finite("the weights", &saved.w, dim)?;
         require(saved.dual.is_finite(), "the dual value is not a finite number")?;
+        require(saved.master.is_sound(dim), "the weights of the last solve do not fit")?;
         require(saved.proximal.is_sound(dim) && saved.tail.is_sound(dim), "the averages do not fit the weights")?;
         require(saved.average.is_some() == self.average.is_some(), "averaging is on in one of the two only")?;
         require(saved.average.as_ref().is_none_or(|average| average.is_sound(dim)), "the average does not fit")?;
@@ -85,6 +88,7 @@ impl<T: Task> BlockCoordinate<'_, T> {
         self.w = saved.w.into_owned();
         self.dual = saved.dual;
         self.proximal = saved.proximal.into_owned();
+        self.master = saved.master.into_owned();
         self.average = saved.average.map(Cow::into_owned);
         self.tail = saved.tail.into_owned();
         self.random = saved.random;

@@ -110,6 +110,11 @@ impl<'a> Atoms<'a> {
         }));
     }
 
+    /// Features of all atoms.
+    pub fn features(&self) -> usize {
+        self.grouped().map(|(group, offsets)| group.row.features().len() * offsets.len()).sum()
+    }
+
     /// target += Σ coefficient · atom.
     pub fn add_to(&self, target: &mut [f64], coefficients: &[f64]) {
         let mut start = 0;
