@@ -30,6 +30,9 @@ const LARGEST: usize = 1500;
 /// Approximate passes may cost this fraction of a solve before it is tried. 0.03 to 0.25 were tried on raw tables and rankings:
 /// passes fall with it, and well-scaled problems are slower below 0.1.
 const RENT: f64 = 0.1;
+/// If the gap has not halved in so many exact passes, the fraction is this one.
+const STALE: u32 = 10;
+const STALE_RENT: f64 = 0.01;
 /// Newton steps that a solve is expected to take.
 const STEPS: f64 = 20.0;
 /// Newton steps after which a solve gives up, and those in one subproblem.
@@ -37,6 +40,8 @@ const MOST_STEPS: usize = 400;
 const MOST_INNER: usize = 30;
 /// Subproblems in one solve.
 const MOST_OUTER: usize = 200;
+/// Subproblems in a row without a step after which nothing more is to be gained.
+const IDLE: u32 = 12;
 /// A subproblem is solved when ½‖w − Σaδ‖² is this fraction of the proximal term.
 const INNER: f64 = 0.1;
 /// Upper bound on σᵢ, in units of dual variable per loss.
@@ -52,8 +57,9 @@ pub(super) struct Master {
     tau: f64,
     /// Where the last solve ended, which is not Σαδ. Empty before the first.
     w: Vec<f64>,
-    /// Multiplications in approximate passes since the gap has last halved, and that gap.
+    /// Multiplications in approximate passes since the gap has last halved, exact passes since then, and that gap.
     debt: f64,
+    stale: u32,
     halved: f64,
     /// Solves in a row that gave up, and exact passes to wait before the next.
     failures: u32,
@@ -62,7 +68,7 @@ pub(super) struct Master {
 
 impl Default for Master {
     fn default() -> Self {
-        Self { on: false, tau: 1.0, w: Vec::new(), debt: 0.0, halved: f64::INFINITY, failures: 0, waits: 0 }
+        Self { on: false, tau: 1.0, w: Vec::new(), debt: 0.0, stale: 0, halved: f64::INFINITY, failures: 0, waits: 0 }
     }
 }
 
@@ -118,14 +124,15 @@ impl Master {
             return self.waits == 0;
         }
         if seen <= 0.5 * self.halved {
-            self.halved = seen;
-            self.debt = 0.0;
+            (self.halved, self.debt, self.stale) = (seen, 0.0, 0);
         }
+        self.stale = self.stale.saturating_add(1);
         let Sizes { dim, planes, support, sweep } = sizes;
         let d = dim as f64;
         let length = (2.0 * sweep / planes.max(1) as f64).min(d);
         let work = STEPS * (3.0 * sweep + d * d * d / 3.0 + 0.5 * support as f64 * length * length);
-        self.on = dim <= LARGEST && self.debt >= RENT * work;
+        let rent = if self.stale > STALE { STALE_RENT } else { RENT };
+        self.on = dim <= LARGEST && self.debt >= rent * work;
         self.on
     }
 
@@ -164,6 +171,8 @@ struct Problem {
     unit: Vec<f64>,
     /// The most that σᵢ may be.
     most: Vec<f64>,
+    /// The mean over blocks of the largest loss.
+    scale: f64,
     /// v, its change along the direction, and a.
     value: Vec<f64>,
     change: Vec<f64>,
@@ -187,7 +196,6 @@ impl Problem {
         }
         let (m, n) = (loss.len(), blocks.len());
         let costs: Vec<SlackCost> = blocks.iter().map(Block::cost).collect();
-        // The mean over blocks of the largest loss.
         let largest = |i: usize| loss[start[i]..start[i + 1]].iter().copied().fold(0.0, f64::max);
         let scale = (0..n).map(largest).sum::<f64>() / n as f64;
         let scale = if scale > 0.0 { scale } else { 1.0 };
@@ -200,6 +208,7 @@ impl Problem {
         Self {
             unit: blocks.iter().zip(&most).map(unit).collect(),
             most: most.iter().map(|most| LARGEST_SIGMA * most).collect(),
+            scale,
             start,
             costs,
             loss,
@@ -289,13 +298,25 @@ impl Problem {
     ) -> (Vec<f64>, bool) {
         let d = w.len();
         let mut u = vec![0.0; d];
-        self.evaluate(blocks, &w, workspace);
-        self.a.copy_from_slice(&self.alpha);
         self.dual = self.dual_of(&self.alpha, blocks, &mut u, workspace);
+        if self.dual < 0.0 {
+            // Worse than none at all.
+            self.alpha.fill(0.0);
+            self.best.fill(0.0);
+            u.fill(0.0);
+            self.dual = 0.0;
+        }
+        self.a.copy_from_slice(&self.alpha);
+        self.evaluate(blocks, &w, workspace);
         let mut gap = self.complementarity(&self.alpha) + half_distance(&w, &u);
+        let at_zero: f64 = self.costs.iter().enumerate().map(|(i, cost)| cost.of(self.largest_loss(i))).sum();
+        if gap + self.dual > at_zero {
+            w.fill(0.0);
+            gap = at_zero - self.dual;
+        }
         let mut lowest = (gap + self.dual, w.clone());
         // At first the smoothing is about as large as the gap.
-        let reach: f64 = self.most.iter().map(|most| most / LARGEST_SIGMA).sum::<f64>() * self.mean_loss();
+        let reach: f64 = self.most.iter().map(|most| most / LARGEST_SIGMA).sum::<f64>() * self.scale;
         let units: f64 = self.unit.iter().sum();
         *tau = tau.min(SMOOTHING * reach * reach / (gap * units).max(f64::MIN_POSITIVE)).max(1e-9);
         let (mut steps, mut work, mut idle) = (0, 0.0, 0);
@@ -343,8 +364,8 @@ impl Problem {
             }
             let reached = lowest.0 - self.dual <= enough(self.dual);
             idle = if inner == 0 { idle + 1 } else { 0 };
-            if reached || idle >= 3 || !solved || steps >= MOST_STEPS || work > most_work || stop() {
-                return (lowest.1, reached || idle >= 3);
+            if reached || idle >= IDLE || !solved || steps >= MOST_STEPS || work > most_work || stop() {
+                return (lowest.1, reached || idle >= IDLE);
             }
             if inner <= 6 {
                 *tau *= 10.0;
@@ -359,10 +380,8 @@ impl Problem {
         (lowest.1, false)
     }
 
-    fn mean_loss(&self) -> f64 {
-        let largest = |i: usize| self.loss[self.range(i)].iter().copied().fold(0.0, f64::max);
-        let mean = (0..self.costs.len()).map(largest).sum::<f64>() / self.costs.len() as f64;
-        if mean > 0.0 { mean } else { 1.0 }
+    fn largest_loss(&self, i: usize) -> f64 {
+        self.loss[self.range(i)].iter().copied().fold(0.0, f64::max)
     }
 
     /// How far to go along a direction, along which the derivative is piecewise linear, rises, and begins at `first` < 0.
