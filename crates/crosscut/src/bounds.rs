@@ -23,7 +23,8 @@ use crate::task::{Example, Task};
 /// If D exceeds P(w) by more than this fraction of P(w), the oracle has missed a maximum.
 ///
 /// Both bounds allow for the rounding of their own sums, but not for that of the scores which an
-/// oracle compares. The same tolerance as in [`testing`](crate::testing::TOLERANCE).
+/// oracle compares. An answer is worse than a known plane if it is so by more than this fraction of
+/// the size of the numbers in that. The same tolerance as in [`testing`](crate::testing::TOLERANCE).
 const PROOF: f64 = 1e-9;
 
 /// Relative rounding error of a sequential sum of `terms` numbers, measured against Σ|term|, with
@@ -59,7 +60,7 @@ impl SlackCost {
         match slack {
             _ if slack <= 0.0 || self.bound == 0.0 => 0.0,
             _ if slack.is_nan() => f64::INFINITY,
-            _ if self.ridge > 0.0 => 0.5 * slack * slack / self.ridge,
+            _ if self.ridge > 0.0 => slack * (0.5 * slack / self.ridge),
             _ => self.bound * slack,
         }
     }
@@ -154,13 +155,8 @@ impl Sizes {
 
 impl DualSum {
     /// Adds a part: its share of Σα·offset less the conjugate, the sizes of what was summed for it,
-    /// a bound on the relative rounding error inside, and how many rows it has added to u.
-    pub fn add(&mut self, value: f64, sizes: Sizes, inside: f64, additions: usize) {
-        self.add_rounded(value, sizes, sizes.scaled(inside), additions);
-    }
-
-    /// The same with absolute bounds on the rounding inside.
-    pub fn add_rounded(&mut self, value: f64, sizes: Sizes, inside: Sizes, additions: usize) {
+    /// bounds on the rounding inside of that, and how many rows and numbers it has added to u.
+    pub fn add(&mut self, value: f64, sizes: Sizes, inside: Sizes, additions: usize) {
         self.value += value;
         self.sizes = self.sizes.plus(sizes);
         self.inside = self.inside.plus(inside);
@@ -188,6 +184,28 @@ impl DualSum {
     }
 }
 
+/// What planes that were found before show of a slack, or of a sum of slacks, at the same w.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Known {
+    /// A lower bound: the value of the best plane, rounded down, or 0, that of y itself.
+    value: f64,
+    /// The size of the numbers that it was computed from.
+    size: f64,
+}
+
+impl Known {
+    /// From the value of a plane, the size of the numbers in it, and their relative rounding error.
+    pub fn new(value: f64, size: f64, rounding: f64) -> Self {
+        Self { value: (value - rounding * size).max(0.0), size }
+    }
+
+    /// Whether an answer is worse by more than the rounding of scores may explain: those that an oracle
+    /// compares can be larger than the ones it writes, in which equal parts have cancelled.
+    fn beats(self, answer: f64) -> bool {
+        self.value > answer + PROOF * self.size
+    }
+}
+
 /// Adds up what the slacks of all examples cost, and notices answers that are too small.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct SlackSum {
@@ -197,26 +215,21 @@ pub(crate) struct SlackSum {
 }
 
 impl SlackSum {
-    /// Adds the slack of an example: the `answer` of its oracle, rounded up; or the value of the best
-    /// plane that was `known` before, if that is larger by more than its `rounding`.
-    pub fn add(&mut self, cost: SlackCost, example: usize, answer: f64, known: f64, rounding: impl FnOnce() -> f64) {
-        let mut slack = answer;
-        // A plane that is always known is (0, 0), the one of y itself.
-        let known = if answer < known { (known - rounding()).max(0.0) } else { 0.0 };
-        if answer < known {
+    /// Adds the slack of an example: the `answer` of its oracle, rounded up, or what is `known` if that
+    /// is larger.
+    pub fn add(&mut self, cost: SlackCost, example: usize, answer: f64, known: Known) {
+        if known.beats(answer) {
             self.audit.count(Some(example));
-            slack = known;
         }
-        self.cost += cost.of(slack);
+        self.cost += cost.of(if answer < known.value { known.value } else { answer });
     }
 
-    /// Raises the whole sum to a value that is `known` for it, if that is larger by more than its
-    /// `rounding`.
-    pub fn compare(&mut self, known: f64, rounding: f64) {
-        if self.cost < known - rounding {
+    /// Raises the whole sum to what is `known` for it, if that is larger.
+    pub fn compare(&mut self, known: Known) {
+        if known.beats(self.cost) {
             self.audit.count(None);
-            self.cost = known - rounding;
         }
+        self.cost = self.cost.max(known.value);
     }
 
     /// Adds the sum over later examples.
@@ -230,11 +243,12 @@ impl SlackSum {
 ///
 /// In a pass that certifies, each answer is compared with the planes that are known for the example
 /// at the same w: none may have a larger slack (law 3 of the [`Task`](crate::Task) contract), and
-/// none may lie below 0, the slack of y. The solvers that keep one sum over all examples compare
-/// sums. An oracle that passes may still be inexact; one that does not is.
+/// none may lie below 0, the slack of y. Differences below 1e-9 of the numbers compared are forgiven.
+/// The solver that keeps one sum over all examples compares sums. An oracle that passes may still be
+/// inexact; one that does not is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OracleAudit {
-    /// Answers that were worse than a known plane by more than rounding.
+    /// Answers that were worse than a known plane, by more than rounding explains.
     pub worse: u64,
     /// The example of the first such answer, by its position; `None` if there was none, or if only
     /// sums over all examples were compared.
@@ -284,6 +298,10 @@ pub enum FaultKind {
     DeltaNotFinite,
     /// δ has an index that is not below [`Task::dim`](crate::Task::dim).
     IndexBeyondDim,
+    /// A row is written with a stride of 0.
+    ZeroStride,
+    /// [`Task::separate_several`](crate::Task::separate_several) added no plane.
+    NoPlane,
 }
 
 impl fmt::Display for FaultKind {
@@ -293,6 +311,8 @@ impl fmt::Display for FaultKind {
             Self::LossNegative => "the separation oracle returned a loss below 0",
             Self::DeltaNotFinite => "the separation oracle wrote a value that is not a finite number",
             Self::IndexBeyondDim => "the separation oracle wrote at an index beyond the weights",
+            Self::ZeroStride => "the separation oracle wrote a row with a stride of 0",
+            Self::NoPlane => "the separation oracle added no plane",
         })
     }
 }
@@ -442,7 +462,8 @@ where
             Some(kind) => Err(Fault { example: index, kind }),
             None => {
                 plane.evaluate(w);
-                Ok(plane.value.max(0.0))
+                // One that overflows certifies nothing.
+                Ok(if plane.value.is_nan() { f64::INFINITY } else { plane.value.max(0.0) })
             }
         }
     };
@@ -496,7 +517,7 @@ mod tests {
         }
         let mut bounds = Bounds::new();
         let mut slacks = SlackSum::default();
-        slacks.add(SlackCost::new(1.0, SlackNorm::Linear), 0, f64::NAN, 1.0, || 0.0);
+        slacks.add(SlackCost::new(1.0, SlackNorm::Linear), 0, f64::NAN, Known::new(1.0, 1.0, 0.0));
         bounds.certify(&[1.0], &slacks, 1);
         assert_eq!(bounds.best, Some((f64::INFINITY, vec![0.0])));
     }

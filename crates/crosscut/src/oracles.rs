@@ -7,8 +7,8 @@ use std::time::Instant;
 use rayon::prelude::*;
 
 use crate::block_coordinate::Block;
-use crate::bounds::{Fault, Sizes, SlackCost, SlackSum, off};
-use crate::plane::{Planes, RawPlane};
+use crate::bounds::{Fault, Known, Sizes, SlackCost, SlackSum, off};
+use crate::plane::{Planes, RawPlane, squared_norm};
 use crate::progress::SolveError;
 use crate::settings::SlackNorm;
 use crate::sparse::Row;
@@ -87,7 +87,7 @@ impl PlaneSum {
     /// Adds the plane of an example, whose value is known, if its slack costs anything.
     fn add_plane(&mut self, plane: &RawPlane<'_>, cost: SlackCost, example: usize) {
         let slack = plane.value;
-        self.slacks.add(cost, example, slack, 0.0, || 0.0);
+        self.slacks.add(cost, example, slack, Known::new(0.0, plane.magnitude, 0.0));
         if slack > 0.0 && cost.bound > 0.0 {
             // The tangent of the cost at the slack: of squared slacks 2ξΔ − ξ² and 2ξδ.
             let slope = cost.slope(slack);
@@ -95,7 +95,7 @@ impl PlaneSum {
             self.loss += slope * plane.loss - less;
             self.sizes.loss += slope * plane.loss + less;
             self.sizes.delta += slope * plane.size();
-            self.additions += plane.rows.len() + plane.entries.len();
+            self.additions += 1 + plane.rows.len() + plane.entries.len();
             plane.add_to(&mut self.delta, slope);
         }
     }
@@ -227,9 +227,15 @@ impl<'a, T: Task> Oracles<'a, T> {
         planes: &mut [Planes<'a>],
         cache: &[Block<'a>],
     ) -> Result<(), Fault> {
+        let length = squared_norm(w).sqrt();
         self.call_batch(w, batch, planes, |planes, index| {
-            planes.known = cache[index].highest(w, &mut planes.dots);
             planes.as_mut_slice().iter_mut().for_each(|plane| plane.evaluate(w));
+            let answer = planes.highest().map_or((f64::NAN, 0.0), |plane| (plane.value, plane.magnitude));
+            let highest = cache[index].highest(w, &mut planes.dots);
+            planes.known = match highest > answer.0 {
+                true => cache[index].known(highest, length),
+                false => Known::new(0.0, answer.1, 0.0),
+            };
         })
     }
 
@@ -243,10 +249,9 @@ impl<'a, T: Task> Oracles<'a, T> {
         let began = Instant::now();
         let this = &*self;
         let faulty = AtomicBool::new(false);
-        let fault_of = |planes: &Planes<'a>| planes.as_slice().iter().find_map(|plane| plane.fault(w.len()));
         let answer = |planes: &mut Planes<'a>, &index: &usize| {
             this.call_several(w, index, planes);
-            match fault_of(planes) {
+            match planes.fault(w.len()) {
                 Some(_) => faulty.store(true, Ordering::Relaxed),
                 None => then(planes, index),
             }
@@ -278,7 +283,7 @@ impl<'a, T: Task> Oracles<'a, T> {
         if !faulty.into_inner() {
             return Ok(());
         }
-        let fault = |(&example, planes): (&usize, &Planes<'a>)| Some(Fault { example, kind: fault_of(planes)? });
+        let fault = |(&example, planes): (&usize, &Planes<'a>)| Some(Fault { example, kind: planes.fault(w.len())? });
         batch.iter().zip(&*answers).find_map(fault).map_or(Ok(()), Err)
     }
 
@@ -303,7 +308,7 @@ impl<'a, T: Task> Oracles<'a, T> {
             sum: PlaneSum,
             fault: Option<Fault>,
         }
-        let (n, dim) = (self.len(), w.len());
+        let (n, dim, calls) = (self.len(), w.len(), self.calls);
         let lanes = (LANE_BYTES / (8 * dim.max(1))).clamp(1, MOST_LANES).min(n);
         let mut lanes: Vec<Lane<'a>> = (0..lanes)
             .map(|lane| Lane {
@@ -353,6 +358,8 @@ impl<'a, T: Task> Oracles<'a, T> {
             // The first fault is known when the lanes before its own have ended.
             let first = lanes.iter().take_while(|lane| lane.next == lane.end).find_map(|lane| lane.fault);
             if let Some(fault) = first {
+                // How far the other lanes have come depends on the clock.
+                self.calls = calls + (fault.example - self.first + 1) as u64;
                 return Err(fault);
             }
         }

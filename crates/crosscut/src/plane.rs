@@ -1,6 +1,6 @@
 //! [`RawPlane`]: a cutting plane as the oracle wrote it.
 
-use crate::bounds::{FaultKind, off};
+use crate::bounds::{FaultKind, Known, off};
 use crate::sink::{Place, Sink, add_row, dot_row_sized};
 use crate::sparse::{Feature, Row};
 
@@ -29,6 +29,8 @@ pub(crate) struct RawPlane<'a> {
     pub loss: f64,
     /// Δ − ⟨w, δ⟩ at the w of the oracle call, rounded up; only if it was asked for.
     pub value: f64,
+    /// The size of the numbers that the value was computed from, Δ + Σ|wⱼδⱼ|.
+    pub magnitude: f64,
     pub rows: Vec<RowTerm<'a>>,
     pub entries: Vec<(usize, f64)>,
 }
@@ -54,6 +56,7 @@ impl<'a> RawPlane<'a> {
             _ if self.loss < 0.0 => Some(FaultKind::LossNegative),
             _ if !finite => Some(FaultKind::DeltaNotFinite),
             _ if !inside => Some(FaultKind::IndexBeyondDim),
+            _ if self.rows.iter().any(|term| term.place.stride == 0) => Some(FaultKind::ZeroStride),
             _ => None,
         }
     }
@@ -74,6 +77,7 @@ impl<'a> RawPlane<'a> {
         let longest = self.rows.iter().map(|term| term.row.features().len() / 4).max().unwrap_or(0);
         let terms = longest + self.rows.len() + self.entries.len();
         self.value = self.loss - sum + off(terms) * size;
+        self.magnitude = size;
     }
 
     /// An upper bound on ‖δ‖, and the size that the rounding of δ is measured against: Σ ‖term‖.
@@ -110,8 +114,8 @@ impl<'a> RawPlane<'a> {
 pub struct Planes<'a> {
     buffers: Vec<RawPlane<'a>>,
     len: usize,
-    /// The largest value at the same w of the planes that were known before, −∞ without any.
-    pub(crate) known: f64,
+    /// What the planes that were known before show at the same w.
+    pub(crate) known: Known,
     /// Inner products with the rows of these.
     pub(crate) dots: Vec<f64>,
 }
@@ -148,6 +152,19 @@ impl<'a> Planes<'a> {
 
     pub(crate) fn as_slice(&self) -> &[RawPlane<'a>] {
         &self.buffers[..self.len]
+    }
+
+    /// What makes one of them no plane for weights of dimension `dim`, if anything does.
+    pub(crate) fn fault(&self, dim: usize) -> Option<FaultKind> {
+        match self.len {
+            0 => Some(FaultKind::NoPlane),
+            _ => self.as_slice().iter().find_map(|plane| plane.fault(dim)),
+        }
+    }
+
+    /// The plane with the largest value at w; one that is not a number counts as larger than all.
+    pub(crate) fn highest(&self) -> Option<&RawPlane<'a>> {
+        self.as_slice().iter().reduce(|a, b| if a.value >= b.value || a.value.is_nan() { a } else { b })
     }
 
     pub(crate) fn as_mut_slice(&mut self) -> &mut [RawPlane<'a>] {

@@ -9,7 +9,7 @@ use crate::progress::{Flow, Progress, Solution, SolveError};
 use crate::settings::{Settings, SettingsError, SlackNorm, Solver};
 use crate::state::{SavedSolver, State, StateError, require};
 use crate::task::{Example, Task};
-use crate::trainer::{check_memory, check_overflow, check_weights};
+use crate::trainer::{check_c, check_memory, check_weights};
 
 /// Examples in pieces, which can be had again and again.
 ///
@@ -71,19 +71,21 @@ impl<'a, T: Task, S: Stream<T>> StreamTrainer<'a, T, S> {
         check_solver(settings).map_err(SolveError::from)?;
         check_weights(task.dim())?;
         check_memory(settings, task.dim()).map_err(SolveError::from)?;
-        let (mut examples, mut weight) = (0, 0.0);
+        // The sum of the weights, and the largest.
+        let (mut examples, mut weights) = (0, [0.0, 0.0_f64]);
         stream.rewind().map_err(StreamError::Source)?;
         while let Some(piece) = stream.next(task).map_err(StreamError::Source)? {
             for example in &piece {
                 check_example(task, examples, example)?;
                 examples += 1;
-                weight += example.weight;
+                weights = [weights[0] + example.weight, weights[1].max(example.weight)];
             }
         }
         if examples == 0 {
             return Err(SolveError::NoExamples.into());
         }
-        check_overflow(examples, weight, settings.c).map_err(SolveError::from)?;
+        let [sum, largest] = weights;
+        check_c(examples, [largest, sum - largest].into_iter(), settings.c).map_err(SolveError::from)?;
         let crew = Some(Crew::new(settings.threads)?);
         let pieces = Pieces { task, stream, crew, examples, spent: (0, 0.0) };
         Ok(Self { solver: OneSlack::new(pieces, *settings) })

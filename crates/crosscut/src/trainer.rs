@@ -27,12 +27,45 @@ where
 
 /// Training that can be continued: with another C, from the planes and dual variables found so far.
 pub struct Trainer<'a, T: Task> {
+    settings: Settings,
     solver: Running<'a, T>,
 }
 
 enum Running<'a, T: Task> {
     Block(Box<BlockCoordinate<'a, T>>),
     OneSlack(Box<OneSlack<Oracles<'a, T>>>),
+}
+
+impl<'a, T: Task> Running<'a, T> {
+    /// The solver that the settings ask for, at its beginning.
+    fn new(oracles: Oracles<'a, T>, settings: &Settings) -> Self {
+        match Self::new_kind(settings, oracles.len()) {
+            Solver::OneSlack => Self::OneSlack(Box::new(OneSlack::new(oracles, *settings))),
+            kind => Self::Block(Box::new(BlockCoordinate::new(oracles, *settings, kind))),
+        }
+    }
+
+    /// Which one that is for n examples.
+    fn new_kind(settings: &Settings, n: usize) -> Solver {
+        match settings.solver.resolve(n) {
+            kind if BlockCoordinate::<T>::fits(settings, n) => kind,
+            _ => Solver::OneSlack,
+        }
+    }
+
+    fn oracles(&self) -> &Oracles<'a, T> {
+        match self {
+            Self::Block(solver) => solver.oracles(),
+            Self::OneSlack(solver) => solver.oracles(),
+        }
+    }
+
+    fn oracles_mut(&mut self) -> &mut Oracles<'a, T> {
+        match self {
+            Self::Block(solver) => solver.oracles_mut(),
+            Self::OneSlack(solver) => solver.oracles_mut(),
+        }
+    }
 }
 
 impl<'a, T: Task> Trainer<'a, T> {
@@ -51,33 +84,33 @@ impl<'a, T: Task> Trainer<'a, T> {
     {
         settings.check()?;
         let oracles = Oracles::new(task, examples.into_iter().collect(), settings.threads)?;
-        check_overflow(oracles.len(), oracles.weights().sum(), settings.c)?;
+        check_c(oracles.len(), oracles.weights(), settings.c)?;
         check_weights(oracles.dim())?;
         check_memory(settings, oracles.dim())?;
-        let solver = match settings.solver.resolve(oracles.len()) {
-            Solver::OneSlack => Running::OneSlack(Box::new(OneSlack::new(oracles, *settings))),
-            kind if BlockCoordinate::<T>::fits(settings, oracles.len()) => {
-                Running::Block(Box::new(BlockCoordinate::new(oracles, *settings, kind)))
-            }
-            _ => Running::OneSlack(Box::new(OneSlack::new(oracles, *settings))),
-        };
-        Ok(Self { solver })
+        Ok(Self { settings: *settings, solver: Running::new(oracles, settings) })
     }
 
     /// Changes the regularisation constant; planes are kept and dual variables scaled with it (warm start).
     ///
+    /// Training starts afresh if the constant changes by more than a factor of 1e50, or if the last run went on with another
+    /// solver than the one of the settings, since that has kept no planes of single examples.
+    ///
     /// # Errors
-    /// A constant that is not finite and positive.
+    /// A constant that is not finite and positive, or out of range.
     pub fn set_c(&mut self, c: C) -> Result<(), SolveError> {
         Settings { c, ..Settings::default() }.check()?;
+        let oracles = self.solver.oracles();
+        let n = oracles.len();
+        check_c(n, oracles.weights(), c)?;
+        let factor = c.sum(n) / self.settings.c.sum(n);
+        self.settings.c = c;
+        let kind = Running::<T>::new_kind(&self.settings, n);
         match &mut self.solver {
-            Running::Block(solver) => {
-                check_overflow(solver.oracles().len(), solver.oracles().weights().sum(), c)?;
-                solver.set_c(c);
-            }
-            Running::OneSlack(solver) => {
-                check_overflow(solver.oracles().len(), solver.oracles().weights().sum(), c)?;
-                solver.set_c(c);
+            Running::Block(solver) if is_moderate(factor) => solver.set_c(c),
+            Running::OneSlack(solver) if is_moderate(factor) && kind == Solver::OneSlack => solver.set_c(c),
+            solver => {
+                let oracles = solver.oracles_mut().take();
+                self.solver = Running::new(oracles, &self.settings);
             }
         }
         Ok(())
@@ -131,15 +164,12 @@ impl<'a, T: Task> Trainer<'a, T> {
     /// A state that does not fit: sizes, indices and numbers are checked, so that a damaged or hostile one can do no other harm than to waste
     /// the training. The trainer is not to be used after an error.
     pub fn restore(&mut self, state: State<'_>) -> Result<(), StateError> {
-        let (n, dim) = match &self.solver {
-            Running::Block(solver) => (solver.oracles().len(), solver.oracles().dim()),
-            Running::OneSlack(solver) => (solver.oracles().len(), solver.oracles().dim()),
-        };
-        state.check(n, dim)?;
+        let oracles = self.solver.oracles();
+        state.check(oracles.len(), oracles.dim())?;
         let State { oracle_calls, run, solver, .. } = state;
-        // Where memory is bounded, the one may have turned into the other.
-        if let (Running::Block(solver), SavedSolver::OneSlack(_)) = (&mut self.solver, &solver)
-            && solver.is_bounded()
+        // The one may have turned into the other.
+        if let (Running::Block(solver), SavedSolver::OneSlack(saved)) = (&mut self.solver, &solver)
+            && saved.was_begun_by(solver.kind())
         {
             self.solver = Running::OneSlack(Box::new(solver.hand_over()));
         }
@@ -181,12 +211,20 @@ pub(crate) fn check_weights(dim: usize) -> Result<(), SolveError> {
     Vec::<f64>::new().try_reserve_exact(numbers).map_err(|_| SolveError::Memory { weights: dim, bytes })
 }
 
-/// C times the weights must stay within double precision.
-pub(crate) fn check_overflow(n: usize, weight: f64, c: C) -> Result<(), SettingsError> {
-    let most = c.mean(n).max(c.sum(n) * weight);
-    if most < 1e150 {
-        return Ok(());
-    }
-    let expected = "below 1e150 when multiplied by the weights of the examples";
-    Err(SettingsError { name: "C", expected, found: format!("{most:e}") })
+/// C times the weights, and products of such numbers, must stay within double precision.
+pub(crate) fn check_c(n: usize, weights: impl Iterator<Item = f64>, c: C) -> Result<(), SettingsError> {
+    let (sum, largest) = weights.fold((0.0, 0.0_f64), |(sum, largest), weight| (sum + weight, largest.max(weight)));
+    let most = c.mean(n).max(c.sum(n) * sum);
+    let least = if largest > 0.0 { c.sum(n) * largest.min(1.0) } else { c.sum(n) };
+    let (expected, found) = match () {
+        () if most >= 1e150 => ("below 1e150 when multiplied by the weights of the examples", most),
+        () if least < 1e-150 => ("at least 1e-150 when multiplied by the largest weight of an example", least),
+        () => return Ok(()),
+    };
+    Err(SettingsError { name: "C", expected, found: format!("{found:e}") })
+}
+
+/// Whether planes and dual variables can be multiplied by a factor, and their products by its square, with all their digits.
+fn is_moderate(factor: f64) -> bool {
+    (1e-50..=1e50).contains(&factor)
 }

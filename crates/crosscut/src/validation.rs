@@ -42,6 +42,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use std::collections::BTreeSet;
+
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_pcg::Pcg64;
@@ -115,7 +117,7 @@ pub fn folds_of(n: usize, k: usize, seed: u64) -> Result<Vec<usize>, FoldError> 
 pub struct Round {
     /// The fold held out.
     pub fold: usize,
-    /// The number of folds, those that are passed over included.
+    /// The number of folds that have an example, those that are passed over included.
     pub folds: usize,
     /// The constant trained with; with [`C::Mean`], n is the number of examples trained on.
     pub c: C,
@@ -177,9 +179,9 @@ pub fn cross_validate<T: Task>(
     if examples.is_empty() {
         return Err(SolveError::NoExamples);
     }
-    let all = folds.iter().max().map_or(0, |last| last + 1);
-    let measures = |fold: &usize| examples.iter().zip(folds).any(|(example, of)| of == fold && example.weight > 0.0);
-    let used: Vec<usize> = (0..all).filter(measures).collect();
+    let all: BTreeSet<usize> = folds.iter().copied().collect();
+    let weighty = examples.iter().zip(folds).filter(|(example, _)| example.weight > 0.0);
+    let used: BTreeSet<usize> = weighty.map(|(_, &fold)| fold).collect();
     let count = used.len();
     if count == 0 {
         let (name, expected) = ("a fold", "one with an example whose weight is above 0");
@@ -200,7 +202,7 @@ pub fn cross_validate<T: Task>(
             })?;
         let weight = held_out.iter().map(|&at| examples[at].weight).sum();
         for at in increasing {
-            let round = Round { fold, folds: all, c: cs[at] };
+            let round = Round { fold, folds: all.len(), c: cs[at] };
             trainer.set_c(cs[at])?;
             let mut stop = false;
             let solution = trainer.solve(&mut |progress| {

@@ -7,8 +7,8 @@
 use std::ops::ControlFlow;
 
 use crosscut::{
-    BlockSettings, C, Example, FeatureMap, Place, Settings, Sink, SlackNorm, Solver, SparseVector, StopReason, Task,
-    Trainer,
+    BlockSettings, C, Example, Feature, FeatureMap, Place, Rescaling, Scaled, Settings, Sink, SlackNorm, Solver,
+    SparseVector, StopReason, Task, Trainer,
 };
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
@@ -21,6 +21,24 @@ use double::Double;
 /// Choice among a few outputs, each a row; x also holds the loss of each.
 struct Tiny {
     dim: usize,
+    rescaling: Rescaling,
+    /// Rows are written as so many single numbers for each of theirs, from which this offset cancels.
+    parts: Option<(usize, f64)>,
+}
+
+impl Tiny {
+    fn write<'a>(&self, row: &'a SparseVector, sign: f64, sink: &mut dyn Sink<'a>) {
+        let Some((parts, offset)) = self.parts else {
+            sink.add_row(row.row(), Place::block(0), sign);
+            return;
+        };
+        for feature in row.features() {
+            let (index, value) = (feature.index as usize, sign * f64::from(feature.value));
+            sink.add(index, offset);
+            (0..parts).for_each(|_| sink.add(index, value / parts as f64));
+            sink.add(index, -offset);
+        }
+    }
 }
 
 struct Candidates {
@@ -32,15 +50,18 @@ type Examples = Vec<Example<Candidates, usize>>;
 
 impl FeatureMap for Tiny {
     fn psi<'a>(&'a self, x: &'a Candidates, y: &usize, sink: &mut dyn Sink<'a>) {
-        sink.add_row(x.rows[*y].row(), Place::block(0), 1.0);
+        self.write(&x.rows[*y], 1.0, sink);
     }
 
     fn plane<'a>(&'a self, x: &'a Candidates, y: &usize, y_bar: &usize, sink: &mut dyn Sink<'a>) -> f64 {
-        if y != y_bar {
-            sink.add_row(x.rows[*y].row(), Place::block(0), 1.0);
-            sink.add_row(x.rows[*y_bar].row(), Place::block(0), -1.0);
+        if y == y_bar {
+            return 0.0;
         }
-        if y == y_bar { 0.0 } else { x.losses[*y_bar] }
+        let loss = x.losses[*y_bar];
+        let mut scaled = Scaled::new(sink, if self.rescaling == Rescaling::Slack { loss } else { 1.0 });
+        self.write(&x.rows[*y], 1.0, &mut scaled);
+        self.write(&x.rows[*y_bar], -1.0, &mut scaled);
+        loss
     }
 }
 
@@ -63,7 +84,11 @@ impl Task for Tiny {
 
     fn separate<'a>(&'a self, w: &[f64], x: &'a Candidates, y: &'a usize, (): &mut (), sink: &mut dyn Sink<'a>) -> f64 {
         let loss = |y_bar: usize| if y_bar == *y { 0.0 } else { x.losses[y_bar] };
-        let y_bar = best(x.rows.len(), |y_bar| loss(y_bar) + self.score(w, x, &y_bar));
+        let margin = |y_bar: usize| self.score(w, x, y) - self.score(w, x, &y_bar);
+        let y_bar = best(x.rows.len(), |y_bar| match self.rescaling {
+            Rescaling::Margin => loss(y_bar) - margin(y_bar),
+            Rescaling::Slack => loss(y_bar) * (1.0 - margin(y_bar)),
+        });
         self.plane(x, y, &y_bar, sink)
     }
 }
@@ -72,7 +97,7 @@ fn best(n: usize, value: impl Fn(usize) -> f64) -> usize {
     (0..n).reduce(|a, b| if value(b) > value(a) { b } else { a }).expect("there are candidates")
 }
 
-const KINDS: [&str; 8] = [
+const KINDS: [&str; 11] = [
     "plain",
     "duplicates",
     "contradictions",
@@ -81,6 +106,9 @@ const KINDS: [&str; 8] = [
     "one large common offset",
     "two planes an example, merged",
     "C changed nine times",
+    "slack rescaling",
+    "numbers in parts that cancel",
+    "a thousand numbers at each index",
 ];
 
 /// The kind whose scales go to extremes.
@@ -145,13 +173,37 @@ fn problem(number: u64) -> Problem {
         ..Settings::default()
     };
     let path = if kind == 7 { (0..8).map(|_| 10_f64.powf(uniform(-2.0, 2.0))).collect() } else { Vec::new() };
-    Problem { kind, task: Tiny { dim }, examples, settings, path }
+    let parts = match kind {
+        9 => Some((3, 10_f64.powf(uniform(1.0, 4.0)))),
+        10 => Some((1000, 0.0)),
+        _ => None,
+    };
+    // With more weights than numbers planes are kept in other ways.
+    let dim = if parts.is_some() && number % 2 == 0 { 5000 } else { dim };
+    let rescaling = if kind == 8 { Rescaling::Slack } else { Rescaling::Margin };
+    Problem { kind, task: Tiny { dim, rescaling, parts }, examples, settings, path }
 }
 
 /// A plane in double-double arithmetic.
 struct Plane {
     loss: f64,
     delta: Vec<Double>,
+}
+
+/// Adds up what is written.
+struct Exactly(Vec<Double>);
+
+impl<'a> Sink<'a> for Exactly {
+    fn add(&mut self, index: usize, value: f64) {
+        self.0[index] += value.into();
+    }
+
+    fn add_row(&mut self, row: crosscut::Row<'a>, place: Place, scale: f64) {
+        for feature in row.features() {
+            let value = Double::from(scale) * f64::from(feature.value).into();
+            self.0[place.offset + place.stride * feature.index as usize] += value;
+        }
+    }
 }
 
 /// The problem with all its planes.
@@ -167,11 +219,12 @@ impl Exact {
         let each = settings.c.sum(problem.examples.len());
         let dim = problem.task.dim;
         let block = |Example { x, y, weight }: &Example<Candidates, usize>| {
-            let value = |row: usize, at: usize| Double::from(x.rows[row].row().get(at));
-            let delta = |y_bar: usize| (0..dim).map(|at| value(*y, at) - value(y_bar, at)).collect();
-            let planes = (0..x.rows.len()).filter(|y_bar| y_bar != y);
-            let planes = planes.map(|y_bar| Plane { loss: x.losses[y_bar], delta: delta(y_bar) });
-            (each * weight, planes.collect())
+            let plane = |y_bar: usize| {
+                let mut delta = Exactly(vec![0.0.into(); dim]);
+                let loss = problem.task.plane(x, y, &y_bar, &mut delta);
+                Plane { loss, delta: delta.0 }
+            };
+            (each * weight, (0..x.rows.len()).filter(|y_bar| y_bar != y).map(plane).collect())
         };
         Self {
             dim,
@@ -182,16 +235,17 @@ impl Exact {
 
     /// By how much the rounding of the scores that the oracle compares may make P(w) too small: it may take
     /// one output for another. Nobody outside of an oracle knows that.
-    fn rounding_of_oracle(&self, w: &[f64], examples: &Examples) -> f64 {
+    fn rounding_of_oracle(&self, w: &[f64], Problem { task, examples, .. }: &Problem) -> f64 {
+        let (parts, offset) = task.parts.unwrap_or((1, 0.0));
         let size = |x: &Candidates, y: usize| -> f64 {
-            let features = x.rows[y].row().features();
-            let score: f64 = features.iter().map(|f| (w[f.index as usize] * f64::from(f.value)).abs()).sum();
-            score + x.losses[y]
+            let term = |f: &Feature| w[f.index as usize].abs() * (f64::from(f.value).abs() + 2.0 * offset);
+            x.rows[y].row().features().iter().map(term).sum::<f64>() + x.losses[y]
         };
         let error = |Example { x, .. }: &Example<Candidates, usize>| {
             let sizes = (0..x.rows.len()).map(|y| size(x, y));
-            // Both scores are sums of at most five numbers.
-            2.0 * 5.0 * f64::EPSILON * sizes.fold(0.0, f64::max)
+            // Scores of two outputs, each a sum for at most four features.
+            let terms = 2 * (4 * (parts + 2) + 1);
+            terms as f64 * f64::EPSILON * sizes.fold(0.0, f64::max)
         };
         let slack = |planes: &[Plane]| {
             let w = exactly(w);
@@ -360,7 +414,7 @@ fn certificates_hold_in_exact_arithmetic() {
                     0.0 => 0.0,
                     difference => difference / f64::from(optimum),
                 };
-                let rounding = exact.rounding_of_oracle(&solution.w, &problem.examples);
+                let rounding = exact.rounding_of_oracle(&solution.w, &problem);
                 let above = (
                     share(Double::from(certificate.dual) - optimum),
                     share(primal - rounding.into() - certificate.primal.into()),

@@ -6,7 +6,7 @@ mod state;
 
 use serde::{Deserialize, Serialize};
 
-use crate::bounds::{DualSum, Sizes, SlackCost, confine, off};
+use crate::bounds::{DualSum, Known, Sizes, SlackCost, confine, off};
 use crate::plane::{RawPlane, RowTerm, dot};
 use crate::progress::DualVariable;
 use crate::qp::{self, Curvature, Gram};
@@ -41,8 +41,13 @@ pub(crate) struct Block<'a> {
     terms: Terms,
     gram: Gram,
     /// An upper bound on the norms of the rows that its planes are or were made of, and on the sizes
-    /// of dense planes.
+    /// of dense planes as they were written.
     longest: f64,
+    /// The most that a plane as it was written was larger than the sum of its terms, in which equal rows
+    /// and weights have been added up.
+    cancelled: f64,
+    /// The most terms that a plane was written in.
+    written: u32,
     /// How often two planes were merged into one.
     merges: u32,
 }
@@ -107,6 +112,8 @@ impl<'a> Block<'a> {
             terms: Terms::default(),
             gram: Gram::default(),
             longest: 0.0,
+            cancelled: 0.0,
+            written: 0,
             merges: 0,
         }
     }
@@ -207,17 +214,33 @@ impl<'a> Block<'a> {
     pub fn add_to_dual(&self, sum: &mut DualSum) {
         let mut sizes = Sizes { loss: self.conjugate(), delta: 0.0 };
         for (p, plane) in self.planes.iter().enumerate().filter(|(_, plane)| plane.alpha > 0.0) {
-            let (rows, entries) = split(self.terms(p));
-            let rows: f64 = rows.map(|(_, scale)| scale.abs()).sum();
-            let entries: f64 = entries.map(|(_, scale)| scale.abs()).sum();
-            let length = if self.dense(p).is_some() { self.longest } else { self.longest * rows + entries };
             sizes.loss += plane.alpha * plane.loss;
-            sizes.delta += plane.alpha * length;
+            sizes.delta += plane.alpha * self.size(p);
         }
-        // A merge rounds its two factors, their sum and each product.
-        let inside = off(self.planes.len() + 8 * self.merges as usize);
         let additions = self.atoms.len() + self.entries() + self.planes.len();
-        sum.add(self.loss(), sizes, inside, additions);
+        sum.add(self.loss(), sizes, sizes.scaled(self.off()), additions);
+    }
+
+    /// An upper bound on the sum of the norms of the terms that a plane was written in.
+    fn size(&self, plane: usize) -> f64 {
+        if self.dense(plane).is_some() {
+            return self.longest;
+        }
+        let terms = self.terms(plane);
+        self.cancelled + self.size_of(terms)
+    }
+
+    /// The same for the terms that are left.
+    fn size_of(&self, terms: (&[u32], &[f64])) -> f64 {
+        let (rows, entries) = split(terms);
+        let rows: f64 = rows.map(|(_, scale)| scale.abs()).sum();
+        self.longest * rows + entries.map(|(_, scale)| scale.abs()).sum::<f64>()
+    }
+
+    /// Relative rounding error of planes, and of sums over them.
+    fn off(&self) -> f64 {
+        // A merge rounds its two factors, their sum and each product.
+        off(self.planes.len() + self.written as usize + 8 * self.merges as usize)
     }
 
     /// Single weights among the terms of all planes, if there are any.
@@ -257,15 +280,13 @@ impl<'a> Block<'a> {
         }
     }
 
-    /// An upper bound on the rounding errors of [`highest`](Self::highest), given ‖w‖.
-    pub fn rounding(&self, length_of_w: f64) -> f64 {
-        let size = |p: usize| {
-            let scales: f64 = self.terms(p).1.iter().map(|scale| scale.abs()).sum();
-            self.planes[p].loss + length_of_w * (self.longest.max(1.0) * scales + self.longest)
-        };
+    /// What the [highest](Self::highest) value says of the slack, given ‖w‖.
+    pub fn known(&self, highest: f64, length_of_w: f64) -> Known {
+        let size = |p: usize| self.planes[p].loss + length_of_w * self.size(p);
         let largest = (0..self.planes.len()).map(size).fold(0.0, f64::max);
         let longest_row = self.atoms.iter().map(|atom| atom.row.features().len()).max().unwrap_or(0);
-        off(longest_row + self.terms.names.len() + 8 * self.merges as usize) * largest
+        let dense = self.dense.iter().flatten().map(|values| values.len() / 8).max().unwrap_or(0);
+        Known::new(highest, largest, self.off() + off(longest_row + dense + self.terms.names.len()))
     }
 
     /// w += Σ αₚ δₚ.
@@ -316,8 +337,12 @@ impl<'a> Block<'a> {
         }
         let row = self.inner_products(dense.as_deref(), &terms, dim, workspace);
         self.gram.push(row);
+        let written = raw.rows.len() + raw.entries.len();
+        self.written = self.written.max(written.min(u32::MAX as usize) as u32);
         if dense.is_some() {
             self.longest = self.longest.max(raw.size());
+        } else if terms.names.len() < written {
+            self.cancelled = self.cancelled.max(raw.size() - self.size_of(terms.pair()));
         }
         self.push(Plane { loss: raw.loss, alpha: 0.0, end: 0, used: pass }, dense, &terms);
         true
@@ -624,6 +649,12 @@ impl<'a> Block<'a> {
             .chain([s * s * gram.get(p, p) + 2.0 * s * t * gram.get(p, q) + t * t * gram.get(q, q)])
             .collect();
         self.merges = self.merges.saturating_add(1);
+        if dense.is_some() {
+            let size = [p, q].map(|plane| self.size(plane)).into_iter().fold(0.0, f64::max);
+            let written = self.terms(p).0.len() + self.terms(q).0.len();
+            self.longest = self.longest.max(size);
+            self.written = self.written.max(written.min(u32::MAX as usize) as u32);
+        }
         // The merged plane first, so that its atoms stay.
         self.push(merged, dense, &terms);
         self.gram.push(std::iter::repeat_n(0.0, m + 1));

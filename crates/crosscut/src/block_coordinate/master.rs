@@ -345,7 +345,11 @@ impl Problem {
                 let tolerance = enough(self.dual);
                 let near = gap <= tolerance || (outer > 0 && lowest.0 - self.dual <= tolerance);
                 let floor = 1e-15 * dual.abs();
-                if near || excess <= (INNER * self.proximal_term()).max(floor) || inner >= MOST_INNER || steps >= MOST_STEPS {
+                if near
+                    || excess <= (INNER * self.proximal_term()).max(floor)
+                    || inner >= MOST_INNER
+                    || steps >= MOST_STEPS
+                {
                     break true;
                 }
                 (inner, steps) = (inner + 1, steps + 1);
@@ -437,7 +441,8 @@ impl Problem {
             let cost = self.costs[i];
             let sum: f64 = self.a[range.clone()].iter().sum();
             let capped = sum >= cost.bound * (1.0 - 1e-12);
-            let whole = if cost.ridge > 0.0 { root / (1.0 + self.sigma[i] * cost.ridge * k as f64).sqrt() } else { 0.0 };
+            let whole =
+                if cost.ridge > 0.0 { root / (1.0 + self.sigma[i] * cost.ridge * k as f64).sqrt() } else { 0.0 };
             let free = !capped && cost.ridge == 0.0;
             for j in 0..k {
                 coefficients.clear();

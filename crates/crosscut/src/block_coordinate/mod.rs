@@ -194,13 +194,16 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         settings.max_memory.is_none_or(|bytes| bytes / examples >= 2 * size_of::<Block<'_>>())
     }
 
-    /// Whether it may have to be [handed over](Self::hand_over).
-    pub fn is_bounded(&self) -> bool {
-        self.settings.max_memory.is_some()
-    }
-
     pub fn oracles(&self) -> &Oracles<'a, T> {
         &self.oracles
+    }
+
+    pub fn oracles_mut(&mut self) -> &mut Oracles<'a, T> {
+        &mut self.oracles
+    }
+
+    pub fn kind(&self) -> Solver {
+        self.kind
     }
 
     /// Changes C; the dual variables are scaled with it, and w with them.
@@ -269,6 +272,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
                 }
                 // This is the end of block steps, and not yet that of arithmetic.
                 if course.stuck >= STUCK && !rises {
+                    run.tell(Moment::Pass, self.counts());
                     return Err(Box::new(run));
                 }
                 seen
@@ -375,11 +379,9 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         for slice in order.chunks(self.planes.len()) {
             self.oracles.compare(&self.w, slice, &mut self.planes, &self.blocks)?;
             for (slot, &index) in slice.iter().enumerate() {
-                let values = self.planes[slot].as_slice().iter().map(|plane| plane.value);
-                let answer = values.reduce(|a, b| if a >= b { a } else { b }).unwrap_or(f64::NAN);
-                let (block, known) = (&self.blocks[index], self.planes[slot].known);
-                let rounding = || block.rounding(squared_norm(&self.w).sqrt());
-                slacks.add(block.cost(), index, answer, known, rounding);
+                let planes = &self.planes[slot];
+                let answer = planes.highest().map_or(f64::NAN, |plane| plane.value);
+                slacks.add(self.blocks[index].cost(), index, answer, planes.known);
                 self.take_in(slot, index);
             }
             run.tick(self.counts());
@@ -482,8 +484,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         if self.average.is_some() || !fits || self.blocks.iter().any(full) {
             return;
         }
-        let sizes =
-            Sizes { dim: self.w.len(), planes: self.cached, support: self.support, sweep: self.sweep() };
+        let sizes = Sizes { dim: self.w.len(), planes: self.cached, support: self.support, sweep: self.sweep() };
         if !self.master.is_due(seen, sizes) {
             return;
         }

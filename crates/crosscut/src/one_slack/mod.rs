@@ -11,7 +11,7 @@ use std::convert::Infallible;
 
 use serde::{Deserialize, Serialize};
 
-use crate::bounds::{DualSum, Fault, Sizes, confine, off};
+use crate::bounds::{DualSum, Fault, Known, Sizes, confine, off};
 use crate::oracles::{Oracles, PlaneSum};
 use crate::plane::{dot, inner_entries, squared_norm};
 use crate::progress::{DualVariable, Flow, Moment, Progress, Solution, StopReason};
@@ -160,6 +160,10 @@ impl<O: Passes> OneSlack<O> {
         &self.oracles
     }
 
+    pub fn oracles_mut(&mut self) -> &mut O {
+        &mut self.oracles
+    }
+
     /// Changes C: all planes scale with it, and so does w.
     pub fn set_c(&mut self, c: C) {
         let n = self.oracles.len();
@@ -211,8 +215,7 @@ impl<O: Passes> OneSlack<O> {
                     return Ok(run.finish(reason, self.counts(), &self.w));
                 }
             };
-            let (known, rounding) = self.highest();
-            sum.slacks.compare(known, rounding);
+            sum.slacks.compare(self.known());
             let primal = run.bounds.certify(&self.w, &sum.slacks, self.oracles.len());
             run.bounds.raise(&self.sum, squared_norm(&self.w), self.w.len());
             let stop = run.stop(self.counts());
@@ -297,17 +300,17 @@ impl<O: Passes> OneSlack<O> {
         self.working_set.iter().enumerate().map(|(k, plane)| plane.loss - score(k)).collect()
     }
 
-    /// The value of the highest plane at w, at least 0: the slacks cost at least that. With a bound on
-    /// its rounding error.
-    fn highest(&self) -> (f64, f64) {
+    /// What the highest plane at w says of the cost of all slacks.
+    fn known(&self) -> Known {
         let values = self.values();
         let best = (0..values.len()).max_by(|&k, &l| values[k].total_cmp(&values[l]));
         let Some(Plane { loss, delta, sizes, errors, .. }) = best.map(|k| &self.working_set[k]) else {
-            return (0.0, 0.0);
+            return Known::default();
         };
         let length = squared_norm(&self.w).sqrt();
-        let errors = errors.plus(sizes.scaled(off(self.w.len())));
-        ((loss - delta.dot(&self.w)).max(0.0), errors.loss + length * errors.delta)
+        let size = sizes.loss + length * sizes.delta;
+        let errors = errors.loss + length * errors.delta + off(self.w.len()) * size;
+        Known::new(loss - delta.dot(&self.w) - errors, size, 0.0)
     }
 
     /// Solves the dual over the working set from where it stands, and updates w and D. The newest plane
@@ -359,7 +362,7 @@ impl<O: Passes> OneSlack<O> {
         for (plane, &alpha) in self.working_set.iter().zip(&self.alpha) {
             if alpha > 0.0 {
                 plane.delta.add_to(&mut self.w, alpha);
-                self.sum.add_rounded(alpha * plane.loss, plane.sizes.scaled(alpha), plane.errors.scaled(alpha), 1);
+                self.sum.add(alpha * plane.loss, plane.sizes.scaled(alpha), plane.errors.scaled(alpha), 1);
             }
         }
         self.dual = self.sum.value(squared_norm(&self.w));

@@ -7,11 +7,14 @@ use serde::{Deserialize, Serialize};
 use super::{Delta, IDLE, OneSlack, Passes, Plane};
 use crate::qp::Gram;
 use crate::run::{self, Run};
+use crate::settings::Solver;
 use crate::state::{SavedSolver, State, StateError, require, require_close, require_finite};
 
 /// What [`OneSlack`] needs to go on.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Saved<'s> {
+    /// The solver of the settings: another one may have handed over.
+    begun_by: Solver,
     /// What the slack of an example of weight 1 costs.
     each: f64,
     working_set: Cow<'s, [Plane]>,
@@ -25,6 +28,7 @@ pub(crate) struct Saved<'s> {
 impl<O: Passes> OneSlack<O> {
     pub(super) fn state<'s>(&'s self, stuck: u32, run: &'s Run<'_>, last_pass: bool) -> State<'s> {
         let saved = Saved {
+            begun_by: self.settings.solver.resolve(self.oracles.len()),
             each: self.settings.c.sum(self.oracles.len()),
             working_set: self.working_set.as_slice().into(),
             alpha: self.alpha.as_slice().into(),
@@ -63,6 +67,13 @@ impl<O: Passes> OneSlack<O> {
         self.oracles.go_on_from(oracle_calls);
         self.resumed = Some((saved.stuck, run.into_owned()));
         Ok(())
+    }
+}
+
+impl Saved<'_> {
+    /// Whether the run was begun by this solver.
+    pub fn was_begun_by(&self, solver: Solver) -> bool {
+        self.begun_by == solver
     }
 }
 

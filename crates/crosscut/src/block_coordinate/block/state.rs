@@ -39,6 +39,8 @@ pub(crate) struct Saved<'s> {
     terms: Cow<'s, Terms>,
     gram: Cow<'s, Gram>,
     longest: f64,
+    cancelled: f64,
+    written: u32,
     merges: u32,
 }
 
@@ -107,6 +109,8 @@ impl<'a> Block<'a> {
             terms: Cow::Borrowed(&self.terms),
             gram: Cow::Borrowed(&self.gram),
             longest: self.longest,
+            cancelled: self.cancelled,
+            written: self.written,
             merges: self.merges,
         })
     }
@@ -123,7 +127,8 @@ impl Saved<'_> {
     ) -> Result<Block<'a>, StateError> {
         require_close("what a slack costs", self.bound, fresh.cost.bound)?;
         require_close("what a squared slack costs", self.ridge, fresh.cost.ridge)?;
-        require(self.longest.is_finite() && self.longest >= 0.0, "the norms of its rows are not finite")?;
+        let sizes = [self.longest, self.cancelled];
+        require(sizes.iter().all(|size| size.is_finite() && *size >= 0.0), "the norms of its rows are not finite")?;
         require(!self.gap.is_nan(), "its gap is not a number")?;
         let rows = if self.groups.is_empty() { Vec::new() } else { rows() };
         let mut start = 0;
@@ -151,6 +156,8 @@ impl Saved<'_> {
             terms: self.terms.into_owned(),
             gram: self.gram.into_owned(),
             longest: self.longest,
+            cancelled: self.cancelled,
+            written: self.written,
             merges: self.merges,
         };
         block.check(dim, most_planes, pass)?;
