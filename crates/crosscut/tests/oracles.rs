@@ -442,6 +442,22 @@ fn the_limits_of_precision_are_not_claimed_where_another_method_goes_on() {
     }
 }
 
+/// Neither the sizes of columns nor C decide how many passes a raw table takes: the dual over the planes is solved as
+/// a whole.
+#[test]
+fn a_raw_table_takes_few_passes_whatever_c_is() {
+    for slack_norm in [SlackNorm::Linear, SlackNorm::Squared] {
+        for c in [1e-4, 1e-2, 1.0, 1e2, 1e4, 1e6] {
+            let settings = Settings { c: C::Sum(c), slack_norm, passes: Some(40), ..Settings::default() };
+            for seed in 0..6 {
+                let solution = solve(&Classes, &raw(seed), &settings, &mut |_| ControlFlow::Continue(()));
+                let certificate = solution.expect("sound settings").certificate;
+                assert!(certificate.converged(), "{slack_norm:?}, {c}, seed {seed}: {certificate:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn folds_that_hold_nothing_out_are_passed_over() {
     let mut examples = examples(0, 40, 0.4);

@@ -212,13 +212,14 @@ impl<'a> Block<'a> {
 
     /// Adds what D has of this block, with the sizes that rounding is measured against.
     pub fn add_to_dual(&self, sum: &mut DualSum) {
-        let mut sizes = Sizes { loss: self.conjugate(), delta: 0.0 };
+        let (conjugate, mut loss, mut delta) = (self.conjugate(), 0.0, 0.0);
         for (p, plane) in self.planes.iter().enumerate().filter(|(_, plane)| plane.alpha > 0.0) {
-            sizes.loss += plane.alpha * plane.loss;
-            sizes.delta += plane.alpha * self.size(p);
+            loss += plane.alpha * plane.loss;
+            delta += plane.alpha * self.size(p);
         }
+        let sizes = Sizes { loss: loss + conjugate, delta };
         let additions = self.atoms.len() + self.entries() + self.planes.len();
-        sum.add(self.loss(), sizes, sizes.scaled(self.off()), additions);
+        sum.add(loss - conjugate, sizes, sizes.scaled(self.off()), additions);
     }
 
     /// An upper bound on the sum of the norms of the terms that a plane was written in.
@@ -250,6 +251,10 @@ impl<'a> Block<'a> {
 
     /// Makes the dual variables feasible in exact arithmetic.
     pub fn confine(&mut self, workspace: &mut Workspace) {
+        // Most sums are well below their bound.
+        if self.alphas().sum::<f64>() < self.cost.bound * (1.0 - 1e-12) {
+            return;
+        }
         let Workspace { alpha, .. } = workspace;
         alpha.clear();
         alpha.extend(self.alphas());
@@ -342,7 +347,9 @@ impl<'a> Block<'a> {
         if dense.is_some() {
             self.longest = self.longest.max(raw.size());
         } else if terms.names.len() < written {
-            self.cancelled = self.cancelled.max(raw.size() - self.size_of(terms.pair()));
+            let rows: f64 = raw.rows.iter().map(|term| term.scale.abs()).sum();
+            let size = self.longest * rows + raw.entries.iter().map(|(_, value)| value.abs()).sum::<f64>();
+            self.cancelled = self.cancelled.max(size - self.size_of(terms.pair()));
         }
         self.push(Plane { loss: raw.loss, alpha: 0.0, end: 0, used: pass }, dense, &terms);
         true

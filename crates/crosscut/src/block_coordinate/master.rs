@@ -91,6 +91,11 @@ pub(super) struct Sizes {
 }
 
 impl Master {
+    /// Whether it is worth trying with so many weights.
+    pub fn is_for(dim: usize) -> bool {
+        dim <= LARGEST
+    }
+
     /// Whether it takes the place of approximate passes and of the averages of weights.
     pub fn is_on(&self) -> bool {
         self.on && self.waits == 0
@@ -132,7 +137,7 @@ impl Master {
         let length = (2.0 * sweep / planes.max(1) as f64).min(d);
         let work = STEPS * (3.0 * sweep + d * d * d / 3.0 + 0.5 * support as f64 * length * length);
         let rent = if self.stale > STALE { STALE_RENT } else { RENT };
-        self.on = dim <= LARGEST && self.debt >= rent * work;
+        self.on = self.debt >= rent * work;
         self.on
     }
 
@@ -550,5 +555,45 @@ fn project(z: &[f64], cost: SlackCost, sigma: f64, a: &mut [f64]) {
         let sum: f64 = a.iter().sum();
         let scale = if sum > 0.0 { cost.bound / sum } else { 0.0 };
         a.iter_mut().for_each(|a| *a *= scale);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::settings::SlackNorm;
+
+    proptest! {
+        /// No feasible a is better: the objective is concave, so small moves along and between coordinates decide.
+        #[test]
+        fn a_projection_is_a_maximum(
+            z in prop::collection::vec(prop_oneof![Just(0.0), -3.0..3.0, 1e6..2e6_f64], 1..6),
+            c in 1e-3..10.0_f64, sigma in 1e-2..10.0_f64, squared in any::<bool>(),
+        ) {
+            let cost = SlackCost::new(c, if squared { SlackNorm::Squared } else { SlackNorm::Linear });
+            let mut a = vec![0.0; z.len()];
+            project(&z, cost, sigma, &mut a);
+            let value = |a: &[f64]| {
+                let sum: f64 = a.iter().sum();
+                let squares: f64 = a.iter().map(|a| a * a).sum();
+                dot(a, &z) - 0.5 * squares - sigma * cost.conjugate(sum)
+            };
+            let sum: f64 = a.iter().sum();
+            prop_assert!(a.iter().all(|a| *a >= 0.0) && sum <= cost.bound * (1.0 + 1e-12), "{:?}", a);
+            let size = 1.0 + z.iter().map(|z| z.abs()).fold(0.0, f64::max) * (1.0 + sum);
+            for (p, q) in (0..z.len()).flat_map(|p| (0..=z.len()).map(move |q| (p, q))) {
+                for step in [1e-4, -1e-4] {
+                    let mut other = a.clone();
+                    other[p] += step;
+                    if q < z.len() {
+                        other[q] -= step;
+                    }
+                    let feasible = other.iter().all(|a| *a >= 0.0) && other.iter().sum::<f64>() <= cost.bound;
+                    prop_assert!(!feasible || value(&other) <= value(&a) + 1e-12 * size, "{:?} {:?}", a, other);
+                }
+            }
+        }
     }
 }

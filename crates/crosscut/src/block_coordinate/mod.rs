@@ -14,7 +14,8 @@
 //! exact pass saw, or of the one at which training stops. Where the task can put outputs together from parts of those
 //! seen ([`Task::recombine`]), they take in planes of these. A *certifying pass* is an exact pass whose oracles are all
 //! called at one w: their slacks give P(w), and with D the gap. It is made when the gap seen in passing suggests that it
-//! will end training, and now and then.
+//! will end training, and now and then. If approximate passes creep and the weights are few, the dual over all planes is
+//! solved together in their place ([`master`]).
 
 mod block;
 mod master;
@@ -414,7 +415,8 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         if self.master.is_on() {
             return Ok(());
         }
-        let sweep = self.sweep() / self.blocks.len() as f64;
+        let solvable = Master::is_for(self.w.len());
+        let sweep = if solvable { self.sweep() / self.blocks.len() as f64 } else { 0.0 };
         let accelerate = self.settings.block.acceleration && self.average.is_none();
         let each = enough / self.blocks.len() as f64;
         let mut active: Vec<usize> = (0..self.blocks.len()).collect();
@@ -478,10 +480,11 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
     /// Solves the dual over all planes together, if that is due.
     fn solve_master(&mut self, seen: f64, run: &Run<'_>) {
         let full = |block: &Block<'_>| block.planes() >= self.most_planes;
-        let memory = size_of::<f64>() * (self.w.len() * self.w.len() + 8 * self.cached);
+        let numbers = self.w.len().saturating_mul(self.w.len()).saturating_add(8 * self.cached);
+        let memory = numbers.saturating_mul(size_of::<f64>());
         let fits = self.settings.max_memory.is_none_or(|limit| self.bytes.0.saturating_add(memory) <= limit);
         // Planes that are merged between solves are others each time.
-        if self.average.is_some() || !fits || self.blocks.iter().any(full) {
+        if !Master::is_for(self.w.len()) || self.average.is_some() || !fits || self.blocks.iter().any(full) {
             return;
         }
         let sizes = Sizes { dim: self.w.len(), planes: self.cached, support: self.support, sweep: self.sweep() };
