@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use crate::block_coordinate::Block;
 use crate::bounds::{Fault, Known, Sizes, SlackCost, SlackSum, off};
-use crate::plane::{Planes, RawPlane, squared_norm};
+use crate::plane::{Planes, RawPlane};
 use crate::progress::SolveError;
 use crate::settings::SlackNorm;
 use crate::sparse::Row;
@@ -216,7 +216,7 @@ impl<'a, T: Task> Oracles<'a, T> {
     }
 
     /// The same with the values of the planes at w, beside the largest value of the planes of `cache`:
-    /// the rows that both read are in the processor's cache then.
+    /// the rows that both read are in the processor's cache then. `length` is ‖w‖.
     ///
     /// # Errors
     /// As [`separate`](Self::separate).
@@ -225,9 +225,8 @@ impl<'a, T: Task> Oracles<'a, T> {
         w: &[f64],
         batch: &[usize],
         planes: &mut [Planes<'a>],
-        cache: &[Block<'a>],
+        (cache, length): (&[Block<'a>], f64),
     ) -> Result<(), Fault> {
-        let length = squared_norm(w).sqrt();
         self.call_batch(w, batch, planes, |planes, index| {
             planes.as_mut_slice().iter_mut().for_each(|plane| plane.evaluate(w));
             let answer = planes.highest().map_or((f64::NAN, 0.0), |plane| (plane.value, plane.magnitude));

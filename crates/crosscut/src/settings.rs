@@ -122,8 +122,9 @@ pub struct BlockSettings {
     pub planes: usize,
     /// Exact passes after which a plane that is not in use leaves the cache.
     pub idle: u32,
-    /// Surrounds the approximate passes with an accelerated proximal point method where they are slow (features that
-    /// are not centred, large C).
+    /// If approximate passes are slow (features that are not centred or of different sizes, large C): surrounds them
+    /// with an accelerated proximal point method, and with up to 1,500 weights replaces them by a second-order
+    /// solution of the dual over all planes.
     pub acceleration: bool,
     /// Certifies the average of the iterates, weighted by their number (Lacoste-Julien et al. 2013, section 4), in turn
     /// with the iterates; the better one is returned. Turns acceleration off.

@@ -218,7 +218,7 @@ pub(crate) fn check_c(n: usize, weights: impl Iterator<Item = f64>, c: C) -> Res
     let least = if largest > 0.0 { c.sum(n) * largest.min(1.0) } else { c.sum(n) };
     let (expected, found) = match () {
         () if most >= 1e150 => ("below 1e150 when multiplied by the weights of the examples", most),
-        () if least < 1e-150 => ("at least 1e-150 when multiplied by the largest weight of an example", least),
+        () if least < 1e-305 => ("at least 1e-305 when multiplied by the largest weight of an example", least),
         () => return Ok(()),
     };
     Err(SettingsError { name: "C", expected, found: format!("{found:e}") })

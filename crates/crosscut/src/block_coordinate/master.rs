@@ -110,6 +110,11 @@ impl Master {
             && !halved.is_nan()
     }
 
+    /// Begins again for another C. Whether it is on depends on the data more than on C, and stays.
+    pub fn restart(&mut self) {
+        *self = Self { on: self.on, ..Self::default() };
+    }
+
     /// Counts multiplications of approximate passes.
     pub fn owe(&mut self, work: f64) {
         if !self.on {

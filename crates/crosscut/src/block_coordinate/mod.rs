@@ -211,12 +211,16 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
     pub fn set_c(&mut self, c: C) {
         let n = self.oracles.len();
         let factor = c.sum(n) / self.settings.c.sum(n);
+        if factor == 1.0 {
+            self.settings.c = c;
+            return;
+        }
         for (block, weight) in self.blocks.iter_mut().zip(self.oracles.weights()) {
             block.rescale(SlackCost::new(c.sum(n) * weight, self.settings.slack_norm), factor);
         }
         self.settings.c = c;
         self.proximal = Proximal::default();
-        self.master = Master::default();
+        self.master.restart();
         self.tail.rescale(factor);
         self.average = self.settings.block.averaging.then(|| Average::new(self.w.len()));
         self.refresh();
@@ -377,8 +381,9 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         let judged = self.average.is_none() && solved.is_none();
         let order: Vec<usize> = (0..self.blocks.len()).collect();
         let (dual, mut slacks) = (self.dual, SlackSum::default());
+        let length = squared_norm(&self.w).sqrt();
         for slice in order.chunks(self.planes.len()) {
-            self.oracles.compare(&self.w, slice, &mut self.planes, &self.blocks)?;
+            self.oracles.compare(&self.w, slice, &mut self.planes, (&self.blocks, length))?;
             for (slot, &index) in slice.iter().enumerate() {
                 let planes = &self.planes[slot];
                 let answer = planes.highest().map_or(f64::NAN, |plane| plane.value);
@@ -484,7 +489,8 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         let memory = numbers.saturating_mul(size_of::<f64>());
         let fits = self.settings.max_memory.is_none_or(|limit| self.bytes.0.saturating_add(memory) <= limit);
         // Planes that are merged between solves are others each time.
-        if !Master::is_for(self.w.len()) || self.average.is_some() || !fits || self.blocks.iter().any(full) {
+        let wanted = self.settings.block.acceleration && self.average.is_none() && Master::is_for(self.w.len());
+        if !wanted || !fits || self.blocks.iter().any(full) {
             return;
         }
         let sizes = Sizes { dim: self.w.len(), planes: self.cached, support: self.support, sweep: self.sweep() };
