@@ -179,7 +179,7 @@ fn problem(number: u64) -> Problem {
         _ => None,
     };
     // With more weights than numbers planes are kept in other ways.
-    let dim = if parts.is_some() && number % 2 == 0 { 5000 } else { dim };
+    let dim = if parts.is_some() && number.is_multiple_of(2) { 5000 } else { dim };
     let rescaling = if kind == 8 { Rescaling::Slack } else { Rescaling::Margin };
     Problem { kind, task: Tiny { dim, rescaling, parts }, examples, settings, path }
 }
