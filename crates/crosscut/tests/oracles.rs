@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use crosscut::testing::{Violation, laws, random_weights};
 use crosscut::{
     BlockSettings, C, Example, Fault, FaultKind, Feature, FeatureMap, Place, Settings, Sink, SlackNorm, Solution,
-    Solver, SparseVector, StopReason, Task, latent, primal, slacks, solve, validation,
+    Solver, SparseVector, StopReason, Task, Trainer, latent, primal, slacks, solve, validation,
 };
 
 const SOLVERS: [Solver; 3] = [Solver::Block, Solver::OneSlack, Solver::NSlack];
@@ -491,4 +491,49 @@ fn latent_training_counts_squared_slacks() {
         let difference = solution.objective - solution.certificate.primal;
         assert!(difference.abs() <= 1e-9 * solution.objective, "{slack_norm:?}: {solution:?}");
     }
+}
+
+/// A constant that changes by more than numbers can carry starts training afresh.
+#[test]
+fn constants_far_apart_leave_no_trace() {
+    let (examples, task) = (examples(0, 30, 0.4), Choice { wrong: Wrong::Nothing, every: 1 });
+    for (solver, slack_norm) in
+        SOLVERS.into_iter().flat_map(|solver| [(solver, SlackNorm::Linear), (solver, SlackNorm::Squared)])
+    {
+        let settings = Settings { solver, slack_norm, relative_gap: 1e-6, passes: Some(300), ..Settings::default() };
+        let fresh = train(&task, &examples, &settings).certificate;
+        for far in [1e-300, 1e-100, 1e140] {
+            let mut trainer = Trainer::new(&task, &examples, &settings).expect("sound settings");
+            for c in [far, 1.0] {
+                trainer.set_c(C::Sum(c)).expect("in range");
+                let certificate = trainer.solve(&mut |_| ControlFlow::Continue(())).certificate;
+                let at = format!("{solver:?}, {slack_norm:?}, {far:e}, then {c}: {certificate:?}");
+                assert!(certificate.oracle.is_clean() && certificate.gap() >= 0.0, "{at}");
+                assert!(c != 1.0 || certificate.converged(), "{at}");
+                assert!(c != 1.0 || (certificate.dual <= fresh.primal && fresh.dual <= certificate.primal), "{at}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_fault_leaves_does_not_depend_on_threads() {
+    let (examples, task) = (examples(17, 400, 0.4), Choice { wrong: Wrong::LossNan, every: 40 });
+    for solver in SOLVERS {
+        let settings = |threads| Settings { solver, threads, ..Settings::default() };
+        let expected = train(&task, &examples, &settings(1)).certificate;
+        for threads in [2, 5] {
+            assert_eq!(train(&task, &examples, &settings(threads)).certificate, expected, "{solver:?}");
+        }
+    }
+}
+
+#[test]
+fn a_slack_that_overflows_is_infinite() {
+    let task = Choice { wrong: Wrong::Nothing, every: 1 };
+    let row = |value: f32| SparseVector::from_dense(&[value, -value, 0.0, 0.0, 0.0, 0.0]).expect("finite");
+    let examples = [Example::new(Candidates { rows: vec![row(1e30), row(-1e30)], number: 1 }, 1)];
+    let w = [1e300, 1e300, 0.0, 0.0, 0.0, 0.0];
+    assert_eq!(slacks(&task, &examples, &w).map(|slacks| slacks[0]), Ok(f64::INFINITY));
+    assert_eq!(primal(&task, &examples, &Settings::default(), &w), Ok(f64::INFINITY));
 }
