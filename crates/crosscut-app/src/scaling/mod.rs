@@ -1,13 +1,14 @@
 //! [`Scaling`]: features brought to comparable sizes by what the training rows hold.
 //!
 //! A row is an example of multiclass, a token of a sequence, a document of a query. A feature that a
-//! row lacks has the value 0 there. Rows count once each, whatever the weights of their examples.
+//! row lacks has the value 0 there. Rows count once each, whatever the weights of their examples. The
+//! training rows are those of the whole file, in a cross-validation too.
 //!
 //! | `--scale` | a value x becomes | for |
 //! |---|---|---|
 //! | `none` | x | features of one kind: text, pixels, symbols |
 //! | `standard` | (x − mean) / σ, or x / σ if most rows lack the feature | tables of numbers with different units |
-//! | `global` | (x − origin) / (high − low) | sparse rows; values with known limits |
+//! | `global` | (x − origin) / (high − low) | sparse rows; values with limits |
 //!
 //! σ is the standard deviation over all n training rows (the mean of squares, not n − 1), low and high
 //! are the least and the largest value.
