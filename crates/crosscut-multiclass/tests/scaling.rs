@@ -22,13 +22,13 @@ fn noise(row: usize, column: usize) -> f64 {
 /// Numbers of very different sizes: far from 0, tiny, rare, constant, large.
 fn table(rows: std::ops::Range<usize>) -> Table {
     let values = |row: usize| {
-        let rare = if row % 5 == 0 { noise(row, 3) } else { 0.0 };
+        let rare = if row.is_multiple_of(5) { noise(row, 3) } else { 0.0 };
         [1000.0 + noise(row, 1) / 4.0, noise(row, 2) / 1024.0, rare, 7.0, 100_000.0 * noise(row, 5)]
     };
-    let label = |[a, b, c, _, e]: [f64; 5], row| {
+    let label = |[a, b, c, _, e]: [f64; 5], row: usize| {
         let scores = [a - 1000.0, 400.0 * b + 0.3 * c, e / 200_000.0 - 0.5 * c];
         let best = (0..3).max_by(|&i, &j| scores[i].total_cmp(&scores[j])).unwrap();
-        if row % 9 == 0 { row % 3 } else { best }
+        if row.is_multiple_of(9) { row % 3 } else { best }
     };
     rows.map(|row| (label(values(row), row), values(row))).collect()
 }

@@ -21,10 +21,10 @@ fn noise(row: usize, column: usize) -> f64 {
 /// Numbers of very different sizes: far from 0, tiny, rare and large, constant.
 fn table(rows: std::ops::Range<usize>) -> Table {
     let row = |row: usize| {
-        let rare = if row % 4 == 0 { 3000.0 * noise(row, 3) } else { 0.0 };
+        let rare = if row.is_multiple_of(4) { 3000.0 * noise(row, 3) } else { 0.0 };
         let values = [500.0 + noise(row, 1) / 2.0, noise(row, 2) / 512.0, rare, -2.0];
         let grade = usize::from(noise(row, 1) + noise(row, 2) > 0.0) + usize::from(rare > 0.0);
-        (row / 8, if row % 11 == 0 { row % 3 } else { grade }, values)
+        (row / 8, if row.is_multiple_of(11) { row % 3 } else { grade }, values)
     };
     rows.map(row).collect()
 }
