@@ -48,8 +48,8 @@ pub const OPTION: OptionSpec = OptionSpec {
     value: "none|standard|global",
     help: "Scales each feature by its values in all training examples. standard: subtracts the mean and divides by the \
            standard deviation; a feature that over half of the rows lack is only divided, so that sparse rows stay \
-           sparse. global: divides by the range, to [0, 1] if nothing is negative. Constants become 0; the bias is not \
-           scaled. What is read with the model is scaled likewise. Default: none.",
+           sparse. global: divides by the range, to [0, 1] if nothing is negative. Constants become 0. What is \
+           read with the model is scaled likewise. Default: none.",
 };
 
 /// The words of `--scale` that stand for a scaling by all training rows.
