@@ -64,6 +64,9 @@ const LOOSE: f64 = 0.3;
 const OVERSHOOT: f64 = 0.1;
 /// Acceleration starts only while the gap over cached planes is above this fraction of the dual value.
 const FAR: f64 = 0.01;
+/// Acceleration starts only where a pass still raises D by this fraction of the gap at which training stops. With a huge C, slacks cost much
+/// that no longer show in D.
+const WORTH: f64 = 1e-4;
 /// Acceleration starts only where two passes have left this fraction of the gap over cached planes.
 const CREEPING: f64 = 0.6;
 /// Approximate passes within which acceleration must lower the gap over cached planes.
@@ -437,7 +440,8 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             if total <= enough || gain <= 1e-15 * self.dual.abs() || run.must_end() {
                 break;
             }
-            let creeps = total > FAR * self.dual.abs() && total > CREEPING * recent[1];
+            let rises = gain > WORTH * run.target(self.dual);
+            let creeps = rises && total > FAR * self.dual.abs() && total > CREEPING * recent[1];
             if accelerate && creeps {
                 self.proximal.start(gain / gap, &mut self.w);
             }
