@@ -64,6 +64,8 @@ const LOOSE: f64 = 0.3;
 const OVERSHOOT: f64 = 0.1;
 /// Acceleration starts only while the gap over cached planes is above this fraction of the dual value.
 const FAR: f64 = 0.01;
+/// Acceleration goes through all weights in each pass: not where these are so many times as many as the numbers in all planes.
+const LONG: f64 = 0.3;
 /// Acceleration starts only where a pass still raises D by this fraction of the gap at which training stops. With a huge C, slacks cost much
 /// that no longer show in D.
 const WORTH: f64 = 1e-4;
@@ -399,7 +401,8 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         let most = self.settings.block.approximate_passes.max(usize::from(at_least_one)).min(early);
         let enough = (SETTLED * seen).max(LEFT * run.target(self.dual));
         let sweep = self.sweep() / self.blocks.len() as f64;
-        let accelerate = self.settings.block.acceleration;
+        let pays = self.w.len() as f64 <= LONG * sweep * self.blocks.len() as f64;
+        let accelerate = self.settings.block.acceleration && pays;
         let each = enough / self.blocks.len() as f64;
         let mut active: Vec<usize> = (0..self.blocks.len()).collect();
         let (mut lowest, mut before) = (f64::INFINITY, f64::INFINITY);
