@@ -77,6 +77,8 @@ pub(crate) struct Workspace {
     alpha: Vec<f64>,
     /// How the last step has changed w: Σ change · δ over the planes.
     change: Vec<f64>,
+    /// The terms of a new plane: names and scales.
+    terms: Vec<(u32, f64)>,
     /// A new plane written out.
     delta: Scatter,
 }
@@ -321,25 +323,38 @@ impl<'a> Block<'a> {
         pass: u32,
         workspace: &mut Workspace,
     ) -> bool {
+        // The plane (0, 0) is always there.
+        if raw.loss == 0.0 && raw.rows.is_empty() && raw.entries.is_empty() {
+            return false;
+        }
         let dense = (raw.len() >= dim).then(|| {
             let mut values = vec![0.0; dim];
             raw.add_to(&mut values, 1.0);
             values.into_boxed_slice()
         });
-        let mut terms = if dense.is_none() { self.intern(raw) } else { Terms::default() };
-        let known = (0..self.planes.len()).find(|&p| {
-            let plane = &self.planes[p];
-            plane.loss == raw.loss && self.dense(p) == dense.as_deref() && self.terms(p) == terms.pair()
-        });
-        if let Some(known) = known {
+        workspace.terms.clear();
+        if dense.is_none() {
+            self.intern(raw, &mut workspace.terms);
+        }
+        let is_it = |p: usize| {
+            let (names, scales) = self.terms(p);
+            let terms = names.iter().copied().zip(scales.iter().copied());
+            self.planes[p].loss == raw.loss
+                && terms.eq(workspace.terms.iter().copied())
+                && self.dense(p) == dense.as_deref()
+        };
+        if let Some(known) = (0..self.planes.len()).find(|&p| is_it(p)) {
             self.planes[known].used = pass;
             return false;
         }
         if self.planes.len() >= most_planes {
             self.make_room();
             // Atoms have been renamed.
-            terms = if dense.is_none() { self.intern(raw) } else { Terms::default() };
+            if dense.is_none() {
+                self.intern(raw, &mut workspace.terms);
+            }
         }
+        let terms = Terms::from(&*workspace.terms);
         let row = self.inner_products(dense.as_deref(), &terms, dim, workspace);
         self.gram.push(row);
         let written = raw.rows.len() + raw.entries.len();
@@ -374,13 +389,16 @@ impl<'a> Block<'a> {
     pub fn look(&mut self, w: &[f64], pass: u32, workspace: &mut Workspace) -> f64 {
         self.gap = 0.0;
         if !self.planes.is_empty() && self.cost.bound > 0.0 {
-            self.values(w, workspace);
-            let in_use: f64 = workspace.gradient.iter().zip(self.alphas()).map(|(value, alpha)| alpha * value).sum();
-            let (best, value) = best_plane(&workspace.gradient);
-            if let Some(best) = best {
-                self.planes[best].used = pass;
+            self.scores(w, workspace);
+            let (mut in_use, mut best, mut highest) = (0.0, 0, f64::NEG_INFINITY);
+            for (p, (score, plane)) in workspace.gradient.iter_mut().zip(&self.planes).enumerate() {
+                let value = plane.loss - *score;
+                *score = value;
+                in_use += plane.alpha * value;
+                (best, highest) = if value > highest { (p, value) } else { (best, highest) };
             }
-            self.gap = self.cost.of(value) + self.conjugate() - in_use;
+            self.planes[best].used = pass;
+            self.gap = self.cost.of(highest) + self.conjugate() - in_use;
         }
         self.gap
     }
@@ -435,12 +453,13 @@ impl<'a> Block<'a> {
         self.atoms.dots(v, dots);
         gradient.clear();
         let mut start = 0;
-        gradient.extend(self.planes.iter().enumerate().map(|(p, plane)| match self.dense(p) {
-            Some(values) => dot(values, v),
-            None => {
-                let range = start..plane.end as usize;
-                start = plane.end as usize;
-                combine((&self.terms.names[range.clone()], &self.terms.scales[range]), dots, |index| v[index])
+        gradient.extend(self.planes.iter().enumerate().map(|(p, plane)| {
+            let range = start..plane.end as usize;
+            start = range.end;
+            match (&self.terms.names[range.clone()], &self.terms.scales[range]) {
+                // Truth and another output.
+                (&[a, b], &[s, t]) if b < ENTRY => s * dots[a as usize] + t * dots[b as usize],
+                terms => self.dense(p).map_or_else(|| combine(terms, dots, |index| v[index]), |values| dot(values, v)),
             }
         }));
         gradient
@@ -472,12 +491,6 @@ impl<'a> Block<'a> {
             }
         }
         self.atoms.add_to(target, sums);
-    }
-
-    /// Computes Δ − ⟨w, δ⟩ of each plane.
-    fn values(&self, w: &[f64], workspace: &mut Workspace) {
-        self.scores(w, workspace);
-        workspace.gradient.iter_mut().zip(&self.planes).for_each(|(value, plane)| *value = plane.loss - *value);
     }
 
     /// A line search from the current point towards all weight on `best` (`None`: on the plane (0, 0)), whose value is given.
@@ -540,26 +553,33 @@ impl<'a> Block<'a> {
     }
 
     /// Turns what the oracle wrote into terms; rows not seen before become atoms, and so do weights whose index is no name.
-    fn intern(&mut self, raw: &RawPlane<'a>) -> Terms {
-        let far = |entry: &&(usize, f64)| entry.0 >= ENTRY as usize;
-        let singles = raw.entries.iter().filter(far).map(|&(index, scale)| (RowTerm::single(index), scale));
-        let rows = raw.rows.iter().map(|&term| (term, term.scale)).chain(singles);
-        let (atoms, scales): (Vec<Atom<'a>>, Vec<f64>) =
-            rows.map(|(RowTerm { row, place, .. }, scale)| (Atom { row, place }, scale)).unzip();
-        let mut names = self.atoms.find(&atoms);
-        let missing: Vec<Atom<'a>> =
-            atoms.iter().zip(&names).filter(|(_, name)| name.is_none()).map(|(atom, _)| *atom).collect();
+    fn intern(&mut self, raw: &RawPlane<'a>, terms: &mut Vec<(u32, f64)>) {
+        let missing = self.name(raw, terms);
         if !missing.is_empty() {
             let rows = missing.chunk_by(|a, b| a.row.is_same_row(b.row));
             self.longest = rows.map(|same| same[0].row.squared_norm().sqrt()).fold(self.longest, f64::max);
             let renamed = self.atoms.insert(&missing);
             let known = self.terms.names.iter_mut().filter(|name| **name < ENTRY);
             known.for_each(|name| *name = renamed[*name as usize]);
-            names = self.atoms.find(&atoms);
+            self.name(raw, terms);
         }
-        let rows = names.into_iter().flatten().zip(scales);
-        let entries = raw.entries.iter().filter(|entry| !far(entry));
-        Terms::sum(rows.chain(entries.map(|&(index, scale)| (ENTRY | index as u32, scale))).collect())
+    }
+
+    /// Replaces `terms` by those of a plane; returns its rows that are no atoms yet, which are left out.
+    fn name(&self, raw: &RawPlane<'a>, terms: &mut Vec<(u32, f64)>) -> Vec<Atom<'a>> {
+        terms.clear();
+        let mut missing = Vec::new();
+        let mut finder = self.atoms.finder(raw.rows.len() + raw.entries.len());
+        for (atom, scale) in atoms_of(raw) {
+            match self.atoms.find(&mut finder, &atom) {
+                Some(name) => terms.push((name, scale)),
+                None => missing.push(atom),
+            }
+        }
+        let near = raw.entries.iter().filter(|entry| !is_far(entry));
+        terms.extend(near.map(|&(index, scale)| (ENTRY | index as u32, scale)));
+        sum_terms(terms);
+        missing
     }
 
     /// ⟨δ, δ′⟩ of a new plane with each plane, and then with itself.
@@ -645,7 +665,9 @@ impl<'a> Block<'a> {
         let terms = if dense.is_none() {
             let ((names, scales), (more, others)) = (self.terms(p), self.terms(q));
             let first = names.iter().zip(scales).map(|pair| term(pair, s));
-            Terms::sum(first.chain(more.iter().zip(others).map(|pair| term(pair, t))).collect())
+            let mut terms: Vec<(u32, f64)> = first.chain(more.iter().zip(others).map(|pair| term(pair, t))).collect();
+            sum_terms(&mut terms);
+            Terms::from(&*terms)
         } else {
             Terms::default()
         };
@@ -726,22 +748,39 @@ fn has_entries(names: &[u32]) -> bool {
     names.last().is_some_and(|&name| name >= ENTRY)
 }
 
-impl Terms {
-    /// Brings terms in order, sums those of one name, and drops zeros.
-    fn sum(mut terms: Vec<(u32, f64)>) -> Self {
-        terms.sort_by_key(|&(name, _)| name);
-        terms.dedup_by(|next, kept| {
-            let same = next.0 == kept.0;
-            if same {
-                kept.1 += next.1;
-            }
-            same
-        });
-        terms.retain(|&(_, scale)| scale != 0.0);
-        let (names, scales): (Vec<u32>, Vec<f64>) = terms.into_iter().unzip();
-        Self { names: names.into(), scales: scales.into() }
-    }
+/// Whether the index of an entry is too large for a name.
+fn is_far(entry: &(usize, f64)) -> bool {
+    entry.0 >= ENTRY as usize
+}
 
+/// What of a plane is atoms, with what they are multiplied by: its rows, and weights whose index is no name.
+fn atoms_of<'a>(raw: &RawPlane<'a>) -> impl Iterator<Item = (Atom<'a>, f64)> {
+    let singles = raw.entries.iter().filter(|entry| is_far(entry));
+    let singles = singles.map(|&(index, scale)| (RowTerm::single(index), scale));
+    let rows = raw.rows.iter().map(|&term| (term, term.scale));
+    rows.chain(singles).map(|(RowTerm { row, place, .. }, scale)| (Atom { row, place }, scale))
+}
+
+/// Brings terms in order, sums those of one name, and drops zeros.
+fn sum_terms(terms: &mut Vec<(u32, f64)>) {
+    terms.sort_by_key(|&(name, _)| name);
+    terms.dedup_by(|next, kept| {
+        let same = next.0 == kept.0;
+        if same {
+            kept.1 += next.1;
+        }
+        same
+    });
+    terms.retain(|&(_, scale)| scale != 0.0);
+}
+
+impl From<&[(u32, f64)]> for Terms {
+    fn from(terms: &[(u32, f64)]) -> Self {
+        Self { names: terms.iter().map(|term| term.0).collect(), scales: terms.iter().map(|term| term.1).collect() }
+    }
+}
+
+impl Terms {
     fn pair(&self) -> (&[u32], &[f64]) {
         (&self.names, &self.scales)
     }

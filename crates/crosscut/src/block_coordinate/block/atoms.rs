@@ -140,17 +140,19 @@ impl<'a> Atoms<'a> {
         }
     }
 
-    /// The names of atoms, `None` for those that are not here.
-    pub fn find(&self, wanted: &[Atom<'a>]) -> Vec<Option<u32>> {
-        let mut finder = Finder::new(&self.groups, wanted.len());
-        let name = |atom: &Atom<'a>| {
-            let at = finder.find(&self.groups, atom)?;
-            let start = at.checked_sub(1).map_or(0, |before| self.groups[before].end);
-            let offsets = &self.offsets[start..self.groups[at].end];
-            let place = offsets.iter().position(|&offset| offset == atom.place.offset)?;
-            Some((start + place) as u32)
-        };
-        wanted.iter().map(name).collect()
+    /// Finds so many atoms.
+    pub fn finder(&self, wanted: usize) -> Finder {
+        Finder::new(&self.groups, wanted)
+    }
+
+    /// The name of an atom, `None` if it is not here.
+    #[inline]
+    pub fn find(&self, finder: &mut Finder, atom: &Atom<'a>) -> Option<u32> {
+        let at = finder.find(&self.groups, atom)?;
+        let start = at.checked_sub(1).map_or(0, |before| self.groups[before].end);
+        let offsets = &self.offsets[start..self.groups[at].end];
+        let place = offsets.iter().position(|&offset| offset == atom.place.offset)?;
+        Some((start + place) as u32)
     }
 
     /// Takes in atoms that are not here, of which some may be the same; returns the new names of the old ones, whose order stays.
@@ -211,7 +213,7 @@ impl<'a> Group<'a> {
 }
 
 /// Finds groups.
-struct Finder {
+pub(super) struct Finder {
     /// Where there are many.
     table: Option<HashMap<(usize, usize, usize), usize>>,
     /// The last one found: the rows of a plane mostly come in the order of the groups.
@@ -331,7 +333,11 @@ mod tests {
             let mut atoms = Atoms::default();
             for batch in &batches {
                 let batch: Vec<_> = batch.iter().map(atom).collect();
-                let found = atoms.find(&batch);
+                let find = |atoms: &Atoms<'_>| {
+                    let mut finder = atoms.finder(batch.len());
+                    batch.iter().map(|atom| atoms.find(&mut finder, atom)).collect::<Vec<_>>()
+                };
+                let found = find(&atoms);
                 let missing: Vec<_> = batch.iter().zip(&found).filter(|(_, found)| found.is_none()).map(|(atom, _)| *atom).collect();
                 let before: Vec<_> = atoms.iter().collect();
                 let renamed = atoms.insert(&missing);
@@ -339,7 +345,7 @@ mod tests {
                 for (old, name) in before.iter().zip(&renamed) {
                     prop_assert!(same(&atoms.get(*name as usize), old));
                 }
-                for (atom, name) in batch.iter().zip(atoms.find(&batch)) {
+                for (atom, name) in batch.iter().zip(find(&atoms)) {
                     prop_assert!(same(&atoms.get(name.unwrap() as usize), atom));
                 }
             }
