@@ -119,8 +119,8 @@ impl Curvature<'_> {
     }
 }
 
-/// Raises the dual over `alpha` until the largest violation of the optimality conditions is at most `tolerance`
-/// (in units of the loss) or steps no longer help.
+/// Raises the dual over `alpha` until the largest violation of the optimality conditions is at most a tolerance, which is a function of the
+/// one at the start (both in units of the loss), or steps no longer help.
 ///
 /// On entry and exit `gradient[p]` = Δₚ − ⟨w, δₚ⟩ − ridge · Σα with w including this block's own part.
 /// The plane (0, 0) takes up what Σα leaves of `total`, which may be infinite. Returns the gain in the dual value.
@@ -132,24 +132,28 @@ pub(crate) fn solve(
     gradient: &mut [f64],
     alpha: &mut [f64],
     total: f64,
-    tolerance: f64,
+    tolerance: impl FnOnce(f64) -> f64,
 ) -> f64 {
     let m = alpha.len();
-    let (mut gain, mut tolerance, mut factorisations) = (0.0, tolerance, m + 8);
+    let mut rest = left(alpha, total);
+    let (mut pair, mut violation) = worst_pair(gradient, alpha, rest);
+    let (mut gain, mut tolerance, mut factorisations) = (0.0, tolerance(violation), m + 8);
     for round in 0..8 {
         let before = gain;
-        let mut left = left(alpha, total);
-        let (mut pair, mut violation) = worst_pair(gradient, alpha, left);
+        if round > 0 {
+            rest = left(alpha, total);
+            (pair, violation) = worst_pair(gradient, alpha, rest);
+        }
         for _step in 0..(m + 8) {
             if violation <= tolerance {
                 return gain;
             }
-            let step = pairwise_step(curvature, gradient, alpha, &mut left, pair);
+            let step = pairwise_step(curvature, gradient, alpha, &mut rest, pair);
             if step <= 0.0 {
                 return gain;
             }
             gain += step;
-            (pair, violation) = worst_pair(gradient, alpha, left);
+            (pair, violation) = worst_pair(gradient, alpha, rest);
         }
         // Most solutions are there by now.
         if round == 2 {
@@ -359,7 +363,7 @@ mod tests {
             let (_, mut gradient) = dual(&planes, &alpha, damping, ridge);
             let gram = gram(&planes);
             let curvature = Curvature { gram: &gram, damping, ridge };
-            let gain = solve(curvature, &mut gradient, &mut alpha, total, 1e-9);
+            let gain = solve(curvature, &mut gradient, &mut alpha, total, |_| 1e-9);
             let (value, exact) = dual(&planes, &alpha, damping, ridge);
             let size = 1.0 + value.abs();
             prop_assert!((value - gain).abs() <= 1e-9 * size, "gain {} of {}", gain, value);

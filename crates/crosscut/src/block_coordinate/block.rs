@@ -83,14 +83,6 @@ pub(crate) struct Workspace {
     delta: Scatter,
 }
 
-/// A plane that comes in, taken apart.
-struct New<'p, 'a> {
-    dense: Option<&'p [f64]>,
-    terms: &'p Terms,
-    rows: Vec<(Atom<'a>, f64)>,
-    entries: Vec<(usize, f64)>,
-}
-
 /// How to step.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stepping {
@@ -314,36 +306,52 @@ impl<'a> Block<'a> {
         self.atoms.touch() + planes + f64::from(names) + scales + self.gram.touch()
     }
 
-    /// Puts a plane into the cache unless it is there; returns whether it was not. `pass` is the number of the exact pass.
+    /// Puts planes into the cache, the last one first, unless they are there; returns how many were not. `pass` is the number of the
+    /// exact pass.
     pub fn insert(
         &mut self,
-        raw: &RawPlane<'a>,
+        planes: &[RawPlane<'a>],
+        dim: usize,
+        most_planes: usize,
+        pass: u32,
+        workspace: &mut Workspace,
+    ) -> usize {
+        let new = |&count: &usize| self.insert_last(&planes[..count], dim, most_planes, pass, workspace);
+        (1..=planes.len()).rev().filter(new).count()
+    }
+
+    /// The same for the last of some planes; the others are about to follow.
+    fn insert_last(
+        &mut self,
+        planes: &[RawPlane<'a>],
         dim: usize,
         most_planes: usize,
         pass: u32,
         workspace: &mut Workspace,
     ) -> bool {
+        let Some(raw) = planes.last() else { return false };
         // The plane (0, 0) is always there.
         if raw.loss == 0.0 && raw.rows.is_empty() && raw.entries.is_empty() {
             return false;
         }
-        let dense = (raw.len() >= dim).then(|| {
+        let mut dense = None;
+        workspace.terms.clear();
+        if raw.len() >= dim {
             let mut values = vec![0.0; dim];
             raw.add_to(&mut values, 1.0);
-            values.into_boxed_slice()
-        });
-        workspace.terms.clear();
-        if dense.is_none() {
-            self.intern(raw, &mut workspace.terms);
+            dense = Some(values.into_boxed_slice());
+        } else {
+            self.intern(planes, dim, &mut workspace.terms);
         }
-        let is_it = |p: usize| {
-            let (names, scales) = self.terms(p);
-            let terms = names.iter().copied().zip(scales.iter().copied());
-            self.planes[p].loss == raw.loss
-                && terms.eq(workspace.terms.iter().copied())
-                && self.dense(p) == dense.as_deref()
+        let is_it = |&p: &usize| {
+            self.planes[p].loss == raw.loss && {
+                let (names, scales) = self.terms(p);
+                names.len() == workspace.terms.len()
+                    && names.iter().zip(scales).zip(&workspace.terms).all(|((n, s), term)| (*n, *s) == *term)
+                    && self.dense(p) == dense.as_deref()
+            }
         };
-        if let Some(known) = (0..self.planes.len()).find(|&p| is_it(p)) {
+        if let Some(known) = (0..self.planes.len()).find(is_it) {
             self.planes[known].used = pass;
             return false;
         }
@@ -351,22 +359,22 @@ impl<'a> Block<'a> {
             self.make_room();
             // Atoms have been renamed.
             if dense.is_none() {
-                self.intern(raw, &mut workspace.terms);
+                self.intern(planes, dim, &mut workspace.terms);
             }
         }
-        let terms = Terms::from(&*workspace.terms);
-        let row = self.inner_products(dense.as_deref(), &terms, dim, workspace);
-        self.gram.push(row);
+        let (p, is_dense) = (self.planes.len(), dense.is_some());
+        self.push(Plane { loss: raw.loss, alpha: 0.0, end: 0, used: pass }, dense, &workspace.terms);
+        let products = self.inner_products(p, dim, workspace);
+        self.gram.push(products);
         let written = raw.rows.len() + raw.entries.len();
         self.written = self.written.max(written.min(u32::MAX as usize) as u32);
-        if dense.is_some() {
+        if is_dense {
             self.longest = self.longest.max(raw.size());
-        } else if terms.names.len() < written {
+        } else if workspace.terms.len() < written {
             let rows: f64 = raw.rows.iter().map(|term| term.scale.abs()).sum();
             let size = self.longest * rows + raw.entries.iter().map(|(_, value)| value.abs()).sum::<f64>();
-            self.cancelled = self.cancelled.max(size - self.size_of(terms.pair()));
+            self.cancelled = self.cancelled.max(size - self.size_of(self.terms(p)));
         }
-        self.push(Plane { loss: raw.loss, alpha: 0.0, end: 0, used: pass }, dense, &terms);
         true
     }
 
@@ -417,11 +425,14 @@ impl<'a> Block<'a> {
             gradient.iter_mut().for_each(|value| *value -= slack);
         }
         let curvature = Curvature { gram: &self.gram, damping, ridge: self.cost.ridge };
-        let mut left = qp::left(alpha, self.cost.bound);
-        let (pair, violation) = qp::worst_pair(gradient, alpha, left);
+        let total = self.cost.bound;
         let gain = match kind {
-            Step::Exact => qp::solve(curvature, gradient, alpha, self.cost.bound, accuracy * violation),
-            Step::Pairwise => qp::pairwise_step(curvature, gradient, alpha, &mut left, pair),
+            Step::Exact => qp::solve(curvature, gradient, alpha, total, |violation| accuracy * violation),
+            Step::Pairwise => {
+                let mut left = qp::left(alpha, total);
+                let (pair, _) = qp::worst_pair(gradient, alpha, left);
+                qp::pairwise_step(curvature, gradient, alpha, &mut left, pair)
+            }
             Step::FrankWolfe => self.frank_wolfe_step(damping, best.filter(|_| value > 0.0), value, gradient, alpha),
         };
         change.clear();
@@ -540,28 +551,32 @@ impl<'a> Block<'a> {
     }
 
     /// Appends a plane with its terms.
-    fn push(&mut self, plane: Plane, dense: Option<Box<[f64]>>, terms: &Terms) {
+    fn push(&mut self, plane: Plane, dense: Option<Box<[f64]>>, terms: &[(u32, f64)]) {
         if dense.is_some() || !self.dense.is_empty() {
-            let mut all = std::mem::take(&mut self.dense).into_vec();
-            all.resize(self.planes.len(), None);
-            all.push(dense);
-            self.dense = all.into();
+            let none = self.planes.len() - self.dense.len();
+            append(&mut self.dense, std::iter::repeat_n(None, none));
+            append(&mut self.dense, [dense]);
         }
-        append(&mut self.terms.names, &terms.names);
-        append(&mut self.terms.scales, &terms.scales);
-        append(&mut self.planes, &[Plane { end: self.terms.names.len() as u32, ..plane }]);
+        append(&mut self.terms.names, terms.iter().map(|term| term.0));
+        append(&mut self.terms.scales, terms.iter().map(|term| term.1));
+        append(&mut self.planes, [Plane { end: self.terms.names.len() as u32, ..plane }]);
     }
 
-    /// Turns what the oracle wrote into terms; rows not seen before become atoms, and so do weights whose index is no name.
-    fn intern(&mut self, raw: &RawPlane<'a>, terms: &mut Vec<(u32, f64)>) {
-        let missing = self.name(raw, terms);
+    /// Turns what the oracle wrote into terms, for the last of some planes. Its rows that were not seen before become atoms, with those of the
+    /// other planes; so do weights whose index is no name.
+    fn intern(&mut self, planes: &[RawPlane<'a>], dim: usize, terms: &mut Vec<(u32, f64)>) {
+        let Some((last, others)) = planes.split_last() else { return };
+        let mut missing = self.name(last, terms);
         if !missing.is_empty() {
+            for plane in others.iter().filter(|plane| plane.len() < dim) {
+                missing.extend(self.name(plane, terms));
+            }
             let rows = missing.chunk_by(|a, b| a.row.is_same_row(b.row));
             self.longest = rows.map(|same| same[0].row.squared_norm().sqrt()).fold(self.longest, f64::max);
             let renamed = self.atoms.insert(&missing);
             let known = self.terms.names.iter_mut().filter(|name| **name < ENTRY);
             known.for_each(|name| *name = renamed[*name as usize]);
-            self.name(raw, terms);
+            self.name(last, terms);
         }
     }
 
@@ -582,43 +597,39 @@ impl<'a> Block<'a> {
         missing
     }
 
-    /// ⟨δ, δ′⟩ of a new plane with each plane, and then with itself.
-    fn inner_products(&self, dense: Option<&[f64]>, terms: &Terms, dim: usize, workspace: &mut Workspace) -> Vec<f64> {
+    /// ⟨δ, δ′⟩ of the last plane with each plane, the last one itself.
+    fn inner_products(&self, last: usize, dim: usize, workspace: &mut Workspace) -> Vec<f64> {
         let Workspace { dots, delta, .. } = workspace;
-        let (rows, entries) = split(terms.pair());
-        let new = New {
-            dense,
-            terms,
-            rows: rows.map(|(atom, scale)| (self.atoms.get(atom), scale)).collect(),
-            entries: entries.collect(),
-        };
-        if let Some(values) = dense {
+        let (rows, entries) = split(self.terms(last));
+        let rows: Vec<(Atom<'a>, f64)> = rows.map(|(atom, scale)| (self.atoms.get(atom), scale)).collect();
+        if let Some(values) = self.dense(last) {
             self.atoms.dots(values, dots);
-            return self.products(&new, dots, |index| values[index]);
+            return self.products(last, dots, |index| values[index]);
         }
-        if new.rows.len() <= FEW_TERMS && new.entries.is_empty() && !self.has_entries() {
-            let dot = |atom: Atom<'_>| new.rows.iter().map(|(other, scale)| scale * other.inner(&atom)).sum::<f64>();
+        if rows.len() <= FEW_TERMS && !self.has_entries() {
+            let dot = |atom: Atom<'_>| rows.iter().map(|(other, scale)| scale * other.inner(&atom)).sum::<f64>();
             dots.clear();
             dots.extend(self.atoms.iter().map(dot));
             // Atoms meet atoms, and nothing else is asked for.
-            return self.products(&new, dots, |_| 0.0);
+            return self.products(last, dots, |_| 0.0);
         }
-        let length = new.rows.iter().map(|(atom, _)| atom.row.features().len()).sum::<usize>() + new.entries.len();
+        let entries: Vec<(usize, f64)> = entries.collect();
+        let length = rows.iter().map(|(atom, _)| atom.row.features().len()).sum::<usize>() + entries.len();
         delta.begin(dim, length);
-        for (Atom { row, place }, scale) in &new.rows {
+        for (Atom { row, place }, scale) in &rows {
             for feature in row.features() {
                 delta.add(place.offset + place.stride * feature.index as usize, scale * f64::from(feature.value));
             }
         }
-        new.entries.iter().for_each(|&(index, scale)| delta.add(index, scale));
+        entries.iter().for_each(|&(index, scale)| delta.add(index, scale));
         let products = match delta.all() {
             Some(values) => {
                 self.atoms.dots(values, dots);
-                self.products(&new, dots, |index| values[index])
+                self.products(last, dots, |index| values[index])
             }
             None => {
                 self.atoms.dots_by(|index| delta.get(index), dots);
-                self.products(&new, dots, |index| delta.get(index))
+                self.products(last, dots, |index| delta.get(index))
             }
         };
         delta.clear();
@@ -626,20 +637,20 @@ impl<'a> Block<'a> {
     }
 
     /// The same, given ⟨δ, atom⟩ of all atoms and δ itself.
-    fn products(&self, new: &New<'_, '_>, dots: &[f64], delta: impl Fn(usize) -> f64) -> Vec<f64> {
-        let with = |p: usize| match (self.dense(p), new.dense) {
+    fn products(&self, last: usize, dots: &[f64], delta: impl Fn(usize) -> f64) -> Vec<f64> {
+        let with = |p: usize| match (self.dense(p), self.dense(last)) {
             (None, _) => combine(self.terms(p), dots, &delta),
             (Some(theirs), Some(values)) => dot(values, theirs),
             (Some(theirs), None) => {
-                let rows = new.rows.iter().map(|(atom, scale)| scale * dot_row(theirs, atom.row, atom.place));
-                rows.sum::<f64>() + new.entries.iter().map(|&(index, scale)| scale * theirs[index]).sum::<f64>()
+                let (rows, entries) = split(self.terms(last));
+                let row = |(atom, scale): (usize, f64)| {
+                    let Atom { row, place } = self.atoms.get(atom);
+                    scale * dot_row(theirs, row, place)
+                };
+                rows.map(row).sum::<f64>() + entries.map(|(index, scale)| scale * theirs[index]).sum::<f64>()
             }
         };
-        let itself = match new.dense {
-            Some(values) => dot(values, values),
-            None => combine(new.terms.pair(), dots, &delta),
-        };
-        (0..self.planes.len()).map(with).chain([itself]).collect()
+        (0..=last).map(with).collect()
     }
 
     /// Drops the plane not in use for longest; if all are in use, merges the two with the smallest dual variables
@@ -667,9 +678,9 @@ impl<'a> Block<'a> {
             let first = names.iter().zip(scales).map(|pair| term(pair, s));
             let mut terms: Vec<(u32, f64)> = first.chain(more.iter().zip(others).map(|pair| term(pair, t))).collect();
             sum_terms(&mut terms);
-            Terms::from(&*terms)
+            terms
         } else {
-            Terms::default()
+            Vec::new()
         };
         let gram = &self.gram;
         let row: Vec<f64> = (0..m)
@@ -739,8 +750,11 @@ impl<'a> Block<'a> {
 }
 
 /// Makes a list longer, and no longer than it must be.
-fn append<T: Copy>(list: &mut Box<[T]>, more: &[T]) {
-    *list = [list, more].concat().into();
+fn append<T>(list: &mut Box<[T]>, more: impl IntoIterator<Item = T, IntoIter: ExactSizeIterator>) {
+    let (mut longer, more) = (std::mem::take(list).into_vec(), more.into_iter());
+    longer.reserve_exact(more.len());
+    longer.extend(more);
+    *list = longer.into();
 }
 
 /// Whether some of the names of a plane are weights by themselves; they come last.
@@ -772,18 +786,6 @@ fn sum_terms(terms: &mut Vec<(u32, f64)>) {
         same
     });
     terms.retain(|&(_, scale)| scale != 0.0);
-}
-
-impl From<&[(u32, f64)]> for Terms {
-    fn from(terms: &[(u32, f64)]) -> Self {
-        Self { names: terms.iter().map(|term| term.0).collect(), scales: terms.iter().map(|term| term.1).collect() }
-    }
-}
-
-impl Terms {
-    fn pair(&self) -> (&[u32], &[f64]) {
-        (&self.names, &self.scales)
-    }
 }
 
 /// Σ scale · dots[atom] and Σ scale · v(index).

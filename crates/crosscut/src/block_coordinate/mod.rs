@@ -624,10 +624,8 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         }
         let most = self.most_planes;
         // The most violating one last: where there is room for few, it stays.
-        for plane in planes.as_slice().iter().rev() {
-            let new = block.insert(plane, self.w.len(), most, self.pass, &mut self.workspace);
-            self.planes_found += u64::from(new);
-        }
+        let new = block.insert(planes.as_slice(), self.w.len(), most, self.pass, &mut self.workspace);
+        self.planes_found += new as u64;
         self.cached += block.planes();
         if bounded {
             self.bytes.0 += block.bytes();

@@ -329,7 +329,7 @@ impl<O: Passes> OneSlack<O> {
         let promised = step * (slope - 0.5 * step * bend);
 
         let curvature = Curvature { gram: &self.gram, damping: 1.0, ridge: 0.0 };
-        qp::solve(curvature, &mut gradient, &mut self.alpha, 1.0, tolerance);
+        qp::solve(curvature, &mut gradient, &mut self.alpha, 1.0, |_| tolerance);
         self.refresh();
         if promised > 0.0 && self.dual - dual < 0.1 * promised {
             let (solved, value) = (std::mem::replace(&mut self.alpha, start), self.dual);

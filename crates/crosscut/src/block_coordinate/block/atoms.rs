@@ -5,6 +5,10 @@ use std::collections::HashMap;
 use crate::sink::{Place, dot_row};
 use crate::sparse::{Feature, Row};
 
+/// A row is swept at all offsets below its stride, next to each other, if these are at most so many times the wanted ones, …
+const WORTH_SWEEPING: usize = 3;
+/// … and at most so many.
+const MOST_SWEPT: usize = 64;
 /// Among at most so many groups one is found by looking at each.
 const FEW_GROUPS: usize = 64;
 
@@ -87,6 +91,17 @@ impl<'a> Atoms<'a> {
     pub fn dots(&self, v: &[f64], dots: &mut Vec<f64>) {
         dots.clear();
         for (&Group { row, stride, .. }, offsets) in self.grouped() {
+            let end = |last: &Feature| (last.index as usize + 1) * stride;
+            let few = offsets.len() > 1 && stride <= MOST_SWEPT.min(WORTH_SWEEPING * offsets.len());
+            if few
+                && offsets.iter().all(|&offset| offset < stride)
+                && row.features().last().is_some_and(|last| end(last) <= v.len())
+            {
+                let mut all = [0.0; MOST_SWEPT];
+                row.sweep(v, &mut all[..stride]);
+                dots.extend(offsets.iter().map(|&offset| all[offset]));
+                continue;
+            }
             for offsets in offsets.chunks(6) {
                 match *offsets {
                     [a] => dots.push(dot_row(v, row, Place { offset: a, stride })),
