@@ -3,22 +3,57 @@
 use nalgebra::{Cholesky, DMatrix, DVector};
 use serde::{Deserialize, Serialize};
 
-/// A symmetric matrix that grows by rows. What is stored is one half of it: the rows up to the diagonal, end to end.
+/// A symmetric matrix that grows by rows. What is stored is one half of it: the rows up to the diagonal, end to end. Nothing is stored of
+/// n · (1 + I), where 1 has ones everywhere: the inner products of differences of one vector, of ‖·‖² = n, with others like it that are
+/// orthogonal to it and to each other.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(try_from = "Vec<f64>", into = "Vec<f64>")]
 pub(crate) struct Gram {
     order: usize,
     values: Vec<f64>,
+    fan: Option<f64>,
 }
 
 impl Gram {
+    /// n · (1 + I).
+    pub fn fan(order: usize, n: f64) -> Self {
+        Self { order, values: Vec::new(), fan: Some(n) }
+    }
+
+    pub fn is_fan(&self) -> bool {
+        self.fan.is_some()
+    }
+
+    /// Appends a row to n · (1 + I).
+    pub fn grow_fan(&mut self) {
+        self.order += 1;
+    }
+
+    /// Stores what was not.
+    pub fn unfold(&mut self) {
+        let values = (0..self.order).flat_map(|i| (0..=i).map(move |j| (i, j)));
+        self.values = values.map(|(i, j)| self.get(i, j)).collect();
+        self.fan = None;
+    }
+
+    #[inline]
     pub fn get(&self, i: usize, j: usize) -> f64 {
-        let (low, high) = (i.min(j), i.max(j));
-        self.values[triangle(high) + low]
+        match self.fan {
+            Some(n) if i == j => 2.0 * n,
+            Some(n) => n,
+            None => self.values[triangle(i.max(j)) + i.min(j)],
+        }
     }
 
     /// target += factor · row i.
+    #[inline]
     pub fn add_row(&self, i: usize, factor: f64, target: &mut [f64]) {
+        if let Some(n) = self.fan {
+            let part = factor * n;
+            target.iter_mut().for_each(|sum| *sum += part);
+            target[i] += part;
+            return;
+        }
         let (before, after) = target.split_at_mut(i + 1);
         let start = triangle(i);
         let entries = &self.values[start..=start + i];
@@ -68,11 +103,15 @@ impl Gram {
     /// Keeps the rows and columns for which `keep` says so.
     pub fn retain(&mut self, keep: &[bool]) {
         let kept: Vec<usize> = (0..self.order).filter(|&i| keep[i]).collect();
+        if self.is_fan() {
+            self.order = kept.len();
+            return;
+        }
         let mut values = Vec::with_capacity(triangle(kept.len()));
         for (at, &i) in kept.iter().enumerate() {
             values.extend(kept[..=at].iter().map(|&j| self.values[triangle(i) + j]));
         }
-        *self = Self { order: kept.len(), values };
+        *self = Self { order: kept.len(), values, fan: None };
     }
 }
 
@@ -83,7 +122,10 @@ fn triangle(n: usize) -> usize {
 
 /// Row by row up to the diagonal.
 impl From<Gram> for Vec<f64> {
-    fn from(gram: Gram) -> Self {
+    fn from(mut gram: Gram) -> Self {
+        if gram.is_fan() {
+            gram.unfold();
+        }
         gram.values
     }
 }
@@ -99,7 +141,7 @@ impl TryFrom<Vec<f64>> for Gram {
         if values.iter().any(|value| !value.is_finite()) {
             return Err("an inner product of planes is not a finite number");
         }
-        Ok(Self { order, values })
+        Ok(Self { order, values, fan: None })
     }
 }
 
@@ -385,7 +427,7 @@ mod tests {
         for (total, expected) in [(10.0, 0.25), (0.1, 0.1)] {
             let (mut alpha, mut gradient) = (vec![0.0], vec![1.0]);
             let gram = gram(&planes);
-            solve(Curvature { gram: &gram, damping: 1.0, ridge: 0.0 }, &mut gradient, &mut alpha, total, 1e-12);
+            solve(Curvature { gram: &gram, damping: 1.0, ridge: 0.0 }, &mut gradient, &mut alpha, total, |_| 1e-12);
             assert!((alpha[0] - expected).abs() < 1e-12, "{alpha:?}");
         }
     }

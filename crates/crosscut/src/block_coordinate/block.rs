@@ -27,6 +27,9 @@ const ENTRY: u32 = 1 << 31;
 /// Planes of one example are made of few distinct rows (the truth is in all of them), so rows are kept once, as atoms,
 /// and planes as combinations of atoms. There are as many blocks as examples, and visits spend much of their time on waiting for memory:
 /// lists are exactly as long as what is in them.
+///
+/// Most planes of a multiclass block are a row at the place of the truth less the same row at that of another class. As long as all are like that
+/// (a *fan*: the truth is the first atom, and the other atom of plane p is p + 1), neither their terms nor their Gram matrix is stored.
 #[derive(Debug)]
 pub(crate) struct Block<'a> {
     /// What the slack costs, for C · weight / n.
@@ -37,7 +40,7 @@ pub(crate) struct Block<'a> {
     planes: Box<[Plane]>,
     /// All of δ of the planes for which that is shorter than their terms; they have none then. Empty if there are no such planes.
     dense: Box<[Option<Box<[f64]>>]>,
-    /// The terms of all planes, one plane after the other.
+    /// The terms of all planes, one plane after the other; nothing of a fan.
     terms: Terms,
     gram: Gram,
     /// An upper bound on the norms of the rows that its planes are or were made of, and on the sizes
@@ -163,7 +166,7 @@ impl<'a> Block<'a> {
     /// About how many multiplications the values of all planes take.
     pub fn work(&self) -> f64 {
         let dense: usize = self.dense.iter().flatten().map(|values| values.len()).sum();
-        (self.atoms.features() + dense + self.terms.names.len()) as f64
+        (self.atoms.features() + dense + self.count_terms()) as f64
     }
 
     /// target += Σ cₚ δₚ.
@@ -221,6 +224,9 @@ impl<'a> Block<'a> {
         if self.dense(plane).is_some() {
             return self.longest;
         }
+        if self.is_fan() {
+            return 2.0 * self.longest;
+        }
         let terms = self.terms(plane);
         self.cancelled + self.size_of(terms)
     }
@@ -273,6 +279,9 @@ impl<'a> Block<'a> {
 
     /// ⟨v, δ⟩ of a plane, given ⟨v, atom⟩ of all atoms.
     fn score(&self, plane: usize, v: &[f64], dots: &[f64]) -> f64 {
+        if self.is_fan() {
+            return dots[0] - dots[plane + 1];
+        }
         match self.dense(plane) {
             Some(values) => dot(values, v),
             None => combine(self.terms(plane), dots, |index| v[index]),
@@ -285,7 +294,7 @@ impl<'a> Block<'a> {
         let largest = (0..self.planes.len()).map(size).fold(0.0, f64::max);
         let longest_row = self.atoms.iter().map(|atom| atom.row.features().len()).max().unwrap_or(0);
         let dense = self.dense.iter().flatten().map(|values| values.len() / 8).max().unwrap_or(0);
-        Known::new(highest, largest, self.off() + off(longest_row + dense + self.terms.names.len()))
+        Known::new(highest, largest, self.off() + off(longest_row + dense + self.count_terms()))
     }
 
     /// w += Σ αₚ δₚ.
@@ -333,6 +342,10 @@ impl<'a> Block<'a> {
         // The plane (0, 0) is always there.
         if raw.loss == 0.0 && raw.rows.is_empty() && raw.entries.is_empty() {
             return false;
+        }
+        match self.join_fan(raw, dim, most_planes, pass) {
+            Some(new) => return new,
+            None => self.unfold(),
         }
         let mut dense = None;
         workspace.terms.clear();
@@ -463,6 +476,10 @@ impl<'a> Block<'a> {
         let Workspace { dots, gradient, .. } = workspace;
         self.atoms.dots(v, dots);
         gradient.clear();
+        if self.is_fan() {
+            gradient.extend(dots[1..].iter().map(|other| dots[0] - other));
+            return gradient;
+        }
         let mut start = 0;
         gradient.extend(self.planes.iter().enumerate().map(|(p, plane)| {
             let range = start..plane.end as usize;
@@ -487,6 +504,12 @@ impl<'a> Block<'a> {
     /// target += Σ cₚ δₚ.
     fn add_combination(&self, coefficients: &[f64], target: &mut [f64], sums: &mut Vec<f64>) {
         sums.clear();
+        if self.is_fan() {
+            sums.push(coefficients.iter().sum());
+            sums.extend(coefficients.iter().map(|coefficient| -coefficient));
+            self.atoms.add_to(target, sums);
+            return;
+        }
         sums.resize(self.atoms.len(), 0.0);
         for (p, &coefficient) in coefficients.iter().enumerate() {
             if coefficient == 0.0 {
@@ -560,6 +583,60 @@ impl<'a> Block<'a> {
         append(&mut self.terms.names, terms.iter().map(|term| term.0));
         append(&mut self.terms.scales, terms.iter().map(|term| term.1));
         append(&mut self.planes, [Plane { end: self.terms.names.len() as u32, ..plane }]);
+    }
+
+    /// Takes in a plane that keeps the block a fan, unless it is there; returns whether it was not. `None` if it does not.
+    fn join_fan(&mut self, raw: &RawPlane<'a>, dim: usize, most_planes: usize, pass: u32) -> Option<bool> {
+        let &[truth, other] = raw.rows.as_slice() else { return None };
+        let (place, elsewhere) = (truth.place, other.place);
+        let same_row = truth.row.is_same_row(other.row) && place.stride == elsewhere.stride;
+        let orthogonal = place.offset.max(elsewhere.offset) < place.stride && place.offset != elsewhere.offset;
+        let plain = raw.entries.is_empty() && (truth.scale, other.scale) == (1.0, -1.0) && raw.len() < dim;
+        if !(same_row && orthogonal && plain) {
+            return None;
+        }
+        if self.planes.is_empty() {
+            self.atoms = Atoms::one(Atom { row: truth.row, place });
+            let squared_norm = truth.row.squared_norm();
+            self.gram = Gram::fan(0, squared_norm);
+            self.longest = self.longest.max(squared_norm.sqrt());
+            self.written = self.written.max(2);
+        } else if !(self.is_fan() && self.atoms.get(0).is(&Atom { row: truth.row, place })) {
+            return None;
+        }
+        let others = &self.atoms.offsets()[1..];
+        if let Some(known) = others.iter().position(|&offset| offset == elsewhere.offset) {
+            let plane = &mut self.planes[known];
+            plane.used = pass;
+            return (plane.loss == raw.loss).then_some(false);
+        }
+        if self.planes.len() >= most_planes {
+            return None;
+        }
+        self.atoms.append(elsewhere.offset);
+        self.gram.grow_fan();
+        append(&mut self.planes, [Plane { loss: raw.loss, alpha: 0.0, end: 0, used: pass }]);
+        Some(true)
+    }
+
+    fn is_fan(&self) -> bool {
+        self.gram.is_fan()
+    }
+
+    /// Stores what is not stored of a fan.
+    fn unfold(&mut self) {
+        if !self.is_fan() {
+            return;
+        }
+        self.gram.unfold();
+        self.terms.names = (1..=self.planes.len() as u32).flat_map(|other| [0, other]).collect();
+        self.terms.scales = self.planes.iter().flat_map(|_| [1.0, -1.0]).collect();
+        self.planes.iter_mut().zip(1..).for_each(|(plane, count)| plane.end = 2 * count);
+    }
+
+    /// How many terms the planes have.
+    fn count_terms(&self) -> usize {
+        if self.is_fan() { 2 * self.planes.len() } else { self.terms.names.len() }
     }
 
     /// Turns what the oracle wrote into terms, for the last of some planes. Its rows that were not seen before become atoms, with those of the
@@ -656,6 +733,7 @@ impl<'a> Block<'a> {
     /// Drops the plane not in use for longest; if all are in use, merges the two with the smallest dual variables
     /// into their convex combination, which is a valid plane itself.
     fn make_room(&mut self) {
+        self.unfold();
         let m = self.planes.len();
         let idle = (0..m).filter(|&p| self.planes[p].alpha == 0.0).min_by_key(|&p| self.planes[p].used);
         if let Some(idle) = idle {
@@ -722,6 +800,14 @@ impl<'a> Block<'a> {
 
     /// Keeps the planes for which `keep` says so, and the atoms they need.
     fn retain(&mut self, keep: &[bool]) {
+        if self.is_fan() {
+            let mut keeps = keep.iter();
+            self.planes =
+                std::mem::take(&mut self.planes).into_iter().filter(|_| keeps.next() == Some(&true)).collect();
+            self.atoms.retain(std::iter::once(&true).chain(keep));
+            self.gram.retain(keep);
+            return;
+        }
         let kept = || (0..self.planes.len()).filter(|&p| keep[p]);
         let mut needed = vec![false; self.atoms.len()];
         kept().for_each(|p| split(self.terms(p)).0.for_each(|(atom, _)| needed[atom] = true));

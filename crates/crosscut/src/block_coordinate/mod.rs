@@ -70,6 +70,8 @@ const MOST_TO_SOLVE: usize = 1000;
 const FAR: f64 = 0.01;
 /// Acceleration starts only where two passes have left this fraction of the gap over cached planes.
 const CREEPING: f64 = 0.6;
+/// … and where the values of all planes take so many multiplications a weight: each pass moves all weights then.
+const ACCELERATED: f64 = 8.0;
 /// Approximate passes within which acceleration must lower the gap over cached planes.
 const PATIENCE: usize = 100;
 /// Accelerated passes after which all blocks are visited, and not only those that were off when last seen.
@@ -460,7 +462,8 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
                 break;
             }
             let creeps = total > FAR * self.dual.abs() && total > CREEPING * recent[1];
-            if accelerate && creeps {
+            let starts = accelerate && creeps && !self.proximal.is_active();
+            if starts && ACCELERATED * self.w.len() as f64 <= self.sweep() {
                 self.proximal.start(gain / gap, &mut self.w);
             }
             recent = [total, recent[0]];

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::append;
 use crate::sink::{Place, dot_row};
 use crate::sparse::{Feature, Row};
 
@@ -43,6 +44,20 @@ impl<'a> Atoms<'a> {
         let fits =
             groups.is_sorted_by_key(|group| group.end) && groups.last().map_or(0, |group| group.end) == offsets.len();
         fits.then(|| Self { groups: groups.into(), offsets: offsets.into() })
+    }
+
+    /// One row, at one place.
+    pub fn one(Atom { row, place }: Atom<'a>) -> Self {
+        let group = Group { row, stride: place.stride, end: 1 };
+        Self { groups: [group].into(), offsets: [place.offset].into() }
+    }
+
+    /// Appends an offset of the last group.
+    pub fn append(&mut self, offset: usize) {
+        append(&mut self.offsets, [offset]);
+        if let Some(group) = self.groups.last_mut() {
+            group.end += 1;
+        }
     }
 
     pub fn groups(&self) -> &[Group<'a>] {
@@ -201,9 +216,9 @@ impl<'a> Atoms<'a> {
     }
 
     /// Keeps the atoms for which `keep` says so.
-    pub fn retain(&mut self, keep: &[bool]) {
+    pub fn retain<'k>(&mut self, keep: impl IntoIterator<Item = &'k bool>) {
         let (mut groups, mut offsets) = (Vec::with_capacity(self.groups.len()), Vec::with_capacity(self.offsets.len()));
-        let mut keep = keep.iter();
+        let mut keep = keep.into_iter();
         for (&group, all) in self.grouped() {
             let before = offsets.len();
             offsets.extend(all.iter().zip(&mut keep).filter(|(_, keep)| **keep).map(|(&offset, _)| offset));
@@ -265,6 +280,11 @@ impl Finder {
 }
 
 impl Atom<'_> {
+    /// Whether it is the same row at the same place.
+    pub fn is(&self, other: &Self) -> bool {
+        self.place == other.place && self.row.is_same_row(other.row)
+    }
+
     /// ⟨atom, other⟩.
     pub fn inner(&self, other: &Self) -> f64 {
         if self.place == other.place {
