@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `cargo bench -p crosscut-benches` | one oracle call, a block step, an exact pass, parsing; see the head of each file |
 //! | `cargo bench -p crosscut-benches -- --test` | nothing, but that they run |
+//! | `cargo run --release -p crosscut-benches --bin arrives` | whether the default solver arrives on raw, badly scaled and small data, at every C, and what the others take |
 //! | `cargo run --release -p crosscut-benches --bin auto` | which solver is the fastest for which sizes: the table behind `Solver::Auto` |
 //! | `cargo run --release -p crosscut-benches --bin growth` | how the time of learning to rank grows with documents and with queries |
 //! | `cargo run --release -p crosscut-benches --bin soak -- --minutes 60` | nothing: it breaks off training with signals, resumes it, and compares |
@@ -11,6 +12,7 @@
 //! | `cargo run --release -p crosscut-benches --bin race` | Crosscut beside its peers on the same files, in turn; how far passes are from what the machine can do |
 
 mod chain;
+pub mod idx;
 mod multiclass;
 mod ranking;
 

@@ -17,7 +17,7 @@ use crate::models::mend;
 const RUNS: [(&str, &str, Solver); 6] = [
     (Multiclass::NAME, "1 1:1 2:-3 7:1\n2 3:1\n3 1:2 3:1\n1 2:5\n2 1:1 7:3\n", Solver::Block),
     (Multiclass::NAME, "1 1:1 2:-3 7:1\n2 3:1\n3 1:2 3:1\n1 2:5\n2 1:1 7:3\n", Solver::OneSlack),
-    (Multiclass::NAME, "1 1:1 2:-3 7:1\n2 3:1\n3 1:2 3:1\n1 2:5\n2 1:1 7:3\n", Solver::NSlack),
+    (Multiclass::NAME, "1 1:1 2:-3 7:1\n2 3:1\n3 1:2 3:1\n1 2:5\n2 1:1 7:3\n", Solver::Block),
     (Ranking::NAME, "2 qid:1 1:1 2:-3\n1 qid:1 7:1\n0 qid:1 2:2\n1 qid:2 1:1\n0 qid:2 3:1\n", Solver::Block),
     (Sequence::NAME, "1 qid:1 1:1 2:-3\n2 qid:1 7:1\n1 qid:2 2:1\n2 qid:2 1:1\n1 qid:2 7:1\n", Solver::Block),
     (Sequence::NAME, "1 qid:1 1:1 2:-3\n2 qid:1 7:1\n1 qid:2 2:1\n2 qid:2 1:1\n1 qid:2 7:1\n", Solver::OneSlack),

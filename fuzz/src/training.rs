@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use crosscut::{C, Certificate, OracleAudit, Sampling, Settings, SlackNorm, Solver, Step, StopReason, Trainer};
+use crosscut::{C, Certificate, OracleAudit, Settings, SlackNorm, Solver, StopReason, Trainer};
 use crosscut_app::{Application, Source};
 use crosscut_multiclass::Multiclass;
 use crosscut_ranking::Ranking;
@@ -67,21 +67,13 @@ fn settings(case: &Case<'_>) -> Settings {
     settings.solver = match case.get("solver") {
         Some("block") => Solver::Block,
         Some("one-slack") => Solver::OneSlack,
-        Some("n-slack") => Solver::NSlack,
         _ => Solver::Auto,
     };
     let block = &mut settings.block;
-    block.step = match case.get("step") {
-        Some("pairwise") => Step::Pairwise,
-        Some("frank-wolfe") => Step::FrankWolfe,
-        _ => Step::Exact,
-    };
-    block.sampling = if case.get("sampling") == Some("gap") { Sampling::Gap } else { Sampling::Uniform };
     block.batch = count("batch").unwrap_or(block.batch);
     block.planes = count("planes").unwrap_or(block.planes);
     block.approximate_passes = count("approximate-passes").unwrap_or(5).min(20);
     block.acceleration = case.get("no-acceleration").is_none();
-    block.averaging = case.get("averaging").is_some();
     settings
 }
 

@@ -7,8 +7,8 @@ use std::fs;
 use std::path::Path;
 
 use crosscut::{
-    BlockSettings, C, Certificate, Fault, FaultKind, Model, OracleAudit, Rescaling, Sampling, Settings, SlackNorm,
-    Solver, Step, StopReason,
+    BlockSettings, C, Certificate, Fault, FaultKind, Model, OracleAudit, Rescaling, Settings, SlackNorm, Solver,
+    StopReason,
 };
 use crosscut_app::model_file::{self, Stored};
 use crosscut_app::{Application, Error, Options, Source};
@@ -72,24 +72,14 @@ fn model<A: Application>(text: &str, options: &Options, how: (u64, Settings, Cer
 fn how() -> impl Strategy<Value = (u64, Settings, Certificate)> {
     let finite = || prop::num::f64::NORMAL | prop::num::f64::SUBNORMAL | prop::num::f64::ZERO;
     let c = (finite(), any::<bool>()).prop_map(|(c, mean)| if mean { C::Mean(c) } else { C::Sum(c) });
-    let solver = || select(vec![Solver::Auto, Solver::Block, Solver::OneSlack, Solver::NSlack]);
-    let block = (
-        select(vec![Step::Exact, Step::Pairwise, Step::FrankWolfe]),
-        select(vec![Sampling::Uniform, Sampling::Gap]),
-        any::<[u32; 4]>(),
-        any::<[bool; 2]>(),
-    );
-    let block = block.prop_map(|(step, sampling, [batch, approximate, planes, idle], [acceleration, averaging])| {
-        BlockSettings {
-            step,
-            sampling,
-            batch: batch as usize,
-            approximate_passes: approximate as usize,
-            planes: planes as usize,
-            idle,
-            acceleration,
-            averaging,
-        }
+    let solver = || select(vec![Solver::Auto, Solver::Block, Solver::OneSlack]);
+    let block = (any::<[u32; 4]>(), any::<bool>());
+    let block = block.prop_map(|([batch, approximate, planes, idle], acceleration)| BlockSettings {
+        batch: batch as usize,
+        approximate_passes: approximate as usize,
+        planes: planes as usize,
+        idle,
+        acceleration,
     });
     let norm = select(vec![SlackNorm::Linear, SlackNorm::Squared]);
     let stops = (prop::option::of(finite()), prop::option::of(any::<usize>()), prop::option::of(finite()));

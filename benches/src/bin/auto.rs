@@ -22,7 +22,7 @@ use std::process::ExitCode;
 use crosscut::{C, Certificate, Example, Settings, SolveError, Solver, Task, solve};
 use crosscut_benches::{chain, multiclass};
 
-const SOLVERS: [Solver; 3] = [Solver::Block, Solver::OneSlack, Solver::NSlack];
+const SOLVERS: [Solver; 2] = [Solver::Block, Solver::OneSlack];
 const EXAMPLES: [usize; 7] = [1, 4, 16, 64, 256, 1024, 4096];
 const DIMS: [usize; 4] = [10, 100, 1000, 10_000];
 const CS: [f64; 2] = [0.1, 10.0];

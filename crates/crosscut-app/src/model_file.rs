@@ -17,7 +17,7 @@ use crate::output;
 use crate::source::{display_name, read_bytes};
 
 /// The newest layout, the one that is written.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 pub(crate) const KIND: Kind = Kind { name: "model", magic: *b"CROSSCUT", version: VERSION };
 
@@ -160,13 +160,15 @@ mod tests {
     fn what_is_not_a_model_is_refused() {
         let newer = [&KIND.magic[..], &(VERSION + 1).to_le_bytes()].concat();
         let older = [&KIND.magic[..], &(VERSION - 1).to_le_bytes()].concat();
+        let old = format!("of layout {}, from before release 0.1.0: train it again", VERSION - 1);
+        let new = format!("written by a newer program (layout {}, this one reads up to {VERSION})", VERSION + 1);
         let table: [(&[u8], &str); 6] = [
             (b"", "expected a Crosscut model"),
             (b"1 1:1\n", "expected a Crosscut model"),
             (b"CROSSCU", "expected a Crosscut model"),
             (b"CROSSCUT", "truncated"),
-            (&older, "of layout 2, from before release 0.1.0: train it again"),
-            (&newer, "written by a newer program (layout 4, this one reads up to 3)"),
+            (&older, &old),
+            (&newer, &new),
         ];
         for (bytes, expected) in table {
             let message = read::<Sign>(bytes).unwrap_err();

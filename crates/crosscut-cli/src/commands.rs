@@ -80,7 +80,7 @@ fn no_task(tasks: &[Entry]) -> Failure {
 
 fn learn(entry: &Entry, flags: &flags::Learn, matches: &ArgMatches, arguments: &[OsString]) -> Result<(), Failure> {
     let usage = |message: &str| Failure { message: message.to_owned(), code: 2 };
-    let settings = flags.training.settings(flags.c.c());
+    let settings = flags.training.settings(flags.c.c(), &flags.advanced);
     let options = flags.training.options(entry, matches);
     use_threads(&flags.training.threads)?;
     let claims = [("MODEL", Some(&flags.model)), ("--log", flags.log.as_ref())];
@@ -242,7 +242,7 @@ fn evaluate(tasks: &[Entry], flags: &flags::Evaluate, matches: &ArgMatches) -> R
 
 fn validate(entry: &Entry, flags: &flags::Validate, matches: &ArgMatches) -> Result<(), Failure> {
     let cs = flags.cs.cs();
-    let settings = flags.training.settings(cs.first().copied().unwrap_or(C::Sum(1.0)));
+    let settings = flags.training.settings(cs.first().copied().unwrap_or(C::Sum(1.0)), &flags.advanced);
     let options = flags.training.options(entry, matches);
     use_threads(&flags.training.threads)?;
     one_each("standard output", &[("--log", flags.log.as_ref())], Some("the table"))?;

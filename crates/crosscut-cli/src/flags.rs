@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::builder::PossibleValue;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, ValueEnum};
-use crosscut::{BlockSettings, C, Rescaling, Sampling, Settings, SlackNorm, Solver, Step};
+use crosscut::{BlockSettings, C, Rescaling, Settings, SlackNorm, Solver};
 use crosscut_app::{Checkpoints, Entry, Every, OptionSpec, Options};
 
 /// The whole program. Help, parsing and usage errors follow from it.
@@ -123,16 +123,18 @@ pub struct Learn {
     pub c: OneC,
     #[command(flatten)]
     pub training: Training,
-    /// Keep no examples in memory: EXAMPLES are read twice before training and again for each pass, in pieces of 4 MB; with one-slack.
-    #[arg(long, help_heading = "Solver")]
-    pub stream: bool,
     #[command(flatten)]
     pub talk: Talk,
-    #[command(flatten)]
-    pub checkpoints: Keeping,
     /// Write progress as JSON lines to FILE.
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub log: Option<PathBuf>,
+    #[command(flatten)]
+    pub checkpoints: Keeping,
+    #[command(flatten)]
+    pub advanced: Advanced,
+    /// Keep no examples in memory: EXAMPLES are read twice before training and again for each pass, in pieces of 4 MB; with one-slack.
+    #[arg(long, help_heading = "Advanced")]
+    pub stream: bool,
     /// Training examples; `-` is standard input, .gz is unpacked.
     pub examples: PathBuf,
     /// Where the model goes.
@@ -209,6 +211,8 @@ pub struct Validate {
     /// Write progress as JSON lines to FILE.
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub log: Option<PathBuf>,
+    #[command(flatten)]
+    pub advanced: Advanced,
     /// Labelled examples; `-` is standard input, .gz is unpacked.
     pub examples: PathBuf,
 }
@@ -273,84 +277,77 @@ impl ManyC {
 #[derive(Debug, Args)]
 pub struct Training {
     /// Where the loss enters the margin: 1 slack rescaling, 2 margin rescaling.
-    #[arg(short = 'o', value_name = "1|2", default_value = "2", value_parser = ["1", "2"], hide_possible_values = true, help_heading = "Problem")]
+    #[arg(short = 'o', value_name = "1|2", default_value = "2", value_parser = ["1", "2"], hide_possible_values = true)]
     rescaling: String,
     /// How slacks enter the objective: 1 linear, 2 squared.
-    #[arg(short = 'p', value_name = "1|2", default_value = "1", value_parser = ["1", "2"], hide_possible_values = true, help_heading = "Problem")]
+    #[arg(short = 'p', value_name = "1|2", default_value = "1", value_parser = ["1", "2"], hide_possible_values = true)]
     slack_norm: String,
     /// The task's loss by number [default: the task's].
-    #[arg(short = 'l', value_name = "N", help_heading = "Problem")]
+    #[arg(short = 'l', value_name = "N")]
     loss: Option<u32>,
     /// Stop when primal − dual ≤ C · EPS with the C of -c; alone it replaces --gap.
-    #[arg(short = 'e', value_name = "EPS", help_heading = "Stopping", value_parser = positive)]
+    #[arg(short = 'e', value_name = "EPS", value_parser = positive)]
     epsilon: Option<f64>,
-    /// Stop when (primal − dual) / max(|primal|, 1) is at most GAP; 0 never stops [default: 0.001].
-    #[arg(long, value_name = "GAP", help_heading = "Stopping", value_parser = not_negative)]
+    /// Stop when (primal − dual) / primal is at most GAP; 0 never stops [default: 0.001].
+    #[arg(long, value_name = "GAP", value_parser = not_negative)]
     gap: Option<f64>,
     /// Stop after this many exact passes.
-    #[arg(long, value_name = "N", help_heading = "Stopping", value_parser = at_least::<1>)]
+    #[arg(long, value_name = "N", value_parser = at_least::<1>)]
     passes: Option<usize>,
     /// Stop after about this many seconds.
-    #[arg(long, value_name = "S", help_heading = "Stopping", value_parser = positive)]
+    #[arg(long, value_name = "S", value_parser = positive)]
     seconds: Option<f64>,
-    /// Block-coordinate ascent with cached planes, 1-slack or n-slack cutting planes; auto chooses by the number of examples.
-    #[arg(long, value_enum, default_value_t, help_heading = "Solver")]
-    solver: Named<Solver>,
     #[command(flatten)]
     pub threads: Threads,
+}
+
+/// What nobody needs to begin with: `auto` is the measured choice.
+#[derive(Debug, Args)]
+pub struct Advanced {
+    /// Block-coordinate ascent with cached planes, or 1-slack cutting planes; auto chooses by the number of examples.
+    #[arg(long, value_enum, default_value_t, help_heading = "Advanced")]
+    solver: Named<Solver>,
     /// Seed of the order in which examples are visited, and of the folds.
-    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Solver")]
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Advanced")]
     seed: u64,
     /// Let planes take at most SIZE of memory (500MB, 2GB): with little of it training takes longer, as one-slack where two planes an example are too
     /// many, and ends with the same certificate. Examples, weights and their copies come on top [default: no bound].
-    #[arg(long, value_name = "SIZE", help_heading = "Solver", value_parser = memory)]
+    #[arg(long, value_name = "SIZE", help_heading = "Advanced", value_parser = memory)]
     max_memory: Option<usize>,
-    /// Block solver: solve the small dual of an example, move between two of its planes, or towards its best plane.
-    #[arg(long, value_enum, default_value_t, help_heading = "Solver")]
-    step: Named<Step>,
-    /// Block solver: visit examples in a new random order each pass, or those with larger gaps more often.
-    #[arg(long, value_enum, default_value_t, help_heading = "Solver")]
-    sampling: Named<Sampling>,
     /// Block solver: oracles called against one w, at most an eighth of the examples.
-    #[arg(long, value_name = "N", default_value_t = BlockSettings::default().batch, help_heading = "Solver", value_parser = at_least::<1>)]
+    #[arg(long, value_name = "N", default_value_t = BlockSettings::default().batch, help_heading = "Advanced", value_parser = at_least::<1>)]
     batch: usize,
     /// Block solver: most visits to cached planes between two exact passes, in passes over all examples.
-    #[arg(long, value_name = "N", default_value_t = BlockSettings::default().approximate_passes, help_heading = "Solver")]
+    #[arg(long, value_name = "N", default_value_t = BlockSettings::default().approximate_passes, help_heading = "Advanced")]
     approximate_passes: usize,
     /// Block solver: most planes kept for one example.
-    #[arg(long, value_name = "N", default_value_t = BlockSettings::default().planes, help_heading = "Solver", value_parser = at_least::<2>)]
+    #[arg(long, value_name = "N", default_value_t = BlockSettings::default().planes, help_heading = "Advanced", value_parser = at_least::<2>)]
     planes: usize,
-    /// Block solver: never surround approximate passes with an accelerated proximal point method.
-    #[arg(long, help_heading = "Solver")]
+    /// Block solver: steps over cached planes only, neither accelerated nor solved together by a second-order method.
+    #[arg(long, help_heading = "Advanced")]
     no_acceleration: bool,
-    /// Block solver: return the weighted average of the iterates.
-    #[arg(long, help_heading = "Solver")]
-    averaging: bool,
 }
 
 impl Training {
-    pub fn settings(&self, c: C) -> Settings {
+    pub fn settings(&self, c: C, advanced: &Advanced) -> Settings {
         let defaults = Settings::default();
         let alone = if self.epsilon.is_some() { 0.0 } else { defaults.relative_gap };
         Settings {
             c,
             slack_norm: if self.slack_norm == "2" { SlackNorm::Squared } else { SlackNorm::Linear },
-            solver: self.solver.0,
+            solver: advanced.solver.0,
             relative_gap: self.gap.unwrap_or(alone),
             epsilon: self.epsilon,
             passes: self.passes,
             seconds: self.seconds,
             threads: self.threads.threads,
-            seed: self.seed,
-            max_memory: self.max_memory,
+            seed: advanced.seed,
+            max_memory: advanced.max_memory,
             block: BlockSettings {
-                step: self.step.0,
-                sampling: self.sampling.0,
-                batch: self.batch,
-                approximate_passes: self.approximate_passes,
-                planes: self.planes,
-                acceleration: !self.no_acceleration,
-                averaging: self.averaging,
+                batch: advanced.batch,
+                approximate_passes: advanced.approximate_passes,
+                planes: advanced.planes,
+                acceleration: !advanced.no_acceleration,
                 ..defaults.block
             },
         }
@@ -409,9 +406,7 @@ macro_rules! named {
     };
 }
 
-named!(Solver: Auto "auto", Block "block", OneSlack "one-slack", NSlack "n-slack");
-named!(Step: Exact "exact", Pairwise "pairwise", FrankWolfe "frank-wolfe");
-named!(Sampling: Uniform "uniform", Gap "gap");
+named!(Solver: Auto "auto", Block "block", OneSlack "one-slack");
 
 fn positive(text: &str) -> Result<f64, String> {
     number(text, |value| value > 0.0, "a number above 0")

@@ -20,7 +20,7 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_crosscut");
 const TRAININGS: [(&str, &str); 5] = [
     ("multiclass --bias 1 --threads 2", "digits.train.svm"),
     ("multiclass --bias 1 --c-sum 0.001 --solver one-slack --threads 1 --passes 60", "digits.train.svm"),
-    ("multiclass --bias 1 --c-sum 0.001 --solver n-slack --gap 0.0001", "digits.train.svm"),
+    ("multiclass --bias 1 --c-sum 0.001 --solver block --gap 0.0001", "digits.train.svm"),
     ("ranking -l 2 --c-sum 1 --threads 2", "lambdarank.train.svm.gz"),
     ("sequence --template ner --c-sum 0.1 --passes 4", "wnut17.dev.conll.gz"),
 ];

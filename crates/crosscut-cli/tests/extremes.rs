@@ -35,7 +35,7 @@ struct Effort {
 const QUICK: Effort = Effort { cs: &[1e-30, 1.0, 1e30], passes: 30 };
 const THOROUGH: Effort = Effort { cs: &[1e-30, 1e-10, 1e-3, 1.0, 1e3, 1e10, 1e30], passes: 200 };
 
-const SOLVERS: [Solver; 3] = [Solver::Block, Solver::OneSlack, Solver::NSlack];
+const SOLVERS: [Solver; 2] = [Solver::Block, Solver::OneSlack];
 const NORMS: [SlackNorm; 2] = [SlackNorm::Linear, SlackNorm::Squared];
 
 /// Whole numbers from −9 to 9 that look random.

@@ -178,7 +178,7 @@ fn odd_data_is_trained_on() {
     ];
     for (name, text) in table {
         home.write(name, &text);
-        for solver in ["auto", "block", "one-slack", "n-slack"] {
+        for solver in ["auto", "block", "one-slack"] {
             let learned = home.json(&["learn", "multiclass", "--solver", solver, "--passes", "2000", name, "model"]);
             let number = |key: &str| learned[key].as_f64().unwrap_or_else(|| panic!("{name}, {solver}: {learned}"));
             assert!(number("primal") >= number("dual") * (1.0 - 1e-9), "{name}, {solver}: {learned}");
@@ -203,7 +203,7 @@ fn odd_data_is_trained_on() {
 fn huge_and_tiny_constants_end_with_a_certificate() {
     let home = Home::new();
     home.write("inseparable", "1 1:1\n2 1:1\n1 2:1\n3 2:-1\n");
-    for solver in ["block", "one-slack", "n-slack"] {
+    for solver in ["block", "one-slack"] {
         for c in ["1e-300", "1e-30", "1e30", "1e140"] {
             for data in ["train.svm", "inseparable"] {
                 let limits = ["-c", c, "--seconds", "0.2", "--passes", "300"];
@@ -326,8 +326,6 @@ fn bad_options_are_refused_by_name() {
         (&["--threads", "18446744073709551615"], "'--threads <"),
         (&["--seed", "-1"], "'--seed <"),
         (&["--solver", "magic"], "'--solver <"),
-        (&["--step", "magic"], "'--step <"),
-        (&["--sampling", "magic"], "'--sampling <"),
         (&["-o", "3"], "'-o <"),
         (&["-o", "0"], "'-o <"),
         (&["-l", "-1"], "'-l <"),

@@ -8,8 +8,8 @@ use clarabel::algebra::CscMatrix;
 use clarabel::solver::{DefaultSettings, DefaultSolver, IPSolver, NonnegativeConeT, SolverStatus};
 use crosscut::testing::brute_force_planes;
 use crosscut::{
-    BlockSettings, C, Example, Rescaling, Sampling, Settings, SlackNorm, Solution, Solver, SparseVector, Step,
-    predict_all, primal, risk, solve, testing,
+    BlockSettings, C, Example, Rescaling, Settings, SlackNorm, Solution, Solver, SparseVector, predict_all, primal,
+    risk, solve, testing,
 };
 use crosscut_app::{Application, Options, Source};
 use crosscut_multiclass::{Class, Multiclass};
@@ -18,7 +18,7 @@ use proptest::test_runner::RngSeed;
 
 type Examples = Vec<Example<SparseVector, Class>>;
 
-/// Ways to solve, and how small a relative gap is asked of each: plain Frank-Wolfe steps converge sublinearly.
+/// Ways to solve, and how small a relative gap is asked of each: where planes are merged, steps converge sublinearly.
 fn solvers() -> Vec<(&'static str, Settings, f64)> {
     let settings = |solver, block| Settings { solver, block, passes: Some(100_000), ..Settings::default() };
     let block = BlockSettings::default();
@@ -26,13 +26,8 @@ fn solvers() -> Vec<(&'static str, Settings, f64)> {
     vec![
         ("block", settings(Solver::Block, block), 1e-7),
         ("one-slack", settings(Solver::OneSlack, block), 1e-7),
-        ("n-slack", settings(Solver::NSlack, block), 1e-7),
         ("exact steps, batch 1, no approximate passes", settings(Solver::Block, plain), 1e-7),
-        ("pairwise steps", settings(Solver::Block, BlockSettings { step: Step::Pairwise, ..plain }), 1e-7),
-        ("gap sampling", settings(Solver::Block, BlockSettings { sampling: Sampling::Gap, ..block }), 1e-7),
-        ("averaging", settings(Solver::Block, BlockSettings { averaging: true, ..block }), 1e-7),
         ("two planes", settings(Solver::Block, BlockSettings { planes: 2, ..block }), 1e-3),
-        ("Frank-Wolfe steps", settings(Solver::Block, BlockSettings { step: Step::FrankWolfe, ..plain }), 1e-3),
     ]
 }
 

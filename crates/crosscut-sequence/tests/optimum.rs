@@ -18,8 +18,8 @@ use proptest::test_runner::RngSeed;
 use small::{Examples, choices, problems, taggings};
 
 /// The solvers with what they are asked here.
-fn solvers(c: C, relative_gap: f64) -> [Settings; 3] {
-    [Solver::Block, Solver::OneSlack, Solver::NSlack].map(|solver| Settings {
+fn solvers(c: C, relative_gap: f64) -> [Settings; 2] {
+    [Solver::Block, Solver::OneSlack].map(|solver| Settings {
         solver,
         c,
         relative_gap,

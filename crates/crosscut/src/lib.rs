@@ -150,7 +150,7 @@ pub use bounds::{Fault, FaultKind, OracleAudit, primal, relative_gap, slacks};
 pub use model::{Model, predict_all, risk};
 pub use plane::Planes;
 pub use progress::{Certificate, DualVariable, Flow, Moment, Progress, Solution, SolveError, StopReason};
-pub use settings::{BlockSettings, C, Sampling, Settings, SettingsError, SlackNorm, Solver, Step};
+pub use settings::{BlockSettings, C, Settings, SettingsError, SlackNorm, Solver};
 pub use sink::{Dense, Dot, Place, Scaled, Sink};
 pub use sparse::{Feature, Row, RowError, SparseRows, SparseVector};
 pub use state::{State, StateError};

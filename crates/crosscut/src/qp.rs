@@ -236,7 +236,7 @@ pub(crate) fn left(alpha: &[f64], total: f64) -> f64 {
 }
 
 /// The plane to raise and the plane to lower; `None` is the plane (0, 0).
-pub(crate) type Pair = (Option<usize>, Option<usize>);
+type Pair = (Option<usize>, Option<usize>);
 
 /// The most violating pair, and by how much raising one and lowering the other would pay per unit; `left` is the dual
 /// weight of the plane (0, 0).
@@ -254,7 +254,7 @@ pub(crate) fn worst_pair(gradient: &[f64], alpha: &[f64], left: f64) -> (Pair, f
 }
 
 /// Moves dual weight from one plane to another by exact line search; returns the gain.
-pub(crate) fn pairwise_step(
+fn pairwise_step(
     curvature: Curvature<'_>,
     gradient: &mut [f64],
     alpha: &mut [f64],

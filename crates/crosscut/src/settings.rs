@@ -51,9 +51,6 @@ pub enum Solver {
     Block,
     /// 1-slack cutting plane (Joachims, Finley, Yu 2009, algorithm 3).
     OneSlack,
-    /// n-slack cutting plane (Tsochantaridis et al. 2005, algorithm 1): every pass calls all oracles at one w,
-    /// then solves the dual over all planes found so far.
-    NSlack,
 }
 
 impl Solver {
@@ -63,7 +60,6 @@ impl Solver {
             Solver::Auto => "auto",
             Solver::Block => "block",
             Solver::OneSlack => "one-slack",
-            Solver::NSlack => "n-slack",
         }
     }
 
@@ -79,39 +75,9 @@ impl Solver {
     }
 }
 
-/// How a block step moves the dual variables of one example.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Step {
-    /// Solves the small dual over the example's cached planes.
-    #[default]
-    Exact,
-    /// One exact line search from the worst plane in use to the best one (Osokin et al. 2016, section 3.2).
-    Pairwise,
-    /// One exact line search towards the best plane, shrinking all others (Lacoste-Julien et al. 2013, algorithm 4).
-    FrankWolfe,
-}
-
-/// In which order an exact pass visits the examples.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Sampling {
-    /// A new random order for each pass.
-    #[default]
-    Uniform,
-    /// n draws with replacement, proportional to the last known block gaps (Osokin et al. 2016, section 3.1).
-    Gap,
-}
-
 /// What only the block-coordinate solver reads. The defaults are the measured ones.
-///
-/// `Step::FrankWolfe` with `approximate_passes: 0`, `batch: 1` and `acceleration: false` is plain BCFW.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BlockSettings {
-    /// How a block step moves the dual variables.
-    pub step: Step,
-    /// In which order exact passes visit the examples.
-    pub sampling: Sampling,
     /// Oracles called against one w before the updates are applied in order: what threads share; at most an eighth of the
     /// examples, rounded up. The result depends on it, and not on the number of threads. At least 1.
     pub batch: usize,
@@ -126,23 +92,11 @@ pub struct BlockSettings {
     /// with an accelerated proximal point method, and with up to 1,500 weights replaces them by a second-order
     /// solution of the dual over all planes.
     pub acceleration: bool,
-    /// Certifies the average of the iterates, weighted by their number (Lacoste-Julien et al. 2013, section 4), in turn
-    /// with the iterates; the better one is returned. Turns acceleration off.
-    pub averaging: bool,
 }
 
 impl Default for BlockSettings {
     fn default() -> Self {
-        Self {
-            step: Step::Exact,
-            sampling: Sampling::Uniform,
-            batch: 32,
-            approximate_passes: 30,
-            planes: 512,
-            idle: 3,
-            acceleration: true,
-            averaging: false,
-        }
+        Self { batch: 32, approximate_passes: 30, planes: 512, idle: 3, acceleration: true }
     }
 }
 

@@ -41,7 +41,7 @@ impl<'a, T: Task> Running<'a, T> {
     fn new(oracles: Oracles<'a, T>, settings: &Settings) -> Self {
         match Self::new_kind(settings, oracles.len()) {
             Solver::OneSlack => Self::OneSlack(Box::new(OneSlack::new(oracles, *settings))),
-            kind => Self::Block(Box::new(BlockCoordinate::new(oracles, *settings, kind))),
+            _ => Self::Block(Box::new(BlockCoordinate::new(oracles, *settings))),
         }
     }
 
@@ -169,7 +169,7 @@ impl<'a, T: Task> Trainer<'a, T> {
         let State { oracle_calls, run, solver, .. } = state;
         // The one may have turned into the other.
         if let (Running::Block(solver), SavedSolver::OneSlack(saved)) = (&mut self.solver, &solver)
-            && saved.was_begun_by(solver.kind())
+            && saved.was_begun_by(Solver::Block)
         {
             self.solver = Running::OneSlack(Box::new(solver.hand_over()));
         }

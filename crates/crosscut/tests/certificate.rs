@@ -385,7 +385,7 @@ fn certificates_hold_in_exact_arithmetic() {
         let problem = problem(number);
         for slack_norm in [SlackNorm::Linear, SlackNorm::Squared] {
             let mut found = Vec::new();
-            for solver in [Solver::Block, Solver::OneSlack, Solver::NSlack, Solver::Auto] {
+            for solver in [Solver::Block, Solver::OneSlack, Solver::Auto] {
                 let settings = Settings { slack_norm, solver, ..problem.settings };
                 let first = problem.path.first().map_or(settings.c, |&c| C::Sum(c));
                 let first = Settings { c: first, ..settings };

@@ -8,7 +8,7 @@ use crosscut::{
     Solver, SparseVector, StopReason, Task, Trainer, latent, primal, slacks, solve, validation,
 };
 
-const SOLVERS: [Solver; 3] = [Solver::Block, Solver::OneSlack, Solver::NSlack];
+const SOLVERS: [Solver; 2] = [Solver::Block, Solver::OneSlack];
 
 /// What the oracle of a [`Choice`] does wrong.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -179,7 +179,7 @@ impl Task for Tires {
 #[test]
 fn what_was_certified_before_a_fault_is_kept() {
     let examples = examples(0, 40, 0.4);
-    for (solver, after) in [(Solver::OneSlack, 130), (Solver::NSlack, 130), (Solver::Block, 40 * 9 + 10)] {
+    for (solver, after) in [(Solver::OneSlack, 130), (Solver::Block, 40 * 9 + 10)] {
         let choice = Choice { wrong: Wrong::Nothing, every: 1 };
         let task = Tires { choice, calls: 0.into(), after };
         let settings = Settings { solver, threads: 1, relative_gap: 1e-9, ..Settings::default() };

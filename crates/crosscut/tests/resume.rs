@@ -9,8 +9,8 @@ use std::ops::ControlFlow;
 
 use ciborium::Value;
 use crosscut::{
-    BlockSettings, C, Certificate, Example, Moment, Progress, Rescaling, Sampling, Settings, SlackNorm, Solution,
-    Solver, State, StateError, Step, StopReason, Task, Trainer, primal, testing,
+    BlockSettings, C, Certificate, Example, Moment, Progress, Rescaling, Settings, SlackNorm, Solution, Solver, State,
+    StateError, StopReason, Task, Trainer, primal, testing,
 };
 use proptest::prelude::*;
 use worlds::{chain, ranking, spans};
@@ -56,17 +56,12 @@ fn settings() -> Vec<(&'static str, Settings)> {
     let standard = BlockSettings::default();
     let mut settings = vec![
         ("one-slack", all(C::Sum(1.0), Solver::OneSlack)),
-        ("n-slack", all(C::Sum(1.0), Solver::NSlack)),
         ("block", block(standard)),
         ("block that accelerates", all(C::Sum(300.0), Solver::Block)),
         ("block that solves for all planes", all(C::Sum(1e6), Solver::Block)),
         ("block to the end of precision", Settings { relative_gap: 0.0, passes: Some(100), ..block(standard) }),
-        ("gap sampling, pairwise", block(BlockSettings { sampling: Sampling::Gap, step: Step::Pairwise, ..standard })),
         ("few planes", block(BlockSettings { planes: 3, idle: 1, batch: 7, ..standard })),
-        (
-            "averaging",
-            block(BlockSettings { averaging: true, step: Step::FrankWolfe, approximate_passes: 2, ..standard }),
-        ),
+        ("exact passes only", block(BlockSettings { approximate_passes: 0, ..standard })),
         ("memory for one sum of planes", Settings { max_memory: Some(6_000), ..block(standard) }),
         ("memory that runs out", Settings { max_memory: Some(18_000), ..block(standard) }),
         ("little memory", Settings { max_memory: Some(36_000), ..block(standard) }),
@@ -154,14 +149,13 @@ fn states_of_other_problems_are_refused() {
     let all = settings();
     let state =
         |settings: &Settings| keep_all(&mut Trainer::new(&CHAIN, &examples, settings).unwrap()).1.pop().unwrap();
-    let (block, one_slack) = (all[2].1, all[0].1);
+    let (block, one_slack) = (all[1].1, all[0].1);
     let wider = chain::Chain { tags: 3, features: 5, rescaling: Rescaling::Margin };
     let refusals = [
         restored(&CHAIN, &examples[1..], &block, &state(&block)).err(),
         restored(&wider, &examples, &block, &state(&block)).err(),
         restored(&CHAIN, &examples, &one_slack, &state(&block)).err(),
         restored(&CHAIN, &examples, &block, &state(&one_slack)).err(),
-        restored(&CHAIN, &examples, &Settings { solver: Solver::NSlack, ..block }, &state(&block)).err(),
         restored(&CHAIN, &examples, &Settings { c: C::Sum(2.0), ..block }, &state(&block)).err(),
         restored(&CHAIN, &examples, &Settings { c: C::Sum(2.0), ..one_slack }, &state(&one_slack)).err(),
         restored(&CHAIN, &examples, &Settings { slack_norm: SlackNorm::Squared, ..block }, &state(&block)).err(),
@@ -171,7 +165,6 @@ fn states_of_other_problems_are_refused() {
         "the best weights: expected 24 numbers, found 21",
         "it is of another solver",
         "it is of another solver",
-        "the solver is block, not n-slack",
         "example 0: what a slack costs: expected 2, found 1",
         "what a slack costs: expected 2, found 1",
         "example 0: what a slack costs: expected inf, found 1",
@@ -313,7 +306,7 @@ proptest! {
         tags in 2..4_usize,
         seed in any::<u64>(),
         c in prop_oneof![Just(0.01), Just(1.0), Just(100.0)],
-        solver in prop_oneof![Just(Solver::Block), Just(Solver::OneSlack), Just(Solver::NSlack)],
+        solver in prop_oneof![Just(Solver::Block), Just(Solver::OneSlack)],
         planes in 2..6_usize,
         batch in 1..9_usize,
         squared in any::<bool>(),

@@ -6,8 +6,8 @@ mod worlds;
 use std::ops::ControlFlow;
 
 use crosscut::{
-    BlockSettings, C, Example, Flow, Moment, Progress, Rescaling, Sampling, Settings, Sink, SlackNorm, Solution,
-    SolveError, Solver, Step, StopReason, Task, Trainer, primal, solve, testing,
+    BlockSettings, C, Example, Flow, Moment, Progress, Rescaling, Settings, Sink, SlackNorm, Solution, SolveError,
+    Solver, StopReason, Task, Trainer, primal, solve, testing,
 };
 use worlds::{chain, ranking, spans};
 
@@ -35,12 +35,9 @@ fn variants(c: C) -> Vec<(&'static str, Settings)> {
     vec![
         ("auto", precise(c, Solver::Auto)),
         ("one-slack", precise(c, Solver::OneSlack)),
-        ("n-slack", precise(c, Solver::NSlack)),
         block("block", standard),
         block("batch 1", BlockSettings { batch: 1, ..standard }),
         block("batch 7", BlockSettings { batch: 7, ..standard }),
-        block("pairwise", BlockSettings { step: Step::Pairwise, ..standard }),
-        block("gap sampling", BlockSettings { sampling: Sampling::Gap, ..standard }),
         block("exact passes only", BlockSettings { approximate_passes: 0, ..standard }),
         block("no acceleration", BlockSettings { acceleration: false, ..standard }),
         block("few planes", BlockSettings { planes: 4, idle: 2, ..standard }),
@@ -49,14 +46,11 @@ fn variants(c: C) -> Vec<(&'static str, Settings)> {
 
 /// The variants that converge slowly by nature: their certificates must be true all the same.
 fn slow_variants(c: C) -> Vec<(&'static str, Settings)> {
-    let standard = BlockSettings { step: Step::FrankWolfe, acceleration: false, ..BlockSettings::default() };
+    let plain = BlockSettings { acceleration: false, approximate_passes: 0, batch: 1, ..BlockSettings::default() };
     let block =
         |name, block| (name, Settings { relative_gap: 1e-2, passes: Some(5_000), block, ..precise(c, Solver::Block) });
     vec![
-        block("frank-wolfe", standard),
-        block("plain BCFW", BlockSettings { approximate_passes: 0, batch: 1, ..standard }),
-        block("BCFW, averaged", BlockSettings { approximate_passes: 0, batch: 1, averaging: true, ..standard }),
-        block("averaging", BlockSettings { averaging: true, ..BlockSettings::default() }),
+        block("plain block-coordinate ascent", plain),
         block("two planes", BlockSettings { planes: 2, ..BlockSettings::default() }),
     ]
 }
@@ -195,7 +189,7 @@ fn a_weight_is_a_repetition() {
     let weighted: Vec<_> =
         examples.iter().cloned().enumerate().map(|(i, e)| e.with_weight([1.0, 2.0, 0.0][i % 3])).collect();
     let repeated: Vec<_> = examples.iter().enumerate().flat_map(|(i, e)| vec![e.clone(); [1, 2, 0][i % 3]]).collect();
-    for solver in [Solver::Block, Solver::OneSlack, Solver::NSlack] {
+    for solver in [Solver::Block, Solver::OneSlack] {
         let settings = precise(C::Sum(0.5), solver);
         let (a, b) = (train(&CHAIN, &weighted, &settings), train(&CHAIN, &repeated, &settings));
         let same = primal(&CHAIN, &repeated, &settings, &a.w).unwrap();
@@ -217,7 +211,7 @@ fn both_conventions_of_c_are_one_problem() {
 fn every_stopping_rule_stops_with_a_true_gap() {
     let examples = chain::examples(40, 3, 4);
     let c = C::Sum(1.0);
-    for solver in [Solver::Block, Solver::OneSlack, Solver::NSlack] {
+    for solver in [Solver::Block, Solver::OneSlack] {
         let never = Settings { relative_gap: 0.0, ..precise(c, solver) };
         let run = |settings: Settings| {
             let solution = train(&CHAIN, &examples, &settings);
@@ -254,7 +248,7 @@ fn every_stopping_rule_stops_with_a_true_gap() {
 #[test]
 fn the_observer_sees_bounds_that_only_improve_and_can_stop() {
     let examples = chain::examples(40, 3, 4);
-    for solver in [Solver::Block, Solver::OneSlack, Solver::NSlack] {
+    for solver in [Solver::Block, Solver::OneSlack] {
         let settings = precise(C::Sum(1.0), solver);
         let mut seen: Vec<Progress> = Vec::new();
         let mut record = |progress: &Progress| {
@@ -289,7 +283,7 @@ fn the_observer_sees_bounds_that_only_improve_and_can_stop() {
 #[test]
 fn a_warm_start_finds_the_same_optimum() {
     let examples = chain::examples(40, 3, 4);
-    for (solver, slack_norm) in [Solver::Block, Solver::OneSlack, Solver::NSlack]
+    for (solver, slack_norm) in [Solver::Block, Solver::OneSlack]
         .into_iter()
         .flat_map(|solver| [(solver, SlackNorm::Linear), (solver, SlackNorm::Squared)])
     {
@@ -347,7 +341,7 @@ impl Task for Idle {
 
 #[test]
 fn a_problem_without_loss_is_solved_by_zero() {
-    for solver in [Solver::Auto, Solver::Block, Solver::OneSlack, Solver::NSlack] {
+    for solver in [Solver::Auto, Solver::Block, Solver::OneSlack] {
         let solution = train(&Idle, &[Example::new((), ()), Example::new((), ())], &precise(C::Sum(1.0), solver));
         assert_eq!(solution.w, [0.0, 0.0], "{solver:?}");
         assert_eq!((solution.certificate.primal, solution.certificate.stop), (0.0, StopReason::Gap), "{solver:?}");
@@ -395,7 +389,7 @@ fn what_cannot_be_trained_on_is_refused_before_training() {
 /// the bound at any time; the result does not depend on threads.
 fn check_bounded<T: Task>(world: &str, task: &T, examples: &[Example<T::Input, T::Output>], c: C) {
     let least = Settings::least_memory(task.dim());
-    for (solver, slack_norm) in [Solver::Block, Solver::OneSlack, Solver::NSlack]
+    for (solver, slack_norm) in [Solver::Block, Solver::OneSlack]
         .map(|solver| [(solver, SlackNorm::Linear), (solver, SlackNorm::Squared)])
         .concat()
     {

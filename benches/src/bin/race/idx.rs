@@ -1,10 +1,10 @@
 //! Images in the files of MNIST, as svm-light text.
 
 use std::fs::File;
-use std::io::{BufWriter, Read, Write};
+use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use flate2::read::MultiGzDecoder;
+use crosscut_benches::idx::Idx;
 
 use crate::error::RaceError;
 
@@ -14,7 +14,8 @@ use crate::error::RaceError;
 /// # Errors
 /// Files that are not of this kind, or do not fit together.
 pub fn to_svm_light(images: &Path, labels: &Path, out: &Path) -> Result<(), RaceError> {
-    let (pixels, labels) = (open::<3>(images)?, open::<1>(labels)?);
+    let pixels = Idx::<3>::open(images).map_err(RaceError::at(images))?;
+    let labels = Idx::<1>::open(labels).map_err(RaceError::at(labels))?;
     let ([count, rows, columns], [classes]) = (pixels.sizes, labels.sizes);
     if count != classes {
         return Err(RaceError::Data(format!("{}: {count} images but {classes} labels", images.display())));
@@ -39,34 +40,6 @@ fn significant(value: f64) -> String {
     let leading = if value > 0.0 { (-value.log10().floor()).max(0.0) as usize } else { 0 };
     let text = format!("{value:.*}", 4 + leading);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
-/// The bytes of a file of so many dimensions.
-struct Idx<const N: usize> {
-    sizes: [usize; N],
-    bytes: Vec<u8>,
-}
-
-fn open<const N: usize>(path: &Path) -> Result<Idx<N>, RaceError> {
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(RaceError::at(path))?;
-    match path.extension().is_some_and(|extension| extension == "gz") {
-        true => MultiGzDecoder::new(file).read_to_end(&mut bytes),
-        false => (&file).read_to_end(&mut bytes),
-    }
-    .map_err(RaceError::at(path))?;
-    parse(&bytes).ok_or_else(|| RaceError::Data(format!("{}: expected a file of MNIST with bytes", path.display())))
-}
-
-fn parse<const N: usize>(bytes: &[u8]) -> Option<Idx<N>> {
-    let rest = bytes.strip_prefix(&[0, 0, 8, u8::try_from(N).ok()?])?;
-    let (head, bytes) = rest.split_at_checked(4 * N)?;
-    let mut sizes = [0; N];
-    for (size, word) in sizes.iter_mut().zip(head.as_chunks::<4>().0) {
-        *size = usize::try_from(u32::from_be_bytes(*word)).ok()?;
-    }
-    let expected = sizes.iter().try_fold(1_usize, |product, &size| product.checked_mul(size))?;
-    (bytes.len() == expected).then(|| Idx { sizes, bytes: bytes.to_vec() })
 }
 
 #[cfg(test)]

@@ -56,21 +56,17 @@ impl Problem {
         if happens(random, 0.25) {
             problem.problem.extend(words("-p 2"));
         }
-        let solver = one_of(random, &["auto", "block", "block", "block", "one-slack", "n-slack"]);
+        let solver = one_of(random, &["auto", "block", "block", "block", "one-slack"]);
         let gap = 10f64.powf(random.random_range(-7.0..-1.0));
         let passes = random.random_range(3..=passes);
         let seed: u32 = random.random();
         let mut flags = format!("--solver {solver} --gap {gap:.1e} --passes {passes} --seed {seed}");
         if happens(random, 0.5) {
-            let step = one_of(random, &["exact", "pairwise", "frank-wolfe"]);
-            let sampling = one_of(random, &["uniform", "gap"]);
             let (batch, approximate) = (size(random, 1, 200), one_of(random, &[0, 1, 5, 50]));
             let planes = size(random, 2, 200);
-            let _ = write!(flags, " --step {step} --sampling {sampling} --batch {batch} --planes {planes}");
+            let _ = write!(flags, " --batch {batch} --planes {planes}");
             let _ = write!(flags, " --approximate-passes {approximate}");
-            for switch in [" --averaging", " --no-acceleration"] {
-                flags.push_str(if happens(random, 0.3) { switch } else { "" });
-            }
+            flags.push_str(if happens(random, 0.3) { " --no-acceleration" } else { "" });
         }
         problem.solver.extend(words(&flags));
         if help.contains("--max-memory") && happens(random, 0.25) {

@@ -109,7 +109,7 @@ impl<'t> Trial<'t> {
 
     /// P(w) is what the model says, and no run has a D above any P.
     fn bounds(&mut self) -> Result<(), String> {
-        let other = one_of(&mut self.random, &["block", "one-slack", "n-slack"]);
+        let other = one_of(&mut self.random, &["block", "one-slack"]);
         let passes = self.random.random_range(2..=6).to_string();
         let solver = ["--solver", other, "--passes", &passes, "--seed", "1"].map(str::to_owned);
         let optional = std::mem::take(&mut self.problem.optional);

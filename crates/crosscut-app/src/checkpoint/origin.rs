@@ -97,8 +97,7 @@ fn of_settings(settings: &Settings) -> BTreeMap<String, String> {
         max_memory,
         block,
     } = settings;
-    let BlockSettings { step, sampling, batch, approximate_passes, planes, idle, acceleration, averaging } = block;
-    let word = |value: serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    let BlockSettings { batch, approximate_passes, planes, idle, acceleration } = block;
     let c = match c {
         C::Mean(c) => format!("-c {c}"),
         C::Sum(c) => format!("--c-sum {c}"),
@@ -116,17 +115,12 @@ fn of_settings(settings: &Settings) -> BTreeMap<String, String> {
     if let Some(bytes) = max_memory {
         add("--max-memory", bytes.to_string());
     }
-    add("--step", word(serde_json::json!(step)));
-    add("--sampling", word(serde_json::json!(sampling)));
     add("--batch", batch.to_string());
     add("--approximate-passes", approximate_passes.to_string());
     add("--planes", planes.to_string());
     add("idle passes", idle.to_string());
     if !acceleration {
         add("--no-acceleration", String::new());
-    }
-    if averaging {
-        add("--averaging", String::new());
     }
     all
 }

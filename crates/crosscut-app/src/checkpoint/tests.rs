@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use crosscut::{BlockSettings, C, Sampling, Settings, SlackNorm, Solver, Step};
+use crosscut::{BlockSettings, C, Settings, SlackNorm, Solver};
 use proptest::prelude::*;
 
 use super::*;
@@ -95,13 +95,10 @@ fn other_options_are_refused_by_name() {
         (Settings { relative_gap: 0.01, ..settings() }, "--gap 0.000001", "--gap 0.01"),
         (Settings { epsilon: Some(0.1), ..settings() }, "no -e", "-e 0.1"),
         (Settings { seed: 1, ..settings() }, "--seed 0", "--seed 1"),
-        (with(BlockSettings { step: Step::FrankWolfe, ..block }), "--step exact", "--step frank-wolfe"),
-        (with(BlockSettings { sampling: Sampling::Gap, ..block }), "--sampling uniform", "--sampling gap"),
         (with(BlockSettings { batch: 3, ..block }), "--batch 32", "--batch 3"),
         (with(BlockSettings { approximate_passes: 3, ..block }), "--approximate-passes 30", "--approximate-passes 3"),
         (with(BlockSettings { planes: 3, ..block }), "--planes 512", "--planes 3"),
         (with(BlockSettings { acceleration: false, ..block }), "no --no-acceleration", "--no-acceleration"),
-        (with(BlockSettings { averaging: true, ..block }), "no --averaging", "--averaging"),
         (Settings { c: C::Sum(2.0), seed: 1, ..settings() }, "--seed 0 --c-sum 1", "--seed 1 --c-sum 2"),
     ];
     for (settings, made, run) in table {

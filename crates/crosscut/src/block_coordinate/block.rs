@@ -10,7 +10,7 @@ use crate::bounds::{DualSum, Known, Sizes, SlackCost, confine, off};
 use crate::plane::{RawPlane, RowTerm, dot};
 use crate::progress::DualVariable;
 use crate::qp::{self, Curvature, Gram};
-use crate::settings::Step;
+use crate::sink::dot_row_sized;
 use crate::sink::{add_row, dot_row};
 use crate::task::Part;
 use atoms::{Atom, Atoms};
@@ -78,23 +78,12 @@ pub(crate) struct Workspace {
     dots: Vec<f64>,
     gradient: Vec<f64>,
     alpha: Vec<f64>,
-    /// How the last step has changed w: Σ change · δ over the planes.
+    /// How a step changes w: Σ change · δ over the planes.
     change: Vec<f64>,
     /// The terms of a new plane: names and scales.
     terms: Vec<(u32, f64)>,
     /// A new plane written out.
     delta: Scatter,
-}
-
-/// How to step.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Stepping {
-    /// The kind of step.
-    pub kind: Step,
-    /// The fraction of its violation to which an exact step solves the small dual.
-    pub accuracy: f64,
-    /// What multiplies the curvature.
-    pub damping: f64,
 }
 
 impl<'a> Block<'a> {
@@ -174,6 +163,25 @@ impl<'a> Block<'a> {
         if coefficients.iter().any(|coefficient| *coefficient != 0.0) {
             self.add_combination(coefficients, target, &mut workspace.dots);
         }
+    }
+
+    /// Appends the indices where Σ cₚ δₚ, when it was [added](Self::add_weighted) last with this workspace, may not be 0; some of them twice.
+    pub fn list_changed(&self, coefficients: &[f64], dim: usize, indices: &mut Vec<usize>, workspace: &Workspace) {
+        let planes = || (0..self.planes.len()).filter(|&p| coefficients[p] != 0.0);
+        if planes().any(|p| self.dense(p).is_some()) {
+            indices.extend(0..dim);
+            return;
+        }
+        for (Atom { row, place }, _) in self.atoms.iter().zip(&workspace.dots).filter(|(_, sum)| **sum != 0.0) {
+            indices.extend(row.features().iter().map(|feature| place.offset + place.stride * feature.index as usize));
+        }
+        planes().for_each(|p| indices.extend(split(self.terms(p)).1.map(|(index, _)| index)));
+    }
+
+    /// The planes whose dual variables can move by themselves: those in use, less one where Σα is at its bound.
+    pub fn rank(&self) -> usize {
+        let at_bound = self.alphas().sum::<f64>() >= self.cost.bound * (1.0 - 1e-12);
+        self.support().saturating_sub(usize::from(at_bound))
     }
 
     /// The dual variables of the planes.
@@ -286,6 +294,29 @@ impl<'a> Block<'a> {
             Some(values) => dot(values, v),
             None => combine(self.terms(plane), dots, |index| v[index]),
         }
+    }
+
+    /// The rounding error of a value Δ − ⟨w, δ⟩, at most: by the sizes of all that is summed for it, and the largest of all planes.
+    pub fn rounding(&self, w: &[f64]) -> f64 {
+        let sizes: Vec<(f64, usize)> = (self.atoms.iter())
+            .map(|Atom { row, place }| (dot_row_sized(w, row, place).1, row.features().len() / 4))
+            .collect();
+        let of = |p: usize| {
+            let plane = &self.planes[p];
+            if let Some(values) = self.dense(p) {
+                let size: f64 = values.iter().zip(w).map(|(value, w)| (value * w).abs()).sum();
+                return off(values.len() / 8) * (plane.loss + size);
+            }
+            let (rows, entries) = split(self.terms(p));
+            let (mut size, mut longest) = (plane.loss, 0);
+            for (atom, scale) in rows {
+                size += scale.abs() * sizes[atom].0;
+                longest = longest.max(sizes[atom].1);
+            }
+            size += entries.map(|(index, scale)| (scale * w[index]).abs()).sum::<f64>();
+            off(longest + self.terms(p).0.len()) * size
+        };
+        (0..self.planes.len()).map(of).fold(0.0, f64::max)
     }
 
     /// What the [highest](Self::highest) value says of the slack, given ‖w‖.
@@ -424,30 +455,20 @@ impl<'a> Block<'a> {
         self.gap
     }
 
-    /// Takes one step of the given kind after a [look](Self::look), and updates w; returns what it added to the dual value.
+    /// After a [look](Self::look), solves the small dual over the planes to this fraction of its violation, and updates w; returns what
+    /// that added to the dual value.
     ///
     /// With `damping` below 1 the curvature is multiplied by it, and so is the change of w (see [`super::proximal`]).
-    pub fn step(&mut self, w: &mut [f64], step: &Stepping, workspace: &mut Workspace) -> f64 {
-        let &Stepping { kind, accuracy, damping } = step;
+    pub fn step(&mut self, w: &mut [f64], accuracy: f64, damping: f64, workspace: &mut Workspace) -> f64 {
         let Workspace { gradient, alpha, change, dots, .. } = workspace;
         alpha.clear();
         alpha.extend(self.alphas());
-        let (best, value) = best_plane(gradient);
         if self.cost.ridge > 0.0 {
             let slack = self.cost.ridge * alpha.iter().sum::<f64>();
             gradient.iter_mut().for_each(|value| *value -= slack);
         }
         let curvature = Curvature { gram: &self.gram, damping, ridge: self.cost.ridge };
-        let total = self.cost.bound;
-        let gain = match kind {
-            Step::Exact => qp::solve(curvature, gradient, alpha, total, |violation| accuracy * violation),
-            Step::Pairwise => {
-                let mut left = qp::left(alpha, total);
-                let (pair, _) = qp::worst_pair(gradient, alpha, left);
-                qp::pairwise_step(curvature, gradient, alpha, &mut left, pair)
-            }
-            Step::FrankWolfe => self.frank_wolfe_step(damping, best.filter(|_| value > 0.0), value, gradient, alpha),
-        };
+        let gain = qp::solve(curvature, gradient, alpha, self.cost.bound, |violation| accuracy * violation);
         change.clear();
         change.extend(self.planes.iter_mut().zip(&*alpha).map(|(plane, &alpha)| {
             let change = damping * (alpha - plane.alpha);
@@ -493,14 +514,6 @@ impl<'a> Block<'a> {
         gradient
     }
 
-    /// target += factor · (the change of w in the last step taken with this workspace).
-    pub fn add_last_change(&self, target: &mut [f64], factor: f64, workspace: &mut Workspace) {
-        let Workspace { alpha, change, dots, .. } = workspace;
-        alpha.clear();
-        alpha.extend(change.iter().map(|change| factor * change));
-        self.add_combination(alpha, target, dots);
-    }
-
     /// target += Σ cₚ δₚ.
     fn add_combination(&self, coefficients: &[f64], target: &mut [f64], sums: &mut Vec<f64>) {
         sums.clear();
@@ -525,35 +538,6 @@ impl<'a> Block<'a> {
             }
         }
         self.atoms.add_to(target, sums);
-    }
-
-    /// A line search from the current point towards all weight on `best` (`None`: on the plane (0, 0)), whose value is given.
-    fn frank_wolfe_step(
-        &self,
-        damping: f64,
-        best: Option<usize>,
-        value: f64,
-        gradient: &[f64],
-        alpha: &mut [f64],
-    ) -> f64 {
-        // Direction in dual variables: reach·e_best − α; its curvature is ‖reach·δ_best − Σ αₚ δₚ‖². Where slacks are squared, the
-        // reach is the Σα that a slack of this value asks for.
-        let m = alpha.len();
-        let mut direction: Vec<f64> = alpha.iter().map(|alpha| -alpha).collect();
-        if let Some(best) = best {
-            direction[best] += if self.cost.ridge > 0.0 { value / self.cost.ridge } else { self.cost.bound };
-        }
-        let (gram, ridge) = (&self.gram, self.cost.ridge);
-        let curvature: f64 = (0..m)
-            .flat_map(|i| (0..m).map(move |j| (i, j)))
-            .map(|(i, j)| direction[i] * direction[j] * (damping * gram.get(i, j) + ridge))
-            .sum();
-        let slope: f64 = direction.iter().zip(gradient).map(|(direction, value)| direction * value).sum();
-        let rate = if curvature > 0.0 { (slope / curvature).min(1.0) } else { 1.0 };
-        for (alpha, change) in alpha.iter_mut().zip(&direction) {
-            *alpha = (*alpha + rate * change).max(0.0);
-        }
-        rate * (slope - 0.5 * rate * curvature)
     }
 
     /// The terms of a plane: names and scales.
@@ -918,15 +902,4 @@ fn split<'t>(
     let ((rows, entries), (row_scales, entry_scales)) = (names.split_at(at), scales.split_at(at));
     let rows = rows.iter().zip(row_scales).map(|(&atom, &scale)| (atom as usize, scale));
     (rows, entries.iter().zip(entry_scales).map(|(&entry, &scale)| ((entry & !ENTRY) as usize, scale)))
-}
-
-/// The plane with the largest value and that value; the first of equals.
-fn best_plane(gradient: &[f64]) -> (Option<usize>, f64) {
-    let mut best = (None, f64::NEG_INFINITY);
-    for (p, &value) in gradient.iter().enumerate() {
-        if value > best.1 {
-            best = (Some(p), value);
-        }
-    }
-    best
 }

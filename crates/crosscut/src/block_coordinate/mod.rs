@@ -1,4 +1,4 @@
-//! Block-coordinate dual ascent with cached planes and approximate passes; also the n-slack cutting plane method.
+//! Block-coordinate dual ascent with cached planes and approximate passes.
 //!
 //! The dual of the n-slack problem has one block of variables αᵢ for each example, over the planes its oracle has shown:
 //!
@@ -23,8 +23,8 @@ mod proximal;
 mod state;
 mod tail;
 
+use rand::SeedableRng;
 use rand::seq::SliceRandom;
-use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 use serde::{Deserialize, Serialize};
 
@@ -34,11 +34,11 @@ use crate::oracles::Oracles;
 use crate::plane::{Planes, squared_norm};
 use crate::progress::{DualVariable, Flow, Moment, Progress, Solution};
 use crate::run::{self, Counts, Run};
-use crate::settings::{C, Sampling, Settings, Solver};
+use crate::settings::{C, Settings, Solver};
 use crate::state::Keeper;
 use crate::task::Task;
 pub(crate) use block::Block;
-use block::{Stepping, Workspace};
+use block::Workspace;
 use master::{Goal, Master, Sizes};
 use proximal::Proximal;
 pub(crate) use state::Saved;
@@ -48,8 +48,6 @@ use tail::Tail;
 const SETTLED: f64 = 0.1;
 /// … or this fraction of the gap at which training stops.
 const LEFT: f64 = 0.3;
-/// The n-slack cutting plane method solves its dual to this fraction of the gap before it calls oracles again.
-const SOLVED: f64 = 0.01;
 /// After the first exact passes there are fewer approximate ones, as many as EARLY · EARLY_GROWTH^pass at most: what the first planes are
 /// fitted to does not last.
 const EARLY: f64 = 4.0;
@@ -64,8 +62,6 @@ const FRUITFUL: f64 = 0.1;
 const LOOSE: f64 = 0.3;
 /// … and no finer than this fraction of the gap at which training stops.
 const OVERSHOOT: f64 = 0.1;
-/// The same for the n-slack cutting plane method as [`BlockSettings::approximate_passes`](crate::BlockSettings::approximate_passes).
-const MOST_TO_SOLVE: usize = 1000;
 /// Acceleration starts only while the gap over cached planes is above this fraction of the dual value.
 const FAR: f64 = 0.01;
 /// Acceleration starts only where two passes have left this fraction of the gap over cached planes.
@@ -98,14 +94,12 @@ const SLICE: usize = 512;
 pub(crate) struct BlockCoordinate<'a, T: Task> {
     oracles: Oracles<'a, T>,
     settings: Settings,
-    kind: Solver,
     blocks: Vec<Block<'a>>,
     w: Vec<f64>,
     /// D at (α, w), kept up to date by the gains of the steps.
     dual: f64,
     proximal: Proximal,
     master: Master,
-    average: Option<Average>,
     tail: Tail,
     planes: Vec<Planes<'a>>,
     /// One put together from parts.
@@ -157,7 +151,7 @@ struct Visit {
 }
 
 impl<'a, T: Task> BlockCoordinate<'a, T> {
-    pub fn new(oracles: Oracles<'a, T>, settings: Settings, kind: Solver) -> Self {
+    pub fn new(oracles: Oracles<'a, T>, settings: Settings) -> Self {
         let each = settings.c.sum(oracles.len());
         let cost = |weight| SlackCost::new(each * weight, settings.slack_norm);
         let blocks: Vec<_> = oracles.weights().map(|weight| Block::new(cost(weight))).collect();
@@ -171,7 +165,6 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             dual: 0.0,
             proximal: Proximal::default(),
             master: Master::default(),
-            average: settings.block.averaging.then(|| Average::new(dim)),
             tail: Tail::default(),
             planes: (0..buffers).map(|_| Planes::default()).collect(),
             recombined: Planes::default(),
@@ -188,7 +181,6 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             resumed: None,
             oracles,
             settings,
-            kind,
         }
     }
 
@@ -203,10 +195,6 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
 
     pub fn oracles_mut(&mut self) -> &mut Oracles<'a, T> {
         &mut self.oracles
-    }
-
-    pub fn kind(&self) -> Solver {
-        self.kind
     }
 
     /// Changes C; the dual variables are scaled with it, and w with them.
@@ -224,7 +212,6 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         self.proximal = Proximal::default();
         self.master.restart();
         self.tail.rescale(factor);
-        self.average = self.settings.block.averaging.then(|| Average::new(self.w.len()));
         self.refresh();
     }
 
@@ -235,7 +222,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         observer: &'o mut dyn FnMut(&Progress) -> Flow,
         mut keeper: Option<&mut Keeper<'_>>,
     ) -> Result<Solution, Box<Run<'o>>> {
-        let mut run = Run::new(observer, self.settings, self.kind, self.oracles.len(), self.counts());
+        let mut run = Run::new(observer, self.settings, Solver::Block, self.oracles.len(), self.counts());
         // Where training goes on, it may be done already.
         let forecast = if self.pass > 0 { 0.0 } else { f64::INFINITY };
         let mut course = Course { forecast, uncertified: 0, stuck: 0, last: f64::NEG_INFINITY, seen: f64::INFINITY };
@@ -254,8 +241,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             if let Some(keeper) = &mut keeper {
                 keeper(&self.state(course, &run, last_pass));
             }
-            let certifying = self.kind == Solver::NSlack
-                || last_pass
+            let certifying = last_pass
                 || course.uncertified >= if self.certificates == 0 { FIRST_UNCERTIFIED } else { UNCERTIFIED }
                 || course.forecast <= NEAR * run.target(self.dual)
                 || self.master.is_on();
@@ -307,9 +293,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             }
             self.proximal.judge(self.dual, &mut self.w);
             self.forget();
-            if self.average.is_none() {
-                self.tail.follow(&self.w);
-            }
+            self.tail.follow(&self.w);
             course.forecast = self.tail.forecast(course.seen);
         }
     }
@@ -334,7 +318,8 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
     /// An answer that is no plane; some that came with it are not taken in.
     fn exact_pass(&mut self, run: &mut Run<'_>) -> Result<f64, Fault> {
         self.pass += 1;
-        let order = self.order();
+        let mut order: Vec<usize> = (0..self.blocks.len()).collect();
+        order.shuffle(&mut self.random);
         let mut seen = 0.0;
         // With few examples a batch must not be the whole pass: oracles that all see one w show planes for one w.
         for batch in order.chunks(self.settings.block.batch.min(order.len().div_ceil(8))) {
@@ -357,8 +342,8 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         Ok(seen + self.proximal.excess(&self.w))
     }
 
-    /// Calls all oracles at one w, which gives P(w); returns P(w) − D. It is the average of the last ones where that promises more, and
-    /// with averaging that average and w take turns. `seen` is the gap that the pass before has met.
+    /// Calls all oracles at one w, which gives P(w); returns P(w) − D. It is where the master was
+    /// solved last, or else the average of the last ones where that promises more. `seen` is the gap that the pass before has met.
     ///
     /// Each slack is the larger of the answer of the oracle and of the best plane in the cache: an
     /// oracle that keeps its contract is never worse.
@@ -370,17 +355,15 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         let (sum, u_squared) = self.refresh();
         run.bounds.raise(&sum, u_squared, self.w.len());
         self.certificates += 1;
-        let turn = self.certificates % 2 == 1;
         let solved = self.master.weights();
-        let averaged = match (&self.average, solved) {
-            (_, Some(solved)) => {
+        let moved = match solved {
+            Some(solved) => {
                 self.w.copy_from_slice(solved);
                 true
             }
-            (Some(average), None) => turn && average.write(&mut self.w),
-            (None, None) => self.tail.write_if_better(&mut self.w),
+            None => self.tail.write_if_better(&mut self.w),
         };
-        let judged = self.average.is_none() && solved.is_none();
+        let judged = solved.is_none();
         let order: Vec<usize> = (0..self.blocks.len()).collect();
         let (dual, mut slacks) = (self.dual, SlackSum::default());
         let length = squared_norm(&self.w).sqrt();
@@ -395,11 +378,11 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             run.tick(self.counts());
         }
         let primal = run.bounds.certify(&self.w, &slacks, self.blocks.len());
-        if averaged {
+        if moved {
             self.refresh();
         }
         if judged {
-            self.tail.judge(averaged, primal - dual, seen);
+            self.tail.judge(moved, primal - dual, seen);
         }
         Ok(primal - dual)
     }
@@ -412,25 +395,19 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
     /// A recombined plane that is none.
     fn approximate_passes(&mut self, at_least_one: bool, seen: f64, run: &mut Run<'_>) -> Result<(), Fault> {
         let early = (EARLY * EARLY_GROWTH.powi(self.pass.min(20) as i32)) as usize;
-        let (enough, most) = match self.kind {
-            Solver::NSlack => (SOLVED * seen, MOST_TO_SOLVE),
-            _ => {
-                let most = self.settings.block.approximate_passes.max(usize::from(at_least_one)).min(early);
-                ((SETTLED * seen).max(LEFT * run.target(self.dual)), most)
-            }
-        };
         if self.master.is_on() {
             return Ok(());
         }
-        let solvable = Master::is_for(self.w.len());
-        let sweep = if solvable { self.sweep() / self.blocks.len() as f64 } else { 0.0 };
-        let accelerate = self.settings.block.acceleration && self.average.is_none();
+        let most = self.settings.block.approximate_passes.max(usize::from(at_least_one)).min(early);
+        let enough = (SETTLED * seen).max(LEFT * run.target(self.dual));
+        let sweep = self.sweep() / self.blocks.len() as f64;
+        let accelerate = self.settings.block.acceleration;
         let each = enough / self.blocks.len() as f64;
         let mut active: Vec<usize> = (0..self.blocks.len()).collect();
         let (mut lowest, mut before) = (f64::INFINITY, f64::INFINITY);
         let mut recent = [f64::INFINITY; 2];
         let mut visits = most * self.blocks.len();
-        let mut recombines = self.kind == Solver::Block;
+        let mut recombines = true;
         for pass in 1_usize.. {
             let Some(left) = visits.checked_sub(active.len()) else { break };
             visits = left;
@@ -488,22 +465,21 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
     /// Solves the dual over all planes together, if that is due.
     fn solve_master(&mut self, seen: f64, run: &Run<'_>) {
         let full = |block: &Block<'_>| block.planes() >= self.most_planes;
-        let numbers = self.w.len().saturating_mul(self.w.len()).saturating_add(8 * self.cached);
-        let memory = numbers.saturating_mul(size_of::<f64>());
-        let fits = self.settings.max_memory.is_none_or(|limit| self.bytes.0.saturating_add(memory) <= limit);
         // Planes that are merged between solves are others each time.
-        let wanted = self.settings.block.acceleration && self.average.is_none() && Master::is_for(self.w.len());
-        if !wanted || !fits || self.blocks.iter().any(full) {
+        if !self.settings.block.acceleration || self.blocks.iter().any(full) {
             return;
         }
-        let sizes = Sizes { dim: self.w.len(), planes: self.cached, support: self.support, sweep: self.sweep() };
-        if !self.master.is_due(seen, sizes) {
+        let rank = self.blocks.iter().map(Block::rank).sum();
+        let sizes = Sizes { dim: self.w.len(), planes: self.cached, rank, sweep: self.sweep() };
+        let memory = sizes.numbers().saturating_mul(size_of::<f64>());
+        let fits = self.settings.max_memory.is_none_or(|limit| self.bytes.0.saturating_add(memory) <= limit);
+        if !fits || !sizes.is_possible() || !self.master.is_due(seen, sizes) {
             return;
         }
         self.proximal = Proximal::default();
         self.refresh();
         let goal = Goal { floor: OVERSHOOT * run.target(self.dual), seen: LOOSE * seen, of_dual: LOOSE };
-        self.master.solve(&mut self.blocks, &self.w, goal, &|| run.must_end(), &mut self.workspace);
+        self.master.solve(&mut self.blocks, &self.w, (goal, sizes), &|| run.must_end(), &mut self.workspace);
         self.refresh();
     }
 
@@ -536,19 +512,10 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         if gap <= enough {
             return Ok(Visit { gap, gain: 0.0 });
         }
-        let step = Stepping {
-            kind: self.settings.block.step,
-            accuracy: if enough > 0.0 { ROUGH } else { FINE },
-            damping: self.proximal.damping(),
-        };
-        let block = &mut self.blocks[index];
-        let gain = block.step(&mut self.w, &step, &mut self.workspace);
-        if gain > 0.0 {
-            self.dual += gain;
-            if let Some(average) = &mut self.average {
-                average.follow(block, &mut self.workspace);
-            }
-        }
+        let accuracy = if enough > 0.0 { ROUGH } else { FINE };
+        let damping = self.proximal.damping();
+        let gain = self.blocks[index].step(&mut self.w, accuracy, damping, &mut self.workspace);
+        self.dual += gain.max(0.0);
         Ok(Visit { gap, gain })
     }
 
@@ -583,29 +550,6 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         self.dual = sum.value(u_squared);
         self.proximal.weights_from_sum(&mut self.w);
         (sum, u_squared)
-    }
-
-    /// The examples in the order of the next exact pass.
-    fn order(&mut self) -> Vec<usize> {
-        let n = self.blocks.len();
-        let gaps = self.blocks.iter().map(|block| block.gap.max(0.0));
-        let total: f64 = gaps.clone().sum();
-        if self.settings.block.sampling == Sampling::Gap && total.is_finite() && total > 0.0 {
-            let cumulative: Vec<f64> = gaps
-                .scan(0.0, |sum, gap| {
-                    *sum += gap;
-                    Some(*sum)
-                })
-                .collect();
-            let draw = |random: &mut Pcg64| {
-                let point = total * random.random::<f64>();
-                cumulative.partition_point(|&sum| sum <= point).min(n - 1)
-            };
-            return (0..n).map(|_| draw(&mut self.random)).collect();
-        }
-        let mut order: Vec<usize> = (0..n).collect();
-        order.shuffle(&mut self.random);
-        order
     }
 
     /// Puts the planes of a slot into the cache of an example.
@@ -687,40 +631,5 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         let Oracles { calls: oracle_calls, seconds: oracle_seconds, .. } = self.oracles;
         let Self { cached: planes, support, planes_found, bytes, .. } = *self;
         Counts { oracle_calls, oracle_seconds, planes, support, planes_found, bytes }
-    }
-}
-
-/// The average of the iterates, the k-th weighted by k: 2/(K(K+1)) Σ k·wₖ.
-///
-/// With uₖ = wₖ − wₖ₋₁ and Sₖ = k(k+1)/2 it equals w_K − (Σ uₖ Sₖ₋₁) / S_K, so a step costs no more than its change.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Average {
-    steps: f64,
-    shift: Vec<f64>,
-}
-
-impl Average {
-    fn new(dim: usize) -> Self {
-        Self { steps: 0.0, shift: vec![0.0; dim] }
-    }
-
-    /// Whether it could have come about for so many weights.
-    fn is_sound(&self, dim: usize) -> bool {
-        self.shift.len() == dim && self.shift.iter().chain([&self.steps]).all(|number| number.is_finite())
-    }
-
-    /// Takes in the last step of a block.
-    fn follow(&mut self, block: &Block<'_>, workspace: &mut Workspace) {
-        block.add_last_change(&mut self.shift, 0.5 * self.steps * (self.steps + 1.0), workspace);
-        self.steps += 1.0;
-    }
-
-    /// Turns the last iterate into the average; `false` before the first step.
-    fn write(&self, w: &mut [f64]) -> bool {
-        let total = 0.5 * self.steps * (self.steps + 1.0);
-        if total > 0.0 {
-            w.iter_mut().zip(&self.shift).for_each(|(weight, shift)| *weight -= shift / total);
-        }
-        total > 0.0
     }
 }

@@ -6,22 +6,19 @@ use rand_pcg::Pcg64;
 use serde::{Deserialize, Serialize};
 
 use super::block::Blocks;
-use super::{Average, BlockCoordinate, Course, Master, Proximal, Tail};
+use super::{BlockCoordinate, Course, Master, Proximal, Tail};
 use crate::run::{self, Run};
-use crate::settings::Solver;
 use crate::state::{MOST_PASSES, SavedSolver, State, StateError, require, require_finite};
 use crate::task::Task;
 
 /// What [`BlockCoordinate`] needs to go on.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Saved<'s> {
-    kind: Solver,
     blocks: Blocks<'s>,
     w: Cow<'s, [f64]>,
     dual: f64,
     proximal: Cow<'s, Proximal>,
     master: Cow<'s, Master>,
-    average: Option<Cow<'s, Average>>,
     tail: Cow<'s, Tail>,
     random: Pcg64,
     certificates: u32,
@@ -36,13 +33,11 @@ pub(crate) struct Saved<'s> {
 impl<T: Task> BlockCoordinate<'_, T> {
     pub(super) fn state<'s>(&'s self, course: Course, run: &'s Run<'_>, last_pass: bool) -> State<'s> {
         let saved = Saved {
-            kind: self.kind,
             blocks: Blocks::borrowed(&self.blocks, move |index| self.oracles.rows(index)),
             w: self.w.as_slice().into(),
             dual: self.dual,
             proximal: Cow::Borrowed(&self.proximal),
             master: Cow::Borrowed(&self.master),
-            average: self.average.as_ref().map(Cow::Borrowed),
             tail: Cow::Borrowed(&self.tail),
             random: self.random.clone(),
             certificates: self.certificates,
@@ -65,13 +60,10 @@ impl<T: Task> BlockCoordinate<'_, T> {
     /// Takes the place of what is here; after an error that is a mixture.
     pub fn restore(&mut self, saved: Saved<'_>, oracle_calls: u64, run: run::Saved<'_>) -> Result<(), StateError> {
         let dim = self.w.len();
-        require(saved.kind == self.kind, format!("the solver is {}, not {}", saved.kind.name(), self.kind.name()))?;
         require_finite("the weights", &saved.w, dim)?;
         require(saved.dual.is_finite(), "the dual value is not a finite number")?;
         require(saved.master.is_sound(dim), "the weights of the last solve do not fit")?;
         require(saved.proximal.is_sound(dim) && saved.tail.is_sound(dim), "the averages do not fit the weights")?;
-        require(saved.average.is_some() == self.average.is_some(), "averaging is on in one of the two only")?;
-        require(saved.average.as_ref().is_none_or(|average| average.is_sound(dim)), "the average does not fit")?;
         let Course { forecast, uncertified, stuck, last, seen } = saved.course;
         require(![forecast, last, seen].iter().any(|number| number.is_nan()), "a gap is not a number")?;
         let counters = [saved.certificates, saved.pass, uncertified, stuck, saved.tail.age()];
@@ -89,7 +81,6 @@ impl<T: Task> BlockCoordinate<'_, T> {
         self.dual = saved.dual;
         self.proximal = saved.proximal.into_owned();
         self.master = saved.master.into_owned();
-        self.average = saved.average.map(Cow::into_owned);
         self.tail = saved.tail.into_owned();
         self.random = saved.random;
         self.certificates = saved.certificates;

@@ -1,0 +1,285 @@
+//! An interior point method: some ten steps, whatever the planes, where Newton's steps would be many.
+//!
+//! It solves the primal problem over the planes, with slacks s of the planes,
+//!
+//! ```text
+//! minimise ½‖w‖² + Σᵢ cost(ξᵢ)   subject to   sₚ = ξᵢ − vₚ(w) ≥ 0,   ξᵢ ≥ 0,
+//! ```
+//!
+//! by Mehrotra's predictor and corrector (Mehrotra 1992; Nocedal and Wright 2006, section 16.6). The dual variables of s are α, that of ξᵢ
+//! belongs to the plane (0, 0). With ds and dα eliminated, and then dξᵢ, what is left for dw is I plus, for each block, the covariance
+//! matrix of its planes with weights θ = α/s; it is written as outer products by the sums of squares of Welford's recurrence.
+
+use super::problem::Problem;
+use super::system::{Columns, System};
+use crate::block_coordinate::block::{Block, Workspace};
+
+/// Steps at most.
+const MOST_STEPS: usize = 60;
+/// The part of the way to the boundary that a step takes.
+const SAFETY: f64 = 0.995;
+/// Steps shorter than this end it.
+const SHORT: f64 = 1e-6;
+/// Setting dual variables to 0 may cost this fraction of the gap asked for.
+const LOST: f64 = 0.2;
+/// A plane that adds less than this to the identity is left out.
+const NEGLIGIBLE: f64 = 1e-13;
+
+/// Where the method stands: for each block the dual variable of (0, 0) and the slack, for each plane its slack. α is [`Problem::a`].
+struct Point {
+    none: Vec<f64>,
+    xi: Vec<f64>,
+    s: Vec<f64>,
+}
+
+/// A direction of a [`Point`], of α and of w.
+struct Direction {
+    none: Vec<f64>,
+    xi: Vec<f64>,
+    s: Vec<f64>,
+    alpha: Vec<f64>,
+    w: Vec<f64>,
+    /// The longest step that keeps all positive, at most 1.
+    step: f64,
+}
+
+impl Problem {
+    /// Goes on from α and w until the gap is at most `tolerance`, where it gets so far; leaves α feasible.
+    pub fn interior(
+        &mut self,
+        blocks: &[Block<'_>],
+        tolerance: f64,
+        stop: &dyn Fn() -> bool,
+        workspace: &mut Workspace,
+    ) {
+        let mut w = self.w.clone();
+        let mut u = vec![0.0; w.len()];
+        self.evaluate(blocks, &w, workspace);
+        let in_play: Vec<usize> =
+            (0..blocks.len()).filter(|&i| !self.range(i).is_empty() && self.costs[i].bound > 0.0).collect();
+        let mut point = self.center(&in_play);
+        let count = in_play.iter().map(|&i| self.range(i).len() + 1).sum::<usize>() as f64;
+        for _ in 0..MOST_STEPS {
+            let (_, gap) = self.look(blocks, &w, &mut u, workspace);
+            let mu = self.products(&in_play, &point, None) / count;
+            if gap <= tolerance || !gap.is_finite() || mu < 1e-300 || stop() {
+                break;
+            }
+            let columns = self.covariances(blocks, &in_play, &point, w.len(), workspace);
+            self.work += columns.shape(w.len()).work() + 6.0 * self.sweep;
+            let Some(system) = System::new(columns, w.len()) else { break };
+            let residual: Vec<f64> = u.iter().zip(&w).map(|(u, w)| u - w).collect();
+            let mut direction = |problem: &mut Self, target: f64, affine: Option<&Direction>| {
+                problem.direction(blocks, &in_play, &point, &system, &residual, target, affine, workspace)
+            };
+            let Some(affine) = direction(self, 0.0, None) else { break };
+            let target = (self.products(&in_play, &point, Some(&affine)) / count / mu).powi(3).min(1.0) * mu;
+            let Some(direction) = direction(self, target, Some(&affine)) else { break };
+            let step = direction.step;
+            w.iter_mut().zip(&direction.w).for_each(|(w, change)| *w += step * change);
+            self.evaluate(blocks, &w, workspace);
+            for &i in &in_play {
+                point.xi[i] += step * direction.xi[i];
+                point.none[i] += step * direction.none[i];
+                let (range, mut sum) = (self.range(i), point.none[i]);
+                for p in range.clone() {
+                    self.a[p] += step * direction.alpha[p];
+                    sum += self.a[p];
+                    point.s[p] += step * direction.s[p];
+                    // Without what rounding has left between s and its definition, where that is little.
+                    let exact = point.xi[i] - self.value[p];
+                    if exact > 0.5 * point.s[p] && exact < 2.0 * point.s[p] {
+                        point.s[p] = exact;
+                    }
+                }
+                // The sum is at its bound, but for rounding.
+                if sum > self.costs[i].bound {
+                    let factor = self.costs[i].bound / sum;
+                    point.none[i] *= factor;
+                    self.a[range].iter_mut().for_each(|alpha| *alpha *= factor);
+                }
+            }
+            if step < SHORT {
+                break;
+            }
+        }
+    }
+
+    /// Sets dual variables of [`best`](Self::best) to 0 that an interior point method has left just above, where D loses little: theirs goes to the
+    /// largest of their block.
+    pub fn purify(&mut self, blocks: &[Block<'_>], workspace: &mut Workspace) {
+        let mut u = vec![0.0; self.w.len()];
+        let enough = self.dual - LOST * self.tolerance();
+        for small in [1e-2, 1e-3, 1e-4, 1e-6, 1e-8] {
+            self.a.copy_from_slice(&self.best);
+            for i in 0..blocks.len() {
+                let range = self.range(i);
+                let a = &mut self.a[range];
+                let (mut largest, mut sum) = (0, 0.0);
+                (0..a.len()).for_each(|p| largest = if a[p] > a[largest] { p } else { largest });
+                let least = a.get(largest).map_or(0.0, |largest| small * largest);
+                for alpha in a.iter_mut().filter(|alpha| **alpha < least) {
+                    sum += std::mem::take(alpha);
+                }
+                if let Some(alpha) = a.get_mut(largest) {
+                    *alpha += sum;
+                }
+            }
+            let dual = self.dual_of(&self.a, blocks, &mut u, workspace);
+            if dual >= enough {
+                self.best.copy_from_slice(&self.a);
+                self.dual = dual;
+                return;
+            }
+        }
+    }
+
+    /// A point away from all boundaries, with α in [`a`](Self::a).
+    fn center(&mut self, in_play: &[usize]) -> Point {
+        let (n, m) = (self.costs.len(), self.loss.len());
+        let mut point = Point { none: vec![0.0; n], xi: vec![0.0; n], s: vec![0.0; m] };
+        let most: f64 = in_play.iter().map(|&i| self.costs[i].slope(self.scale)).sum();
+        let room = (self.slacks() / most).max(1e-3 * self.scale).max(1e-300);
+        self.a.fill(0.0);
+        for &i in in_play {
+            let range = self.range(i);
+            let highest = self.value[range.clone()].iter().copied().fold(0.0, f64::max);
+            point.xi[i] = highest + room;
+            let total = self.costs[i].slope(point.xi[i]);
+            let even = total / (range.len() + 1) as f64;
+            for p in range.clone() {
+                self.a[p] = 0.5 * self.alpha[p].min(total) + 0.5 * even;
+                point.s[p] = point.xi[i] - self.value[p];
+            }
+            let sum: f64 = self.a[range].iter().sum();
+            point.none[i] = (total - sum).max(0.1 * even);
+        }
+        point
+    }
+
+    /// Σ α s + none · ξ, after a step along a direction if there is one.
+    fn products(&self, in_play: &[usize], point: &Point, direction: Option<&Direction>) -> f64 {
+        let of = |i: usize| {
+            let (mut sum, mut zero) = (0.0, point.none[i] * point.xi[i]);
+            if let Some(Direction { none, xi, step, .. }) = direction {
+                zero = (point.none[i] + step * none[i]) * (point.xi[i] + step * xi[i]);
+            }
+            for p in self.range(i) {
+                sum += match direction {
+                    None => self.a[p] * point.s[p],
+                    Some(Direction { alpha, s, step, .. }) => {
+                        (self.a[p] + step * alpha[p]) * (point.s[p] + step * s[p])
+                    }
+                };
+            }
+            sum + zero
+        };
+        in_play.iter().map(|&i| of(i)).sum()
+    }
+
+    /// What dξᵢ is multiplied by beside the planes: none / ξ and the curvature of the cost.
+    fn stiffness(&self, i: usize, point: &Point) -> f64 {
+        let ridge = self.costs[i].ridge;
+        point.none[i] / point.xi[i] + if ridge > 0.0 { 1.0 / ridge } else { 0.0 }
+    }
+
+    /// E of the matrix I + E Eᵀ for dw.
+    fn covariances(
+        &mut self,
+        blocks: &[Block<'_>],
+        in_play: &[usize],
+        point: &Point,
+        dim: usize,
+        workspace: &mut Workspace,
+    ) -> Columns {
+        let mut columns = Columns::default();
+        let (mut scratch, mut coefficients) = (vec![0.0; dim], Vec::new());
+        for &i in in_play {
+            let range = self.range(i);
+            let theta: Vec<f64> = range.clone().map(|p| self.a[p] / point.s[p]).collect();
+            let longest = blocks[i].longest_squared();
+            let mut order: Vec<usize> = (0..theta.len()).collect();
+            order.sort_by(|&p, &q| theta[q].total_cmp(&theta[p]));
+            let mut before = self.stiffness(i, point);
+            for (j, &p) in order.iter().enumerate() {
+                let factor = (theta[p] * (before / (before + theta[p]))).sqrt();
+                if factor * factor * longest >= NEGLIGIBLE {
+                    coefficients.clear();
+                    coefficients.resize(range.len(), 0.0);
+                    coefficients[p] = factor;
+                    order[..j].iter().for_each(|&q| coefficients[q] = -factor * theta[q] / before);
+                    self.push_column(&mut columns, &blocks[i], &coefficients, &mut scratch, workspace);
+                }
+                before += theta[p];
+            }
+        }
+        columns
+    }
+
+    /// A direction towards products of `target`, with the second-order terms of `affine`.
+    #[allow(clippy::too_many_arguments, reason = "one step of a method, in the scope of its loop")]
+    fn direction(
+        &mut self,
+        blocks: &[Block<'_>],
+        in_play: &[usize],
+        point: &Point,
+        system: &System,
+        residual: &[f64],
+        target: f64,
+        affine: Option<&Direction>,
+        workspace: &mut Workspace,
+    ) -> Option<Direction> {
+        let (n, m) = (self.costs.len(), self.loss.len());
+        let zeros = |length| vec![0.0; length];
+        let (mut t, mut t_none, mut sums, mut totals) = (zeros(m), zeros(n), zeros(n), zeros(n));
+        let mut weights = zeros(m);
+        for &i in in_play {
+            let range = self.range(i);
+            let correction = affine.map_or(0.0, |affine| affine.none[i] * affine.xi[i]);
+            t_none[i] = (target - point.none[i] * point.xi[i] - correction) / point.xi[i];
+            let (mut sum, mut total, mut alphas) = (t_none[i], self.stiffness(i, point), point.none[i]);
+            for p in range.clone() {
+                let correction = affine.map_or(0.0, |affine| affine.alpha[p] * affine.s[p]);
+                t[p] = (target - self.a[p] * point.s[p] - correction) / point.s[p];
+                total += self.a[p] / point.s[p];
+                sum += t[p];
+                alphas += self.a[p];
+            }
+            // The slope of the cost must be the sum of the dual variables.
+            let left = self.costs[i].slope(point.xi[i]) - alphas;
+            (sums[i], totals[i]) = (sum - left, total);
+            range.for_each(|p| weights[p] = t[p] - self.a[p] / point.s[p] / total * sums[i]);
+        }
+        let mut right = residual.to_vec();
+        for &i in in_play {
+            blocks[i].add_weighted(&weights[self.range(i)], &mut right, workspace);
+        }
+        let w = system.solve(&right)?;
+        self.move_along(blocks, &w, workspace);
+        let mut direction = Direction { none: zeros(n), xi: zeros(n), s: zeros(m), alpha: zeros(m), w, step: 1.0 };
+        let mut step = 1.0_f64;
+        let mut limit = |value: f64, change: f64| {
+            if change < 0.0 {
+                step = step.min(-SAFETY * value / change);
+            }
+        };
+        for &i in in_play {
+            let range = self.range(i);
+            let sum: f64 = range.clone().map(|p| self.a[p] / point.s[p] * self.change[p]).sum();
+            let xi = (sums[i] + sum) / totals[i];
+            let none = t_none[i] - point.none[i] / point.xi[i] * xi;
+            limit(point.xi[i], xi);
+            limit(point.none[i], none);
+            (direction.xi[i], direction.none[i]) = (xi, none);
+            for p in range {
+                let s = xi - self.change[p];
+                let alpha = t[p] - self.a[p] / point.s[p] * s;
+                limit(point.s[p], s);
+                limit(self.a[p], alpha);
+                (direction.s[p], direction.alpha[p]) = (s, alpha);
+            }
+        }
+        direction.step = step;
+        direction.w.iter().all(|w| w.is_finite()).then_some(direction)
+    }
+}

@@ -1,0 +1,171 @@
+//! An augmented Lagrangian method with semismooth Newton steps: few of them where the planes that matter are soon known.
+
+use super::problem::{LARGEST_SIGMA, Problem};
+use super::system::{Columns, System};
+use crate::block_coordinate::block::{Block, Workspace};
+use crate::plane::{dot, squared_norm};
+
+/// Newton steps after which a solve gives up, and those in one subproblem.
+const MOST_STEPS: usize = 400;
+const MOST_INNER: usize = 30;
+/// Subproblems in one solve.
+const MOST_OUTER: usize = 200;
+/// Subproblems in a row without a step after which nothing more is to be gained.
+const IDLE: u32 = 12;
+/// A subproblem is solved when ½‖w − Σaδ‖² is this fraction of the proximal term.
+const INNER: f64 = 0.1;
+/// At the start of a solve the smoothing is about this times the gap.
+const SMOOTHING: f64 = 10.0;
+
+impl Problem {
+    /// Goes on from α and w for so many multiplications at most; returns whether the goal was reached, or no step helps any more.
+    pub fn newton(
+        &mut self,
+        blocks: &[Block<'_>],
+        tau: &mut f64,
+        most_work: f64,
+        stop: &dyn Fn() -> bool,
+        workspace: &mut Workspace,
+    ) -> bool {
+        let mut w = self.w.clone();
+        let mut u = vec![0.0; w.len()];
+        if self.dual_of(&self.alpha, blocks, &mut u, workspace) < 0.0 {
+            // Worse than none at all.
+            self.alpha.fill(0.0);
+        }
+        self.a.copy_from_slice(&self.alpha);
+        self.evaluate(blocks, &w, workspace);
+        let (_, mut gap) = self.look(blocks, &w, &mut u, workspace);
+        let at_zero = self.at_zero();
+        if self.primal > at_zero {
+            w.fill(0.0);
+            gap = at_zero - self.dual;
+        }
+        // At first the smoothing is about as large as the gap.
+        let reach: f64 = self.most.iter().map(|most| most / LARGEST_SIGMA).sum::<f64>() * self.scale;
+        let units: f64 = self.unit.iter().sum();
+        *tau = tau.min(SMOOTHING * reach * reach / (gap * units).max(f64::MIN_POSITIVE)).max(1e-9);
+        let (mut steps, mut idle) = (0, 0);
+        let most_work = self.work + most_work;
+        for outer in 0..MOST_OUTER {
+            for (sigma, (unit, most)) in self.sigma.iter_mut().zip(self.unit.iter().zip(&self.most)) {
+                *sigma = (*tau * unit).min(*most);
+            }
+            let mut inner = 0;
+            let solvable = loop {
+                self.evaluate(blocks, &w, workspace);
+                self.change.fill(0.0);
+                self.respond(0.0);
+                let (excess, gap) = self.look(blocks, &w, &mut u, workspace);
+                let near = gap <= self.tolerance() || (outer > 0 && self.is_solved());
+                let floor = 1e-15 * self.dual.abs();
+                if near
+                    || excess <= (INNER * self.proximal_term()).max(floor)
+                    || inner >= MOST_INNER
+                    || steps >= MOST_STEPS
+                    || stop()
+                {
+                    break true;
+                }
+                (inner, steps) = (inner + 1, steps + 1);
+                super::COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                let gradient: Vec<f64> = w.iter().zip(&u).map(|(w, u)| u - w).collect();
+                let columns = self.hessian(blocks, w.len(), workspace);
+                self.work += columns.shape(w.len()).work() + 3.0 * self.sweep;
+                let Some(direction) = System::new(columns, w.len()).and_then(|system| system.solve(&gradient)) else {
+                    break false;
+                };
+                self.move_along(blocks, &direction, workspace);
+                let length = self.line_search(&w, &direction, -dot(&gradient, &direction).abs());
+                w.iter_mut().zip(&direction).for_each(|(w, change)| *w += length * change);
+            };
+            if inner < MOST_INNER {
+                self.alpha.copy_from_slice(&self.a);
+            }
+            idle = if inner == 0 { idle + 1 } else { 0 };
+            if self.is_solved() || idle >= IDLE {
+                return true;
+            }
+            if !solvable || steps >= MOST_STEPS || self.work > most_work || stop() {
+                return false;
+            }
+            if inner <= 6 {
+                *tau *= 10.0;
+            } else if inner >= MOST_INNER {
+                *tau /= 30.0;
+                w.copy_from_slice(&self.w);
+            } else if inner >= 15 {
+                *tau *= 0.5;
+            }
+            *tau = tau.clamp(1e-12, 1e20);
+        }
+        false
+    }
+
+    /// How far to go along a direction, along which the derivative is piecewise linear, rises, and begins at `first` < 0.
+    fn line_search(&mut self, w: &[f64], direction: &[f64], first: f64) -> f64 {
+        let (square, cross) = (squared_norm(direction), dot(w, direction));
+        let (mut low, mut at_low, mut high, mut at_high) = (0.0, first, f64::INFINITY, f64::INFINITY);
+        let mut t = 1.0;
+        for _ in 0..40 {
+            let slope = cross + t * square + self.respond(t);
+            if slope.abs() <= 0.3 * first.abs() {
+                break;
+            }
+            if slope < 0.0 {
+                (low, at_low) = (t, slope);
+            } else {
+                (high, at_high) = (t, slope);
+            }
+            t = match high.is_finite() {
+                true => {
+                    let secant = low + (high - low) * (-at_low / (at_high - at_low));
+                    secant.clamp(low + 0.1 * (high - low), high - 0.1 * (high - low))
+                }
+                false => 2.0 * t,
+            };
+        }
+        t
+    }
+
+    /// E of a generalised Hessian I + E Eᵀ at a.
+    ///
+    /// Block i adds σ δδᵀ for each plane with a > 0 if Σa is free. If it is at its bound the mean of these planes drops out, and
+    /// with squared slacks it counts 1 / (1 + σρk) for k planes.
+    fn hessian(&mut self, blocks: &[Block<'_>], dim: usize, workspace: &mut Workspace) -> Columns {
+        let mut columns = Columns::default();
+        let (mut scratch, mut coefficients) = (vec![0.0; dim], Vec::new());
+        for (i, block) in blocks.iter().enumerate() {
+            let range = self.range(i);
+            let active: Vec<usize> = (0..range.len()).filter(|&p| self.a[range.start + p] > 0.0).collect();
+            let (k, root) = (active.len(), self.sigma[i].sqrt());
+            if k == 0 || root == 0.0 {
+                continue;
+            }
+            let cost = self.costs[i];
+            let sum: f64 = self.a[range.clone()].iter().sum();
+            let capped = sum >= cost.bound * (1.0 - 1e-12);
+            let whole =
+                if cost.ridge > 0.0 { root / (1.0 + self.sigma[i] * cost.ridge * k as f64).sqrt() } else { 0.0 };
+            let free = !capped && cost.ridge == 0.0;
+            for j in 0..k {
+                coefficients.clear();
+                coefficients.resize(range.len(), 0.0);
+                if free {
+                    coefficients[active[j]] = root;
+                } else if j > 0 {
+                    // Helmert's: (δ₁ + … + δⱼ − j δⱼ₊₁) / √(j (j + 1)).
+                    let factor = root / ((j * (j + 1)) as f64).sqrt();
+                    active[..j].iter().for_each(|&p| coefficients[p] = factor);
+                    coefficients[active[j]] = -(j as f64) * factor;
+                } else if whole > 0.0 {
+                    active.iter().for_each(|&p| coefficients[p] = whole / (k as f64).sqrt());
+                } else {
+                    continue;
+                }
+                self.push_column(&mut columns, block, &coefficients, &mut scratch, workspace);
+            }
+        }
+        columns
+    }
+}
