@@ -21,6 +21,16 @@ pub(crate) use state::Blocks;
 const FEW_TERMS: usize = 8;
 /// Terms with names below this are atoms; the rest of the name of another is the index of a weight by itself.
 const ENTRY: u32 = 1 << 31;
+/// The atoms of the planes of a fan, which has no more planes than that.
+static FAN: [[u32; 2]; 256] = {
+    let mut names = [[0; 2]; 256];
+    let mut plane = 0;
+    while plane < names.len() {
+        names[plane][1] = plane as u32 + 1;
+        plane += 1;
+    }
+    names
+};
 
 /// The plane cache of one example with its part of the dual.
 ///
@@ -232,9 +242,6 @@ impl<'a> Block<'a> {
         if self.dense(plane).is_some() {
             return self.longest;
         }
-        if self.is_fan() {
-            return 2.0 * self.longest;
-        }
         let terms = self.terms(plane);
         self.cancelled + self.size_of(terms)
     }
@@ -287,9 +294,6 @@ impl<'a> Block<'a> {
 
     /// ⟨v, δ⟩ of a plane, given ⟨v, atom⟩ of all atoms.
     fn score(&self, plane: usize, v: &[f64], dots: &[f64]) -> f64 {
-        if self.is_fan() {
-            return dots[0] - dots[plane + 1];
-        }
         match self.dense(plane) {
             Some(values) => dot(values, v),
             None => combine(self.terms(plane), dots, |index| v[index]),
@@ -542,6 +546,9 @@ impl<'a> Block<'a> {
 
     /// The terms of a plane: names and scales.
     fn terms(&self, plane: usize) -> (&[u32], &[f64]) {
+        if self.is_fan() {
+            return (&FAN[plane], &[1.0, -1.0]);
+        }
         let start = plane.checked_sub(1).map_or(0, |before| self.planes[before].end as usize);
         let range = start..self.planes[plane].end as usize;
         (&self.terms.names[range.clone()], &self.terms.scales[range])
@@ -594,7 +601,7 @@ impl<'a> Block<'a> {
             plane.used = pass;
             return (plane.loss == raw.loss).then_some(false);
         }
-        if self.planes.len() >= most_planes {
+        if self.planes.len() >= most_planes.min(FAN.len()) {
             return None;
         }
         self.atoms.append(elsewhere.offset);
@@ -612,9 +619,11 @@ impl<'a> Block<'a> {
         if !self.is_fan() {
             return;
         }
+        let terms = || (0..self.planes.len()).map(|p| self.terms(p));
+        let names = terms().flat_map(|(names, _)| names).copied().collect();
+        let scales = terms().flat_map(|(_, scales)| scales).copied().collect();
+        self.terms = Terms { names, scales };
         self.gram.unfold();
-        self.terms.names = (1..=self.planes.len() as u32).flat_map(|other| [0, other]).collect();
-        self.terms.scales = self.planes.iter().flat_map(|_| [1.0, -1.0]).collect();
         self.planes.iter_mut().zip(1..).for_each(|(plane, count)| plane.end = 2 * count);
     }
 

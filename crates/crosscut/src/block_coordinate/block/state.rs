@@ -7,7 +7,7 @@ use serde::ser::{Error, SerializeSeq};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::atoms::{Atoms, Group};
-use super::{Block, Plane, Terms, qp::Gram, split};
+use super::{Block, FAN, Plane, Terms, qp::Gram, split};
 use crate::bounds::SlackCost;
 use crate::plane::RowTerm;
 use crate::sparse::Row;
@@ -182,7 +182,8 @@ impl Block<'_> {
         require(names.len() == scales.len(), "its terms are miscounted")?;
         if self.is_fan() {
             let (groups, offsets) = (atoms.groups(), atoms.offsets());
-            let fits = dense.is_empty() && names.is_empty() && groups.len() == 1 && offsets.len() == m + 1;
+            let fits =
+                m <= FAN.len() && dense.is_empty() && names.is_empty() && groups.len() == 1 && offsets.len() == m + 1;
             let distinct = HashSet::<&usize>::from_iter(offsets).len() == offsets.len();
             let inside = groups.iter().all(|group| offsets.iter().all(|&offset| offset < group.stride));
             require(fits && distinct && inside, "its planes are not of one row")?;
