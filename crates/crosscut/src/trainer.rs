@@ -39,7 +39,7 @@ enum Running<'a, T: Task> {
 impl<'a, T: Task> Running<'a, T> {
     /// The solver that the settings ask for, at its beginning.
     fn new(oracles: Oracles<'a, T>, settings: &Settings) -> Self {
-        match Self::new_kind(settings, oracles.len()) {
+        match Self::new_kind(settings, oracles.given()) {
             Solver::OneSlack => Self::OneSlack(Box::new(OneSlack::new(oracles, *settings))),
             _ => Self::Block(Box::new(BlockCoordinate::new(oracles, *settings))),
         }
@@ -84,10 +84,11 @@ impl<'a, T: Task> Trainer<'a, T> {
     {
         settings.check()?;
         let oracles = Oracles::new(task, examples.into_iter().collect(), settings.threads)?;
-        check_c(oracles.len(), oracles.weights(), settings.c)?;
+        check_c(oracles.given(), oracles.weights(), settings.c)?;
         check_weights(oracles.dim())?;
         check_memory(settings, oracles.dim())?;
-        Ok(Self { settings: *settings, solver: Running::new(oracles, settings) })
+        let settings = Settings { c: c_of_sum(&oracles, settings.c), ..*settings };
+        Ok(Self { settings, solver: Running::new(oracles, &settings) })
     }
 
     /// Changes the regularisation constant; planes are kept and dual variables scaled with it (warm start).
@@ -100,8 +101,8 @@ impl<'a, T: Task> Trainer<'a, T> {
     pub fn set_c(&mut self, c: C) -> Result<(), SolveError> {
         Settings { c, ..Settings::default() }.check()?;
         let oracles = self.solver.oracles();
-        let n = oracles.len();
-        check_c(n, oracles.weights(), c)?;
+        check_c(oracles.given(), oracles.weights(), c)?;
+        let (n, c) = (oracles.given(), c_of_sum(oracles, c));
         let factor = c.sum(n) / self.settings.c.sum(n);
         self.settings.c = c;
         let kind = Running::<T>::new_kind(&self.settings, n);
@@ -183,11 +184,22 @@ impl<'a, T: Task> Trainer<'a, T> {
     /// The planes it holds, example by example, with their dual variables: where these are positive, the support vectors. The weights
     /// that they add up to are those of the highest dual value, or later ones; not always those of a [`Solution`].
     pub fn dual_variables(&self) -> Vec<DualVariable> {
-        match &self.solver {
+        let variables = match &self.solver {
             Running::Block(solver) => solver.dual_variables(),
             Running::OneSlack(solver) => solver.dual_variables(),
-        }
+        };
+        self.solver.oracles().divide(variables)
     }
+
+    /// How many examples are different, as far as [`Task::first_of_equals`] says: equal ones are trained as one.
+    pub fn different(&self) -> usize {
+        self.solver.oracles().len()
+    }
+}
+
+/// The same C for the examples that are left of equal ones, whose number does not count.
+fn c_of_sum<T: Task>(oracles: &Oracles<'_, T>, c: C) -> C {
+    if oracles.given() > oracles.len() { C::Sum(c.sum(oracles.given())) } else { c }
 }
 
 /// Planes that are bounded must be a few at least.

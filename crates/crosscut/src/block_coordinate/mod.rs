@@ -222,7 +222,8 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         observer: &'o mut dyn FnMut(&Progress) -> Flow,
         mut keeper: Option<&mut Keeper<'_>>,
     ) -> Result<Solution, Box<Run<'o>>> {
-        let mut run = Run::new(observer, self.settings, Solver::Block, self.oracles.len(), self.counts());
+        let mut run =
+            Run::new(observer, self.settings, Solver::Block, (self.oracles.given(), self.oracles.len()), self.counts());
         // Where training goes on, it may be done already.
         let forecast = if self.pass > 0 { 0.0 } else { f64::INFINITY };
         let mut course = Course { forecast, uncertified: 0, stuck: 0, last: f64::NEG_INFINITY, seen: f64::INFINITY };
@@ -372,7 +373,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             for (slot, &index) in slice.iter().enumerate() {
                 let planes = &self.planes[slot];
                 let answer = planes.highest().map_or(f64::NAN, |plane| plane.value);
-                slacks.add(self.blocks[index].cost(), index, answer, planes.known);
+                slacks.add(self.blocks[index].cost(), self.oracles.name(index), answer, planes.known);
                 self.take_in(slot, index);
             }
             run.tick(self.counts());

@@ -30,8 +30,13 @@ pub(crate) trait Passes {
     /// Why a pass may fail.
     type Error;
 
-    /// n.
+    /// Oracle calls of a pass.
     fn len(&self) -> usize;
+
+    /// n.
+    fn given(&self) -> usize {
+        self.len()
+    }
 
     /// d.
     fn dim(&self) -> usize;
@@ -68,6 +73,10 @@ impl<T: Task> Passes for Oracles<'_, T> {
 
     fn len(&self) -> usize {
         Oracles::len(self)
+    }
+
+    fn given(&self) -> usize {
+        Oracles::given(self)
     }
 
     fn dim(&self) -> usize {
@@ -184,7 +193,8 @@ impl<O: Passes> OneSlack<O> {
         observer: &mut dyn FnMut(&Progress) -> Flow,
         keeper: Option<&mut Keeper<'_>>,
     ) -> Result<Solution, O::Error> {
-        let run = Run::new(observer, self.settings, Solver::OneSlack, self.oracles.len(), self.counts());
+        let sizes = (self.oracles.given(), self.oracles.len());
+        let run = Run::new(observer, self.settings, Solver::OneSlack, sizes, self.counts());
         self.go_on(run, keeper)
     }
 

@@ -28,7 +28,7 @@ pub(crate) struct Saved<'s> {
 impl<O: Passes> OneSlack<O> {
     pub(super) fn state<'s>(&'s self, stuck: u32, run: &'s Run<'_>, last_pass: bool) -> State<'s> {
         let saved = Saved {
-            begun_by: self.settings.solver.resolve(self.oracles.len()),
+            begun_by: self.settings.solver.resolve(self.oracles.given()),
             each: self.settings.c.sum(self.oracles.len()),
             working_set: self.working_set.as_slice().into(),
             alpha: self.alpha.as_slice().into(),
