@@ -404,7 +404,9 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         let sweep = self.sweep() / self.blocks.len() as f64;
         let accelerate = self.settings.block.acceleration;
         let each = enough / self.blocks.len() as f64;
-        let mut active: Vec<usize> = (0..self.blocks.len()).collect();
+        // Blocks that were at rest in the exact pass stay so; a certifying pass has looked at none.
+        let moves = |&index: &usize| at_least_one || self.blocks[index].gap > each;
+        let mut active: Vec<usize> = (0..self.blocks.len()).filter(moves).collect();
         let (mut lowest, mut before) = (f64::INFINITY, f64::INFINITY);
         let mut recent = [f64::INFINITY; 2];
         let mut visits = most * self.blocks.len();
@@ -619,9 +621,15 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
     /// Lets planes go that were out of use for long.
     fn forget(&mut self) {
         let since = self.pass.saturating_sub(self.settings.block.idle);
-        self.bytes.1 = self.bytes.1.max(self.blocks.iter().map(Block::bytes).sum());
-        self.blocks.iter_mut().for_each(|block| block.forget(since));
-        self.count();
+        let (mut before, mut bytes, mut planes) = (0, 0, 0);
+        for block in &mut self.blocks {
+            before += block.bytes();
+            block.forget(since);
+            bytes += block.bytes();
+            planes += block.planes();
+        }
+        self.bytes = (bytes, self.bytes.1.max(before));
+        self.cached = planes;
     }
 
     pub fn dual_variables(&self) -> Vec<DualVariable> {
