@@ -57,6 +57,11 @@ pub fn multiclass(bytes: &[u8]) {
     let case = Case::new(bytes);
     let options = case.options();
     let Some((task, examples)) = read::<Multiclass>(&case, &options, SparseVector::eq) else { return };
+    let unlabelled = |example: &Example<SparseVector, Class>| Item::new(example.x.clone(), None);
+    models::use_model(&task, &weights(&task), &examples.iter().map(unlabelled).collect());
+    if is_scaled(&case) {
+        return;
+    }
     let mut text = String::new();
     for Example { x, y, weight } in &examples {
         let _ = write!(text, "{} cost:{weight}", task.classes().name(y.index()));
@@ -66,8 +71,6 @@ pub fn multiclass(bytes: &[u8]) {
     }
     let (task_again, again) = define::<Multiclass>(&options, &text);
     assert!(task_again == task && again == examples, "written back: {text}");
-    let unlabelled = |example: &Example<SparseVector, Class>| Item::new(example.x.clone(), None);
-    models::use_model(&task, &weights(&task), &examples.iter().map(unlabelled).collect());
 }
 
 /// The same for rankings.
@@ -75,8 +78,8 @@ pub fn ranking(bytes: &[u8]) {
     let case = Case::new(bytes);
     let options = case.options();
     let Some((_, examples)) = read::<Ranking>(&case, &options, Query::eq) else { return };
-    // Scaled numbers are no longer those of the file, and with --group there are no queries in it.
-    if case.get("scale").is_none_or(|scale| scale == "none") && case.get("group").is_none() {
+    // With --group there are no queries in the file.
+    if !is_scaled(&case) && case.get("group").is_none() {
         let parsed = Source::from_text("examples", case.text).parse_lines(svmlight_owned).unwrap_or_default();
         let mut lines = parsed.into_iter();
         let mut text = String::new();
@@ -108,6 +111,9 @@ pub fn hmm(bytes: &[u8]) {
     let options = with(&case, "format", "hmm");
     let Some((task, examples)) = read::<Sequence>(&case, &options, same_tokens) else { return };
     let Features::Ids(ids) = task.features() else { panic!("features of SVM^hmm have ids") };
+    if is_scaled(&case) {
+        return;
+    }
     let mut text = String::new();
     for (sequence, Example { x, y, weight }) in examples.iter().enumerate() {
         for (token, row) in x.rows().iter().enumerate() {
@@ -125,6 +131,9 @@ pub fn crfsuite(bytes: &[u8]) {
     let case = Case::new(bytes);
     let options = with(&case, "format", "crfsuite");
     let Some((task, examples)) = read::<Sequence>(&case, &options, same_tokens) else { return };
+    if is_scaled(&case) {
+        return;
+    }
     let mut text = String::new();
     for (Example { weight, .. }, tokens) in examples.iter().zip(named(&task, &examples)) {
         let _ = writeln!(text, "@weight:{weight}");
@@ -231,6 +240,11 @@ pub fn side_files(bytes: &[u8]) {
     ] {
         error.iter().for_each(|error| blame(error, &[bytes, tokens.as_bytes()].concat()));
     }
+}
+
+/// Whether numbers are no longer those of the file.
+fn is_scaled(case: &Case<'_>) -> bool {
+    case.get("scale").is_some_and(|scale| scale != "none")
 }
 
 fn with(case: &Case<'_>, name: &str, value: &str) -> Options {

@@ -142,6 +142,7 @@ proptest! {
         rows in prop::collection::vec(("-?[0-9]{1,3}", features()), 1..6),
         loss in select(vec![None, Some(0), Some(1)]),
         bias in prop::option::of(0.1..9.0_f32),
+        scale in select(vec!["none", "standard", "global"]),
         costs in prop::option::of(0.0..1e9_f64),
         slack in any::<bool>(),
         how in how(),
@@ -152,6 +153,7 @@ proptest! {
         let text = if loss == Some(1) { text.replace("a-first", "8888") } else { text };
         let mut options = Options::new(rescaling(slack), loss);
         bias.iter().for_each(|bias| options.set("bias", bias.to_string()));
+        options.set("scale", scale);
         let file = tempfile::NamedTempFile::new().unwrap();
         if let (Some(cost), None) = (costs, loss) {
             fs::write(file.path(), format!("a-first 7777 {cost}\n")).unwrap();
@@ -165,7 +167,7 @@ proptest! {
         rows in prop::collection::vec((0..5_u32, features()), 1..8),
         loss in 1..=8_u32,
         k in 1..20_usize,
-        scale in select(vec!["none", "query", "global"]),
+        scale in select(vec!["none", "query", "standard", "global"]),
         how in how(),
         at in any::<prop::sample::Index>(),
         flip in 1..=u8::MAX,
@@ -187,6 +189,7 @@ proptest! {
         loss in 0..=2_u32,
         cost in prop::option::of(1..50_u32),
         (slack, bio) in any::<(bool, bool)>(),
+        scale in select(vec!["none", "standard", "global"]),
         how in how(),
         at in any::<prop::sample::Index>(),
         flip in 1..=u8::MAX,
@@ -208,6 +211,7 @@ proptest! {
         options.set("t", orders.0.to_string());
         options.set("e", orders.1.to_string());
         options.set("b", beam.to_string());
+        options.set("scale", scale);
         if bio {
             options.set("constrain", "bio");
         }

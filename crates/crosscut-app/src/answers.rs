@@ -119,6 +119,8 @@ pub struct Inspected {
     pub sizes: Vec<(&'static str, usize)>,
     /// [`Application::caveat`](crate::Application::caveat): why the certificate may look better than it is.
     pub caveat: Option<String>,
+    /// [`Application::scale`](crate::Application::scale): how it scales features.
+    pub scale: Option<&'static str>,
     /// The settings it was trained with.
     pub settings: Settings,
     /// How close to the optimum it is.
@@ -142,6 +144,7 @@ impl Inspected {
         let mut object = trained(self.task, self.dim, &self.sizes, &self.settings, &self.certificate);
         object.extend(judged(&self.certificate, self.caveat.is_none()));
         object.insert("caveat".to_owned(), json!(self.caveat));
+        object.insert("scale".to_owned(), json!(self.scale));
         object.insert("nonzeros".to_owned(), json!(self.nonzeros));
         object.insert("norm".to_owned(), json!(self.norm));
         let heaviest: Vec<Value> =

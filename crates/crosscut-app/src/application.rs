@@ -87,6 +87,11 @@ pub trait Application: Task + Serialize + DeserializeOwned + 'static {
         None
     }
 
+    /// How features are scaled before they are used, as a word of `--scale`; `None` if they are not.
+    fn scale(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Sizes to show before training and in `inspect`: names and numbers, such as ("classes", 26).
     fn sizes(&self) -> Vec<(&'static str, usize)> {
         Vec::new()

@@ -447,6 +447,7 @@ pub fn inspect<A: Application>(model: Stored, top: usize) -> Result<Inspected, E
         dim: w.len(),
         sizes: task.sizes(),
         caveat: task.caveat(),
+        scale: task.scale(),
         settings,
         certificate,
         nonzeros,

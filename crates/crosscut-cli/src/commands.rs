@@ -320,13 +320,16 @@ fn inspect(tasks: &[Entry], flags: &flags::Inspect) -> Result<(), Failure> {
 
 /// A model in lines.
 fn portrait(inspected: &Inspected) -> String {
-    let Inspected { certificate, caveat, .. } = inspected;
+    let Inspected { certificate, caveat, scale, .. } = inspected;
     let n = certificate.examples;
     let mut text = String::new();
     let sizes: String = inspected.sizes.iter().map(|(name, size)| format!(", {size} {name}")).collect();
     let _ = writeln!(text, "task      {}{sizes}", inspected.task);
     let _ =
         writeln!(text, "weights   {}, {} not zero, norm {}", inspected.dim, inspected.nonzeros, figure(inspected.norm));
+    if let Some(scale) = scale {
+        let _ = writeln!(text, "features  scaled (--scale {scale})");
+    }
     let _ = writeln!(
         text,
         "training  {n} examples, C = {} (--c-sum {}), {}, {} exact passes, seed {}",

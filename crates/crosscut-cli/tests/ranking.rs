@@ -110,7 +110,7 @@ fn every_loss_goes_from_examples_to_measures() {
 #[test]
 fn sizes_of_queries_are_as_good_as_qids() {
     let home = home();
-    for scale in ["none", "query", "global"] {
+    for scale in ["none", "query", "standard", "global"] {
         let passes = ["learn", "ranking", "-v", "0", "--passes", "5", "--scale", scale];
         home.succeeds(&[&passes[..], &["train", "model"]].concat());
         home.succeeds(&[&passes[..], &["--group", "train.sizes", "train.plain", "again"]].concat());
@@ -223,7 +223,7 @@ fn badly_scaled_features_are_named() {
     home.write("wide", wide);
     let run = home.succeeds(&["learn", "ranking", "--passes", "2", "wide", "model"]);
     let note = "wide: feature 3 varies over 10000 times as much within a query as a quarter of the features: training may \
-                not converge; give --scale query (or global)\n";
+                be slow, and C means something else for each of them; give --scale query (or standard, global)\n";
     assert!(run.err.starts_with(note), "{run:?}");
     let run = home.succeeds(&["learn", "ranking", "--scale", "query", "wide", "model"]);
     assert!(!run.err.contains("--scale") && run.err.contains("converged: "), "{run:?}");
@@ -249,7 +249,7 @@ fn bad_options_and_files_are_refused() {
             &["-o", "1", "train"],
             "-o expects 2 with -l 1 (slack rescaling is for the losses reciprocal rank and precision",
         ),
-        (&["--scale", "x", "train"], "--scale expects none, query or global, not `x`"),
+        (&["--scale", "x", "train"], "--scale expects none, query, standard or global, not `x`"),
         (
             &["--group", "few", "train.plain"],
             "few: expected sizes that add up to the 130 documents of train.plain, found 3",

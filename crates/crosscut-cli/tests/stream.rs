@@ -117,14 +117,21 @@ where
 fn pieces_make_the_same_task_examples_and_optimum() {
     check::<Multiclass>(&multiclass(), &options(&[]));
     check::<Multiclass>(&multiclass(), &options(&[("bias", "1")]));
+    check::<Multiclass>(&multiclass(), &options(&[("bias", "1"), ("scale", "standard")]));
+    check::<Multiclass>(&multiclass(), &options(&[("scale", "global")]));
     check::<Ranking>(&queries(), &options(&[]));
     check::<Ranking>(&queries(), &options(&[("scale", "query")]));
     check::<Ranking>(&queries(), &options(&[("scale", "global")]));
+    check::<Ranking>(&queries(), &options(&[("scale", "standard")]));
     check::<Sequence>(&hmm(), &options(&[]));
+    check::<Sequence>(&hmm(), &options(&[("scale", "standard")]));
+    check::<Sequence>(&hmm(), &options(&[("scale", "global"), ("min-count", "60")]));
     check::<Sequence>(&hmm(), &options(&[("min-count", "60")]));
     check::<Sequence>(&crfsuite(), &options(&[]));
     check::<Sequence>(&crfsuite(), &options(&[("min-count", "5"), ("format", "crfsuite")]));
+    check::<Sequence>(&crfsuite(), &options(&[("scale", "standard")]));
     check::<Sequence>(&columns(), &options(&[("template", "pos")]));
+    check::<Sequence>(&columns(), &options(&[("template", "pos"), ("scale", "global")]));
     check::<Sequence>(&columns(), &options(&[("template", "ner"), ("constrain", "bio"), ("min-count", "3")]));
 }
 

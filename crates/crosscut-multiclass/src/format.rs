@@ -2,9 +2,11 @@
 
 use std::collections::HashSet;
 use std::io;
+use std::mem;
 use std::path::Path;
 
 use crosscut::{Example, Feature, Rescaling, SparseVector};
+use crosscut_app::scaling::{self, Apart, Columns, Method};
 use crosscut_app::svmlight::{self, Line};
 use crosscut_app::vocabulary::{FeatureIds, Labels, SeenIds};
 use crosscut_app::{
@@ -19,6 +21,7 @@ impl Application for Multiclass {
     const ABOUT: &'static str = "Multiclass classification (Crammer and Singer) of svm-light lines";
     const RESCALINGS: &'static [Rescaling] = &[Rescaling::Margin, Rescaling::Slack];
     const LOSSES: &'static [u32] = &[0, 1];
+    const SCHEMA: u32 = 2;
     const OPTIONS: &'static [OptionSpec] = &[
         OptionSpec {
             name: "bias",
@@ -31,23 +34,45 @@ impl Application for Multiclass {
             help: "Takes the loss from lines `true-label predicted-label cost`; pairs not listed cost 1, right \
                    predictions 0. Default: -l 0 (zero/one loss) or -l 1 (squared difference of labels that are numbers).",
         },
+        scaling::OPTION,
     ];
 
-    fn define(options: &Options, source: Source<'_>) -> Result<(Self, Examples<Self>), Error> {
-        let (bias, loss) = (bias(options)?, LossOption::of(options)?);
+    fn define(options: &Options, mut source: Source<'_>) -> Result<(Self, Examples<Self>), Error> {
+        let (bias, loss, method) = (bias(options)?, LossOption::of(options)?, Method::of(options)?);
         let numeric = matches!(loss, LossOption::Squared);
         let file = source.name().to_owned();
-        let parsed = source.parse_lines(|line| {
+        let parse = |line: &str| {
             svmlight::parse_line(line)?.map(|line| Labelled::new(line, numeric, bias.is_some())).transpose()
+        };
+        let mut parsed = Vec::new();
+        source.scan_lines(parse, |_, example| {
+            parsed.push(example);
+            Ok(())
         })?;
 
         let classes = Labels::collect(parsed.iter().map(|example| &*example.label));
         let features = FeatureIds::collect(parsed.iter().map(|example| &*example.features));
-        let task = build(options, bias, loss, classes, features, &file)?;
+        let mut task = build(options, bias, loss, classes, features, &file)?;
+        parsed.iter_mut().for_each(|example| example.features = task.features().map(mem::take(&mut example.features)));
 
         let refuse = |reason: &dyn ToString| Error::file(file.as_str(), reason.to_string());
+        let (count, rows) = (task.features().len(), parsed.iter().map(|example| &*example.features));
+        let name = |index: usize| task.features().id(index).to_string();
+        if method == Method::None {
+            let note = scaling::far_apart(&scaling::largest(count, rows), Apart::ROWS, name);
+            note.iter().for_each(|note| source.note(&format!("{file}: {note}")));
+        } else {
+            let mut columns = Columns::new(count);
+            rows.for_each(|row| columns.add(row));
+            if bias.is_none() {
+                let note = scaling::constants(&columns, name);
+                note.iter().for_each(|note| source.note(&format!("{file}: {note}; --bias adds a constant")));
+            }
+            task = task.with_scaling(columns.scaling(method)).map_err(|error| refuse(&error))?;
+        }
+
         let examples = parsed.into_iter().map(|Labelled { label, features, weight }| {
-            let x = task.input(task.features().map(features)).map_err(|error| refuse(&error))?;
+            let x = task.input(features).map_err(|error| refuse(&error))?;
             Ok(Example { x, y: task.class(&label), weight })
         });
         let examples = examples.collect::<Result<_, Error>>()?;
@@ -55,7 +80,7 @@ impl Application for Multiclass {
     }
 
     fn survey(options: &Options, pieces: &mut Pieces) -> Result<Self, Error> {
-        let (bias, loss) = (bias(options)?, LossOption::of(options)?);
+        let (bias, loss, method) = (bias(options)?, LossOption::of(options)?, Method::of(options)?);
         let numeric = matches!(loss, LossOption::Squared);
         let (mut labels, mut ids) = (HashSet::new(), SeenIds::default());
         while let Some(mut piece) = pieces.next_piece()? {
@@ -71,7 +96,18 @@ impl Application for Multiclass {
             })?;
         }
         let classes = Labels::collect(labels.iter().map(|label| &**label));
-        build(options, bias, loss, classes, ids.finish(), pieces.name())
+        let task = build(options, bias, loss, classes, ids.finish(), pieces.name())?;
+        if method == Method::None {
+            return Ok(task);
+        }
+        // Statistics need the number of features, so this is another reading.
+        let mut columns = Columns::new(task.features().len());
+        pieces.begin_again()?;
+        while let Some(piece) = pieces.next_piece()? {
+            // The bias lies beyond the columns.
+            task.read(piece)?.iter().for_each(|item| columns.add(item.x.features()));
+        }
+        task.with_scaling(columns.scaling(method)).map_err(|error| Error::file(pieces.name(), error.to_string()))
     }
 
     fn read(&self, source: Source<'_>) -> Result<Items<Self>, Error> {
@@ -94,6 +130,10 @@ impl Application for Multiclass {
     /// See the [crate page](crate#evaluation).
     fn evaluate(&self, outcomes: &[Outcome<'_, Class>]) -> Report {
         measures::report(self, outcomes)
+    }
+
+    fn scale(&self) -> Option<&'static str> {
+        (!self.scaling().is_none()).then(|| self.scaling().method().name())
     }
 
     fn sizes(&self) -> Vec<(&'static str, usize)> {

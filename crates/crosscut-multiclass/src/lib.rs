@@ -44,6 +44,13 @@
 //! In files to be classified the label may be `?` or missing. Predictions are lines `label score …` with the scores of all
 //! classes in the model's order: by number where all labels are numbers, else by text.
 //!
+//! **Scaling.** `--scale standard|global` scales each feature by its values in all training examples
+//! ([`crosscut_app::scaling`] has the formulas); the model keeps it and scales what it reads, the bias
+//! excepted. A shift of a feature is taken up by the bias; without `--bias` it changes the problem, and
+//! constant features, which become 0, are no bias either. Without `--scale`, `learn` names features
+//! whose sizes lie far apart. From Rust, [`Multiclass::with_scaling`] scales what
+//! [`Multiclass::input`] takes.
+//!
 //! # Evaluation
 //! Everything but the counts (`examples`, `correct`, `incorrect`, `unknown_labels`) is weighted by the weights of the examples.
 //! * A ratio whose denominator is zero is 0; so a class that is never predicted has precision 0.

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use crosscut::{Example, Feature, FeatureMap, Place, Planes, Rescaling, Row, RowError, Sink, SparseVector, Task};
-use crosscut_app::CostMatrix;
 use crosscut_app::vocabulary::{FeatureIds, Labels};
+use crosscut_app::{CostMatrix, Scaling};
 use serde::{Deserialize, Serialize};
 use sprs::CsMatViewI;
 
@@ -81,6 +81,9 @@ pub enum TaskError {
         /// The loss's classes.
         found: usize,
     },
+    /// The scaling was made for another number of features.
+    #[error("the scaling is not for the {0} features of the task")]
+    Scaling(usize),
 }
 
 /// Why a matrix does not become examples.
@@ -126,6 +129,7 @@ pub struct Multiclass {
     bias: Option<f32>,
     loss: Loss,
     rescaling: Rescaling,
+    scaling: Scaling,
 }
 
 /// What a model file holds of a [`Multiclass`], not checked yet.
@@ -136,13 +140,16 @@ struct Stored {
     bias: Option<f32>,
     loss: Loss,
     rescaling: Rescaling,
+    scaling: Scaling,
 }
 
 impl TryFrom<Stored> for Multiclass {
     type Error = TaskError;
 
-    fn try_from(Stored { classes, features, bias, loss, rescaling }: Stored) -> Result<Self, TaskError> {
-        Ok(Self::new(classes, features)?.with_bias(bias)?.with_loss(loss)?.with_rescaling(rescaling))
+    fn try_from(stored: Stored) -> Result<Self, TaskError> {
+        let Stored { classes, features, bias, loss, rescaling, scaling } = stored;
+        let task = Self::new(classes, features)?.with_bias(bias)?.with_loss(loss)?.with_scaling(scaling)?;
+        Ok(task.with_rescaling(rescaling))
     }
 }
 
@@ -161,7 +168,14 @@ impl Multiclass {
             Some(weights) if weights <= MOST_WEIGHTS => {}
             _ => return Err(TaskError::Weights { classes: k, features: rows }),
         }
-        Ok(Self { classes, features, bias: None, loss: Loss::ZeroOne, rescaling: Rescaling::Margin })
+        Ok(Self {
+            classes,
+            features,
+            bias: None,
+            loss: Loss::ZeroOne,
+            rescaling: Rescaling::Margin,
+            scaling: Scaling::default(),
+        })
     }
 
     /// A task for data that does not come from a file: classes named `0`, `1`, … after their position,
@@ -224,6 +238,17 @@ impl Multiclass {
         Self { rescaling, ..self }
     }
 
+    /// Scales the features of every row made by [`input`](Self::input), but not the bias.
+    ///
+    /// # Errors
+    /// A scaling for another number of features.
+    pub fn with_scaling(self, scaling: Scaling) -> Result<Self, TaskError> {
+        match scaling.fits(self.features.len()) {
+            true => Ok(Self { scaling, ..self }),
+            false => Err(TaskError::Scaling(self.features.len())),
+        }
+    }
+
     /// The labels, in the order of the classes.
     pub fn classes(&self) -> &Labels {
         &self.classes
@@ -249,7 +274,13 @@ impl Multiclass {
         self.rescaling
     }
 
-    /// The input of zero-based features: those that the task does not have and zeros are dropped, the bias is appended.
+    /// How features are scaled.
+    pub fn scaling(&self) -> &Scaling {
+        &self.scaling
+    }
+
+    /// The input of zero-based features as files have them: those that the task does not have and zeros are dropped,
+    /// the others scaled, the bias is appended.
     ///
     /// Every input should come from here: prediction panics on features beyond those of the task, and training refuses them.
     ///
@@ -258,6 +289,12 @@ impl Multiclass {
     pub fn input(&self, mut features: Vec<Feature>) -> Result<SparseVector, RowError> {
         let rows = self.features.len();
         features.retain(|feature| (feature.index as usize) < rows && feature.value != 0.0);
+        if !self.scaling.is_none() {
+            // Scaling needs features in order and finite values.
+            let row = SparseVector::new(features)?;
+            features = Vec::with_capacity(row.features().len() + usize::from(self.bias.is_some()));
+            self.scaling.apply(row.features(), &mut features);
+        }
         if let Some(value) = self.bias {
             features.reserve_exact(1);
             features.push(Feature { index: rows as u32, value });

@@ -56,8 +56,9 @@
 //! * **Weights.** `cost:V` multiplies the pairs in which a document is the better one (losses of pairs only). A query may hold several clicked documents;
 //!   Propensity SVM-rank is `-l 1` with a query for each click, or `-l 8` (ranks of relevant documents) with all clicks of a query in one. `--query-weights FILE` has a number
 //!   for each query, which multiplies its slack.
-//! * **Scaling.** `--scale query` brings each feature to a range of width 1 within its query, `--scale global` by the training examples; the model keeps it
-//!   and scales what it reads. Without it, `learn` names features whose ranges are far apart.
+//! * **Scaling.** `--scale query` brings each feature to a range of width 1 within its query; `--scale standard` and `--scale global` scale by all training
+//!   documents ([`crosscut_app::scaling`] has the formulas). The model keeps it and scales what it reads. A shift of a feature changes no ranking.
+//!   Without it, `learn` names features whose ranges within queries are far apart.
 //! * **Predictions** are a score a line, in the order of the file. With `--ranks` they are TREC runs, `qid Q0 document rank score tag`, the document being the first word of its
 //!   comment.
 //!

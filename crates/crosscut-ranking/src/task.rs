@@ -52,9 +52,9 @@ pub enum TaskError {
     /// The first 0 documents have no precision.
     #[error("precision at k needs a k of at least 1")]
     K,
-    /// The ranges by which features are scaled are not one for each feature, or not ranges.
-    #[error("expected a finite range for each of {0} features")]
-    Ranges(usize),
+    /// The scaling was made for another number of features.
+    #[error("the scaling is not for the {0} features of the task")]
+    Scaling(usize),
 }
 
 /// Ranking the documents of a query by a linear score (see the [crate page](crate)).
@@ -87,7 +87,7 @@ impl TryFrom<Definition> for Ranking {
     fn try_from(definition: Definition) -> Result<Self, TaskError> {
         let Definition { features, loss, root, rescaling, scaling } = definition;
         if !scaling.fits(features.len()) {
-            return Err(TaskError::Ranges(features.len()));
+            return Err(TaskError::Scaling(features.len()));
         }
         let task = Self { scaling, ..Self::new(features) }.with_loss(loss, rescaling)?;
         if root { task.with_root() } else { Ok(task) }
@@ -142,7 +142,7 @@ impl Ranking {
             loss: Loss::SwappedPairs,
             root: false,
             rescaling: Rescaling::Margin,
-            scaling: Scaling::None,
+            scaling: Scaling::default(),
             beside: Beside::default(),
         }
     }

@@ -136,8 +136,8 @@ fn a_file_without_qid_is_one_query_and_is_told_of() {
     // What varies far more than the rest, within a query.
     let wide = |value: &str| format!("1 qid:1 1:1 2:1 3:1 5:{value} 6:1e6\n0 qid:1 1:2 6:1e6\n");
     let advice = note(
-        "feature 5 varies over 10000 times as much within a query as a quarter of the features: training may not \
-         converge; give --scale query (or global)",
+        "feature 5 varies over 10000 times as much within a query as a quarter of the features: training may be slow, and \
+         C means something else for each of them; give --scale query (or standard, global)",
     );
     assert_eq!(notes(&wide("10001"), &[]), (1, advice));
     assert_eq!(notes(&wide("10000"), &[]), (1, vec![]));
@@ -179,7 +179,7 @@ fn bad_options_are_refused_before_anything_is_read() {
         (&[("k", "x"), ("l", "4")], "--k expects a whole number, not `x`".to_owned()),
         (&[("k", "5")], "--k expects -l 4 (NDCG), 5 (DCG) or 7 (precision) beside it, not `5`".to_owned()),
         (&[("k", "5"), ("l", "3")], "--k expects -l 4 (NDCG), 5 (DCG) or 7 (precision) beside it, not `5`".to_owned()),
-        (&[("scale", "all")], "--scale expects none, query or global, not `all`".to_owned()),
+        (&[("scale", "all")], "--scale expects none, query, standard or global, not `all`".to_owned()),
         (&[("slack", "")], format!("-o expects 2 with -l 1 {slack}")),
         (&[("slack", ""), ("l", "4")], format!("-o expects 2 with -l 4 {slack}")),
         (&[("group", "/no/such/file")], "/no/such/file: cannot be read: No such file or directory (os error 2)".into()),
@@ -270,7 +270,7 @@ fn without_qid(text: &str) -> String {
 #[test]
 fn sizes_of_queries_replace_qids() {
     let plain = without_qid(TRAIN);
-    for scale in ["none", "query", "global"] {
+    for scale in ["none", "query", "standard", "global"] {
         let expected = define(&[("scale", scale)], TRAIN).unwrap();
         for sizes in ["2\n3\n", "2\r\n3", "# sizes\n\n 2 \n3\n"] {
             assert_eq!(
@@ -413,7 +413,7 @@ fn classify(model: &mut Model<Ranking>, values: &[(&str, &str)], text: &str) -> 
 fn models_predict_after_a_round_trip_as_before() {
     let plain = without_qid(TRAIN);
     let (_folder, sizes) = file("2\n3\n");
-    for scale in ["none", "query", "global"] {
+    for scale in ["none", "query", "standard", "global"] {
         for loss in ["1", "2", "8"] {
             let defined = define(&[("scale", scale), ("l", loss)], TRAIN).unwrap();
             let mut model = learn(defined.clone());
@@ -484,14 +484,18 @@ fn hostile_models_are_refused() {
     let (task, _) = define(&[("scale", "global"), ("l", "7")], "1 1:1 2:1\n0 1:2\n").unwrap();
     let text = serde_json::to_string(&task).unwrap();
     assert_eq!(serde_json::from_str::<Ranking>(&text).unwrap(), task);
-    let ranges = r#"[{"low":1.0,"high":2.0},{"low":0.0,"high":1.0}]"#;
+    let ranges = r#"[{"origin":1.0,"width":1.0},{"origin":0.0,"width":1.0}]"#;
     assert!(text.contains(ranges), "{text}");
-    let range = "expected a finite range for each of 2 features";
+    let size = "the scaling is not for the 2 features of the task";
     let table = [
-        (ranges, r#"[{"low":1.0,"high":2.0}]"#, range),
-        (ranges, "[]", range),
-        (r#"{"low":1.0,"high":2.0}"#, r#"{"low":2.0,"high":1.0}"#, range),
-        (r#""Contiguous":2"#, r#""Contiguous":3"#, "expected a finite range for each of 3 features"),
+        (ranges, r#"[{"origin":1.0,"width":1.0}]"#, size),
+        (ranges, "[]", size),
+        (
+            r#""origin":1.0,"width":1.0"#,
+            r#""origin":1.0,"width":-1.0"#,
+            "expected finite numbers to scale feature 0 by",
+        ),
+        (r#""Contiguous":2"#, r#""Contiguous":3"#, "the scaling is not for the 3 features of the task"),
         (r#"{"Precision":10}"#, r#"{"Precision":0}"#, "precision at k needs a k of at least 1"),
     ];
     for (from, to, message) in table {

@@ -72,6 +72,12 @@
 //! `%m[row,column,"regex"]`, what the expression matches, `%t[row,column,"regex"]`, whether it does, and `%X`, `%M`, `%T`, the same in lower case.
 //! Outside a sequence macros find `_B-1`, `_B-2`, …, `_B+1`, …. A line `B` asks for transitions of order 1. The model keeps the template.
 //!
+//! **Scaling.** `--scale standard|global` scales each feature by its values at all training tokens
+//! ([`crosscut_app::scaling`] has the formulas); the model keeps it and scales what it reads. By
+//! `global`, features of value 1 that some tokens lack stay as they are. Features that all tokens have
+//! are shifted, and there is no bias to take that up; the weights of transitions can, in part.
+//! Constants become 0. Without `--scale`, `learn` names features whose sizes lie far apart.
+//!
 //! **Predictions** are a tag a line, in `columns` after the line of the file, with a blank line after each sequence except in `hmm`.
 //! `--margins` writes one more column, `inf` where no other tag is possible. With `--n-best N` each of the N best taggings comes between a line `# RANK SCORE`, ranks from 0, and a
 //! blank line.

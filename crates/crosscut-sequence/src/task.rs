@@ -1,6 +1,7 @@
 //! [`Sequence`]: the feature map, the losses and the oracles of a max-margin Markov chain.
 
 use crosscut::{FeatureMap, Part, Place, Rescaling, Row, Sink, Task};
+use crosscut_app::Scaling;
 use crosscut_app::vocabulary::{FeatureIds, Labels, Words};
 use serde::{Deserialize, Serialize};
 
@@ -79,6 +80,9 @@ pub enum TaskError {
     /// A scheme for too many tags.
     #[error("tags are constrained if there are at most {most} of them, not {0}", most = MOST_CONSTRAINED)]
     Constrained(usize),
+    /// The scaling was made for another number of features.
+    #[error("the scaling is not for the {0} features of the task")]
+    Scaling(usize),
     /// Slack rescaling counts costs in units.
     #[error("slack rescaling needs costs that are multiples of a common unit, at most 1000 of them each")]
     Unit,
@@ -119,13 +123,14 @@ pub(crate) struct Definition {
     scheme: Option<Scheme>,
     pub(crate) beam: usize,
     pub(crate) format: Format,
+    scaling: Scaling,
 }
 
 impl TryFrom<Definition> for Sequence {
     type Error = TaskError;
 
     fn try_from(definition: Definition) -> Result<Self, TaskError> {
-        let Definition { tags, features, transitions, emissions, loss, rescaling, scheme, .. } = &definition;
+        let Definition { tags, features, transitions, emissions, loss, rescaling, scheme, scaling, .. } = &definition;
         let k = tags.len();
         if !(2..=Tag::MOST).contains(&k) {
             return Err(TaskError::Tags(k));
@@ -148,6 +153,9 @@ impl TryFrom<Definition> for Sequence {
         }
         if scheme.is_some() && k > MOST_CONSTRAINED {
             return Err(TaskError::Constrained(k));
+        }
+        if !scaling.fits(features.len()) {
+            return Err(TaskError::Scaling(features.len()));
         }
         let unit = match (rescaling, loss.unit()) {
             (Rescaling::Slack, None) => return Err(TaskError::Unit),
@@ -181,6 +189,7 @@ impl Sequence {
             scheme: None,
             beam: 0,
             format: Format::default(),
+            scaling: Scaling::default(),
         })
     }
 
@@ -230,6 +239,14 @@ impl Sequence {
         Self::try_from(Definition { scheme, ..self.definition })
     }
 
+    /// Scales the features of tokens read from files. Other tokens must be scaled before, by [`Scaling::apply_all`].
+    ///
+    /// # Errors
+    /// A scaling for another number of features.
+    pub fn with_scaling(self, scaling: Scaling) -> Result<Self, TaskError> {
+        Self::try_from(Definition { scaling, ..self.definition })
+    }
+
     /// Keeps only so many states a token, 0 for all of them.
     ///
     /// Inference is no longer exact then: predictions may miss the best tags, and the primal value reported by a solver
@@ -262,6 +279,11 @@ impl Sequence {
     /// Where the loss enters the margin.
     pub fn rescaling(&self) -> Rescaling {
         self.definition.rescaling
+    }
+
+    /// How features are scaled.
+    pub fn scaling(&self) -> &Scaling {
+        &self.definition.scaling
     }
 
     /// Which tags may follow each other.

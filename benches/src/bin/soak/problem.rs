@@ -149,6 +149,7 @@ fn multiclass(random: &mut Pcg64, shrink: usize) -> (String, String) {
     }
     let mut flags = format!("-o {} -l {}", random.random_range(1..=2), random.random_range(0..=1));
     flags.push_str(one_of(random, &["", " --bias 1", " --bias 10"]));
+    flags.push_str(one_of(random, &["", " --scale standard", " --scale global"]));
     (text, flags)
 }
 
@@ -167,12 +168,13 @@ fn sequence(random: &mut Pcg64, shrink: usize) -> (String, String) {
             let _ = writeln!(text, "{} qid:{} {}", tag + 1, i + 1, line(&features));
         }
     }
-    let flags = format!(
+    let mut flags = format!(
         "-o {} -l {} --t {}",
         random.random_range(1..=2),
         random.random_range(0..=2),
         random.random_range(0..=2)
     );
+    flags.push_str(one_of(random, &["", " --scale standard", " --scale global"]));
     (text, flags)
 }
 
@@ -189,6 +191,6 @@ fn ranking(random: &mut Pcg64, shrink: usize) -> (String, String) {
     }
     let loss = random.random_range(1..=8);
     let rescaling = if matches!(loss, 6 | 7) { random.random_range(1..=2) } else { 2 };
-    let scale = one_of(random, &["none", "query", "global"]);
+    let scale = one_of(random, &["none", "query", "standard", "global"]);
     (text, format!("-l {loss} -o {rescaling} --scale {scale}"))
 }

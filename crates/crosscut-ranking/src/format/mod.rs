@@ -5,7 +5,8 @@ mod sizes;
 
 use std::io;
 
-use crosscut::{Example, Rescaling, SparseRows};
+use crosscut::{Example, Rescaling};
+use crosscut_app::scaling::{self, Apart, Columns, Method};
 use crosscut_app::vocabulary::{FeatureIds, SeenIds};
 use crosscut_app::{
     Application, Cut, Error, Examples, Item, Items, OptionSpec, Options, Outcome, Pieces, Report, Source,
@@ -13,7 +14,7 @@ use crosscut_app::{
 
 use crate::measures;
 use crate::query::{Query, Scores};
-use crate::scaling::{self, Ranges, Scaler, Scaling};
+use crate::scaling::{QueryScaler, Scaling, widest};
 use crate::task::{Loss, Ranking, TaskError};
 
 use queries::{Raw, Reader};
@@ -28,6 +29,20 @@ pub(crate) struct Beside {
     run_tag: Option<String>,
 }
 
+/// What `--scale` says.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Scale {
+    Query,
+    Documents(Method),
+}
+
+/// How features that vary very differently are told of.
+const APART: Apart = Apart {
+    verbs: ["varies", "vary"],
+    than: "much within a query as a quarter of the features",
+    remedy: "--scale query (or standard, global)",
+};
+
 const GROUP: OptionSpec = OptionSpec {
     name: "group",
     value: "FILE",
@@ -40,6 +55,7 @@ impl Application for Ranking {
     const ABOUT: &'static str = "Learning to rank (SVM^rank and structured measures) of svm-light lines with qid";
     const RESCALINGS: &'static [Rescaling] = &[Rescaling::Margin, Rescaling::Slack];
     const LOSSES: &'static [u32] = &[1, 2, 3, 4, 5, 6, 7, 8];
+    const SCHEMA: u32 = 2;
     const OPTIONS: &'static [OptionSpec] = &[
         OptionSpec {
             name: "k",
@@ -50,9 +66,11 @@ impl Application for Ranking {
         },
         OptionSpec {
             name: "scale",
-            value: "none|query|global",
-            help: "Scales each feature to a range of width 1, [0, 1] where nothing is negative: within each query, or by \
-                   the training examples for good. What is read with the model is scaled likewise. Default: none.",
+            value: "none|query|standard|global",
+            help: "Scales each feature. query: by its range within each query, to [0, 1] if nothing is negative. global: by \
+                   its range over all training examples. standard: subtracts the mean of all training examples and \
+                   divides by the standard deviation; a feature that over half of them lack is only divided, so that \
+                   sparse rows stay sparse. What is read with the model is scaled likewise. Default: none.",
         },
         GROUP,
         OptionSpec {
@@ -89,12 +107,16 @@ impl Application for Ranking {
 
         let rows = raws.iter().map(|raw| &raw.rows);
         task.scaling = match scale {
-            "query" => Scaling::Query,
-            "global" => Scaling::global(ids.len(), rows),
-            _ => {
-                let note = scaling::advice(&widest(ids.len(), rows), |index| ids.id(index));
+            Scale::Query => Scaling::Query,
+            Scale::Documents(Method::None) => {
+                let note = scaling::far_apart(&widest(ids.len(), rows), APART, |index| ids.id(index).to_string());
                 note.iter().for_each(|note| source.note(&format!("{}: {note}", source.name().to_owned())));
-                Scaling::None
+                Scaling::default()
+            }
+            Scale::Documents(method) => {
+                let mut columns = Columns::new(ids.len());
+                rows.flat_map(|rows| rows.iter()).for_each(|row| columns.add(row.features()));
+                Scaling::Documents(columns.scaling(method))
             }
         };
         task.features = ids;
@@ -123,21 +145,21 @@ impl Application for Ranking {
         }
         task.features = ids.finish();
         task.scaling = match scale {
-            "query" => Scaling::Query,
-            "global" => {
-                // Ranges need the number of features, so this is another pass.
-                let mut ranges = Ranges::new(task.features.len());
+            Scale::Query => Scaling::Query,
+            Scale::Documents(Method::None) => Scaling::default(),
+            Scale::Documents(method) => {
+                // Statistics need the number of features, so this is another reading.
+                let mut columns = Columns::new(task.features.len());
                 let mut buffer = Vec::new();
                 pieces.begin_again()?;
                 while let Some(mut piece) = pieces.next_piece()? {
                     for mut raw in reader.read(&mut piece)? {
                         raw.number(&mut buffer, |id| task.features.index(id));
-                        ranges.add(&raw.rows);
+                        raw.rows.iter().for_each(|row| columns.add(row.features()));
                     }
                 }
-                Scaling::Global(ranges.finish())
+                Scaling::Documents(columns.scaling(method))
             }
-            _ => Scaling::None,
         };
         Ok(task)
     }
@@ -193,6 +215,10 @@ impl Application for Ranking {
         measures::report(self, outcomes)
     }
 
+    fn scale(&self) -> Option<&'static str> {
+        self.scaling.name()
+    }
+
     fn sizes(&self) -> Vec<(&'static str, usize)> {
         vec![("features", self.features().len())]
     }
@@ -207,19 +233,16 @@ impl Ranking {
     /// Queries whose features are numbered, scaled and stored.
     fn finish(&self, raws: Vec<Raw>) -> Items<Self> {
         let width = self.features().len();
-        let mut ranges = Ranges::new(width);
-        let mut scaler = match &self.scaling {
-            Scaling::None => None,
-            Scaling::Query => Some(Scaler::new(width)),
-            Scaling::Global(ranges) => Some(Scaler::of(ranges.clone())),
-        };
+        let mut by_query = None;
         let mut buffer = Vec::new();
         let item = |mut raw: Raw| {
-            if let Some(scaler) = &mut scaler {
-                if self.scaling == Scaling::Query {
-                    scaler.fit(&raw.rows, &mut ranges);
+            match &self.scaling {
+                Scaling::Documents(scaling) => raw.rows = scaling.apply_all(raw.rows),
+                Scaling::Query => {
+                    let scaler = by_query.get_or_insert_with(|| QueryScaler::new(width));
+                    scaler.fit(&raw.rows);
+                    raw.rewrite(&mut buffer, |row, to| scaler.apply(row, to));
                 }
-                raw.rewrite(&mut buffer, |row, to| scaler.scale(row, to));
             }
             let Raw { rows, grades, costs, names } = raw;
             let y = (!grades.is_empty()).then(|| {
@@ -232,35 +255,14 @@ impl Ranking {
     }
 }
 
-impl Scaling {
-    /// By the ranges of these features over all rows.
-    fn global<'r>(features: usize, rows: impl Iterator<Item = &'r SparseRows>) -> Self {
-        let mut ranges = Ranges::new(features);
-        rows.for_each(|rows| ranges.add(rows));
-        Self::Global(ranges.finish())
-    }
-}
-
-/// The widest range of each feature within a query.
-fn widest<'r>(features: usize, rows: impl Iterator<Item = &'r SparseRows>) -> Vec<f64> {
-    let mut ranges = Ranges::new(features);
-    let mut widest = vec![0.0_f64; features];
-    for rows in rows {
-        ranges.add(rows);
-        ranges.drain(|index, range| {
-            let widest = &mut widest[index as usize];
-            *widest = widest.max(range.width());
-        });
-    }
-    widest
-}
-
 /// The task without features, and how these are to be scaled.
-fn build(options: &Options) -> Result<(Ranking, &str), Error> {
+fn build(options: &Options) -> Result<(Ranking, Scale), Error> {
     let scale = options.text("scale").unwrap_or("none");
-    if !["none", "query", "global"].contains(&scale) {
-        return Err(Error::option("--scale", "none, query or global", scale));
-    }
+    let scale = match (scale, Method::named(scale)) {
+        ("query", _) => Scale::Query,
+        (_, Some(method)) => Scale::Documents(method),
+        (_, None) => return Err(Error::option("--scale", "none, query, standard or global", scale)),
+    };
     let task = Ranking::new(FeatureIds::Contiguous(0)).with_loss(loss(options)?, options.rescaling);
     let task = task.map_err(|error| {
         let expected = match error {

@@ -62,7 +62,7 @@ fn parse_line(line: &str) -> Result<Option<Box<str>>, String> {
 /// # Errors
 /// Bad lines; a template that asks for other columns.
 pub(super) fn learn(
-    source: Source<'_>,
+    source: &mut Source<'_>,
     template: Template,
     template_file: &str,
     names: &mut Names<'_>,
@@ -87,7 +87,7 @@ impl Columns {
     /// Bad lines.
     pub(super) fn read(
         &self,
-        source: Source<'_>,
+        source: &mut Source<'_>,
         names: &mut Names<'_>,
         sequences: &mut Sequences<'_>,
     ) -> Result<(), Error> {
@@ -109,7 +109,7 @@ impl Columns {
 
 /// Reads a file and returns its number of columns. `check` sees those of the first line, and says whether one is the tag.
 fn read(
-    mut source: Source<'_>,
+    source: &mut Source<'_>,
     template: &Template,
     check: impl Fn(u64, usize, &Sequences<'_>) -> Result<bool, Error>,
     names: &mut Names<'_>,

@@ -104,7 +104,7 @@ fn unescape(text: &str, to: &mut String) {
 /// # Errors
 /// Bad lines; weights that do not stand before a sequence.
 pub(super) fn read(
-    mut source: Source<'_>,
+    source: &mut Source<'_>,
     no_tag: Option<&str>,
     names: &mut Names<'_>,
     sequences: &mut Sequences<'_>,

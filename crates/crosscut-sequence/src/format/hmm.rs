@@ -28,7 +28,7 @@ fn parse_line(line: &str) -> Result<Option<Token>, String> {
 ///
 /// # Errors
 /// Bad lines; sequences that are not in one piece; costs that are not the same in a whole sequence.
-pub(super) fn read(mut source: Source<'_>, sequences: &mut Sequences<'_>) -> Result<(), Error> {
+pub(super) fn read(source: &mut Source<'_>, sequences: &mut Sequences<'_>) -> Result<(), Error> {
     let mut seen = HashSet::new();
     // The number and the weight of the sequence that is being read.
     let mut current = None;

@@ -12,6 +12,7 @@ use std::mem;
 use std::path::Path;
 
 use crosscut::{Example, Rescaling};
+use crosscut_app::scaling::{self, Apart, Columns as Statistics, Method};
 use crosscut_app::vocabulary::{FeatureIds, Labels, SeenIds, Words};
 use crosscut_app::{
     Application, CostMatrix, Cut, Error, Examples, Items, OptionSpec, Options, Outcome, Pieces, Report, Source,
@@ -60,6 +61,7 @@ impl Application for Sequence {
     const ABOUT: &'static str = "Tagging of sequences (max-margin Markov chains) of SVM^hmm, CRFsuite or CoNLL files";
     const RESCALINGS: &'static [Rescaling] = &[Rescaling::Margin, Rescaling::Slack];
     const LOSSES: &'static [u32] = &[0, 1, 2];
+    const SCHEMA: u32 = 2;
     const OPTIONS: &'static [OptionSpec] = &[
         OptionSpec {
             name: "t",
@@ -103,6 +105,7 @@ impl Application for Sequence {
                    number (-l 2); pairs not listed cost 1, right predictions 0. Default: -l 1 (number of wrong tags), \
                    -l 2 (divided by the number of tokens) or -l 0 (zero/one for a sequence).",
         },
+        scaling::OPTION,
     ];
     const READING: &'static [OptionSpec] = &[BEAM];
     const WRITING: &'static [OptionSpec] = &[
@@ -122,7 +125,7 @@ impl Application for Sequence {
     fn define(options: &Options, mut source: Source<'_>) -> Result<(Self, Examples<Self>), Error> {
         let mut choices = Choices::of(options)?;
         let layout = mem::replace(&mut choices.layout, Layout::Auto);
-        let (scheme, min_count) = (choices.scheme, choices.min_count);
+        let (scheme, min_count, method) = (choices.scheme, choices.min_count, choices.scale);
         let file = source.name().to_owned();
         let guessed = matches!(layout, Layout::Auto);
         let layout = if guessed { guess(&mut source)? } else { layout };
@@ -132,15 +135,15 @@ impl Application for Sequence {
         let mut names = Names::Learn(&mut words);
         let format = match layout {
             Layout::Auto | Layout::Hmm => {
-                hmm::read(source, &mut sequences)?;
+                hmm::read(&mut source, &mut sequences)?;
                 None
             }
             Layout::Crfsuite => {
-                crfsuite::read(source, None, &mut names, &mut sequences)?;
+                crfsuite::read(&mut source, None, &mut names, &mut sequences)?;
                 Some(Format::Features)
             }
             Layout::Columns { template, file } => {
-                let columns = columns::learn(source, template, &file, &mut names, &mut sequences)?;
+                let columns = columns::learn(&mut source, template, &file, &mut names, &mut sequences)?;
                 columns.map(Format::Columns)
             }
         };
@@ -155,7 +158,19 @@ impl Application for Sequence {
             Features::Names(words)
         };
 
-        let task = build(options, choices, tags, features, format, &file)?;
+        let mut task = build(options, choices, tags, features, format, &file)?;
+        let (count, name) = (task.features().len(), |index| template::shorten(&task.feature_id(index)));
+        let note = if method == Method::None {
+            scaling::far_apart(&scaling::largest(count, sequences.rows()), Apart::ROWS, name)
+        } else {
+            let mut statistics = Statistics::new(count);
+            sequences.rows().for_each(|row| statistics.add(row));
+            let note = scaling::constants(&statistics, name);
+            task = task.scaled_by(&statistics, method, &file)?;
+            sequences.scale(task.scaling());
+            note
+        };
+        note.iter().for_each(|note| source.note(&format!("{file}: {note}")));
 
         let examples = sequences.finish(task.tags()).into_iter();
         let examples = examples.map(|item| Example { x: item.x, y: item.y.unwrap_or_default(), weight: item.weight });
@@ -166,7 +181,7 @@ impl Application for Sequence {
     fn survey(options: &Options, pieces: &mut Pieces) -> Result<Self, Error> {
         let mut choices = Choices::of(options)?;
         let layout = mem::replace(&mut choices.layout, Layout::Auto);
-        let (scheme, min_count) = (choices.scheme, choices.min_count);
+        let (scheme, min_count, method) = (choices.scheme, choices.min_count, choices.scale);
         let file = pieces.name().to_owned();
         let guessed = matches!(layout, Layout::Auto);
         let layout = if guessed { guess(&mut Source::open_quietly(pieces.path())?)? } else { layout };
@@ -179,17 +194,17 @@ impl Application for Sequence {
         // How many tokens have a feature, by its id or the number of its name; where that matters.
         let mut counts: BTreeMap<u32, usize> = BTreeMap::new();
         let mut columns = None;
-        while let Some(piece) = pieces.next_piece()? {
+        while let Some(mut piece) = pieces.next_piece()? {
             let mut names = Names::Learn(&mut words);
             match (&layout, &columns) {
-                (Layout::Auto | Layout::Hmm, _) => hmm::read(piece, &mut sequences)?,
-                (Layout::Crfsuite, _) => crfsuite::read(piece, None, &mut names, &mut sequences)?,
+                (Layout::Auto | Layout::Hmm, _) => hmm::read(&mut piece, &mut sequences)?,
+                (Layout::Crfsuite, _) => crfsuite::read(&mut piece, None, &mut names, &mut sequences)?,
                 (Layout::Columns { .. }, Some(columns)) => {
                     let columns: &Columns = columns;
-                    columns.read(piece, &mut names, &mut sequences)?;
+                    columns.read(&mut piece, &mut names, &mut sequences)?;
                 }
                 (Layout::Columns { template, file }, None) => {
-                    columns = columns::learn(piece, template.clone(), file, &mut names, &mut sequences)?;
+                    columns = columns::learn(&mut piece, template.clone(), file, &mut names, &mut sequences)?;
                 }
             }
             for rows in sequences.take_rows() {
@@ -220,7 +235,18 @@ impl Application for Sequence {
             Some(columns) => Some(Format::Columns(columns)),
             None => (!ids).then_some(Format::Features),
         };
-        build(options, choices, tags, features, format, &file)
+        let task = build(options, choices, tags, features, format, &file)?;
+        if method == Method::None {
+            return Ok(task);
+        }
+        // Statistics need the number of features, so this is another reading.
+        let mut statistics = Statistics::new(task.features().len());
+        pieces.begin_again()?;
+        while let Some(piece) = pieces.next_piece()? {
+            let items = task.read(piece)?;
+            items.iter().flat_map(|item| item.x.rows().iter()).for_each(|row| statistics.add(row.features()));
+        }
+        task.scaled_by(&statistics, method, &file)
     }
 
     fn prepare(&mut self, options: &Options) -> Result<(), Error> {
@@ -236,20 +262,20 @@ impl Application for Sequence {
         Ok(())
     }
 
-    fn read(&self, source: Source<'_>) -> Result<Items<Self>, Error> {
+    fn read(&self, mut source: Source<'_>) -> Result<Items<Self>, Error> {
         let file = source.name().to_owned();
         let mut sequences = Sequences::new(&file, Purpose::Predict(self));
         match (&self.definition.format, self.features()) {
             (Format::Features, Features::Ids(ids)) => {
-                hmm::read(source, &mut sequences)?;
+                hmm::read(&mut source, &mut sequences)?;
                 sequences.number(ids);
             }
             (Format::Features, Features::Names(words)) => {
                 let no_tag = Some("?").filter(|tag| self.tags().index(tag).is_none());
-                crfsuite::read(source, no_tag, &mut Names::Known(words), &mut sequences)?;
+                crfsuite::read(&mut source, no_tag, &mut Names::Known(words), &mut sequences)?;
             }
             (Format::Columns(columns), Features::Names(words)) => {
-                columns.read(source, &mut Names::Known(words), &mut sequences)?;
+                columns.read(&mut source, &mut Names::Known(words), &mut sequences)?;
             }
             (Format::Columns(_), Features::Ids(_)) => {
                 return Err(Error::file(
@@ -258,6 +284,7 @@ impl Application for Sequence {
                 ));
             }
         }
+        sequences.scale(self.scaling());
         Ok(sequences.finish(self.tags()))
     }
 
@@ -289,6 +316,10 @@ impl Application for Sequence {
         let beam = self.definition.beam;
         let states = self.tags().len().pow(self.orders().0.max(1) as u32);
         (1..states).contains(&beam).then(|| format!("The oracle searches with a beam of {beam}"))
+    }
+
+    fn scale(&self) -> Option<&'static str> {
+        (!self.scaling().is_none()).then(|| self.scaling().method().name())
     }
 
     fn sizes(&self) -> Vec<(&'static str, usize)> {
@@ -330,10 +361,20 @@ impl Application for Sequence {
 
 impl Sequence {
     fn feature_name(&self, index: usize) -> String {
+        format!("feature {}", self.feature_id(index))
+    }
+
+    /// What a feature is called in files.
+    fn feature_id(&self, index: usize) -> String {
         match self.features() {
-            Features::Ids(ids) => format!("feature {}", ids.id(index)),
-            Features::Names(names) => format!("feature {}", names.name(index as u32)),
+            Features::Ids(ids) => ids.id(index).to_string(),
+            Features::Names(names) => names.name(index as u32).to_owned(),
         }
+    }
+
+    /// The task that scales by these statistics of its features.
+    fn scaled_by(self, statistics: &Statistics, method: Method, file: &str) -> Result<Self, Error> {
+        self.with_scaling(statistics.scaling(method)).map_err(|error| Error::file(file, error.to_string()))
     }
 
     /// A line for each token; `margins` may be empty.
@@ -402,6 +443,7 @@ struct Choices {
     beam: usize,
     min_count: usize,
     scheme: Option<Scheme>,
+    scale: Method,
     loss: LossOption,
 }
 
@@ -452,6 +494,7 @@ impl Choices {
             beam: options.count("b")?.unwrap_or(0),
             min_count: positive(options, "min-count")?.unwrap_or(1),
             scheme,
+            scale: Method::of(options)?,
             loss: LossOption::of(options)?,
         })
     }

@@ -4,7 +4,7 @@ use std::mem;
 
 use crosscut::{Feature, SparseRows};
 use crosscut_app::vocabulary::{FeatureIds, Labels, Words};
-use crosscut_app::{Error, Item, Items};
+use crosscut_app::{Error, Item, Items, Scaling};
 
 use crate::constraint::Scheme;
 use crate::tags::{Tag, Tags, Tokens};
@@ -155,6 +155,16 @@ impl<'f> Sequences<'f> {
         mem::take(&mut self.done).into_iter().map(|raw| raw.rows)
     }
 
+    /// The rows of the sequences that are done, token by token.
+    pub fn rows(&self) -> impl Iterator<Item = &[Feature]> {
+        self.done.iter().flat_map(|raw| raw.rows.iter()).map(|row| row.features())
+    }
+
+    /// Scales the features of the sequences that are done, which are indices.
+    pub fn scale(&mut self, scaling: &Scaling) {
+        self.done.iter_mut().for_each(|raw| raw.rows = scaling.apply_all(mem::take(&mut raw.rows)));
+    }
+
     /// An error at a line of the file.
     pub fn refuse(&self, line: u64, message: String) -> Error {
         Error::line(self.file, line, message)
@@ -167,8 +177,7 @@ impl<'f> Sequences<'f> {
 
     /// The ids that at least so many tokens have. From now on features are indices of these ids.
     pub fn collect_ids(&mut self, min_count: usize) -> FeatureIds {
-        let rows = self.done.iter().flat_map(|raw| raw.rows.iter());
-        let ids = FeatureIds::collect(rows.map(|row| row.features()));
+        let ids = FeatureIds::collect(self.rows());
         self.number(&ids);
         match self.drop_rare(ids.len(), min_count) {
             None => ids,
@@ -196,7 +205,7 @@ impl<'f> Sequences<'f> {
             return None;
         }
         let mut counts = vec![0_usize; features];
-        for feature in self.done.iter().flat_map(|raw| raw.rows.iter()).flat_map(|row| row.features()) {
+        for feature in self.rows().flatten() {
             counts[feature.index as usize] += 1;
         }
         let mut next = 0..;

@@ -396,9 +396,6 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
     /// A recombined plane that is none.
     fn approximate_passes(&mut self, at_least_one: bool, seen: f64, run: &mut Run<'_>) -> Result<(), Fault> {
         let early = (EARLY * EARLY_GROWTH.powi(self.pass.min(20) as i32)) as usize;
-        if self.master.is_on() {
-            return Ok(());
-        }
         let most = self.settings.block.approximate_passes.max(usize::from(at_least_one)).min(early);
         let enough = (SETTLED * seen).max(LEFT * run.target(self.dual));
         let sweep = self.sweep() / self.blocks.len() as f64;
@@ -418,7 +415,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             self.master.owe(2.0 * sweep * active.len() as f64);
             active.shuffle(&mut self.random);
             let (mut gap, mut gain) = (0.0, 0.0);
-            let recombining = recombines && pass % RECOMBINING == 1;
+            let recombining = recombines && (pass % RECOMBINING == 1 || self.master.is_on());
             let found = self.planes_found;
             for (count, group) in active.chunks(TOUCHED).enumerate() {
                 self.touch(group);
@@ -437,6 +434,10 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             let total = gap + self.proximal.excess(&self.w);
             if self.proximal.is_active() {
                 self.update_dual();
+            }
+            // Where the dual over all planes is solved afterwards, only the new planes count.
+            if self.master.is_on() && !(recombines && recombining) {
+                break;
             }
             if total <= enough || gain <= 1e-15 * self.dual.abs() || run.must_end() {
                 break;

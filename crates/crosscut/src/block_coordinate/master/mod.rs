@@ -34,6 +34,8 @@ const RENT: f64 = 0.1;
 /// If the gap has not halved in so many exact passes, the fraction is this one.
 const STALE: u32 = 10;
 const STALE_RENT: f64 = 0.01;
+/// With more weights than systems are solved for directly, both are so many times as large.
+const WIDE: f64 = 10.0;
 /// Newton steps that a solve is expected to take, and those whose work it may take at most.
 const STEPS: f64 = 20.0;
 const MOST_STEPS: f64 = 150.0;
@@ -42,7 +44,6 @@ const INTERIOR_STEPS: f64 = 12.0;
 /// The interior point method solves to this fraction of the gap asked for: what follows it loses some.
 const INTERIOR: f64 = 0.7;
 
-pub(super) static COUNT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
 /// What is kept between solves.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Master {
@@ -112,7 +113,7 @@ impl Sizes {
         let vectors = 10.0 * self.dim as f64;
         // More planes than now may be in use at the end of a solve.
         let rank = self.rank.max(self.planes / 2);
-        let newton = self.shape(rank).work() + 3.0 * self.sweep + vectors;
+        let newton = self.shape(rank).work() + 2.0 * self.sweep + vectors;
         (newton, self.shape(self.planes).work() + 6.0 * self.sweep + vectors)
     }
 
@@ -170,6 +171,7 @@ impl Master {
         self.stale = self.stale.saturating_add(1);
         let work = STEPS * sizes.steps().0;
         let rent = if self.stale > STALE { STALE_RENT } else { RENT };
+        let rent = if sizes.dim > system::MOST_ORDER { WIDE * rent } else { rent };
         self.on = self.debt >= rent * work;
         self.on
     }
@@ -203,19 +205,6 @@ impl Master {
             problem.interior(blocks, INTERIOR * problem.tolerance(), stop, workspace);
             problem.purify(blocks, workspace);
             solved = problem.is_solved();
-        }
-        if std::env::var("XC").is_ok() {
-            eprintln!(
-                "solve: steps {} solved {solved} misses {} gap {:.2e} of {:.2e} D {:.3e} tol {:.1e} step {:.1e} work {:.1e} {sizes:?}",
-                COUNT.swap(0, std::sync::atomic::Ordering::Relaxed),
-                self.misses,
-                problem.primal - problem.dual,
-                goal.seen,
-                problem.dual,
-                problem.tolerance(),
-                step,
-                problem.work
-            );
         }
         // For as long again as before, block steps are tried instead.
         self.failures = if solved { 0 } else { (self.failures + 1).min(5) };

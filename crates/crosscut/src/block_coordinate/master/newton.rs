@@ -51,10 +51,10 @@ impl Problem {
             for (sigma, (unit, most)) in self.sigma.iter_mut().zip(self.unit.iter().zip(&self.most)) {
                 *sigma = (*tau * unit).min(*most);
             }
+            // Exactly again, after steps along directions.
+            self.evaluate(blocks, &w, workspace);
             let mut inner = 0;
             let solvable = loop {
-                self.evaluate(blocks, &w, workspace);
-                self.change.fill(0.0);
                 self.respond(0.0);
                 let (excess, gap) = self.look(blocks, &w, &mut u, workspace);
                 let near = gap <= self.tolerance() || (outer > 0 && self.is_solved());
@@ -68,16 +68,16 @@ impl Problem {
                     break true;
                 }
                 (inner, steps) = (inner + 1, steps + 1);
-                super::COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                 let gradient: Vec<f64> = w.iter().zip(&u).map(|(w, u)| u - w).collect();
                 let columns = self.hessian(blocks, w.len(), workspace);
-                self.work += columns.shape(w.len()).work() + 3.0 * self.sweep;
+                self.work += columns.shape(w.len()).work() + 2.0 * self.sweep;
                 let Some(direction) = System::new(columns, w.len()).and_then(|system| system.solve(&gradient)) else {
                     break false;
                 };
                 self.move_along(blocks, &direction, workspace);
                 let length = self.line_search(&w, &direction, -dot(&gradient, &direction).abs());
                 w.iter_mut().zip(&direction).for_each(|(w, change)| *w += length * change);
+                self.value.iter_mut().zip(&self.change).for_each(|(value, change)| *value += length * change);
             };
             if inner < MOST_INNER {
                 self.alpha.copy_from_slice(&self.a);

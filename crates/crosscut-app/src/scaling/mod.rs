@@ -1,0 +1,238 @@
+//! [`Scaling`]: features brought to comparable sizes by what the training rows hold.
+//!
+//! A row is an example of multiclass, a token of a sequence, a document of a query. A feature that a
+//! row lacks has the value 0 there. Rows count once each, whatever the weights of their examples. The
+//! training rows are those of the whole file, in a cross-validation too.
+//!
+//! | `--scale` | a value x becomes | for |
+//! |---|---|---|
+//! | `none` | x | features of one kind: text, pixels, symbols |
+//! | `standard` | (x − mean) / σ, or x / σ if most rows lack the feature | tables of numbers with different units |
+//! | `global` | (x − origin) / (high − low) | sparse rows; values with limits |
+//!
+//! σ is the standard deviation over all n training rows (the mean of squares, not n − 1), low and high
+//! are the least and the largest value.
+//!
+//! **Sparse rows stay sparse.** Subtracting a mean turns every missing value into one that must be
+//! stored. `standard` therefore centres a feature only if at least half of the training rows have it
+//! (a value other than 0), which at most doubles what is stored. The origin of `global` is 0 if 0 lies
+//! in the range of the feature, so zeros stay zeros; otherwise no training row lacks the feature, and
+//! the origin is the end of the range nearest to 0.
+//!
+//! **What a shift means.** A shift of a feature changes no ranking, and a task with a bias can take it
+//! up in the weights of the bias. A task without a bias is another problem after a shift: the mean of
+//! the feature was a bias of sorts, and is gone. So are constants: a feature with one value only
+//! becomes 0.
+//!
+//! **Rare features** become large by `standard`: of a feature that one row of n has, the one value
+//! becomes about √n. `global` keeps values of 0 and 1 as they are.
+//!
+//! Values read later may lie outside the range of the training rows. They are scaled likewise and not
+//! clipped, except that they stay finite in single precision.
+
+mod columns;
+mod note;
+
+use crosscut::{Feature, SparseRows};
+use serde::{Deserialize, Serialize};
+
+use crate::application::{OptionSpec, Options};
+use crate::error::Error;
+
+pub use columns::{Columns, Range};
+pub use note::{Apart, constants, far_apart, largest};
+
+/// `--scale` for tasks that scale by all training rows.
+pub const OPTION: OptionSpec = OptionSpec {
+    name: "scale",
+    value: "none|standard|global",
+    help: "Scales each feature by its values in all training examples. standard: subtracts the mean and divides by the \
+           standard deviation; a feature that over half of the rows lack is only divided, so that sparse rows stay \
+           sparse. global: divides by the range, to [0, 1] if nothing is negative. Constants become 0. What is \
+           read with the model is scaled likewise. Default: none.",
+};
+
+/// The words of `--scale` that stand for a scaling by all training rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Method {
+    /// Values stay as they are.
+    #[default]
+    None,
+    /// By mean and standard deviation.
+    Standard,
+    /// By the range.
+    Global,
+}
+
+impl Method {
+    /// What `--scale` says.
+    ///
+    /// # Errors
+    /// Another word.
+    pub fn of(options: &Options) -> Result<Self, Error> {
+        let name = options.text("scale").unwrap_or("none");
+        Self::named(name).ok_or_else(|| Error::option("--scale", "none, standard or global", name))
+    }
+
+    /// The method of a word.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::None, Self::Standard, Self::Global].into_iter().find(|method| method.name() == name)
+    }
+
+    /// The word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Standard => "standard",
+            Self::Global => "global",
+        }
+    }
+}
+
+/// What becomes of the values of each feature (see the [module](self)). By default nothing.
+///
+/// ```
+/// use crosscut::Feature;
+/// use crosscut_app::scaling::{Columns, Method};
+///
+/// let row = |value| [Feature { index: 0, value }];
+/// let mut columns = Columns::new(1);
+/// [10.0, 20.0, 60.0].iter().for_each(|&value| columns.add(&row(value)));
+/// let scaling = columns.scaling(Method::Global);
+///
+/// let mut scaled = Vec::new();
+/// scaling.apply(&row(35.0), &mut scaled);
+/// assert_eq!(scaled, row(0.5));
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Stored", into = "Stored")]
+pub struct Scaling {
+    method: Method,
+    /// One for each feature; empty for [`Method::None`].
+    features: Vec<Affine>,
+    /// Derived: the features whose zeros do not stay zeros, in order.
+    shifted: Vec<u32>,
+}
+
+/// What a model file holds of a [`Scaling`], not checked yet.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    method: Method,
+    features: Vec<Affine>,
+}
+
+impl TryFrom<Stored> for Scaling {
+    type Error = String;
+
+    fn try_from(Stored { method, features }: Stored) -> Result<Self, String> {
+        if method == Method::None && !features.is_empty() {
+            return Err("expected no numbers to scale by where features are not scaled".to_owned());
+        }
+        match features.iter().position(|affine| !affine.is_sound()) {
+            Some(at) => Err(format!("expected finite numbers to scale feature {at} by")),
+            None => Ok(Self::new(method, features)),
+        }
+    }
+}
+
+impl From<Scaling> for Stored {
+    fn from(Scaling { method, features, .. }: Scaling) -> Self {
+        Self { method, features }
+    }
+}
+
+impl Scaling {
+    fn new(method: Method, features: Vec<Affine>) -> Self {
+        let shifted = (0..).zip(&features).filter(|(_, affine)| affine.apply(0.0) != 0.0);
+        Self { method, shifted: shifted.map(|(index, _)| index).collect(), features }
+    }
+
+    /// By which word of `--scale` it was made.
+    pub fn method(&self) -> Method {
+        self.method
+    }
+
+    /// Whether values stay as they are.
+    pub fn is_none(&self) -> bool {
+        self.method == Method::None
+    }
+
+    /// Whether it is for this number of features.
+    pub fn fits(&self, features: usize) -> bool {
+        self.is_none() || self.features.len() == features
+    }
+
+    /// Appends the features of a row, scaled, in order and without zeros.
+    ///
+    /// All values are finite if those of the row are. Takes time for the features of the row and for
+    /// those that are shifted.
+    ///
+    /// # Panics
+    /// A feature beyond those that it [`fits`](Self::fits).
+    pub fn apply(&self, row: &[Feature], to: &mut Vec<Feature>) {
+        if self.is_none() {
+            return to.extend_from_slice(row);
+        }
+        let mut push = |index: u32, value: f32| {
+            let value = self.features[index as usize].apply(value);
+            if value != 0.0 {
+                to.push(Feature { index, value });
+            }
+        };
+        let mut missing = self.shifted.iter().copied().peekable();
+        for feature in row {
+            while let Some(index) = missing.next_if(|&index| index < feature.index) {
+                push(index, 0.0);
+            }
+            missing.next_if_eq(&feature.index);
+            push(feature.index, feature.value);
+        }
+        missing.for_each(|index| push(index, 0.0));
+    }
+
+    /// The same for several rows.
+    ///
+    /// # Panics
+    /// As for [`apply`](Self::apply).
+    pub fn apply_all(&self, rows: SparseRows) -> SparseRows {
+        if self.is_none() {
+            return rows;
+        }
+        let (mut scaled, mut buffer) = (SparseRows::default(), Vec::new());
+        for row in rows.iter() {
+            buffer.clear();
+            self.apply(row.features(), &mut buffer);
+            scaled.push(&buffer).expect("order and finite values are kept");
+        }
+        scaled.shrink_to_fit();
+        scaled
+    }
+}
+
+/// x becomes (x − origin) / width, or 0 if the width is 0.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Affine {
+    origin: f64,
+    width: f64,
+}
+
+impl Affine {
+    /// Everything becomes 0.
+    pub const ZERO: Self = Self { origin: 0.0, width: 0.0 };
+
+    fn is_sound(&self) -> bool {
+        self.origin.is_finite() && self.width.is_finite() && self.width >= 0.0
+    }
+
+    /// The value scaled: finite if the value is.
+    pub fn apply(self, value: f32) -> f32 {
+        if self.width == 0.0 {
+            return 0.0;
+        }
+        let scaled = (f64::from(value) - self.origin) / self.width;
+        scaled.clamp(f64::from(f32::MIN), f64::from(f32::MAX)) as f32
+    }
+}
+
+#[cfg(test)]
+mod tests;
