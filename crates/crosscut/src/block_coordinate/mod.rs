@@ -52,6 +52,8 @@ const LEFT: f64 = 0.3;
 /// fitted to does not last.
 const EARLY: f64 = 4.0;
 const EARLY_GROWTH: f64 = 1.5;
+/// Blocks with a gap of at most this fraction of that at which no step is taken are at rest: the first approximate pass leaves them out.
+const AT_REST: f64 = 0.1;
 /// The first of so many approximate passes recombines planes, …
 const RECOMBINING: usize = 3;
 /// … where the new plane raises the gap of its block by so many times that at which no step is taken; …
@@ -402,7 +404,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         let accelerate = self.settings.block.acceleration;
         let each = enough / self.blocks.len() as f64;
         // Blocks that were at rest in the exact pass stay so; a certifying pass has looked at none.
-        let moves = |&index: &usize| at_least_one || self.blocks[index].gap > each;
+        let moves = |&index: &usize| at_least_one || self.blocks[index].gap > AT_REST * each;
         let mut active: Vec<usize> = (0..self.blocks.len()).filter(moves).collect();
         let (mut lowest, mut before) = (f64::INFINITY, f64::INFINITY);
         let mut recent = [f64::INFINITY; 2];
