@@ -151,8 +151,9 @@ impl<'a, T: Task> Oracles<'a, T> {
             check_example(task, index, example)?;
         }
         let crew = Crew::new(threads)?;
-        let equals = task.first_of_equals(&examples).filter(|equals| equals.len() == examples.len());
-        let Some(merged) = equals.and_then(|equals| Merged::new(&equals, |index| examples[index].weight)) else {
+        let Some(merged) =
+            equals(task, &examples).and_then(|equals| Merged::new(&equals, |index| examples[index].weight))
+        else {
             return Ok(Self::of(task, examples, 0, crew));
         };
         let left = merged.left.iter().map(|&(first, _)| examples[first]).collect();
@@ -168,6 +169,17 @@ impl<'a, T: Task> Oracles<'a, T> {
     pub fn into_crew(self) -> Crew<T> {
         self.crew
     }
+}
+
+/// What the task says of equal examples, if it says it of all.
+fn equals<T: Task>(task: &T, examples: &[&Example<T::Input, T::Output>]) -> Option<Vec<usize>> {
+    task.first_of_equals(examples).filter(|equals| equals.len() == examples.len())
+}
+
+/// How many of the examples training sees: of equal ones, one.
+pub(crate) fn different<T: Task>(task: &T, examples: &[&Example<T::Input, T::Output>]) -> usize {
+    equals(task, examples)
+        .map_or(examples.len(), |equals| equals.iter().enumerate().filter(|(index, first)| *first >= index).count())
 }
 
 /// Checks one example.

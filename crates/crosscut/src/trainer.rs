@@ -87,8 +87,7 @@ impl<'a, T: Task> Trainer<'a, T> {
         check_c(oracles.given(), oracles.weights(), settings.c)?;
         check_weights(oracles.dim())?;
         check_memory(settings, oracles.dim())?;
-        let settings = Settings { c: c_of_sum(&oracles, settings.c), ..*settings };
-        Ok(Self { settings, solver: Running::new(oracles, &settings) })
+        Ok(Self { settings: *settings, solver: Running::new(oracles, settings) })
     }
 
     /// Changes the regularisation constant; planes are kept and dual variables scaled with it (warm start).
@@ -101,8 +100,8 @@ impl<'a, T: Task> Trainer<'a, T> {
     pub fn set_c(&mut self, c: C) -> Result<(), SolveError> {
         Settings { c, ..Settings::default() }.check()?;
         let oracles = self.solver.oracles();
-        check_c(oracles.given(), oracles.weights(), c)?;
-        let (n, c) = (oracles.given(), c_of_sum(oracles, c));
+        let n = oracles.given();
+        check_c(n, oracles.weights(), c)?;
         let factor = c.sum(n) / self.settings.c.sum(n);
         self.settings.c = c;
         let kind = Running::<T>::new_kind(&self.settings, n);
@@ -195,11 +194,6 @@ impl<'a, T: Task> Trainer<'a, T> {
     pub fn different(&self) -> usize {
         self.solver.oracles().len()
     }
-}
-
-/// The same C for the examples that are left of equal ones, whose number does not count.
-fn c_of_sum<T: Task>(oracles: &Oracles<'_, T>, c: C) -> C {
-    if oracles.given() > oracles.len() { C::Sum(c.sum(oracles.given())) } else { c }
 }
 
 /// Planes that are bounded must be a few at least.

@@ -154,7 +154,7 @@ struct Visit {
 
 impl<'a, T: Task> BlockCoordinate<'a, T> {
     pub fn new(oracles: Oracles<'a, T>, settings: Settings) -> Self {
-        let each = settings.c.sum(oracles.len());
+        let each = settings.c.sum(oracles.given());
         let cost = |weight| SlackCost::new(each * weight, settings.slack_norm);
         let blocks: Vec<_> = oracles.weights().map(|weight| Block::new(cost(weight))).collect();
         let dim = oracles.dim();
@@ -201,7 +201,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
 
     /// Changes C; the dual variables are scaled with it, and w with them.
     pub fn set_c(&mut self, c: C) {
-        let n = self.oracles.len();
+        let n = self.oracles.given();
         let factor = c.sum(n) / self.settings.c.sum(n);
         if factor == 1.0 {
             self.settings.c = c;

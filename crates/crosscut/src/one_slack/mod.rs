@@ -175,7 +175,7 @@ impl<O: Passes> OneSlack<O> {
 
     /// Changes C: all planes scale with it, and so does w.
     pub fn set_c(&mut self, c: C) {
-        let n = self.oracles.len();
+        let n = self.oracles.given();
         let factor = c.sum(n) / self.settings.c.sum(n);
         self.settings.c = c;
         for plane in &mut self.working_set {
@@ -215,7 +215,7 @@ impl<O: Passes> OneSlack<O> {
                 keeper(&self.state(stuck, &run, last_pass));
             }
             let before = self.counts();
-            let (each, norm) = (self.settings.c.sum(self.oracles.len()), self.settings.slack_norm);
+            let (each, norm) = (self.settings.c.sum(self.oracles.given()), self.settings.slack_norm);
             let mut tick = |oracle_calls, oracle_seconds| run.tick(Counts { oracle_calls, oracle_seconds, ..before });
             let mut sum = match self.oracles.sum_planes(&self.w, each, norm, &mut tick) {
                 Ok(sum) => sum,
