@@ -378,7 +378,7 @@ impl<'a> Block<'a> {
         if raw.loss == 0.0 && raw.rows.is_empty() && raw.entries.is_empty() {
             return false;
         }
-        match self.join_fan(raw, dim, most_planes, pass) {
+        match self.join_fan(raw, most_planes, pass) {
             Some(new) => return new,
             None => self.unfold(),
         }
@@ -577,12 +577,12 @@ impl<'a> Block<'a> {
     }
 
     /// Takes in a plane that keeps the block a fan, unless it is there; returns whether it was not. `None` if it does not.
-    fn join_fan(&mut self, raw: &RawPlane<'a>, dim: usize, most_planes: usize, pass: u32) -> Option<bool> {
+    fn join_fan(&mut self, raw: &RawPlane<'a>, most_planes: usize, pass: u32) -> Option<bool> {
         let &[truth, other] = raw.rows.as_slice() else { return None };
         let (place, elsewhere) = (truth.place, other.place);
         let same_row = truth.row.is_same_row(other.row) && place.stride == elsewhere.stride;
         let orthogonal = place.offset.max(elsewhere.offset) < place.stride && place.offset != elsewhere.offset;
-        let plain = raw.entries.is_empty() && (truth.scale, other.scale) == (1.0, -1.0) && raw.len() < dim;
+        let plain = raw.entries.is_empty() && (truth.scale, other.scale) == (1.0, -1.0);
         if !(same_row && orthogonal && plain) {
             return None;
         }

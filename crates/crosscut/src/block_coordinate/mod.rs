@@ -400,12 +400,17 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         let early = (EARLY * EARLY_GROWTH.powi(self.pass.min(20) as i32)) as usize;
         let most = self.settings.block.approximate_passes.max(usize::from(at_least_one)).min(early);
         let enough = (SETTLED * seen).max(LEFT * run.target(self.dual));
-        let sweep = self.sweep() / self.blocks.len() as f64;
         let accelerate = self.settings.block.acceleration;
         let each = enough / self.blocks.len() as f64;
         // Blocks that were at rest in the exact pass stay so; a certifying pass has looked at none.
-        let moves = |&index: &usize| at_least_one || self.blocks[index].gap > AT_REST * each;
-        let mut active: Vec<usize> = (0..self.blocks.len()).filter(moves).collect();
+        let mut active = Vec::with_capacity(self.blocks.len());
+        let mut sweep = 0.0;
+        for (index, block) in self.blocks.iter().enumerate() {
+            sweep += block.work() / self.blocks.len() as f64;
+            if at_least_one || block.gap > AT_REST * each {
+                active.push(index);
+            }
+        }
         let (mut lowest, mut before) = (f64::INFINITY, f64::INFINITY);
         let mut recent = [f64::INFINITY; 2];
         let mut visits = most * self.blocks.len();
@@ -446,7 +451,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             }
             let creeps = total > FAR * self.dual.abs() && total > CREEPING * recent[1];
             let starts = accelerate && creeps && !self.proximal.is_active();
-            if starts && ACCELERATED * self.w.len() as f64 <= self.sweep() {
+            if starts && ACCELERATED * self.w.len() as f64 <= sweep * self.blocks.len() as f64 {
                 self.proximal.start(gain / gap, &mut self.w);
             }
             recent = [total, recent[0]];
@@ -470,13 +475,18 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
 
     /// Solves the dual over all planes together, if that is due.
     fn solve_master(&mut self, seen: f64, run: &Run<'_>) {
-        let full = |block: &Block<'_>| block.planes() >= self.most_planes;
+        // Multiplications for the values of all planes.
+        let (mut full, mut rank, mut sweep) = (false, 0, 0.0);
+        for block in &self.blocks {
+            full |= block.planes() >= self.most_planes;
+            rank += block.rank();
+            sweep += block.work();
+        }
         // Planes that are merged between solves are others each time.
-        if !self.settings.block.acceleration || self.blocks.iter().any(full) {
+        if !self.settings.block.acceleration || full {
             return;
         }
-        let rank = self.blocks.iter().map(Block::rank).sum();
-        let sizes = Sizes { dim: self.w.len(), planes: self.cached, rank, sweep: self.sweep() };
+        let sizes = Sizes { dim: self.w.len(), planes: self.cached, rank, sweep };
         let memory = sizes.numbers().saturating_mul(size_of::<f64>());
         let fits = self.settings.max_memory.is_none_or(|limit| self.bytes.0.saturating_add(memory) <= limit);
         if !fits || !sizes.is_possible() || !self.master.is_due(seen, sizes) {
@@ -487,11 +497,6 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         let goal = Goal { floor: OVERSHOOT * run.target(self.dual), seen: LOOSE * seen, of_dual: LOOSE };
         self.master.solve(&mut self.blocks, &self.w, (goal, sizes), &|| run.must_end(), &mut self.workspace);
         self.refresh();
-    }
-
-    /// Multiplications for the values of all planes.
-    fn sweep(&self) -> f64 {
-        self.blocks.iter().map(Block::work).sum()
     }
 
     /// Fetches the memory of blocks that are about to be visited.
