@@ -68,7 +68,7 @@ impl Solver {
     /// from there on. `cargo run --release -p crosscut-benches --bin auto` prints the table behind the rule.
     pub fn resolve(self, examples: usize) -> Self {
         match self {
-            Solver::Auto if examples < 4 => Solver::OneSlack,
+            Solver::Auto if examples < 2 => Solver::OneSlack,
             Solver::Auto => Solver::Block,
             chosen => chosen,
         }

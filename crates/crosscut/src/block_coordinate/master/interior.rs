@@ -65,7 +65,7 @@ impl Problem {
             if gap <= tolerance || !gap.is_finite() || mu < 1e-300 || stop() {
                 break;
             }
-            let columns = self.covariances(blocks, &in_play, &point, w.len(), workspace);
+            let columns = self.covariances(blocks, &in_play, &point, workspace);
             self.work += columns.shape(w.len()).work() + 6.0 * self.sweep;
             let Some(system) = System::new(columns, w.len()) else { break };
             let residual: Vec<f64> = u.iter().zip(&w).map(|(u, w)| u - w).collect();
@@ -189,29 +189,15 @@ impl Problem {
         blocks: &[Block<'_>],
         in_play: &[usize],
         point: &Point,
-        dim: usize,
         workspace: &mut Workspace,
     ) -> Columns {
         let mut columns = Columns::default();
-        let (mut scratch, mut coefficients) = (vec![0.0; dim], Vec::new());
         for &i in in_play {
-            let range = self.range(i);
-            let theta: Vec<f64> = range.clone().map(|p| self.a[p] / point.s[p]).collect();
-            let longest = blocks[i].longest_squared();
-            let mut order: Vec<usize> = (0..theta.len()).collect();
-            order.sort_by(|&p, &q| theta[q].total_cmp(&theta[p]));
-            let mut before = self.stiffness(i, point);
-            for (j, &p) in order.iter().enumerate() {
-                let factor = (theta[p] * (before / (before + theta[p]))).sqrt();
-                if factor * factor * longest >= NEGLIGIBLE {
-                    coefficients.clear();
-                    coefficients.resize(range.len(), 0.0);
-                    coefficients[p] = factor;
-                    order[..j].iter().for_each(|&q| coefficients[q] = -factor * theta[q] / before);
-                    self.push_column(&mut columns, &blocks[i], &coefficients, &mut scratch, workspace);
-                }
-                before += theta[p];
-            }
+            let theta = |p: usize| self.a[p] / point.s[p];
+            let mut weights: Vec<(usize, f64)> = self.range(i).map(theta).enumerate().collect();
+            weights.sort_by(|p, q| q.1.total_cmp(&p.1));
+            let stiffness = self.stiffness(i, point);
+            self.push_covariance(&mut columns, &blocks[i], weights.into_iter(), (stiffness, NEGLIGIBLE), workspace);
         }
         columns
     }

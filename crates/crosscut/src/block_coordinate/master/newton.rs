@@ -69,7 +69,7 @@ impl Problem {
                 }
                 (inner, steps) = (inner + 1, steps + 1);
                 let gradient: Vec<f64> = w.iter().zip(&u).map(|(w, u)| u - w).collect();
-                let columns = self.hessian(blocks, w.len(), workspace);
+                let columns = self.hessian(blocks, workspace);
                 self.work += columns.shape(w.len()).work() + 2.0 * self.sweep;
                 let Some(direction) = System::new(columns, w.len()).and_then(|system| system.solve(&gradient)) else {
                     break false;
@@ -131,40 +131,25 @@ impl Problem {
     /// E of a generalised Hessian I + E Eᵀ at a.
     ///
     /// Block i adds σ δδᵀ for each plane with a > 0 if Σa is free. If it is at its bound the mean of these planes drops out, and
-    /// with squared slacks it counts 1 / (1 + σρk) for k planes.
-    fn hessian(&mut self, blocks: &[Block<'_>], dim: usize, workspace: &mut Workspace) -> Columns {
+    /// squared slacks hold it to 0 with the weight 1/ρ.
+    fn hessian(&mut self, blocks: &[Block<'_>], workspace: &mut Workspace) -> Columns {
         let mut columns = Columns::default();
-        let (mut scratch, mut coefficients) = (vec![0.0; dim], Vec::new());
         for (i, block) in blocks.iter().enumerate() {
             let range = self.range(i);
-            let active: Vec<usize> = (0..range.len()).filter(|&p| self.a[range.start + p] > 0.0).collect();
-            let (k, root) = (active.len(), self.sigma[i].sqrt());
-            if k == 0 || root == 0.0 {
+            let a = &self.a[range];
+            let active: Vec<usize> = (0..a.len()).filter(|&p| a[p] > 0.0).collect();
+            let (sigma, cost, sum) = (self.sigma[i], self.costs[i], a.iter().sum::<f64>());
+            let capped = sum >= cost.bound * (1.0 - 1e-12);
+            if active.len() <= usize::from(capped) || sigma == 0.0 {
                 continue;
             }
-            let cost = self.costs[i];
-            let sum: f64 = self.a[range.clone()].iter().sum();
-            let capped = sum >= cost.bound * (1.0 - 1e-12);
-            let whole =
-                if cost.ridge > 0.0 { root / (1.0 + self.sigma[i] * cost.ridge * k as f64).sqrt() } else { 0.0 };
-            let free = !capped && cost.ridge == 0.0;
-            for j in 0..k {
-                coefficients.clear();
-                coefficients.resize(range.len(), 0.0);
-                if free {
-                    coefficients[active[j]] = root;
-                } else if j > 0 {
-                    // Helmert's: (δ₁ + … + δⱼ − j δⱼ₊₁) / √(j (j + 1)).
-                    let factor = root / ((j * (j + 1)) as f64).sqrt();
-                    active[..j].iter().for_each(|&p| coefficients[p] = factor);
-                    coefficients[active[j]] = -(j as f64) * factor;
-                } else if whole > 0.0 {
-                    active.iter().for_each(|&p| coefficients[p] = whole / (k as f64).sqrt());
-                } else {
-                    continue;
-                }
-                self.push_column(&mut columns, block, &coefficients, &mut scratch, workspace);
-            }
+            let stiffness = match capped {
+                true => 0.0,
+                false if cost.ridge > 0.0 => 1.0 / cost.ridge,
+                false => f64::INFINITY,
+            };
+            let weights = active.into_iter().map(|p| (p, sigma));
+            self.push_covariance(&mut columns, block, weights, (stiffness, 0.0), workspace);
         }
         columns
     }

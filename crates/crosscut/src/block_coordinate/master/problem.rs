@@ -42,7 +42,17 @@ pub(super) struct Problem {
     pub work: f64,
     pub sweep: f64,
     z: Vec<f64>,
+    buffers: Buffers,
+}
+
+/// For columns of systems: a plane and a mean of planes, both 0 between calls and as long as w; a column; where they may not be 0.
+#[derive(Debug, Default)]
+struct Buffers {
+    delta: Vec<f64>,
+    mean: Vec<f64>,
+    column: Vec<f64>,
     indices: Vec<usize>,
+    coefficients: Vec<f64>,
 }
 
 impl Problem {
@@ -88,7 +98,7 @@ impl Problem {
             work: 0.0,
             sweep: blocks.iter().map(Block::work).sum(),
             z: Vec::new(),
-            indices: Vec::new(),
+            buffers: Buffers::default(),
         }
     }
 
@@ -219,25 +229,63 @@ impl Problem {
         (0..self.costs.len()).filter(|&i| self.sigma[i] > 0.0).map(of).sum()
     }
 
-    /// Appends Σ cₚ δₚ over the planes of a block, where `scratch`, as long as w, is 0 and stays so.
-    pub fn push_column(
+    /// Appends columns e with Σ e eᵀ = Σ θₚ (δₚ − δ̄)(δₚ − δ̄)ᵀ + stiffness · δ̄ δ̄ᵀ over planes of a block, where δ̄ is their mean with these
+    /// weights and the zero plane, which has the weight `stiffness`. They are the terms of Welford's recurrence (1962), less those that
+    /// are `negligible`.
+    pub fn push_covariance(
         &mut self,
         columns: &mut Columns,
         block: &Block<'_>,
-        coefficients: &[f64],
-        scratch: &mut [f64],
+        weights: impl Iterator<Item = (usize, f64)>,
+        (stiffness, negligible): (f64, f64),
         workspace: &mut Workspace,
     ) {
-        block.add_weighted(coefficients, scratch, workspace);
-        if scratch.len() <= LOOKED_THROUGH {
-            columns.push(scratch, 0..scratch.len());
-            return;
+        let (d, planes) = (self.w.len(), block.planes());
+        let Buffers { delta, mean, column, indices, coefficients } = &mut self.buffers;
+        delta.resize(d, 0.0);
+        mean.resize(d, 0.0);
+        indices.clear();
+        let longest = block.longest_squared();
+        let mut before = stiffness;
+        for (plane, theta) in weights {
+            coefficients.clear();
+            coefficients.resize(planes, 0.0);
+            coefficients[plane] = 1.0;
+            block.add_weighted(coefficients, delta, workspace);
+            if d > LOOKED_THROUGH {
+                block.list_changed(coefficients, d, indices, workspace);
+                indices.sort_unstable();
+                indices.dedup();
+            }
+            let factor = if before.is_finite() { theta * (before / (before + theta)) } else { theta };
+            let (factor, rate) = (factor.sqrt(), theta / (before + theta));
+            let wanted = factor * factor * longest >= negligible && factor > 0.0;
+            let differ = |delta: &mut f64, mean: &mut f64| {
+                let difference = *delta - *mean;
+                *mean += rate * difference;
+                *delta = 0.0;
+                factor * difference
+            };
+            if d > LOOKED_THROUGH {
+                column.clear();
+                column.extend(indices.iter().map(|&index| differ(&mut delta[index], &mut mean[index])));
+            } else {
+                column.resize(d, 0.0);
+                let entries = delta.iter_mut().zip(&mut *mean).zip(&mut *column);
+                entries.for_each(|((delta, mean), entry)| *entry = differ(delta, mean));
+            }
+            if wanted && d > LOOKED_THROUGH {
+                columns.push(indices.iter().copied(), column);
+            } else if wanted {
+                columns.push(0..d, column);
+            }
+            before += theta;
         }
-        self.indices.clear();
-        block.list_changed(coefficients, scratch.len(), &mut self.indices, workspace);
-        self.indices.sort_unstable();
-        self.indices.dedup();
-        columns.push(scratch, self.indices.iter().copied());
+        if d > LOOKED_THROUGH {
+            indices.iter().for_each(|&index| mean[index] = 0.0);
+        } else {
+            mean.fill(0.0);
+        }
     }
 
     pub fn largest_loss(&self, i: usize) -> f64 {

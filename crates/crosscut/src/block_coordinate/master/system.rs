@@ -32,15 +32,12 @@ impl Columns {
         self.ends.len()
     }
 
-    /// Appends a column from entries of `dense` at `indices`, increasing, and sets them to 0.
-    pub fn push(&mut self, dense: &mut [f64], indices: impl Iterator<Item = usize>) {
-        for index in indices {
-            let value = std::mem::take(&mut dense[index]);
-            if value != 0.0 {
-                self.names.push(index as u32);
-                self.values.push(value);
-            }
-        }
+    /// Appends a column with these entries at increasing indices. Zeros are left out where they are many.
+    pub fn push(&mut self, indices: impl Iterator<Item = usize>, entries: &[f64]) {
+        let zeros = entries.iter().filter(|entry| **entry == 0.0).count();
+        let kept = |entry: f64| entry != 0.0 || 2 * zeros < entries.len();
+        self.names.extend(indices.zip(entries).filter(|(_, entry)| kept(**entry)).map(|(index, _)| index as u32));
+        self.values.extend(entries.iter().filter(|entry| kept(**entry)));
         self.ends.push(self.names.len());
     }
 
@@ -311,7 +308,7 @@ mod tests {
             let expected = matrix.clone().lu().solve(&g).unwrap();
             let columns = || {
                 let mut columns = Columns::default();
-                e.column_iter().for_each(|column| columns.push(&mut column.iter().copied().collect::<Vec<_>>(), 0..dim));
+                e.column_iter().for_each(|column| columns.push(0..dim, column.as_slice()));
                 columns
             };
             for is_dense in [false, true] {
