@@ -262,7 +262,6 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
                 // Acceleration may have left D below its best: only if it no longer rises is it at its end.
                 let rises = self.dual - course.last > 1e-15 * self.dual.abs();
                 course.last = self.dual;
-                self.support = self.blocks.iter().map(Block::support).sum();
                 if let Some(reason) = run.stop(self.counts()) {
                     return Ok(run.finish(reason, self.counts(), &self.w));
                 }
@@ -274,12 +273,10 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
                 seen
             } else {
                 course.uncertified += 1;
-                let seen = match self.exact_pass(&mut run) {
+                match self.exact_pass(&mut run) {
                     Ok(seen) => seen,
                     Err(fault) => return Ok(self.fail(run, fault)),
-                };
-                self.support = self.blocks.iter().map(Block::support).sum();
-                seen
+                }
             };
             run.tell(Moment::Pass, self.counts());
             if self.overflows {
@@ -552,7 +549,9 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
     fn refresh(&mut self) -> (DualSum, f64) {
         self.w.fill(0.0);
         let mut sum = DualSum::default();
+        self.support = 0;
         for block in &mut self.blocks {
+            self.support += block.support();
             block.confine(&mut self.workspace);
             block.add_to(&mut self.w, &mut self.workspace);
             block.add_to_dual(&mut sum);
@@ -630,7 +629,9 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
     fn forget(&mut self) {
         let since = self.pass.saturating_sub(self.settings.block.idle);
         let (mut before, mut bytes, mut planes) = (0, 0, 0);
+        self.support = 0;
         for block in &mut self.blocks {
+            self.support += block.support();
             before += block.bytes();
             block.forget(since);
             bytes += block.bytes();
