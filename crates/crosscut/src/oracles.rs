@@ -66,7 +66,8 @@ impl Merged {
     /// From what [`Task::first_of_equals`] says; `None` if all are different.
     fn new(first_of_equals: &[usize], weight: impl Fn(usize) -> f64) -> Option<Self> {
         let n = u32::try_from(first_of_equals.len()).ok()?;
-        let (mut parts, mut left): (Vec<(u32, f64)>, Vec<(usize, f64)>) = (Vec::new(), Vec::new());
+        let mut merged = Self { parts: Vec::new(), left: Vec::new() };
+        let Self { parts, left } = &mut merged;
         for (index, &first) in (0..n as usize).zip(first_of_equals) {
             let at = if first < index { parts[first].0 } else { left.len() as u32 };
             match left.get_mut(at as usize) {
@@ -75,11 +76,11 @@ impl Merged {
             }
             parts.push((at, weight(index)));
         }
-        for (at, part) in &mut parts {
+        for (at, part) in parts.iter_mut() {
             let whole = left[*at as usize].1;
             *part = if whole > 0.0 { *part / whole } else { 0.0 };
         }
-        (left.len() < parts.len()).then_some(Self { parts, left })
+        (left.len() < parts.len()).then_some(merged)
     }
 }
 
