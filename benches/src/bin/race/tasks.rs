@@ -264,13 +264,13 @@ pub const TASKS: &[Spec] = &[
             (Crosscut, "--gap 1e-3"),
             (Crosscut, "--gap 1e-4"),
             (Liblinear, "-e 0.01"),
-            (Liblinear, "-e 0.002"),
-            (Liblinear, "-e 2e-4"),
+            (Liblinear, "-e 0.001"),
+            (Liblinear, "-e 1e-4"),
         ],
         targets: &[
             time("--gap 1e-2", (Liblinear, "-e 0.01"), 1.0),
-            time("--gap 1e-3", (Liblinear, "-e 0.002"), 1.0),
-            time("--gap 1e-4", (Liblinear, "-e 2e-4"), 1.0),
+            time("--gap 1e-3", (Liblinear, "-e 0.001"), 1.0),
+            time("--gap 1e-4", (Liblinear, "-e 1e-4"), 1.0),
         ],
     },
     Spec {
@@ -285,12 +285,12 @@ pub const TASKS: &[Spec] = &[
             (Crosscut, "--gap 1e-4"),
             (Liblinear, "-e 0.005"),
             (Liblinear, "-e 2e-4"),
-            (Liblinear, "-e 1e-4"),
+            (Liblinear, "-e 2e-5"),
         ],
         targets: &[
             time("--gap 1e-2", (Liblinear, "-e 0.005"), 1.0),
             time("--gap 1e-3", (Liblinear, "-e 2e-4"), 1.0),
-            time("--gap 1e-4", (Liblinear, "-e 1e-4"), 1.0),
+            time("--gap 1e-4", (Liblinear, "-e 2e-5"), 1.0),
         ],
     },
     Spec {
