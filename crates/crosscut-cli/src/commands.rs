@@ -113,6 +113,9 @@ fn learn(entry: &Entry, flags: &flags::Learn, matches: &ArgMatches, arguments: &
     };
     let learned = (entry.learn)(&request, &mut screen)?;
     screen.line(summary(&learned));
+    if let Some(advice) = advice(&learned, entry, &options) {
+        screen.line(advice);
+    }
     screen.line(format!("model written to {}", display_name(&flags.model)));
     let kept = learned.checkpoint.clone().unwrap_or_default();
     if let (Some(Checkpoints { file, .. }), Some(passes)) = (checkpoints, kept.passes) {
@@ -195,6 +198,43 @@ fn summary(learned: &Learned) -> String {
         duration(*seconds),
         duration(*oracle_seconds)
     )
+}
+
+/// Where training has ended far from its gap: what may be wrong, and what would help.
+fn advice(learned: &Learned, entry: &Entry, options: &Options) -> Option<String> {
+    /// Gaps above this are far.
+    const FAR: f64 = 0.01;
+    /// After fewer exact passes nothing is wrong yet.
+    const MANY: f64 = 30.0;
+    let Learned { certificate, settings, dim, .. } = learned;
+    let gap = certificate.relative_gap();
+    if gap <= FAR.max(10.0 * settings.relative_gap) || certificate.passes < MANY {
+        return None;
+    }
+    let why = match certificate.stop {
+        StopReason::Precision => {
+            "rounding hides what is left of it: features, or C, are too large for double precision"
+        }
+        StopReason::Passes | StopReason::Seconds if !settings.block.acceleration => "steps alone are slow",
+        StopReason::Passes | StopReason::Seconds => "features of very different sizes, and large C, need more passes",
+        _ => return None,
+    };
+    let scales = entry.options.iter().any(|option| option.name == "scale");
+    let scaled = options.text("scale").is_some_and(|scale| scale != "none");
+    let mut help = Vec::new();
+    if scales && !scaled {
+        help.push("--scale standard".to_owned());
+    }
+    let (flag, c) = convention(settings.c);
+    help.push(format!("a smaller C ({flag} {})", figure(c / 100.0)));
+    match certificate.stop {
+        StopReason::Precision => {}
+        _ if !settings.block.acceleration => help.push("no --no-acceleration".to_owned()),
+        StopReason::Seconds => help.push("more --seconds".to_owned()),
+        _ => help.push("more --passes".to_owned()),
+    }
+    let weights = if *dim > 2500 { format!(", most of all with as many weights as {dim}") } else { String::new() };
+    Some(format!("the gap is wide: {why}{weights}; what helps: {}", help.join(", or ")))
 }
 
 /// Opens a model and finds its task, and the options given beside it.

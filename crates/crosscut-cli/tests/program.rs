@@ -424,6 +424,24 @@ fn verbosity_goes_from_nothing_to_every_pass() {
 }
 
 #[test]
+fn a_wide_gap_comes_with_what_would_help() {
+    let home = Home::new();
+    // Rankings that nothing separates, with features of very different sizes, and steps alone.
+    let rows: String =
+        (0..400).map(|i| format!("{} 1:{} 2:{}\n", i % 2, i * 37 % 101, i * 17 % 7 * 1_000_000)).collect();
+    home.write("raw.svm", &rows);
+    let command = ["learn", "multiclass", "--no-acceleration", "--passes", "40", "--bias", "1", "raw.svm", "m"];
+    let said = home.succeeds(&command).err;
+    let advice = "the gap is wide: steps alone are slow; what helps: --scale standard, or a smaller C (--c-sum 0.01), or no \
+                  --no-acceleration";
+    assert!(said.lines().any(|line| line == advice), "{said}");
+    let scaled = home.succeeds(&[&command[..], &["--scale", "standard"]].concat()).err;
+    assert!(!scaled.contains("--scale standard, or"), "{scaled}");
+    let said = home.succeeds(&["learn", "multiclass", "--bias", "1", "raw.svm", "m"]).err;
+    assert!(said.contains("converged: ") && !said.contains("the gap is wide"), "{said}");
+}
+
+#[test]
 fn help_names_every_flag() {
     let home = Home::new();
     let training = [

@@ -44,7 +44,7 @@ pub enum SlackNorm {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Solver {
-    /// Picks by the number of examples and weights: see [`Solver::resolve`].
+    /// Picks by the number of examples: see [`Solver::resolve`].
     #[default]
     Auto,
     /// Block-coordinate dual ascent with cached planes and approximate passes.
@@ -63,9 +63,8 @@ impl Solver {
         }
     }
 
-    /// What `Auto` means for this many examples: the 1-slack cutting plane method below four (with one example both
-    /// families see the same planes, and one joint quadratic programme beats block steps), block-coordinate ascent
-    /// from there on. `cargo run --release -p crosscut-benches --bin auto` prints the table behind the rule.
+    /// What `Auto` means for this many examples: the 1-slack cutting plane method for one (both methods see the same
+    /// planes then, and one quadratic programme beats block steps), block-coordinate ascent from two on. `cargo run --release -p crosscut-benches --bin auto` prints the table behind the rule.
     pub fn resolve(self, examples: usize) -> Self {
         match self {
             Solver::Auto if examples < 2 => Solver::OneSlack,
@@ -89,8 +88,8 @@ pub struct BlockSettings {
     /// Exact passes after which a plane that is not in use leaves the cache.
     pub idle: u32,
     /// If approximate passes are slow (features that are not centred or of different sizes, large C): surrounds them
-    /// with an accelerated proximal point method, and with up to 1,500 weights replaces them by a second-order
-    /// solution of the dual over all planes.
+    /// with an accelerated proximal point method, and where weights or planes are few enough replaces them by a
+    /// second-order solution of the dual over all planes.
     pub acceleration: bool,
 }
 

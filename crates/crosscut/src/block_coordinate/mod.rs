@@ -66,6 +66,9 @@ const LOOSE: f64 = 0.3;
 const OVERSHOOT: f64 = 0.1;
 /// Acceleration starts only while the gap over cached planes is above this fraction of the dual value.
 const FAR: f64 = 0.01;
+/// Acceleration starts only where a pass still raises D by this fraction of the gap at which training stops. With a huge C, slacks cost much
+/// that no longer show in D.
+const WORTH: f64 = 1e-4;
 /// Acceleration starts only where two passes have left this fraction of the gap over cached planes.
 const CREEPING: f64 = 0.6;
 /// … and where the values of all planes take so many multiplications a weight: each pass moves all weights then.
@@ -446,9 +449,10 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             if total <= enough || gain <= 1e-15 * self.dual.abs() || run.must_end() {
                 break;
             }
-            let creeps = total > FAR * self.dual.abs() && total > CREEPING * recent[1];
-            let starts = accelerate && creeps && !self.proximal.is_active();
-            if starts && ACCELERATED * self.w.len() as f64 <= sweep * self.blocks.len() as f64 {
+            let rises = gain > WORTH * run.target(self.dual);
+            let creeps = rises && total > FAR * self.dual.abs() && total > CREEPING * recent[1];
+            let pays = ACCELERATED * self.w.len() as f64 <= sweep * self.blocks.len() as f64;
+            if accelerate && creeps && pays {
                 self.proximal.start(gain / gap, &mut self.w);
             }
             recent = [total, recent[0]];

@@ -150,7 +150,7 @@
 //! 1. **Is the oracle exact?** Run [`testing::check`](crate::testing::check) on some examples. An oracle that
 //!    misses the maximum, or writes a δ that does not belong to the loss it returns, can leave any gap and even a
 //!    negative one.
-//! 2. **Are the features of one size?** Up to 1,500 weights this matters little. Beyond that, weights of features in the
+//! 2. **Are the features of one size?** Up to some 2,500 weights, or planes in use, this matters little. Beyond that, weights of features in the
 //!    thousands and in the thousandths are found slowly: scale rows to unit length or columns to a common range.
 //! 3. **Is C very large?** With more weights than that, passes grow with C. Start from a smaller one and go up with
 //!    [`Trainer::set_c`](crate::Trainer::set_c), as above.

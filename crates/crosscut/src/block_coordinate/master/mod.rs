@@ -1,19 +1,20 @@
 //! [`Master`]: the dual over all cached planes, solved for all examples together by a second-order method.
 //!
 //! Block steps change the dual variables of one example with all others fixed. If features differ widely in size, or C
-//! is large, thousands of such passes move w hardly at all, although the planes are good. With few weights the dual
-//! over the planes (the restricted master problem) can be solved as a whole, and then neither scales nor C matter.
+//! is large, thousands of such passes move w hardly at all, although the planes are good. The dual over the planes (the
+//! restricted master problem) can be solved as a whole, and then neither scales nor C matter.
 //!
-//! It is a proximal point method on α, an augmented Lagrangian method for the primal (Rockafellar 1976; for SVMs: Li, Sun,
-//! Toh 2018). Its k-th subproblem is smooth in w,
+//! The first way is a proximal point method on α, an augmented Lagrangian method for the primal (Rockafellar 1976; for SVMs: Li,
+//! Sun, Toh 2018). Its k-th subproblem is smooth in w,
 //!
 //! ```text
 //! minimise over w   ½‖w‖² + Σᵢ max over a of  ⟨a, v(w)⟩ − φ*(Σa) − ‖a − αᵏ‖² / 2σᵢ,     vₚ(w) = Δₚ − ⟨w, δₚ⟩
 //! ```
 //!
-//! where a ≥ 0 are the dual variables of example i and φ* is the conjugate of the slack cost. The maximum is a projection
-//! ([`project`]); the gradient is w − Σ a δ; and a generalised Hessian is the identity plus outer products of the planes
-//! with a > 0. Semismooth Newton steps with a line search minimise it, and the a of the end is αᵏ⁺¹.
+//! where a ≥ 0 are the dual variables of example i and φ* is the conjugate of the slack cost. The maximum is a projection; the
+//! gradient is w − Σ a δ; and a generalised Hessian is the identity plus outer products of the planes with a > 0. Semismooth
+//! Newton steps with a line search minimise it, and the a of the end is αᵏ⁺¹ ([`newton`]). Where they are too many, an
+//! [`interior`] point method takes over, whose steps are dearer and few.
 //!
 //! It is switched on by counting work, not time, so that results repeat: when approximate passes have cost a fraction of
 //! what a solve would, without halving the gap. From then on it takes their place.
@@ -112,7 +113,7 @@ impl Sizes {
     fn steps(self) -> (f64, f64) {
         let vectors = 10.0 * self.dim as f64;
         // More planes than now may be in use at the end of a solve.
-        let rank = self.rank.max(self.planes / 2);
+        let rank = self.rank.max((self.planes / 2).min(system::MOST_ORDER));
         let newton = self.shape(rank).work() + 2.0 * self.sweep + vectors;
         (newton, self.shape(self.planes).work() + 6.0 * self.sweep + vectors)
     }
