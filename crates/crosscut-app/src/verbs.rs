@@ -152,6 +152,12 @@ pub fn learn<A: Application>(request: &Learn<'_>, monitor: &mut dyn Monitor) -> 
         }
         monitor.start(&start(&task, examples.len(), settings, None));
         tell_caveat(&task, monitor);
+        if trainer.different() < examples.len() {
+            let different = trainer.different();
+            monitor.note(&format!(
+                "{different} examples are different; equal ones are trained as one, with the sum of their weights"
+            ));
+        }
         let trained = train::<A>(&mut trainer, resumed, request, &origin, monitor)?;
         drop(trainer);
         (task, trained)

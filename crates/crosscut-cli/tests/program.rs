@@ -288,6 +288,37 @@ fn both_conventions_of_c_are_the_same_problem() {
 }
 
 #[test]
+fn copies_of_the_examples_are_said_to_be_and_change_nothing() {
+    let home = Home::new();
+    home.write("four.svm", home.text("train.svm").repeat(4));
+    for c in [["-c", "30", "-c", "30"], ["--c-sum", "0.5", "--c-sum", "0.125"]] {
+        home.succeeds(&["learn", "multiclass", c[0], c[1], "train.svm", "model"]);
+        let run = home.succeeds(&["learn", "multiclass", c[2], c[3], "four.svm", "four"]);
+        assert!(run.err.starts_with("multiclass: 240 examples, "), "{run:?}");
+        assert!(run.err.contains(" examples are different; equal ones are trained as one, "), "{run:?}");
+        for (model, predictions) in [("model", "once"), ("four", "four-times")] {
+            home.succeeds(&["classify", "test.svm", model, predictions]);
+        }
+        assert_eq!(home.text("once"), home.text("four-times"));
+        home.succeeds(&[
+            "learn",
+            "multiclass",
+            c[2],
+            c[3],
+            "--passes",
+            "3",
+            "--checkpoint",
+            "kept",
+            "four.svm",
+            "part",
+        ]);
+        home.succeeds(&["learn", "multiclass", c[2], c[3], "--resume", "kept", "four.svm", "resumed"]);
+        assert!(home.read("resumed") == home.read("four"));
+    }
+    home.succeeds(&["validate", "multiclass", "--folds", "3", "--c-sum", "0.125", "four.svm"]);
+}
+
+#[test]
 fn equal_runs_write_equal_models_on_any_number_of_threads() {
     let home = Home::new();
     for solver in SOLVERS {

@@ -1,5 +1,7 @@
 //! [`Multiclass`]: the feature map, the losses and the oracle of Crammer and Singer's multiclass SVM.
 
+use std::collections::HashMap;
+
 use crosscut::{Example, Feature, FeatureMap, Place, Planes, Rescaling, Row, RowError, Sink, SparseVector, Task};
 use crosscut_app::vocabulary::{FeatureIds, Labels};
 use crosscut_app::{CostMatrix, Scaling};
@@ -10,6 +12,8 @@ use sprs::CsMatViewI;
 const MOST_WEIGHTS: usize = 1 << 40;
 /// The most planes that an oracle shows at once: with one more, passes hardly get fewer, and there are more planes to keep.
 const SEVERAL: usize = 3;
+/// Features of a row that are looked at before it is compared with another.
+const SAMPLED: usize = 16;
 
 /// A class: its position in the order of the task's classes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -483,6 +487,18 @@ impl Task for Multiclass {
         visit(x.row());
     }
 
+    /// Those whose rows are equal, up to few that are missed.
+    fn first_of_equals(&self, examples: &[&Example<SparseVector, Class>]) -> Option<Vec<usize>> {
+        let mut seen = HashMap::with_capacity(examples.len());
+        let first = |(index, example): (usize, &&Example<SparseVector, Class>)| {
+            let first = *seen.entry(sample(example)).or_insert(index);
+            let Example { x, y, .. } = examples[first];
+            // Of different examples with one sample only the equals of the first are found.
+            if *y == example.y && *x == example.x { first } else { index }
+        };
+        Some(examples.iter().enumerate().map(first).collect())
+    }
+
     fn validate(&self, x: &SparseVector, y: &Class) -> Result<(), String> {
         if *y == Class::UNKNOWN {
             return Err("expected a known class, not an unknown label".to_owned());
@@ -505,6 +521,15 @@ impl FeatureMap for Multiclass {
             sink.add_row(x.row(), self.place(*y), 1.0);
         }
     }
+}
+
+/// A number that equal examples have in common and others hardly: of the class and some features.
+fn sample(example: &Example<SparseVector, Class>) -> u64 {
+    let features = example.x.features();
+    let some = features.iter().step_by(features.len().div_ceil(SAMPLED).max(1));
+    let numbers = some.map(|feature| u64::from(feature.index) << 32 | u64::from(feature.value.to_bits()));
+    let mix = |hash: u64, number: u64| (hash.rotate_left(5) ^ number).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    numbers.fold(mix(features.len() as u64, example.y.index() as u64), mix)
 }
 
 fn squared(values: &[f64], y: usize, y_hat: usize) -> f64 {

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use crate::block_coordinate::Block;
 use crate::bounds::{Fault, Known, Sizes, SlackCost, SlackSum, off};
 use crate::plane::{Planes, RawPlane};
-use crate::progress::SolveError;
+use crate::progress::{DualVariable, SolveError};
 use crate::settings::SlackNorm;
 use crate::sparse::Row;
 use crate::task::{Example, Part, Task};
@@ -41,6 +41,8 @@ enum Pool {
 pub(crate) struct Oracles<'a, T: Task> {
     task: &'a T,
     examples: Vec<&'a Example<T::Input, T::Output>>,
+    /// What the examples stand for, if some of those that were given are equal.
+    merged: Option<Merged>,
     /// The position of the first of them among all examples.
     first: usize,
     crew: Crew<T>,
@@ -50,6 +52,36 @@ pub(crate) struct Oracles<'a, T: Task> {
     pub calls: u64,
     /// Wall seconds spent calling.
     pub seconds: f64,
+}
+
+/// Equal examples as one, with the sum of their weights.
+struct Merged {
+    /// For each example that was given: the position of the one that stands for it, and its part of the weight of that.
+    parts: Vec<(u32, f64)>,
+    /// For each that is left: the position of the first that was given, and the weight.
+    left: Vec<(usize, f64)>,
+}
+
+impl Merged {
+    /// From what [`Task::first_of_equals`] says; `None` if all are different.
+    fn new(first_of_equals: &[usize], weight: impl Fn(usize) -> f64) -> Option<Self> {
+        let n = u32::try_from(first_of_equals.len()).ok()?;
+        let mut merged = Self { parts: Vec::new(), left: Vec::new() };
+        let Self { parts, left } = &mut merged;
+        for (index, &first) in (0..n as usize).zip(first_of_equals) {
+            let at = if first < index { parts[first].0 } else { left.len() as u32 };
+            match left.get_mut(at as usize) {
+                Some((_, sum)) => *sum += weight(index),
+                None => left.push((index, weight(index))),
+            }
+            parts.push((at, weight(index)));
+        }
+        for (at, part) in parts.iter_mut() {
+            let whole = left[*at as usize].1;
+            *part = if whole > 0.0 { *part / whole } else { 0.0 };
+        }
+        (left.len() < parts.len()).then_some(merged)
+    }
 }
 
 /// The plane that touches Σ costᵢ ξᵢ (or Σ costᵢ ξᵢ²), as a function of the weights, at one w.
@@ -119,18 +151,36 @@ impl<'a, T: Task> Oracles<'a, T> {
         for (index, example) in examples.iter().enumerate() {
             check_example(task, index, example)?;
         }
-        Ok(Self::of(task, examples, 0, Crew::new(threads)?))
+        let crew = Crew::new(threads)?;
+        let Some(merged) =
+            equals(task, &examples).and_then(|equals| Merged::new(&equals, |index| examples[index].weight))
+        else {
+            return Ok(Self::of(task, examples, 0, crew));
+        };
+        let left = merged.left.iter().map(|&(first, _)| examples[first]).collect();
+        Ok(Self { merged: Some(merged), ..Self::of(task, left, 0, crew) })
     }
 
     /// For examples that are known to be right, of which the first has this position among all.
     pub fn of(task: &'a T, examples: Vec<&'a Example<T::Input, T::Output>>, first: usize, crew: Crew<T>) -> Self {
-        Self { task, examples, first, crew, each: f64::INFINITY, calls: 0, seconds: 0.0 }
+        Self { task, examples, merged: None, first, crew, each: f64::INFINITY, calls: 0, seconds: 0.0 }
     }
 
     /// Gives back the threads.
     pub fn into_crew(self) -> Crew<T> {
         self.crew
     }
+}
+
+/// What the task says of equal examples, if it says it of all.
+fn equals<T: Task>(task: &T, examples: &[&Example<T::Input, T::Output>]) -> Option<Vec<usize>> {
+    task.first_of_equals(examples).filter(|equals| equals.len() == examples.len())
+}
+
+/// How many of the examples training sees: of equal ones, one.
+pub(crate) fn different<T: Task>(task: &T, examples: &[&Example<T::Input, T::Output>]) -> usize {
+    equals(task, examples)
+        .map_or(examples.len(), |equals| equals.iter().enumerate().filter(|(index, first)| *first >= index).count())
 }
 
 /// Checks one example.
@@ -182,12 +232,37 @@ impl<'a, T: Task> Oracles<'a, T> {
     /// Hands itself over to another solver; nothing is left.
     pub fn take(&mut self) -> Self {
         let crew = Crew { pool: std::mem::take(&mut self.crew.pool), scratch: std::mem::take(&mut self.crew.scratch) };
-        Self { examples: std::mem::take(&mut self.examples), crew, ..*self }
+        Self { examples: std::mem::take(&mut self.examples), merged: self.merged.take(), crew, ..*self }
     }
 
-    /// Number of examples.
+    /// Number of examples: of equal ones there is one here.
     pub fn len(&self) -> usize {
         self.examples.len()
+    }
+
+    /// Number of examples as they were given.
+    pub fn given(&self) -> usize {
+        self.merged.as_ref().map_or(self.len(), |merged| merged.parts.len())
+    }
+
+    /// The position of an example among those that were given; the first of equal ones.
+    pub fn name(&self, index: usize) -> usize {
+        self.first + self.merged.as_ref().map_or(index, |merged| merged.left[index].0)
+    }
+
+    /// Dual variables of these examples, in their order, as dual variables of those that were given.
+    pub fn divide(&self, variables: Vec<DualVariable>) -> Vec<DualVariable> {
+        let Some(Merged { parts, .. }) = &self.merged else { return variables };
+        let start = |at: u32| variables.partition_point(|variable| variable.example.is_some_and(|e| e < at as usize));
+        let part = |(given, &(at, part)): (usize, &(u32, f64))| {
+            let its = &variables[start(at)..start(at + 1)];
+            let of = move |variable: &DualVariable| DualVariable { alpha: part * variable.alpha, ..*variable };
+            its.iter().map(of).map(move |variable| DualVariable { example: Some(given), ..variable })
+        };
+        match variables.first() {
+            Some(DualVariable { example: Some(_), .. }) => parts.iter().enumerate().flat_map(part).collect(),
+            _ => variables,
+        }
     }
 
     pub fn dim(&self) -> usize {
@@ -196,7 +271,11 @@ impl<'a, T: Task> Oracles<'a, T> {
 
     /// The weight of each example.
     pub fn weights(&self) -> impl Iterator<Item = f64> {
-        self.examples.iter().map(|example| example.weight)
+        (0..self.len()).map(|index| self.weight(index))
+    }
+
+    fn weight(&self, index: usize) -> f64 {
+        self.merged.as_ref().map_or(self.examples[index].weight, |merged| merged.left[index].1)
     }
 
     /// The rows that the oracle of an example may write, in their order.
@@ -282,7 +361,9 @@ impl<'a, T: Task> Oracles<'a, T> {
         if !faulty.into_inner() {
             return Ok(());
         }
-        let fault = |(&example, planes): (&usize, &Planes<'a>)| Some(Fault { example, kind: planes.fault(w.len())? });
+        let fault = |(&index, planes): (&usize, &Planes<'a>)| {
+            Some(Fault { example: self.name(index), kind: planes.fault(w.len())? })
+        };
         batch.iter().zip(&*answers).find_map(fault).map_or(Ok(()), Err)
     }
 
@@ -325,16 +406,16 @@ impl<'a, T: Task> Oracles<'a, T> {
             let run = |lane: &mut Lane<'a>| {
                 let end = lane.end.min(lane.next + slice);
                 for index in lane.next..end {
-                    let cost = SlackCost::new(each * this.examples[index].weight, norm);
+                    let cost = SlackCost::new(each * this.weight(index), norm);
                     this.call(w, index, &mut lane.plane);
                     if let Some(kind) = lane.plane.fault(dim) {
-                        lane.fault = Some(Fault { example: this.first + index, kind });
+                        lane.fault = Some(Fault { example: this.name(index), kind });
                         lane.end = index;
                         lane.next = index;
                         return;
                     }
                     lane.plane.evaluate(w);
-                    lane.sum.add_plane(&lane.plane, cost, this.first + index);
+                    lane.sum.add_plane(&lane.plane, cost, this.name(index));
                 }
                 lane.next = end;
             };
@@ -355,10 +436,10 @@ impl<'a, T: Task> Oracles<'a, T> {
             }
             tick(self.calls, self.seconds);
             // The first fault is known when the lanes before its own have ended.
-            let first = lanes.iter().take_while(|lane| lane.next == lane.end).find_map(|lane| lane.fault);
-            if let Some(fault) = first {
+            let mut ended = lanes.iter().take_while(|lane| lane.next == lane.end);
+            if let Some((fault, index)) = ended.find_map(|lane| Some((lane.fault?, lane.next))) {
                 // How far the other lanes have come depends on the clock.
-                self.calls = calls + (fault.example - self.first + 1) as u64;
+                self.calls = calls + index as u64 + 1;
                 return Err(fault);
             }
         }
@@ -387,7 +468,7 @@ impl<'a, T: Task> Oracles<'a, T> {
             Err(_) => self.task.recombine(w, (x, y), parts, least, &mut T::Scratch::default(), sink),
         });
         let fault = planes.as_slice().iter().find_map(|plane| plane.fault(w.len()));
-        fault.map_or(Ok(()), |kind| Err(Fault { example: index, kind }))
+        fault.map_or(Ok(()), |kind| Err(Fault { example: self.name(index), kind }))
     }
 
     fn call_several(&self, w: &[f64], index: usize, planes: &mut Planes<'a>) {

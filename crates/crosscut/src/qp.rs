@@ -3,22 +3,57 @@
 use nalgebra::{Cholesky, DMatrix, DVector};
 use serde::{Deserialize, Serialize};
 
-/// A symmetric matrix that grows by rows. What is stored is one half of it: the rows up to the diagonal, end to end.
+/// A symmetric matrix that grows by rows. What is stored is one half of it: the rows up to the diagonal, end to end. Nothing is stored of
+/// n · (1 + I), where 1 has ones everywhere: the inner products of differences of one vector, of ‖·‖² = n, with others like it that are
+/// orthogonal to it and to each other.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(try_from = "Vec<f64>", into = "Vec<f64>")]
 pub(crate) struct Gram {
     order: usize,
     values: Vec<f64>,
+    fan: Option<f64>,
 }
 
 impl Gram {
+    /// n · (1 + I).
+    pub fn fan(order: usize, n: f64) -> Self {
+        Self { order, values: Vec::new(), fan: Some(n) }
+    }
+
+    pub fn is_fan(&self) -> bool {
+        self.fan.is_some()
+    }
+
+    /// Appends a row to n · (1 + I).
+    pub fn grow_fan(&mut self) {
+        self.order += 1;
+    }
+
+    /// Stores what was not.
+    pub fn unfold(&mut self) {
+        let values = (0..self.order).flat_map(|i| (0..=i).map(move |j| (i, j)));
+        self.values = values.map(|(i, j)| self.get(i, j)).collect();
+        self.fan = None;
+    }
+
+    #[inline]
     pub fn get(&self, i: usize, j: usize) -> f64 {
-        let (low, high) = (i.min(j), i.max(j));
-        self.values[triangle(high) + low]
+        match self.fan {
+            Some(n) if i == j => 2.0 * n,
+            Some(n) => n,
+            None => self.values[triangle(i.max(j)) + i.min(j)],
+        }
     }
 
     /// target += factor · row i.
+    #[inline]
     pub fn add_row(&self, i: usize, factor: f64, target: &mut [f64]) {
+        if let Some(n) = self.fan {
+            let part = factor * n;
+            target.iter_mut().for_each(|sum| *sum += part);
+            target[i] += part;
+            return;
+        }
         let (before, after) = target.split_at_mut(i + 1);
         let start = triangle(i);
         let entries = &self.values[start..=start + i];
@@ -68,11 +103,15 @@ impl Gram {
     /// Keeps the rows and columns for which `keep` says so.
     pub fn retain(&mut self, keep: &[bool]) {
         let kept: Vec<usize> = (0..self.order).filter(|&i| keep[i]).collect();
+        if self.is_fan() {
+            self.order = kept.len();
+            return;
+        }
         let mut values = Vec::with_capacity(triangle(kept.len()));
         for (at, &i) in kept.iter().enumerate() {
             values.extend(kept[..=at].iter().map(|&j| self.values[triangle(i) + j]));
         }
-        *self = Self { order: kept.len(), values };
+        *self = Self { order: kept.len(), values, fan: None };
     }
 }
 
@@ -83,7 +122,10 @@ fn triangle(n: usize) -> usize {
 
 /// Row by row up to the diagonal.
 impl From<Gram> for Vec<f64> {
-    fn from(gram: Gram) -> Self {
+    fn from(mut gram: Gram) -> Self {
+        if gram.is_fan() {
+            gram.unfold();
+        }
         gram.values
     }
 }
@@ -99,7 +141,7 @@ impl TryFrom<Vec<f64>> for Gram {
         if values.iter().any(|value| !value.is_finite()) {
             return Err("an inner product of planes is not a finite number");
         }
-        Ok(Self { order, values })
+        Ok(Self { order, values, fan: None })
     }
 }
 
@@ -119,8 +161,8 @@ impl Curvature<'_> {
     }
 }
 
-/// Raises the dual over `alpha` until the largest violation of the optimality conditions is at most `tolerance`
-/// (in units of the loss) or steps no longer help.
+/// Raises the dual over `alpha` until the largest violation of the optimality conditions is at most a tolerance, which is a function of the
+/// one at the start (both in units of the loss), or steps no longer help.
 ///
 /// On entry and exit `gradient[p]` = Δₚ − ⟨w, δₚ⟩ − ridge · Σα with w including this block's own part.
 /// The plane (0, 0) takes up what Σα leaves of `total`, which may be infinite. Returns the gain in the dual value.
@@ -132,24 +174,28 @@ pub(crate) fn solve(
     gradient: &mut [f64],
     alpha: &mut [f64],
     total: f64,
-    tolerance: f64,
+    tolerance: impl FnOnce(f64) -> f64,
 ) -> f64 {
     let m = alpha.len();
-    let (mut gain, mut tolerance, mut factorisations) = (0.0, tolerance, m + 8);
+    let mut rest = left(alpha, total);
+    let (mut pair, mut violation) = worst_pair(gradient, alpha, rest);
+    let (mut gain, mut tolerance, mut factorisations) = (0.0, tolerance(violation), m + 8);
     for round in 0..8 {
         let before = gain;
-        let mut left = left(alpha, total);
-        let (mut pair, mut violation) = worst_pair(gradient, alpha, left);
+        if round > 0 {
+            rest = left(alpha, total);
+            (pair, violation) = worst_pair(gradient, alpha, rest);
+        }
         for _step in 0..(m + 8) {
             if violation <= tolerance {
                 return gain;
             }
-            let step = pairwise_step(curvature, gradient, alpha, &mut left, pair);
+            let step = pairwise_step(curvature, gradient, alpha, &mut rest, pair);
             if step <= 0.0 {
                 return gain;
             }
             gain += step;
-            (pair, violation) = worst_pair(gradient, alpha, left);
+            (pair, violation) = worst_pair(gradient, alpha, rest);
         }
         // Most solutions are there by now.
         if round == 2 {
@@ -359,7 +405,7 @@ mod tests {
             let (_, mut gradient) = dual(&planes, &alpha, damping, ridge);
             let gram = gram(&planes);
             let curvature = Curvature { gram: &gram, damping, ridge };
-            let gain = solve(curvature, &mut gradient, &mut alpha, total, 1e-9);
+            let gain = solve(curvature, &mut gradient, &mut alpha, total, |_| 1e-9);
             let (value, exact) = dual(&planes, &alpha, damping, ridge);
             let size = 1.0 + value.abs();
             prop_assert!((value - gain).abs() <= 1e-9 * size, "gain {} of {}", gain, value);
@@ -381,7 +427,7 @@ mod tests {
         for (total, expected) in [(10.0, 0.25), (0.1, 0.1)] {
             let (mut alpha, mut gradient) = (vec![0.0], vec![1.0]);
             let gram = gram(&planes);
-            solve(Curvature { gram: &gram, damping: 1.0, ridge: 0.0 }, &mut gradient, &mut alpha, total, 1e-12);
+            solve(Curvature { gram: &gram, damping: 1.0, ridge: 0.0 }, &mut gradient, &mut alpha, total, |_| 1e-12);
             assert!((alpha[0] - expected).abs() < 1e-12, "{alpha:?}");
         }
     }

@@ -17,7 +17,10 @@ pub(crate) struct Run<'o> {
     pub solver: Solver,
     /// C of the mean slack.
     c: f64,
+    /// As they were given.
     examples: usize,
+    /// Oracle calls of an exact pass.
+    calls: usize,
     began: Instant,
     told: Instant,
     oracle_calls_before: u64,
@@ -57,7 +60,7 @@ impl<'o> Run<'o> {
         observer: &'o mut dyn FnMut(&Progress) -> Flow,
         settings: Settings,
         solver: Solver,
-        examples: usize,
+        (examples, calls): (usize, usize),
         counts: Counts,
     ) -> Self {
         let now = Instant::now();
@@ -67,6 +70,7 @@ impl<'o> Run<'o> {
             solver,
             c: settings.c.mean(examples),
             examples,
+            calls,
             began: now,
             told: now,
             oracle_calls_before: counts.oracle_calls,
@@ -111,7 +115,7 @@ impl<'o> Run<'o> {
 
     /// Exact passes made so far.
     pub fn passes(&self, counts: Counts) -> f64 {
-        (counts.oracle_calls - self.oracle_calls_before) as f64 / self.examples as f64
+        (counts.oracle_calls - self.oracle_calls_before) as f64 / self.calls as f64
     }
 
     /// Whether time is up, the observer said so, or no pass is left after the next one: the next pass must certify.

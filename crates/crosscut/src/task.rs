@@ -124,6 +124,14 @@ pub trait Task: Sync {
         let _ = (x, y, visit);
     }
 
+    /// Which examples are equal: for each, the position of the first one with the same x and y. The weights may differ.
+    ///
+    /// Optional. Training sees equal examples as one, with the sum of their weights: the problem is the same, and a pass takes fewer oracle calls.
+    fn first_of_equals(&self, examples: &[&Example<Self::Input, Self::Output>]) -> Option<Vec<usize>> {
+        let _ = examples;
+        None
+    }
+
     /// Refuses an example that the oracle cannot handle, in a sentence that says what was expected.
     ///
     /// # Errors

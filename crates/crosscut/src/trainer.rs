@@ -39,7 +39,7 @@ enum Running<'a, T: Task> {
 impl<'a, T: Task> Running<'a, T> {
     /// The solver that the settings ask for, at its beginning.
     fn new(oracles: Oracles<'a, T>, settings: &Settings) -> Self {
-        match Self::new_kind(settings, oracles.len()) {
+        match Self::new_kind(settings, oracles.given()) {
             Solver::OneSlack => Self::OneSlack(Box::new(OneSlack::new(oracles, *settings))),
             _ => Self::Block(Box::new(BlockCoordinate::new(oracles, *settings))),
         }
@@ -84,7 +84,7 @@ impl<'a, T: Task> Trainer<'a, T> {
     {
         settings.check()?;
         let oracles = Oracles::new(task, examples.into_iter().collect(), settings.threads)?;
-        check_c(oracles.len(), oracles.weights(), settings.c)?;
+        check_c(oracles.given(), oracles.weights(), settings.c)?;
         check_weights(oracles.dim())?;
         check_memory(settings, oracles.dim())?;
         Ok(Self { settings: *settings, solver: Running::new(oracles, settings) })
@@ -100,7 +100,7 @@ impl<'a, T: Task> Trainer<'a, T> {
     pub fn set_c(&mut self, c: C) -> Result<(), SolveError> {
         Settings { c, ..Settings::default() }.check()?;
         let oracles = self.solver.oracles();
-        let n = oracles.len();
+        let n = oracles.given();
         check_c(n, oracles.weights(), c)?;
         let factor = c.sum(n) / self.settings.c.sum(n);
         self.settings.c = c;
@@ -183,10 +183,16 @@ impl<'a, T: Task> Trainer<'a, T> {
     /// The planes it holds, example by example, with their dual variables: where these are positive, the support vectors. The weights
     /// that they add up to are those of the highest dual value, or later ones; not always those of a [`Solution`].
     pub fn dual_variables(&self) -> Vec<DualVariable> {
-        match &self.solver {
+        let variables = match &self.solver {
             Running::Block(solver) => solver.dual_variables(),
             Running::OneSlack(solver) => solver.dual_variables(),
-        }
+        };
+        self.solver.oracles().divide(variables)
+    }
+
+    /// How many examples are different, as far as [`Task::first_of_equals`] says: equal ones are trained as one.
+    pub fn different(&self) -> usize {
+        self.solver.oracles().len()
     }
 }
 

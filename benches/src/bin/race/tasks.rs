@@ -29,9 +29,15 @@ pub struct Spec {
 pub enum Files {
     /// Training and test examples as all programs read them.
     Ready(&'static str, &'static str),
-    /// The same for tagging, then the same for CRFsuite.
+    /// The same, scaled so that features of the training examples lie in [0, 1].
+    Unit(&'static str, &'static str),
+    /// The same with so many copies of the training examples.
+    Copies(&'static str, &'static str, usize),
+    /// Two classes of so many examples, drawn at random.
+    Rare([usize; 2]),
+    /// Training and test examples for tagging, then the same for CRFsuite.
     Tagged([&'static str; 4]),
-    /// The same without qid, then the sizes of their queries.
+    /// Examples without qid, then the sizes of their queries.
     Grouped([&'static str; 4]),
     /// Images and labels of the training examples, then of the test examples, as MNIST has them.
     Images([&'static str; 4]),
@@ -145,6 +151,146 @@ pub const TASKS: &[Spec] = &[
             time("--gap 1e-2", MULTICLASS_LOOSE, 0.5),
             time(ONE_PASS, ONE_ITERATION, 1.0 / 3.0),
             memory("--gap 1e-2", MULTICLASS_LOOSE, 1.5),
+        ],
+    },
+    Spec {
+        name: "letter-unit",
+        about: "letter recognition in [0, 1]: 15,000 examples, 16 features, 26 classes; C(sum) = 1, bias 1",
+        kind: Kind::Multiclass(Some(1.0)),
+        c: C::Sum(1.0),
+        files: Files::Unit("letter.train.svm", "letter.test.svm"),
+        runners: &[
+            (Crosscut, "--gap 1e-2"),
+            (Crosscut, "--gap 1e-3"),
+            (Crosscut, "--gap 1e-4"),
+            (Liblinear, "-e 0.7"),
+            (Liblinear, "-e 0.1"),
+            (Liblinear, "-e 0.02"),
+        ],
+        targets: &[
+            time("--gap 1e-2", (Liblinear, "-e 0.7"), 1.0),
+            time("--gap 1e-3", (Liblinear, "-e 0.1"), 1.0),
+            time("--gap 1e-4", (Liblinear, "-e 0.02"), 1.0),
+        ],
+    },
+    Spec {
+        name: "satimage",
+        about: "Landsat pixels in [0, 1]: 4,435 examples, 36 features, 6 classes; C(sum) = 1, bias 1",
+        kind: Kind::Multiclass(Some(1.0)),
+        c: C::Sum(1.0),
+        files: Files::Unit("satimage.train.svm", "satimage.test.svm"),
+        runners: &[
+            (Crosscut, "--gap 1e-2"),
+            (Crosscut, "--gap 1e-3"),
+            (Crosscut, "--gap 1e-4"),
+            (Liblinear, "-e 0.7"),
+            (Liblinear, "-e 0.1"),
+            (Liblinear, "-e 0.015"),
+        ],
+        targets: &[
+            time("--gap 1e-2", (Liblinear, "-e 0.7"), 1.0),
+            time("--gap 1e-3", (Liblinear, "-e 0.1"), 1.0),
+            time("--gap 1e-4", (Liblinear, "-e 0.015"), 1.0),
+        ],
+    },
+    Spec {
+        name: "dna",
+        about: "splice junctions: 2,000 examples, 180 features of 0 or 1, 3 classes; C(sum) = 0.1, bias 1",
+        kind: Kind::Multiclass(Some(1.0)),
+        c: C::Sum(0.1),
+        files: Files::Ready("dna.train.svm", "dna.test.svm"),
+        runners: &[
+            (Crosscut, "--gap 1e-2"),
+            (Crosscut, "--gap 1e-3"),
+            (Crosscut, "--gap 1e-4"),
+            (Liblinear, "-e 0.05"),
+            (Liblinear, "-e 0.007"),
+            (Liblinear, "-e 5e-4"),
+        ],
+        targets: &[
+            time("--gap 1e-2", (Liblinear, "-e 0.05"), 1.0),
+            time("--gap 1e-3", (Liblinear, "-e 0.007"), 1.0),
+            time("--gap 1e-4", (Liblinear, "-e 5e-4"), 1.0),
+        ],
+    },
+    Spec {
+        name: "copies",
+        about: "handwritten digits, each a hundred times: 144,200 examples, 64 features, 10 classes; C(sum) = 1e-5, bias 1",
+        kind: Kind::Multiclass(Some(1.0)),
+        c: C::Sum(1e-5),
+        files: Files::Copies("digits.train.svm", "digits.test.svm", 100),
+        runners: &[
+            (Crosscut, "--gap 1e-2"),
+            (Crosscut, "--gap 1e-3"),
+            (Crosscut, "--gap 1e-4"),
+            (Liblinear, "-e 2"),
+            (Liblinear, "-e 0.07"),
+            (Liblinear, "-e 0.03"),
+        ],
+        targets: &[
+            time("--gap 1e-2", (Liblinear, "-e 2"), 1.0),
+            time("--gap 1e-3", (Liblinear, "-e 0.07"), 1.0),
+            time("--gap 1e-4", (Liblinear, "-e 0.03"), 1.0),
+        ],
+    },
+    Spec {
+        name: "counts",
+        about: "20 Newsgroups, term counts: 11,293 documents, 73,712 terms, 20 classes; C(sum) = 0.01, no bias",
+        kind: Kind::Multiclass(None),
+        c: C::Sum(0.01),
+        files: Files::Ready("20newsgroups-counts.train.svm", "20newsgroups-counts.test.svm"),
+        runners: &[
+            (Crosscut, "--gap 1e-2"),
+            (Crosscut, "--gap 1e-3"),
+            (Crosscut, "--gap 1e-4"),
+            (Liblinear, "-e 5"),
+            (Liblinear, "-e 0.7"),
+            (Liblinear, "-e 0.03"),
+        ],
+        targets: &[
+            time("--gap 1e-2", (Liblinear, "-e 5"), 1.0),
+            time("--gap 1e-3", (Liblinear, "-e 0.7"), 1.0),
+            time("--gap 1e-4", (Liblinear, "-e 0.03"), 1.0),
+        ],
+    },
+    Spec {
+        name: "rare",
+        about: "two classes of 20,000 and 3 examples, 10 features in [0, 1], drawn at random; C(sum) = 1, bias 1",
+        kind: Kind::Multiclass(Some(1.0)),
+        c: C::Sum(1.0),
+        files: Files::Rare([20_000, 3]),
+        runners: &[
+            (Crosscut, "--gap 1e-2"),
+            (Crosscut, "--gap 1e-3"),
+            (Crosscut, "--gap 1e-4"),
+            (Liblinear, "-e 0.01"),
+            (Liblinear, "-e 0.001"),
+            (Liblinear, "-e 1e-4"),
+        ],
+        targets: &[
+            time("--gap 1e-2", (Liblinear, "-e 0.01"), 1.0),
+            time("--gap 1e-3", (Liblinear, "-e 0.001"), 1.0),
+            time("--gap 1e-4", (Liblinear, "-e 1e-4"), 1.0),
+        ],
+    },
+    Spec {
+        name: "rarer",
+        about: "two classes of 7,000 examples and 1, 10 features in [0, 1], drawn at random; C(sum) = 1, bias 1",
+        kind: Kind::Multiclass(Some(1.0)),
+        c: C::Sum(1.0),
+        files: Files::Rare([7_000, 1]),
+        runners: &[
+            (Crosscut, "--gap 1e-2"),
+            (Crosscut, "--gap 1e-3"),
+            (Crosscut, "--gap 1e-4"),
+            (Liblinear, "-e 0.005"),
+            (Liblinear, "-e 2e-4"),
+            (Liblinear, "-e 2e-5"),
+        ],
+        targets: &[
+            time("--gap 1e-2", (Liblinear, "-e 0.005"), 1.0),
+            time("--gap 1e-3", (Liblinear, "-e 2e-4"), 1.0),
+            time("--gap 1e-4", (Liblinear, "-e 2e-5"), 1.0),
         ],
     },
     Spec {

@@ -21,12 +21,25 @@ pub(crate) use state::Blocks;
 const FEW_TERMS: usize = 8;
 /// Terms with names below this are atoms; the rest of the name of another is the index of a weight by itself.
 const ENTRY: u32 = 1 << 31;
+/// The atoms of the planes of a fan, which has no more planes than that.
+static FAN: [[u32; 2]; 256] = {
+    let mut names = [[0; 2]; 256];
+    let mut plane = 0;
+    while plane < names.len() {
+        names[plane][1] = plane as u32 + 1;
+        plane += 1;
+    }
+    names
+};
 
 /// The plane cache of one example with its part of the dual.
 ///
 /// Planes of one example are made of few distinct rows (the truth is in all of them), so rows are kept once, as atoms,
 /// and planes as combinations of atoms. There are as many blocks as examples, and visits spend much of their time on waiting for memory:
 /// lists are exactly as long as what is in them.
+///
+/// Most planes of a multiclass block are a row at the place of the truth less the same row at that of another class. As long as all are like that
+/// (a *fan*: the truth is the first atom, and the other atom of plane p is p + 1), neither their terms nor their Gram matrix is stored.
 #[derive(Debug)]
 pub(crate) struct Block<'a> {
     /// What the slack costs, for C · weight / n.
@@ -37,7 +50,7 @@ pub(crate) struct Block<'a> {
     planes: Box<[Plane]>,
     /// All of δ of the planes for which that is shorter than their terms; they have none then. Empty if there are no such planes.
     dense: Box<[Option<Box<[f64]>>]>,
-    /// The terms of all planes, one plane after the other.
+    /// The terms of all planes, one plane after the other; nothing of a fan.
     terms: Terms,
     gram: Gram,
     /// An upper bound on the norms of the rows that its planes are or were made of, and on the sizes
@@ -77,16 +90,10 @@ pub(crate) struct Workspace {
     alpha: Vec<f64>,
     /// How a step changes w: Σ change · δ over the planes.
     change: Vec<f64>,
+    /// The terms of a new plane: names and scales.
+    terms: Vec<(u32, f64)>,
     /// A new plane written out.
     delta: Scatter,
-}
-
-/// A plane that comes in, taken apart.
-struct New<'p, 'a> {
-    dense: Option<&'p [f64]>,
-    terms: &'p Terms,
-    rows: Vec<(Atom<'a>, f64)>,
-    entries: Vec<(usize, f64)>,
 }
 
 impl<'a> Block<'a> {
@@ -158,7 +165,7 @@ impl<'a> Block<'a> {
     /// About how many multiplications the values of all planes take.
     pub fn work(&self) -> f64 {
         let dense: usize = self.dense.iter().flatten().map(|values| values.len()).sum();
-        (self.atoms.features() + dense + self.terms.names.len()) as f64
+        (self.atoms.features() + dense + self.count_terms()) as f64
     }
 
     /// target += Σ cₚ δₚ.
@@ -322,7 +329,7 @@ impl<'a> Block<'a> {
         let largest = (0..self.planes.len()).map(size).fold(0.0, f64::max);
         let longest_row = self.atoms.iter().map(|atom| atom.row.features().len()).max().unwrap_or(0);
         let dense = self.dense.iter().flatten().map(|values| values.len() / 8).max().unwrap_or(0);
-        Known::new(highest, largest, self.off() + off(longest_row + dense + self.terms.names.len()))
+        Known::new(highest, largest, self.off() + off(longest_row + dense + self.count_terms()))
     }
 
     /// w += Σ αₚ δₚ.
@@ -343,46 +350,79 @@ impl<'a> Block<'a> {
         self.atoms.touch() + planes + f64::from(names) + scales + self.gram.touch()
     }
 
-    /// Puts a plane into the cache unless it is there; returns whether it was not. `pass` is the number of the exact pass.
+    /// Puts planes into the cache, the last one first, unless they are there; returns how many were not. `pass` is the number of the
+    /// exact pass.
     pub fn insert(
         &mut self,
-        raw: &RawPlane<'a>,
+        planes: &[RawPlane<'a>],
+        dim: usize,
+        most_planes: usize,
+        pass: u32,
+        workspace: &mut Workspace,
+    ) -> usize {
+        let new = |&count: &usize| self.insert_last(&planes[..count], dim, most_planes, pass, workspace);
+        (1..=planes.len()).rev().filter(new).count()
+    }
+
+    /// The same for the last of some planes; the others are about to follow.
+    fn insert_last(
+        &mut self,
+        planes: &[RawPlane<'a>],
         dim: usize,
         most_planes: usize,
         pass: u32,
         workspace: &mut Workspace,
     ) -> bool {
-        let dense = (raw.len() >= dim).then(|| {
+        let Some(raw) = planes.last() else { return false };
+        // The plane (0, 0) is always there.
+        if raw.loss == 0.0 && raw.rows.is_empty() && raw.entries.is_empty() {
+            return false;
+        }
+        match self.join_fan(raw, most_planes, pass) {
+            Some(new) => return new,
+            None => self.unfold(),
+        }
+        let mut dense = None;
+        workspace.terms.clear();
+        if raw.len() >= dim {
             let mut values = vec![0.0; dim];
             raw.add_to(&mut values, 1.0);
-            values.into_boxed_slice()
-        });
-        let mut terms = if dense.is_none() { self.intern(raw) } else { Terms::default() };
-        let known = (0..self.planes.len()).find(|&p| {
-            let plane = &self.planes[p];
-            plane.loss == raw.loss && self.dense(p) == dense.as_deref() && self.terms(p) == terms.pair()
-        });
-        if let Some(known) = known {
+            dense = Some(values.into_boxed_slice());
+        } else {
+            self.intern(planes, dim, &mut workspace.terms);
+        }
+        let is_it = |&p: &usize| {
+            self.planes[p].loss == raw.loss && {
+                let (names, scales) = self.terms(p);
+                names.len() == workspace.terms.len()
+                    && names.iter().zip(scales).zip(&workspace.terms).all(|((n, s), term)| (*n, *s) == *term)
+                    && self.dense(p) == dense.as_deref()
+            }
+        };
+        if let Some(known) = (0..self.planes.len()).find(is_it) {
             self.planes[known].used = pass;
             return false;
         }
         if self.planes.len() >= most_planes {
             self.make_room();
             // Atoms have been renamed.
-            terms = if dense.is_none() { self.intern(raw) } else { Terms::default() };
+            if dense.is_none() {
+                self.intern(planes, dim, &mut workspace.terms);
+            }
         }
-        let row = self.inner_products(dense.as_deref(), &terms, dim, workspace);
-        self.gram.push(row);
+        let (p, is_dense) = (self.planes.len(), dense.is_some());
+        self.push(Plane { loss: raw.loss, alpha: 0.0, end: 0, used: pass }, dense, &workspace.terms);
+        let products = self.inner_products(p, dim, workspace);
+        self.gram.push(products);
         let written = raw.rows.len() + raw.entries.len();
         self.written = self.written.max(written.min(u32::MAX as usize) as u32);
-        if dense.is_some() {
+        if is_dense {
             self.longest = self.longest.max(raw.size());
-        } else if terms.names.len() < written {
+        } else if workspace.terms.len() < written {
             let rows: f64 = raw.rows.iter().map(|term| term.scale.abs()).sum();
             let size = self.longest * rows + raw.entries.iter().map(|(_, value)| value.abs()).sum::<f64>();
-            self.cancelled = self.cancelled.max(size - self.size_of(terms.pair()));
+            self.cancelled = self.cancelled.max(size - self.size_of(self.terms(p)));
         }
-        self.push(Plane { loss: raw.loss, alpha: 0.0, end: 0, used: pass }, dense, &terms);
         true
     }
 
@@ -405,13 +445,16 @@ impl<'a> Block<'a> {
     pub fn look(&mut self, w: &[f64], pass: u32, workspace: &mut Workspace) -> f64 {
         self.gap = 0.0;
         if !self.planes.is_empty() && self.cost.bound > 0.0 {
-            self.values(w, workspace);
-            let in_use: f64 = workspace.gradient.iter().zip(self.alphas()).map(|(value, alpha)| alpha * value).sum();
-            let (best, value) = best_plane(&workspace.gradient);
-            if let Some(best) = best {
-                self.planes[best].used = pass;
+            self.scores(w, workspace);
+            let (mut in_use, mut best, mut highest) = (0.0, 0, f64::NEG_INFINITY);
+            for (p, (score, plane)) in workspace.gradient.iter_mut().zip(&self.planes).enumerate() {
+                let value = plane.loss - *score;
+                *score = value;
+                in_use += plane.alpha * value;
+                (best, highest) = if value > highest { (p, value) } else { (best, highest) };
             }
-            self.gap = self.cost.of(value) + self.conjugate() - in_use;
+            self.planes[best].used = pass;
+            self.gap = self.cost.of(highest) + self.conjugate() - in_use;
         }
         self.gap
     }
@@ -429,8 +472,7 @@ impl<'a> Block<'a> {
             gradient.iter_mut().for_each(|value| *value -= slack);
         }
         let curvature = Curvature { gram: &self.gram, damping, ridge: self.cost.ridge };
-        let (_, violation) = qp::worst_pair(gradient, alpha, qp::left(alpha, self.cost.bound));
-        let gain = qp::solve(curvature, gradient, alpha, self.cost.bound, accuracy * violation);
+        let gain = qp::solve(curvature, gradient, alpha, self.cost.bound, |violation| accuracy * violation);
         change.clear();
         change.extend(self.planes.iter_mut().zip(&*alpha).map(|(plane, &alpha)| {
             let change = damping * (alpha - plane.alpha);
@@ -459,13 +501,18 @@ impl<'a> Block<'a> {
         let Workspace { dots, gradient, .. } = workspace;
         self.atoms.dots(v, dots);
         gradient.clear();
+        if self.is_fan() {
+            gradient.extend(dots[1..].iter().map(|other| dots[0] - other));
+            return gradient;
+        }
         let mut start = 0;
-        gradient.extend(self.planes.iter().enumerate().map(|(p, plane)| match self.dense(p) {
-            Some(values) => dot(values, v),
-            None => {
-                let range = start..plane.end as usize;
-                start = plane.end as usize;
-                combine((&self.terms.names[range.clone()], &self.terms.scales[range]), dots, |index| v[index])
+        gradient.extend(self.planes.iter().enumerate().map(|(p, plane)| {
+            let range = start..plane.end as usize;
+            start = range.end;
+            match (&self.terms.names[range.clone()], &self.terms.scales[range]) {
+                // Truth and another output.
+                (&[a, b], &[s, t]) if b < ENTRY => s * dots[a as usize] + t * dots[b as usize],
+                terms => self.dense(p).map_or_else(|| combine(terms, dots, |index| v[index]), |values| dot(values, v)),
             }
         }));
         gradient
@@ -474,6 +521,12 @@ impl<'a> Block<'a> {
     /// target += Σ cₚ δₚ.
     fn add_combination(&self, coefficients: &[f64], target: &mut [f64], sums: &mut Vec<f64>) {
         sums.clear();
+        if self.is_fan() {
+            sums.push(coefficients.iter().sum());
+            sums.extend(coefficients.iter().map(|coefficient| -coefficient));
+            self.atoms.add_to(target, sums);
+            return;
+        }
         sums.resize(self.atoms.len(), 0.0);
         for (p, &coefficient) in coefficients.iter().enumerate() {
             if coefficient == 0.0 {
@@ -491,14 +544,11 @@ impl<'a> Block<'a> {
         self.atoms.add_to(target, sums);
     }
 
-    /// Computes Δ − ⟨w, δ⟩ of each plane.
-    fn values(&self, w: &[f64], workspace: &mut Workspace) {
-        self.scores(w, workspace);
-        workspace.gradient.iter_mut().zip(&self.planes).for_each(|(value, plane)| *value = plane.loss - *value);
-    }
-
     /// The terms of a plane: names and scales.
     fn terms(&self, plane: usize) -> (&[u32], &[f64]) {
+        if self.is_fan() {
+            return (&FAN[plane], &[1.0, -1.0]);
+        }
         let start = plane.checked_sub(1).map_or(0, |before| self.planes[before].end as usize);
         let range = start..self.planes[plane].end as usize;
         (&self.terms.names[range.clone()], &self.terms.scales[range])
@@ -515,78 +565,141 @@ impl<'a> Block<'a> {
     }
 
     /// Appends a plane with its terms.
-    fn push(&mut self, plane: Plane, dense: Option<Box<[f64]>>, terms: &Terms) {
+    fn push(&mut self, plane: Plane, dense: Option<Box<[f64]>>, terms: &[(u32, f64)]) {
         if dense.is_some() || !self.dense.is_empty() {
-            let mut all = std::mem::take(&mut self.dense).into_vec();
-            all.resize(self.planes.len(), None);
-            all.push(dense);
-            self.dense = all.into();
+            let none = self.planes.len() - self.dense.len();
+            append(&mut self.dense, std::iter::repeat_n(None, none));
+            append(&mut self.dense, [dense]);
         }
-        append(&mut self.terms.names, &terms.names);
-        append(&mut self.terms.scales, &terms.scales);
-        append(&mut self.planes, &[Plane { end: self.terms.names.len() as u32, ..plane }]);
+        append(&mut self.terms.names, terms.iter().map(|term| term.0));
+        append(&mut self.terms.scales, terms.iter().map(|term| term.1));
+        append(&mut self.planes, [Plane { end: self.terms.names.len() as u32, ..plane }]);
     }
 
-    /// Turns what the oracle wrote into terms; rows not seen before become atoms, and so do weights whose index is no name.
-    fn intern(&mut self, raw: &RawPlane<'a>) -> Terms {
-        let far = |entry: &&(usize, f64)| entry.0 >= ENTRY as usize;
-        let singles = raw.entries.iter().filter(far).map(|&(index, scale)| (RowTerm::single(index), scale));
-        let rows = raw.rows.iter().map(|&term| (term, term.scale)).chain(singles);
-        let (atoms, scales): (Vec<Atom<'a>>, Vec<f64>) =
-            rows.map(|(RowTerm { row, place, .. }, scale)| (Atom { row, place }, scale)).unzip();
-        let mut names = self.atoms.find(&atoms);
-        let missing: Vec<Atom<'a>> =
-            atoms.iter().zip(&names).filter(|(_, name)| name.is_none()).map(|(atom, _)| *atom).collect();
+    /// Takes in a plane that keeps the block a fan, unless it is there; returns whether it was not. `None` if it does not.
+    fn join_fan(&mut self, raw: &RawPlane<'a>, most_planes: usize, pass: u32) -> Option<bool> {
+        let &[truth, other] = raw.rows.as_slice() else { return None };
+        let (place, elsewhere) = (truth.place, other.place);
+        let same_row = truth.row.is_same_row(other.row) && place.stride == elsewhere.stride;
+        let orthogonal = place.offset.max(elsewhere.offset) < place.stride && place.offset != elsewhere.offset;
+        let plain = raw.entries.is_empty() && (truth.scale, other.scale) == (1.0, -1.0);
+        if !(same_row && orthogonal && plain) {
+            return None;
+        }
+        if self.planes.is_empty() {
+            self.atoms = Atoms::one(Atom { row: truth.row, place });
+            let squared_norm = truth.row.squared_norm();
+            self.gram = Gram::fan(0, squared_norm);
+            self.longest = self.longest.max(squared_norm.sqrt());
+            self.written = self.written.max(2);
+        } else if !(self.is_fan() && self.atoms.get(0).is(&Atom { row: truth.row, place })) {
+            return None;
+        }
+        let others = &self.atoms.offsets()[1..];
+        if let Some(known) = others.iter().position(|&offset| offset == elsewhere.offset) {
+            let plane = &mut self.planes[known];
+            plane.used = pass;
+            return (plane.loss == raw.loss).then_some(false);
+        }
+        if self.planes.len() >= most_planes.min(FAN.len()) {
+            return None;
+        }
+        self.atoms.append(elsewhere.offset);
+        self.gram.grow_fan();
+        append(&mut self.planes, [Plane { loss: raw.loss, alpha: 0.0, end: 0, used: pass }]);
+        Some(true)
+    }
+
+    fn is_fan(&self) -> bool {
+        self.gram.is_fan()
+    }
+
+    /// Stores what is not stored of a fan.
+    fn unfold(&mut self) {
+        if !self.is_fan() {
+            return;
+        }
+        let terms = || (0..self.planes.len()).map(|p| self.terms(p));
+        let names = terms().flat_map(|(names, _)| names).copied().collect();
+        let scales = terms().flat_map(|(_, scales)| scales).copied().collect();
+        self.terms = Terms { names, scales };
+        self.gram.unfold();
+        self.planes.iter_mut().zip(1..).for_each(|(plane, count)| plane.end = 2 * count);
+    }
+
+    /// How many terms the planes have.
+    fn count_terms(&self) -> usize {
+        if self.is_fan() { 2 * self.planes.len() } else { self.terms.names.len() }
+    }
+
+    /// Turns what the oracle wrote into terms, for the last of some planes. Its rows that were not seen before become atoms, with those of the
+    /// other planes; so do weights whose index is no name.
+    fn intern(&mut self, planes: &[RawPlane<'a>], dim: usize, terms: &mut Vec<(u32, f64)>) {
+        let Some((last, others)) = planes.split_last() else { return };
+        let mut missing = self.name(last, terms);
         if !missing.is_empty() {
+            for plane in others.iter().filter(|plane| plane.len() < dim) {
+                missing.extend(self.name(plane, terms));
+            }
             let rows = missing.chunk_by(|a, b| a.row.is_same_row(b.row));
             self.longest = rows.map(|same| same[0].row.squared_norm().sqrt()).fold(self.longest, f64::max);
             let renamed = self.atoms.insert(&missing);
             let known = self.terms.names.iter_mut().filter(|name| **name < ENTRY);
             known.for_each(|name| *name = renamed[*name as usize]);
-            names = self.atoms.find(&atoms);
+            self.name(last, terms);
         }
-        let rows = names.into_iter().flatten().zip(scales);
-        let entries = raw.entries.iter().filter(|entry| !far(entry));
-        Terms::sum(rows.chain(entries.map(|&(index, scale)| (ENTRY | index as u32, scale))).collect())
     }
 
-    /// ⟨δ, δ′⟩ of a new plane with each plane, and then with itself.
-    fn inner_products(&self, dense: Option<&[f64]>, terms: &Terms, dim: usize, workspace: &mut Workspace) -> Vec<f64> {
-        let Workspace { dots, delta, .. } = workspace;
-        let (rows, entries) = split(terms.pair());
-        let new = New {
-            dense,
-            terms,
-            rows: rows.map(|(atom, scale)| (self.atoms.get(atom), scale)).collect(),
-            entries: entries.collect(),
-        };
-        if let Some(values) = dense {
-            self.atoms.dots(values, dots);
-            return self.products(&new, dots, |index| values[index]);
+    /// Replaces `terms` by those of a plane; returns its rows that are no atoms yet, which are left out.
+    fn name(&self, raw: &RawPlane<'a>, terms: &mut Vec<(u32, f64)>) -> Vec<Atom<'a>> {
+        terms.clear();
+        let mut missing = Vec::new();
+        let mut finder = self.atoms.finder(raw.rows.len() + raw.entries.len());
+        for (atom, scale) in atoms_of(raw) {
+            match self.atoms.find(&mut finder, &atom) {
+                Some(name) => terms.push((name, scale)),
+                None => missing.push(atom),
+            }
         }
-        if new.rows.len() <= FEW_TERMS && new.entries.is_empty() && !self.has_entries() {
-            let dot = |atom: Atom<'_>| new.rows.iter().map(|(other, scale)| scale * other.inner(&atom)).sum::<f64>();
+        let near = raw.entries.iter().filter(|entry| !is_far(entry));
+        terms.extend(near.map(|&(index, scale)| (ENTRY | index as u32, scale)));
+        sum_terms(terms);
+        missing
+    }
+
+    /// ⟨δ, δ′⟩ of the last plane with each plane, the last one itself.
+    fn inner_products(&self, last: usize, dim: usize, workspace: &mut Workspace) -> Vec<f64> {
+        let Workspace { dots, delta, .. } = workspace;
+        let (rows, entries) = split(self.terms(last));
+        let rows: Vec<(Atom<'a>, f64)> = rows.map(|(atom, scale)| (self.atoms.get(atom), scale)).collect();
+        if let Some(values) = self.dense(last) {
+            self.atoms.dots(values, dots);
+            return self.products(last, dots, |index| values[index]);
+        }
+        if rows.len() <= FEW_TERMS && !self.has_entries() {
+            let dot = |atom: Atom<'_>| rows.iter().map(|(other, scale)| scale * other.inner(&atom)).sum::<f64>();
             dots.clear();
             dots.extend(self.atoms.iter().map(dot));
             // Atoms meet atoms, and nothing else is asked for.
-            return self.products(&new, dots, |_| 0.0);
+            return self.products(last, dots, |_| 0.0);
         }
-        let length = new.rows.iter().map(|(atom, _)| atom.row.features().len()).sum::<usize>() + new.entries.len();
+        let entries: Vec<(usize, f64)> = entries.collect();
+        let length = rows.iter().map(|(atom, _)| atom.row.features().len()).sum::<usize>() + entries.len();
         delta.begin(dim, length);
-        for (Atom { row, place }, scale) in &new.rows {
+        for (Atom { row, place }, scale) in &rows {
             for feature in row.features() {
                 delta.add(place.offset + place.stride * feature.index as usize, scale * f64::from(feature.value));
             }
         }
-        new.entries.iter().for_each(|&(index, scale)| delta.add(index, scale));
+        entries.iter().for_each(|&(index, scale)| delta.add(index, scale));
         let products = match delta.all() {
             Some(values) => {
                 self.atoms.dots(values, dots);
-                self.products(&new, dots, |index| values[index])
+                self.products(last, dots, |index| values[index])
             }
             None => {
                 self.atoms.dots_by(|index| delta.get(index), dots);
-                self.products(&new, dots, |index| delta.get(index))
+                self.products(last, dots, |index| delta.get(index))
             }
         };
         delta.clear();
@@ -594,25 +707,26 @@ impl<'a> Block<'a> {
     }
 
     /// The same, given ⟨δ, atom⟩ of all atoms and δ itself.
-    fn products(&self, new: &New<'_, '_>, dots: &[f64], delta: impl Fn(usize) -> f64) -> Vec<f64> {
-        let with = |p: usize| match (self.dense(p), new.dense) {
+    fn products(&self, last: usize, dots: &[f64], delta: impl Fn(usize) -> f64) -> Vec<f64> {
+        let with = |p: usize| match (self.dense(p), self.dense(last)) {
             (None, _) => combine(self.terms(p), dots, &delta),
             (Some(theirs), Some(values)) => dot(values, theirs),
             (Some(theirs), None) => {
-                let rows = new.rows.iter().map(|(atom, scale)| scale * dot_row(theirs, atom.row, atom.place));
-                rows.sum::<f64>() + new.entries.iter().map(|&(index, scale)| scale * theirs[index]).sum::<f64>()
+                let (rows, entries) = split(self.terms(last));
+                let row = |(atom, scale): (usize, f64)| {
+                    let Atom { row, place } = self.atoms.get(atom);
+                    scale * dot_row(theirs, row, place)
+                };
+                rows.map(row).sum::<f64>() + entries.map(|(index, scale)| scale * theirs[index]).sum::<f64>()
             }
         };
-        let itself = match new.dense {
-            Some(values) => dot(values, values),
-            None => combine(new.terms.pair(), dots, &delta),
-        };
-        (0..self.planes.len()).map(with).chain([itself]).collect()
+        (0..=last).map(with).collect()
     }
 
     /// Drops the plane not in use for longest; if all are in use, merges the two with the smallest dual variables
     /// into their convex combination, which is a valid plane itself.
     fn make_room(&mut self) {
+        self.unfold();
         let m = self.planes.len();
         let idle = (0..m).filter(|&p| self.planes[p].alpha == 0.0).min_by_key(|&p| self.planes[p].used);
         if let Some(idle) = idle {
@@ -633,9 +747,11 @@ impl<'a> Block<'a> {
         let terms = if dense.is_none() {
             let ((names, scales), (more, others)) = (self.terms(p), self.terms(q));
             let first = names.iter().zip(scales).map(|pair| term(pair, s));
-            Terms::sum(first.chain(more.iter().zip(others).map(|pair| term(pair, t))).collect())
+            let mut terms: Vec<(u32, f64)> = first.chain(more.iter().zip(others).map(|pair| term(pair, t))).collect();
+            sum_terms(&mut terms);
+            terms
         } else {
-            Terms::default()
+            Vec::new()
         };
         let gram = &self.gram;
         let row: Vec<f64> = (0..m)
@@ -677,6 +793,14 @@ impl<'a> Block<'a> {
 
     /// Keeps the planes for which `keep` says so, and the atoms they need.
     fn retain(&mut self, keep: &[bool]) {
+        if self.is_fan() {
+            let mut keeps = keep.iter();
+            self.planes =
+                std::mem::take(&mut self.planes).into_iter().filter(|_| keeps.next() == Some(&true)).collect();
+            self.atoms.retain(std::iter::once(&true).chain(keep));
+            self.gram.retain(keep);
+            return;
+        }
         let kept = || (0..self.planes.len()).filter(|&p| keep[p]);
         let mut needed = vec![false; self.atoms.len()];
         kept().for_each(|p| split(self.terms(p)).0.for_each(|(atom, _)| needed[atom] = true));
@@ -705,8 +829,11 @@ impl<'a> Block<'a> {
 }
 
 /// Makes a list longer, and no longer than it must be.
-fn append<T: Copy>(list: &mut Box<[T]>, more: &[T]) {
-    *list = [list, more].concat().into();
+fn append<T>(list: &mut Box<[T]>, more: impl IntoIterator<Item = T, IntoIter: ExactSizeIterator>) {
+    let (mut longer, more) = (std::mem::take(list).into_vec(), more.into_iter());
+    longer.reserve_exact(more.len());
+    longer.extend(more);
+    *list = longer.into();
 }
 
 /// Whether some of the names of a plane are weights by themselves; they come last.
@@ -714,25 +841,30 @@ fn has_entries(names: &[u32]) -> bool {
     names.last().is_some_and(|&name| name >= ENTRY)
 }
 
-impl Terms {
-    /// Brings terms in order, sums those of one name, and drops zeros.
-    fn sum(mut terms: Vec<(u32, f64)>) -> Self {
-        terms.sort_by_key(|&(name, _)| name);
-        terms.dedup_by(|next, kept| {
-            let same = next.0 == kept.0;
-            if same {
-                kept.1 += next.1;
-            }
-            same
-        });
-        terms.retain(|&(_, scale)| scale != 0.0);
-        let (names, scales): (Vec<u32>, Vec<f64>) = terms.into_iter().unzip();
-        Self { names: names.into(), scales: scales.into() }
-    }
+/// Whether the index of an entry is too large for a name.
+fn is_far(entry: &(usize, f64)) -> bool {
+    entry.0 >= ENTRY as usize
+}
 
-    fn pair(&self) -> (&[u32], &[f64]) {
-        (&self.names, &self.scales)
-    }
+/// What of a plane is atoms, with what they are multiplied by: its rows, and weights whose index is no name.
+fn atoms_of<'a>(raw: &RawPlane<'a>) -> impl Iterator<Item = (Atom<'a>, f64)> {
+    let singles = raw.entries.iter().filter(|entry| is_far(entry));
+    let singles = singles.map(|&(index, scale)| (RowTerm::single(index), scale));
+    let rows = raw.rows.iter().map(|&term| (term, term.scale));
+    rows.chain(singles).map(|(RowTerm { row, place, .. }, scale)| (Atom { row, place }, scale))
+}
+
+/// Brings terms in order, sums those of one name, and drops zeros.
+fn sum_terms(terms: &mut Vec<(u32, f64)>) {
+    terms.sort_by_key(|&(name, _)| name);
+    terms.dedup_by(|next, kept| {
+        let same = next.0 == kept.0;
+        if same {
+            kept.1 += next.1;
+        }
+        same
+    });
+    terms.retain(|&(_, scale)| scale != 0.0);
 }
 
 /// Σ scale · dots[atom] and Σ scale · v(index).
@@ -779,15 +911,4 @@ fn split<'t>(
     let ((rows, entries), (row_scales, entry_scales)) = (names.split_at(at), scales.split_at(at));
     let rows = rows.iter().zip(row_scales).map(|(&atom, &scale)| (atom as usize, scale));
     (rows, entries.iter().zip(entry_scales).map(|(&entry, &scale)| ((entry & !ENTRY) as usize, scale)))
-}
-
-/// The plane with the largest value and that value; the first of equals.
-fn best_plane(gradient: &[f64]) -> (Option<usize>, f64) {
-    let mut best = (None, f64::NEG_INFINITY);
-    for (p, &value) in gradient.iter().enumerate() {
-        if value > best.1 {
-            best = (Some(p), value);
-        }
-    }
-    best
 }

@@ -52,6 +52,8 @@ const LEFT: f64 = 0.3;
 /// fitted to does not last.
 const EARLY: f64 = 4.0;
 const EARLY_GROWTH: f64 = 1.5;
+/// Blocks with a gap of at most this fraction of that at which no step is taken are at rest: the first approximate pass leaves them out.
+const AT_REST: f64 = 0.1;
 /// The first of so many approximate passes recombines planes, …
 const RECOMBINING: usize = 3;
 /// … where the new plane raises the gap of its block by so many times that at which no step is taken; …
@@ -71,6 +73,8 @@ const LONG: f64 = 0.3;
 const WORTH: f64 = 1e-4;
 /// Acceleration starts only where two passes have left this fraction of the gap over cached planes.
 const CREEPING: f64 = 0.6;
+/// … and where the values of all planes take so many multiplications a weight: each pass moves all weights then.
+const ACCELERATED: f64 = 8.0;
 /// Approximate passes within which acceleration must lower the gap over cached planes.
 const PATIENCE: usize = 100;
 /// Accelerated passes after which all blocks are visited, and not only those that were off when last seen.
@@ -155,7 +159,7 @@ struct Visit {
 
 impl<'a, T: Task> BlockCoordinate<'a, T> {
     pub fn new(oracles: Oracles<'a, T>, settings: Settings) -> Self {
-        let each = settings.c.sum(oracles.len());
+        let each = settings.c.sum(oracles.given());
         let cost = |weight| SlackCost::new(each * weight, settings.slack_norm);
         let blocks: Vec<_> = oracles.weights().map(|weight| Block::new(cost(weight))).collect();
         let dim = oracles.dim();
@@ -202,7 +206,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
 
     /// Changes C; the dual variables are scaled with it, and w with them.
     pub fn set_c(&mut self, c: C) {
-        let n = self.oracles.len();
+        let n = self.oracles.given();
         let factor = c.sum(n) / self.settings.c.sum(n);
         if factor == 1.0 {
             self.settings.c = c;
@@ -225,7 +229,8 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         observer: &'o mut dyn FnMut(&Progress) -> Flow,
         mut keeper: Option<&mut Keeper<'_>>,
     ) -> Result<Solution, Box<Run<'o>>> {
-        let mut run = Run::new(observer, self.settings, Solver::Block, self.oracles.len(), self.counts());
+        let mut run =
+            Run::new(observer, self.settings, Solver::Block, (self.oracles.given(), self.oracles.len()), self.counts());
         // Where training goes on, it may be done already.
         let forecast = if self.pass > 0 { 0.0 } else { f64::INFINITY };
         let mut course = Course { forecast, uncertified: 0, stuck: 0, last: f64::NEG_INFINITY, seen: f64::INFINITY };
@@ -262,7 +267,6 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
                 // Acceleration may have left D below its best: only if it no longer rises is it at its end.
                 let rises = self.dual - course.last > 1e-15 * self.dual.abs();
                 course.last = self.dual;
-                self.support = self.blocks.iter().map(Block::support).sum();
                 if let Some(reason) = run.stop(self.counts()) {
                     return Ok(run.finish(reason, self.counts(), &self.w));
                 }
@@ -274,12 +278,10 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
                 seen
             } else {
                 course.uncertified += 1;
-                let seen = match self.exact_pass(&mut run) {
+                match self.exact_pass(&mut run) {
                     Ok(seen) => seen,
                     Err(fault) => return Ok(self.fail(run, fault)),
-                };
-                self.support = self.blocks.iter().map(Block::support).sum();
-                seen
+                }
             };
             run.tell(Moment::Pass, self.counts());
             if self.overflows {
@@ -375,7 +377,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             for (slot, &index) in slice.iter().enumerate() {
                 let planes = &self.planes[slot];
                 let answer = planes.highest().map_or(f64::NAN, |plane| plane.value);
-                slacks.add(self.blocks[index].cost(), index, answer, planes.known);
+                slacks.add(self.blocks[index].cost(), self.oracles.name(index), answer, planes.known);
                 self.take_in(slot, index);
             }
             run.tick(self.counts());
@@ -400,11 +402,18 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         let early = (EARLY * EARLY_GROWTH.powi(self.pass.min(20) as i32)) as usize;
         let most = self.settings.block.approximate_passes.max(usize::from(at_least_one)).min(early);
         let enough = (SETTLED * seen).max(LEFT * run.target(self.dual));
-        let sweep = self.sweep() / self.blocks.len() as f64;
+        let each = enough / self.blocks.len() as f64;
+        // Blocks that were at rest in the exact pass stay so; a certifying pass has looked at none.
+        let mut active = Vec::with_capacity(self.blocks.len());
+        let mut sweep = 0.0;
+        for (index, block) in self.blocks.iter().enumerate() {
+            sweep += block.work() / self.blocks.len() as f64;
+            if at_least_one || block.gap > AT_REST * each {
+                active.push(index);
+            }
+        }
         let pays = self.w.len() as f64 <= LONG * sweep * self.blocks.len() as f64;
         let accelerate = self.settings.block.acceleration && pays;
-        let each = enough / self.blocks.len() as f64;
-        let mut active: Vec<usize> = (0..self.blocks.len()).collect();
         let (mut lowest, mut before) = (f64::INFINITY, f64::INFINITY);
         let mut recent = [f64::INFINITY; 2];
         let mut visits = most * self.blocks.len();
@@ -445,7 +454,8 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             }
             let rises = gain > WORTH * run.target(self.dual);
             let creeps = rises && total > FAR * self.dual.abs() && total > CREEPING * recent[1];
-            if accelerate && creeps {
+            let pays = ACCELERATED * self.w.len() as f64 <= sweep * self.blocks.len() as f64;
+            if accelerate && creeps && pays {
                 self.proximal.start(gain / gap, &mut self.w);
             }
             recent = [total, recent[0]];
@@ -469,13 +479,18 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
 
     /// Solves the dual over all planes together, if that is due.
     fn solve_master(&mut self, seen: f64, run: &Run<'_>) {
-        let full = |block: &Block<'_>| block.planes() >= self.most_planes;
+        // Multiplications for the values of all planes.
+        let (mut full, mut rank, mut sweep) = (false, 0, 0.0);
+        for block in &self.blocks {
+            full |= block.planes() >= self.most_planes;
+            rank += block.rank();
+            sweep += block.work();
+        }
         // Planes that are merged between solves are others each time.
-        if !self.settings.block.acceleration || self.blocks.iter().any(full) {
+        if !self.settings.block.acceleration || full {
             return;
         }
-        let rank = self.blocks.iter().map(Block::rank).sum();
-        let sizes = Sizes { dim: self.w.len(), planes: self.cached, rank, sweep: self.sweep() };
+        let sizes = Sizes { dim: self.w.len(), planes: self.cached, rank, sweep };
         let memory = sizes.numbers().saturating_mul(size_of::<f64>());
         let fits = self.settings.max_memory.is_none_or(|limit| self.bytes.0.saturating_add(memory) <= limit);
         if !fits || !sizes.is_possible() || !self.master.is_due(seen, sizes) {
@@ -486,11 +501,6 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         let goal = Goal { floor: OVERSHOOT * run.target(self.dual), seen: LOOSE * seen, of_dual: LOOSE };
         self.master.solve(&mut self.blocks, &self.w, (goal, sizes), &|| run.must_end(), &mut self.workspace);
         self.refresh();
-    }
-
-    /// Multiplications for the values of all planes.
-    fn sweep(&self) -> f64 {
-        self.blocks.iter().map(Block::work).sum()
     }
 
     /// Fetches the memory of blocks that are about to be visited.
@@ -546,7 +556,9 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
     fn refresh(&mut self) -> (DualSum, f64) {
         self.w.fill(0.0);
         let mut sum = DualSum::default();
+        self.support = 0;
         for block in &mut self.blocks {
+            self.support += block.support();
             block.confine(&mut self.workspace);
             block.add_to(&mut self.w, &mut self.workspace);
             block.add_to_dual(&mut sum);
@@ -576,10 +588,8 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         }
         let most = self.most_planes;
         // The most violating one last: where there is room for few, it stays.
-        for plane in planes.as_slice().iter().rev() {
-            let new = block.insert(plane, self.w.len(), most, self.pass, &mut self.workspace);
-            self.planes_found += u64::from(new);
-        }
+        let new = block.insert(planes.as_slice(), self.w.len(), most, self.pass, &mut self.workspace);
+        self.planes_found += new as u64;
         self.cached += block.planes();
         if bounded {
             self.bytes.0 += block.bytes();
@@ -625,9 +635,17 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
     /// Lets planes go that were out of use for long.
     fn forget(&mut self) {
         let since = self.pass.saturating_sub(self.settings.block.idle);
-        self.bytes.1 = self.bytes.1.max(self.blocks.iter().map(Block::bytes).sum());
-        self.blocks.iter_mut().for_each(|block| block.forget(since));
-        self.count();
+        let (mut before, mut bytes, mut planes) = (0, 0, 0);
+        self.support = 0;
+        for block in &mut self.blocks {
+            self.support += block.support();
+            before += block.bytes();
+            block.forget(since);
+            bytes += block.bytes();
+            planes += block.planes();
+        }
+        self.bytes = (bytes, self.bytes.1.max(before));
+        self.cached = planes;
     }
 
     pub fn dual_variables(&self) -> Vec<DualVariable> {

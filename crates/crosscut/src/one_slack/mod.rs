@@ -30,8 +30,13 @@ pub(crate) trait Passes {
     /// Why a pass may fail.
     type Error;
 
-    /// n.
+    /// Oracle calls of a pass.
     fn len(&self) -> usize;
+
+    /// n.
+    fn given(&self) -> usize {
+        self.len()
+    }
 
     /// d.
     fn dim(&self) -> usize;
@@ -68,6 +73,10 @@ impl<T: Task> Passes for Oracles<'_, T> {
 
     fn len(&self) -> usize {
         Oracles::len(self)
+    }
+
+    fn given(&self) -> usize {
+        Oracles::given(self)
     }
 
     fn dim(&self) -> usize {
@@ -166,7 +175,7 @@ impl<O: Passes> OneSlack<O> {
 
     /// Changes C: all planes scale with it, and so does w.
     pub fn set_c(&mut self, c: C) {
-        let n = self.oracles.len();
+        let n = self.oracles.given();
         let factor = c.sum(n) / self.settings.c.sum(n);
         self.settings.c = c;
         for plane in &mut self.working_set {
@@ -184,7 +193,8 @@ impl<O: Passes> OneSlack<O> {
         observer: &mut dyn FnMut(&Progress) -> Flow,
         keeper: Option<&mut Keeper<'_>>,
     ) -> Result<Solution, O::Error> {
-        let run = Run::new(observer, self.settings, Solver::OneSlack, self.oracles.len(), self.counts());
+        let sizes = (self.oracles.given(), self.oracles.len());
+        let run = Run::new(observer, self.settings, Solver::OneSlack, sizes, self.counts());
         self.go_on(run, keeper)
     }
 
@@ -205,7 +215,7 @@ impl<O: Passes> OneSlack<O> {
                 keeper(&self.state(stuck, &run, last_pass));
             }
             let before = self.counts();
-            let (each, norm) = (self.settings.c.sum(self.oracles.len()), self.settings.slack_norm);
+            let (each, norm) = (self.settings.c.sum(self.oracles.given()), self.settings.slack_norm);
             let mut tick = |oracle_calls, oracle_seconds| run.tick(Counts { oracle_calls, oracle_seconds, ..before });
             let mut sum = match self.oracles.sum_planes(&self.w, each, norm, &mut tick) {
                 Ok(sum) => sum,
@@ -329,7 +339,7 @@ impl<O: Passes> OneSlack<O> {
         let promised = step * (slope - 0.5 * step * bend);
 
         let curvature = Curvature { gram: &self.gram, damping: 1.0, ridge: 0.0 };
-        qp::solve(curvature, &mut gradient, &mut self.alpha, 1.0, tolerance);
+        qp::solve(curvature, &mut gradient, &mut self.alpha, 1.0, |_| tolerance);
         self.refresh();
         if promised > 0.0 && self.dual - dual < 0.1 * promised {
             let (solved, value) = (std::mem::replace(&mut self.alpha, start), self.dual);

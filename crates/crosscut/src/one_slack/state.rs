@@ -28,8 +28,8 @@ pub(crate) struct Saved<'s> {
 impl<O: Passes> OneSlack<O> {
     pub(super) fn state<'s>(&'s self, stuck: u32, run: &'s Run<'_>, last_pass: bool) -> State<'s> {
         let saved = Saved {
-            begun_by: self.settings.solver.resolve(self.oracles.len()),
-            each: self.settings.c.sum(self.oracles.len()),
+            begun_by: self.settings.solver.resolve(self.oracles.given()),
+            each: self.settings.c.sum(self.oracles.given()),
             working_set: self.working_set.as_slice().into(),
             alpha: self.alpha.as_slice().into(),
             gram: Cow::Borrowed(&self.gram),
@@ -49,7 +49,7 @@ impl<O: Passes> OneSlack<O> {
     /// Takes the place of what is here; after an error that is what it was.
     pub fn restore(&mut self, saved: Saved<'_>, oracle_calls: u64, run: run::Saved<'_>) -> Result<(), StateError> {
         let (dim, m) = (self.w.len(), saved.working_set.len());
-        require_close("what a slack costs", saved.each, self.settings.c.sum(self.oracles.len()))?;
+        require_close("what a slack costs", saved.each, self.settings.c.sum(self.oracles.given()))?;
         require_finite("the dual variables", &saved.alpha, m)?;
         require(saved.alpha.iter().all(|alpha| *alpha >= 0.0), "a dual variable is negative")?;
         require(saved.alpha.iter().sum::<f64>() <= 1.0 + 1e-9, "the dual variables are too large")?;

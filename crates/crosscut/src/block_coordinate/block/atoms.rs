@@ -2,9 +2,14 @@
 
 use std::collections::HashMap;
 
+use super::append;
 use crate::sink::{Place, dot_row};
 use crate::sparse::{Feature, Row};
 
+/// A row is swept at all offsets below its stride, next to each other, if these are at most so many times the wanted ones, …
+const WORTH_SWEEPING: usize = 3;
+/// … and at most so many.
+const MOST_SWEPT: usize = 64;
 /// Among at most so many groups one is found by looking at each.
 const FEW_GROUPS: usize = 64;
 
@@ -39,6 +44,20 @@ impl<'a> Atoms<'a> {
         let fits =
             groups.is_sorted_by_key(|group| group.end) && groups.last().map_or(0, |group| group.end) == offsets.len();
         fits.then(|| Self { groups: groups.into(), offsets: offsets.into() })
+    }
+
+    /// One row, at one place.
+    pub fn one(Atom { row, place }: Atom<'a>) -> Self {
+        let group = Group { row, stride: place.stride, end: 1 };
+        Self { groups: [group].into(), offsets: [place.offset].into() }
+    }
+
+    /// Appends an offset of the last group.
+    pub fn append(&mut self, offset: usize) {
+        append(&mut self.offsets, [offset]);
+        if let Some(group) = self.groups.last_mut() {
+            group.end += 1;
+        }
     }
 
     pub fn groups(&self) -> &[Group<'a>] {
@@ -87,6 +106,17 @@ impl<'a> Atoms<'a> {
     pub fn dots(&self, v: &[f64], dots: &mut Vec<f64>) {
         dots.clear();
         for (&Group { row, stride, .. }, offsets) in self.grouped() {
+            let end = |last: &Feature| (last.index as usize + 1) * stride;
+            let few = offsets.len() > 1 && stride <= MOST_SWEPT.min(WORTH_SWEEPING * offsets.len());
+            if few
+                && offsets.iter().all(|&offset| offset < stride)
+                && row.features().last().is_some_and(|last| end(last) <= v.len())
+            {
+                let mut all = [0.0; MOST_SWEPT];
+                row.sweep(v, &mut all[..stride]);
+                dots.extend(offsets.iter().map(|&offset| all[offset]));
+                continue;
+            }
             for offsets in offsets.chunks(6) {
                 match *offsets {
                     [a] => dots.push(dot_row(v, row, Place { offset: a, stride })),
@@ -140,17 +170,19 @@ impl<'a> Atoms<'a> {
         }
     }
 
-    /// The names of atoms, `None` for those that are not here.
-    pub fn find(&self, wanted: &[Atom<'a>]) -> Vec<Option<u32>> {
-        let mut finder = Finder::new(&self.groups, wanted.len());
-        let name = |atom: &Atom<'a>| {
-            let at = finder.find(&self.groups, atom)?;
-            let start = at.checked_sub(1).map_or(0, |before| self.groups[before].end);
-            let offsets = &self.offsets[start..self.groups[at].end];
-            let place = offsets.iter().position(|&offset| offset == atom.place.offset)?;
-            Some((start + place) as u32)
-        };
-        wanted.iter().map(name).collect()
+    /// Finds so many atoms.
+    pub fn finder(&self, wanted: usize) -> Finder {
+        Finder::new(&self.groups, wanted)
+    }
+
+    /// The name of an atom, `None` if it is not here.
+    #[inline]
+    pub fn find(&self, finder: &mut Finder, atom: &Atom<'a>) -> Option<u32> {
+        let at = finder.find(&self.groups, atom)?;
+        let start = at.checked_sub(1).map_or(0, |before| self.groups[before].end);
+        let offsets = &self.offsets[start..self.groups[at].end];
+        let place = offsets.iter().position(|&offset| offset == atom.place.offset)?;
+        Some((start + place) as u32)
     }
 
     /// Takes in atoms that are not here, of which some may be the same; returns the new names of the old ones, whose order stays.
@@ -184,9 +216,9 @@ impl<'a> Atoms<'a> {
     }
 
     /// Keeps the atoms for which `keep` says so.
-    pub fn retain(&mut self, keep: &[bool]) {
+    pub fn retain<'k>(&mut self, keep: impl IntoIterator<Item = &'k bool>) {
         let (mut groups, mut offsets) = (Vec::with_capacity(self.groups.len()), Vec::with_capacity(self.offsets.len()));
-        let mut keep = keep.iter();
+        let mut keep = keep.into_iter();
         for (&group, all) in self.grouped() {
             let before = offsets.len();
             offsets.extend(all.iter().zip(&mut keep).filter(|(_, keep)| **keep).map(|(&offset, _)| offset));
@@ -211,7 +243,7 @@ impl<'a> Group<'a> {
 }
 
 /// Finds groups.
-struct Finder {
+pub(super) struct Finder {
     /// Where there are many.
     table: Option<HashMap<(usize, usize, usize), usize>>,
     /// The last one found: the rows of a plane mostly come in the order of the groups.
@@ -248,6 +280,11 @@ impl Finder {
 }
 
 impl Atom<'_> {
+    /// Whether it is the same row at the same place.
+    pub fn is(&self, other: &Self) -> bool {
+        self.place == other.place && self.row.is_same_row(other.row)
+    }
+
     /// ⟨atom, other⟩.
     pub fn inner(&self, other: &Self) -> f64 {
         if self.place == other.place {
@@ -331,7 +368,11 @@ mod tests {
             let mut atoms = Atoms::default();
             for batch in &batches {
                 let batch: Vec<_> = batch.iter().map(atom).collect();
-                let found = atoms.find(&batch);
+                let find = |atoms: &Atoms<'_>| {
+                    let mut finder = atoms.finder(batch.len());
+                    batch.iter().map(|atom| atoms.find(&mut finder, atom)).collect::<Vec<_>>()
+                };
+                let found = find(&atoms);
                 let missing: Vec<_> = batch.iter().zip(&found).filter(|(_, found)| found.is_none()).map(|(atom, _)| *atom).collect();
                 let before: Vec<_> = atoms.iter().collect();
                 let renamed = atoms.insert(&missing);
@@ -339,7 +380,7 @@ mod tests {
                 for (old, name) in before.iter().zip(&renamed) {
                     prop_assert!(same(&atoms.get(*name as usize), old));
                 }
-                for (atom, name) in batch.iter().zip(atoms.find(&batch)) {
+                for (atom, name) in batch.iter().zip(find(&atoms)) {
                     prop_assert!(same(&atoms.get(name.unwrap() as usize), atom));
                 }
             }

@@ -1,13 +1,13 @@
 //! Blocks as data, written one by one; rows are named by their position among those of the example.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::ser::{Error, SerializeSeq};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::atoms::{Atoms, Group};
-use super::{Block, Plane, Terms, qp::Gram, split};
+use super::{Block, FAN, Plane, Terms, qp::Gram, split};
 use crate::bounds::SlackCost;
 use crate::plane::RowTerm;
 use crate::sparse::Row;
@@ -37,7 +37,9 @@ pub(crate) struct Saved<'s> {
     planes: Cow<'s, [Plane]>,
     dense: Cow<'s, [Option<Box<[f64]>>]>,
     terms: Cow<'s, Terms>,
+    /// Empty for a fan.
     gram: Cow<'s, Gram>,
+    fan: bool,
     longest: f64,
     cancelled: f64,
     written: u32,
@@ -107,7 +109,8 @@ impl<'a> Block<'a> {
             planes: Cow::Borrowed(&self.planes),
             dense: Cow::Borrowed(&self.dense),
             terms: Cow::Borrowed(&self.terms),
-            gram: Cow::Borrowed(&self.gram),
+            gram: if self.is_fan() { Cow::default() } else { Cow::Borrowed(&self.gram) },
+            fan: self.is_fan(),
             longest: self.longest,
             cancelled: self.cancelled,
             written: self.written,
@@ -145,7 +148,11 @@ impl Saved<'_> {
             require(fits, "a row lies outside of the weights")?;
             Ok(Group { row, stride, end })
         };
-        let groups = self.groups.iter().map(group).collect::<Result<_, StateError>>()?;
+        let groups: Vec<Group<'a>> = self.groups.iter().map(group).collect::<Result<_, StateError>>()?;
+        let gram = match groups.first() {
+            Some(Group { row, .. }) if self.fan => Gram::fan(self.planes.len(), row.squared_norm()),
+            _ => self.gram.into_owned(),
+        };
         let atoms = Atoms::new(groups, self.offsets.into_owned());
         let block = Block {
             cost: SlackCost { bound: self.bound, ridge: self.ridge },
@@ -154,7 +161,7 @@ impl Saved<'_> {
             planes: self.planes.into_owned().into(),
             dense: self.dense.into_owned().into(),
             terms: self.terms.into_owned(),
-            gram: self.gram.into_owned(),
+            gram,
             longest: self.longest,
             cancelled: self.cancelled,
             written: self.written,
@@ -173,6 +180,14 @@ impl Block<'_> {
         require(gram.order() == m && m <= most_planes, "its planes are miscounted")?;
         require(dense.is_empty() || dense.len() == m, "its planes are miscounted")?;
         require(names.len() == scales.len(), "its terms are miscounted")?;
+        if self.is_fan() {
+            let (groups, offsets) = (atoms.groups(), atoms.offsets());
+            let fits =
+                m <= FAN.len() && dense.is_empty() && names.is_empty() && groups.len() == 1 && offsets.len() == m + 1;
+            let distinct = HashSet::<&usize>::from_iter(offsets).len() == offsets.len();
+            let inside = groups.iter().all(|group| offsets.iter().all(|&offset| offset < group.stride));
+            require(fits && distinct && inside, "its planes are not of one row")?;
+        }
         require(planes.last().map_or(0, |plane| plane.end as usize) == names.len(), "its terms are miscounted")?;
         require(planes.is_sorted_by_key(|plane| plane.end), "its planes are not in order")?;
         require(scales.iter().copied().chain(self.alphas()).all(f64::is_finite), "a number is not finite")?;
