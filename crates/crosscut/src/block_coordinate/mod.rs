@@ -66,8 +66,6 @@ const LOOSE: f64 = 0.3;
 const OVERSHOOT: f64 = 0.1;
 /// Acceleration starts only while the gap over cached planes is above this fraction of the dual value.
 const FAR: f64 = 0.01;
-/// Acceleration goes through all weights in each pass: not where these are so many times as many as the numbers in all planes.
-const LONG: f64 = 0.3;
 /// Acceleration starts only where a pass still raises D by this fraction of the gap at which training stops. With a huge C, slacks cost much
 /// that no longer show in D.
 const WORTH: f64 = 1e-4;
@@ -412,7 +410,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
                 active.push(index);
             }
         }
-        let pays = self.w.len() as f64 <= LONG * sweep * self.blocks.len() as f64;
+        let pays = ACCELERATED * self.w.len() as f64 <= sweep * self.blocks.len() as f64;
         let accelerate = self.settings.block.acceleration && pays;
         let (mut lowest, mut before) = (f64::INFINITY, f64::INFINITY);
         let mut recent = [f64::INFINITY; 2];
@@ -454,8 +452,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             }
             let rises = gain > WORTH * run.target(self.dual);
             let creeps = rises && total > FAR * self.dual.abs() && total > CREEPING * recent[1];
-            let pays = ACCELERATED * self.w.len() as f64 <= sweep * self.blocks.len() as f64;
-            if accelerate && creeps && pays {
+            if accelerate && creeps {
                 self.proximal.start(gain / gap, &mut self.w);
             }
             recent = [total, recent[0]];

@@ -269,3 +269,52 @@ impl Problem {
         direction.w.iter().all(|w| w.is_finite()).then_some(direction)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::block_coordinate::master::Goal;
+    use crate::bounds::SlackCost;
+    use crate::plane::RawPlane;
+    use crate::settings::SlackNorm;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+        /// Both methods come to one optimum, from w = 0 and α = 0, whatever the scales of features and C, and α stays feasible.
+        #[test]
+        fn both_methods_find_the_optimum(
+            planes in prop::collection::vec(prop::collection::vec((0.1..2.0_f64, prop::array::uniform4(-1.0..1.0_f64)), 1..5), 2..8),
+            powers in prop::array::uniform4(-2..3_i32), c in -2..4_i32, squared in any::<bool>(),
+        ) {
+            let norm = if squared { SlackNorm::Squared } else { SlackNorm::Linear };
+            let cost = SlackCost::new(10f64.powi(c), norm);
+            let mut workspace = Workspace::default();
+            let blocks: Vec<Block<'_>> = planes.iter().map(|planes| {
+                let raw: Vec<RawPlane<'_>> = planes.iter().map(|(loss, delta)| {
+                    let entries = delta.iter().zip(powers).map(|(x, power)| x * 10f64.powi(power)).enumerate().collect();
+                    RawPlane { loss: *loss, entries, ..RawPlane::default() }
+                }).collect();
+                let mut block = Block::new(cost);
+                block.insert(&raw, 4, 100, 1, &mut workspace);
+                block
+            }).collect();
+            let goal = Goal { floor: 1e-300, seen: f64::INFINITY, of_dual: 1e-8 };
+            let never = || false;
+            let mut newton = Problem::new(&blocks, vec![0.0; 4], goal);
+            newton.newton(&blocks, &mut 1.0, 1e12, &never, &mut workspace);
+            prop_assert!(newton.is_solved(), "{} {}", newton.primal, newton.dual);
+            let mut interior = Problem::new(&blocks, vec![0.0; 4], goal);
+            interior.interior(&blocks, 0.5e-8 * newton.dual, &never, &mut workspace);
+            prop_assert!(interior.primal - interior.dual <= 2e-8 * newton.dual, "{} {}", interior.primal, interior.dual);
+            prop_assert!((interior.dual - newton.dual).abs() <= 3e-8 * newton.dual);
+            interior.purify(&blocks, &mut workspace);
+            prop_assert!(interior.dual >= newton.dual * (1.0 - 3e-8));
+            for i in 0..blocks.len() {
+                let a = &interior.best[interior.range(i)];
+                prop_assert!(a.iter().all(|a| *a >= 0.0) && a.iter().sum::<f64>() <= cost.bound * (1.0 + 1e-12));
+            }
+        }
+    }
+}

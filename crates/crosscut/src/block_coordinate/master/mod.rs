@@ -45,6 +45,10 @@ const INTERIOR_STEPS: f64 = 12.0;
 /// The interior point method solves to this fraction of the gap asked for: what follows it loses some.
 const INTERIOR: f64 = 0.7;
 
+/// After so many solves that gave up, and so many times that Newton's steps were too many, waits grow no longer.
+const MOST_FAILURES: u32 = 5;
+const MOST_MISSES: u32 = 6;
+
 /// What is kept between solves.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Master {
@@ -136,8 +140,10 @@ impl Master {
 
     /// Whether it could have come about for so many weights.
     pub fn is_sound(&self, dim: usize) -> bool {
-        let Self { w, tau, debt, halved, .. } = self;
-        (w.is_empty() || w.len() == dim)
+        let Self { w, tau, debt, halved, failures, misses, .. } = self;
+        *failures <= MOST_FAILURES
+            && *misses <= MOST_MISSES
+            && (w.is_empty() || w.len() == dim)
             && w.iter().all(|weight| weight.is_finite())
             && [tau, debt].iter().all(|number| number.is_finite() && **number >= 0.0)
             && !halved.is_nan()
@@ -199,7 +205,7 @@ impl Master {
         } else if interior_work.is_finite() && !stop() {
             // Where Newton's steps are too many once, the next solves begin without them, and more of them where that happens again.
             if !interior_first {
-                self.misses = (self.misses + 1).min(6);
+                self.misses = (self.misses + 1).min(MOST_MISSES);
                 self.interior_first = 1 << self.misses;
             }
             self.interior_first -= 1;
@@ -208,7 +214,7 @@ impl Master {
             solved = problem.is_solved();
         }
         // For as long again as before, block steps are tried instead.
-        self.failures = if solved { 0 } else { (self.failures + 1).min(5) };
+        self.failures = if solved { 0 } else { (self.failures + 1).min(MOST_FAILURES) };
         self.waits = if solved { 0 } else { 1 << self.failures };
         for (i, block) in blocks.iter_mut().enumerate() {
             block.set_alphas(&problem.best[problem.range(i)]);
