@@ -14,8 +14,8 @@
 //! exact pass saw, or of the one at which training stops. Where the task can put outputs together from parts of those
 //! seen ([`Task::recombine`]), they take in planes of these. A *certifying pass* is an exact pass whose oracles are all
 //! called at one w: their slacks give P(w), and with D the gap. It is made when the gap seen in passing suggests that it
-//! will end training, and now and then. If approximate passes creep and the weights are few, the dual over all planes is
-//! solved together in their place ([`master`]).
+//! will end training, and now and then. If approximate passes creep, and weights or planes in use are few, the dual over all
+//! planes is solved together in their place ([`master`]).
 
 mod block;
 mod master;

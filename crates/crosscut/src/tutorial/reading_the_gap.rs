@@ -141,9 +141,9 @@
 //! [`Solver::Auto`](crate::Solver::Auto) chooses. Both solve the same problem and certify it alike:
 //!
 //! * `Block` steps on one example at a time and reuses cached planes between oracle calls. It needs the fewest exact passes
-//!   once there are more than a few dozen examples, most of all when the oracle is expensive. Its memory grows with the planes.
-//! * `OneSlack` sums the planes of all examples into one for each exact pass. It is right for few examples with
-//!   powerful oracles and for few weights with very many examples; the number of passes does not depend on n, but grows with C.
+//!   once there are two examples or more, most of all when the oracle is expensive. Its memory grows with the planes.
+//! * `OneSlack` sums the planes of all examples into one for each exact pass. It is right for a single example, and where no more
+//!   planes than that fit into memory; the number of passes does not depend on n, but grows with C.
 //!
 //! # When the gap does not close
 //!
