@@ -157,6 +157,11 @@ impl<'a> Block<'a> {
         self.planes.iter_mut().zip(alphas).for_each(|(plane, &alpha)| plane.alpha = alpha);
     }
 
+    /// The largest loss of its planes.
+    pub fn largest_loss(&self) -> f64 {
+        self.planes.iter().map(|plane| plane.loss).fold(0.0, f64::max)
+    }
+
     /// The largest ‖δ‖².
     pub fn longest_squared(&self) -> f64 {
         (0..self.planes.len()).map(|p| self.gram.get(p, p)).fold(0.0, f64::max)

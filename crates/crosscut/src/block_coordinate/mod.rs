@@ -92,6 +92,8 @@ const FIRST_UNCERTIFIED: u32 = 8;
 const STUCK: u32 = 10;
 /// Blocks whose memory is fetched together.
 const TOUCHED: usize = 8;
+/// Where P(0) is so many times D, slacks on cached planes are paid with a longer w when it is certified.
+const HUGE: f64 = 100.0;
 /// Oracles called between two ticks of a certifying pass, at least.
 const SLICE: usize = 512;
 
@@ -367,6 +369,12 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             None => self.tail.write_if_better(&mut self.w),
         };
         let judged = solved.is_none();
+        // The w of a solve is as long as it should be.
+        let at_zero: f64 = self.blocks.iter().map(|block| block.cost().of(block.largest_loss())).sum();
+        let (averaged, stretched) = (moved, judged && at_zero > HUGE * self.dual);
+        if stretched {
+            self.w = master::stretched(&self.blocks, std::mem::take(&mut self.w), &mut self.workspace);
+        }
         let order: Vec<usize> = (0..self.blocks.len()).collect();
         let (dual, mut slacks) = (self.dual, SlackSum::default());
         let length = squared_norm(&self.w).sqrt();
@@ -381,11 +389,11 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             run.tick(self.counts());
         }
         let primal = run.bounds.certify(&self.w, &slacks, self.blocks.len());
-        if moved {
+        if moved || stretched {
             self.refresh();
         }
         if judged {
-            self.tail.judge(moved, primal - dual, seen);
+            self.tail.judge(averaged, primal - dual, seen);
         }
         Ok(primal - dual)
     }

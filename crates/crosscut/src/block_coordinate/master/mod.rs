@@ -105,6 +105,13 @@ pub(super) struct Sizes {
     pub sweep: f64,
 }
 
+/// w, longer where that is better for a certificate ([`Problem::stretch`]).
+pub(super) fn stretched(blocks: &[Block<'_>], w: Vec<f64>, workspace: &mut Workspace) -> Vec<f64> {
+    let mut problem = Problem::new(blocks, w, Goal { floor: 0.0, seen: 0.0, of_dual: 0.0 });
+    problem.stretch(blocks, workspace);
+    problem.w
+}
+
 impl Sizes {
     /// The system of so many planes.
     fn shape(self, rank: usize) -> Shape {

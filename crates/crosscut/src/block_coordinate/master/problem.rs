@@ -182,12 +182,6 @@ impl Problem {
     /// could be 0 that is all there is. A longer w has larger margins: 1e-10 of its length pays for the rounding.
     pub fn stretch(&mut self, blocks: &[Block<'_>], workspace: &mut Workspace) {
         let (length, w) = (squared_norm(&self.w), std::mem::take(&mut self.w));
-        let size = |block: &Block<'_>| block.cost().slope(self.scale) * (block.longest_squared() * length).sqrt();
-        let size: f64 = blocks.iter().map(size).sum();
-        if f64::EPSILON * size < 1e-3 * self.tolerance() {
-            self.w = w;
-            return;
-        }
         self.evaluate(blocks, &w, workspace);
         let rounding: Vec<f64> = blocks.iter().map(|block| block.rounding(&w)).collect();
         let primal = |beyond: f64| {
@@ -198,7 +192,7 @@ impl Problem {
             let slacks = self.costs.iter().enumerate().map(|(i, cost)| cost.of(slack(i)));
             0.5 * length * (1.0 + beyond).powi(2) + slacks.sum::<f64>()
         };
-        let candidates = (10..50).map(|power| 0.5_f64.powi(power));
+        let candidates = (1..50).map(|power| 0.5_f64.powi(power));
         let (_, beyond) = candidates.fold((primal(0.0), 0.0), |best, beyond| {
             let primal = primal(beyond);
             if primal < best.0 { (primal, beyond) } else { best }
