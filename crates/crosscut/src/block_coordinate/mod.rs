@@ -92,7 +92,7 @@ const FIRST_UNCERTIFIED: u32 = 8;
 const STUCK: u32 = 10;
 /// Blocks whose memory is fetched together.
 const TOUCHED: usize = 8;
-/// Where P(0) is so many times D, slacks on cached planes are paid with a longer w when it is certified.
+/// If P(0) is more than so many times D, a certificate is for a longer w, with smaller slacks.
 const HUGE: f64 = 100.0;
 /// Oracles called between two ticks of a certifying pass, at least.
 const SLICE: usize = 512;
@@ -360,18 +360,13 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         let (sum, u_squared) = self.refresh();
         run.bounds.raise(&sum, u_squared, self.w.len());
         self.certificates += 1;
-        let solved = self.master.weights();
-        let moved = match solved {
-            Some(solved) => {
-                self.w.copy_from_slice(solved);
-                true
-            }
-            None => self.tail.write_if_better(&mut self.w),
-        };
-        let judged = solved.is_none();
-        // The w of a solve is as long as it should be.
-        let at_zero: f64 = self.blocks.iter().map(|block| block.cost().of(block.largest_loss())).sum();
-        let (averaged, stretched) = (moved, judged && at_zero > HUGE * self.dual);
+        let solved = self.master.weights().is_some();
+        let averaged = !solved && self.tail.write_if_better(&mut self.w);
+        if let Some(weights) = self.master.weights() {
+            self.w.copy_from_slice(weights);
+        }
+        // A solve has done so already.
+        let stretched = !solved && self.primal_at_zero() > HUGE * self.dual;
         if stretched {
             self.w = master::stretched(&self.blocks, std::mem::take(&mut self.w), &mut self.workspace);
         }
@@ -389,13 +384,18 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             run.tick(self.counts());
         }
         let primal = run.bounds.certify(&self.w, &slacks, self.blocks.len());
-        if moved || stretched {
+        if solved || averaged || stretched {
             self.refresh();
         }
-        if judged {
+        if !solved {
             self.tail.judge(averaged, primal - dual, seen);
         }
         Ok(primal - dual)
+    }
+
+    /// P(0) over the planes in the caches.
+    fn primal_at_zero(&self) -> f64 {
+        self.blocks.iter().map(|block| block.cost().of(block.largest_loss())).sum()
     }
 
     /// Steps over cached planes until their gap is a fraction of `seen`, or of the gap at which training stops.

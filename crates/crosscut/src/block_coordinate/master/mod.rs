@@ -105,7 +105,7 @@ pub(super) struct Sizes {
     pub sweep: f64,
 }
 
-/// w, longer where that is better for a certificate ([`Problem::stretch`]).
+/// A longer w, if its primal value over the planes is lower ([`Problem::stretch`]).
 pub(super) fn stretched(blocks: &[Block<'_>], w: Vec<f64>, workspace: &mut Workspace) -> Vec<f64> {
     let mut problem = Problem::new(blocks, w, Goal { floor: 0.0, seen: 0.0, of_dual: 0.0 });
     problem.stretch(blocks, workspace);
@@ -226,7 +226,9 @@ impl Master {
         for (i, block) in blocks.iter_mut().enumerate() {
             block.set_alphas(&problem.best[problem.range(i)]);
         }
-        problem.stretch(blocks, workspace);
+        if problem.counts_rounding(blocks) {
+            problem.stretch(blocks, workspace);
+        }
         self.w = problem.w;
     }
 }

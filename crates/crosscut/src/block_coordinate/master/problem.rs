@@ -176,10 +176,17 @@ impl Problem {
         (half_distance(w, u), primal - dual)
     }
 
-    /// Makes w a little longer, where that is better for the certificate to come.
+    /// Whether what a certificate adds to slacks for rounding counts beside the gap at which a solve ends.
+    pub fn counts_rounding(&self, blocks: &[Block<'_>]) -> bool {
+        let length = squared_norm(&self.w);
+        let size = |block: &Block<'_>| block.cost().slope(self.scale) * (block.longest_squared() * length).sqrt();
+        f64::EPSILON * blocks.iter().map(size).sum::<f64>() >= 1e-3 * self.tolerance()
+    }
+
+    /// Makes w longer, if its primal value over the planes becomes lower, rounding included.
     ///
-    /// A solve leaves many slacks at 0, up to rounding, and a certificate counts the rounding as slack. Where C is large and slacks
-    /// could be 0 that is all there is. A longer w has larger margins: 1e-10 of its length pays for the rounding.
+    /// If C is large, P(w) is mostly small slacks: a solve leaves them at 0 up to rounding, and approximate passes leave them at about
+    /// what a plane is worth. A longer w has larger margins, so its slacks are smaller.
     pub fn stretch(&mut self, blocks: &[Block<'_>], workspace: &mut Workspace) {
         let (length, w) = (squared_norm(&self.w), std::mem::take(&mut self.w));
         self.evaluate(blocks, &w, workspace);
