@@ -392,8 +392,8 @@ fn raw(seed: u64) -> Vec<Example<Candidates, usize>> {
     (0..12).map(|i| Example::new(x(i), i % 3)).collect()
 }
 
-/// Classes of a raw table.
-struct Classes;
+/// Classes of rows of so many features.
+struct Classes(usize);
 
 impl FeatureMap for Classes {
     fn psi<'a>(&'a self, x: &'a Candidates, y: &usize, sink: &mut dyn Sink<'a>) {
@@ -407,7 +407,7 @@ impl Task for Classes {
     type Scratch = ();
 
     fn dim(&self) -> usize {
-        12
+        3 * self.0
     }
 
     fn loss(&self, y: &usize, y_hat: &usize) -> f64 {
@@ -433,7 +433,7 @@ fn the_limits_of_precision_are_not_claimed_where_another_method_goes_on() {
         for solver in SOLVERS {
             let settings = Settings { solver, c: C::Sum(c), relative_gap: 1e-8, ..Settings::default() };
             let settings = Settings { passes: Some(3000), ..settings };
-            let certificate = solve(&Classes, &examples, &settings, &mut |_| ControlFlow::Continue(()));
+            let certificate = solve(&Classes(4), &examples, &settings, &mut |_| ControlFlow::Continue(()));
             let certificate = certificate.expect("sound settings").certificate;
             // Methods with a block for each example may creep, and then say no more than that.
             let creeps = solver != Solver::OneSlack && certificate.stop == StopReason::Passes;
@@ -450,10 +450,42 @@ fn a_raw_table_takes_few_passes_whatever_c_is() {
         for c in [1e-4, 1e-2, 1.0, 1e2, 1e4, 1e6] {
             let settings = Settings { c: C::Sum(c), slack_norm, passes: Some(40), ..Settings::default() };
             for seed in 0..6 {
-                let solution = solve(&Classes, &raw(seed), &settings, &mut |_| ControlFlow::Continue(()));
+                let solution = solve(&Classes(4), &raw(seed), &settings, &mut |_| ControlFlow::Continue(()));
                 let certificate = solution.expect("sound settings").certificate;
                 assert!(certificate.converged(), "{slack_norm:?}, {c}, seed {seed}: {certificate:?}");
             }
+        }
+    }
+}
+
+/// Words of texts by how often they occur, in more weights than a solve for all planes at once is worth.
+fn counts(seed: u64) -> Vec<Example<Candidates, usize>> {
+    let numbers = random_weights(90 * 40, 1.0, seed);
+    let row = |i: usize, class: usize| {
+        // The k-th word is as frequent as 1/k; one in four is of the class of the text.
+        let word = |at: usize| {
+            let word = 999f64.powf(numbers[i * 40 + at].abs().min(1.0)) as u32;
+            if at % 4 == 0 { word / 3 * 3 + i as u32 % 3 } else { word }
+        };
+        let mut words: Vec<u32> = (0..40).map(|at| class as u32 * 1002 + word(at)).collect();
+        words.sort_unstable();
+        let counted = words.chunk_by(|a, b| a == b);
+        SparseVector::new(counted.map(|same| Feature { index: same[0], value: same.len() as f32 }).collect())
+            .expect("in order")
+    };
+    let x = |i: usize| Candidates { rows: (0..3).map(|class| row(i, class)).collect(), number: i };
+    (0..90).map(|i| Example::new(x(i), i % 3)).collect()
+}
+
+/// The optimum has no slack here if C is large: P(w) comes near it only if what is left of slacks is paid with a longer w.
+#[test]
+fn many_weights_take_few_passes_whatever_c_is() {
+    for c in [1.0, 1e2, 1e4, 1e6, 1e8] {
+        let settings = Settings { c: C::Sum(c), passes: Some(40), ..Settings::default() };
+        for seed in 0..4 {
+            let solution = solve(&Classes(1002), &counts(seed), &settings, &mut |_| ControlFlow::Continue(()));
+            let certificate = solution.expect("sound settings").certificate;
+            assert!(certificate.converged(), "{c}, seed {seed}: {certificate:?}");
         }
     }
 }
