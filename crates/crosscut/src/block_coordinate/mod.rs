@@ -409,12 +409,12 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         let most = self.settings.block.approximate_passes.max(usize::from(at_least_one)).min(early);
         let enough = (SETTLED * seen).max(LEFT * run.target(self.dual));
         let each = enough / self.blocks.len() as f64;
-        // Blocks that were at rest in the exact pass stay so; a certifying pass has looked at none.
         let mut active = Vec::with_capacity(self.blocks.len());
         let mut sweep = 0.0;
         for (index, block) in self.blocks.iter().enumerate() {
             sweep += block.work() / self.blocks.len() as f64;
-            if at_least_one || block.gap > AT_REST * each {
+            // Blocks that were at rest in the exact pass stay so; a certifying pass has looked at none.
+            if block.planes() > 0 && (at_least_one || block.gap > AT_REST * each) {
                 active.push(index);
             }
         }
@@ -474,7 +474,8 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             self.proximal.advance(&mut self.w);
             // Acceleration moves the weights far: now and then it looks at all blocks again.
             if self.proximal.is_active() && pass.is_multiple_of(LOOK_AGAIN) {
-                active = (0..self.blocks.len()).collect();
+                active.clear();
+                active.extend((0..self.blocks.len()).filter(|&index| self.blocks[index].planes() > 0));
             } else {
                 active.retain(|&index| self.blocks[index].gap > each);
             }

@@ -13,6 +13,9 @@ pub(super) const LARGEST_SIGMA: f64 = 1e7;
 /// Up to so many weights, a column of a system is looked through for what is not 0; beyond that its indices are listed.
 const LOOKED_THROUGH: usize = 4096;
 
+/// A w is made longer by at most so much of its length.
+const LONGEST: f64 = 0.5;
+
 /// The planes of all blocks, one after the other.
 pub(super) struct Problem {
     pub start: Vec<usize>,
@@ -190,20 +193,34 @@ impl Problem {
     pub fn stretch(&mut self, blocks: &[Block<'_>], workspace: &mut Workspace) {
         let (length, w) = (squared_norm(&self.w), std::mem::take(&mut self.w));
         self.evaluate(blocks, &w, workspace);
-        let rounding: Vec<f64> = blocks.iter().map(|block| block.rounding(&w)).collect();
+        // Values of planes are linear in the length of w: one that is positive neither at the shortest nor at the longest never is.
+        let (mut lines, mut ends) = (Vec::new(), Vec::new());
+        for (i, block) in blocks.iter().enumerate().filter(|(_, block)| block.planes() > 0) {
+            let rounding = block.rounding(&w);
+            let line = |p: usize| (self.value[p] + rounding, self.value[p] - self.loss[p]);
+            lines.extend(self.range(i).map(line).filter(|(value, slope)| value.max(value + LONGEST * slope) > 0.0));
+            if ends.last().map_or(0, |(_, end)| *end) < lines.len() {
+                ends.push((self.costs[i], lines.len()));
+            }
+        }
         let primal = |beyond: f64| {
-            let slack = |i: usize| {
-                let values = self.range(i).map(|p| self.value[p] * (1.0 + beyond) - self.loss[p] * beyond);
-                values.fold(f64::NEG_INFINITY, f64::max) + rounding[i]
-            };
-            let slacks = self.costs.iter().enumerate().map(|(i, cost)| cost.of(slack(i)));
-            0.5 * length * (1.0 + beyond).powi(2) + slacks.sum::<f64>()
+            let (mut slacks, mut start) = (0.0, 0);
+            for &(cost, end) in &ends {
+                let values = lines[start..end].iter().map(|(value, slope)| value + beyond * slope);
+                slacks += cost.of(values.fold(0.0, f64::max));
+                start = end;
+            }
+            0.5 * length * (1.0 + beyond).powi(2) + slacks
         };
-        let candidates = (1..50).map(|power| 0.5_f64.powi(power));
-        let (_, beyond) = candidates.fold((primal(0.0), 0.0), |best, beyond| {
+        let mut best = (primal(0.0), 0.0);
+        for halvings in 0..50 {
+            let beyond = LONGEST * 0.5_f64.powi(halvings);
             let primal = primal(beyond);
-            if primal < best.0 { (primal, beyond) } else { best }
-        });
+            if primal < best.0 {
+                best = (primal, beyond);
+            }
+        }
+        let beyond = best.1;
         self.w = w.iter().map(|w| w * (1.0 + beyond)).collect();
     }
 
