@@ -1,7 +1,7 @@
 //! Whether the default solver arrives, whatever the data look like.
 //!
 //! ```text
-//! cargo run --release -p crosscut-benches --bin arrives -- [--data FOLDER]… [--seconds 20] [--only WORD]… [--c C]…
+//! cargo run --release -p crosscut-benches --bin arrives -- [--data FOLDER]… [--seconds 60] [--only WORD]… [--c C]…
 //! ```
 //!
 //! Each problem is trained to a relative gap of 1e-3 at each C(sum), on one thread, by `auto` for SECONDS at most, and then by the other
@@ -40,7 +40,7 @@ struct Flags {
     #[arg(long, value_name = "FOLDER")]
     data: Vec<PathBuf>,
     /// The most seconds for a solver on a problem at a C.
-    #[arg(long, value_name = "S", default_value_t = 20.0)]
+    #[arg(long, value_name = "S", default_value_t = 60.0)]
     seconds: f64,
     /// Only problems whose name contains one of these.
     #[arg(long, value_name = "WORD")]

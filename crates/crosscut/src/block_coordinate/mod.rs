@@ -64,8 +64,10 @@ const FRUITFUL: f64 = 0.1;
 const LOOSE: f64 = 0.3;
 /// … and no finer than this fraction of the gap at which training stops.
 const OVERSHOOT: f64 = 0.1;
-/// Acceleration starts only while the gap over cached planes is above this fraction of the dual value.
+/// Acceleration starts only while the gap over cached planes is between these fractions of the dual value: before that, plain steps raise
+/// it from 0 sooner; after it, w is near enough.
 const FAR: f64 = 0.01;
+const WITHIN: f64 = 3.0;
 /// Acceleration starts only where a pass still raises D by this fraction of the gap at which training stops. With a huge C, slacks cost much
 /// that no longer show in D.
 const WORTH: f64 = 1e-4;
@@ -459,8 +461,8 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
                 break;
             }
             let rises = gain > WORTH * run.target(self.dual);
-            let creeps = rises && total > FAR * self.dual.abs() && total > CREEPING * recent[1];
-            if accelerate && creeps {
+            let is_between = total > FAR * self.dual && total < WITHIN * self.dual;
+            if accelerate && rises && is_between && total > CREEPING * recent[1] {
                 self.proximal.start(gain / gap, &mut self.w);
             }
             recent = [total, recent[0]];

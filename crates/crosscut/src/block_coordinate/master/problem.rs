@@ -1,5 +1,6 @@
 //! [`Problem`]: the planes of all blocks with their dual variables, as both methods of [`super`] see them.
 
+use std::iter;
 use std::ops::Range;
 
 use super::Goal;
@@ -13,8 +14,10 @@ pub(super) const LARGEST_SIGMA: f64 = 1e7;
 /// Up to so many weights, a column of a system is looked through for what is not 0; beyond that its indices are listed.
 const LOOKED_THROUGH: usize = 4096;
 
-/// A w is made longer by at most so much of its length.
+/// A w is made longer by so much of its length at most and at least, and what is tried between them.
 const LONGEST: f64 = 0.5;
+const SHORTEST: f64 = 1e-15;
+const FINER: f64 = 0.85;
 
 /// The planes of all blocks, one after the other.
 pub(super) struct Problem {
@@ -213,8 +216,8 @@ impl Problem {
             0.5 * length * (1.0 + beyond).powi(2) + slacks
         };
         let mut best = (primal(0.0), 0.0);
-        for halvings in 0..50 {
-            let beyond = LONGEST * 0.5_f64.powi(halvings);
+        let tried = iter::successors(Some(LONGEST), |beyond| Some(FINER * beyond));
+        for beyond in tried.take_while(|beyond| *beyond > SHORTEST) {
             let primal = primal(beyond);
             if primal < best.0 {
                 best = (primal, beyond);
