@@ -102,7 +102,7 @@ fn run(train: &Path, test: &Path) -> Result<(), Box<dyn Error>> {
     let mut best = (f64::NEG_INFINITY, CS[0]);
     for (c, predictions) in CS.iter().zip(&predictions) {
         let outcomes: Vec<_> = (training.iter().zip(predictions))
-            .map(|(example, y_hat)| Outcome { y: &example.y, y_hat, weight: 1.0 })
+            .map(|(example, y_hat)| Outcome { x: &example.x, y: &example.y, y_hat, weight: 1.0 })
             .collect();
         let report = task.evaluate(&outcomes);
         let f1 = measure(&report, "chunk_f1")?;
@@ -127,7 +127,7 @@ fn run(train: &Path, test: &Path) -> Result<(), Box<dyn Error>> {
     let inputs: Vec<_> = items.iter().map(|item| &item.x).collect();
     let predictions = predict_all(&task, &solution.w, &inputs);
     let outcomes: Vec<_> = (items.iter().zip(&predictions))
-        .filter_map(|(item, y_hat)| Some(Outcome { y: item.y.as_ref()?, y_hat, weight: 1.0 }))
+        .filter_map(|(item, y_hat)| Some(Outcome { x: &item.x, y: item.y.as_ref()?, y_hat, weight: 1.0 }))
         .collect();
     let report = task.evaluate(&outcomes);
     if let Some(table) = report.tables().iter().find(|table| table.name == "per_chunk") {

@@ -41,7 +41,7 @@ impl Task for Interval {
         2
     }
 
-    fn loss(&self, y: &Range<usize>, y_hat: &Range<usize>) -> f64 {
+    fn loss(&self, _: &Vec<f64>, y: &Range<usize>, y_hat: &Range<usize>) -> f64 {
         let reach = y.start.min(y_hat.start)..y.end.max(y_hat.end);
         reach.filter(|t| y.contains(t) != y_hat.contains(t)).count() as f64
     }

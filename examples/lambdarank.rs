@@ -107,7 +107,7 @@ fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
         let inputs: Vec<_> = test.iter().map(|item| &item.x).collect();
         let predictions = predict_all(&task, &solution.w, &inputs);
         let outcomes: Vec<_> = (test.iter().zip(&predictions))
-            .filter_map(|(item, y_hat)| Some(Outcome { y: item.y.as_ref()?, y_hat, weight: 1.0 }))
+            .filter_map(|(item, y_hat)| Some(Outcome { x: &item.x, y: item.y.as_ref()?, y_hat, weight: 1.0 }))
             .collect();
         let report = task.evaluate(&outcomes);
         let mut values = [0.0; MEASURES.len()];
@@ -151,7 +151,7 @@ fn cross_validate(task: &Ranking, training: &Examples<Ranking>, cs: &[f64]) -> R
     }
     let report = |predictions: &Vec<Scores>| {
         let outcomes: Vec<_> = (training.iter().zip(predictions))
-            .map(|(example, y_hat)| Outcome { y: &example.y, y_hat, weight: 1.0 })
+            .map(|(example, y_hat)| Outcome { x: &example.x, y: &example.y, y_hat, weight: 1.0 })
             .collect();
         task.evaluate(&outcomes)
     };

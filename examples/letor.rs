@@ -165,7 +165,7 @@ fn evaluate(task: &Ranking, w: &[f64], items: &Items<Ranking>) -> Report {
     let inputs: Vec<_> = items.iter().map(|item| &item.x).collect();
     let predictions = predict_all(task, w, &inputs);
     let outcomes: Vec<_> = (items.iter().zip(&predictions))
-        .filter_map(|(item, y_hat)| Some(Outcome { y: item.y.as_ref()?, y_hat, weight: 1.0 }))
+        .filter_map(|(item, y_hat)| Some(Outcome { x: &item.x, y: item.y.as_ref()?, y_hat, weight: 1.0 }))
         .collect();
     task.evaluate(&outcomes)
 }

@@ -83,7 +83,7 @@ fn run(train: &Path, test: &Path) -> Result<(), Box<dyn Error>> {
     let inputs: Vec<_> = items.iter().map(|item| &item.x).collect();
     let predictions = predict_all(&task, &solution.w, &inputs);
     let outcomes: Vec<_> = (items.iter().zip(&predictions))
-        .filter_map(|(item, y_hat)| Some(Outcome { y: item.y.as_ref()?, y_hat, weight: item.weight }))
+        .filter_map(|(item, y_hat)| Some(Outcome { x: &item.x, y: item.y.as_ref()?, y_hat, weight: item.weight }))
         .collect();
     let report = task.evaluate(&outcomes);
     let mut shown = Report::new();

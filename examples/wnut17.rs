@@ -179,7 +179,8 @@ struct Scores {
 
 impl Tagged<'_> {
     fn report(&self) -> Report {
-        let outcomes: Vec<_> = self.outputs.iter().map(|(_, y, y_hat)| Outcome { y: *y, y_hat, weight: 1.0 }).collect();
+        let outcomes: Vec<_> =
+            self.outputs.iter().map(|(x, y, y_hat)| Outcome { x: *x, y: *y, y_hat, weight: 1.0 }).collect();
         self.task.evaluate(&outcomes)
     }
 

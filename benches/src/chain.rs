@@ -85,7 +85,7 @@ impl Task for Chain {
         self.features * self.tags + self.tags * self.tags
     }
 
-    fn loss(&self, y: &Vec<u32>, y_hat: &Vec<u32>) -> f64 {
+    fn loss(&self, _: &Vec<SparseVector>, y: &Vec<u32>, y_hat: &Vec<u32>) -> f64 {
         y.iter().zip(y_hat).filter(|(tag, found)| tag != found).count() as f64
     }
 
@@ -115,7 +115,7 @@ impl Task for Chain {
                 sink.add(pairs[1], -1.0);
             }
         }
-        self.loss(y, &y_bar)
+        self.loss(x, y, &y_bar)
     }
 }
 

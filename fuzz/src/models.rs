@@ -114,8 +114,8 @@ pub fn use_model<A: Application>(task: &A, w: &[f64], items: &Items<A>) {
     for (item, y_hat) in items.iter().zip(&predictions) {
         task.write(w, &item.x, y_hat, &mut sink()).expect("nothing is written");
         if let Some(y) = &item.y {
-            assert!(!task.loss(y, y_hat).is_nan());
-            outcomes.push(Outcome { y, y_hat, weight: item.weight });
+            assert!(!task.loss(&item.x, y, y_hat).is_nan());
+            outcomes.push(Outcome { x: &item.x, y, y_hat, weight: item.weight });
         }
     }
     let _ = task.evaluate(&outcomes).to_string();

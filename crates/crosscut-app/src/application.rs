@@ -74,7 +74,7 @@ pub trait Application: Task + Serialize + DeserializeOwned + 'static {
     fn write(&self, w: &[f64], x: &Self::Input, y_hat: &Self::Output, out: &mut dyn io::Write) -> io::Result<()>;
 
     /// The task's measures on pairs of output and prediction.
-    fn evaluate(&self, outcomes: &[Outcome<'_, Self::Output>]) -> Report {
+    fn evaluate(&self, outcomes: &[Outcome<'_, Self::Input, Self::Output>]) -> Report {
         Report::new().measure("loss", mean_loss(self, outcomes))
     }
 
@@ -128,7 +128,9 @@ pub struct Item<X, Y> {
 
 /// An output beside its prediction.
 #[derive(Clone, Copy, Debug)]
-pub struct Outcome<'a, Y> {
+pub struct Outcome<'a, X, Y> {
+    /// The input.
+    pub x: &'a X,
     /// The output of the file.
     pub y: &'a Y,
     /// The prediction.
@@ -138,9 +140,10 @@ pub struct Outcome<'a, Y> {
 }
 
 /// Mean loss Σ weightᵢ Δ(yᵢ, ŷᵢ) / Σ weightᵢ, 0 without outcomes.
-pub fn mean_loss<A: Task>(task: &A, outcomes: &[Outcome<'_, A::Output>]) -> f64 {
+pub fn mean_loss<A: Task>(task: &A, outcomes: &[Outcome<'_, A::Input, A::Output>]) -> f64 {
     let weight: f64 = outcomes.iter().map(|outcome| outcome.weight).sum();
-    let loss: f64 = outcomes.iter().map(|outcome| outcome.weight * task.loss(outcome.y, outcome.y_hat)).sum();
+    let loss: f64 =
+        outcomes.iter().map(|outcome| outcome.weight * task.loss(outcome.x, outcome.y, outcome.y_hat)).sum();
     if weight > 0.0 { loss / weight } else { 0.0 }
 }
 

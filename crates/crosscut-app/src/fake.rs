@@ -35,7 +35,7 @@ impl Task for Sign {
         self.ids.len()
     }
 
-    fn loss(&self, y: &i8, y_hat: &i8) -> f64 {
+    fn loss(&self, _: &SparseVector, y: &i8, y_hat: &i8) -> f64 {
         f64::from(u8::from(y != y_hat))
     }
 
@@ -166,8 +166,8 @@ impl Task for Other {
         self.0.dim()
     }
 
-    fn loss(&self, y: &i8, y_hat: &i8) -> f64 {
-        self.0.loss(y, y_hat)
+    fn loss(&self, x: &SparseVector, y: &i8, y_hat: &i8) -> f64 {
+        self.0.loss(x, y, y_hat)
     }
 
     fn predict(&self, w: &[f64], x: &SparseVector, scratch: &mut ()) -> i8 {

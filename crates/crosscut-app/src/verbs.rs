@@ -285,7 +285,7 @@ pub fn classify<A: Application>(
                     for item in piece {
                         let y_hat = task.predict(&w, &item.x, scratch);
                         task.write(&w, &item.x, &y_hat, &mut text)?;
-                        losses.extend(item.y.as_ref().map(|y| (item.weight, task.loss(y, &y_hat))));
+                        losses.extend(item.y.as_ref().map(|y| (item.weight, task.loss(&item.x, y, &y_hat))));
                     }
                     std::io::Result::Ok((text, losses))
                 })
@@ -329,7 +329,7 @@ pub fn evaluate<A: Application>(
     let inputs: Vec<_> = labelled.iter().map(|(x, ..)| *x).collect();
     let predictions = predict_all(&task, &w, &inputs);
     let outcomes: Vec<_> =
-        (labelled.iter().zip(&predictions)).map(|(&(_, y, weight), y_hat)| Outcome { y, y_hat, weight }).collect();
+        (labelled.iter().zip(&predictions)).map(|(&(x, y, weight), y_hat)| Outcome { x, y, y_hat, weight }).collect();
     Ok(task.evaluate(&outcomes))
 }
 
@@ -405,7 +405,7 @@ pub fn validate<A: Application>(request: &Validate<'_>, monitor: &mut dyn Monito
         let predictions = cs.iter().position(|&c| c == point.c).map_or(&[][..], |at| &predictions[at]);
         let outcomes: Vec<_> = (examples.iter().zip(predictions))
             .filter_map(|(example, y_hat)| {
-                Some(Outcome { y: &example.y, y_hat: y_hat.as_ref()?, weight: example.weight })
+                Some(Outcome { x: &example.x, y: &example.y, y_hat: y_hat.as_ref()?, weight: example.weight })
             })
             .collect();
         Validated { point, report: task.evaluate(&outcomes) }

@@ -128,7 +128,7 @@ impl Application for Multiclass {
     }
 
     /// See the [crate page](crate#evaluation).
-    fn evaluate(&self, outcomes: &[Outcome<'_, Class>]) -> Report {
+    fn evaluate(&self, outcomes: &[Outcome<'_, SparseVector, Class>]) -> Report {
         measures::report(self, outcomes)
     }
 

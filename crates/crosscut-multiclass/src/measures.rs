@@ -1,5 +1,6 @@
 //! The measures of an evaluation.
 
+use crosscut::SparseVector;
 use crosscut_app::{Outcome, Report, Table, mean_loss};
 
 use crate::task::{Class, Multiclass};
@@ -9,7 +10,7 @@ const MOST_CONFUSED: usize = 1000;
 
 /// Error, mean loss, precision, recall and F1, and who was taken for whom, by the conventions on the
 /// [crate page](crate#evaluation).
-pub(crate) fn report(task: &Multiclass, outcomes: &[Outcome<'_, Class>]) -> Report {
+pub(crate) fn report(task: &Multiclass, outcomes: &[Outcome<'_, SparseVector, Class>]) -> Report {
     let k = task.classes().len();
     let name = |class: usize| task.classes().name(class).to_owned();
     let tally = Tally::of(k, outcomes);
@@ -81,10 +82,10 @@ struct Tally {
 }
 
 impl Tally {
-    fn of(classes: usize, outcomes: &[Outcome<'_, Class>]) -> Self {
+    fn of(classes: usize, outcomes: &[Outcome<'_, SparseVector, Class>]) -> Self {
         let zeros = || vec![0.0; classes];
         let mut tally = Self { correct: zeros(), predicted: zeros(), support: zeros(), right: 0, unknown: 0 };
-        for &Outcome { y, y_hat, weight } in outcomes {
+        for &Outcome { y, y_hat, weight, .. } in outcomes {
             tally.predicted[y_hat.index()] += weight;
             match tally.support.get_mut(y.index()) {
                 Some(support) => *support += weight,

@@ -118,7 +118,7 @@ pub enum MatrixError {
 ///
 /// let task = Multiclass::numbered(3, 10)?.with_bias(Some(1.0))?;
 /// assert_eq!(task.dim(), (10 + 1) * 3);
-/// assert_eq!(task.loss(&Class::new(0), &Class::new(2)), 1.0);
+/// assert_eq!(task.loss(&SparseVector::default(), &Class::new(0), &Class::new(2)), 1.0);
 /// # Ok::<(), crosscut_multiclass::TaskError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -427,7 +427,7 @@ impl Task for Multiclass {
         (self.features.len() + usize::from(self.bias.is_some())) * self.classes.len()
     }
 
-    fn loss(&self, y: &Class, y_hat: &Class) -> f64 {
+    fn loss(&self, _: &SparseVector, y: &Class, y_hat: &Class) -> f64 {
         if y == y_hat {
             return 0.0;
         }

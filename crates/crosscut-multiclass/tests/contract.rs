@@ -142,10 +142,10 @@ fn losses_are_what_they_say() {
     let costs = matrix(3, &[0.0, 2.0, 3.0, 4.0, 0.0, 5.0, 6.0, 7.0, 0.0]);
     let cost = zero_one.clone().with_loss(Loss::Cost(costs)).unwrap();
     for (task, expected) in [(zero_one, [1.0, 1.0]), (squared, [4.0, 4.0]), (cost, [3.0, 6.0])] {
-        let (first, last) = (Class::new(0), Class::new(2));
-        assert_eq!([task.loss(&first, &last), task.loss(&last, &first)], expected);
-        assert_eq!(task.loss(&last, &last), 0.0);
-        assert_eq!(task.loss(&Class::UNKNOWN, &last), 1.0);
+        let (x, first, last) = (SparseVector::default(), Class::new(0), Class::new(2));
+        assert_eq!([task.loss(&x, &first, &last), task.loss(&x, &last, &first)], expected);
+        assert_eq!(task.loss(&x, &last, &last), 0.0);
+        assert_eq!(task.loss(&x, &Class::UNKNOWN, &last), 1.0);
     }
 }
 

@@ -147,7 +147,7 @@ fn bad_options_are_refused() {
 fn the_squared_loss_takes_labels_as_numbers() {
     let (task, _) = define(&loss(1), "1 1:1\n2.5 1:1\n-1 1:1\n").unwrap();
     assert_eq!(task.loss_function(), &Loss::Squared(vec![-1.0, 1.0, 2.5]));
-    assert_eq!(task.loss(&Class::new(0), &Class::new(2)), 12.25);
+    assert_eq!(task.loss(&SparseVector::default(), &Class::new(0), &Class::new(2)), 12.25);
 }
 
 /// A cost file in a folder that lives as long as the first value.
@@ -199,8 +199,9 @@ fn an_evaluation_by_hand() {
     let classes: Vec<(Class, Class)> =
         pairs.iter().map(|(y, y_hat)| (task.class(&y.to_string()), task.class(&y_hat.to_string()))).collect();
     let weights = [2.0, 1.0, 1.0, 1.0, 1.0, 1.0];
-    let outcomes: Vec<Outcome<'_, Class>> =
-        classes.iter().zip(weights).map(|((y, y_hat), weight)| Outcome { y, y_hat, weight }).collect();
+    let x = SparseVector::default();
+    let outcomes: Vec<Outcome<'_, SparseVector, Class>> =
+        classes.iter().zip(weights).map(|((y, y_hat), weight)| Outcome { x: &x, y, y_hat, weight }).collect();
     let report = task.evaluate(&outcomes);
 
     assert_eq!(report.measures()[0].0, "error");
@@ -253,7 +254,7 @@ fn an_evaluation_of_nothing_has_no_nan() {
 fn many_classes_have_no_confusion_matrix() {
     let task = Multiclass::numbered(1001, 1).unwrap();
     let class = Class::new(1000);
-    let report = task.evaluate(&[Outcome { y: &class, y_hat: &class, weight: 1.0 }]);
+    let report = task.evaluate(&[Outcome { x: &SparseVector::default(), y: &class, y_hat: &class, weight: 1.0 }]);
     assert_eq!(report.tables().len(), 1);
     assert_eq!(report.get("accuracy"), Some(1.0));
 }

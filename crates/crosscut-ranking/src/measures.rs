@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use crosscut::Task;
 use crosscut_app::{Outcome, Report, Table};
 
-use crate::query::Scores;
+use crate::query::{Query, Scores};
 use crate::swaps::{self, Pairs};
 use crate::task::Ranking;
 
@@ -246,13 +246,13 @@ fn measures(top_grade: f64) -> Vec<Measure> {
 /// * Queries without relevant documents, and those without pairs, are in the means with 0. Their numbers are reported
 ///   (`queries_without_relevant`, `queries_without_pairs`): with n queries of weight 1, the mean over the k others is the
 ///   reported one times n / k.
-pub(crate) fn report(task: &Ranking, outcomes: &[Outcome<'_, Scores>]) -> Report {
+pub(crate) fn report(task: &Ranking, outcomes: &[Outcome<'_, Query, Scores>]) -> Report {
     let grades = outcomes.iter().flat_map(|outcome| outcome.y.values());
     let measures = measures(grades.copied().fold(TOP_GRADE, f64::max));
     let queries: Vec<Ranked> = outcomes.iter().map(|outcome| Ranked::new(outcome.y, outcome.y_hat)).collect();
     let rows: Vec<Vec<f64>> = (queries.iter().zip(outcomes))
         .map(|(query, outcome)| {
-            let loss = task.loss(outcome.y, outcome.y_hat);
+            let loss = task.loss(outcome.x, outcome.y, outcome.y_hat);
             let counts = [query.documents() as f64, query.relevant() as f64, query.pairs(), query.swapped_pairs()];
             let means = measures.iter().map(|(_, measure)| measure(query));
             means.chain([loss]).chain(counts).chain([outcome.weight]).collect()
@@ -477,7 +477,8 @@ mod tests {
             (&[1.0], &[0.0]),
         ];
         let pairs = pairs.map(|(grades, scores)| (Scores::new(grades.to_vec()), Scores::new(scores.to_vec())));
-        let outcomes = pairs.iter().zip(weights).map(|((y, y_hat), weight)| Outcome { y, y_hat, weight });
+        let x = Query::default();
+        let outcomes = pairs.iter().zip(weights).map(|((y, y_hat), weight)| Outcome { x: &x, y, y_hat, weight });
         report(&task, &outcomes.collect::<Vec<_>>())
     }
 
@@ -577,7 +578,7 @@ mod tests {
     fn nothing_to_measure_is_zero() {
         let task = Ranking::new(FeatureIds::Contiguous(1));
         let y = Scores::new(vec![0.0; 3]);
-        let outcomes = [Outcome { y: &y, y_hat: &y, weight: 1.0 }];
+        let outcomes = [Outcome { x: &Query::default(), y: &y, y_hat: &y, weight: 1.0 }];
         for outcomes in [&[][..], &outcomes] {
             let report = report(&task, outcomes);
             for (name, value) in report.measures() {
@@ -595,7 +596,7 @@ mod tests {
         let task = Ranking::new(FeatureIds::Contiguous(1));
         for (grade, expected) in [(1.0, 1.0 / 16.0), (4.0, 15.0 / 16.0), (5.0, 31.0 / 32.0)] {
             let y = Scores::new(vec![grade]);
-            let report = report(&task, &[Outcome { y: &y, y_hat: &y, weight: 1.0 }]);
+            let report = report(&task, &[Outcome { x: &Query::default(), y: &y, y_hat: &y, weight: 1.0 }]);
             assert_close(report.get("err").unwrap(), expected, &grade.to_string());
         }
     }

@@ -199,6 +199,21 @@ impl Ranking {
         self.rescaling
     }
 
+    /// Δ(y, ŷ) of two rankings of the same documents, whatever their features.
+    pub fn delta(&self, y: &Scores, y_hat: &Scores) -> f64 {
+        match self.loss.oracle() {
+            Oracle::Swaps(pairs) => {
+                // Levels are whole numbers: within half of one are those of equal scores, and they count as swapped.
+                let levels: Vec<f64> = y_hat.levels().iter().map(|&level| f64::from(level)).collect();
+                let swapped = swaps::count(pairs, y, &levels, 0.5, &mut swaps::Scratch::default(), &mut Vec::new());
+                let loss = swapped / self.normaliser(y);
+                if self.root { loss.sqrt() } else { loss }
+            }
+            Oracle::Interleave(measure) => measure.loss_of(y, y_hat.values()),
+            Oracle::Discount(discount) => discount.loss_of(y, y_hat.values()),
+        }
+    }
+
     /// What the loss of a query is divided by.
     fn normaliser(&self, y: &Scores) -> f64 {
         match self.loss {
@@ -220,18 +235,8 @@ impl Task for Ranking {
         self.features.len()
     }
 
-    fn loss(&self, y: &Scores, y_hat: &Scores) -> f64 {
-        match self.loss.oracle() {
-            Oracle::Swaps(pairs) => {
-                // Levels are whole numbers: within half of one are those of equal scores, and they count as swapped.
-                let levels: Vec<f64> = y_hat.levels().iter().map(|&level| f64::from(level)).collect();
-                let swapped = swaps::count(pairs, y, &levels, 0.5, &mut swaps::Scratch::default(), &mut Vec::new());
-                let loss = swapped / self.normaliser(y);
-                if self.root { loss.sqrt() } else { loss }
-            }
-            Oracle::Interleave(measure) => measure.loss_of(y, y_hat.values()),
-            Oracle::Discount(discount) => discount.loss_of(y, y_hat.values()),
-        }
+    fn loss(&self, _: &Query, y: &Scores, y_hat: &Scores) -> f64 {
+        self.delta(y, y_hat)
     }
 
     fn predict(&self, w: &[f64], x: &Query, scratch: &mut Scratch) -> Scores {

@@ -154,7 +154,7 @@ proptest! {
             prop_assert!(there <= highest || is_close(there, highest), "{:?}: {} above {}", loss, there, highest);
             let y_hat = root.predict(&w, &example.x, &mut Scratch::default());
             let swapped = task_loss(loss, &query, &w);
-            prop_assert!(is_close(root.loss(&query.y, &y_hat), swapped.sqrt()));
+            prop_assert!(is_close(root.delta(&query.y, &y_hat), swapped.sqrt()));
         }
     }
 
@@ -168,7 +168,7 @@ proptest! {
             let swapped = |&(upper, lower, _): &(usize, usize, f64)| scores[upper] <= scores[lower];
             let expected: f64 = pairs(loss, &query.y).iter().filter(|pair| swapped(pair)).map(|(.., cost)| cost).sum();
             let y_hat = task.predict(&w, &example.x, &mut Scratch::default());
-            let found = task.loss(&query.y, &y_hat);
+            let found = task.delta(&query.y, &y_hat);
             prop_assert!(is_close(found, expected), "{:?}: {} for {}", loss, found, expected);
             // The second law, where the first does not hold.
             let slack = slack_of(&task, &w, &example);
@@ -193,7 +193,7 @@ proptest! {
         let (w, loss) = (weights(&task, seed, whole), task.loss_function());
         for query in &queries {
             let y_hat = task.predict(&w, &query.example().x, &mut Scratch::default());
-            let (found, expected) = (task.loss(&query.y, &y_hat), Rankings::new(loss, query).worst_by(&query.scores(&w)));
+            let (found, expected) = (task.delta(&query.y, &y_hat), Rankings::new(loss, query).worst_by(&query.scores(&w)));
             prop_assert!(is_close(found, expected), "{:?}: {} for {}", loss, found, expected);
         }
     }
@@ -257,7 +257,7 @@ fn losses_are_what_they_say() {
         (Loss::Ndcg(2), y(), tied.clone(), 1.0),
     ];
     for (loss, y, y_hat, expected) in cases {
-        let found = task(1, loss).loss(&y, &Scores::new(y_hat.clone()));
+        let found = task(1, loss).delta(&y, &Scores::new(y_hat.clone()));
         assert!((found - expected).abs() <= 1e-12, "{loss:?} of {y_hat:?}: {found} for {expected}");
     }
 }
@@ -268,9 +268,9 @@ fn signs_of_zeros_break_no_ties() {
     for (loss, _) in choices() {
         for grades in [vec![1.0, 0.0], vec![0.0, 1.0]] {
             let (task, y) = (task(1, loss), Scores::new(grades));
-            let expected = task.loss(&y, &Scores::new(vec![0.0, 0.0]));
+            let expected = task.delta(&y, &Scores::new(vec![0.0, 0.0]));
             for zeros in [vec![0.0, -0.0], vec![-0.0, 0.0]] {
-                assert_eq!(task.loss(&y, &Scores::new(zeros.clone())), expected, "{loss:?} of {zeros:?}");
+                assert_eq!(task.delta(&y, &Scores::new(zeros.clone())), expected, "{loss:?} of {zeros:?}");
             }
         }
     }
@@ -318,7 +318,7 @@ fn queries_without_pairs_have_no_loss() {
             }
             for w in [0.0, 3.0, -3.0] {
                 let y_hat = task.predict(&[w], &x, &mut Scratch::default());
-                assert_eq!(task.loss(&y, &y_hat), 0.0, "{loss:?} of {grades:?}");
+                assert_eq!(task.delta(&y, &y_hat), 0.0, "{loss:?} of {grades:?}");
                 let (found, delta) = plane_of(&task, &[w], &Example::new(x.clone(), y.clone()));
                 assert_eq!(found, 0.0, "{loss:?} of {grades:?}");
                 let one_grade = grades.iter().all(|grade| *grade == grades[0]);
@@ -449,7 +449,7 @@ fn a_query_may_have_100_000_documents() {
                 let solution = solve(&task, [&example], &settings, &mut |_| ControlFlow::Continue(())).unwrap();
                 let y_hat = task.predict(&solution.w, &example.x, &mut Scratch::default());
                 assert_eq!(y_hat.len(), DOCUMENTS);
-                assert!(task.loss(&example.y, &y_hat).is_finite());
+                assert!(task.loss(&example.x, &example.y, &y_hat).is_finite());
             }
         }
     }

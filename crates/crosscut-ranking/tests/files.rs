@@ -166,7 +166,7 @@ fn losses_and_their_k_are_chosen_by_number() {
     for (values, expected) in table {
         let (task, examples) = define(values, text).unwrap();
         assert_eq!(task.loss_function(), expected);
-        assert!(task.loss(&examples[0].y, &Scores::new(vec![0.0, 1.0])).is_finite());
+        assert!(task.delta(&examples[0].y, &Scores::new(vec![0.0, 1.0])).is_finite());
     }
 }
 
@@ -512,7 +512,7 @@ fn an_evaluation_has_the_loss() {
     let (task, examples) = define(&[], TRAIN).unwrap();
     let y_hat = [Scores::new(vec![0.0, 1.0]), Scores::new(vec![2.0, 0.0, 1.0])];
     let outcomes: Vec<_> = (examples.iter().zip(&y_hat))
-        .map(|(example, y_hat)| Outcome { y: &example.y, y_hat, weight: example.weight })
+        .map(|(example, y_hat)| Outcome { x: &example.x, y: &example.y, y_hat, weight: example.weight })
         .collect();
     assert_eq!(task.evaluate(&outcomes).get("loss"), Some(0.5));
 }

@@ -7,7 +7,7 @@ use crosscut_app::{Outcome, Report, Table, mean_loss};
 
 use crate::chunks::{Chunk, chunks};
 use crate::constraint::split;
-use crate::tags::{Tag, Tags};
+use crate::tags::{Tag, Tags, Tokens};
 use crate::task::Sequence;
 
 /// Chunk F1, precision and recall if the tags mark chunks; errors by token and by sequence, mean loss; figures by tag
@@ -22,7 +22,7 @@ use crate::task::Sequence;
 /// * Tags that the model does not know are errors. They lower the precision of the tag predicted, and have no row in
 ///   `per_tag`; the chunks they mark count as those of other tags do.
 /// * Tags mark chunks if the model knows one that does, and all others do so too, or are `O`.
-pub(crate) fn report(task: &Sequence, outcomes: &[Outcome<'_, Tags>]) -> Report {
+pub(crate) fn report(task: &Sequence, outcomes: &[Outcome<'_, Tokens, Tags>]) -> Report {
     let tally = Tally::of(task.tags().len(), outcomes);
     let chunks = mark_chunks(task.tags()).then(|| chunk_counts(task, outcomes));
 
@@ -77,7 +77,7 @@ fn mark_chunks(tags: &Labels) -> bool {
 }
 
 /// The chunks of all outcomes, together and by kind.
-fn chunk_counts<'a>(task: &'a Sequence, outcomes: &[Outcome<'a, Tags>]) -> (Counts, BTreeMap<&'a str, Counts>) {
+fn chunk_counts<'a>(task: &'a Sequence, outcomes: &[Outcome<'a, Tokens, Tags>]) -> (Counts, BTreeMap<&'a str, Counts>) {
     let of = |tags: &'a Tags| chunks((0..tags.len()).map(|token| task.name(tags, token)));
     let mut per_kind: BTreeMap<&'a str, Counts> = BTreeMap::new();
     for outcome in outcomes {
@@ -122,7 +122,7 @@ struct Tally {
 }
 
 impl Tally {
-    fn of(tags: usize, outcomes: &[Outcome<'_, Tags>]) -> Self {
+    fn of(tags: usize, outcomes: &[Outcome<'_, Tokens, Tags>]) -> Self {
         let per_tag = vec![Counts::default(); tags];
         let mut tally = Self {
             weight: 0.0,
@@ -133,7 +133,7 @@ impl Tally {
             tokens: 0,
             unknown: 0,
         };
-        for &Outcome { y, y_hat, weight } in outcomes {
+        for &Outcome { y, y_hat, weight, .. } in outcomes {
             let mut right = 0;
             for (&tag, &predicted) in y.as_slice().iter().zip(y_hat.as_slice()) {
                 right += usize::from(tally.token(tag, predicted, weight));
@@ -221,8 +221,9 @@ mod tests {
         let sequences = columns.trim().split("\n\n").filter(|sequence| !sequence.is_empty());
         let pairs: Vec<(Tags, Tags)> = sequences.map(|sequence| (tags(sequence, 1), tags(sequence, 2))).collect();
         let weights = weights.iter().copied().chain(std::iter::repeat(1.0));
-        let outcomes: Vec<Outcome<'_, Tags>> =
-            pairs.iter().zip(weights).map(|((y, y_hat), weight)| Outcome { y, y_hat, weight }).collect();
+        let x = Tokens::default();
+        let outcomes: Vec<Outcome<'_, Tokens, Tags>> =
+            pairs.iter().zip(weights).map(|((y, y_hat), weight)| Outcome { x: &x, y, y_hat, weight }).collect();
         report(task, &outcomes)
     }
 

@@ -96,7 +96,7 @@ pub enum TaskError {
 ///
 /// let task = Sequence::numbered(3, 10)?.with_orders(2, 1)?;
 /// assert_eq!(task.dim(), 10 * 3 + 10 * 9 + 9 + 27);
-/// assert_eq!(task.loss(&Tags::from(vec![0, 1, 2]), &Tags::from(vec![0, 2, 1])), 2.0);
+/// assert_eq!(task.loss(&Tokens::default(), &Tags::from(vec![0, 1, 2]), &Tags::from(vec![0, 2, 1])), 2.0);
 /// # Ok::<(), crosscut_sequence::TaskError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -491,7 +491,7 @@ impl Task for Sequence {
         self.transitions_at(self.definition.transitions + 1)
     }
 
-    fn loss(&self, y: &Tags, y_hat: &Tags) -> f64 {
+    fn loss(&self, _: &Tokens, y: &Tags, y_hat: &Tags) -> f64 {
         self.definition.loss.of(y, y_hat)
     }
 
@@ -610,6 +610,6 @@ impl FeatureMap for Sequence {
                 sink.add(self.transition(&others[t - order..=t]), -1.0);
             }
         }
-        self.loss(y, y_bar)
+        self.loss(x, y, y_bar)
     }
 }

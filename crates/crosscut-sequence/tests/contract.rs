@@ -210,13 +210,13 @@ proptest! {
                 psi
             };
             for y_bar in [y, pick.get(&taggings(&task, x.len()))] {
-                for scale in [1.0, task.loss(y, y_bar)] {
+                for scale in [1.0, task.loss(x, y, y_bar)] {
                     let mut delta = vec![0.0; task.dim()];
                     let loss = match scale {
                         1.0 => task.plane(x, y, y_bar, &mut Dense(&mut delta)),
                         _ => task.rescaled_plane(x, y, y_bar, &mut Dense(&mut delta)),
                     };
-                    prop_assert_eq!(loss, task.loss(y, y_bar));
+                    prop_assert_eq!(loss, task.loss(x, y, y_bar));
                     let expected = psi(y, scale).into_iter().zip(psi(y_bar, scale)).map(|(a, b)| a - b);
                     prop_assert!(delta.iter().zip(expected).all(|(a, b)| is_close(*a, b)), "{:?} for {:?}", y_bar, y);
                 }
@@ -318,7 +318,7 @@ fn losses_are_what_they_say() {
     ];
     for (loss, y_hat, expected) in cases {
         let task = Sequence::numbered(3, 0).unwrap().with_loss(loss.clone()).unwrap();
-        let found = task.loss(&Tags::from(truth.clone()), &Tags::from(y_hat.clone()));
+        let found = task.loss(&Tokens::default(), &Tags::from(truth.clone()), &Tags::from(y_hat.clone()));
         assert_eq!(found, expected, "{loss:?} of {y_hat:?}");
     }
     let mut stranger = Tags::from(vec![0]);
@@ -331,7 +331,11 @@ fn losses_are_what_they_say() {
         (Loss::MeanCosts(costs()), 0.5),
     ] {
         let task = Sequence::numbered(3, 0).unwrap().with_loss(loss.clone()).unwrap();
-        assert_eq!(task.loss(&stranger, &Tags::from(vec![0, 2])), expected, "{loss:?} of an unknown tag");
+        assert_eq!(
+            task.loss(&Tokens::default(), &stranger, &Tags::from(vec![0, 2])),
+            expected,
+            "{loss:?} of an unknown tag"
+        );
     }
 }
 

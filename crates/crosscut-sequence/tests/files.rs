@@ -696,7 +696,7 @@ fn a_model_is_evaluated_with_tags_it_does_not_know() {
     let model = learn(task, &examples);
     let items = read(&model.task, "N\tw=a\nX\tw=b\n\n?\tw=a\n").unwrap();
     let y_hat = model.predict(&items[0].x);
-    let outcome = Outcome { y: items[0].y.as_ref().unwrap(), y_hat: &y_hat, weight: 1.0 };
+    let outcome = Outcome { x: &items[0].x, y: items[0].y.as_ref().unwrap(), y_hat: &y_hat, weight: 1.0 };
     let report = model.task.evaluate(&[outcome]);
     assert_eq!(report.get("token_accuracy"), Some(0.5));
     assert_eq!(items[1].y, None);

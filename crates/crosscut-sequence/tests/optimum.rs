@@ -152,8 +152,8 @@ impl Task for Plain {
         self.0.dim()
     }
 
-    fn loss(&self, y: &Tags, y_hat: &Tags) -> f64 {
-        self.0.loss(y, y_hat)
+    fn loss(&self, x: &Tokens, y: &Tags, y_hat: &Tags) -> f64 {
+        self.0.loss(x, y, y_hat)
     }
 
     fn predict(&self, w: &[f64], x: &Tokens, scratch: &mut Scratch) -> Tags {

@@ -3,7 +3,7 @@
 use std::io;
 use std::marker::PhantomData;
 
-use crosscut::{Example, Rescaling, SlackNorm, Task};
+use crosscut::{Example, Rescaling, SlackNorm};
 use crosscut_app::vocabulary::FeatureIds;
 use crosscut_app::{Error, Source};
 use crosscut_ranking::{Loss, Query, Ranking, Scores};
@@ -232,7 +232,7 @@ fn input(query: Vec<Line>, ids: &FeatureIds) -> Result<Query, Error> {
 /// The pairs of different grades.
 fn pairs(y: &Scores) -> f64 {
     // Of equal scores all are swapped.
-    Ranking::new(FeatureIds::Contiguous(0)).loss(y, &Scores::new(vec![0.0; y.len()]))
+    Ranking::new(FeatureIds::Contiguous(0)).delta(y, &Scores::new(vec![0.0; y.len()]))
 }
 
 /// ε is multiplied by the `comparable` pairs of a query, and the largest loss is `largest`, both on average.
@@ -268,7 +268,7 @@ fn training(
 fn report(truths: &[Truth], predictions: &[Scores]) -> Report {
     let task = Ranking::new(FeatureIds::Contiguous(0));
     let swapped = |(truth, y_hat): (&Truth, &Scores)| {
-        let swapped = task.loss(&Scores::new(truth.y.values().to_vec()), y_hat);
+        let swapped = task.delta(&Scores::new(truth.y.values().to_vec()), y_hat);
         (swapped, if truth.pairs > 0.0 { swapped / truth.pairs } else { 0.0 })
     };
     let swapped: Vec<(f64, f64)> = truths.iter().zip(predictions).map(swapped).collect();

@@ -225,7 +225,7 @@ mod tests {
             3
         }
 
-        fn loss(&self, y: &Answer, y_hat: &Answer) -> f64 {
+        fn loss(&self, _: &Bag, y: &Answer, y_hat: &Answer) -> f64 {
             f64::from(y.0 != y_hat.0)
         }
 
@@ -280,7 +280,7 @@ mod tests {
         let slack = |Example { x, y, weight }: &Example<Bag, Answer>| {
             let outputs = Bags::outputs(x);
             let best =
-                outputs.iter().map(|y_bar| Bags.loss(y, y_bar) + Bags.score(w, x, y_bar)).fold(f64::MIN, f64::max);
+                outputs.iter().map(|y_bar| Bags.loss(x, y, y_bar) + Bags.score(w, x, y_bar)).fold(f64::MIN, f64::max);
             let mine = outputs.iter().filter(|y_hat| y_hat.0 == y.0).map(|y_hat| Bags.score(w, x, y_hat));
             weight * (best - mine.fold(f64::MIN, f64::max))
         };

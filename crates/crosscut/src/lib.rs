@@ -73,7 +73,7 @@
 //!         2
 //!     }
 //!
-//!     fn loss(&self, y: &usize, y_hat: &usize) -> f64 {
+//!     fn loss(&self, _: &Vec<SparseVector>, y: &usize, y_hat: &usize) -> f64 {
 //!         if y == y_hat { 0.0 } else { 1.0 }
 //!     }
 //!
@@ -84,7 +84,7 @@
 //!     fn separate<'a>(
 //!         &'a self, w: &[f64], x: &'a Vec<SparseVector>, y: &'a usize, (): &mut (), sink: &mut dyn Sink<'a>,
 //!     ) -> f64 {
-//!         let y_bar = best(x.len(), |y_bar| self.loss(y, &y_bar) + self.score(w, x, &y_bar));
+//!         let y_bar = best(x.len(), |y_bar| self.loss(x, y, &y_bar) + self.score(w, x, &y_bar));
 //!         self.plane(x, y, &y_bar, sink) // writes δ, returns Δ
 //!     }
 //! }

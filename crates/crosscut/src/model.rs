@@ -63,7 +63,7 @@ where
     let predictions = predict_all(task, w, &inputs);
     let (mut loss, mut weight) = (0.0, 0.0);
     for (example, y_hat) in examples.iter().zip(&predictions) {
-        loss += example.weight * task.loss(&example.y, y_hat);
+        loss += example.weight * task.loss(&example.x, &example.y, y_hat);
         weight += example.weight;
     }
     if weight > 0.0 { loss / weight } else { 0.0 }

@@ -60,8 +60,8 @@ pub trait Task: Sync {
     /// d, the length of w. Every index written to a sink is below it.
     fn dim(&self) -> usize;
 
-    /// Δ(y, ŷ) ≥ 0, zero where ŷ = y.
-    fn loss(&self, y: &Self::Output, y_hat: &Self::Output) -> f64;
+    /// Δ(y, ŷ) ≥ 0, zero if ŷ = y. It is told x: a parser leaves out punctuation, an alignment is divided by lengths.
+    fn loss(&self, x: &Self::Input, y: &Self::Output, y_hat: &Self::Output) -> f64;
 
     /// ŷ = argmax over y of ⟨w, Ψ(x, y)⟩. Ties are broken the same way each time.
     fn predict(&self, w: &[f64], x: &Self::Input, scratch: &mut Self::Scratch) -> Self::Output;
@@ -164,7 +164,7 @@ pub trait FeatureMap: Task {
     fn plane<'a>(&'a self, x: &'a Self::Input, y: &Self::Output, y_bar: &Self::Output, sink: &mut dyn Sink<'a>) -> f64 {
         self.psi(x, y, sink);
         self.psi(x, y_bar, &mut Scaled::new(sink, -1.0));
-        self.loss(y, y_bar)
+        self.loss(x, y, y_bar)
     }
 
     /// Writes Δ·δ into `sink` and returns Δ(y, ȳ): the plane of slack rescaling.
@@ -175,7 +175,7 @@ pub trait FeatureMap: Task {
         y_bar: &Self::Output,
         sink: &mut dyn Sink<'a>,
     ) -> f64 {
-        let loss = self.loss(y, y_bar);
+        let loss = self.loss(x, y, y_bar);
         self.plane(x, y, y_bar, &mut Scaled::new(sink, loss));
         loss
     }

@@ -18,12 +18,12 @@
 //! #     type Output = usize;
 //! #     type Scratch = ();
 //! #     fn dim(&self) -> usize { 2 }
-//! #     fn loss(&self, y: &usize, y_hat: &usize) -> f64 { f64::from(y != y_hat) }
+//! #     fn loss(&self, _: &Vec<SparseVector>, y: &usize, y_hat: &usize) -> f64 { f64::from(y != y_hat) }
 //! #     fn predict(&self, w: &[f64], x: &Vec<SparseVector>, _: &mut ()) -> usize {
 //! #         self.best((0..x.len()).map(|y| self.score(w, x, &y)))
 //! #     }
 //! #     fn separate<'a>(&'a self, w: &[f64], x: &'a Vec<SparseVector>, y: &'a usize, _: &mut (), sink: &mut dyn Sink<'a>) -> f64 {
-//! #         let y_bar = self.best((0..x.len()).map(|y_bar| self.loss(y, &y_bar) + self.score(w, x, &y_bar)));
+//! #         let y_bar = self.best((0..x.len()).map(|y_bar| self.loss(x, y, &y_bar) + self.score(w, x, &y_bar)));
 //! #         self.plane(x, y, &y_bar, sink)
 //! #     }
 //! # }
@@ -117,7 +117,7 @@ pub fn laws<T: Task>(task: &T, examples: &[Example<T::Input, T::Output>]) -> Res
     }
     for (example, Example { x, y, .. }) in examples.iter().enumerate() {
         task.validate(x, y).map_err(|message| Violation::Refused { example, message })?;
-        let loss = task.loss(y, y);
+        let loss = task.loss(x, y, y);
         if !(0.0..=TOLERANCE).contains(&loss) {
             return Err(Violation::Truth { example, loss });
         }
@@ -194,11 +194,11 @@ fn answer<T: Task>(
         return Err(Violation::Unsteady { example: index, at: probe.name.clone(), what: "separate" });
     }
     let slack = plane.slack(&probe.w);
-    let loss = task.loss(&example.y, &task.predict(&probe.w, &example.x, scratch));
+    let loss = task.loss(&example.x, &example.y, &task.predict(&probe.w, &example.x, scratch));
     if !(loss.is_finite() && loss >= 0.0) {
         return Err(Violation::Loss { example: index, at: probe.name.clone(), loss });
     }
-    let again = task.loss(&example.y, &task.predict(&probe.w, &example.x, &mut T::Scratch::default()));
+    let again = task.loss(&example.x, &example.y, &task.predict(&probe.w, &example.x, &mut T::Scratch::default()));
     if loss.to_bits() != again.to_bits() {
         return Err(Violation::Unsteady { example: index, at: probe.name.clone(), what: "predict" });
     }
@@ -627,7 +627,7 @@ fn rescaled_slack<T: FeatureMap>(
     y_bar: &T::Output,
     rescaling: Rescaling,
 ) -> f64 {
-    let loss = task.loss(&example.y, y_bar);
+    let loss = task.loss(&example.x, &example.y, y_bar);
     let margin = task.score(w, &example.x, &example.y) - task.score(w, &example.x, y_bar);
     match rescaling {
         Rescaling::Margin => loss - margin,

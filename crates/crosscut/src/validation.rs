@@ -17,12 +17,12 @@
 //! #     type Output = usize;
 //! #     type Scratch = ();
 //! #     fn dim(&self) -> usize { 2 }
-//! #     fn loss(&self, y: &usize, y_hat: &usize) -> f64 { f64::from(y != y_hat) }
+//! #     fn loss(&self, _: &Vec<SparseVector>, y: &usize, y_hat: &usize) -> f64 { f64::from(y != y_hat) }
 //! #     fn predict(&self, w: &[f64], x: &Vec<SparseVector>, _: &mut ()) -> usize {
 //! #         self.best((0..x.len()).map(|y| self.score(w, x, &y)))
 //! #     }
 //! #     fn separate<'a>(&'a self, w: &[f64], x: &'a Vec<SparseVector>, y: &'a usize, _: &mut (), sink: &mut dyn Sink<'a>) -> f64 {
-//! #         let y_bar = self.best((0..x.len()).map(|y_bar| self.loss(y, &y_bar) + self.score(w, x, &y_bar)));
+//! #         let y_bar = self.best((0..x.len()).map(|y_bar| self.loss(x, y, &y_bar) + self.score(w, x, &y_bar)));
 //! #         self.plane(x, y, &y_bar, sink)
 //! #     }
 //! # }
@@ -313,7 +313,7 @@ mod tests {
             2
         }
 
-        fn loss(&self, y: &f64, y_hat: &f64) -> f64 {
+        fn loss(&self, _: &f64, y: &f64, y_hat: &f64) -> f64 {
             f64::from(y != y_hat)
         }
 

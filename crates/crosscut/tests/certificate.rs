@@ -74,7 +74,7 @@ impl Task for Tiny {
         self.dim
     }
 
-    fn loss(&self, y: &usize, y_hat: &usize) -> f64 {
+    fn loss(&self, _: &Candidates, y: &usize, y_hat: &usize) -> f64 {
         f64::from(y != y_hat)
     }
 

@@ -55,7 +55,7 @@ impl Task for Choice {
         DIM
     }
 
-    fn loss(&self, y: &usize, y_hat: &usize) -> f64 {
+    fn loss(&self, _: &Candidates, y: &usize, y_hat: &usize) -> f64 {
         f64::from(y != y_hat)
     }
 
@@ -68,7 +68,7 @@ impl Task for Choice {
         let y_bar = match wrong {
             Wrong::Forgetful => self.predict(w, x, &mut ()),
             Wrong::Lazy => (y + 1) % 2,
-            _ => best(x.rows.len(), |y_bar| self.loss(y, &y_bar) + self.score(w, x, &y_bar)),
+            _ => best(x.rows.len(), |y_bar| self.loss(x, y, &y_bar) + self.score(w, x, &y_bar)),
         };
         match wrong {
             Wrong::DeltaNan => sink.add(0, f64::NAN),
@@ -161,8 +161,8 @@ impl Task for Tires {
         DIM
     }
 
-    fn loss(&self, y: &usize, y_hat: &usize) -> f64 {
-        self.choice.loss(y, y_hat)
+    fn loss(&self, x: &Candidates, y: &usize, y_hat: &usize) -> f64 {
+        self.choice.loss(x, y, y_hat)
     }
 
     fn predict(&self, w: &[f64], x: &Candidates, (): &mut ()) -> usize {
@@ -295,7 +295,7 @@ impl Task for Ring {
         7
     }
 
-    fn loss(&self, y: &Marks, y_hat: &Marks) -> f64 {
+    fn loss(&self, _: &Vec<[f64; 2]>, y: &Marks, y_hat: &Marks) -> f64 {
         y.iter().zip(y_hat).filter(|(a, b)| a != b).count() as f64
     }
 
@@ -410,7 +410,7 @@ impl Task for Classes {
         3 * self.0
     }
 
-    fn loss(&self, y: &usize, y_hat: &usize) -> f64 {
+    fn loss(&self, _: &Candidates, y: &usize, y_hat: &usize) -> f64 {
         f64::from(y != y_hat)
     }
 
@@ -419,7 +419,7 @@ impl Task for Classes {
     }
 
     fn separate<'a>(&'a self, w: &[f64], x: &'a Candidates, y: &'a usize, (): &mut (), sink: &mut dyn Sink<'a>) -> f64 {
-        let y_bar = best(3, |y_bar| self.loss(y, &y_bar) + self.score(w, x, &y_bar));
+        let y_bar = best(3, |y_bar| self.loss(x, y, &y_bar) + self.score(w, x, &y_bar));
         self.plane(x, y, &y_bar, sink)
     }
 }

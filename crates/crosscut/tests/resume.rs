@@ -184,8 +184,8 @@ impl Task for Hiding {
         self.0.dim()
     }
 
-    fn loss(&self, y: &Self::Output, y_hat: &Self::Output) -> f64 {
-        self.0.loss(y, y_hat)
+    fn loss(&self, x: &<chain::Chain as Task>::Input, y: &Self::Output, y_hat: &Self::Output) -> f64 {
+        self.0.loss(x, y, y_hat)
     }
 
     fn predict(&self, w: &[f64], x: &Self::Input, scratch: &mut Self::Scratch) -> Self::Output {

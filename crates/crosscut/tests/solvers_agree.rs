@@ -328,7 +328,7 @@ impl Task for Idle {
         2
     }
 
-    fn loss(&self, (): &(), (): &()) -> f64 {
+    fn loss(&self, _: &(), (): &(), (): &()) -> f64 {
         0.0
     }
 

@@ -64,7 +64,7 @@ impl<A: Application> Judge<A> {
     /// One measure of the report of the task, by its name there.
     pub fn measure(&self, name: &str, predictions: &[A::Output]) -> Option<f64> {
         let outcomes: Vec<_> = (self.test.iter().zip(predictions))
-            .filter_map(|(item, y_hat)| Some(Outcome { y: item.y.as_ref()?, y_hat, weight: item.weight }))
+            .filter_map(|(item, y_hat)| Some(Outcome { x: &item.x, y: item.y.as_ref()?, y_hat, weight: item.weight }))
             .collect();
         self.task.evaluate(&outcomes).get(name)
     }

@@ -211,7 +211,7 @@ impl Application for Ranking {
     }
 
     /// See the [crate page](crate#evaluation).
-    fn evaluate(&self, outcomes: &[Outcome<'_, Scores>]) -> Report {
+    fn evaluate(&self, outcomes: &[Outcome<'_, Query, Scores>]) -> Report {
         measures::report(self, outcomes)
     }
 

@@ -308,7 +308,7 @@ impl Application for Sequence {
     }
 
     /// See the [crate page](crate#evaluation).
-    fn evaluate(&self, outcomes: &[Outcome<'_, Tags>]) -> Report {
+    fn evaluate(&self, outcomes: &[Outcome<'_, Tokens, Tags>]) -> Report {
         measures::report(self, outcomes)
     }
 

@@ -41,7 +41,7 @@ impl Task for Threshold {
         2
     }
 
-    fn loss(&self, y: &usize, y_hat: &usize) -> f64 {
+    fn loss(&self, _: &f64, y: &usize, y_hat: &usize) -> f64 {
         match self.fault {
             Fault::NegativeLoss => *y_hat as f64 - *y as f64,
             Fault::LossAtTruth => 1.0,
@@ -81,7 +81,7 @@ impl Task for Threshold {
         }
         if self.fault == Fault::DeltaReversed {
             self.plane(x, &y_bar, y, sink);
-            return self.loss(y, &y_bar);
+            return self.loss(x, y, &y_bar);
         }
         let loss = match self.rescaling {
             Rescaling::Margin => self.plane(x, y, &y_bar, sink),

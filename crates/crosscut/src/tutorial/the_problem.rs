@@ -52,7 +52,7 @@
 //!     .iter()
 //!     .map(|y_bar| {
 //!         let margin = task.score(&w, &example.x, &example.y) - task.score(&w, &example.x, y_bar);
-//!         task.loss(&example.y, y_bar) - margin
+//!         task.loss(&example.x, &example.y, y_bar) - margin
 //!     })
 //!     .fold(f64::NEG_INFINITY, f64::max);
 //! assert!((slack - testing::slack_of(&task, &w, &example)).abs() < 1e-9);

@@ -76,7 +76,7 @@
 //! #     type Output = Range<usize>;
 //! #     type Scratch = ();
 //! #     fn dim(&self) -> usize { self.0.dim() }
-//! #     fn loss(&self, y: &Range<usize>, y_hat: &Range<usize>) -> f64 { self.0.loss(y, y_hat) }
+//! #     fn loss(&self, x: &Vec<SparseVector>, y: &Range<usize>, y_hat: &Range<usize>) -> f64 { self.0.loss(x, y, y_hat) }
 //! #     fn predict(&self, w: &[f64], x: &Vec<SparseVector>, (): &mut ()) -> Range<usize> { self.0.predict(w, x, &mut ()) }
 //! #     fn separate<'a>(&'a self, w: &[f64], x: &'a Vec<SparseVector>, y: &'a Range<usize>, (): &mut (), sink: &mut dyn Sink<'a>) -> f64 {
 //! #         let y_bar = self.predict(w, x, &mut ());

@@ -71,7 +71,7 @@ impl Task for Chain {
         self.features * self.tags + self.tags * self.tags
     }
 
-    fn loss(&self, y: &Vec<usize>, y_hat: &Vec<usize>) -> f64 {
+    fn loss(&self, _: &Vec<SparseVector>, y: &Vec<usize>, y_hat: &Vec<usize>) -> f64 {
         y.iter().zip(y_hat).filter(|(tag, tag_hat)| tag != tag_hat).count() as f64
     }
 
@@ -94,7 +94,7 @@ impl Task for Chain {
             }
             Rescaling::Slack => {
                 let own = self.score(w, x, y);
-                let slack = |y_bar: &Vec<usize>| self.loss(y, y_bar) * (1.0 - own + self.score(w, x, y_bar));
+                let slack = |y_bar: &Vec<usize>| self.loss(x, y, y_bar) * (1.0 - own + self.score(w, x, y_bar));
                 let all = testing::sequences(self.tags, x.len()).map(|y_bar| (slack(&y_bar), y_bar));
                 let best = all.reduce(|best, next| if next.0 > best.0 { next } else { best });
                 let (_, y_bar) = best.expect("there is a tag");

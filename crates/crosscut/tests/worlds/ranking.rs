@@ -28,7 +28,7 @@ impl Task for Ranking {
         self.features
     }
 
-    fn loss(&self, y: &Vec<f64>, y_hat: &Vec<f64>) -> f64 {
+    fn loss(&self, _: &Vec<SparseVector>, y: &Vec<f64>, y_hat: &Vec<f64>) -> f64 {
         let swapped = pairs(y).filter(|&(i, j)| y_hat[i] <= y_hat[j]).count();
         swapped as f64 / pairs(y).count().max(1) as f64
     }

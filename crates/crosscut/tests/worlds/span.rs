@@ -41,7 +41,7 @@ impl Task for Spans {
     }
 
     /// Δ(y, ŷ): the number of positions that are in one span and not in the other.
-    fn loss(&self, y: &Range<usize>, y_hat: &Range<usize>) -> f64 {
+    fn loss(&self, _: &Vec<SparseVector>, y: &Range<usize>, y_hat: &Range<usize>) -> f64 {
         let common = y.end.min(y_hat.end).saturating_sub(y.start.max(y_hat.start));
         (y.len() + y_hat.len() - 2 * common) as f64
     }
