@@ -23,7 +23,7 @@ use std::io;
 use std::ops::Range;
 use std::process::ExitCode;
 
-use crosscut::{FeatureMap, Sink, Task};
+use crosscut::{FeatureMap, Planes, Sink, Task};
 use crosscut_app::{Application, Entry, Error, Examples, Item, Items, Options, Source, numbers};
 use serde::{Deserialize, Serialize};
 
@@ -51,11 +51,11 @@ impl Task for Interval {
     }
 
     #[rustfmt::skip]
-    fn separate<'a>(&'a self, w: &[f64], x: &'a Vec<f64>, y: &'a Range<usize>, (): &mut (), sink: &mut dyn Sink<'a>) -> f64 {
+    fn separate<'a>(&'a self, w: &[f64], x: &'a Vec<f64>, y: &'a Range<usize>, (): &mut (), planes: &mut Planes<'a>) {
         // Taking in a position costs the loss 1 outside y and saves it 1 inside.
         let loss = |t| if y.contains(&t) { -1.0 } else { 1.0 };
         let y_bar = best(x.iter().enumerate().map(|(t, value)| w[0] * value + w[1] + loss(t)));
-        self.plane(x, y, &y_bar, sink)
+        planes.add(|sink| self.plane(x, y, &y_bar, sink));
     }
 }
 

@@ -1,6 +1,6 @@
 //! Sequence labelling: an oracle that costs more, and very many planes for each example.
 
-use crosscut::{Example, Place, Sink, SparseVector, Task};
+use crosscut::{Example, Place, Planes, SparseVector, Task};
 use rand::RngExt;
 
 use crate::{row, stream};
@@ -99,23 +99,25 @@ impl Task for Chain {
         x: &'a Vec<SparseVector>,
         y: &'a Vec<u32>,
         scratch: &mut Tables,
-        sink: &mut dyn Sink<'a>,
-    ) -> f64 {
+        planes: &mut Planes<'a>,
+    ) {
         let y_bar = self.best(w, x, Some(y), scratch);
-        for (t, row) in x.iter().enumerate() {
-            if y[t] != y_bar[t] {
-                sink.add_row(row.row(), Place::class(y[t] as usize, self.tags), 1.0);
-                sink.add_row(row.row(), Place::class(y_bar[t] as usize, self.tags), -1.0);
+        planes.add(|sink| {
+            for (t, row) in x.iter().enumerate() {
+                if y[t] != y_bar[t] {
+                    sink.add_row(row.row(), Place::class(y[t] as usize, self.tags), 1.0);
+                    sink.add_row(row.row(), Place::class(y_bar[t] as usize, self.tags), -1.0);
+                }
             }
-        }
-        for t in 1..x.len() {
-            let pairs = [y, &y_bar].map(|tags| self.pair(tags[t - 1] as usize, tags[t] as usize));
-            if pairs[0] != pairs[1] {
-                sink.add(pairs[0], 1.0);
-                sink.add(pairs[1], -1.0);
+            for t in 1..x.len() {
+                let pairs = [y, &y_bar].map(|tags| self.pair(tags[t - 1] as usize, tags[t] as usize));
+                if pairs[0] != pairs[1] {
+                    sink.add(pairs[0], 1.0);
+                    sink.add(pairs[1], -1.0);
+                }
             }
-        }
-        self.loss(x, y, &y_bar)
+            self.loss(x, y, &y_bar)
+        });
     }
 }
 

@@ -20,23 +20,9 @@ pub use chain::{Chain, ChainExamples, Tables, chain};
 pub use multiclass::{MulticlassProblem, multiclass};
 pub use ranking::{RankingProblem, ranking};
 
-use crosscut::{Feature, Sink, SparseVector};
+use crosscut::{Feature, SparseVector};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
-
-/// A sink that forgets what is written: what remains is the cost of the oracle itself.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Nowhere;
-
-impl<'a> Sink<'a> for Nowhere {
-    fn add(&mut self, index: usize, value: f64) {
-        std::hint::black_box((index, value));
-    }
-
-    fn add_row(&mut self, row: crosscut::Row<'a>, place: crosscut::Place, scale: f64) {
-        std::hint::black_box((row, place, scale));
-    }
-}
 
 /// The generator of a problem: one stream for each seed.
 fn stream(seed: u64) -> Pcg64 {

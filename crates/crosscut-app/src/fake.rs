@@ -6,7 +6,7 @@
 use std::io;
 
 use crosscut::{
-    C, Certificate, Example, Model, OracleAudit, Place, Row, Settings, Sink, Solver, SparseVector, StopReason, Task,
+    C, Certificate, Example, Model, OracleAudit, Place, Planes, Row, Settings, Solver, SparseVector, StopReason, Task,
 };
 use serde::{Deserialize, Serialize};
 
@@ -43,13 +43,15 @@ impl Task for Sign {
         if score(w, x) >= self.above { 1 } else { -1 }
     }
 
-    fn separate<'a>(&'a self, w: &[f64], x: &'a SparseVector, y: &'a i8, (): &mut (), sink: &mut dyn Sink<'a>) -> f64 {
+    fn separate<'a>(&'a self, w: &[f64], x: &'a SparseVector, y: &'a i8, (): &mut (), planes: &mut Planes<'a>) {
         let y = f64::from(*y);
-        if 1.0 - y * score(w, x) <= 0.0 {
-            return 0.0;
-        }
-        sink.add_row(x.row(), Place::block(0), y);
-        1.0
+        planes.add(|sink| match 1.0 - y * score(w, x) > 0.0 {
+            true => {
+                sink.add_row(x.row(), Place::block(0), y);
+                1.0
+            }
+            false => 0.0,
+        });
     }
 
     fn rows<'a>(&'a self, x: &'a SparseVector, _: &'a i8, visit: &mut dyn FnMut(Row<'a>)) {
@@ -174,8 +176,8 @@ impl Task for Other {
         self.0.predict(w, x, scratch)
     }
 
-    fn separate<'a>(&'a self, w: &[f64], x: &'a SparseVector, y: &'a i8, (): &mut (), sink: &mut dyn Sink<'a>) -> f64 {
-        self.0.separate(w, x, y, &mut (), sink)
+    fn separate<'a>(&'a self, w: &[f64], x: &'a SparseVector, y: &'a i8, (): &mut (), planes: &mut Planes<'a>) {
+        self.0.separate(w, x, y, &mut (), planes);
     }
 }
 

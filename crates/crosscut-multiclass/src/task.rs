@@ -113,8 +113,8 @@ pub enum MatrixError {
 /// Multiclass classification: one weight for each pair of feature and class (see the [crate page](crate)).
 ///
 /// ```
+/// use crosscut::{SparseVector, Task};
 /// use crosscut_multiclass::{Class, Multiclass};
-/// use crosscut::Task;
 ///
 /// let task = Multiclass::numbered(3, 10)?.with_bias(Some(1.0))?;
 /// assert_eq!(task.dim(), (10 + 1) * 3);
@@ -447,21 +447,8 @@ impl Task for Multiclass {
         Class::new(first_largest(scratch.iter().copied()))
     }
 
+    /// Shows the next classes too, as long as they violate the margin: a row is scored for all classes at once, so they cost nothing.
     fn separate<'a>(
-        &'a self,
-        w: &[f64],
-        x: &'a SparseVector,
-        y: &'a Class,
-        scratch: &mut Vec<f64>,
-        sink: &mut dyn Sink<'a>,
-    ) -> f64 {
-        self.score_all(w, x, scratch);
-        let [(_, y_bar)] = self.most_violating(y.index(), scratch);
-        self.write_plane(x, y.index(), y_bar, sink)
-    }
-
-    /// The next classes too, as long as they violate the margin: a row is scored for all classes at once, so they cost nothing.
-    fn separate_several<'a>(
         &'a self,
         w: &[f64],
         x: &'a SparseVector,

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
 
 use crosscut::testing::{check, check_oracle, check_prediction, random_weights};
-use crosscut::{Example, Feature, FeatureMap, Place, Rescaling, Row, Sink, SparseVector, Task};
+use crosscut::{Example, Feature, FeatureMap, Place, Planes, Rescaling, Row, Sink, SparseVector, Task};
 use crosscut_app::CostError;
 use crosscut_multiclass::{Class, CostMatrix, Loss, MatrixError, Multiclass, TaskError};
 use proptest::prelude::*;
@@ -104,8 +104,9 @@ fn a_plane_is_two_rows_the_true_one_first() {
     for (rescaling, scale) in [(Rescaling::Margin, 1.0), (Rescaling::Slack, 5.0)] {
         let task = task.clone().with_rescaling(rescaling);
         let example = example(&task, &[1.0, 2.0], 0);
-        let mut rows = Rows::default();
-        assert_eq!(task.separate(&[0.0; 6], &example.x, &example.y, &mut Vec::new(), &mut rows), 5.0);
+        let (mut planes, mut rows) = (Planes::default(), Rows::default());
+        task.separate(&[0.0; 6], &example.x, &example.y, &mut Vec::new(), &mut planes);
+        assert_eq!(planes.write(0, &mut rows), 5.0);
         let found: Vec<_> = rows.0.iter().map(|(_, place, scale)| (*place, *scale)).collect();
         assert_eq!(found, [(Place::class(0, 3), scale), (Place::class(2, 3), -scale)]);
         assert!(rows.0.iter().all(|(row, ..)| row.is_same_row(example.x.row())));
@@ -118,8 +119,9 @@ fn nothing_is_written_where_the_truth_wins() {
     for rescaling in [Rescaling::Margin, Rescaling::Slack] {
         let task = task.clone().with_rescaling(rescaling);
         let example = example(&task, &[1.0], 1);
-        let mut rows = Rows::default();
-        assert_eq!(task.separate(&[-2.0, 2.0], &example.x, &example.y, &mut Vec::new(), &mut rows), 0.0);
+        let (mut planes, mut rows) = (Planes::default(), Rows::default());
+        task.separate(&[-2.0, 2.0], &example.x, &example.y, &mut Vec::new(), &mut planes);
+        assert_eq!((planes.len(), planes.write(0, &mut rows)), (1, 0.0));
         assert!(rows.0.is_empty());
     }
 }
@@ -130,8 +132,9 @@ fn ties_go_to_the_first_class() {
     let Example { x, y, .. } = example(&task, &[1.0], 1);
     assert_eq!(task.predict(&[0.0; 3], &x, &mut Vec::new()), Class::new(0));
     assert_eq!(task.predict(&[0.0, 1.0, 1.0], &x, &mut Vec::new()), Class::new(1));
-    let mut rows = Rows::default();
-    task.separate(&[0.0; 3], &x, &y, &mut Vec::new(), &mut rows);
+    let (mut planes, mut rows) = (Planes::default(), Rows::default());
+    task.separate(&[0.0; 3], &x, &y, &mut Vec::new(), &mut planes);
+    planes.write(0, &mut rows);
     assert_eq!(rows.0[1].1, Place::class(0, 3));
 }
 

@@ -467,6 +467,10 @@ mod tests {
         }
     }
 
+    fn no_documents() -> Query {
+        Query::new(&[], 0).unwrap()
+    }
+
     /// Four queries: one in the best order, one with a swap, one without relevant documents, one with nothing else.
     fn evaluation(weights: [f64; 4]) -> Report {
         let task = Ranking::new(FeatureIds::Contiguous(1));
@@ -477,7 +481,7 @@ mod tests {
             (&[1.0], &[0.0]),
         ];
         let pairs = pairs.map(|(grades, scores)| (Scores::new(grades.to_vec()), Scores::new(scores.to_vec())));
-        let x = Query::default();
+        let x = no_documents();
         let outcomes = pairs.iter().zip(weights).map(|((y, y_hat), weight)| Outcome { x: &x, y, y_hat, weight });
         report(&task, &outcomes.collect::<Vec<_>>())
     }
@@ -578,7 +582,7 @@ mod tests {
     fn nothing_to_measure_is_zero() {
         let task = Ranking::new(FeatureIds::Contiguous(1));
         let y = Scores::new(vec![0.0; 3]);
-        let outcomes = [Outcome { x: &Query::default(), y: &y, y_hat: &y, weight: 1.0 }];
+        let outcomes = [Outcome { x: &no_documents(), y: &y, y_hat: &y, weight: 1.0 }];
         for outcomes in [&[][..], &outcomes] {
             let report = report(&task, outcomes);
             for (name, value) in report.measures() {
@@ -596,7 +600,7 @@ mod tests {
         let task = Ranking::new(FeatureIds::Contiguous(1));
         for (grade, expected) in [(1.0, 1.0 / 16.0), (4.0, 15.0 / 16.0), (5.0, 31.0 / 32.0)] {
             let y = Scores::new(vec![grade]);
-            let report = report(&task, &[Outcome { x: &Query::default(), y: &y, y_hat: &y, weight: 1.0 }]);
+            let report = report(&task, &[Outcome { x: &no_documents(), y: &y, y_hat: &y, weight: 1.0 }]);
             assert_close(report.get("err").unwrap(), expected, &grade.to_string());
         }
     }

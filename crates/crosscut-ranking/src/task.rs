@@ -1,6 +1,6 @@
 //! [`Ranking`]: the losses and the oracles.
 
-use crosscut::{Place, Rescaling, Row, Scaled, Sink, Task};
+use crosscut::{Place, Planes, Rescaling, Row, Scaled, Sink, Task};
 use crosscut_app::vocabulary::FeatureIds;
 use serde::{Deserialize, Serialize};
 
@@ -244,14 +244,7 @@ impl Task for Ranking {
         Scores::new(scratch.scores.clone())
     }
 
-    fn separate<'a>(
-        &'a self,
-        w: &[f64],
-        x: &'a Query,
-        y: &'a Scores,
-        scratch: &mut Scratch,
-        sink: &mut dyn Sink<'a>,
-    ) -> f64 {
+    fn separate<'a>(&'a self, w: &[f64], x: &'a Query, y: &'a Scores, scratch: &mut Scratch, planes: &mut Planes<'a>) {
         let Scratch { scores, coefficients, sum, swaps: buffers, root, interleave, order } = scratch;
         x.score(w, scores);
         let slack = self.rescaling == Rescaling::Slack;
@@ -277,23 +270,25 @@ impl Task for Ranking {
             }
             Oracle::Discount(discount) => (discount.separate(y, scores, order, coefficients), 1.0),
         };
-        let sink = &mut Scaled::new(sink, scale);
-        match x.sparse_row(0) {
-            Some(_) => {
-                for (document, &coefficient) in coefficients.iter().enumerate().filter(|(_, c)| **c != 0.0) {
-                    if let Some(row) = x.sparse_row(document) {
-                        sink.add_row(row, Place::block(0), coefficient);
+        planes.add(|sink| {
+            let sink = &mut Scaled::new(sink, scale);
+            match x.sparse_row(0) {
+                Some(_) => {
+                    for (document, &coefficient) in coefficients.iter().enumerate().filter(|(_, c)| **c != 0.0) {
+                        if let Some(row) = x.sparse_row(document) {
+                            sink.add_row(row, Place::block(0), coefficient);
+                        }
                     }
                 }
+                None => {
+                    sum.clear();
+                    sum.resize(x.width(), 0.0);
+                    x.add_dense(coefficients, sum);
+                    sum.iter().enumerate().for_each(|(index, &value)| sink.add(index, value));
+                }
             }
-            None => {
-                sum.clear();
-                sum.resize(x.width(), 0.0);
-                x.add_dense(coefficients, sum);
-                sum.iter().enumerate().for_each(|(index, &value)| sink.add(index, value));
-            }
-        }
-        loss
+            loss
+        });
     }
 
     fn rows<'a>(&'a self, x: &'a Query, _: &'a Scores, visit: &mut dyn FnMut(Row<'a>)) {

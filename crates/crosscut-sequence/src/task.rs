@@ -1,6 +1,6 @@
 //! [`Sequence`]: the feature map, the losses and the oracles of a max-margin Markov chain.
 
-use crosscut::{FeatureMap, Part, Place, Rescaling, Row, Sink, Task};
+use crosscut::{FeatureMap, Part, Place, Planes, Rescaling, Row, Sink, Task};
 use crosscut_app::Scaling;
 use crosscut_app::vocabulary::{FeatureIds, Labels, Words};
 use serde::{Deserialize, Serialize};
@@ -92,7 +92,7 @@ pub enum TaskError {
 ///
 /// ```
 /// use crosscut::Task;
-/// use crosscut_sequence::{Sequence, Tags};
+/// use crosscut_sequence::{Sequence, Tags, Tokens};
 ///
 /// let task = Sequence::numbered(3, 10)?.with_orders(2, 1)?;
 /// assert_eq!(task.dim(), 10 * 3 + 10 * 9 + 9 + 27);
@@ -501,19 +501,12 @@ impl Task for Sequence {
         chain.best(scratch).into()
     }
 
-    fn separate<'a>(
-        &'a self,
-        w: &[f64],
-        x: &'a Tokens,
-        y: &'a Tags,
-        scratch: &mut Scratch,
-        sink: &mut dyn Sink<'a>,
-    ) -> f64 {
+    fn separate<'a>(&'a self, w: &[f64], x: &'a Tokens, y: &'a Tags, scratch: &mut Scratch, planes: &mut Planes<'a>) {
         let y_bar = self.most_violating(w, x, y, scratch);
-        match self.definition.rescaling {
+        planes.add(|sink| match self.definition.rescaling {
             Rescaling::Margin => self.plane(x, y, &y_bar, sink),
             Rescaling::Slack => self.rescaled_plane(x, y, &y_bar, sink),
-        }
+        });
     }
 
     fn recombine<'a>(

@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 use clarabel::algebra::CscMatrix;
 use clarabel::solver::{DefaultSettings, DefaultSolver, IPSolver, NonnegativeConeT, SolverStatus};
 use crosscut::testing::brute_force_planes;
-use crosscut::{C, Settings, Sink, Solution, Solver, Task, primal, solve, testing};
+use crosscut::{C, Planes, Settings, Solution, Solver, Task, primal, solve, testing};
 use crosscut_app::{Application, Options, Source};
 use crosscut_sequence::{Scratch, Sequence, Tags, Tokens};
 use proptest::prelude::*;
@@ -160,15 +160,8 @@ impl Task for Plain {
         self.0.predict(w, x, scratch)
     }
 
-    fn separate<'a>(
-        &'a self,
-        w: &[f64],
-        x: &'a Tokens,
-        y: &'a Tags,
-        scratch: &mut Scratch,
-        sink: &mut dyn Sink<'a>,
-    ) -> f64 {
-        self.0.separate(w, x, y, scratch, sink)
+    fn separate<'a>(&'a self, w: &[f64], x: &'a Tokens, y: &'a Tags, scratch: &mut Scratch, planes: &mut Planes<'a>) {
+        self.0.separate(w, x, y, scratch, planes);
     }
 }
 

@@ -16,7 +16,7 @@ use std::fmt;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::plane::{RawPlane, squared_norm};
+use crate::plane::{Planes, squared_norm};
 use crate::settings::{Settings, SlackNorm};
 use crate::task::{Example, Task};
 
@@ -300,7 +300,7 @@ pub enum FaultKind {
     IndexBeyondDim,
     /// A row is written with a stride of 0.
     ZeroStride,
-    /// [`Task::separate_several`](crate::Task::separate_several) added no plane.
+    /// [`Task::separate`](crate::Task::separate) added no plane.
     NoPlane,
 }
 
@@ -456,16 +456,15 @@ where
 {
     let examples: Vec<_> = examples.into_iter().collect();
     let slack = |scratch: &mut T::Scratch, (index, example): (usize, &&Example<T::Input, T::Output>)| {
-        let mut plane = RawPlane::default();
-        plane.loss = task.separate(w, &example.x, &example.y, scratch, &mut plane);
-        match plane.fault(w.len()) {
-            Some(kind) => Err(Fault { example: index, kind }),
-            None => {
-                plane.evaluate(w);
-                // One that overflows certifies nothing.
-                Ok(if plane.value.is_nan() { f64::INFINITY } else { plane.value.max(0.0) })
-            }
+        let mut planes = Planes::default();
+        task.separate(w, &example.x, &example.y, scratch, &mut planes);
+        if let Some(kind) = planes.fault(w.len()) {
+            return Err(Fault { example: index, kind });
         }
+        planes.as_mut_slice().iter_mut().for_each(|plane| plane.evaluate(w));
+        // One that overflows certifies nothing.
+        let highest = planes.highest().map_or(f64::NAN, |plane| plane.value);
+        Ok(if highest.is_nan() { f64::INFINITY } else { highest.max(0.0) })
     };
     let slacks: Vec<_> = examples.par_iter().enumerate().map_init(T::Scratch::default, slack).collect();
     slacks.into_iter().collect()

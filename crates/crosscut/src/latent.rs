@@ -193,7 +193,7 @@ mod tests {
     use std::ops::ControlFlow;
 
     use super::*;
-    use crate::plane::squared_norm;
+    use crate::plane::{Planes, squared_norm};
     use crate::settings::C;
     use crate::sink::Sink;
     use crate::task::{FeatureMap, Task};
@@ -234,10 +234,10 @@ mod tests {
             (score > 0.0, item)
         }
 
-        fn separate<'a>(&'a self, w: &[f64], x: &'a Bag, y: &'a Answer, (): &mut (), sink: &mut dyn Sink<'a>) -> f64 {
+        fn separate<'a>(&'a self, w: &[f64], x: &'a Bag, y: &'a Answer, (): &mut (), planes: &mut Planes<'a>) {
             let (item, score) = self.item(w, x);
             let gain = if y.0 { score - 1.0 } else { score + 1.0 };
-            self.plane(x, y, &(gain > 0.0, item), sink)
+            planes.add(|sink| self.plane(x, y, &(gain > 0.0, item), sink));
         }
 
         fn validate(&self, x: &Bag, _: &Answer) -> Result<(), String> {

@@ -54,7 +54,7 @@
 //! ```
 //! use std::ops::ControlFlow;
 //!
-//! use crosscut::{Example, FeatureMap, Place, Settings, Sink, SparseVector, Task, solve, testing};
+//! use crosscut::{Example, FeatureMap, Place, Planes, Settings, Sink, SparseVector, Task, solve, testing};
 //!
 //! struct Choice; // of candidates with two features
 //!
@@ -82,10 +82,10 @@
 //!     }
 //!
 //!     fn separate<'a>(
-//!         &'a self, w: &[f64], x: &'a Vec<SparseVector>, y: &'a usize, (): &mut (), sink: &mut dyn Sink<'a>,
-//!     ) -> f64 {
+//!         &'a self, w: &[f64], x: &'a Vec<SparseVector>, y: &'a usize, (): &mut (), planes: &mut Planes<'a>,
+//!     ) {
 //!         let y_bar = best(x.len(), |y_bar| self.loss(x, y, &y_bar) + self.score(w, x, &y_bar));
-//!         self.plane(x, y, &y_bar, sink) // writes δ, returns Δ
+//!         planes.add(|sink| self.plane(x, y, &y_bar, sink)); // writes δ, returns Δ
 //!     }
 //! }
 //!

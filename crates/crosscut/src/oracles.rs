@@ -328,7 +328,7 @@ impl<'a, T: Task> Oracles<'a, T> {
         let this = &*self;
         let faulty = AtomicBool::new(false);
         let answer = |planes: &mut Planes<'a>, &index: &usize| {
-            this.call_several(w, index, planes);
+            this.call(w, index, planes);
             match planes.fault(w.len()) {
                 Some(_) => faulty.store(true, Ordering::Relaxed),
                 None => then(planes, index),
@@ -384,7 +384,7 @@ impl<'a, T: Task> Oracles<'a, T> {
         struct Lane<'a> {
             next: usize,
             end: usize,
-            plane: RawPlane<'a>,
+            planes: Planes<'a>,
             sum: PlaneSum,
             fault: Option<Fault>,
         }
@@ -394,7 +394,7 @@ impl<'a, T: Task> Oracles<'a, T> {
             .map(|lane| Lane {
                 next: n * lane / lanes,
                 end: n * (lane + 1) / lanes,
-                plane: RawPlane::default(),
+                planes: Planes::only_first(),
                 sum: PlaneSum::new(dim),
                 fault: None,
             })
@@ -407,15 +407,17 @@ impl<'a, T: Task> Oracles<'a, T> {
                 let end = lane.end.min(lane.next + slice);
                 for index in lane.next..end {
                     let cost = SlackCost::new(each * this.weight(index), norm);
-                    this.call(w, index, &mut lane.plane);
-                    if let Some(kind) = lane.plane.fault(dim) {
+                    this.call(w, index, &mut lane.planes);
+                    if let Some(kind) = lane.planes.fault(dim) {
                         lane.fault = Some(Fault { example: this.name(index), kind });
                         lane.end = index;
                         lane.next = index;
                         return;
                     }
-                    lane.plane.evaluate(w);
-                    lane.sum.add_plane(&lane.plane, cost, this.name(index));
+                    for plane in lane.planes.as_mut_slice() {
+                        plane.evaluate(w);
+                        lane.sum.add_plane(plane, cost, this.name(index));
+                    }
                 }
                 lane.next = end;
             };
@@ -471,25 +473,14 @@ impl<'a, T: Task> Oracles<'a, T> {
         fault.map_or(Ok(()), |kind| Err(Fault { example: self.name(index), kind }))
     }
 
-    fn call_several(&self, w: &[f64], index: usize, planes: &mut Planes<'a>) {
+    fn call(&self, w: &[f64], index: usize, planes: &mut Planes<'a>) {
         let thread = rayon::current_thread_index().unwrap_or(0) % self.crew.scratch.len();
         let Example { x, y, .. } = self.examples[index];
         planes.clear();
         match self.crew.scratch[thread].try_lock() {
-            Ok(mut scratch) => self.task.separate_several(w, x, y, &mut scratch, planes),
+            Ok(mut scratch) => self.task.separate(w, x, y, &mut scratch, planes),
             // An oracle that runs threads of its own may find itself called again on this one.
-            Err(_) => self.task.separate_several(w, x, y, &mut T::Scratch::default(), planes),
+            Err(_) => self.task.separate(w, x, y, &mut T::Scratch::default(), planes),
         }
-    }
-
-    fn call(&self, w: &[f64], index: usize, plane: &mut RawPlane<'a>) {
-        let thread = rayon::current_thread_index().unwrap_or(0) % self.crew.scratch.len();
-        let Example { x, y, .. } = self.examples[index];
-        plane.clear();
-        plane.loss = match self.crew.scratch[thread].try_lock() {
-            Ok(mut scratch) => self.task.separate(w, x, y, &mut scratch, plane),
-            // An oracle that runs threads of its own may find itself called again on this one.
-            Err(_) => self.task.separate(w, x, y, &mut T::Scratch::default(), plane),
-        };
     }
 }

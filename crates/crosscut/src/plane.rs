@@ -108,12 +108,14 @@ impl<'a> RawPlane<'a> {
     }
 }
 
-/// What an oracle shows of an example at one w: a most violating plane first, and perhaps others (see
-/// [`Task::separate_several`](crate::Task::separate_several)).
+/// The planes that an oracle shows of an example at one w, a most violating one first
+/// ([`Task::separate`](crate::Task::separate)).
 #[derive(Debug, Default)]
 pub struct Planes<'a> {
     buffers: Vec<RawPlane<'a>>,
     len: usize,
+    /// Whether only the first one is taken.
+    only_first: bool,
     /// What the planes that were known before show at the same w.
     pub(crate) known: Known,
     /// Inner products with the rows of these.
@@ -121,8 +123,16 @@ pub struct Planes<'a> {
 }
 
 impl<'a> Planes<'a> {
-    /// Adds a plane: `write` writes δ and returns Δ, as [`Task::separate`](crate::Task::separate) does.
+    /// For a solver that wants the first plane of a call and no others: these are not even written.
+    pub(crate) fn only_first() -> Self {
+        Self { only_first: true, ..Self::default() }
+    }
+
+    /// Adds a plane: `write` writes δ and returns Δ.
     pub fn add(&mut self, write: impl FnOnce(&mut dyn Sink<'a>) -> f64) {
+        if self.only_first && self.len > 0 {
+            return;
+        }
         if self.len == self.buffers.len() {
             self.buffers.push(RawPlane::default());
         }
@@ -146,8 +156,29 @@ impl<'a> Planes<'a> {
         }
     }
 
-    pub(crate) fn clear(&mut self) {
+    /// Forgets all planes, so that the same memory takes those of the next call.
+    pub fn clear(&mut self) {
         self.len = 0;
+    }
+
+    /// The number of planes.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Writes the δ of a plane into a sink and returns its Δ; 0 is the first that was added.
+    ///
+    /// # Panics
+    /// If there are not so many.
+    pub fn write(&self, plane: usize, sink: &mut dyn Sink<'a>) -> f64 {
+        let plane = &self.as_slice()[plane];
+        plane.write(sink);
+        plane.loss
     }
 
     pub(crate) fn as_slice(&self) -> &[RawPlane<'a>] {

@@ -36,10 +36,10 @@ impl<X, Y> Example<X, Y> {
 /// lives in [`Scratch`](Self::Scratch), of which each thread has its own.
 ///
 /// # Contract
-/// For all w, and with slack(w) = Δ − ⟨w, δ⟩ of the plane that [`separate`](Self::separate) finds at w:
+/// For all w, and with slack(w) = Δ − ⟨w, δ⟩ of the first plane that [`separate`](Self::separate) adds at w:
 /// 1. Δ(y, y) = 0 and Δ ≥ 0;
 /// 2. slack(w) ≥ Δ(y, predict(w)) (for a prediction that scores at least what y scores);
-/// 3. slack(w) ≥ Δ′ − ⟨w, δ′⟩ for every plane (Δ′, δ′) that `separate` returns for this example at any other w′.
+/// 3. slack(w) ≥ Δ′ − ⟨w, δ′⟩ for every plane (Δ′, δ′) that `separate` adds for this example at this or any other w′.
 ///
 /// [`testing::check`](crate::testing::check) tries these three at random, trained and adversarial weights. An oracle
 /// that breaks the third (a beam search, say) still trains. The primal value reported is then a lower bound on the true
@@ -66,33 +66,21 @@ pub trait Task: Sync {
     /// ŷ = argmax over y of ⟨w, Ψ(x, y)⟩. Ties are broken the same way each time.
     fn predict(&self, w: &[f64], x: &Self::Input, scratch: &mut Self::Scratch) -> Self::Output;
 
-    /// The separation oracle: finds the ȳ that maximises Δ(y, ȳ) + ⟨w, Ψ(x, ȳ)⟩, writes
-    /// δ = Ψ(x, y) − Ψ(x, ȳ) into `sink` and returns Δ(y, ȳ).
+    /// The separation oracle: finds the ȳ that maximises Δ(y, ȳ) + ⟨w, Ψ(x, ȳ)⟩, and [adds](Planes::add) its plane to
+    /// `planes`, which are empty: δ = Ψ(x, y) − Ψ(x, ȳ) is written, Δ(y, ȳ) returned. [`FeatureMap::plane`] does both.
     ///
     /// For slack rescaling it maximises Δ(y, ȳ) · (1 − ⟨w, δ⟩) instead and writes Δ·δ ([`FeatureMap::rescaled_plane`]).
+    ///
+    /// The plane of the maximum comes first. Planes of other outputs may follow if they come nearly for free and violate the
+    /// margin too: a solver that keeps planes then needs fewer calls.
     fn separate<'a>(
         &'a self,
         w: &[f64],
         x: &'a Self::Input,
         y: &'a Self::Output,
         scratch: &mut Self::Scratch,
-        sink: &mut dyn Sink<'a>,
-    ) -> f64;
-
-    /// The plane of [`separate`](Self::separate), and others that come nearly for free: those of outputs that violate the margin too, say.
-    /// A solver that keeps planes gets there in fewer calls then.
-    ///
-    /// By default there are no others. Whoever overrides it adds the plane of `separate` first.
-    fn separate_several<'a>(
-        &'a self,
-        w: &[f64],
-        x: &'a Self::Input,
-        y: &'a Self::Output,
-        scratch: &mut Self::Scratch,
         planes: &mut Planes<'a>,
-    ) {
-        planes.add(|sink| self.separate(w, x, y, scratch, sink));
-    }
+    );
 
     /// A plane put together from parts of planes that the oracle has shown. It is worth writing where outputs have many parts, and little of
     /// what each of them could be is ever seen: the search among that costs a small part of an oracle call then.

@@ -5,7 +5,7 @@
 //! The first is the first test of every task, the others are the second:
 //!
 //! ```
-//! # use crosscut::{Example, FeatureMap, Place, Rescaling, Sink, SparseVector, Task};
+//! # use crosscut::{Example, FeatureMap, Place, Planes, Rescaling, Sink, SparseVector, Task};
 //! use crosscut::testing::{check, check_oracle, check_prediction, random_weights};
 //! # struct Choice;
 //! # impl Choice {
@@ -22,9 +22,9 @@
 //! #     fn predict(&self, w: &[f64], x: &Vec<SparseVector>, _: &mut ()) -> usize {
 //! #         self.best((0..x.len()).map(|y| self.score(w, x, &y)))
 //! #     }
-//! #     fn separate<'a>(&'a self, w: &[f64], x: &'a Vec<SparseVector>, y: &'a usize, _: &mut (), sink: &mut dyn Sink<'a>) -> f64 {
+//! #     fn separate<'a>(&'a self, w: &[f64], x: &'a Vec<SparseVector>, y: &'a usize, _: &mut (), planes: &mut Planes<'a>) {
 //! #         let y_bar = self.best((0..x.len()).map(|y_bar| self.loss(x, y, &y_bar) + self.score(w, x, &y_bar)));
-//! #         self.plane(x, y, &y_bar, sink)
+//! #         planes.add(|sink| self.plane(x, y, &y_bar, sink));
 //! #     }
 //! # }
 //! # impl FeatureMap for Choice {
@@ -58,7 +58,7 @@ use rand_pcg::Pcg64;
 
 pub use solution::check_solution;
 
-use crate::bounds::{Fault, OracleAudit};
+use crate::bounds::{Fault, FaultKind, OracleAudit};
 use crate::plane::{Planes, RawPlane, RowTerm};
 use crate::settings::{C, Settings, Solver};
 use crate::sink::{Dense, Sink};
@@ -96,8 +96,7 @@ pub fn check<T: Task>(task: &T, examples: &[Example<T::Input, T::Output>]) {
 /// * every index written is below [`dim`](Task::dim), every value finite, every loss finite and at least 0;
 /// * law 1: Δ(y, y) = 0, and Δ(y, ŷ) ≥ 0 for every prediction;
 /// * law 2: slack(w) ≥ Δ(y, predict(w));
-/// * law 3: slack(w) ≥ Δ′ − ⟨w, δ′⟩ for the planes (Δ′, δ′) found at any other w′, those of
-///   [`separate_several`](Task::separate_several) among them, of which the first is that of `separate`;
+/// * law 3: slack(w) ≥ Δ′ − ⟨w, δ′⟩ for all planes (Δ′, δ′) found at this and any other w′: the first one is the highest;
 /// * law 3 again, during training: no answer is worse than a plane in the cache ([`OracleAudit`]);
 /// * what [`recombine`](Task::recombine) makes of parts of all these planes has no other rows, a slack above what was asked for, and none
 ///   above slack(w);
@@ -127,27 +126,24 @@ pub fn laws<T: Task>(task: &T, examples: &[Example<T::Input, T::Output>]) -> Res
     for (index, example) in examples.iter().enumerate() {
         let mut answers: Vec<Answer<'_>> = Vec::new();
         for probe in &all {
-            let plane = answer(task, probe, example, index, &mut scratch)?;
-            answers.push(Answer { probe: Cow::Borrowed(probe), plane });
+            let planes = answer(task, probe, example, index, &mut scratch)?;
+            answers.push(Answer { probe: Cow::Borrowed(probe), planes });
         }
         let ends = || trained.clone().map(|at| &answers[at]);
         let between = ends().zip(ends().skip(1)).map(|(a, b)| ties(task, a, b, example, index, TIES));
         let between = between.collect::<Result<Vec<_>, _>>()?;
         answers.extend(between.into_iter().flatten());
 
-        let mut rivals: Vec<(&str, Written)> = Vec::new();
-        for Answer { probe, plane } in &answers {
-            let several = separate_several(task, &probe.w, example, index, &mut T::Scratch::default())?;
-            if several.first() != Some(plane) {
-                return Err(Violation::First { example: index, at: probe.name.clone() });
-            }
-            for rival in several {
+        let mut rivals: Vec<(&str, &Written)> = Vec::new();
+        for Answer { probe, planes } in &answers {
+            for rival in planes {
                 if !rivals.iter().any(|(_, other)| *other == rival) {
                     rivals.push((&probe.name, rival));
                 }
             }
         }
-        for Answer { probe, plane } in &answers {
+        for answer in &answers {
+            let (probe, plane) = (&answer.probe, answer.plane());
             let slack = plane.slack(&probe.w);
             let slacks = || rivals.iter().map(|(found_at, rival)| (found_at, rival, rival.slack(&probe.w)));
             // The size of the numbers that the oracle compares at this w.
@@ -166,7 +162,7 @@ pub fn laws<T: Task>(task: &T, examples: &[Example<T::Input, T::Output>]) -> Res
                 }
             }
         }
-        let slacks = answers.iter().map(|Answer { probe, plane }| (&**probe, plane.slack(&probe.w)));
+        let slacks = answers.iter().map(|answer| (&*answer.probe, answer.plane().slack(&answer.probe.w)));
         recombination::check(task, slacks, example, index)?;
     }
     match audit.worse {
@@ -178,7 +174,14 @@ pub fn laws<T: Task>(task: &T, examples: &[Example<T::Input, T::Output>]) -> Res
 /// The answer of an oracle at one w.
 struct Answer<'p> {
     probe: Cow<'p, Probe>,
-    plane: Written,
+    /// The first one is the answer.
+    planes: Vec<Written>,
+}
+
+impl Answer<'_> {
+    fn plane(&self) -> &Written {
+        &self.planes[0]
+    }
 }
 
 /// One oracle call and one prediction, with what the laws say about them alone.
@@ -188,12 +191,12 @@ fn answer<T: Task>(
     example: &Example<T::Input, T::Output>,
     index: usize,
     scratch: &mut T::Scratch,
-) -> Result<Written, Violation> {
-    let plane = separate(task, &probe.w, example, index, scratch)?;
-    if plane != separate(task, &probe.w, example, index, &mut T::Scratch::default())? {
+) -> Result<Vec<Written>, Violation> {
+    let planes = separate(task, &probe.w, example, index, scratch)?;
+    if planes != separate(task, &probe.w, example, index, &mut T::Scratch::default())? {
         return Err(Violation::Unsteady { example: index, at: probe.name.clone(), what: "separate" });
     }
-    let slack = plane.slack(&probe.w);
+    let slack = planes[0].slack(&probe.w);
     let loss = task.loss(&example.x, &example.y, &task.predict(&probe.w, &example.x, scratch));
     if !(loss.is_finite() && loss >= 0.0) {
         return Err(Violation::Loss { example: index, at: probe.name.clone(), loss });
@@ -205,7 +208,7 @@ fn answer<T: Task>(
     if slack.is_below(Measured::exactly(loss), 1.0) {
         return Err(Violation::Prediction { example: index, at: probe.name.clone(), slack: slack.value, loss });
     }
-    Ok(plane)
+    Ok(planes)
 }
 
 /// The answers at w between two others at which those tie: along a segment the slack is the maximum of linear
@@ -220,18 +223,18 @@ fn ties<T: Task>(
 ) -> Result<Vec<Answer<'static>>, Violation> {
     let lead = |answer: &Answer<'_>, other: &Answer<'_>| {
         let w = &answer.probe.w;
-        answer.plane.slack(w).value - other.plane.slack(w).value
+        answer.plane().slack(w).value - other.plane().slack(w).value
     };
     let share = lead(a, b) / (lead(a, b) + lead(b, a));
-    if budget == 0 || a.plane == b.plane || !(share > 0.0 && share < 1.0) {
+    if budget == 0 || a.plane() == b.plane() || !(share > 0.0 && share < 1.0) {
         return Ok(Vec::new());
     }
     let ends = a.probe.w.iter().zip(&b.probe.w);
     let w = ends.map(|(a, b)| a + share * (b - a)).collect();
     let name = format!("a tie between ({}) and ({})", a.probe.name, b.probe.name);
     let probe = Probe { name, w };
-    let plane = answer(task, &probe, example, index, &mut T::Scratch::default())?;
-    let between = Answer { probe: Cow::Owned(probe), plane };
+    let planes = answer(task, &probe, example, index, &mut T::Scratch::default())?;
+    let between = Answer { probe: Cow::Owned(probe), planes };
     let mut all = ties(task, a, &between, example, index, budget / 2)?;
     all.extend(ties(task, &between, b, example, index, budget / 2)?);
     all.push(between);
@@ -276,9 +279,6 @@ pub enum Violation {
          or the loss it returns and the δ it writes belong to different outputs"
     )]
     Beaten { example: usize, at: String, slack: f64, loss: f64, found_at: String, better: f64, better_loss: f64 },
-    /// The first of several planes.
-    #[error("example {example}: at {at} the first plane of `separate_several` is not the plane of `separate`")]
-    First { example: usize, at: String },
     /// A row that cannot be named.
     #[error("example {example}: `separate` writes a row that is not among those that `rows` shows")]
     Hidden { example: usize },
@@ -344,9 +344,13 @@ pub fn check_prediction<T: FeatureMap>(
 }
 
 /// The plane (Δ, δ) that the oracle finds at `w`, with δ as a dense vector.
+///
+/// # Panics
+/// If it finds none.
 pub fn plane_of<T: Task>(task: &T, w: &[f64], example: &Example<T::Input, T::Output>) -> (f64, Vec<f64>) {
-    let mut delta = vec![0.0; task.dim()];
-    let loss = task.separate(w, &example.x, &example.y, &mut T::Scratch::default(), &mut Dense(&mut delta));
+    let (mut delta, mut planes) = (vec![0.0; task.dim()], Planes::default());
+    task.separate(w, &example.x, &example.y, &mut T::Scratch::default(), &mut planes);
+    let loss = planes.write(0, &mut Dense(&mut delta));
     (loss, delta)
 }
 
@@ -449,7 +453,7 @@ fn probes<T: Task>(task: &T, examples: &[Example<T::Input, T::Output>]) -> Resul
     let (mut w, mut length, mut loss, mut trained) = (vec![0.0; dim], 0.0_f64, 0.0_f64, Vec::new());
     for round in 0..2 {
         for (index, example) in examples.iter().enumerate() {
-            let plane = separate(task, &w, example, index, &mut scratch)?;
+            let plane = &separate(task, &w, example, index, &mut scratch)?[0];
             let square: f64 = plane.delta.iter().map(|(_, value)| value * value).sum();
             loss = loss.max(plane.loss);
             if square > 0.0 {
@@ -557,21 +561,8 @@ impl<'a> Sink<'a> for Entries {
     }
 }
 
-/// One oracle call whose every number is checked.
+/// The planes of one oracle call, of which every number is checked.
 fn separate<T: Task>(
-    task: &T,
-    w: &[f64],
-    example: &Example<T::Input, T::Output>,
-    index: usize,
-    scratch: &mut T::Scratch,
-) -> Result<Written, Violation> {
-    let mut entries = Entries(Vec::new());
-    let loss = task.separate(w, &example.x, &example.y, scratch, &mut entries);
-    written(task, index, loss, entries.0)
-}
-
-/// The planes of one call for several, checked likewise.
-fn separate_several<T: Task>(
     task: &T,
     w: &[f64],
     example: &Example<T::Input, T::Output>,
@@ -579,7 +570,7 @@ fn separate_several<T: Task>(
     scratch: &mut T::Scratch,
 ) -> Result<Vec<Written>, Violation> {
     let mut planes = Planes::default();
-    task.separate_several(w, &example.x, &example.y, scratch, &mut planes);
+    task.separate(w, &example.x, &example.y, scratch, &mut planes);
     let mut shown = Vec::new();
     task.rows(&example.x, &example.y, &mut |row| shown.push(row));
     let plane = |plane: &RawPlane<'_>| {
@@ -591,6 +582,9 @@ fn separate_several<T: Task>(
         plane.write(&mut entries);
         written(task, index, plane.loss, entries.0)
     };
+    if planes.is_empty() {
+        return Err(Violation::Fault(Fault { example: index, kind: FaultKind::NoPlane }));
+    }
     planes.as_slice().iter().map(plane).collect()
 }
 

@@ -1,7 +1,7 @@
 //! Choosing C on held-out examples: [`folds`], [`cross_validate`] and [`search`].
 //!
 //! ```
-//! # use crosscut::{Example, FeatureMap, Place, Rescaling, Sink, SparseVector, Task};
+//! # use crosscut::{Example, FeatureMap, Place, Planes, Rescaling, Sink, SparseVector, Task};
 //! use std::ops::ControlFlow;
 //!
 //! use crosscut::validation::{folds_of, search};
@@ -21,9 +21,9 @@
 //! #     fn predict(&self, w: &[f64], x: &Vec<SparseVector>, _: &mut ()) -> usize {
 //! #         self.best((0..x.len()).map(|y| self.score(w, x, &y)))
 //! #     }
-//! #     fn separate<'a>(&'a self, w: &[f64], x: &'a Vec<SparseVector>, y: &'a usize, _: &mut (), sink: &mut dyn Sink<'a>) -> f64 {
+//! #     fn separate<'a>(&'a self, w: &[f64], x: &'a Vec<SparseVector>, y: &'a usize, _: &mut (), planes: &mut Planes<'a>) {
 //! #         let y_bar = self.best((0..x.len()).map(|y_bar| self.loss(x, y, &y_bar) + self.score(w, x, &y_bar)));
-//! #         self.plane(x, y, &y_bar, sink)
+//! #         planes.add(|sink| self.plane(x, y, &y_bar, sink));
 //! #     }
 //! # }
 //! # impl FeatureMap for Choice {
@@ -298,6 +298,7 @@ mod tests {
     use std::ops::ControlFlow;
 
     use super::*;
+    use crate::plane::Planes;
     use crate::sink::Sink;
     use crate::task::FeatureMap;
 
@@ -321,9 +322,9 @@ mod tests {
             if self.score(w, x, &1.0) >= 0.0 { 1.0 } else { -1.0 }
         }
 
-        fn separate<'a>(&'a self, w: &[f64], x: &'a f64, y: &'a f64, (): &mut (), sink: &mut dyn Sink<'a>) -> f64 {
+        fn separate<'a>(&'a self, w: &[f64], x: &'a f64, y: &'a f64, (): &mut (), planes: &mut Planes<'a>) {
             let y_bar = if 1.0 + self.score(w, x, &-y) > self.score(w, x, y) { -y } else { *y };
-            self.plane(x, y, &y_bar, sink)
+            planes.add(|sink| self.plane(x, y, &y_bar, sink));
         }
 
         fn validate(&self, x: &f64, _: &f64) -> Result<(), String> {

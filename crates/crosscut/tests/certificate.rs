@@ -7,8 +7,8 @@
 use std::ops::ControlFlow;
 
 use crosscut::{
-    BlockSettings, C, Example, Feature, FeatureMap, Place, Rescaling, Scaled, Settings, Sink, SlackNorm, Solver,
-    SparseVector, StopReason, Task, Trainer,
+    BlockSettings, C, Example, Feature, FeatureMap, Place, Planes, Rescaling, Scaled, Settings, Sink, SlackNorm,
+    Solver, SparseVector, StopReason, Task, Trainer,
 };
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
@@ -82,14 +82,14 @@ impl Task for Tiny {
         best(x.rows.len(), |y| self.score(w, x, &y))
     }
 
-    fn separate<'a>(&'a self, w: &[f64], x: &'a Candidates, y: &'a usize, (): &mut (), sink: &mut dyn Sink<'a>) -> f64 {
+    fn separate<'a>(&'a self, w: &[f64], x: &'a Candidates, y: &'a usize, (): &mut (), planes: &mut Planes<'a>) {
         let loss = |y_bar: usize| if y_bar == *y { 0.0 } else { x.losses[y_bar] };
         let margin = |y_bar: usize| self.score(w, x, y) - self.score(w, x, &y_bar);
         let y_bar = best(x.rows.len(), |y_bar| match self.rescaling {
             Rescaling::Margin => loss(y_bar) - margin(y_bar),
             Rescaling::Slack => loss(y_bar) * (1.0 - margin(y_bar)),
         });
-        self.plane(x, y, &y_bar, sink)
+        planes.add(|sink| self.plane(x, y, &y_bar, sink));
     }
 }
 

@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 
 use crosscut::testing::{Violation, laws, random_weights};
 use crosscut::{
-    BlockSettings, C, Example, Fault, FaultKind, Feature, FeatureMap, Place, Settings, Sink, SlackNorm, Solution,
-    Solver, SparseVector, StopReason, Task, Trainer, latent, primal, slacks, solve, validation,
+    BlockSettings, C, Example, Fault, FaultKind, Feature, FeatureMap, Place, Planes, Settings, Sink, SlackNorm,
+    Solution, Solver, SparseVector, StopReason, Task, Trainer, latent, primal, slacks, solve, validation,
 };
 
 const SOLVERS: [Solver; 2] = [Solver::Block, Solver::OneSlack];
@@ -63,27 +63,29 @@ impl Task for Choice {
         best(x.rows.len(), |y| self.score(w, x, &y))
     }
 
-    fn separate<'a>(&'a self, w: &[f64], x: &'a Candidates, y: &'a usize, (): &mut (), sink: &mut dyn Sink<'a>) -> f64 {
+    fn separate<'a>(&'a self, w: &[f64], x: &'a Candidates, y: &'a usize, (): &mut (), planes: &mut Planes<'a>) {
         let wrong = if x.number.is_multiple_of(self.every) { self.wrong } else { Wrong::Nothing };
         let y_bar = match wrong {
             Wrong::Forgetful => self.predict(w, x, &mut ()),
             Wrong::Lazy => (y + 1) % 2,
             _ => best(x.rows.len(), |y_bar| self.loss(x, y, &y_bar) + self.score(w, x, &y_bar)),
         };
-        match wrong {
-            Wrong::DeltaNan => sink.add(0, f64::NAN),
-            Wrong::DeltaInfinite => sink.add_row(x.rows[0].row(), Place::block(0), f64::INFINITY),
-            Wrong::BeyondDim => sink.add(DIM, 1.0),
-            Wrong::RowBeyondDim => sink.add_row(x.rows[0].row(), Place::block(1), 1.0),
-            _ => {}
-        }
-        let loss = self.plane(x, y, &y_bar, sink);
-        match wrong {
-            Wrong::LossNan => f64::NAN,
-            Wrong::LossInfinite => f64::INFINITY,
-            Wrong::LossNegative => -1.0,
-            _ => loss,
-        }
+        planes.add(|sink| {
+            match wrong {
+                Wrong::DeltaNan => sink.add(0, f64::NAN),
+                Wrong::DeltaInfinite => sink.add_row(x.rows[0].row(), Place::block(0), f64::INFINITY),
+                Wrong::BeyondDim => sink.add(DIM, 1.0),
+                Wrong::RowBeyondDim => sink.add_row(x.rows[0].row(), Place::block(1), 1.0),
+                _ => {}
+            }
+            let loss = self.plane(x, y, &y_bar, sink);
+            match wrong {
+                Wrong::LossNan => f64::NAN,
+                Wrong::LossInfinite => f64::INFINITY,
+                Wrong::LossNegative => -1.0,
+                _ => loss,
+            }
+        });
     }
 }
 
@@ -169,10 +171,12 @@ impl Task for Tires {
         self.choice.predict(w, x, &mut ())
     }
 
-    fn separate<'a>(&'a self, w: &[f64], x: &'a Candidates, y: &'a usize, (): &mut (), sink: &mut dyn Sink<'a>) -> f64 {
-        let loss = self.choice.separate(w, x, y, &mut (), sink);
+    fn separate<'a>(&'a self, w: &[f64], x: &'a Candidates, y: &'a usize, (): &mut (), planes: &mut Planes<'a>) {
         let calls = self.calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        if calls < self.after { loss } else { f64::NAN }
+        match calls < self.after {
+            true => self.choice.separate(w, x, y, &mut (), planes),
+            false => planes.add(|_| f64::NAN),
+        }
     }
 }
 
@@ -303,16 +307,9 @@ impl Task for Ring {
         self.climb(w, x, |_, _| 0.0)
     }
 
-    fn separate<'a>(
-        &'a self,
-        w: &[f64],
-        x: &'a Vec<[f64; 2]>,
-        y: &'a Marks,
-        (): &mut (),
-        sink: &mut dyn Sink<'a>,
-    ) -> f64 {
+    fn separate<'a>(&'a self, w: &[f64], x: &'a Vec<[f64; 2]>, y: &'a Marks, (): &mut (), planes: &mut Planes<'a>) {
         let y_bar = self.climb(w, x, |v, mark| f64::from(y[v] != mark));
-        self.plane(x, y, &y_bar, sink)
+        planes.add(|sink| self.plane(x, y, &y_bar, sink));
     }
 }
 
@@ -418,9 +415,9 @@ impl Task for Classes {
         best(3, |y| self.score(w, x, &y))
     }
 
-    fn separate<'a>(&'a self, w: &[f64], x: &'a Candidates, y: &'a usize, (): &mut (), sink: &mut dyn Sink<'a>) -> f64 {
+    fn separate<'a>(&'a self, w: &[f64], x: &'a Candidates, y: &'a usize, (): &mut (), planes: &mut Planes<'a>) {
         let y_bar = best(3, |y_bar| self.loss(x, y, &y_bar) + self.score(w, x, &y_bar));
-        self.plane(x, y, &y_bar, sink)
+        planes.add(|sink| self.plane(x, y, &y_bar, sink));
     }
 }
 

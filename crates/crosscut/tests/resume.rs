@@ -9,8 +9,8 @@ use std::ops::ControlFlow;
 
 use ciborium::Value;
 use crosscut::{
-    BlockSettings, C, Certificate, Example, Moment, Progress, Rescaling, Settings, SlackNorm, Solution, Solver, State,
-    StateError, StopReason, Task, Trainer, primal, testing,
+    BlockSettings, C, Certificate, Example, Moment, Planes, Progress, Rescaling, Settings, SlackNorm, Solution, Solver,
+    State, StateError, StopReason, Task, Trainer, primal, testing,
 };
 use proptest::prelude::*;
 use worlds::{chain, ranking, spans};
@@ -198,9 +198,9 @@ impl Task for Hiding {
         x: &'a Self::Input,
         y: &'a Self::Output,
         scratch: &mut Self::Scratch,
-        sink: &mut dyn crosscut::Sink<'a>,
-    ) -> f64 {
-        self.0.separate(w, x, y, scratch, sink)
+        planes: &mut Planes<'a>,
+    ) {
+        self.0.separate(w, x, y, scratch, planes);
     }
 }
 

@@ -6,7 +6,7 @@ mod worlds;
 use std::ops::ControlFlow;
 
 use crosscut::{
-    BlockSettings, C, Example, Flow, Moment, Progress, Rescaling, Settings, Sink, SlackNorm, Solution, SolveError,
+    BlockSettings, C, Example, Flow, Moment, Planes, Progress, Rescaling, Settings, SlackNorm, Solution, SolveError,
     Solver, StopReason, Task, Trainer, primal, solve, testing,
 };
 use worlds::{chain, ranking, spans};
@@ -334,8 +334,8 @@ impl Task for Idle {
 
     fn predict(&self, _: &[f64], (): &(), (): &mut ()) {}
 
-    fn separate<'a>(&'a self, _: &[f64], (): &'a (), (): &'a (), (): &mut (), _: &mut dyn Sink<'a>) -> f64 {
-        0.0
+    fn separate<'a>(&'a self, _: &[f64], (): &'a (), (): &'a (), (): &mut (), planes: &mut Planes<'a>) {
+        planes.add(|_| 0.0);
     }
 }
 

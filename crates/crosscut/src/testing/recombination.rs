@@ -17,7 +17,7 @@ pub(super) fn check<'p, T: Task>(
     let mut planes = Planes::default();
     for (probe, _) in probes.clone() {
         planes.clear();
-        task.separate_several(&probe.w, x, y, &mut scratch, &mut planes);
+        task.separate(&probe.w, x, y, &mut scratch, &mut planes);
         for &term in planes.as_slice().iter().flat_map(|plane| &plane.rows) {
             let of_same_row = |other: &RowTerm<'_>| other.row.is_same_row(term.row);
             let end = rows.iter().rposition(of_same_row).map_or(rows.len(), |at| at + 1);

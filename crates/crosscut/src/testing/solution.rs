@@ -2,6 +2,7 @@
 
 use super::Entries;
 use crate::oracles::different;
+use crate::plane::Planes;
 use crate::progress::{Solution, StopReason};
 use crate::settings::{Settings, SlackNorm, Solver};
 use crate::task::{Example, Task};
@@ -140,7 +141,9 @@ impl<T: Task> Judge<'_, T> {
         let mut scratch = T::Scratch::default();
         for (Example { x, y, weight }, planes) in self.examples.iter().zip(&mut self.planes) {
             let mut entries = Entries(Vec::new());
-            let loss = self.task.separate(w, x, y, &mut scratch, &mut entries);
+            let mut shown = Planes::default();
+            self.task.separate(w, x, y, &mut scratch, &mut shown);
+            let loss = shown.write(0, &mut entries);
             let plane = (loss, entries.0);
             if !planes.contains(&plane) {
                 planes.push(plane);

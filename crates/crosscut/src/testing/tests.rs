@@ -19,8 +19,8 @@ enum Fault {
     BeyondDim,
     InfiniteValue,
     WornScratch,
-    SeveralTooGood,
-    SeveralMissing,
+    AnotherTooGood,
+    NoPlane,
     RecombinedTooGood,
     RecombinedTooBad,
     Refuses,
@@ -30,6 +30,15 @@ enum Fault {
 struct Threshold {
     fault: Fault,
     rescaling: Rescaling,
+}
+
+impl Threshold {
+    fn plane_of<'a>(&'a self, x: &'a f64, y: &usize, y_bar: usize, sink: &mut dyn Sink<'a>) -> f64 {
+        match self.rescaling {
+            Rescaling::Margin => self.plane(x, y, &y_bar, sink),
+            Rescaling::Slack => self.rescaled_plane(x, y, &y_bar, sink),
+        }
+    }
 }
 
 impl Task for Threshold {
@@ -55,14 +64,7 @@ impl Task for Threshold {
         best_of(0..4, |y| sign * self.score(w, x, y)).1
     }
 
-    fn separate<'a>(
-        &'a self,
-        w: &[f64],
-        x: &'a f64,
-        y: &'a usize,
-        scratch: &mut usize,
-        sink: &mut dyn Sink<'a>,
-    ) -> f64 {
+    fn separate<'a>(&'a self, w: &[f64], x: &'a f64, y: &'a usize, scratch: &mut usize, planes: &mut Planes<'a>) {
         let example = Example::new(*x, *y);
         let mut y_bar = best_of(0..4, |y_bar| match self.fault {
             Fault::SmallestSeparates => -rescaled_slack(self, w, &example, y_bar, self.rescaling),
@@ -74,42 +76,27 @@ impl Task for Threshold {
             *scratch += 1;
             y_bar = (y_bar + *scratch / 2) % 4;
         }
-        match self.fault {
-            Fault::BeyondDim => sink.add(2, 1.0),
-            Fault::InfiniteValue => sink.add(1, f64::INFINITY),
-            _ => {}
-        }
-        if self.fault == Fault::DeltaReversed {
-            self.plane(x, &y_bar, y, sink);
-            return self.loss(x, y, &y_bar);
-        }
-        let loss = match self.rescaling {
-            Rescaling::Margin => self.plane(x, y, &y_bar, sink),
-            Rescaling::Slack => self.rescaled_plane(x, y, &y_bar, sink),
-        };
-        if self.fault == Fault::WrongLossReturned { 0.0 } else { loss }
-    }
-
-    fn separate_several<'a>(
-        &'a self,
-        w: &[f64],
-        x: &'a f64,
-        y: &'a usize,
-        scratch: &mut usize,
-        planes: &mut Planes<'a>,
-    ) {
-        if self.fault == Fault::SeveralMissing {
+        if self.fault == Fault::NoPlane {
             return;
         }
-        planes.add(|sink| self.separate(w, x, y, scratch, sink));
+        planes.add(|sink| {
+            match self.fault {
+                Fault::BeyondDim => sink.add(2, 1.0),
+                Fault::InfiniteValue => sink.add(1, f64::INFINITY),
+                _ => {}
+            }
+            if self.fault == Fault::DeltaReversed {
+                self.plane(x, &y_bar, y, sink);
+                return self.loss(x, y, &y_bar);
+            }
+            let loss = self.plane_of(x, y, y_bar, sink);
+            if self.fault == Fault::WrongLossReturned { 0.0 } else { loss }
+        });
         // All other levels; one with a loss of its own making.
         for y_bar in (0..4).filter(|y_bar| y_bar != y) {
             planes.add(|sink| {
-                let loss = match self.rescaling {
-                    Rescaling::Margin => self.plane(x, y, &y_bar, sink),
-                    Rescaling::Slack => self.rescaled_plane(x, y, &y_bar, sink),
-                };
-                if self.fault == Fault::SeveralTooGood { loss + 1.0 } else { loss }
+                let loss = self.plane_of(x, y, y_bar, sink);
+                if self.fault == Fault::AnotherTooGood { loss + 1.0 } else { loss }
             });
         }
     }
@@ -179,8 +166,8 @@ fn every_fault_is_found_by_its_law() {
     assert!(matches!(found(Fault::DeltaReversed), V::Prediction { .. } | V::Beaten { .. }));
     assert!(matches!(found(Fault::BeyondDim), V::Index { example: 0, index: 2, dim: 2 }));
     assert!(matches!(found(Fault::InfiniteValue), V::NotFinite { example: 0, index: 1, .. }));
-    assert!(matches!(found(Fault::SeveralTooGood), V::Beaten { .. }));
-    assert!(matches!(found(Fault::SeveralMissing), V::Fault(crate::Fault { kind: crate::FaultKind::NoPlane, .. })));
+    assert!(matches!(found(Fault::AnotherTooGood), V::Beaten { .. }));
+    assert!(matches!(found(Fault::NoPlane), V::Fault(crate::Fault { kind: FaultKind::NoPlane, .. })));
     assert!(matches!(found(Fault::RecombinedTooGood), V::Recombined { example: 0, .. }));
     assert!(matches!(found(Fault::RecombinedTooBad), V::Recombined { example: 0, .. }));
     assert!(matches!(found(Fault::WornScratch), V::Unsteady { what: "separate", .. }));

@@ -78,9 +78,9 @@
 //! #     fn dim(&self) -> usize { self.0.dim() }
 //! #     fn loss(&self, x: &Vec<SparseVector>, y: &Range<usize>, y_hat: &Range<usize>) -> f64 { self.0.loss(x, y, y_hat) }
 //! #     fn predict(&self, w: &[f64], x: &Vec<SparseVector>, (): &mut ()) -> Range<usize> { self.0.predict(w, x, &mut ()) }
-//! #     fn separate<'a>(&'a self, w: &[f64], x: &'a Vec<SparseVector>, y: &'a Range<usize>, (): &mut (), sink: &mut dyn Sink<'a>) -> f64 {
+//! #     fn separate<'a>(&'a self, w: &[f64], x: &'a Vec<SparseVector>, y: &'a Range<usize>, (): &mut (), planes: &mut Planes<'a>) {
 //! #         let y_bar = self.predict(w, x, &mut ());
-//! #         self.0.plane(x, y, &y_bar, sink)
+//! #         planes.add(|sink| self.0.plane(x, y, &y_bar, sink));
 //! #     }
 //! # }
 //! # fn main() {

@@ -1,4 +1,4 @@
-use crosscut::{Example, FeatureMap, Place, Rescaling, Row, Sink, SparseVector, Task, testing};
+use crosscut::{Example, FeatureMap, Place, Planes, Rescaling, Row, Sink, SparseVector, Task, testing};
 
 /// Tags the positions of a sequence: emission weights tag by tag within a feature, then transition weights.
 /// The loss is the number of wrong tags.
@@ -85,12 +85,12 @@ impl Task for Chain {
         x: &'a Vec<SparseVector>,
         y: &'a Vec<usize>,
         tables: &mut Tables,
-        sink: &mut dyn Sink<'a>,
-    ) -> f64 {
+        planes: &mut Planes<'a>,
+    ) {
         match self.rescaling {
             Rescaling::Margin => {
                 let y_bar = self.best(w, x, |t, tag| f64::from(y[t] != tag), tables);
-                self.plane(x, y, &y_bar, sink)
+                planes.add(|sink| self.plane(x, y, &y_bar, sink));
             }
             Rescaling::Slack => {
                 let own = self.score(w, x, y);
@@ -98,7 +98,7 @@ impl Task for Chain {
                 let all = testing::sequences(self.tags, x.len()).map(|y_bar| (slack(&y_bar), y_bar));
                 let best = all.reduce(|best, next| if next.0 > best.0 { next } else { best });
                 let (_, y_bar) = best.expect("there is a tag");
-                self.rescaled_plane(x, y, &y_bar, sink)
+                planes.add(|sink| self.rescaled_plane(x, y, &y_bar, sink));
             }
         }
     }

@@ -1,4 +1,4 @@
-use crosscut::{Example, Place, Row, Sink, SparseVector, Task, testing};
+use crosscut::{Example, Place, Planes, Row, SparseVector, Task, testing};
 
 /// Orders the items of a query by score. The loss is the fraction of the pairs ordered by the truth that the
 /// prediction does not order so. Any set of these pairs may be swapped, so ȳ is one of 2^pairs choices:
@@ -43,8 +43,8 @@ impl Task for Ranking {
         x: &'a Vec<SparseVector>,
         y: &'a Vec<f64>,
         counts: &mut Vec<i32>,
-        sink: &mut dyn Sink<'a>,
-    ) -> f64 {
+        planes: &mut Planes<'a>,
+    ) {
         let scores = self.scores(w, x);
         counts.clear();
         counts.resize(x.len(), 0);
@@ -58,10 +58,12 @@ impl Task for Ranking {
             }
         }
         let share = 1.0 / f64::from(all.max(1));
-        for (row, &count) in x.iter().zip(&*counts) {
-            sink.add_row(row.row(), Place::block(0), f64::from(count) * share);
-        }
-        f64::from(swapped) * share
+        planes.add(|sink| {
+            for (row, &count) in x.iter().zip(&*counts) {
+                sink.add_row(row.row(), Place::block(0), f64::from(count) * share);
+            }
+            f64::from(swapped) * share
+        });
     }
 
     fn rows<'a>(&'a self, x: &'a Vec<SparseVector>, _: &'a Vec<f64>, visit: &mut dyn FnMut(Row<'a>)) {

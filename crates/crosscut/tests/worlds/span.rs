@@ -1,6 +1,6 @@
 use std::ops::Range;
 
-use crosscut::{FeatureMap, Place, Row, Sink, SparseVector, Task};
+use crosscut::{FeatureMap, Place, Planes, Row, Sink, SparseVector, Task};
 
 /// Finds the span of a sequence that stands out: the output is a range of positions, perhaps empty.
 pub struct Spans {
@@ -56,11 +56,11 @@ impl Task for Spans {
         x: &'a Vec<SparseVector>,
         y: &'a Range<usize>,
         (): &mut (),
-        sink: &mut dyn Sink<'a>,
-    ) -> f64 {
+        planes: &mut Planes<'a>,
+    ) {
         // A position outside y costs 1 when taken in, a position of y saves 1: the loss is part of the gains.
         let y_bar = self.best(x, |t| self.position(w, &x[t]) + if y.contains(&t) { -1.0 } else { 1.0 });
-        self.plane(x, y, &y_bar, sink)
+        planes.add(|sink| self.plane(x, y, &y_bar, sink));
     }
 
     fn rows<'a>(&'a self, x: &'a Vec<SparseVector>, _: &'a Range<usize>, visit: &mut dyn FnMut(Row<'a>)) {
