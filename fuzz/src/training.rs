@@ -84,6 +84,7 @@ pub fn certificate() -> Certificate {
         c: 1.0,
         examples: 1,
         primal: 1.0,
+        shown: 1.0,
         dual: 1.0,
         passes: 1.0,
         oracle_calls: 1,

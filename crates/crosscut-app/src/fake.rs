@@ -144,6 +144,7 @@ pub fn model(w: Vec<f64>) -> Model<Sign> {
         c: 4.0,
         examples: 4,
         primal: 1.5,
+        shown: 1.5,
         dual: 1.25,
         passes: 3.0,
         oracle_calls: 12,

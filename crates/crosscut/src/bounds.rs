@@ -7,7 +7,8 @@
 //!   their sizes. P(w) is raised and D is lowered by such bounds.
 //! * **Infeasible dual variables.** D bounds P* only if Σα is at most its bound. [`confine`] makes
 //!   that true in exact arithmetic.
-//! * **Oracles.** An answer that is no plane is a [`Fault`] and ends the run. An answer with a
+//! * **Oracles.** What an oracle may have missed, as it says itself, is counted as slack. An answer that is no plane is a
+//!   [`Fault`] and ends the run. An answer with a
 //!   smaller slack than a plane that is already known breaks law 3 of the
 //!   [`Task`](crate::Task) contract and is counted in an [`OracleAudit`].
 
@@ -206,27 +207,43 @@ impl Known {
     }
 }
 
+/// The answer of an oracle for one example.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Answer {
+    /// The value of its best plane, rounded up.
+    pub value: f64,
+    /// How far the maximum may lie above that, as the oracle says.
+    pub missed: f64,
+}
+
 /// Adds up what the slacks of all examples cost, and notices answers that are too small.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct SlackSum {
-    /// Σ cost of the slack.
+    /// Σ cost of the slack that planes show.
     pub cost: f64,
+    /// How much more it may be, by what oracles say they may have missed.
+    pub missed: f64,
     pub audit: OracleAudit,
 }
 
 impl SlackSum {
-    /// Adds the slack of an example: the `answer` of its oracle, rounded up, or what is `known` if that
-    /// is larger.
-    pub fn add(&mut self, cost: SlackCost, example: usize, answer: f64, known: Known) {
-        if known.beats(answer) {
+    /// Adds the slack of an example: the answer of its oracle, or what is `known` if that is larger.
+    pub fn add(&mut self, cost: SlackCost, example: usize, Answer { value, missed }: Answer, known: Known) {
+        let most = value + missed;
+        if known.beats(most) {
             self.audit.count(Some(example));
         }
-        self.cost += cost.of(if answer < known.value { known.value } else { answer });
+        let slack = if value < known.value { known.value } else { value };
+        let shown = cost.of(slack);
+        self.cost += shown;
+        if most > slack && shown.is_finite() {
+            self.missed += cost.of(most) - shown;
+        }
     }
 
     /// Raises the whole sum to what is `known` for it, if that is larger.
     pub fn compare(&mut self, known: Known) {
-        if known.beats(self.cost) {
+        if known.beats(self.cost + self.missed) {
             self.audit.count(None);
         }
         self.cost = self.cost.max(known.value);
@@ -235,6 +252,7 @@ impl SlackSum {
     /// Adds the sum over later examples.
     pub fn absorb(&mut self, later: &Self) {
         self.cost += later.cost;
+        self.missed += later.missed;
         self.audit.absorb(later.audit);
     }
 }
@@ -317,43 +335,59 @@ impl fmt::Display for FaultKind {
     }
 }
 
+/// Weights with bounds on their primal value.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Certified {
+    /// P(w) at most, by what oracles say they may have missed too.
+    pub primal: f64,
+    /// P(w) by the planes that oracles have shown.
+    pub shown: f64,
+    pub w: Vec<f64>,
+}
+
 /// The bounds of a run, and what it has noticed about the oracle.
 #[derive(Clone, Debug)]
 pub(crate) struct Bounds {
-    /// The lowest certified primal value with its weights.
-    pub best: Option<(f64, Vec<f64>)>,
+    /// Those with the lowest primal value; of several without a bound, those with the lowest one shown.
+    pub best: Option<Certified>,
+    /// The lowest primal value that planes have shown, at any weights.
+    pub lowest: f64,
     /// The highest dual value.
     pub dual: f64,
     pub audit: OracleAudit,
-    /// P and D when last asked whether they improve.
+    /// The lowest P shown, and D, when last asked whether they improve.
     pub last: (f64, f64),
 }
 
 impl Bounds {
     /// D = 0, which α = 0 shows; nothing is known of P.
     pub fn new() -> Self {
-        Self { best: None, dual: 0.0, audit: OracleAudit::default(), last: (f64::INFINITY, f64::NEG_INFINITY) }
+        let last = (f64::INFINITY, f64::NEG_INFINITY);
+        Self { best: None, lowest: f64::INFINITY, dual: 0.0, audit: OracleAudit::default(), last }
     }
 
     /// Takes in P(w) = ½‖w‖² + the cost of the slacks of all `examples`, which oracles have
-    /// answered at this very w. Returns it as it was summed.
+    /// answered at this very w. Returns it as it was summed, by what oracles have shown.
     ///
     /// A value that overflows certifies nothing; if there is no other, the weights are 0.
     pub fn certify(&mut self, w: &[f64], slacks: &SlackSum, examples: usize) -> f64 {
         let summed = 0.5 * squared_norm(w) + slacks.cost;
         self.audit.absorb(slacks.audit);
-        let primal = rounded_up(summed, examples, w.len());
-        if !primal.is_finite() {
-            self.best.get_or_insert_with(|| (f64::INFINITY, vec![0.0; w.len()]));
+        let shown = rounded_up(summed, examples, w.len());
+        if !shown.is_finite() {
+            let none = || Certified { primal: f64::INFINITY, shown: f64::INFINITY, w: vec![0.0; w.len()] };
+            self.best.get_or_insert_with(none);
             return summed;
         }
+        self.lowest = self.lowest.min(shown);
+        let primal = rounded_up(summed + slacks.missed, examples, w.len());
         match &mut self.best {
-            Some((best, _)) if *best <= primal => {}
-            Some((best, kept)) => {
-                *best = primal;
-                kept.copy_from_slice(w);
+            Some(best) if (best.primal, best.shown) <= (primal, shown) => {}
+            Some(best) => {
+                (best.primal, best.shown) = (primal, shown);
+                best.w.copy_from_slice(w);
             }
-            None => self.best = Some((primal, w.to_vec())),
+            None => self.best = Some(Certified { primal, shown, w: w.to_vec() }),
         }
         summed
     }
@@ -368,7 +402,12 @@ impl Bounds {
 
     /// The lowest certified primal value, infinite without one.
     pub fn primal(&self) -> f64 {
-        self.best.as_ref().map_or(f64::INFINITY, |(primal, _)| *primal)
+        self.best.as_ref().map_or(f64::INFINITY, |best| best.primal)
+    }
+
+    /// The primal value of the same weights by the planes that oracles have shown.
+    pub fn shown(&self) -> f64 {
+        self.best.as_ref().map_or(f64::INFINITY, |best| best.shown)
     }
 
     /// D, and at most P: where rounding has put it above, the lower of two bounds is one too.
@@ -384,7 +423,7 @@ impl Bounds {
 
     /// Whether either bound has moved by more than rounding since this was last asked.
     pub fn have_improved(&mut self) -> bool {
-        let now = (self.primal(), self.dual);
+        let now = (self.lowest, self.dual);
         let (primal, dual) = std::mem::replace(&mut self.last, now);
         let moved = |by: f64, size: f64| by.is_nan() || by > 1e-15 * size.abs();
         moved(primal - now.0, now.0) || moved(now.1 - dual, now.1)
@@ -409,8 +448,8 @@ fn rounded_up(primal: f64, examples: usize, dim: usize) -> f64 {
 /// current rayon pool. No solver takes part.
 ///
 /// Rounded up, as the primal value of a [`Certificate`](crate::Certificate) is: by at most some
-/// units in the last place for each number that is summed. It is an upper bound on the optimum only
-/// if the oracle finds the maximum. The bits do not depend on the number of threads.
+/// units in the last place for each number that is summed. What an oracle says that it
+/// [may have missed](crate::Planes::may_miss) is counted as slack. The bits do not depend on the number of threads.
 ///
 /// # Errors
 /// The first example whose oracle answers with something that is not a plane.
@@ -463,7 +502,7 @@ where
         }
         planes.as_mut_slice().iter_mut().for_each(|plane| plane.evaluate(w));
         // One that overflows certifies nothing.
-        let highest = planes.highest().map_or(f64::NAN, |plane| plane.value);
+        let highest = planes.highest().map_or(f64::NAN, |plane| plane.value) + planes.missed();
         Ok(if highest.is_nan() { f64::INFINITY } else { highest.max(0.0) })
     };
     let slacks: Vec<_> = examples.par_iter().enumerate().map_init(T::Scratch::default, slack).collect();
@@ -516,9 +555,42 @@ mod tests {
         }
         let mut bounds = Bounds::new();
         let mut slacks = SlackSum::default();
-        slacks.add(SlackCost::new(1.0, SlackNorm::Linear), 0, f64::NAN, Known::new(1.0, 1.0, 0.0));
+        let answer = Answer { value: f64::NAN, missed: 0.0 };
+        slacks.add(SlackCost::new(1.0, SlackNorm::Linear), 0, answer, Known::new(1.0, 1.0, 0.0));
         bounds.certify(&[1.0], &slacks, 1);
-        assert_eq!(bounds.best, Some((f64::INFINITY, vec![0.0])));
+        assert_eq!(bounds.best, Some(Certified { primal: f64::INFINITY, shown: f64::INFINITY, w: vec![0.0] }));
+    }
+
+    #[test]
+    fn what_an_oracle_may_have_missed_is_slack() {
+        let none = Known::default();
+        let (linear, squared) = (SlackCost::new(2.0, SlackNorm::Linear), SlackCost::new(2.0, SlackNorm::Squared));
+        let sum = |cost, value, missed, known| {
+            let mut slacks = SlackSum::default();
+            slacks.add(cost, 0, Answer { value, missed }, known);
+            (slacks.cost, slacks.missed, slacks.audit.worse)
+        };
+        assert_eq!(sum(linear, 3.0, 0.5, none), (6.0, 1.0, 0));
+        assert_eq!(sum(squared, 3.0, 1.0, none), (18.0, 14.0, 0));
+        assert_eq!(sum(linear, -1.0, 1.5, none), (0.0, 1.0, 0));
+        assert_eq!(sum(linear, 3.0, f64::INFINITY, none), (6.0, f64::INFINITY, 0));
+        // A plane that was known before is shown too; only one beyond the bound makes the oracle a liar.
+        assert_eq!(sum(linear, 3.0, 0.5, Known::new(3.25, 1.0, 0.0)), (6.5, 0.5, 0));
+        assert_eq!(sum(linear, 3.0, 0.5, Known::new(4.0, 1.0, 0.0)), (8.0, 0.0, 1));
+    }
+
+    #[test]
+    fn of_weights_without_a_bound_those_with_the_lowest_value_shown_are_kept() {
+        let mut bounds = Bounds::new();
+        for (w, cost, missed) in [(1.0, 5.0, f64::INFINITY), (2.0, 1.0, f64::INFINITY), (3.0, 3.0, f64::INFINITY)] {
+            bounds.certify(&[w], &SlackSum { cost, missed, ..SlackSum::default() }, 1);
+        }
+        let best = bounds.best.as_ref().expect("certified");
+        assert_eq!((best.primal, &*best.w), (f64::INFINITY, &[2.0][..]));
+        // One with a bound is better than any without.
+        bounds.certify(&[4.0], &SlackSum { cost: 9.0, missed: 1.0, ..SlackSum::default() }, 1);
+        let best = bounds.best.as_ref().expect("certified");
+        assert!(best.primal >= 18.0 && best.primal < 18.0 + 1e-9 && best.w == [4.0] && bounds.lowest < 3.1);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::Instant;
 use rayon::prelude::*;
 
 use crate::block_coordinate::Block;
-use crate::bounds::{Fault, Known, Sizes, SlackCost, SlackSum, off};
+use crate::bounds::{Answer, Fault, Known, Sizes, SlackCost, SlackSum, off};
 use crate::plane::{Planes, RawPlane};
 use crate::progress::{DualVariable, SolveError};
 use crate::settings::SlackNorm;
@@ -117,9 +117,9 @@ impl PlaneSum {
 
 impl PlaneSum {
     /// Adds the plane of an example, whose value is known, if its slack costs anything.
-    fn add_plane(&mut self, plane: &RawPlane<'_>, cost: SlackCost, example: usize) {
+    fn add_plane(&mut self, (plane, missed): (&RawPlane<'_>, f64), cost: SlackCost, example: usize) {
         let slack = plane.value;
-        self.slacks.add(cost, example, slack, Known::new(0.0, plane.magnitude, 0.0));
+        self.slacks.add(cost, example, Answer { value: slack, missed }, Known::new(0.0, plane.magnitude, 0.0));
         if slack > 0.0 && cost.bound > 0.0 {
             // The tangent of the cost at the slack: of squared slacks 2ξΔ − ξ² and 2ξδ.
             let slope = cost.slope(slack);
@@ -414,9 +414,10 @@ impl<'a, T: Task> Oracles<'a, T> {
                         lane.next = index;
                         return;
                     }
+                    let missed = lane.planes.missed();
                     for plane in lane.planes.as_mut_slice() {
                         plane.evaluate(w);
-                        lane.sum.add_plane(plane, cost, this.name(index));
+                        lane.sum.add_plane((plane, missed), cost, this.name(index));
                     }
                 }
                 lane.next = end;

@@ -116,6 +116,8 @@ pub struct Planes<'a> {
     len: usize,
     /// Whether only the first one is taken.
     only_first: bool,
+    /// How far the maximum may lie above the first one.
+    missed: f64,
     /// What the planes that were known before show at the same w.
     pub(crate) known: Known,
     /// Inner products with the rows of these.
@@ -156,9 +158,24 @@ impl<'a> Planes<'a> {
         }
     }
 
+    /// Says how far the maximum over all outputs may lie above the first plane: an upper bound, infinite if nothing is known.
+    ///
+    /// An exact oracle says nothing, which means 0. One that searches in part (a beam, a greedy search, dual decomposition that
+    /// has not closed) says this, and the certificate stays true: P(w) counts the bound as slack
+    /// ([`Certificate::shown`](crate::Certificate::shown) is without it).
+    pub fn may_miss(&mut self, at_most: f64) {
+        // What is no number is no bound.
+        self.missed = if at_most.is_nan() { f64::INFINITY } else { at_most.max(0.0) };
+    }
+
+    /// How far the maximum may lie above the first plane.
+    pub fn missed(&self) -> f64 {
+        self.missed
+    }
+
     /// Forgets all planes, so that the same memory takes those of the next call.
     pub fn clear(&mut self) {
-        self.len = 0;
+        (self.len, self.missed) = (0, 0.0);
     }
 
     /// The number of planes.

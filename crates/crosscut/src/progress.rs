@@ -16,6 +16,9 @@ pub enum StopReason {
     Gap,
     /// P − D ≤ C · ε.
     Epsilon,
+    /// What is left of the gap is what the separation oracle [may have missed](crate::Planes::may_miss): by the planes
+    /// that it shows, the gap asked for is reached.
+    Oracle,
     /// The allowed number of exact passes was made.
     Passes,
     /// The allowed time was used.
@@ -39,6 +42,7 @@ impl StopReason {
         match self {
             StopReason::Gap => "gap",
             StopReason::Epsilon => "epsilon",
+            StopReason::Oracle => "oracle",
             StopReason::Passes => "passes",
             StopReason::Seconds => "seconds",
             StopReason::Interrupted => "interrupted",
@@ -54,6 +58,7 @@ impl fmt::Display for StopReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             StopReason::Gap | StopReason::Epsilon => "converged",
+            StopReason::Oracle => "solved as far as the oracle can tell",
             StopReason::Passes => "stopped after the passes allowed, not converged",
             StopReason::Seconds => "stopped after the time allowed, not converged",
             StopReason::Interrupted => "interrupted, not converged",
@@ -86,6 +91,8 @@ pub struct Progress {
     pub oracle_calls: u64,
     /// Lowest certified primal value P(w) so far: an upper bound on the optimum. Infinite before the first certificate.
     pub primal: f64,
+    /// As [`Certificate::shown`].
+    pub shown: f64,
     /// Highest dual value D so far: a lower bound on the optimum.
     pub dual: f64,
     /// Cached planes, or planes in the working set.
@@ -158,7 +165,7 @@ pub struct DualVariable {
 ///
 /// D ≤ P* holds whatever the oracle does, as long as each of its answers is a plane of the problem:
 /// rounding and the feasibility of α are accounted for. P* ≤ P(w) also needs the oracle to find the
-/// maximum at w. What training can notice about that is in [`oracle`](Self::oracle).
+/// maximum at w, or to say by how much it may have missed it: `primal` counts that, [`shown`](Self::shown) does not. What training can notice about that is in [`oracle`](Self::oracle).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Certificate {
     /// The solver that ran (never `Auto`).
@@ -167,8 +174,12 @@ pub struct Certificate {
     pub c: f64,
     /// Number of examples n.
     pub examples: usize,
-    /// P(w), rounded up. Infinite if training ended before the first certificate.
+    /// P(w), rounded up. Infinite if training ended before the first certificate, or if nothing is known of what the oracle
+    /// missed.
     pub primal: f64,
+    /// P(w) by the planes that the oracle has shown, without what it [may have missed](crate::Planes::may_miss): equal to
+    /// `primal` if the oracle is exact.
+    pub shown: f64,
     /// D, a lower bound on the optimum, rounded down.
     pub dual: f64,
     /// Exact passes made.

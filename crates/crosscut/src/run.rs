@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use crate::bounds::{Bounds, Fault, OracleAudit, relative_gap};
+use crate::bounds::{Bounds, Certified, Fault, OracleAudit, relative_gap};
 use crate::progress::{Certificate, Flow, Moment, Progress, Solution, StopReason};
 use crate::settings::{Settings, Solver};
 
@@ -37,7 +37,8 @@ pub(crate) struct Run<'o> {
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Saved<'s> {
     pub oracle_calls_before: u64,
-    pub best: Option<(f64, Cow<'s, [f64]>)>,
+    pub best: Option<(f64, f64, Cow<'s, [f64]>)>,
+    pub lowest: f64,
     pub dual: f64,
     pub last: (f64, f64),
     pub audit: OracleAudit,
@@ -88,17 +89,18 @@ impl<'o> Run<'o> {
     }
 
     pub fn save(&self) -> Saved<'_> {
-        let Bounds { best, dual, last, audit } = &self.bounds;
-        let best = best.as_ref().map(|(primal, w)| (*primal, w.into()));
-        Saved { oracle_calls_before: self.oracle_calls_before, best, dual: *dual, last: *last, audit: *audit }
+        let Bounds { best, lowest, dual, last, audit } = &self.bounds;
+        let best = best.as_ref().map(|best| (best.primal, best.shown, (&best.w).into()));
+        let oracle_calls_before = self.oracle_calls_before;
+        Saved { oracle_calls_before, best, lowest: *lowest, dual: *dual, last: *last, audit: *audit }
     }
 
     /// Goes on where another run was saved.
     pub fn restore(&mut self, saved: Saved<'_>) {
-        let Saved { oracle_calls_before, best, dual, last, audit } = saved;
+        let Saved { oracle_calls_before, best, lowest, dual, last, audit } = saved;
         self.oracle_calls_before = oracle_calls_before;
-        let best = best.map(|(primal, w)| (primal, w.into_owned()));
-        self.bounds = Bounds { best, dual, last, audit };
+        let best = best.map(|(primal, shown, w)| Certified { primal, shown, w: w.into_owned() });
+        self.bounds = Bounds { best, lowest, dual, last, audit };
     }
 
     /// Ends the run because of an answer that is no plane.
@@ -137,16 +139,19 @@ impl<'o> Run<'o> {
     /// Which stopping rule holds for the certificate so far.
     pub fn stop(&self, counts: Counts) -> Option<StopReason> {
         let (primal, dual) = (self.bounds.primal(), self.bounds.dual());
-        if !primal.is_finite() {
+        if !self.bounds.lowest.is_finite() {
             return self.bounds.best.is_some().then_some(StopReason::Precision);
         }
         let Settings { relative_gap: wanted, epsilon, passes, .. } = self.settings;
         // Without a gap to reach, only an objective of 0 is known to be optimal.
-        let close = relative_gap(primal, dual) <= wanted && (wanted > 0.0 || primal == 0.0);
+        let close = |primal| relative_gap(primal, dual) <= wanted && (wanted > 0.0 || primal == 0.0);
+        let near = |primal| epsilon.is_some_and(|epsilon| primal - dual <= self.c * epsilon);
+        let shown = self.bounds.lowest;
         let rules = [
             (self.bounds.contradict(), StopReason::Inexact),
-            (close, StopReason::Gap),
-            (epsilon.is_some_and(|epsilon| primal - dual <= self.c * epsilon), StopReason::Epsilon),
+            (close(primal), StopReason::Gap),
+            (near(primal), StopReason::Epsilon),
+            (close(shown) || near(shown), StopReason::Oracle),
             (self.interrupted && self.must_end(), StopReason::Interrupted),
             (self.must_end(), StopReason::Seconds),
             (passes.is_some_and(|passes| self.passes(counts) >= passes as f64), StopReason::Passes),
@@ -169,6 +174,7 @@ impl<'o> Run<'o> {
             passes: self.passes(counts),
             oracle_calls: counts.oracle_calls - self.oracle_calls_before,
             primal: self.bounds.primal(),
+            shown: self.bounds.shown(),
             dual: self.bounds.dual(),
             planes: counts.planes,
             support: counts.support,
@@ -189,6 +195,7 @@ impl<'o> Run<'o> {
             c: self.c,
             examples: self.examples,
             primal: self.bounds.primal(),
+            shown: self.bounds.shown(),
             dual: self.bounds.dual(),
             passes: self.passes(counts),
             oracle_calls: counts.oracle_calls - self.oracle_calls_before,
@@ -197,7 +204,7 @@ impl<'o> Run<'o> {
             oracle: self.bounds.audit,
         };
         Solution {
-            w: self.bounds.best.map_or_else(|| latest.to_vec(), |(_, w)| w),
+            w: self.bounds.best.map_or_else(|| latest.to_vec(), |best| best.w),
             certificate,
             plane_bytes: counts.bytes.1,
             seconds: self.began.elapsed().as_secs_f64(),

@@ -85,21 +85,25 @@ pub(crate) fn require_close(what: &str, found: f64, expected: f64) -> Result<(),
 impl run::Saved<'_> {
     /// The same with memory of its own.
     pub(crate) fn into_owned(self) -> run::Saved<'static> {
-        let best = self.best.map(|(primal, w)| (primal, Cow::Owned(w.into_owned())));
+        let best = self.best.map(|(primal, shown, w)| (primal, shown, Cow::Owned(w.into_owned())));
         run::Saved { best, ..self }
     }
 
     pub(crate) fn check(&self, dim: usize, oracle_calls: u64) -> Result<(), StateError> {
-        let Self { oracle_calls_before, best, dual, last, audit } = self;
+        let Self { oracle_calls_before, best, lowest, dual, last, audit } = self;
         require(
             *oracle_calls_before <= oracle_calls && oracle_calls <= u64::MAX / 2,
             "the calls of oracles are miscounted",
         )?;
-        require(*dual < f64::INFINITY && !last.0.is_nan() && !last.1.is_nan(), "a bound is not a number")?;
-        let Some((primal, w)) = best else { return Ok(()) };
+        require(
+            *dual < f64::INFINITY && !last.0.is_nan() && !last.1.is_nan() && *lowest >= 0.0,
+            "a bound is not a number",
+        )?;
+        let Some((primal, shown, w)) = best else { return Ok(()) };
         require_finite("the best weights", w, dim)?;
         // An oracle that misses maxima may leave them the other way round.
         let ordered = *primal >= dual - 1e-6 * dual.abs() || !audit.is_clean();
-        require(primal.is_finite() && ordered, "the primal value is below the dual value")
+        require(shown.is_finite() && shown <= primal, "the primal value is below what planes show")?;
+        require(ordered, "the primal value is below the dual value")
     }
 }

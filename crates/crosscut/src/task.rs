@@ -41,8 +41,10 @@ impl<X, Y> Example<X, Y> {
 /// 2. slack(w) ≥ Δ(y, predict(w)) (for a prediction that scores at least what y scores);
 /// 3. slack(w) ≥ Δ′ − ⟨w, δ′⟩ for every plane (Δ′, δ′) that `separate` adds for this example at this or any other w′.
 ///
+/// An oracle that searches in part (a beam, say) adds to its slack(w) what it [may have missed](Planes::may_miss).
+///
 /// [`testing::check`](crate::testing::check) tries these three at random, trained and adversarial weights. An oracle
-/// that breaks the third (a beam search, say) still trains. The primal value reported is then a lower bound on the true
+/// that breaks the third and says nothing still trains. The primal value reported is then a lower bound on the true
 /// one, and the gap certifies nothing beyond the outputs that the oracle can reach. Training counts the answers that
 /// it finds to be worse than planes known before ([`OracleAudit`](crate::OracleAudit)).
 ///

@@ -97,6 +97,7 @@ pub fn check<T: Task>(task: &T, examples: &[Example<T::Input, T::Output>]) {
 /// * law 1: Δ(y, y) = 0, and Δ(y, ŷ) ≥ 0 for every prediction;
 /// * law 2: slack(w) ≥ Δ(y, predict(w));
 /// * law 3: slack(w) ≥ Δ′ − ⟨w, δ′⟩ for all planes (Δ′, δ′) found at this and any other w′: the first one is the highest;
+/// * what an oracle says that it [may have missed](crate::Planes::may_miss) is added to slack(w) in laws 2 and 3;
 /// * law 3 again, during training: no answer is worse than a plane in the cache ([`OracleAudit`]);
 /// * what [`recombine`](Task::recombine) makes of parts of all these planes has no other rows, a slack above what was asked for, and none
 ///   above slack(w);
@@ -126,8 +127,8 @@ pub fn laws<T: Task>(task: &T, examples: &[Example<T::Input, T::Output>]) -> Res
     for (index, example) in examples.iter().enumerate() {
         let mut answers: Vec<Answer<'_>> = Vec::new();
         for probe in &all {
-            let planes = answer(task, probe, example, index, &mut scratch)?;
-            answers.push(Answer { probe: Cow::Borrowed(probe), planes });
+            let shown = answer(task, probe, example, index, &mut scratch)?;
+            answers.push(Answer { probe: Cow::Borrowed(probe), shown });
         }
         let ends = || trained.clone().map(|at| &answers[at]);
         let between = ends().zip(ends().skip(1)).map(|(a, b)| ties(task, a, b, example, index, TIES));
@@ -135,8 +136,8 @@ pub fn laws<T: Task>(task: &T, examples: &[Example<T::Input, T::Output>]) -> Res
         answers.extend(between.into_iter().flatten());
 
         let mut rivals: Vec<(&str, &Written)> = Vec::new();
-        for Answer { probe, planes } in &answers {
-            for rival in planes {
+        for Answer { probe, shown } in &answers {
+            for rival in &shown.planes {
                 if !rivals.iter().any(|(_, other)| *other == rival) {
                     rivals.push((&probe.name, rival));
                 }
@@ -144,7 +145,7 @@ pub fn laws<T: Task>(task: &T, examples: &[Example<T::Input, T::Output>]) -> Res
         }
         for answer in &answers {
             let (probe, plane) = (&answer.probe, answer.plane());
-            let slack = plane.slack(&probe.w);
+            let slack = answer.slack();
             let slacks = || rivals.iter().map(|(found_at, rival)| (found_at, rival, rival.slack(&probe.w)));
             // The size of the numbers that the oracle compares at this w.
             let size = slacks().map(|(_, _, slack)| slack.magnitude).fold(0.0, f64::max);
@@ -162,7 +163,7 @@ pub fn laws<T: Task>(task: &T, examples: &[Example<T::Input, T::Output>]) -> Res
                 }
             }
         }
-        let slacks = answers.iter().map(|answer| (&*answer.probe, answer.plane().slack(&answer.probe.w)));
+        let slacks = answers.iter().map(|answer| (&*answer.probe, answer.slack()));
         recombination::check(task, slacks, example, index)?;
     }
     match audit.worse {
@@ -174,13 +175,31 @@ pub fn laws<T: Task>(task: &T, examples: &[Example<T::Input, T::Output>]) -> Res
 /// The answer of an oracle at one w.
 struct Answer<'p> {
     probe: Cow<'p, Probe>,
-    /// The first one is the answer.
-    planes: Vec<Written>,
+    shown: Shown,
 }
 
 impl Answer<'_> {
     fn plane(&self) -> &Written {
-        &self.planes[0]
+        &self.shown.planes[0]
+    }
+
+    /// The slack, with what may be missed.
+    fn slack(&self) -> Measured {
+        self.shown.slack(&self.probe.w)
+    }
+}
+
+/// The planes of one oracle call, the answer first.
+#[derive(PartialEq)]
+struct Shown {
+    planes: Vec<Written>,
+    missed: f64,
+}
+
+impl Shown {
+    fn slack(&self, w: &[f64]) -> Measured {
+        let slack = self.planes[0].slack(w);
+        Measured { value: slack.value + self.missed, ..slack }
     }
 }
 
@@ -191,12 +210,12 @@ fn answer<T: Task>(
     example: &Example<T::Input, T::Output>,
     index: usize,
     scratch: &mut T::Scratch,
-) -> Result<Vec<Written>, Violation> {
-    let planes = separate(task, &probe.w, example, index, scratch)?;
-    if planes != separate(task, &probe.w, example, index, &mut T::Scratch::default())? {
+) -> Result<Shown, Violation> {
+    let shown = separate(task, &probe.w, example, index, scratch)?;
+    if shown != separate(task, &probe.w, example, index, &mut T::Scratch::default())? {
         return Err(Violation::Unsteady { example: index, at: probe.name.clone(), what: "separate" });
     }
-    let slack = planes[0].slack(&probe.w);
+    let slack = shown.slack(&probe.w);
     let loss = task.loss(&example.x, &example.y, &task.predict(&probe.w, &example.x, scratch));
     if !(loss.is_finite() && loss >= 0.0) {
         return Err(Violation::Loss { example: index, at: probe.name.clone(), loss });
@@ -208,7 +227,7 @@ fn answer<T: Task>(
     if slack.is_below(Measured::exactly(loss), 1.0) {
         return Err(Violation::Prediction { example: index, at: probe.name.clone(), slack: slack.value, loss });
     }
-    Ok(planes)
+    Ok(shown)
 }
 
 /// The answers at w between two others at which those tie: along a segment the slack is the maximum of linear
@@ -233,8 +252,8 @@ fn ties<T: Task>(
     let w = ends.map(|(a, b)| a + share * (b - a)).collect();
     let name = format!("a tie between ({}) and ({})", a.probe.name, b.probe.name);
     let probe = Probe { name, w };
-    let planes = answer(task, &probe, example, index, &mut T::Scratch::default())?;
-    let between = Answer { probe: Cow::Owned(probe), planes };
+    let shown = answer(task, &probe, example, index, &mut T::Scratch::default())?;
+    let between = Answer { probe: Cow::Owned(probe), shown };
     let mut all = ties(task, a, &between, example, index, budget / 2)?;
     all.extend(ties(task, &between, b, example, index, budget / 2)?);
     all.push(between);
@@ -453,7 +472,7 @@ fn probes<T: Task>(task: &T, examples: &[Example<T::Input, T::Output>]) -> Resul
     let (mut w, mut length, mut loss, mut trained) = (vec![0.0; dim], 0.0_f64, 0.0_f64, Vec::new());
     for round in 0..2 {
         for (index, example) in examples.iter().enumerate() {
-            let plane = &separate(task, &w, example, index, &mut scratch)?[0];
+            let plane = &separate(task, &w, example, index, &mut scratch)?.planes[0];
             let square: f64 = plane.delta.iter().map(|(_, value)| value * value).sum();
             loss = loss.max(plane.loss);
             if square > 0.0 {
@@ -568,7 +587,7 @@ fn separate<T: Task>(
     example: &Example<T::Input, T::Output>,
     index: usize,
     scratch: &mut T::Scratch,
-) -> Result<Vec<Written>, Violation> {
+) -> Result<Shown, Violation> {
     let mut planes = Planes::default();
     task.separate(w, &example.x, &example.y, scratch, &mut planes);
     let mut shown = Vec::new();
@@ -585,7 +604,8 @@ fn separate<T: Task>(
     if planes.is_empty() {
         return Err(Violation::Fault(Fault { example: index, kind: FaultKind::NoPlane }));
     }
-    planes.as_slice().iter().map(plane).collect()
+    let written = planes.as_slice().iter().map(plane).collect::<Result<_, _>>()?;
+    Ok(Shown { planes: written, missed: planes.missed() })
 }
 
 /// What was written, checked and summed by index.

@@ -487,6 +487,100 @@ fn many_weights_take_few_passes_whatever_c_is() {
     }
 }
 
+/// Looks at one output beside y, and says what it may have missed.
+struct Partial {
+    says: Says,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Says {
+    /// Exactly what it has missed.
+    Exactly,
+    /// A bound that is twice that and a little more.
+    Roughly,
+    Unknown,
+}
+
+impl Partial {
+    const EXACT: Choice = Choice { wrong: Wrong::Nothing, every: 1 };
+
+    fn slack(&self, w: &[f64], x: &Candidates, y: &usize, y_bar: usize) -> f64 {
+        self.loss(x, y, &y_bar) + Self::EXACT.score(w, x, &y_bar) - Self::EXACT.score(w, x, y)
+    }
+}
+
+impl Task for Partial {
+    type Input = Candidates;
+    type Output = usize;
+    type Scratch = ();
+
+    fn dim(&self) -> usize {
+        DIM
+    }
+
+    fn loss(&self, x: &Candidates, y: &usize, y_hat: &usize) -> f64 {
+        Self::EXACT.loss(x, y, y_hat)
+    }
+
+    fn predict(&self, w: &[f64], x: &Candidates, (): &mut ()) -> usize {
+        Self::EXACT.predict(w, x, &mut ())
+    }
+
+    fn separate<'a>(&'a self, w: &[f64], x: &'a Candidates, y: &'a usize, (): &mut (), planes: &mut Planes<'a>) {
+        let slack = |y_bar: usize| self.slack(w, x, y, y_bar);
+        let y_bar = [*y, (y + 1) % 5][usize::from(slack((y + 1) % 5) > 0.0)];
+        planes.add(|sink| FeatureMap::plane(&Partial::EXACT, x, y, &y_bar, sink));
+        let missed = slack(best(5, slack)) - slack(y_bar);
+        planes.may_miss(match self.says {
+            Says::Exactly => missed,
+            Says::Roughly => 2.0 * missed + 0.01,
+            Says::Unknown => f64::INFINITY,
+        });
+    }
+}
+
+/// P(w) is above P* whatever the oracle passes over, as long as it says so; D is below it anyhow.
+#[test]
+fn an_oracle_that_says_what_it_may_have_missed_has_true_certificates() {
+    let examples = examples(0, 40, 0.4);
+    for slack_norm in [SlackNorm::Linear, SlackNorm::Squared] {
+        for (solver, c) in SOLVERS.into_iter().flat_map(|solver| [(solver, 0.01), (solver, 1.0)]) {
+            let settings = Settings { solver, slack_norm, c: C::Sum(c), passes: Some(3000), ..Settings::default() };
+            let optimum = train(&Partial::EXACT, &examples, &settings).certificate;
+            for says in [Says::Exactly, Says::Roughly, Says::Unknown] {
+                let at = format!("{says:?}, {solver:?}, {slack_norm:?}, C = {c}");
+                crosscut::testing::check(&Partial { says }, &examples[..5]);
+                let solution = solve(&Partial { says }, &examples, &settings, &mut |_| ControlFlow::Continue(()));
+                let Solution { w, certificate, .. } = solution.expect("sound settings");
+                let at = format!("{at}: {certificate:?}, optimum {optimum:?}");
+                assert!(certificate.dual <= optimum.primal && optimum.dual <= certificate.primal, "{at}");
+                assert!(certificate.oracle.is_clean() && certificate.shown <= certificate.primal, "{at}");
+                let exact = primal(&Partial::EXACT, &examples, &settings, &w).expect("planes");
+                assert!(exact <= certificate.primal * (1.0 + 1e-12), "P(w) = {exact}, {at}");
+                let said = primal(&Partial { says }, &examples, &settings, &w).expect("planes");
+                match says {
+                    // Scores of sums are rounded otherwise than sums of scores.
+                    Says::Exactly => assert!((said - exact).abs() <= 1e-12 * exact, "{said} {exact}"),
+                    Says::Roughly => assert!(said > exact),
+                    Says::Unknown => assert_eq!((said, certificate.primal), (f64::INFINITY, f64::INFINITY)),
+                }
+                // What is left is what the oracle passes over: by the planes that it shows, all is done.
+                assert_eq!(certificate.stop, StopReason::Oracle, "{at}");
+                assert!(!certificate.converged(), "{at}");
+                // Without a bound on P, the weights are those at which planes show the least.
+                let solved = certificate.shown - certificate.dual <= 1e-3 * certificate.shown;
+                assert!(says != Says::Unknown || solved, "{at}");
+                crosscut::testing::check_solution(
+                    &Partial { says },
+                    &examples,
+                    &settings,
+                    &Solution { w, certificate, plane_bytes: 0, seconds: 0.0, oracle_seconds: 0.0 },
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn folds_that_hold_nothing_out_are_passed_over() {
     let mut examples = examples(0, 40, 0.4);

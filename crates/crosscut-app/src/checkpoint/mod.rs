@@ -24,7 +24,7 @@ use crate::stream::Pieces;
 use crate::{model_file, output};
 pub(crate) use origin::{Data, Origin};
 
-pub(crate) const KIND: Kind = Kind { name: "checkpoint", magic: *b"CROSSCKP", version: 3 };
+pub(crate) const KIND: Kind = Kind { name: "checkpoint", magic: *b"CROSSCKP", version: 4 };
 
 /// A checkpoint that is made by the clock takes at most this part of the time.
 const SHARE: u32 = 20;

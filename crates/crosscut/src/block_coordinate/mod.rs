@@ -28,7 +28,7 @@ use rand::seq::SliceRandom;
 use rand_pcg::Pcg64;
 use serde::{Deserialize, Serialize};
 
-use crate::bounds::{DualSum, Fault, SlackCost, SlackSum};
+use crate::bounds::{Answer, DualSum, Fault, SlackCost, SlackSum};
 use crate::one_slack::OneSlack;
 use crate::oracles::Oracles;
 use crate::plane::{Planes, squared_norm};
@@ -379,7 +379,8 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             self.oracles.compare(&self.w, slice, &mut self.planes, (&self.blocks, length))?;
             for (slot, &index) in slice.iter().enumerate() {
                 let planes = &self.planes[slot];
-                let answer = planes.highest().map_or(f64::NAN, |plane| plane.value);
+                let value = planes.highest().map_or(f64::NAN, |plane| plane.value);
+                let answer = Answer { value, missed: planes.missed() };
                 slacks.add(self.blocks[index].cost(), self.oracles.name(index), answer, planes.known);
                 self.take_in(slot, index);
             }

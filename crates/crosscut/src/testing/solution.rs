@@ -51,7 +51,7 @@ fn falsehood<T: Task>(
     solution: &Solution,
 ) -> Result<f64, String> {
     let (w, certificate, n) = (&solution.w, solution.certificate, examples.len());
-    let (primal, dual) = (certificate.primal, certificate.dual);
+    let (primal, dual) = (certificate.shown, certificate.dual);
     let claim = |holds: bool, message: &dyn Fn() -> String| if holds { Ok(()) } else { Err(message()) };
 
     claim(w.len() == task.dim(), &|| format!("there are {} weights for dimension {}", w.len(), task.dim()))?;
@@ -99,9 +99,12 @@ fn falsehood<T: Task>(
         StopReason::Epsilon => settings.epsilon.is_some_and(|epsilon| certificate.gap() <= certificate.c * epsilon),
         StopReason::Passes => settings.passes.is_some_and(|passes| certificate.passes >= passes as f64),
         StopReason::Seconds => settings.seconds.is_some(),
+        // Planes show a lower P at other weights.
+        StopReason::Oracle => certificate.relative_gap() > settings.relative_gap,
         StopReason::Interrupted | StopReason::Precision => true,
         StopReason::Inexact | StopReason::Fault => return Err("the oracle was found wrong".to_owned()),
     };
+    claim(certificate.primal >= primal, &|| "P is below what planes show".to_owned())?;
     claim(enough, &|| "the reason for stopping does not hold".to_owned())?;
     claim(certificate.examples == n && certificate.c == settings.c.mean(n), &|| "n or C are others".to_owned())?;
     claim(certificate.solver != Solver::Auto, &|| "auto is no solver".to_owned())?;
