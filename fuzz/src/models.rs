@@ -119,7 +119,7 @@ pub fn use_model<A: Application>(task: &A, w: &[f64], items: &Items<A>) {
         }
     }
     let _ = task.evaluate(&outcomes).to_string();
-    let (_, _) = (task.sizes(), task.caveat());
+    let _ = task.sizes();
     let dim = task.dim();
     (0..dim.min(50)).chain(dim.saturating_sub(50)..dim).for_each(|index| drop(task.weight_name(index)));
 }

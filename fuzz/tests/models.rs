@@ -108,6 +108,7 @@ fn how() -> impl Strategy<Value = (u64, Settings, Certificate)> {
     let figures = [finite(), finite(), finite(), finite()];
     let certificate = (solver(), any::<[usize; 2]>(), figures, any::<u64>(), stop, oracle).prop_map(
         |(solver, [examples, planes], [c, primal, dual, passes], oracle_calls, stop, oracle)| Certificate {
+            shown: primal,
             solver,
             c,
             examples,

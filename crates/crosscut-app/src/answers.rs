@@ -1,7 +1,7 @@
 //! What the verbs answer: plain figures, and the same as JSON.
 
 use crosscut::validation::Point;
-use crosscut::{C, Certificate, OracleAudit, Settings, StopReason, relative_gap};
+use crosscut::{C, Certificate, OracleAudit, Progress, Settings, StopReason, relative_gap};
 use serde_json::{Map, Value, json};
 
 use crate::report::Report;
@@ -19,8 +19,6 @@ pub struct Learned {
     pub dim: usize,
     /// The task's own sizes.
     pub sizes: Vec<(&'static str, usize)>,
-    /// [`Application::caveat`](crate::Application::caveat): why the certificate may look better than it is.
-    pub caveat: Option<String>,
     /// The most bytes that planes took ([`Solution::plane_bytes`](crosscut::Solution::plane_bytes)).
     pub plane_bytes: usize,
     /// Wall seconds of training.
@@ -47,14 +45,13 @@ pub struct Kept {
 impl Learned {
     /// See [`verdict`].
     pub fn verdict(&self) -> String {
-        of_certificate(&self.certificate, self.caveat.is_none())
+        of_certificate(&self.certificate)
     }
 
     /// One JSON object.
     pub fn to_json(&self) -> Value {
         let mut object = trained(self.task, self.dim, &self.sizes, &self.settings, &self.certificate);
-        object.extend(judged(&self.certificate, self.caveat.is_none()));
-        object.insert("caveat".to_owned(), json!(self.caveat));
+        object.extend(judged(&self.certificate));
         object.insert("plane_bytes".to_owned(), json!(self.plane_bytes));
         object.insert("seconds".to_owned(), json!(self.seconds));
         object.insert("oracle_seconds".to_owned(), json!(self.oracle_seconds));
@@ -117,8 +114,6 @@ pub struct Inspected {
     pub dim: usize,
     /// The task's own sizes.
     pub sizes: Vec<(&'static str, usize)>,
-    /// [`Application::caveat`](crate::Application::caveat): why the certificate may look better than it is.
-    pub caveat: Option<String>,
     /// [`Application::scale`](crate::Application::scale): how it scales features.
     pub scale: Option<&'static str>,
     /// The settings it was trained with.
@@ -136,14 +131,13 @@ pub struct Inspected {
 impl Inspected {
     /// See [`verdict`].
     pub fn verdict(&self) -> String {
-        of_certificate(&self.certificate, self.caveat.is_none())
+        of_certificate(&self.certificate)
     }
 
     /// One JSON object.
     pub fn to_json(&self) -> Value {
         let mut object = trained(self.task, self.dim, &self.sizes, &self.settings, &self.certificate);
-        object.extend(judged(&self.certificate, self.caveat.is_none()));
-        object.insert("caveat".to_owned(), json!(self.caveat));
+        object.extend(judged(&self.certificate));
         object.insert("scale".to_owned(), json!(self.scale));
         object.insert("nonzeros".to_owned(), json!(self.nonzeros));
         object.insert("norm".to_owned(), json!(self.norm));
@@ -172,7 +166,9 @@ fn trained(
         ("solver", json!(certificate.solver)),
         ("c_mean", json!(certificate.c)),
         ("c_sum", json!(C::Mean(certificate.c).sum(n))),
+        // JSON has no infinity: null if nothing is known of what the oracle may have missed.
         ("primal", json!(certificate.primal)),
+        ("shown", json!(certificate.shown)),
         ("dual", json!(certificate.dual)),
         ("gap", json!(certificate.gap())),
         ("relative_gap", json!(certificate.relative_gap())),
@@ -185,18 +181,42 @@ fn trained(
     entries.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
+/// The two bounds of a certificate, and P(w) by what planes show.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// P(w), infinite if there is no bound.
+    pub primal: f64,
+    /// P(w) without what the oracle may have missed.
+    pub shown: f64,
+    /// D.
+    pub dual: f64,
+}
+
+impl From<&Certificate> for Bounds {
+    fn from(&Certificate { primal, shown, dual, .. }: &Certificate) -> Self {
+        Self { primal, shown, dual }
+    }
+}
+
+impl From<&Progress> for Bounds {
+    fn from(&Progress { primal, shown, dual, .. }: &Progress) -> Self {
+        Self { primal, shown, dual }
+    }
+}
+
 /// How training ended and what its certificate says, in one line: the words that every program uses.
 ///
-/// `exact` is whether the task claims that its oracle finds the maximum. The dual value is a lower
-/// bound on the optimum whatever the oracle does. The primal value is an upper bound only if the oracle
-/// is exact; otherwise P(w) is *at least* what is said, and training converges *as far as the oracle
-/// sees*. Answers that were found worse than planes known before are counted.
-pub fn verdict(stop: StopReason, (primal, dual): (f64, f64), oracle: &OracleAudit, exact: bool) -> String {
-    let exact = exact && oracle.worse == 0;
-    let (far, least) = match exact {
-        true => ("", ""),
-        false if matches!(stop, StopReason::Gap | StopReason::Epsilon) => (" as far as the oracle sees", "at least "),
-        false => ("", "at least "),
+/// The dual value is a lower bound on the optimum whatever the oracle does. If the oracle does not say how much it may have
+/// missed, or was found to have missed something, P(w) is *at least* what is said. Answers that were found worse than planes
+/// known before are counted.
+pub fn verdict(stop: StopReason, Bounds { primal, shown, dual }: Bounds, oracle: &OracleAudit) -> String {
+    let (least, primal, missed) = match primal.is_finite() {
+        true => (if oracle.worse == 0 { "" } else { "at least " }, primal, primal - shown),
+        false => ("at least ", shown, 0.0),
+    };
+    let far = match stop {
+        StopReason::Gap | StopReason::Epsilon if oracle.worse > 0 => " as far as the oracle sees",
+        _ => "",
     };
     let mut text = match primal.is_finite() {
         true => format!(
@@ -208,6 +228,9 @@ pub fn verdict(stop: StopReason, (primal, dual): (f64, f64), oracle: &OracleAudi
         ),
         false => format!("{stop}: primal unknown, dual {}", figure(dual)),
     };
+    if missed > 0.0 {
+        text += &format!("; of the gap, the oracle may have missed {}", figure(missed));
+    }
     if let Some(fault) = oracle.fault {
         text += &format!("; {fault}");
     }
@@ -219,15 +242,15 @@ pub fn verdict(stop: StopReason, (primal, dual): (f64, f64), oracle: &OracleAudi
     text
 }
 
-fn of_certificate(certificate: &Certificate, exact: bool) -> String {
-    verdict(certificate.stop, (certificate.primal, certificate.dual), &certificate.oracle, exact)
+fn of_certificate(certificate: &Certificate) -> String {
+    verdict(certificate.stop, certificate.into(), &certificate.oracle)
 }
 
 /// The same for programs: whether it converged, the words, and what was noticed about the oracle.
-fn judged(certificate: &Certificate, exact: bool) -> Vec<(String, Value)> {
+fn judged(certificate: &Certificate) -> Vec<(String, Value)> {
     let entries = [
-        ("converged", json!(certificate.converged() && exact)),
-        ("verdict", json!(of_certificate(certificate, exact))),
+        ("converged", json!(certificate.converged())),
+        ("verdict", json!(of_certificate(certificate))),
         ("oracle", json!(certificate.oracle)),
     ];
     entries.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()

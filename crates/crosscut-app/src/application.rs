@@ -78,15 +78,6 @@ pub trait Application: Task + Serialize + DeserializeOwned + 'static {
         Report::new().measure("loss", mean_loss(self, outcomes))
     }
 
-    /// Why certificates of this task may look better than they are, in a sentence that begins with a capital and has no
-    /// full stop; `None` where the oracle keeps its contract and finds the most violating output.
-    ///
-    /// An oracle that may miss it reports slacks that are too small. The dual value remains a bound, as every plane is one,
-    /// but the primal value and the gap are then at least what is reported, not at most.
-    fn caveat(&self) -> Option<String> {
-        None
-    }
-
     /// How features are scaled before they are used, as a word of `--scale`; `None` if they are not.
     fn scale(&self) -> Option<&'static str> {
         None

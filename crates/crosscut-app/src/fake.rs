@@ -52,6 +52,9 @@ impl Task for Sign {
             }
             false => 0.0,
         });
+        if self.lazy {
+            planes.may_miss(f64::INFINITY);
+        }
     }
 
     fn rows<'a>(&'a self, x: &'a SparseVector, _: &'a i8, visit: &mut dyn FnMut(Row<'a>)) {
@@ -122,10 +125,6 @@ impl Application for Sign {
         self.above = options.number("above")?.unwrap_or(0.0);
         self.bare = options.is_set("bare");
         Ok(())
-    }
-
-    fn caveat(&self) -> Option<String> {
-        self.lazy.then(|| "The oracle sleeps".to_owned())
     }
 
     fn sizes(&self) -> Vec<(&'static str, usize)> {

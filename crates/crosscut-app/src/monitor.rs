@@ -50,7 +50,4 @@ pub struct Start {
     pub c_sum: f64,
     /// The solver that runs.
     pub solver: Solver,
-    /// Whether the task claims that its oracle finds the maximum: it has no
-    /// [caveat](crate::Application::caveat).
-    pub exact: bool,
 }

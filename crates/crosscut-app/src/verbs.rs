@@ -137,7 +137,6 @@ pub fn learn<A: Application>(request: &Learn<'_>, monitor: &mut dyn Monitor) -> 
         origin.data = Data::of_stream(&task, trainer.examples(), digest);
         let settings = Settings { solver: Solver::OneSlack, ..*settings };
         monitor.start(&start(&task, trainer.examples(), &settings, None));
-        tell_caveat(&task, monitor);
         let trained = train::<A>(&mut trainer, resumed, request, &origin, monitor)?;
         drop(trainer);
         (task, trained)
@@ -151,7 +150,6 @@ pub fn learn<A: Application>(request: &Learn<'_>, monitor: &mut dyn Monitor) -> 
             origin.data = Data::new(&task, &examples, digest.get());
         }
         monitor.start(&start(&task, examples.len(), settings, None));
-        tell_caveat(&task, monitor);
         if trainer.different() < examples.len() {
             let different = trainer.different();
             monitor.note(&format!(
@@ -163,11 +161,11 @@ pub fn learn<A: Application>(request: &Learn<'_>, monitor: &mut dyn Monitor) -> 
         (task, trained)
     };
     if let Some(fault) = solution.certificate.oracle.fault
-        && !solution.certificate.primal.is_finite()
+        && !solution.certificate.shown.is_finite()
     {
         return Err(blame(&task, request.examples, fault.into()));
     }
-    if !solution.certificate.primal.is_finite() {
+    if !solution.certificate.shown.is_finite() {
         let why = "the objective overflows double precision: scale the features, or choose a smaller C";
         return Err(Error::file(examples_name, why));
     }
@@ -179,7 +177,6 @@ pub fn learn<A: Application>(request: &Learn<'_>, monitor: &mut dyn Monitor) -> 
         settings: model.settings,
         dim: model.w.len(),
         sizes: model.task.sizes(),
-        caveat: model.task.caveat(),
         plane_bytes: solution.plane_bytes,
         seconds: solution.seconds,
         oracle_seconds: solution.oracle_seconds,
@@ -223,7 +220,6 @@ fn start<A: Application>(task: &A, n: usize, settings: &Settings, round: Option<
         c_mean: c.mean(n),
         c_sum: c.sum(n),
         solver: settings.solver.resolve(n),
-        exact: task.caveat().is_none(),
     }
 }
 
@@ -236,13 +232,6 @@ fn blame<A: Application>(task: &A, examples: &Path, error: SolveError) -> Error 
             Error::file(file, format!("{error} ({})", sizes.join(", ")))
         }
         other => Error::Solve(other).in_file(&file),
-    }
-}
-
-/// Training with an oracle that is not exact begins with a note.
-fn tell_caveat<A: Application>(task: &A, monitor: &mut dyn Monitor) {
-    if let Some(caveat) = task.caveat() {
-        monitor.note(&format!("{caveat}: primal values and gaps are at least what is reported"));
     }
 }
 
@@ -373,8 +362,6 @@ pub fn validate<A: Application>(request: &Validate<'_>, monitor: &mut dyn Monito
         }
     })?;
 
-    tell_caveat(&task, monitor);
-
     let mut predictions: Vec<Vec<Option<A::Output>>> = Vec::new();
     predictions.resize_with(cs.len(), || examples.iter().map(|_| None).collect());
     let mut current = None;
@@ -446,7 +433,6 @@ pub fn inspect<A: Application>(model: Stored, top: usize) -> Result<Inspected, E
         task: A::NAME,
         dim: w.len(),
         sizes: task.sizes(),
-        caveat: task.caveat(),
         scale: task.scale(),
         settings,
         certificate,
@@ -630,28 +616,30 @@ mod tests {
     }
 
     #[test]
-    fn an_oracle_that_is_not_exact_is_told_of_everywhere() {
+    fn an_oracle_that_may_have_missed_something_is_told_of_everywhere() {
         let home = Home::new();
         let (examples, model, mut options) = (home.path("train"), home.path("model"), Options::default());
         let settings = Settings::default();
         let go = |options: &Options| {
-            let mut ears = Ears::default();
             let (settings, checkpoints, resume) = (&settings, None, None);
             let learn =
                 Learn { examples: &examples, model: &model, options, settings, checkpoints, resume, stream: false };
-            let learned = super::learn::<Sign>(&learn, &mut ears).unwrap();
-            let cs = [C::Sum(1.0), C::Sum(2.0)];
-            let validate = Validate { examples: &examples, folds: 2, cs: &cs, options, settings };
-            super::validate::<Sign>(&validate, &mut ears).unwrap();
+            let learned = super::learn::<Sign>(&learn, &mut ()).unwrap();
             let inspected = inspect::<Sign>(home.stored("model"), 0).unwrap();
-            assert_eq!(inspected.caveat, learned.caveat);
-            assert_eq!(inspected.to_json()["caveat"], learned.to_json()["caveat"]);
-            (learned.caveat, ears.notes)
+            assert_eq!((inspected.verdict(), inspected.certificate), (learned.verdict(), learned.certificate));
+            let json = learned.to_json();
+            assert_eq!(
+                (&json["primal"], &json["converged"]),
+                (&inspected.to_json()["primal"], &inspected.to_json()["converged"])
+            );
+            (learned.verdict(), json)
         };
-        assert_eq!(go(&options), (None, vec![]));
+        let (verdict, json) = go(&options);
+        assert!(verdict.starts_with("converged: primal ") && json["primal"] == json["shown"], "{verdict}");
         options.set("lazy", "");
-        let note = "The oracle sleeps: primal values and gaps are at least what is reported".to_owned();
-        assert_eq!(go(&options), (Some("The oracle sleeps".to_owned()), vec![note.clone(), note]));
+        let (verdict, json) = go(&options);
+        assert!(verdict.starts_with("solved as far as the oracle can tell: primal at least "), "{verdict}");
+        assert!(json["primal"].is_null() && json["shown"].is_number() && json["converged"] == false, "{json}");
     }
 
     #[test]

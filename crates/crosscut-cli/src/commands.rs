@@ -360,7 +360,7 @@ fn inspect(tasks: &[Entry], flags: &flags::Inspect) -> Result<(), Failure> {
 
 /// A model in lines.
 fn portrait(inspected: &Inspected) -> String {
-    let Inspected { certificate, caveat, scale, .. } = inspected;
+    let Inspected { certificate, scale, .. } = inspected;
     let n = certificate.examples;
     let mut text = String::new();
     let sizes: String = inspected.sizes.iter().map(|(name, size)| format!(", {size} {name}")).collect();
@@ -380,9 +380,6 @@ fn portrait(inspected: &Inspected) -> String {
         inspected.settings.seed
     );
     let _ = writeln!(text, "result    {}", inspected.verdict());
-    if let Some(caveat) = caveat {
-        let _ = writeln!(text, "caveat    {caveat}");
-    }
     if !inspected.heaviest.is_empty() {
         let _ = writeln!(text, "heaviest weights");
         for (name, weight) in &inspected.heaviest {

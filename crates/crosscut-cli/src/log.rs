@@ -16,8 +16,6 @@ pub struct Log {
     file: Box<dyn Write>,
     failure: Option<io::Error>,
     round: Option<Value>,
-    /// Whether the oracle of the run claims to be exact.
-    exact: bool,
 }
 
 impl Log {
@@ -33,12 +31,11 @@ impl Log {
                 Err(source) => return Err(Error::Write { file: name, source }),
             }
         };
-        Ok(Self { name, file, failure: None, round: None, exact: true })
+        Ok(Self { name, file, failure: None, round: None })
     }
 
     /// A training run begins: in a cross-validation its lines say which one.
     pub fn start(&mut self, start: &Start) {
-        self.exact = start.exact;
         self.round = start.round.map(|round| json!({ "fold": round.fold, "c_mean": start.c_mean }));
     }
 
@@ -47,8 +44,9 @@ impl Log {
         let mut line = json!({
             "pass": progress.passes,
             "oracle_calls": progress.oracle_calls,
-            // JSON has no infinity: null until the first certificate.
+            // JSON has no infinity: null until the first certificate, and if nothing is known of what the oracle may have missed.
             "primal": progress.primal,
+            "shown": progress.shown,
             "dual": progress.dual,
             "gap": progress.gap(),
             "relative_gap": progress.relative_gap(),
@@ -61,9 +59,8 @@ impl Log {
             Moment::Within => return,
             Moment::Pass => {}
             Moment::End(reason) => {
-                let bounds = (progress.primal, progress.dual);
                 line["stop"] = json!(reason.name());
-                line["verdict"] = json!(verdict(reason, bounds, &progress.oracle, self.exact));
+                line["verdict"] = json!(verdict(reason, progress.into(), &progress.oracle));
                 line["oracle"] = json!(progress.oracle);
             }
         }

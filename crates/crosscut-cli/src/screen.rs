@@ -5,7 +5,7 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crosscut::{C, Flow, Moment, Progress};
+use crosscut::{C, Flow, Moment, Progress, relative_gap};
 use crosscut_app::answers::figure;
 use crosscut_app::{Interrupt, Monitor, Start};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -157,13 +157,10 @@ impl Monitor for Screen {
 
 /// One line of figures.
 fn describe(progress: &Progress, left: Option<f64>) -> String {
-    let certificate = if progress.primal.is_finite() {
-        format!(
-            "primal {}  dual {}  gap {:.1e}",
-            figure(progress.primal),
-            figure(progress.dual),
-            progress.relative_gap()
-        )
+    let (least, primal) = if progress.primal.is_finite() { ("", progress.primal) } else { (">= ", progress.shown) };
+    let certificate = if primal.is_finite() {
+        let gap = relative_gap(primal, progress.dual);
+        format!("primal {least}{}  dual {}  gap {least}{gap:.1e}", figure(primal), figure(progress.dual))
     } else {
         format!("primal -  dual {}  gap -", figure(progress.dual))
     };
@@ -222,7 +219,7 @@ impl Forecast {
     }
 
     fn seconds_left(&mut self, progress: &Progress) -> Option<f64> {
-        let now = (progress.seconds, progress.relative_gap());
+        let now = (progress.seconds, relative_gap(progress.shown, progress.dual));
         if !now.1.is_finite() || now.1 <= 0.0 {
             return None;
         }
@@ -359,6 +356,7 @@ mod tests {
             passes: 1.0,
             oracle_calls: 1,
             primal: 1.0,
+            shown: 1.0,
             dual,
             planes: 0,
             support: 0,

@@ -155,7 +155,6 @@ fn json_is_one_object_with_every_figure() {
     let expected = [
         "c_mean",
         "c_sum",
-        "caveat",
         "converged",
         "dim",
         "dual",
@@ -171,6 +170,7 @@ fn json_is_one_object_with_every_figure() {
         "relative_gap",
         "seconds",
         "settings",
+        "shown",
         "sizes",
         "solver",
         "stop",
@@ -182,7 +182,7 @@ fn json_is_one_object_with_every_figure() {
     assert_eq!(learned["converged"], true);
     assert_eq!(learned["sizes"], serde_json::json!({ "classes": 3, "features": 3 }));
     assert_eq!((&learned["solver"], &learned["stop"]), (&"block".into(), &"gap".into()));
-    assert!(learned["caveat"].is_null());
+    assert_eq!(learned["shown"], learned["primal"]);
     assert_eq!(["c_mean", "c_sum", "dim", "examples"].map(|key| number(&learned, key)), [60.0, 1.0, 9.0, 60.0]);
     assert_eq!(number(&learned, "gap"), number(&learned, "primal") - number(&learned, "dual"));
     assert!(number(&learned, "relative_gap") <= 1e-3);

@@ -507,6 +507,9 @@ impl Task for Sequence {
             Rescaling::Margin => self.plane(x, y, &y_bar, sink),
             Rescaling::Slack => self.rescaled_plane(x, y, &y_bar, sink),
         });
+        if self.may_miss() {
+            planes.may_miss(f64::INFINITY);
+        }
     }
 
     fn recombine<'a>(
@@ -561,6 +564,12 @@ impl Task for Sequence {
 }
 
 impl Sequence {
+    /// Whether the beam leaves out states.
+    pub(crate) fn may_miss(&self) -> bool {
+        let order = self.definition.transitions.max(1) as u32;
+        self.definition.beam > 0 && self.definition.beam < self.k().saturating_pow(order)
+    }
+
     /// The first token whose tag may not stand where it does.
     pub(crate) fn breach(&self, scheme: Scheme, y: &Tags) -> Option<usize> {
         let name = |token: usize| (token < y.len()).then(|| self.name(y, token));

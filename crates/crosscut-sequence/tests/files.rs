@@ -339,9 +339,8 @@ fn tags_that_a_scheme_forbids_are_refused_where_they_stand() {
 fn options_define_the_task() {
     let (task, _) = define(&[("t", "2"), ("e", "1"), ("b", "3")], HMM).unwrap();
     assert_eq!((task.orders(), task.dim()), ((2, 1), 3 * 2 + 3 * 4 + 4 + 8));
-    assert_eq!(task.caveat().unwrap(), "The oracle searches with a beam of 3");
     let (task, _) = define(&[], HMM).unwrap();
-    assert_eq!((task.orders(), task.loss_function(), task.scheme(), task.caveat()), ((1, 0), &Loss::Count, None, None));
+    assert_eq!((task.orders(), task.loss_function(), task.scheme()), ((1, 0), &Loss::Count, None));
     assert_eq!(task.rescaling(), Rescaling::Margin);
     let mut slack = options(&[]);
     slack.rescaling = Rescaling::Slack;

@@ -90,8 +90,7 @@ impl Program for SvmHmm {
             Ok(Example::new(input(&task, group, &file)?, Tags::from(tags)))
         };
         let examples = groups.into_iter().map(example).collect::<Result<Vec<_>, Error>>()?;
-        let caveat = (beam > 0).then_some("with --b the search is not exact");
-        Ok(Training { task, examples, read, head: Vec::new(), features, largest_loss, epsilon_factor: None, caveat })
+        Ok(Training { task, examples, read, head: Vec::new(), features, largest_loss, epsilon_factor: None })
     }
 
     fn dimension(task: &Sequence, features: u32) -> u64 {

@@ -30,7 +30,7 @@ pub fn learn<P: Program>(flags: &Learn) -> Result<ExitCode, Error> {
     say.part("Reading training examples...");
     let mut source = Source::open_quietly(&flags.examples)?;
     let training = P::training(flags, &mut source)?;
-    let Training { task, examples, read, head, features, largest_loss, epsilon_factor, caveat } = training;
+    let Training { task, examples, read, head, features, largest_loss, epsilon_factor } = training;
     say.line(&read);
     head.iter().for_each(|line| say.line(line));
     let epsilon = flags.epsilon.unwrap_or(P::EPSILON) * epsilon_factor.unwrap_or(1.0);
@@ -42,9 +42,6 @@ pub fn learn<P: Program>(flags: &Learn) -> Result<ExitCode, Error> {
         if !flags.idle.is_empty() {
             say.line(format!("NOTE: Flags of another optimiser, without effect here: {}", flags.idle.join(" ")));
         }
-    }
-    if let Some(caveat) = caveat {
-        note(&program, &format!("{caveat}: the primal value and the gap are at least what is reported"));
     }
 
     let settings = Settings {
@@ -79,16 +76,15 @@ pub fn learn<P: Program>(flags: &Learn) -> Result<ExitCode, Error> {
     if let Some(fault) = certificate.oracle.fault {
         return Err(Error::file(file, fault.to_string()));
     }
-    if !certificate.primal.is_finite() {
+    if !certificate.shown.is_finite() {
         return Err(Error::file(
             file,
             "the objective overflows double precision: scale the features, or choose a smaller -c",
         ));
     }
-    let is_early = matches!(certificate.stop, StopReason::Precision | StopReason::Inexact);
+    let is_early = matches!(certificate.stop, StopReason::Precision | StopReason::Inexact | StopReason::Oracle);
     if is_early || certificate.oracle.worse > 0 {
-        let bounds = (certificate.primal, certificate.dual);
-        note(&program, &verdict(certificate.stop, bounds, &certificate.oracle, caveat.is_none()));
+        note(&program, &verdict(certificate.stop, certificate.into(), &certificate.oracle));
     }
     let cpu = cpu_seconds() - began;
     if say.tells(1) {
@@ -169,7 +165,7 @@ impl Iterations<'_> {
             false => format!(": {}", ".".repeat(if self.n > 10 { 9 } else { self.n })),
         };
         // Weights of zero are better than what has no certificate yet.
-        let gap = (progress.primal.min(self.c * self.largest_loss) - progress.dual).max(0.0);
+        let gap = (progress.shown.min(self.c * self.largest_loss) - progress.dual).max(0.0);
         self.say.line(format!(
             "Iter {passes}{calls}{}(NumConst={}, SV={}, CEps={:.4}, QPEps={:.4})",
             if ended { "" } else { "*" },
@@ -200,7 +196,7 @@ impl Block<'_> {
         let epsilon = certificate.gap().max(0.0) / c;
         let support = variables.iter().filter(|variable| variable.alpha > 0.0).count();
         // The slack that P(w) has beyond ½‖w‖²; the working set knows of all of it but the gap.
-        let slack = (certificate.primal - 0.5 * norm) / c;
+        let slack = (certificate.shown - 0.5 * norm) / c;
         let longest = variables.iter().map(|variable| {
             let unit = if variable.example.is_some() { 1.0 } else { c };
             variable.squared_norm.sqrt() / unit
@@ -211,7 +207,7 @@ impl Block<'_> {
             format!("Dual objective value: dval={:.5}", certificate.dual),
         ];
         if !n_slack {
-            lines.push(format!("Primal objective value: pval={:.5}", certificate.primal));
+            lines.push(format!("Primal objective value: pval={:.5}", certificate.shown));
         }
         lines.extend([
             format!(

@@ -81,16 +81,7 @@ impl Program for SvmMulticlass {
             .map(|(line, label)| Ok(Example::new(input(&task, line, &file)?, Class::new(label - 1))))
             .collect::<Result<_, Error>>()?;
         let read = format!(" ({} examples) done", examples.len());
-        Ok(Training {
-            task,
-            examples,
-            read,
-            head,
-            features: lines.features,
-            largest_loss,
-            epsilon_factor: None,
-            caveat: None,
-        })
+        Ok(Training { task, examples, read, head, features: lines.features, largest_loss, epsilon_factor: None })
     }
 
     fn dimension(task: &Multiclass, features: u32) -> u64 {

@@ -91,8 +91,6 @@ pub struct Training<T: Task> {
     pub largest_loss: f64,
     /// What ε is multiplied by, if by anything; this is told.
     pub epsilon_factor: Option<f64>,
-    /// Why the oracle is not exact, if it is not.
-    pub caveat: Option<&'static str>,
 }
 
 /// Examples to be classified.

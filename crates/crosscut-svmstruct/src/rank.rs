@@ -260,7 +260,6 @@ fn training(
         features: *features,
         largest_loss: largest / n,
         epsilon_factor,
-        caveat: None,
     })
 }
 

@@ -48,7 +48,7 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_pcg::Pcg64;
 
-use crate::bounds::Fault;
+use crate::bounds::{Fault, relative_gap};
 use crate::model::risk;
 use crate::progress::{Certificate, Flow, Progress, Solution, SolveError, StopReason};
 use crate::settings::{C, Settings, SettingsError};
@@ -139,7 +139,7 @@ pub struct Point {
     /// Exact passes made, summed over the folds.
     pub passes: f64,
     /// The largest relative gap with which training stopped; infinite if it stopped as
-    /// [`StopReason::Inexact`].
+    /// [`StopReason::Inexact`]; by what planes show if it stopped as [`StopReason::Oracle`].
     pub relative_gap: f64,
 }
 
@@ -215,9 +215,10 @@ pub fn cross_validate<T: Task>(
             }
             if solution.certificate.stop != StopReason::Interrupted {
                 let risk = risk(task, &solution.w, held_out.iter().map(|&at| &examples[at]));
-                let Certificate { passes, stop, .. } = solution.certificate;
+                let Certificate { passes, stop, shown, dual, .. } = solution.certificate;
                 let relative_gap = match stop {
                     StopReason::Inexact => f64::INFINITY,
+                    StopReason::Oracle => relative_gap(shown, dual),
                     _ => solution.certificate.relative_gap(),
                 };
                 runs[at].push(Run { risk, weight, passes, relative_gap });

@@ -52,8 +52,8 @@ pub(crate) struct Output {
 const BEAM: OptionSpec = OptionSpec {
     name: "b",
     value: "N",
-    help: "Keeps only the N best states at each token; with a beam the certificate is only about the outputs that the \
-           beam reaches. Default: 0 in training (all of them, exact), later what it was in training.",
+    help: "Keeps only the N best states at each token; with a beam there is no upper bound on the optimum, since nothing \
+           is known of what it misses. Default: 0 in training (all of them, exact), later what it was in training.",
 };
 
 impl Application for Sequence {
@@ -310,12 +310,6 @@ impl Application for Sequence {
     /// See the [crate page](crate#evaluation).
     fn evaluate(&self, outcomes: &[Outcome<'_, Tokens, Tags>]) -> Report {
         measures::report(self, outcomes)
-    }
-
-    fn caveat(&self) -> Option<String> {
-        let beam = self.definition.beam;
-        let states = self.tags().len().pow(self.orders().0.max(1) as u32);
-        (1..states).contains(&beam).then(|| format!("The oracle searches with a beam of {beam}"))
     }
 
     fn scale(&self) -> Option<&'static str> {
