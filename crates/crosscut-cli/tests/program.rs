@@ -226,6 +226,7 @@ fn the_log_has_a_line_for_each_pass_and_says_why_it_stopped() {
         "primal",
         "relative_gap",
         "seconds",
+        "shown",
     ];
     let rules: [(&[&str], &str); 5] = [
         (&[], "gap"),
@@ -245,8 +246,18 @@ fn the_log_has_a_line_for_each_pass_and_says_why_it_stopped() {
             }
             assert_eq!(keys(last), sorted([&expected[..], &["oracle", "stop", "verdict"]].concat()));
             assert_eq!(last["stop"], *stop, "{solver} {rule:?}");
-            for key in ["primal", "dual", "gap", "relative_gap", "oracle_calls", "planes", "stop", "oracle", "verdict"]
-            {
+            for key in [
+                "primal",
+                "shown",
+                "dual",
+                "gap",
+                "relative_gap",
+                "oracle_calls",
+                "planes",
+                "stop",
+                "oracle",
+                "verdict",
+            ] {
                 assert_eq!(last[key], learned[key], "{solver} {rule:?}: {key}");
             }
             for pair in log.windows(2) {

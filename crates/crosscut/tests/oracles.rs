@@ -462,7 +462,7 @@ fn counts(seed: u64) -> Vec<Example<Candidates, usize>> {
         // The k-th word is as frequent as 1/k; one in four is of the class of the text.
         let word = |at: usize| {
             let word = 999f64.powf(numbers[i * 40 + at].abs().min(1.0)) as u32;
-            if at % 4 == 0 { word / 3 * 3 + i as u32 % 3 } else { word }
+            if at.is_multiple_of(4) { word / 3 * 3 + i as u32 % 3 } else { word }
         };
         let mut words: Vec<u32> = (0..40).map(|at| class as u32 * 1002 + word(at)).collect();
         words.sort_unstable();
