@@ -139,18 +139,18 @@ pub(crate) struct DualSum {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Sizes {
     /// Of a sum of losses: Σ|term|.
-    pub loss: f64,
+    pub offset: f64,
     /// Of a vector that is a sum: an upper bound on the sum of the norms of its terms.
     pub delta: f64,
 }
 
 impl Sizes {
     pub fn scaled(self, factor: f64) -> Self {
-        Self { loss: factor * self.loss, delta: factor * self.delta }
+        Self { offset: factor * self.offset, delta: factor * self.delta }
     }
 
     pub fn plus(self, other: Self) -> Self {
-        Self { loss: self.loss + other.loss, delta: self.delta + other.delta }
+        Self { offset: self.offset + other.offset, delta: self.delta + other.delta }
     }
 }
 
@@ -164,7 +164,7 @@ impl DualSum {
         self.additions += additions;
     }
 
-    /// What was summed, as one plane (Σα·offset, u): its loss, the sizes of what was summed, and bounds
+    /// What was summed, as one plane (Σα·offset, u): its offset, the sizes of what was summed, and bounds
     /// on the rounding errors.
     pub fn as_plane(&self) -> (f64, Sizes, Sizes) {
         (self.value, self.sizes, self.sizes.scaled(off(self.additions)).plus(self.inside))
@@ -181,7 +181,7 @@ impl DualSum {
         // ‖u‖ may be longer by this, and its square is summed in eight parts.
         let shift = errors.delta;
         let squares = off(dim / 8) * u_squared + shift * (2.0 * u_squared.sqrt() + shift);
-        self.value(u_squared) - errors.loss - 0.5 * squares
+        self.value(u_squared) - errors.offset - 0.5 * squares
     }
 }
 

@@ -13,7 +13,8 @@
 //! not increase from round to round by more than the duality gap of the round.
 //!
 //! A [`Latent`] task keeps two promises beyond those of [`Task`](crate::Task): [`impute`](Latent::impute) finds the
-//! best hidden part, and Δ(y, ȳ) does not depend on the hidden part of y.
+//! best hidden part, and Δ(y, ȳ) does not depend on the hidden part of y. If its oracle does not say how much it
+//! [may have missed](crate::Planes::may_miss), F(w) has no bound and all rounds are made.
 
 use std::time::Instant;
 

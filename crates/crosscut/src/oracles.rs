@@ -87,12 +87,12 @@ impl Merged {
 /// The plane that touches Σ costᵢ ξᵢ (or Σ costᵢ ξᵢ²), as a function of the weights, at one w.
 pub(crate) struct PlaneSum {
     /// Σ costᵢ Δᵢ over examples with positive slack; Σ costᵢ (2ξᵢ Δᵢ − ξᵢ²) if slacks are squared.
-    pub loss: f64,
+    pub offset: f64,
     /// Σ costᵢ δᵢ over the same examples; Σ costᵢ 2ξᵢ δᵢ if slacks are squared.
     pub delta: Vec<f64>,
     /// What the slacks of all examples cost.
     pub slacks: SlackSum,
-    /// The sizes that the rounding of `loss` and `delta` is measured against.
+    /// The sizes that the rounding of `offset` and `delta` is measured against.
     pub sizes: Sizes,
     /// Additions that a coordinate of `delta` has seen, at most.
     additions: usize,
@@ -102,12 +102,12 @@ impl PlaneSum {
     /// Nothing yet.
     pub fn new(dim: usize) -> Self {
         let (slacks, sizes) = (SlackSum::default(), Sizes::default());
-        Self { loss: 0.0, delta: vec![0.0; dim], slacks, sizes, additions: 0 }
+        Self { offset: 0.0, delta: vec![0.0; dim], slacks, sizes, additions: 0 }
     }
 
     /// Adds a sum over other examples.
     pub fn add(&mut self, other: &Self) {
-        self.loss += other.loss;
+        self.offset += other.offset;
         self.slacks.absorb(&other.slacks);
         self.sizes = self.sizes.plus(other.sizes);
         self.additions += other.additions + 1;
@@ -124,15 +124,15 @@ impl PlaneSum {
             // The tangent of the cost at the slack: of squared slacks 2ξΔ − ξ² and 2ξδ.
             let slope = cost.slope(slack);
             let less = if cost.ridge > 0.0 { cost.of(slack) } else { 0.0 };
-            self.loss += slope * plane.loss - less;
-            self.sizes.loss += slope * plane.loss + less;
+            self.offset += slope * plane.offset - less;
+            self.sizes.offset += slope * plane.offset + less;
             self.sizes.delta += slope * plane.size();
             self.additions += 1 + plane.rows.len() + plane.entries.len();
             plane.add_to(&mut self.delta, slope);
         }
     }
 
-    /// Bounds on the rounding errors of `loss` and `delta`.
+    /// Bounds on the rounding errors of `offset` and `delta`.
     pub fn errors(&self) -> Sizes {
         self.sizes.scaled(off(self.additions))
     }

@@ -20,16 +20,16 @@ impl RowTerm<'_> {
     }
 }
 
-/// A plane ξ ≥ Δ − ⟨w, δ⟩ in the pieces in which it was written: references to rows, and single entries.
+/// A plane ξ ≥ offset − ⟨w, δ⟩ in the pieces in which it was written: references to rows, and single entries.
 ///
 /// It is a buffer: the same one takes the answers of many oracle calls.
 #[derive(Debug, Default)]
 pub(crate) struct RawPlane<'a> {
-    /// Δ.
-    pub loss: f64,
-    /// Δ − ⟨w, δ⟩ at the w of the oracle call, rounded up; only if it was asked for.
+    /// Δ, for hinge losses.
+    pub offset: f64,
+    /// offset − ⟨w, δ⟩ at the w of the oracle call, rounded up; only if it was asked for.
     pub value: f64,
-    /// The size of the numbers that the value was computed from, Δ + Σ|wⱼδⱼ|.
+    /// The size of the numbers that the value was computed from, offset + Σ|wⱼδⱼ|.
     pub magnitude: f64,
     pub rows: Vec<RowTerm<'a>>,
     pub entries: Vec<(usize, f64)>,
@@ -51,9 +51,9 @@ impl<'a> RawPlane<'a> {
         };
         let inside = self.rows.iter().filter_map(last).all(|index| index < dim)
             && self.entries.iter().all(|&(index, _)| index < dim);
-        match self.loss {
-            _ if !self.loss.is_finite() => Some(FaultKind::LossNotFinite),
-            _ if self.loss < 0.0 => Some(FaultKind::LossNegative),
+        match self.offset {
+            _ if !self.offset.is_finite() => Some(FaultKind::LossNotFinite),
+            _ if self.offset < 0.0 => Some(FaultKind::LossNegative),
             _ if !finite => Some(FaultKind::DeltaNotFinite),
             _ if !inside => Some(FaultKind::IndexBeyondDim),
             _ if self.rows.iter().any(|term| term.place.stride == 0) => Some(FaultKind::ZeroStride),
@@ -63,7 +63,7 @@ impl<'a> RawPlane<'a> {
 
     /// Sets the value at w.
     pub fn evaluate(&mut self, w: &[f64]) {
-        let (mut sum, mut size) = (0.0, self.loss);
+        let (mut sum, mut size) = (0.0, self.offset);
         for term in &self.rows {
             let (row, row_size) = dot_row_sized(w, term.row, term.place);
             sum += term.scale * row;
@@ -76,7 +76,7 @@ impl<'a> RawPlane<'a> {
         // Rows are summed in four parts.
         let longest = self.rows.iter().map(|term| term.row.features().len() / 4).max().unwrap_or(0);
         let terms = longest + self.rows.len() + self.entries.len();
-        self.value = self.loss - sum + off(terms) * size;
+        self.value = self.offset - sum + off(terms) * size;
         self.magnitude = size;
     }
 
@@ -130,7 +130,8 @@ impl<'a> Planes<'a> {
         Self { only_first: true, ..Self::default() }
     }
 
-    /// Adds a plane: `write` writes δ and returns Δ.
+    /// Adds a plane ξ ≥ offset − ⟨w, δ⟩: `write` writes δ and returns the offset, finite and at least 0. That is Δ for
+    /// hinge losses.
     pub fn add(&mut self, write: impl FnOnce(&mut dyn Sink<'a>) -> f64) {
         if self.only_first && self.len > 0 {
             return;
@@ -140,18 +141,18 @@ impl<'a> Planes<'a> {
         }
         let plane = &mut self.buffers[self.len];
         plane.clear();
-        plane.loss = write(plane);
+        plane.offset = write(plane);
         self.len += 1;
     }
 
-    /// Adds a plane if `write` returns its Δ.
+    /// Adds a plane if `write` returns its offset.
     pub(crate) fn add_if(&mut self, write: impl FnOnce(&mut dyn Sink<'a>) -> Option<f64>) {
         let len = self.len;
         let mut written = false;
         self.add(|sink| {
-            let loss = write(sink);
-            written = loss.is_some();
-            loss.unwrap_or(0.0)
+            let offset = write(sink);
+            written = offset.is_some();
+            offset.unwrap_or(0.0)
         });
         if !written {
             self.len = len;
@@ -188,14 +189,14 @@ impl<'a> Planes<'a> {
         self.len == 0
     }
 
-    /// Writes the δ of a plane into a sink and returns its Δ; 0 is the first that was added.
+    /// Writes the δ of a plane into a sink and returns its offset; 0 is the first that was added.
     ///
     /// # Panics
     /// If there are not so many.
     pub fn write(&self, plane: usize, sink: &mut dyn Sink<'a>) -> f64 {
         let plane = &self.as_slice()[plane];
         plane.write(sink);
-        plane.loss
+        plane.offset
     }
 
     pub(crate) fn as_slice(&self) -> &[RawPlane<'a>] {

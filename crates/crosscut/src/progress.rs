@@ -155,7 +155,7 @@ pub struct DualVariable {
     /// most 1.
     pub alpha: f64,
     /// Δ; for sums C/n · Σ Δᵢ, or what a tangent of the sum of squares has there.
-    pub loss: f64,
+    pub offset: f64,
     /// ‖δ‖²; for sums that of C/n · Σ δᵢ, or of the tangent.
     pub squared_norm: f64,
 }

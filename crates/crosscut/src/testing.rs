@@ -599,7 +599,7 @@ fn separate<T: Task>(
         }
         let mut entries = Entries(Vec::new());
         plane.write(&mut entries);
-        written(task, index, plane.loss, entries.0)
+        written(task, index, plane.offset, entries.0)
     };
     if planes.is_empty() {
         return Err(Violation::Fault(Fault { example: index, kind: FaultKind::NoPlane }));

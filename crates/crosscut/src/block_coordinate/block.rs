@@ -67,7 +67,7 @@ pub(crate) struct Block<'a> {
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Plane {
-    loss: f64,
+    offset: f64,
     alpha: f64,
     /// Where its terms end.
     end: u32,
@@ -148,8 +148,8 @@ impl<'a> Block<'a> {
     }
 
     /// Loss and dual variable of each plane.
-    pub fn losses_and_alphas(&self) -> impl Iterator<Item = (f64, f64)> {
-        self.planes.iter().map(|plane| (plane.loss, plane.alpha))
+    pub fn offsets_and_alphas(&self) -> impl Iterator<Item = (f64, f64)> {
+        self.planes.iter().map(|plane| (plane.offset, plane.alpha))
     }
 
     /// Replaces the dual variables.
@@ -157,9 +157,9 @@ impl<'a> Block<'a> {
         self.planes.iter_mut().zip(alphas).for_each(|(plane, &alpha)| plane.alpha = alpha);
     }
 
-    /// The largest loss of its planes.
-    pub fn largest_loss(&self) -> f64 {
-        self.planes.iter().map(|plane| plane.loss).fold(0.0, f64::max)
+    /// The largest offset of its planes.
+    pub fn largest_offset(&self) -> f64 {
+        self.planes.iter().map(|plane| plane.offset).fold(0.0, f64::max)
     }
 
     /// The largest ‖δ‖².
@@ -214,15 +214,15 @@ impl<'a> Block<'a> {
         (self.planes.iter().enumerate()).map(move |(p, plane)| DualVariable {
             example: Some(example),
             alpha: plane.alpha,
-            loss: plane.loss,
+            offset: plane.offset,
             squared_norm: self.gram.get(p, p),
         })
     }
 
     /// Σ αₚ Δₚ less the conjugate of the slack cost: what D has of this block beside ½‖u‖².
-    pub fn loss(&self) -> f64 {
-        let loss: f64 = self.planes.iter().map(|plane| plane.alpha * plane.loss).sum();
-        loss - self.conjugate()
+    pub fn offset(&self) -> f64 {
+        let offset: f64 = self.planes.iter().map(|plane| plane.alpha * plane.offset).sum();
+        offset - self.conjugate()
     }
 
     /// What D loses for Σα.
@@ -232,14 +232,14 @@ impl<'a> Block<'a> {
 
     /// Adds what D has of this block, with the sizes that rounding is measured against.
     pub fn add_to_dual(&self, sum: &mut DualSum) {
-        let (conjugate, mut loss, mut delta) = (self.conjugate(), 0.0, 0.0);
+        let (conjugate, mut offset, mut delta) = (self.conjugate(), 0.0, 0.0);
         for (p, plane) in self.planes.iter().enumerate().filter(|(_, plane)| plane.alpha > 0.0) {
-            loss += plane.alpha * plane.loss;
+            offset += plane.alpha * plane.offset;
             delta += plane.alpha * self.size(p);
         }
-        let sizes = Sizes { loss: loss + conjugate, delta };
+        let sizes = Sizes { offset: offset + conjugate, delta };
         let additions = self.atoms.len() + self.entries() + self.planes.len();
-        sum.add(loss - conjugate, sizes, sizes.scaled(self.off()), additions);
+        sum.add(offset - conjugate, sizes, sizes.scaled(self.off()), additions);
     }
 
     /// An upper bound on the sum of the norms of the terms that a plane was written in.
@@ -294,7 +294,7 @@ impl<'a> Block<'a> {
     pub fn highest(&self, w: &[f64], dots: &mut Vec<f64>) -> f64 {
         self.atoms.dots(w, dots);
         let planes = self.planes.iter().enumerate();
-        planes.map(|(p, plane)| plane.loss - self.score(p, w, dots)).fold(f64::NEG_INFINITY, f64::max)
+        planes.map(|(p, plane)| plane.offset - self.score(p, w, dots)).fold(f64::NEG_INFINITY, f64::max)
     }
 
     /// ⟨v, δ⟩ of a plane, given ⟨v, atom⟩ of all atoms.
@@ -314,10 +314,10 @@ impl<'a> Block<'a> {
             let plane = &self.planes[p];
             if let Some(values) = self.dense(p) {
                 let size: f64 = values.iter().zip(w).map(|(value, w)| (value * w).abs()).sum();
-                return off(values.len() / 8) * (plane.loss + size);
+                return off(values.len() / 8) * (plane.offset + size);
             }
             let (rows, entries) = split(self.terms(p));
-            let (mut size, mut longest) = (plane.loss, 0);
+            let (mut size, mut longest) = (plane.offset, 0);
             for (atom, scale) in rows {
                 size += scale.abs() * sizes[atom].0;
                 longest = longest.max(sizes[atom].1);
@@ -330,7 +330,7 @@ impl<'a> Block<'a> {
 
     /// What the [highest](Self::highest) value says of the slack, given ‖w‖.
     pub fn known(&self, highest: f64, length_of_w: f64) -> Known {
-        let size = |p: usize| self.planes[p].loss + length_of_w * self.size(p);
+        let size = |p: usize| self.planes[p].offset + length_of_w * self.size(p);
         let largest = (0..self.planes.len()).map(size).fold(0.0, f64::max);
         let longest_row = self.atoms.iter().map(|atom| atom.row.features().len()).max().unwrap_or(0);
         let dense = self.dense.iter().flatten().map(|values| values.len() / 8).max().unwrap_or(0);
@@ -348,7 +348,8 @@ impl<'a> Block<'a> {
     /// Reads a bit of everything that a visit reads. The memory of several blocks is fetched at once if they are all touched before the
     /// first is visited; visits by themselves wait for one piece after the other.
     pub fn touch(&self) -> f64 {
-        let planes = self.planes.first().zip(self.planes.last()).map_or(0.0, |(first, last)| first.loss + last.loss);
+        let planes =
+            self.planes.first().zip(self.planes.last()).map_or(0.0, |(first, last)| first.offset + last.offset);
         let Terms { names, scales } = &self.terms;
         let names = names.first().zip(names.last()).map_or(0, |(first, last)| first ^ last);
         let scales = scales.first().zip(scales.last()).map_or(0.0, |(first, last)| first + last);
@@ -380,7 +381,7 @@ impl<'a> Block<'a> {
     ) -> bool {
         let Some(raw) = planes.last() else { return false };
         // The plane (0, 0) is always there.
-        if raw.loss == 0.0 && raw.rows.is_empty() && raw.entries.is_empty() {
+        if raw.offset == 0.0 && raw.rows.is_empty() && raw.entries.is_empty() {
             return false;
         }
         match self.join_fan(raw, most_planes, pass) {
@@ -397,7 +398,7 @@ impl<'a> Block<'a> {
             self.intern(planes, dim, &mut workspace.terms);
         }
         let is_it = |&p: &usize| {
-            self.planes[p].loss == raw.loss && {
+            self.planes[p].offset == raw.offset && {
                 let (names, scales) = self.terms(p);
                 names.len() == workspace.terms.len()
                     && names.iter().zip(scales).zip(&workspace.terms).all(|((n, s), term)| (*n, *s) == *term)
@@ -416,7 +417,7 @@ impl<'a> Block<'a> {
             }
         }
         let (p, is_dense) = (self.planes.len(), dense.is_some());
-        self.push(Plane { loss: raw.loss, alpha: 0.0, end: 0, used: pass }, dense, &workspace.terms);
+        self.push(Plane { offset: raw.offset, alpha: 0.0, end: 0, used: pass }, dense, &workspace.terms);
         let products = self.inner_products(p, dim, workspace);
         self.gram.push(products);
         let written = raw.rows.len() + raw.entries.len();
@@ -453,7 +454,7 @@ impl<'a> Block<'a> {
             self.scores(w, workspace);
             let (mut in_use, mut best, mut highest) = (0.0, 0, f64::NEG_INFINITY);
             for (p, (score, plane)) in workspace.gradient.iter_mut().zip(&self.planes).enumerate() {
-                let value = plane.loss - *score;
+                let value = plane.offset - *score;
                 *score = value;
                 in_use += plane.alpha * value;
                 (best, highest) = if value > highest { (p, value) } else { (best, highest) };
@@ -604,14 +605,14 @@ impl<'a> Block<'a> {
         if let Some(known) = others.iter().position(|&offset| offset == elsewhere.offset) {
             let plane = &mut self.planes[known];
             plane.used = pass;
-            return (plane.loss == raw.loss).then_some(false);
+            return (plane.offset == raw.offset).then_some(false);
         }
         if self.planes.len() >= most_planes.min(FAN.len()) {
             return None;
         }
         self.atoms.append(elsewhere.offset);
         self.gram.grow_fan();
-        append(&mut self.planes, [Plane { loss: raw.loss, alpha: 0.0, end: 0, used: pass }]);
+        append(&mut self.planes, [Plane { offset: raw.offset, alpha: 0.0, end: 0, used: pass }]);
         Some(true)
     }
 
@@ -745,8 +746,8 @@ impl<'a> Block<'a> {
         let (first, second) = (self.planes[p], self.planes[q]);
         let alpha = first.alpha + second.alpha;
         let (s, t) = (first.alpha / alpha, second.alpha / alpha);
-        let loss = s * first.loss + t * second.loss;
-        let merged = Plane { loss, alpha, end: 0, used: first.used.max(second.used) };
+        let offset = s * first.offset + t * second.offset;
+        let merged = Plane { offset, alpha, end: 0, used: first.used.max(second.used) };
         let dense = self.merge_dense(p, q, s, t);
         let term = |(&name, &scale): (&u32, &f64), factor: f64| (name, factor * scale);
         let terms = if dense.is_none() {

@@ -398,7 +398,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
 
     /// P(0) over the planes in the caches.
     fn primal_at_zero(&self) -> f64 {
-        self.blocks.iter().map(|block| block.cost().of(block.largest_loss())).sum()
+        self.blocks.iter().map(|block| block.cost().of(block.largest_offset())).sum()
     }
 
     /// Steps over cached planes until their gap is a fraction of `seen`, or of the gap at which training stops.
@@ -519,8 +519,8 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
 
     /// Recomputes D from the dual variables and w.
     fn update_dual(&mut self) {
-        let loss: f64 = self.blocks.iter().map(Block::loss).sum();
-        self.dual = loss - 0.5 * self.proximal.squared_norm_of_sum(&self.w);
+        let offset: f64 = self.blocks.iter().map(Block::offset).sum();
+        self.dual = offset - 0.5 * self.proximal.squared_norm_of_sum(&self.w);
     }
 
     /// Visits a block: looks at it and takes a step where the gap is above `enough`. Recombining, it first takes in the best plane that the

@@ -123,7 +123,7 @@ pub(crate) struct OneSlack<O> {
 /// A summed plane of the working set.
 #[derive(Clone, Serialize, Deserialize)]
 struct Plane {
-    loss: f64,
+    offset: f64,
     delta: Delta,
     /// The sizes of what was summed for it, and bounds on the rounding errors of these sums.
     sizes: Sizes,
@@ -158,8 +158,8 @@ impl<O: Passes> OneSlack<O> {
     /// The same with a first plane, which is in use alone: a sum of planes of all examples.
     pub fn from_sum(oracles: O, settings: Settings, sum: &DualSum, u: Vec<f64>) -> Self {
         let mut solver = Self::new(oracles, settings);
-        let (loss, sizes, errors) = sum.as_plane();
-        solver.add(loss, Delta::new(u), sizes, errors);
+        let (offset, sizes, errors) = sum.as_plane();
+        solver.add(offset, Delta::new(u), sizes, errors);
         solver.alpha = vec![1.0];
         solver.refresh();
         solver
@@ -179,7 +179,7 @@ impl<O: Passes> OneSlack<O> {
         let factor = c.sum(n) / self.settings.c.sum(n);
         self.settings.c = c;
         for plane in &mut self.working_set {
-            plane.loss *= factor;
+            plane.offset *= factor;
             plane.delta.scale(factor);
             plane.sizes = plane.sizes.scaled(factor);
             plane.errors = plane.errors.scaled(factor).plus(plane.sizes.scaled(off(0)));
@@ -234,7 +234,7 @@ impl<O: Passes> OneSlack<O> {
                 return Ok(run.finish(reason, self.counts(), &self.w));
             }
             let errors = sum.errors();
-            self.add(sum.loss, Delta::new(sum.delta), sum.sizes, errors);
+            self.add(sum.offset, Delta::new(sum.delta), sum.sizes, errors);
             self.maximise(0.01 * (primal - self.dual).max(0.0));
             self.forget();
             run.tell(Moment::Pass, self.counts());
@@ -242,14 +242,14 @@ impl<O: Passes> OneSlack<O> {
     }
 
     /// Adds a plane to the working set.
-    fn add(&mut self, loss: f64, delta: Delta, sizes: Sizes, errors: Sizes) {
+    fn add(&mut self, offset: f64, delta: Delta, sizes: Sizes, errors: Sizes) {
         let limit = self.settings.max_memory.unwrap_or(usize::MAX);
         // A row of the Gram matrix, and the plane itself.
         let more = |order: usize| size_of::<f64>() * (order + 2) + size_of::<Plane>();
         while self.working_set.len() > 1 && self.bytes() + delta.bytes() + more(self.working_set.len()) > limit {
             self.make_room();
         }
-        self.push(Plane { loss, delta, sizes, errors, idle: 0 }, 0.0);
+        self.push(Plane { offset, delta, sizes, errors, idle: 0 }, 0.0);
         self.planes_found += 1;
         self.most_bytes = self.most_bytes.max(self.bytes());
     }
@@ -273,16 +273,16 @@ impl<O: Passes> OneSlack<O> {
             let (a, b) = (self.alpha[k], self.alpha[l]);
             let (s, t) = (a / (a + b), b / (a + b));
             let mut delta = vec![0.0; self.w.len()];
-            let (mut loss, mut sizes, mut errors) = (0.0, Sizes::default(), Sizes::default());
+            let (mut offset, mut sizes, mut errors) = (0.0, Sizes::default(), Sizes::default());
             for (plane, factor) in [(&self.working_set[k], s), (&self.working_set[l], t)] {
                 plane.delta.add_to(&mut delta, factor);
-                loss += factor * plane.loss;
+                offset += factor * plane.offset;
                 sizes = sizes.plus(plane.sizes.scaled(factor));
                 errors = errors.plus(plane.errors.scaled(factor));
             }
             errors = errors.plus(sizes.scaled(off(2)));
             self.remove(|at| at == k || at == l);
-            self.push(Plane { loss, delta: Delta::new(delta), sizes, errors, idle: 0 }, a + b);
+            self.push(Plane { offset, delta: Delta::new(delta), sizes, errors, idle: 0 }, a + b);
             return;
         };
         self.remove(|at| at == out);
@@ -307,20 +307,20 @@ impl<O: Passes> OneSlack<O> {
     /// The value of each plane at w, b − ⟨w, g⟩, from inner products.
     fn values(&self) -> Vec<f64> {
         let score = |k: usize| (0..self.alpha.len()).map(|l| self.alpha[l] * self.gram.get(k, l)).sum::<f64>();
-        self.working_set.iter().enumerate().map(|(k, plane)| plane.loss - score(k)).collect()
+        self.working_set.iter().enumerate().map(|(k, plane)| plane.offset - score(k)).collect()
     }
 
     /// What the highest plane at w says of the cost of all slacks.
     fn known(&self) -> Known {
         let values = self.values();
         let best = (0..values.len()).max_by(|&k, &l| values[k].total_cmp(&values[l]));
-        let Some(Plane { loss, delta, sizes, errors, .. }) = best.map(|k| &self.working_set[k]) else {
+        let Some(Plane { offset, delta, sizes, errors, .. }) = best.map(|k| &self.working_set[k]) else {
             return Known::default();
         };
         let length = squared_norm(&self.w).sqrt();
-        let size = sizes.loss + length * sizes.delta;
-        let errors = errors.loss + length * errors.delta + off(self.w.len()) * size;
-        Known::new(loss - delta.dot(&self.w) - errors, size, 0.0)
+        let size = sizes.offset + length * sizes.delta;
+        let errors = errors.offset + length * errors.delta + off(self.w.len()) * size;
+        Known::new(offset - delta.dot(&self.w) - errors, size, 0.0)
     }
 
     /// Solves the dual over the working set from where it stands, and updates w and D. The newest plane
@@ -372,7 +372,7 @@ impl<O: Passes> OneSlack<O> {
         for (plane, &alpha) in self.working_set.iter().zip(&self.alpha) {
             if alpha > 0.0 {
                 plane.delta.add_to(&mut self.w, alpha);
-                self.sum.add(alpha * plane.loss, plane.sizes.scaled(alpha), plane.errors.scaled(alpha), 1);
+                self.sum.add(alpha * plane.offset, plane.sizes.scaled(alpha), plane.errors.scaled(alpha), 1);
             }
         }
         self.dual = self.sum.value(squared_norm(&self.w));
@@ -383,7 +383,7 @@ impl<O: Passes> OneSlack<O> {
         let plane = |(k, (plane, &alpha)): (usize, (&Plane, &f64))| DualVariable {
             example: None,
             alpha,
-            loss: plane.loss,
+            offset: plane.offset,
             squared_norm: self.gram.get(k, k),
         };
         planes.map(plane).collect()

@@ -87,7 +87,7 @@ impl Plane {
             }
         };
         let sizes = [self.sizes, self.errors];
-        let sizes_are_finite = sizes.iter().all(|sizes| sizes.loss.is_finite() && sizes.delta.is_finite());
-        fits && sizes_are_finite && self.loss.is_finite() && self.idle <= IDLE
+        let sizes_are_finite = sizes.iter().all(|sizes| sizes.offset.is_finite() && sizes.delta.is_finite());
+        fits && sizes_are_finite && self.offset.is_finite() && self.idle <= IDLE
     }
 }

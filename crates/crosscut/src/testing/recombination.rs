@@ -34,8 +34,8 @@ pub(super) fn check<'p, T: Task>(
                 place,
                 score: dot_row(&probe.w, row, place),
             });
-            let loss = task.recombine(&probe.w, (x, y), &mut parts, least, &mut scratch, &mut plane)?;
-            Some(RawPlane { loss, ..plane })
+            let offset = task.recombine(&probe.w, (x, y), &mut parts, least, &mut scratch, &mut plane)?;
+            Some(RawPlane { offset, ..plane })
         };
         let Some(plane) = recombine(f64::NEG_INFINITY) else { continue };
         let fails = |what: String| Err(Violation::Recombined { example: index, at: probe.name.clone(), what });
@@ -46,7 +46,7 @@ pub(super) fn check<'p, T: Task>(
         }
         let mut entries = Entries(Vec::new());
         plane.write(&mut entries);
-        let found = written(task, index, plane.loss, entries.0)?.slack(&probe.w);
+        let found = written(task, index, plane.offset, entries.0)?.slack(&probe.w);
         if slack.is_below(found, 1.0) {
             let (most, found) = (slack.value, found.value);
             return fails(format!("finds a slack of {found}, but the largest is {most}"));

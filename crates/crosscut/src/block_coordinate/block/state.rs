@@ -195,7 +195,7 @@ impl Block<'_> {
         require(self.alphas().sum::<f64>() <= self.cost.bound * (1.0 + 1e-9), "its dual variables are too large")?;
         for (p, plane) in planes.iter().enumerate() {
             let (names, scales) = self.terms(p);
-            require(plane.loss.is_finite() && plane.used <= pass, "a plane is not one of this run")?;
+            require(plane.offset.is_finite() && plane.used <= pass, "a plane is not one of this run")?;
             if let Some(values) = self.dense(p) {
                 let fits = values.len() == dim && values.iter().all(|value| value.is_finite());
                 require(fits && names.is_empty(), "a plane does not fit the weights")?;

@@ -149,7 +149,7 @@ impl Problem {
 
     /// A point away from all boundaries, with α in [`a`](Self::a).
     fn center(&mut self, in_play: &[usize]) -> Point {
-        let (n, m) = (self.costs.len(), self.loss.len());
+        let (n, m) = (self.costs.len(), self.offsets.len());
         let mut point = Point { none: vec![0.0; n], xi: vec![0.0; n], s: vec![0.0; m] };
         let most: f64 = in_play.iter().map(|&i| self.costs[i].slope(self.scale)).sum();
         let room = (self.slacks() / most).max(1e-3 * self.scale).max(1e-300);
@@ -228,7 +228,7 @@ impl Problem {
         affine: Option<&Direction>,
         workspace: &mut Workspace,
     ) -> Option<Direction> {
-        let (n, m) = (self.costs.len(), self.loss.len());
+        let (n, m) = (self.costs.len(), self.offsets.len());
         let zeros = |length| vec![0.0; length];
         let (mut t, mut t_none, mut sums, mut totals) = (zeros(m), zeros(n), zeros(n), zeros(n));
         let mut weights = zeros(m);
@@ -329,9 +329,9 @@ mod tests {
             let cost = SlackCost::new(10f64.powi(c), norm);
             let mut workspace = Workspace::default();
             let blocks: Vec<Block<'_>> = planes.iter().map(|planes| {
-                let raw: Vec<RawPlane<'_>> = planes.iter().map(|(loss, delta)| {
+                let raw: Vec<RawPlane<'_>> = planes.iter().map(|(offset, delta)| {
                     let entries = delta.iter().zip(powers).map(|(x, power)| x * 10f64.powi(power)).enumerate().collect();
-                    RawPlane { loss: *loss, entries, ..RawPlane::default() }
+                    RawPlane { offset: *offset, entries, ..RawPlane::default() }
                 }).collect();
                 let mut block = Block::new(cost);
                 block.insert(&raw, 4, 100, 1, &mut workspace);

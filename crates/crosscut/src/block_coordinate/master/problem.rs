@@ -9,7 +9,7 @@ use crate::block_coordinate::block::{Block, Workspace};
 use crate::bounds::SlackCost;
 use crate::plane::{dot, squared_norm};
 
-/// Upper bound on σᵢ, in units of dual variable per loss.
+/// Upper bound on σᵢ, in units of dual variable per offset.
 pub(super) const LARGEST_SIGMA: f64 = 1e7;
 /// Up to so many weights, a column of a system is looked through for what is not 0; beyond that its indices are listed.
 const LOOKED_THROUGH: usize = 4096;
@@ -23,7 +23,7 @@ const FINER: f64 = 0.85;
 pub(super) struct Problem {
     pub start: Vec<usize>,
     pub costs: Vec<SlackCost>,
-    pub loss: Vec<f64>,
+    pub offsets: Vec<f64>,
     /// αᵏ.
     pub alpha: Vec<f64>,
     /// σᵢ, and what it is at τ = 1.
@@ -31,7 +31,7 @@ pub(super) struct Problem {
     pub unit: Vec<f64>,
     /// The most that σᵢ may be.
     pub most: Vec<f64>,
-    /// The mean over blocks of the largest loss.
+    /// The mean over blocks of the largest offset.
     pub scale: f64,
     /// v, its change along a direction, and a.
     pub value: Vec<f64>,
@@ -65,20 +65,20 @@ impl Problem {
     /// At the dual variables of the blocks and at w.
     pub fn new(blocks: &[Block<'_>], w: Vec<f64>, goal: Goal) -> Self {
         let mut start = vec![0];
-        let (mut loss, mut alpha) = (Vec::new(), Vec::new());
+        let (mut offsets, mut alpha) = (Vec::new(), Vec::new());
         for block in blocks {
-            block.losses_and_alphas().for_each(|(one, other)| {
-                loss.push(one);
+            block.offsets_and_alphas().for_each(|(one, other)| {
+                offsets.push(one);
                 alpha.push(other);
             });
-            start.push(loss.len());
+            start.push(offsets.len());
         }
-        let (m, n) = (loss.len(), blocks.len());
+        let (m, n) = (offsets.len(), blocks.len());
         let costs: Vec<SlackCost> = blocks.iter().map(Block::cost).collect();
-        let largest = |i: usize| loss[start[i]..start[i + 1]].iter().copied().fold(0.0, f64::max);
+        let largest = |i: usize| offsets[start[i]..start[i + 1]].iter().copied().fold(0.0, f64::max);
         let scale = (0..n).map(largest).sum::<f64>() / n as f64;
         let scale = if scale > 0.0 { scale } else { 1.0 };
-        // What Σα may come to, by the loss.
+        // What Σα may come to, by the offset.
         let most: Vec<f64> = costs.iter().map(|cost| cost.slope(scale) / scale).collect();
         let unit = |(block, most): (&Block<'_>, &f64)| match block.planes() {
             0 => 0.0,
@@ -90,7 +90,7 @@ impl Problem {
             scale,
             start,
             costs,
-            loss,
+            offsets,
             best: alpha.clone(),
             alpha,
             sigma: vec![0.0; n],
@@ -117,8 +117,8 @@ impl Problem {
         for (i, block) in blocks.iter().enumerate() {
             let range = self.range(i);
             let scores = block.scores(w, workspace);
-            let values = self.value[range.clone()].iter_mut().zip(&self.loss[range]);
-            values.zip(scores).for_each(|((value, loss), score)| *value = loss - score);
+            let values = self.value[range.clone()].iter_mut().zip(&self.offsets[range]);
+            values.zip(scores).for_each(|((value, offset), score)| *value = offset - score);
         }
     }
 
@@ -163,7 +163,7 @@ impl Problem {
             block.add_weighted(a, u, workspace);
             conjugates += self.costs[i].conjugate(a.iter().sum());
         }
-        dot(a, &self.loss) - conjugates - 0.5 * squared_norm(u)
+        dot(a, &self.offsets) - conjugates - 0.5 * squared_norm(u)
     }
 
     /// Takes in w, at which v is, and a, where they are better than those before; `u` becomes Σ a δ. Returns ½‖w − u‖² and the gap
@@ -200,7 +200,7 @@ impl Problem {
         let (mut lines, mut ends) = (Vec::new(), Vec::new());
         for (i, block) in blocks.iter().enumerate().filter(|(_, block)| block.planes() > 0) {
             let rounding = block.rounding(&w);
-            let line = |p: usize| (self.value[p] + rounding, self.value[p] - self.loss[p]);
+            let line = |p: usize| (self.value[p] + rounding, self.value[p] - self.offsets[p]);
             lines.extend(self.range(i).map(line).filter(|(value, slope)| value.max(value + LONGEST * slope) > 0.0));
             if ends.last().map_or(0, |(_, end)| *end) < lines.len() {
                 ends.push((self.costs[i], lines.len()));
@@ -238,7 +238,7 @@ impl Problem {
 
     /// The primal value over the planes at w = 0.
     pub fn at_zero(&self) -> f64 {
-        self.costs.iter().enumerate().map(|(i, cost)| cost.of(self.largest_loss(i))).sum()
+        self.costs.iter().enumerate().map(|(i, cost)| cost.of(self.largest_offset(i))).sum()
     }
 
     /// Σ ‖a − αᵏ‖² / 2σ.
@@ -309,8 +309,8 @@ impl Problem {
         }
     }
 
-    pub fn largest_loss(&self, i: usize) -> f64 {
-        self.loss[self.range(i)].iter().copied().fold(0.0, f64::max)
+    pub fn largest_offset(&self, i: usize) -> f64 {
+        self.offsets[self.range(i)].iter().copied().fold(0.0, f64::max)
     }
 }
 
