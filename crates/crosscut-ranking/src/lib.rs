@@ -69,11 +69,11 @@
 
 mod discount;
 mod format;
-mod interleave;
+mod inversions;
 mod measures;
 mod query;
+mod relevant_merge;
 mod scaling;
-mod swaps;
 mod task;
 
 pub use measures::{Convention, Ranked};

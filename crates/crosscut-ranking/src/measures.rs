@@ -5,8 +5,8 @@ use std::cmp::Reverse;
 use crosscut::Task;
 use crosscut_app::{Outcome, Report, Table};
 
+use crate::inversions::{self, Pairs};
 use crate::query::{Query, Scores};
-use crate::swaps::{self, Pairs};
 use crate::task::Ranking;
 
 /// The ranks at which measures of the top of a ranking are reported.
@@ -104,12 +104,12 @@ impl Ranked {
 
         // Levels are whole numbers: within half of one are those of equal scores.
         let levels: Vec<f64> = y_hat.levels().iter().map(|&level| f64::from(level)).collect();
-        let (mut scratch, mut coefficients) = (swaps::Scratch::default(), Vec::new());
-        let mut count = |margin| swaps::count(Pairs::Graded, y, &levels, margin, &mut scratch, &mut coefficients);
+        let (mut scratch, mut coefficients) = (inversions::Scratch::default(), Vec::new());
+        let mut count = |margin| inversions::count(Pairs::Graded, y, &levels, margin, &mut scratch, &mut coefficients);
         let discordant = count(0.0);
         let tied = count(0.5) - discordant;
         let relevant = grades.iter().filter(|&&grade| grade > 0.0).count();
-        Self { grades, ideal, relevant, pairs: swaps::weight(Pairs::Graded, y), discordant, tied }
+        Self { grades, ideal, relevant, pairs: inversions::weight(Pairs::Graded, y), discordant, tied }
     }
 
     /// How many documents there are.

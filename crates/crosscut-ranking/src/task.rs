@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::discount::{Discount, HIGHEST};
 use crate::format::Beside;
-use crate::interleave::{self, Measure};
+use crate::inversions::{self, Pairs};
 use crate::query::{Query, Scores};
+use crate::relevant_merge::{self, Measure};
 use crate::scaling::Scaling;
-use crate::swaps::{self, Pairs};
 
 /// The most cells of the table over relevant and irrelevant documents.
 const MOST_CELLS: usize = 1 << 25;
@@ -107,16 +107,16 @@ pub struct Scratch {
     scores: Vec<f64>,
     coefficients: Vec<f64>,
     sum: Vec<f64>,
-    swaps: swaps::Scratch,
-    root: swaps::RootScratch,
-    interleave: interleave::Scratch,
+    inversions: inversions::Scratch,
+    root: inversions::RootScratch,
+    merge: relevant_merge::Scratch,
     order: Vec<usize>,
 }
 
 /// A loss as its oracle sees it.
 enum Oracle {
     Swaps(Pairs),
-    Interleave(Measure),
+    Merge(Measure),
     Discount(Discount),
 }
 
@@ -125,9 +125,9 @@ impl Loss {
         match self {
             Self::SwappedPairs | Self::SwappedFraction => Oracle::Swaps(Pairs::Graded),
             Self::RankOfRelevant => Oracle::Swaps(Pairs::RelevantAboveAll),
-            Self::AveragePrecision => Oracle::Interleave(Measure::AveragePrecision),
-            Self::ReciprocalRank => Oracle::Interleave(Measure::ReciprocalRank),
-            Self::Precision(k) => Oracle::Interleave(Measure::Precision(k)),
+            Self::AveragePrecision => Oracle::Merge(Measure::AveragePrecision),
+            Self::ReciprocalRank => Oracle::Merge(Measure::ReciprocalRank),
+            Self::Precision(k) => Oracle::Merge(Measure::Precision(k)),
             Self::Ndcg(k) => Oracle::Discount(Discount { k, normalised: true }),
             Self::Dcg(k) => Oracle::Discount(Discount { k, normalised: false }),
         }
@@ -205,11 +205,12 @@ impl Ranking {
             Oracle::Swaps(pairs) => {
                 // Levels are whole numbers: within half of one are those of equal scores, and they count as swapped.
                 let levels: Vec<f64> = y_hat.levels().iter().map(|&level| f64::from(level)).collect();
-                let swapped = swaps::count(pairs, y, &levels, 0.5, &mut swaps::Scratch::default(), &mut Vec::new());
+                let swapped =
+                    inversions::count(pairs, y, &levels, 0.5, &mut inversions::Scratch::default(), &mut Vec::new());
                 let loss = swapped / self.normaliser(y);
                 if self.root { loss.sqrt() } else { loss }
             }
-            Oracle::Interleave(measure) => measure.loss_of(y, y_hat.values()),
+            Oracle::Merge(measure) => measure.loss_of(y, y_hat.values()),
             Oracle::Discount(discount) => discount.loss_of(y, y_hat.values()),
         }
     }
@@ -218,7 +219,7 @@ impl Ranking {
     fn normaliser(&self, y: &Scores) -> f64 {
         match self.loss {
             Loss::SwappedFraction => {
-                let weight = swaps::weight(Pairs::Graded, y);
+                let weight = inversions::weight(Pairs::Graded, y);
                 if weight > 0.0 { weight } else { 1.0 }
             }
             _ => 1.0,
@@ -245,7 +246,7 @@ impl Task for Ranking {
     }
 
     fn separate<'a>(&'a self, w: &[f64], x: &'a Query, y: &'a Scores, scratch: &mut Scratch, planes: &mut Planes<'a>) {
-        let Scratch { scores, coefficients, sum, swaps: buffers, root, interleave, order } = scratch;
+        let Scratch { scores, coefficients, sum, inversions: buffers, root, merge, order } = scratch;
         x.score(w, scores);
         let slack = self.rescaling == Rescaling::Slack;
         let (loss, scale) = match self.loss.oracle() {
@@ -253,7 +254,7 @@ impl Task for Ranking {
                 // What one pair adds to the loss of which this is the root.
                 let unit = self.common_cost(y).unwrap_or(1.0) / self.normaliser(y);
                 if unit > 0.0 {
-                    (swaps::count_root(pairs, y, scores, unit, root, coefficients).sqrt(), 1.0)
+                    (inversions::count_root(pairs, y, scores, unit, root, coefficients).sqrt(), 1.0)
                 } else {
                     coefficients.clear();
                     (0.0, 1.0)
@@ -261,11 +262,11 @@ impl Task for Ranking {
             }
             Oracle::Swaps(pairs) => {
                 let each = 1.0 / self.normaliser(y);
-                let loss = swaps::count(pairs, y, scores, 1.0, buffers, coefficients);
+                let loss = inversions::count(pairs, y, scores, 1.0, buffers, coefficients);
                 (each * loss, each)
             }
-            Oracle::Interleave(measure) => {
-                let loss = measure.separate(y, scores, slack, interleave, coefficients);
+            Oracle::Merge(measure) => {
+                let loss = measure.separate(y, scores, slack, merge, coefficients);
                 (loss, if slack { loss } else { 1.0 })
             }
             Oracle::Discount(discount) => (discount.separate(y, scores, order, coefficients), 1.0),
@@ -328,7 +329,7 @@ impl Task for Ranking {
                 }
                 None => Ok(()),
             },
-            Oracle::Interleave(_) => {
+            Oracle::Merge(_) => {
                 let relevant = y.values().iter().filter(|&&grade| grade > 0.0).count();
                 let cells = (relevant + 1).saturating_mul(y.len() - relevant + 1);
                 if cells > MOST_CELLS {
@@ -339,7 +340,7 @@ impl Task for Ranking {
                 Ok(())
             }
             Oracle::Swaps(pairs) => {
-                let weight = swaps::weight(pairs, y);
+                let weight = inversions::weight(pairs, y);
                 if weight != 0.0 && !(1e-200..=1e200).contains(&weight) {
                     return Err(format!(
                         "expected costs whose sum over pairs is between 1e-200 and 1e200, not {weight}"

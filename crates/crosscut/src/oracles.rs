@@ -21,7 +21,7 @@ const MOST_LANES: usize = 64;
 const WORTH_WAKING: f64 = 1e-4;
 
 /// The threads that run oracles, with a scratch for each.
-pub(crate) struct Crew<T: Task> {
+pub(crate) struct WorkerPool<T: Task> {
     pool: Pool,
     scratch: Vec<Mutex<T::Scratch>>,
 }
@@ -45,7 +45,7 @@ pub(crate) struct Oracles<'a, T: Task> {
     merged: Option<Merged>,
     /// The position of the first of them among all examples.
     first: usize,
-    crew: Crew<T>,
+    workers: WorkerPool<T>,
     /// Wall seconds of a call, infinite before there was one.
     each: f64,
     /// Oracle calls made.
@@ -151,24 +151,29 @@ impl<'a, T: Task> Oracles<'a, T> {
         for (index, example) in examples.iter().enumerate() {
             check_example(task, index, example)?;
         }
-        let crew = Crew::new(threads)?;
+        let workers = WorkerPool::new(threads)?;
         let Some(merged) =
             equals(task, &examples).and_then(|equals| Merged::new(&equals, |index| examples[index].weight))
         else {
-            return Ok(Self::of(task, examples, 0, crew));
+            return Ok(Self::of(task, examples, 0, workers));
         };
         let left = merged.left.iter().map(|&(first, _)| examples[first]).collect();
-        Ok(Self { merged: Some(merged), ..Self::of(task, left, 0, crew) })
+        Ok(Self { merged: Some(merged), ..Self::of(task, left, 0, workers) })
     }
 
     /// For examples that are known to be right, of which the first has this position among all.
-    pub fn of(task: &'a T, examples: Vec<&'a Example<T::Input, T::Output>>, first: usize, crew: Crew<T>) -> Self {
-        Self { task, examples, merged: None, first, crew, each: f64::INFINITY, calls: 0, seconds: 0.0 }
+    pub fn of(
+        task: &'a T,
+        examples: Vec<&'a Example<T::Input, T::Output>>,
+        first: usize,
+        workers: WorkerPool<T>,
+    ) -> Self {
+        Self { task, examples, merged: None, first, workers, each: f64::INFINITY, calls: 0, seconds: 0.0 }
     }
 
     /// Gives back the threads.
-    pub fn into_crew(self) -> Crew<T> {
-        self.crew
+    pub fn into_workers(self) -> WorkerPool<T> {
+        self.workers
     }
 }
 
@@ -196,7 +201,7 @@ pub(crate) fn check_example<T: Task>(
     task.validate(&example.x, &example.y).map_err(refuse)
 }
 
-impl<T: Task> Crew<T> {
+impl<T: Task> WorkerPool<T> {
     /// Starts the threads (0: as many as the pool around has, or as there are cores).
     pub fn new(threads: usize) -> Result<Self, SolveError> {
         let around = rayon::current_thread_index().map(|_| rayon::current_num_threads());
@@ -231,8 +236,11 @@ impl Pool {
 impl<'a, T: Task> Oracles<'a, T> {
     /// Hands itself over to another solver; nothing is left.
     pub fn take(&mut self) -> Self {
-        let crew = Crew { pool: std::mem::take(&mut self.crew.pool), scratch: std::mem::take(&mut self.crew.scratch) };
-        Self { examples: std::mem::take(&mut self.examples), merged: self.merged.take(), crew, ..*self }
+        let workers = WorkerPool {
+            pool: std::mem::take(&mut self.workers.pool),
+            scratch: std::mem::take(&mut self.workers.scratch),
+        };
+        Self { examples: std::mem::take(&mut self.examples), merged: self.merged.take(), workers, ..*self }
     }
 
     /// Number of examples: of equal ones there is one here.
@@ -347,8 +355,8 @@ impl<'a, T: Task> Oracles<'a, T> {
         }
         // Who runs them does not change what they answer.
         let worth = batch_left.len() > 1 && each * batch_left.len() as f64 >= WORTH_WAKING;
-        let share = batch_left.len().div_ceil(8 * self.crew.scratch.len());
-        self.crew.pool.run(worth, |parallel| match parallel {
+        let share = batch_left.len().div_ceil(8 * self.workers.scratch.len());
+        self.workers.pool.run(worth, |parallel| match parallel {
             true => {
                 let work = planes.par_iter_mut().zip(batch_left).with_min_len(share);
                 work.for_each(|(planes, index)| answer(planes, index));
@@ -423,7 +431,7 @@ impl<'a, T: Task> Oracles<'a, T> {
                 lane.next = end;
             };
             let before: usize = lanes.iter().map(|lane| lane.next).sum();
-            self.crew.pool.run(true, |parallel| match parallel {
+            self.workers.pool.run(true, |parallel| match parallel {
                 true => lanes.par_iter_mut().for_each(run),
                 false => lanes.iter_mut().for_each(run),
             });
@@ -466,7 +474,7 @@ impl<'a, T: Task> Oracles<'a, T> {
     ) -> Result<(), Fault> {
         let Example { x, y, .. } = self.examples[index];
         planes.clear();
-        planes.add_if(|sink| match self.crew.scratch[0].try_lock() {
+        planes.add_if(|sink| match self.workers.scratch[0].try_lock() {
             Ok(mut scratch) => self.task.recombine(w, (x, y), parts, least, &mut scratch, sink),
             Err(_) => self.task.recombine(w, (x, y), parts, least, &mut T::Scratch::default(), sink),
         });
@@ -475,10 +483,10 @@ impl<'a, T: Task> Oracles<'a, T> {
     }
 
     fn call(&self, w: &[f64], index: usize, planes: &mut Planes<'a>) {
-        let thread = rayon::current_thread_index().unwrap_or(0) % self.crew.scratch.len();
+        let thread = rayon::current_thread_index().unwrap_or(0) % self.workers.scratch.len();
         let Example { x, y, .. } = self.examples[index];
         planes.clear();
-        match self.crew.scratch[thread].try_lock() {
+        match self.workers.scratch[thread].try_lock() {
             Ok(mut scratch) => self.task.separate(w, x, y, &mut scratch, planes),
             // An oracle that runs threads of its own may find itself called again on this one.
             Err(_) => self.task.separate(w, x, y, &mut T::Scratch::default(), planes),

@@ -4,7 +4,7 @@
 //! in pieces, and what stays in memory is one piece, w, and the planes of the working set, which are sums over all examples.
 
 use crate::one_slack::{OneSlack, PassError, Passes};
-use crate::oracles::{Crew, Oracles, PlaneSum, check_example};
+use crate::oracles::{Oracles, PlaneSum, WorkerPool, check_example};
 use crate::progress::{Flow, Progress, Solution, SolveError};
 use crate::settings::{Settings, SettingsError, SlackNorm, Solver};
 use crate::state::{SavedSolver, State, StateError, require};
@@ -56,7 +56,7 @@ struct Pieces<'a, T: Task, S> {
     task: &'a T,
     stream: S,
     /// There is one between passes.
-    crew: Option<Crew<T>>,
+    workers: Option<WorkerPool<T>>,
     examples: usize,
     spent: (u64, f64),
 }
@@ -86,8 +86,8 @@ impl<'a, T: Task, S: Stream<T>> StreamTrainer<'a, T, S> {
         }
         let [sum, largest] = weights;
         check_c(examples, [largest, sum - largest].into_iter(), settings.c).map_err(SolveError::from)?;
-        let crew = Some(Crew::new(settings.threads)?);
-        let pieces = Pieces { task, stream, crew, examples, spent: (0, 0.0) };
+        let workers = Some(WorkerPool::new(settings.threads)?);
+        let pieces = Pieces { task, stream, workers, examples, spent: (0, 0.0) };
         Ok(Self { solver: OneSlack::new(pieces, *settings) })
     }
 
@@ -163,11 +163,11 @@ impl<T: Task, S: Stream<T>> Passes for Pieces<'_, T, S> {
                 continue;
             }
             let (calls, seconds) = self.spent;
-            let crew = self.crew.take().expect("it is given back after each piece");
-            let mut oracles = Oracles::of(self.task, piece.iter().collect(), first, crew);
+            let workers = self.workers.take().expect("it is given back after each piece");
+            let mut oracles = Oracles::of(self.task, piece.iter().collect(), first, workers);
             let sum = oracles.sum_planes(w, each, norm, &mut |more, longer| tick(calls + more, seconds + longer));
             self.spent = (calls + oracles.calls, seconds + oracles.seconds);
-            self.crew = Some(oracles.into_crew());
+            self.workers = Some(oracles.into_workers());
             total.add(&sum.map_err(PassError::Oracle)?);
             first += piece.len();
         }

@@ -21,7 +21,7 @@ mod block;
 mod master;
 mod proximal;
 mod state;
-mod tail;
+mod suffix_average;
 
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -42,7 +42,7 @@ use block::Workspace;
 use master::{Goal, Master, Sizes};
 use proximal::Proximal;
 pub(crate) use state::Saved;
-use tail::Tail;
+use suffix_average::SuffixAverage;
 
 /// Approximate passes end when the gap over cached planes is this fraction of the gap of the exact pass, …
 const SETTLED: f64 = 0.1;
@@ -109,7 +109,7 @@ pub(crate) struct BlockCoordinate<'a, T: Task> {
     dual: f64,
     proximal: Proximal,
     master: Master,
-    tail: Tail,
+    suffix: SuffixAverage,
     planes: Vec<Planes<'a>>,
     /// One put together from parts.
     recombined: Planes<'a>,
@@ -174,7 +174,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             dual: 0.0,
             proximal: Proximal::default(),
             master: Master::default(),
-            tail: Tail::default(),
+            suffix: SuffixAverage::default(),
             planes: (0..buffers).map(|_| Planes::default()).collect(),
             recombined: Planes::default(),
             workspace: Workspace::default(),
@@ -220,7 +220,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         self.settings.c = c;
         self.proximal = Proximal::default();
         self.master.restart();
-        self.tail.rescale(factor);
+        self.suffix.rescale(factor);
         self.refresh();
     }
 
@@ -241,7 +241,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
                 course = kept;
                 run.restore(saved);
             }
-            None => self.tail.repeat(),
+            None => self.suffix.repeat(),
         }
         if keeper.is_some() {
             run.keep_steps_whole();
@@ -300,8 +300,8 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             }
             self.proximal.judge(self.dual, &mut self.w);
             self.forget();
-            self.tail.follow(&self.w);
-            course.forecast = self.tail.forecast(course.seen);
+            self.suffix.follow(&self.w);
+            course.forecast = self.suffix.forecast(course.seen);
         }
     }
 
@@ -363,7 +363,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
         run.bounds.raise(&sum, u_squared, self.w.len());
         self.certificates += 1;
         let solved = self.master.weights().is_some();
-        let averaged = !solved && self.tail.write_if_better(&mut self.w);
+        let averaged = !solved && self.suffix.write_if_better(&mut self.w);
         if let Some(weights) = self.master.weights() {
             self.w.copy_from_slice(weights);
         }
@@ -391,7 +391,7 @@ impl<'a, T: Task> BlockCoordinate<'a, T> {
             self.refresh();
         }
         if !solved {
-            self.tail.judge(averaged, primal - dual, seen);
+            self.suffix.judge(averaged, primal - dual, seen);
         }
         Ok(primal - dual)
     }

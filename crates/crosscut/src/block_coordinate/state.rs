@@ -6,7 +6,7 @@ use rand_pcg::Pcg64;
 use serde::{Deserialize, Serialize};
 
 use super::block::Blocks;
-use super::{BlockCoordinate, Course, Master, Proximal, Tail};
+use super::{BlockCoordinate, Course, Master, Proximal, SuffixAverage};
 use crate::run::{self, Run};
 use crate::state::{MOST_PASSES, SavedSolver, State, StateError, require, require_finite};
 use crate::task::Task;
@@ -19,7 +19,7 @@ pub(crate) struct Saved<'s> {
     dual: f64,
     proximal: Cow<'s, Proximal>,
     master: Cow<'s, Master>,
-    tail: Cow<'s, Tail>,
+    suffix: Cow<'s, SuffixAverage>,
     random: Pcg64,
     certificates: u32,
     most_planes: usize,
@@ -38,7 +38,7 @@ impl<T: Task> BlockCoordinate<'_, T> {
             dual: self.dual,
             proximal: Cow::Borrowed(&self.proximal),
             master: Cow::Borrowed(&self.master),
-            tail: Cow::Borrowed(&self.tail),
+            suffix: Cow::Borrowed(&self.suffix),
             random: self.random.clone(),
             certificates: self.certificates,
             most_planes: self.most_planes,
@@ -63,10 +63,10 @@ impl<T: Task> BlockCoordinate<'_, T> {
         require_finite("the weights", &saved.w, dim)?;
         require(saved.dual.is_finite(), "the dual value is not a finite number")?;
         require(saved.master.is_sound(dim), "the weights of the last solve do not fit")?;
-        require(saved.proximal.is_sound(dim) && saved.tail.is_sound(dim), "the averages do not fit the weights")?;
+        require(saved.proximal.is_sound(dim) && saved.suffix.is_sound(dim), "the averages do not fit the weights")?;
         let Course { forecast, uncertified, stuck, last, seen } = saved.course;
         require(![forecast, last, seen].iter().any(|number| number.is_nan()), "a gap is not a number")?;
-        let counters = [saved.certificates, saved.pass, uncertified, stuck, saved.tail.age()];
+        let counters = [saved.certificates, saved.pass, uncertified, stuck, saved.suffix.age()];
         require(counters.iter().all(|count| *count <= MOST_PASSES), "a counter is beyond all bounds")?;
         require(saved.planes_found <= u64::MAX / 2, "a counter is beyond all bounds")?;
 
@@ -81,7 +81,7 @@ impl<T: Task> BlockCoordinate<'_, T> {
         self.dual = saved.dual;
         self.proximal = saved.proximal.into_owned();
         self.master = saved.master.into_owned();
-        self.tail = saved.tail.into_owned();
+        self.suffix = saved.suffix.into_owned();
         self.random = saved.random;
         self.certificates = saved.certificates;
         self.support = saved.support;

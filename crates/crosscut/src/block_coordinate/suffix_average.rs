@@ -1,4 +1,4 @@
-//! [`Tail`]: the average of the last weights, and whether to certify it or the weights themselves.
+//! [`SuffixAverage`]: the average of the last weights, and whether to certify it or the weights themselves.
 //!
 //! Weights move to and fro around the optimum while planes are still being found, and each swing costs primal value. An average over the ends of
 //! passes that forgets the early ones (polynomial decay: Shamir and Zhang 2013) lies lower where passes creep; where they converge fast it lags behind.
@@ -17,7 +17,7 @@ const USUAL: f64 = 0.5;
 
 /// The average with what certificates have shown. Its two choices are the weights and the average.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Tail {
+pub(crate) struct SuffixAverage {
     /// In single precision: it is one more copy of the weights, and what is certified are these very numbers.
     average: Vec<f32>,
     count: u32,
@@ -35,7 +35,7 @@ struct Choice {
     at: u32,
 }
 
-impl Tail {
+impl SuffixAverage {
     /// Takes in the weights at the end of a pass.
     pub fn follow(&mut self, w: &[f64]) {
         self.count += 1;
@@ -130,36 +130,36 @@ mod tests {
 
     #[test]
     fn later_weights_count_more() {
-        let mut tail = Tail::default();
-        (0..100).for_each(|pass| tail.follow(&[f64::from(pass)]));
+        let mut suffix = SuffixAverage::default();
+        (0..100).for_each(|pass| suffix.follow(&[f64::from(pass)]));
         // Σ k · kᵈ / Σ kᵈ is close to (d + 1) / (d + 2) of the last.
-        assert!((tail.average[0] - 89.0).abs() < 1.5, "{}", tail.average[0]);
+        assert!((suffix.average[0] - 89.0).abs() < 1.5, "{}", suffix.average[0]);
     }
 
     #[test]
     fn weights_beyond_single_precision_leave_it_sound() {
-        let mut tail = Tail::default();
-        [1e300, -1e300, 1e-300].iter().for_each(|&weight| tail.follow(&[weight, 1.0]));
-        tail.rescale(1e10);
-        assert!(tail.is_sound(2), "{:?}", tail.average);
+        let mut suffix = SuffixAverage::default();
+        [1e300, -1e300, 1e-300].iter().for_each(|&weight| suffix.follow(&[weight, 1.0]));
+        suffix.rescale(1e10);
+        assert!(suffix.is_sound(2), "{:?}", suffix.average);
     }
 
     #[test]
     fn the_better_choice_is_taken_and_the_other_tried_again() {
-        let mut tail = Tail::default();
-        assert!(!tail.prefers_average());
-        (0..5).for_each(|_| tail.follow(&[1.0]));
-        assert!(!tail.prefers_average(), "the weights come first");
-        tail.judge(false, 1.0, 2.0);
+        let mut suffix = SuffixAverage::default();
+        assert!(!suffix.prefers_average());
+        (0..5).for_each(|_| suffix.follow(&[1.0]));
+        assert!(!suffix.prefers_average(), "the weights come first");
+        suffix.judge(false, 1.0, 2.0);
         let mut w = [3.0];
-        assert!(tail.write_if_better(&mut w) && w == [1.0], "then the average");
-        tail.judge(true, 0.4, 2.0);
-        assert!((tail.forecast(10.0) - 2.0).abs() < 1e-12);
+        assert!(suffix.write_if_better(&mut w) && w == [1.0], "then the average");
+        suffix.judge(true, 0.4, 2.0);
+        assert!((suffix.forecast(10.0) - 2.0).abs() < 1e-12);
         let mut averages = 0;
         for _ in 0..16 {
-            let averaged = tail.prefers_average();
+            let averaged = suffix.prefers_average();
             averages += usize::from(averaged);
-            tail.judge(averaged, if averaged { 0.4 } else { 1.0 }, 2.0);
+            suffix.judge(averaged, if averaged { 0.4 } else { 1.0 }, 2.0);
         }
         assert!((12..16).contains(&averages), "{averages}");
     }

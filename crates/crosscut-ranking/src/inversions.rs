@@ -121,7 +121,7 @@ pub(crate) fn count_root(
 ) -> f64 {
     /// Halvings: as many as there are bits to tell thresholds apart.
     const HALVINGS: usize = 52;
-    let RootScratch { plain, swaps, other } = scratch;
+    let RootScratch { plain, inversions, other } = scratch;
     // Costs are in the unit.
     plain.clone_from(y);
     plain.forget_costs();
@@ -130,11 +130,11 @@ pub(crate) fn count_root(
     let (mut low, mut high) = (0.0, (1.0 / unit).sqrt());
     for _ in 0..HALVINGS {
         let middle = 0.5 * (low + high);
-        let k = count(pairs, plain, scores, middle, swaps, other);
+        let k = count(pairs, plain, scores, middle, inversions, other);
         if middle <= gain(k) { low = middle } else { high = middle }
     }
-    let sure = count(pairs, plain, scores, low, swaps, coefficients);
-    let most = count(pairs, plain, scores, high, swaps, other);
+    let sure = count(pairs, plain, scores, low, inversions, coefficients);
+    let most = count(pairs, plain, scores, high, inversions, other);
     // As many of those at the threshold as pay: √(k / unit) bends, so the whole numbers beside the best k are looked at.
     let value = |k: f64| (k / unit).sqrt() - high * k;
     let best = (0.25 / (unit * high * high)).clamp(sure, most);
@@ -151,7 +151,7 @@ pub(crate) fn count_root(
 #[derive(Debug, Default)]
 pub(crate) struct RootScratch {
     plain: Scores,
-    swaps: Scratch,
+    inversions: Scratch,
     other: Vec<f64>,
 }
 

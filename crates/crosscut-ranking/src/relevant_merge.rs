@@ -1,6 +1,6 @@
 //! Measures of two grades, relevant or not, that depend on the ranks of the relevant documents only.
 //!
-//! Among the relevant documents the best ones come first, and so among the others: a ranking is an interleaving of the two,
+//! Among the relevant documents the best ones come first, and so among the others: a ranking is a merge of the two,
 //! told by the number j of irrelevant documents above the i-th relevant one, which cannot fall with i. With
 //! Ψ(x, y) = Σ over relevant r and irrelevant q of ±(x_r − x_q) / (|R| |N|) (Yue, Finley, Radlinski, Joachims 2007, section 4), score
 //! and measure are both sums over i of terms in (i, j), and a dynamic programme over i and j finds the best: O(|R| |N|).
@@ -222,7 +222,7 @@ mod tests {
     ];
 
     /// All ways in which so many relevant documents can have up to so many others above them.
-    fn interleavings(relevant: usize, others: usize) -> Vec<Vec<usize>> {
+    fn merges(relevant: usize, others: usize) -> Vec<Vec<usize>> {
         (0..relevant).fold(vec![vec![]], |all, _| {
             let longer = |above: Vec<usize>| {
                 (above.last().copied().unwrap_or(0)..=others).map(move |next| [&above[..], &[next]].concat())
@@ -233,7 +233,7 @@ mod tests {
 
     /// More documents than have permutations to try: among relevant ones, and among others, the best come first.
     #[test]
-    fn the_best_interleaving_is_found() {
+    fn the_best_merge_is_found() {
         let mut scratch = Scratch::default();
         for (g, b) in [(1, 9), (5, 5), (7, 3), (4, 8), (3, 1)] {
             let y = Scores::new((0..g + b).map(|document| f64::from(document < g)).collect());
@@ -260,7 +260,7 @@ mod tests {
                         let score = 2.0 / f64::from(g * b) * pairs.sum::<f64>();
                         if slack { loss * (1.0 + score) } else { loss + score }
                     };
-                    let best = interleavings(g as usize, b as usize).iter().map(value).fold(f64::MIN, f64::max);
+                    let best = merges(g as usize, b as usize).iter().map(value).fold(f64::MIN, f64::max);
                     let mut coefficients = Vec::new();
                     let loss = measure.separate(&y, &scores, slack, &mut scratch, &mut coefficients);
                     let score: f64 = -coefficients.iter().zip(&scores).map(|(c, score)| c * score).sum::<f64>();
