@@ -19,9 +19,9 @@
 //!
 //! Four things deserve a second look.
 //!
-//! **Signs.** [`separate`](crate::Task::separate) maximises Δ + ⟨w, Ψ(x, ȳ)⟩: the loss is *added*. What it writes is
-//! δ = Ψ(x, y) − Ψ(x, ȳ), the truth *minus* the rival. What it returns is Δ(y, ȳ) alone, not the maximum.
-//! [`FeatureMap::plane`](crate::FeatureMap::plane) does the writing and the returning for every task that can name
+//! **Signs.** [`separate`](crate::Task::separate) maximises Δ + ⟨w, Ψ(x, ȳ)⟩: the loss is *added*. The plane that it
+//! [adds](crate::Planes::add) has δ = Ψ(x, y) − Ψ(x, ȳ), the truth *minus* the rival, and Δ(y, ȳ) alone, not the maximum.
+//! [`FeatureMap::plane`](crate::FeatureMap::plane) writes the one and returns the other for every task that can name
 //! its ȳ. A task that cannot (in ranking, ȳ is a choice for each of many pairs) implements
 //! [`Task`](crate::Task) alone and writes δ itself.
 //!
