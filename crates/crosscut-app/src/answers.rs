@@ -212,7 +212,8 @@ impl From<&Progress> for Bounds {
 pub fn verdict(stop: StopReason, Bounds { primal, shown, dual }: Bounds, oracle: &OracleAudit) -> String {
     let (least, primal, missed) = match primal.is_finite() {
         true => (if oracle.worse == 0 { "" } else { "at least " }, primal, primal - shown),
-        false => ("at least ", shown, 0.0),
+        // The optimum, and with it P(w), is at least D.
+        false => ("at least ", shown.max(dual), 0.0),
     };
     let far = match stop {
         StopReason::Gap | StopReason::Epsilon if oracle.worse > 0 => " as far as the oracle sees",
@@ -264,4 +265,47 @@ pub fn figure(value: f64) -> String {
     let digits = (6 - value.abs().max(1e-4).log10().floor() as i32).max(0) as usize;
     let text = format!("{value:.digits$}");
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_claim_what_is_known_of_the_oracle() {
+        let say = |stop, primal, shown, dual, worse| {
+            let oracle = OracleAudit { worse, ..OracleAudit::default() };
+            verdict(stop, Bounds { primal, shown, dual }, &oracle)
+        };
+        let inf = f64::INFINITY;
+        let cases = [
+            (say(StopReason::Gap, 2.0, 2.0, 1.5, 0), "converged: primal 2, dual 1.5, gap 0.5 (relative 2.50e-1)"),
+            (
+                say(StopReason::Oracle, 2.0, 1.75, 1.5, 0),
+                "solved as far as the oracle can tell: primal 2, dual 1.5, gap 0.5 (relative 2.50e-1); of the gap, the oracle \
+                 may have missed 0.25",
+            ),
+            (
+                say(StopReason::Oracle, inf, 2.0, 1.5, 0),
+                "solved as far as the oracle can tell: primal at least 2, dual 1.5, gap at least 0.5 (relative 2.50e-1)",
+            ),
+            // What planes show may lie below D: the optimum does not.
+            (
+                say(StopReason::Oracle, inf, 1.25, 1.5, 0),
+                "solved as far as the oracle can tell: primal at least 1.5, dual 1.5, gap at least 0 (relative 0.00e0)",
+            ),
+            (
+                say(StopReason::Gap, 2.0, 2.0, 1.5, 1),
+                "converged as far as the oracle sees: primal at least 2, dual 1.5, gap at least 0.5 (relative 2.50e-1); 1 \
+                 answer of the oracle worse than a plane known before",
+            ),
+            (
+                say(StopReason::Fault, inf, inf, 0.0, 0),
+                "not converged, since the oracle failed: primal unknown, dual 0",
+            ),
+        ];
+        for (found, expected) in cases {
+            assert_eq!(found, expected);
+        }
+    }
 }
