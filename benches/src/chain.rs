@@ -1,6 +1,6 @@
 //! Sequence labelling: an oracle that costs more, and very many planes for each example.
 
-use crosscut::{Example, Place, Planes, SparseVector, Task};
+use crosscut::{Example, Place, Planes, SparseRows, Task};
 use rand::RngExt;
 
 use crate::{row, stream};
@@ -30,7 +30,7 @@ impl Chain {
     }
 
     /// The tags of highest score, plus 1 for each that differs from `y`.
-    fn best(&self, w: &[f64], x: &[SparseVector], y: Option<&[u32]>, tables: &mut Tables) -> Vec<u32> {
+    fn best(&self, w: &[f64], x: &SparseRows, y: Option<&[u32]>, tables: &mut Tables) -> Vec<u32> {
         let k = self.tags;
         let Tables { now, last, before } = tables;
         before.clear();
@@ -77,7 +77,7 @@ impl Chain {
 }
 
 impl Task for Chain {
-    type Input = Vec<SparseVector>;
+    type Input = SparseRows;
     type Output = Vec<u32>;
     type Scratch = Tables;
 
@@ -85,18 +85,18 @@ impl Task for Chain {
         self.features * self.tags + self.tags * self.tags
     }
 
-    fn loss(&self, _: &Vec<SparseVector>, y: &Vec<u32>, y_hat: &Vec<u32>) -> f64 {
+    fn loss(&self, _: &SparseRows, y: &Vec<u32>, y_hat: &Vec<u32>) -> f64 {
         y.iter().zip(y_hat).filter(|(tag, found)| tag != found).count() as f64
     }
 
-    fn predict(&self, w: &[f64], x: &Vec<SparseVector>, scratch: &mut Tables) -> Vec<u32> {
+    fn predict(&self, w: &[f64], x: &SparseRows, scratch: &mut Tables) -> Vec<u32> {
         self.best(w, x, None, scratch)
     }
 
     fn separate<'a>(
         &'a self,
         w: &[f64],
-        x: &'a Vec<SparseVector>,
+        x: &'a SparseRows,
         y: &'a Vec<u32>,
         scratch: &mut Tables,
         planes: &mut Planes<'a>,
@@ -105,8 +105,8 @@ impl Task for Chain {
         planes.add(|sink| {
             for (t, row) in x.iter().enumerate() {
                 if y[t] != y_bar[t] {
-                    sink.add_row(row.row(), Place::class(y[t] as usize, self.tags), 1.0);
-                    sink.add_row(row.row(), Place::class(y_bar[t] as usize, self.tags), -1.0);
+                    sink.add_row(row, Place::class(y[t] as usize, self.tags), 1.0);
+                    sink.add_row(row, Place::class(y_bar[t] as usize, self.tags), -1.0);
                 }
             }
             for t in 1..x.len() {
@@ -122,7 +122,7 @@ impl Task for Chain {
 }
 
 /// Examples of a [`Chain`].
-pub type ChainExamples = Vec<Example<Vec<SparseVector>, Vec<u32>>>;
+pub type ChainExamples = Vec<Example<SparseRows, Vec<u32>>>;
 
 /// A problem of `n` chains. The tags are the best under hidden weights, one in ten replaced by another.
 pub fn chain(
@@ -139,7 +139,7 @@ pub fn chain(
     let mut tables = Tables::default();
     let examples = (0..n)
         .map(|_| {
-            let x: Vec<SparseVector> = (0..length).map(|_| row(&mut random, features, nonzeros)).collect();
+            let x: SparseRows = (0..length).map(|_| row(&mut random, features, nonzeros)).collect();
             let mut y = task.best(&hidden, &x, None, &mut tables);
             for tag in &mut y {
                 if random.random_range(0..10) == 0 {

@@ -88,6 +88,7 @@ pub fn certificate() -> Certificate {
         oracle_calls: 1,
         planes: 1,
         stop: StopReason::Gap,
+        relaxed: false,
         oracle: OracleAudit::default(),
     }
 }

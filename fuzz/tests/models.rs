@@ -118,6 +118,7 @@ fn how() -> impl Strategy<Value = (u64, Settings, Certificate)> {
             oracle_calls,
             planes,
             stop,
+            relaxed: false,
             oracle,
         },
     );

@@ -176,6 +176,7 @@ fn trained(
         ("oracle_calls", json!(certificate.oracle_calls)),
         ("planes", json!(certificate.planes)),
         ("stop", json!(certificate.stop)),
+        ("relaxed", json!(certificate.relaxed)),
         ("settings", json!(settings)),
     ];
     entries.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
@@ -190,17 +191,19 @@ pub struct Bounds {
     pub shown: f64,
     /// D.
     pub dual: f64,
+    /// Whether they are those of a relaxation of the problem.
+    pub relaxed: bool,
 }
 
 impl From<&Certificate> for Bounds {
-    fn from(&Certificate { primal, shown, dual, .. }: &Certificate) -> Self {
-        Self { primal, shown, dual }
+    fn from(&Certificate { primal, shown, dual, relaxed, .. }: &Certificate) -> Self {
+        Self { primal, shown, dual, relaxed }
     }
 }
 
 impl From<&Progress> for Bounds {
-    fn from(&Progress { primal, shown, dual, .. }: &Progress) -> Self {
-        Self { primal, shown, dual }
+    fn from(&Progress { primal, shown, dual, relaxed, .. }: &Progress) -> Self {
+        Self { primal, shown, dual, relaxed }
     }
 }
 
@@ -208,8 +211,9 @@ impl From<&Progress> for Bounds {
 ///
 /// The dual value is a lower bound on the optimum whatever the oracle does. If the oracle does not say how much it may have
 /// missed, or was found to have missed something, P(w) is *at least* what is said. Answers that were found worse than planes
-/// known before are counted.
-pub fn verdict(stop: StopReason, Bounds { primal, shown, dual }: Bounds, oracle: &OracleAudit) -> String {
+/// known before are counted. Bounds of a relaxed problem are said to be that.
+pub fn verdict(stop: StopReason, bounds: Bounds, oracle: &OracleAudit) -> String {
+    let Bounds { primal, shown, dual, relaxed } = bounds;
     let (least, primal, missed) = match primal.is_finite() {
         true => (if oracle.worse == 0 { "" } else { "at least " }, primal, primal - shown),
         // The optimum, and with it P(w), is at least D.
@@ -231,6 +235,10 @@ pub fn verdict(stop: StopReason, Bounds { primal, shown, dual }: Bounds, oracle:
     };
     if missed > 0.0 {
         text += &format!("; of the gap, the oracle may have missed {}", figure(missed));
+    }
+    if relaxed {
+        text += "; this is the relaxed problem: the primal value of the problem itself is at most that, its optimum may be below \
+                 the dual value";
     }
     if let Some(fault) = oracle.fault {
         text += &format!("; {fault}");
@@ -273,10 +281,11 @@ mod tests {
 
     #[test]
     fn the_words_claim_what_is_known_of_the_oracle() {
-        let say = |stop, primal, shown, dual, worse| {
+        let say_of = |relaxed, stop, primal, shown, dual, worse| {
             let oracle = OracleAudit { worse, ..OracleAudit::default() };
-            verdict(stop, Bounds { primal, shown, dual }, &oracle)
+            verdict(stop, Bounds { primal, shown, dual, relaxed }, &oracle)
         };
+        let say = |stop, primal, shown, dual, worse| say_of(false, stop, primal, shown, dual, worse);
         let inf = f64::INFINITY;
         let cases = [
             (say(StopReason::Gap, 2.0, 2.0, 1.5, 0), "converged: primal 2, dual 1.5, gap 0.5 (relative 2.50e-1)"),
@@ -298,6 +307,11 @@ mod tests {
                 say(StopReason::Gap, 2.0, 2.0, 1.5, 1),
                 "converged as far as the oracle sees: primal at least 2, dual 1.5, gap at least 0.5 (relative 2.50e-1); 1 \
                  answer of the oracle worse than a plane known before",
+            ),
+            (
+                say_of(true, StopReason::Gap, 2.0, 2.0, 1.5, 0),
+                "converged: primal 2, dual 1.5, gap 0.5 (relative 2.50e-1); this is the relaxed problem: the primal value of the \
+                 problem itself is at most that, its optimum may be below the dual value",
             ),
             (
                 say(StopReason::Fault, inf, inf, 0.0, 0),

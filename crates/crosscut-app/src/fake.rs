@@ -57,8 +57,8 @@ impl Task for Sign {
         }
     }
 
-    fn rows<'a>(&'a self, x: &'a SparseVector, _: &'a i8, visit: &mut dyn FnMut(Row<'a>)) {
-        visit(x.row());
+    fn row<'a>(&'a self, x: &'a SparseVector, name: u32) -> Option<Row<'a>> {
+        (name == 0).then(|| x.row())
     }
 }
 
@@ -149,6 +149,7 @@ pub fn model(w: Vec<f64>) -> Model<Sign> {
         oracle_calls: 12,
         planes: 5,
         stop: StopReason::Gap,
+        relaxed: false,
         oracle: OracleAudit::default(),
     };
     let settings = Settings { c: C::Mean(4.0), ..Settings::default() };

@@ -17,7 +17,7 @@ use crate::output;
 use crate::source::{display_name, read_bytes};
 
 /// The newest layout, the one that is written.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 
 pub(crate) const KIND: Kind = Kind { name: "model", magic: *b"CROSSCUT", version: VERSION };
 

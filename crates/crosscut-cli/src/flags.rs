@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::builder::PossibleValue;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, ValueEnum};
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use crosscut::{BlockSettings, C, Rescaling, Settings, SlackNorm, Solver};
 use crosscut_app::{Checkpoints, Entry, Every, OptionSpec, Options};
 
@@ -305,8 +305,8 @@ pub struct Training {
 #[derive(Debug, Args)]
 pub struct Advanced {
     /// Block-coordinate ascent with cached planes, or 1-slack cutting planes; auto chooses by the number of examples.
-    #[arg(long, value_enum, default_value_t, help_heading = "Advanced")]
-    solver: Named<Solver>,
+    #[arg(long, value_name = "SOLVER", default_value = Solver::default().name(), value_parser = solver(), help_heading = "Advanced")]
+    solver: Solver,
     /// Seed of the order in which examples are visited, and of the folds.
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Advanced")]
     seed: u64,
@@ -335,7 +335,7 @@ impl Training {
         Settings {
             c,
             slack_norm: if self.slack_norm == "2" { SlackNorm::Squared } else { SlackNorm::Linear },
-            solver: advanced.solver.0,
+            solver: advanced.solver,
             relative_gap: self.gap.unwrap_or(alone),
             epsilon: self.epsilon,
             passes: self.passes,
@@ -386,27 +386,11 @@ pub fn parse<A: FromArgMatches>(matches: &ArgMatches) -> Result<A, clap::Error> 
     A::from_arg_matches(matches)
 }
 
-/// A library enumeration under the names that flags use.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Named<T>(pub T);
-
-macro_rules! named {
-    ($type:ty: $($variant:ident $name:literal),+) => {
-        impl ValueEnum for Named<$type> {
-            fn value_variants<'a>() -> &'a [Self] {
-                &[$(Self(<$type>::$variant)),+]
-            }
-
-            fn to_possible_value(&self) -> Option<PossibleValue> {
-                match self.0 {
-                    $(<$type>::$variant => Some(PossibleValue::new($name)),)+
-                }
-            }
-        }
-    };
+/// The solvers under their names.
+fn solver() -> impl TypedValueParser<Value = Solver> {
+    let named = |name: String| Solver::all().find(|solver| solver.name() == name).unwrap_or_default();
+    PossibleValuesParser::new(Solver::all().map(Solver::name)).map(named)
 }
-
-named!(Solver: Auto "auto", Block "block", OneSlack "one-slack");
 
 fn positive(text: &str) -> Result<f64, String> {
     number(text, |value| value > 0.0, "a number above 0")

@@ -47,6 +47,7 @@ impl Log {
             // JSON has no infinity: null until the first certificate, and if nothing is known of what the oracle may have missed.
             "primal": progress.primal,
             "shown": progress.shown,
+            "relaxed": progress.relaxed,
             "dual": progress.dual,
             "gap": progress.gap(),
             "relative_gap": progress.relative_gap(),

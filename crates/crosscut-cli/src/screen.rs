@@ -362,6 +362,7 @@ mod tests {
             support: 0,
             planes_found: 0,
             plane_bytes: 0,
+            relaxed: false,
             oracle: crosscut::OracleAudit::default(),
             seconds,
             oracle_seconds: 0.0,

@@ -168,6 +168,7 @@ fn json_is_one_object_with_every_figure() {
         "planes",
         "primal",
         "relative_gap",
+        "relaxed",
         "seconds",
         "settings",
         "shown",
@@ -225,6 +226,7 @@ fn the_log_has_a_line_for_each_pass_and_says_why_it_stopped() {
         "planes",
         "primal",
         "relative_gap",
+        "relaxed",
         "seconds",
         "shown",
     ];

@@ -102,11 +102,11 @@ impl Query {
         }
     }
 
-    /// The rows, where they are sparse.
+    /// The row of a document, if rows are sparse. Its name is the position of the document.
     pub(crate) fn sparse_row(&self, document: usize) -> Option<Row<'_>> {
         match &self.documents {
             Documents::Dense { .. } => None,
-            Documents::Sparse(rows) => Some(rows.row(document)),
+            Documents::Sparse(rows) => rows.get(u32::try_from(document).ok()?),
         }
     }
 

@@ -292,8 +292,8 @@ impl Task for Ranking {
         });
     }
 
-    fn rows<'a>(&'a self, x: &'a Query, _: &'a Scores, visit: &mut dyn FnMut(Row<'a>)) {
-        (0..x.len()).filter_map(|document| x.sparse_row(document)).for_each(visit);
+    fn row<'a>(&'a self, x: &'a Query, name: u32) -> Option<Row<'a>> {
+        x.sparse_row(name as usize)
     }
 
     fn validate(&self, x: &Query, y: &Scores) -> Result<(), String> {

@@ -1,7 +1,8 @@
 //! Taggings put together from tags that kept planes have at their tokens: Viterbi's recursion over few tags a token.
 
-use crosscut::{Dot, Part, Place, Sink};
+use crosscut::{Example, FeatureMap, Part, Place, Recombine, Sink};
 
+use crate::lattice::Scratch;
 use crate::tags::{Tags, Tokens};
 use crate::task::Sequence;
 
@@ -27,19 +28,33 @@ pub(crate) struct Recombination {
     lattice: Vec<Choice>,
 }
 
+impl Recombine for Sequence {
+    fn recombined<'a>(
+        &'a self,
+        w: &[f64],
+        Example { x, y, .. }: &'a Example<Tokens, Tags>,
+        seen: &[Part],
+        least: f64,
+        scratch: &mut Scratch,
+        sink: &mut dyn Sink<'a>,
+    ) -> Option<f64> {
+        let y_bar = self.best_of_parts(w, (x, y), seen, least, &mut scratch.recombination)?;
+        Some(self.plane(x, y, &y_bar, sink))
+    }
+}
+
 impl Sequence {
-    /// The most violating tags where every token has its true one or one that planes have made of `parts` there, if their slack is above `least`.
-    ///
-    /// Nothing where the oracle is not Viterbi's with pairs of tags: other orders and losses, or a beam.
-    pub(crate) fn recombined<'a>(
+    /// The most violating tags if every token has its true one or one that planes have made of a part there, and if their slack is
+    /// above `least`.
+    fn best_of_parts(
         &self,
         w: &[f64],
         (x, y): (&Tokens, &Tags),
-        parts: &mut dyn Iterator<Item = Part<'a>>,
+        seen: &[Part],
         least: f64,
         Recombination { choices, lattice }: &mut Recombination,
     ) -> Option<Tags> {
-        let pair_score = self.pair_scores(w)?;
+        let pair_score = self.pair_scores(w);
         let (k, truth) = (self.tags().len(), y.as_slice());
         let scale = self.loss_function().scale(y.len());
         let cost = |token: usize, tag: usize| match self.loss_function().costs() {
@@ -47,17 +62,10 @@ impl Sequence {
             None => scale * f64::from(u8::from(tag != truth[token].index())),
         };
         choices.clear();
-        let mut last = None;
-        for Part { row, place, score } in parts {
-            let tag = place.offset;
-            if place != Place::class(tag, k) || tag >= k {
-                continue;
-            }
-            let known = last.filter(|&(before, _)| row.is_same_row(before));
-            let Some((_, token)) = known.or_else(|| Some((row, x.rows().position(row)?))) else { continue };
-            last = Some((row, token));
-            choices.push(Choice { token, tag, score: score + cost(token, tag), from: 0 });
-        }
+        choices.extend(seen.iter().filter_map(|&Part { name, place, score }| {
+            let (token, tag) = (name as usize, place.class_of(k)?);
+            (token < truth.len()).then(|| Choice { token, tag, score: score + cost(token, tag), from: 0 })
+        }));
         choices.sort_unstable_by_key(|choice| (choice.token, choice.tag));
 
         let (first, end) = (choices.first()?.token, choices.last()?.token + 1);
@@ -71,7 +79,8 @@ impl Sequence {
             lattice.extend_from_slice(here);
             if !here.iter().any(|choice| choice.tag == true_tag) {
                 // Where there is nothing to choose the score makes no difference.
-                let score = if here.is_empty() { 0.0 } else { emission(w, x, token, Place::class(true_tag, k)) };
+                let place = Place::class(true_tag, k);
+                let score = if here.is_empty() { 0.0 } else { x.rows().row(token).score(w, place) };
                 lattice.push(Choice { token, tag: true_tag, score, from: 0 });
             }
             let previous = token.checked_sub(1).map(|token| truth[token].index());
@@ -111,11 +120,4 @@ impl Sequence {
         }
         Some(tags.into())
     }
-}
-
-/// ⟨w, row of a token at a place⟩.
-fn emission(w: &[f64], x: &Tokens, token: usize, place: Place) -> f64 {
-    let mut dot = Dot::new(w);
-    dot.add_row(x.rows().row(token), place, 1.0);
-    dot.sum
 }

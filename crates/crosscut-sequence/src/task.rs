@@ -1,6 +1,6 @@
 //! [`Sequence`]: the feature map, the losses and the oracles of a max-margin Markov chain.
 
-use crosscut::{FeatureMap, Part, Place, Planes, Rescaling, Row, Sink, Task};
+use crosscut::{FeatureMap, Place, Planes, Recombiner, Rescaling, Row, Sink, Task};
 use crosscut_app::Scaling;
 use crosscut_app::vocabulary::{FeatureIds, Labels, Words};
 use serde::{Deserialize, Serialize};
@@ -361,16 +361,17 @@ impl Sequence {
         }
     }
 
-    /// What two neighbouring tags score beside their tokens, `None` beyond the ends, where all that tags of several tokens score is of that kind
-    /// and losses are sums over tokens.
-    pub(crate) fn pair_scores<'w>(&'w self, w: &'w [f64]) -> Option<impl Fn(Option<usize>, Option<usize>) -> f64 + 'w> {
+    /// Whether all that tags of several tokens score is a sum over pairs of neighbours, and the loss is a sum over tokens.
+    fn chains_pairs(&self) -> bool {
         let Definition { transitions, emissions, beam, .. } = self.definition;
-        if transitions > 1 || emissions > 0 || beam > 0 || self.counts_errors() {
-            return None;
-        }
+        transitions <= 1 && emissions == 0 && beam == 0 && !self.counts_errors()
+    }
+
+    /// What two neighbouring tags score beside their tokens; a tag beyond the ends is `None`.
+    pub(crate) fn pair_scores<'w>(&'w self, w: &'w [f64]) -> impl Fn(Option<usize>, Option<usize>) -> f64 + 'w {
         let (k, weights) = (self.k(), &w[self.transitions_at(1)..]);
-        let has_weights = transitions > 0;
-        Some(move |before: Option<usize>, after: Option<usize>| {
+        let has_weights = self.definition.transitions > 0;
+        move |before: Option<usize>, after: Option<usize>| {
             let penalty = self.penalties.as_ref().map_or(0.0, |penalties| match (before, after) {
                 (Some(a), Some(b)) => penalties.pairs[a * k + b],
                 (None, Some(b)) => penalties.start[b],
@@ -381,7 +382,7 @@ impl Sequence {
                 (Some(a), Some(b)) if has_weights => weights[a * k + b] + penalty,
                 _ => penalty,
             }
-        })
+        }
     }
 
     /// The weight of a transition: the tags of one more token than its order, the last one last.
@@ -512,21 +513,13 @@ impl Task for Sequence {
         }
     }
 
-    fn recombine<'a>(
-        &'a self,
-        w: &[f64],
-        (x, y): (&'a Tokens, &'a Tags),
-        parts: &mut dyn Iterator<Item = Part<'a>>,
-        least: f64,
-        scratch: &mut Scratch,
-        sink: &mut dyn Sink<'a>,
-    ) -> Option<f64> {
-        let y_bar = self.recombined(w, (x, y), parts, least, &mut scratch.recombination)?;
-        Some(self.plane(x, y, &y_bar, sink))
+    /// Where the oracle is Viterbi's with pairs of tags: not for other orders and losses, nor with a beam.
+    fn recombine(&self) -> Option<Recombiner<'_, Tokens, Tags, Scratch>> {
+        self.chains_pairs().then_some(self as _)
     }
 
-    fn rows<'a>(&'a self, x: &'a Tokens, _: &'a Tags, visit: &mut dyn FnMut(Row<'a>)) {
-        x.rows().iter().for_each(visit);
+    fn row<'a>(&'a self, x: &'a Tokens, name: u32) -> Option<Row<'a>> {
+        x.rows().get(name)
     }
 
     fn validate(&self, x: &Tokens, y: &Tags) -> Result<(), String> {

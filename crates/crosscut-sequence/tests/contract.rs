@@ -100,18 +100,19 @@ proptest! {
                 let (row, place) = (x.rows().row(t), Place::class(tag, k));
                 let mut dot = Dot::new(&w);
                 dot.add_row(row, place, 1.0);
-                Part { row, place, score: dot.sum }
+                Part { name: row.name(), place, score: dot.sum }
             };
             let tokens = (0..x.len()).rev().flat_map(|t| (0..k).map(move |tag| (t, tag)));
-            let mut parts: Vec<Part<'_>> = tokens.filter(|&(t, tag)| has_parts(x, t, tag)).map(part).collect();
+            let mut parts: Vec<Part> = tokens.filter(|&(t, tag)| has_parts(x, t, tag)).map(part).collect();
             let any_parts = !parts.is_empty();
             // Of no tag, and of no token.
             let foreign = parts.iter().map(|part| Part { place: Place { offset: k, stride: k }, score: 1e9, ..*part });
-            let other = Tokens::from_features(&[vec![Feature { index: 0, value: 1.0 }]]).unwrap();
-            let foreign = foreign.chain([Part { row: other.rows().row(0), place: Place::class(0, k), score: 1e9 }]);
+            let foreign = foreign.chain([Part { name: x.len() as u32, place: Place::class(0, k), score: 1e9 }]);
             parts.extend(foreign.collect::<Vec<_>>());
             let mut delta = vec![0.0; task.dim()];
-            let mut recombine = |least: f64| task.recombine(&w, (x, y), &mut parts.iter().copied(), least, &mut scratch, &mut Dense(&mut delta));
+            let mut recombine = |least: f64| {
+                task.recombine()?.recombined(&w, example, &parts, least, &mut scratch, &mut Dense(&mut delta))
+            };
             let loss = recombine(f64::NEG_INFINITY);
             let may_be = |y_bar: &Tags| {
                 (0..x.len()).all(|t| y_bar.as_slice()[t] == y.as_slice()[t] || has_parts(x, t, y_bar.as_slice()[t].index()))

@@ -12,20 +12,36 @@
 //! the hidden parts again (the concave–convex procedure: Yuille and Rangarajan 2003; Yu and Joachims 2009), so F does
 //! not increase from round to round by more than the duality gap of the round.
 //!
-//! A [`Latent`] task keeps two promises beyond those of [`Task`](crate::Task): [`impute`](Latent::impute) finds the
+//! A [`Latent`] task keeps two promises beyond those of [`Task`]: [`impute`](Latent::impute) finds the
 //! best hidden part, and Δ(y, ȳ) does not depend on the hidden part of y. If its oracle does not say how much it
 //! [may have missed](crate::Planes::may_miss), F(w) has no bound and all rounds are made.
+
+//!
+//! Examples whose hidden part has not changed keep their planes and dual variables from round to round, if the solver has planes of
+//! single examples and the task gives its rows back ([`Task::row`]).
 
 use std::time::Instant;
 
 use rayon::ThreadPool;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
-use crate::bounds::{Fault, primal};
-use crate::progress::{Certificate, Flow, Progress, SolveError, StopReason};
-use crate::settings::{Settings, SettingsError};
-use crate::task::{Example, Latent};
-use crate::trainer::Trainer;
+use crate::solve::bounds::{Fault, primal};
+use crate::solve::error::SolveError;
+use crate::solve::methods::Carried;
+use crate::solve::progress::{Flow, Progress};
+use crate::solve::settings::{Settings, SettingsError};
+use crate::solve::solution::{Certificate, StopReason};
+use crate::solve::state::{State, StateError, require, require_finite};
+use crate::solve::trainer::Trainer;
+use crate::task::{Example, Task};
+
+/// A task whose outputs have a part that is never observed: [`solve`] alternates
+/// between imputing it and solving the convex problem that remains (Yu and Joachims 2009, CCCP).
+pub trait Latent: Task<Output: PartialEq> {
+    /// y with its hidden part replaced by the one that scores best under w: argmax over h of ⟨w, Ψ(x, (y, h))⟩.
+    fn impute(&self, w: &[f64], x: &Self::Input, y: &Self::Output, scratch: &mut Self::Scratch) -> Self::Output;
+}
 
 /// When to stop imputing.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -59,7 +75,7 @@ pub enum RoundsStop {
 }
 
 /// One round: a convex training problem, then imputation.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Round {
     /// F at the weights of this round.
     pub objective: f64,
@@ -88,6 +104,31 @@ pub struct LatentSolution {
     pub oracle_seconds: f64,
 }
 
+/// The rounds made so far, as data: with the [`State`] of the round under way, all that decides what follows.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RoundsState {
+    rounds: Vec<Round>,
+    /// The best round, and its weights.
+    best: Option<(usize, Vec<f64>)>,
+    /// The weights under which the hidden parts are the best ones; `None` in the first round.
+    imputed_by: Option<Vec<f64>>,
+}
+
+impl RoundsState {
+    /// The rounds made so far.
+    pub fn rounds(&self) -> &[Round] {
+        &self.rounds
+    }
+
+    fn check(&self, dim: usize) -> Result<(), StateError> {
+        let Self { rounds, best, imputed_by } = self;
+        let fits = best.is_none() == rounds.is_empty() && imputed_by.is_some() == best.is_some();
+        require(fits && best.as_ref().is_none_or(|(at, _)| *at < rounds.len()), "the rounds are miscounted")?;
+        let weights = best.iter().map(|(_, w)| w).chain(imputed_by);
+        weights.into_iter().try_for_each(|w| require_finite("the weights of a round", w, dim))
+    }
+}
+
 /// Trains with hidden parts.
 ///
 /// The first round takes the hidden parts as they are in `examples`: a good guess there is worth more than
@@ -107,64 +148,145 @@ pub fn solve<T: Latent>(
     rounds: &Rounds,
     observer: &mut dyn FnMut(&[Round], &Progress) -> Flow,
 ) -> Result<LatentSolution, SolveError> {
-    rounds.check()?;
-    settings.check()?;
-    let began = Instant::now();
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(settings.threads).build();
-    let pool = pool.map_err(|error| SolveError::Threads(error.to_string()))?;
+    Driver::new(task, examples, settings, rounds)?.solve(None, observer, None)
+}
 
-    let mut done: Vec<Round> = Vec::new();
-    let mut best: Option<(usize, Vec<f64>)> = None;
-    let mut oracle_seconds = 0.0;
-    let mut interrupted = false;
-    let stop = loop {
-        let left = settings.seconds.map(|seconds| (seconds - began.elapsed().as_secs_f64()).max(f64::MIN_POSITIVE));
-        let limits = Settings { seconds: left, ..*settings };
-        let solution = Trainer::new(task, &*examples, &limits)?.solve(&mut |progress| {
-            let flow = observer(&done, progress);
-            interrupted |= flow.is_break();
-            flow
-        });
-        oracle_seconds += solution.oracle_seconds;
+/// Who is shown the state before each pass.
+pub type RoundsKeeper<'k> = dyn FnMut(&RoundsState, &State<'_>) + 'k;
 
-        let objective = match solution.certificate.oracle.fault {
-            Some(fault) => Err(fault),
-            None => {
-                impute(&pool, task, &solution.w, examples);
-                // With the best hidden parts the slacks are those of the convex problem.
-                pool.install(|| primal(task, &*examples, settings, &solution.w))
+/// The same, and `keeper` is shown the state before each pass of each round. What it keeps can be given back as `from` later, with
+/// the same task, settings, rounds and examples, whose hidden parts may be any: training ends with the same bits as if it had
+/// never been interrupted.
+///
+/// # Errors
+/// As [`solve`], and a state that does not fit.
+pub fn solve_keeping<T: Latent>(
+    task: &T,
+    examples: &mut [Example<T::Input, T::Output>],
+    (settings, rounds): (&Settings, &Rounds),
+    from: Option<(RoundsState, State<'_>)>,
+    observer: &mut dyn FnMut(&[Round], &Progress) -> Flow,
+    keeper: &mut RoundsKeeper<'_>,
+) -> Result<LatentSolution, SolveError> {
+    Driver::new(task, examples, settings, rounds)?.solve(from, observer, Some(keeper))
+}
+
+/// Alternates between a [`Trainer`] and imputation.
+struct Driver<'d, T: Latent> {
+    task: &'d T,
+    examples: &'d mut [Example<T::Input, T::Output>],
+    settings: &'d Settings,
+    limits: &'d Rounds,
+    began: Instant,
+    pool: ThreadPool,
+    state: RoundsState,
+    oracle_seconds: f64,
+}
+
+impl<'d, T: Latent> Driver<'d, T> {
+    fn new(
+        task: &'d T,
+        examples: &'d mut [Example<T::Input, T::Output>],
+        settings: &'d Settings,
+        limits: &'d Rounds,
+    ) -> Result<Self, SolveError> {
+        limits.check()?;
+        settings.check()?;
+        let began = Instant::now();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(settings.threads).build();
+        let pool = pool.map_err(|error| SolveError::Threads(error.to_string()))?;
+        let state = RoundsState::default();
+        Ok(Self { task, examples, settings, limits, began, pool, state, oracle_seconds: 0.0 })
+    }
+
+    fn solve(
+        mut self,
+        from: Option<(RoundsState, State<'_>)>,
+        observer: &mut dyn FnMut(&[Round], &Progress) -> Flow,
+        mut keeper: Option<&mut RoundsKeeper<'_>>,
+    ) -> Result<LatentSolution, SolveError> {
+        let mut kept = None;
+        if let Some((rounds, state)) = from {
+            rounds.check(self.task.dim())?;
+            if let Some(w) = &rounds.imputed_by {
+                impute(&self.pool, self.task, w, self.examples);
+            }
+            (self.state, kept) = (rounds, Some(state));
+        }
+        // What the round before has found, and which examples it was found for.
+        let mut carried: Option<(Carried, Vec<bool>)> = None;
+        let stop = loop {
+            let spent = self.began.elapsed().as_secs_f64();
+            let left = self.settings.seconds.map(|seconds| (seconds - spent).max(f64::MIN_POSITIVE));
+            let mut trainer = Trainer::new(self.task, &*self.examples, &Settings { seconds: left, ..*self.settings })?;
+            if let Some(state) = kept.take() {
+                trainer.restore(state)?;
+            } else if let Some((carried, same)) = carried.take() {
+                trainer.adopt(carried, &same);
+            }
+            let (state, mut interrupted) = (&self.state, false);
+            let mut observer = |progress: &Progress| {
+                let flow = observer(&state.rounds, progress);
+                interrupted |= flow.is_break();
+                flow
+            };
+            let solution = match &mut keeper {
+                None => trainer.solve(&mut observer),
+                Some(keeper) => trainer.solve_keeping(&mut observer, &mut |kept| keeper(state, kept)),
+            };
+            let found = trainer.carry();
+            drop(trainer);
+            self.oracle_seconds += solution.oracle_seconds;
+            let objective = match solution.certificate.oracle.fault {
+                Some(fault) => Err(fault),
+                None => {
+                    let same = impute(&self.pool, self.task, &solution.w, self.examples);
+                    carried = found.map(|found| (found, same));
+                    // With the best hidden parts the slacks are those of the convex problem.
+                    self.pool.install(|| primal(self.task, &*self.examples, self.settings, &solution.w))
+                }
+            };
+            let objective = match objective {
+                Ok(objective) => objective,
+                Err(fault) if self.state.rounds.is_empty() => return Err(fault.into()),
+                Err(fault) => break RoundsStop::Oracle(fault),
+            };
+            let enough = self.take_in(Round { objective, certificate: solution.certificate }, solution.w);
+            if interrupted {
+                break RoundsStop::Interrupted;
+            } else if solution.certificate.stop == StopReason::Seconds {
+                break RoundsStop::Seconds;
+            } else if enough {
+                break RoundsStop::Tolerance;
+            } else if self.state.rounds.len() >= self.limits.limit {
+                break RoundsStop::Rounds;
             }
         };
-        let objective = match objective {
-            Ok(objective) => objective,
-            Err(fault) if done.is_empty() => return Err(fault.into()),
-            Err(fault) => break RoundsStop::Oracle(fault),
-        };
-        let before = best.as_ref().map(|(at, _)| done[*at].objective);
-        done.push(Round { objective, certificate: solution.certificate });
-        if before.is_none_or(|before| objective < before) {
-            best = Some((done.len() - 1, solution.w));
-        }
-
-        let enough = |before: f64| before - objective <= rounds.tolerance * objective.abs();
-        if interrupted {
-            break RoundsStop::Interrupted;
-        } else if solution.certificate.stop == StopReason::Seconds {
-            break RoundsStop::Seconds;
-        } else if before.is_some_and(enough) {
-            break RoundsStop::Tolerance;
-        } else if done.len() >= rounds.limit {
-            break RoundsStop::Rounds;
-        }
-    };
-
-    let (at, w) = best.expect("at least one round was made");
-    if at + 1 < done.len() || matches!(stop, RoundsStop::Oracle(_)) {
-        impute(&pool, task, &w, examples);
+        Ok(self.finish(stop))
     }
-    let Round { objective, certificate } = done[at];
-    let seconds = began.elapsed().as_secs_f64();
-    Ok(LatentSolution { w, objective, certificate, rounds: done, stop, seconds, oracle_seconds })
+
+    /// Takes in a round; returns whether it lowers F by no more than is worth another.
+    fn take_in(&mut self, round: Round, w: Vec<f64>) -> bool {
+        let RoundsState { rounds, best, imputed_by } = &mut self.state;
+        let before = best.as_ref().map(|(at, _)| rounds[*at].objective);
+        rounds.push(round);
+        if before.is_none_or(|before| round.objective < before) {
+            *best = Some((rounds.len() - 1, w.clone()));
+        }
+        *imputed_by = Some(w);
+        before.is_some_and(|before| before - round.objective <= self.limits.tolerance * round.objective.abs())
+    }
+
+    fn finish(self, stop: RoundsStop) -> LatentSolution {
+        let RoundsState { rounds, best, .. } = self.state;
+        let (at, w) = best.expect("at least one round was made");
+        if at + 1 < rounds.len() || matches!(stop, RoundsStop::Oracle(_)) {
+            impute(&self.pool, self.task, &w, self.examples);
+        }
+        let Round { objective, certificate } = rounds[at];
+        let (seconds, oracle_seconds) = (self.began.elapsed().as_secs_f64(), self.oracle_seconds);
+        LatentSolution { w, objective, certificate, rounds, stop, seconds, oracle_seconds }
+    }
 }
 
 impl Rounds {
@@ -181,12 +303,22 @@ impl Rounds {
     }
 }
 
-/// Replaces the hidden parts by those that score best under w.
-fn impute<T: Latent>(pool: &ThreadPool, task: &T, w: &[f64], examples: &mut [Example<T::Input, T::Output>]) {
+/// Replaces the hidden parts by those that score best under w; returns which of them have stayed the same.
+fn impute<T: Latent>(
+    pool: &ThreadPool,
+    task: &T,
+    w: &[f64],
+    examples: &mut [Example<T::Input, T::Output>],
+) -> Vec<bool> {
     let complete = |scratch: &mut T::Scratch, example: &Example<_, _>| task.impute(w, &example.x, &example.y, scratch);
     let given = &*examples;
     let imputed = pool.install(|| given.par_iter().map_init(T::Scratch::default, complete).collect::<Vec<_>>());
-    examples.iter_mut().zip(imputed).for_each(|(example, y)| example.y = y);
+    let replace = |(example, y): (&mut Example<_, T::Output>, T::Output)| {
+        let same = example.y == y;
+        example.y = y;
+        same
+    };
+    examples.iter_mut().zip(imputed).map(replace).collect()
 }
 
 #[cfg(test)]
@@ -194,9 +326,10 @@ mod tests {
     use std::ops::ControlFlow;
 
     use super::*;
-    use crate::plane::{Planes, squared_norm};
-    use crate::settings::C;
-    use crate::sink::Sink;
+    use crate::data::Sink;
+    use crate::solve::settings::C;
+    use crate::solve::vectors::squared_norm;
+    use crate::task::Planes;
     use crate::task::{FeatureMap, Task};
     use crate::testing;
 

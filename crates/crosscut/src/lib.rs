@@ -54,18 +54,18 @@
 //! ```
 //! use std::ops::ControlFlow;
 //!
-//! use crosscut::{Example, FeatureMap, Place, Planes, Settings, Sink, SparseVector, Task, solve, testing};
+//! use crosscut::{Example, FeatureMap, Place, Planes, Settings, Sink, SparseRows, SparseVector, Task, solve, testing};
 //!
 //! struct Choice; // of candidates with two features
 //!
 //! impl FeatureMap for Choice {
-//!     fn psi<'a>(&'a self, x: &'a Vec<SparseVector>, y: &usize, sink: &mut dyn Sink<'a>) {
-//!         sink.add_row(x[*y].row(), Place::block(0), 1.0); // Ψ(x, y): the row of the candidate
+//!     fn psi<'a>(&'a self, x: &'a SparseRows, y: &usize, sink: &mut dyn Sink<'a>) {
+//!         sink.add_row(x.row(*y), Place::block(0), 1.0); // Ψ(x, y): the row of the candidate
 //!     }
 //! }
 //!
 //! impl Task for Choice {
-//!     type Input = Vec<SparseVector>;
+//!     type Input = SparseRows;
 //!     type Output = usize;
 //!     type Scratch = ();
 //!
@@ -73,17 +73,15 @@
 //!         2
 //!     }
 //!
-//!     fn loss(&self, _: &Vec<SparseVector>, y: &usize, y_hat: &usize) -> f64 {
+//!     fn loss(&self, _: &SparseRows, y: &usize, y_hat: &usize) -> f64 {
 //!         if y == y_hat { 0.0 } else { 1.0 }
 //!     }
 //!
-//!     fn predict(&self, w: &[f64], x: &Vec<SparseVector>, (): &mut ()) -> usize {
+//!     fn predict(&self, w: &[f64], x: &SparseRows, (): &mut ()) -> usize {
 //!         best(x.len(), |y| self.score(w, x, &y))
 //!     }
 //!
-//!     fn separate<'a>(
-//!         &'a self, w: &[f64], x: &'a Vec<SparseVector>, y: &'a usize, (): &mut (), planes: &mut Planes<'a>,
-//!     ) {
+//!     fn separate<'a>(&'a self, w: &[f64], x: &'a SparseRows, y: &'a usize, (): &mut (), planes: &mut Planes<'a>) {
 //!         let y_bar = best(x.len(), |y_bar| self.loss(x, y, &y_bar) + self.score(w, x, &y_bar));
 //!         planes.add(|sink| self.plane(x, y, &y_bar, sink)); // writes δ, returns Δ
 //!     }
@@ -94,7 +92,7 @@
 //! }
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let x = |rows: [[f32; 2]; 3]| rows.iter().map(|row| SparseVector::from_dense(row)).collect::<Result<Vec<_>, _>>();
+//! let x = |rows: [[f32; 2]; 3]| rows.iter().map(|row| SparseVector::from_dense(row)).collect::<Result<SparseRows, _>>();
 //! let examples = [
 //!     Example::new(x([[1.0, 0.0], [0.0, 2.0], [1.0, 1.0]])?, 0),
 //!     Example::new(x([[0.0, 1.0], [3.0, 0.5], [2.0, 0.0]])?, 1),
@@ -125,35 +123,27 @@
 //! are values. It never builds, compares or stores an output: what it learns from an example is planes.
 //! The result depends on the data, the settings and the seed, and not on the number of threads.
 
-mod block_coordinate;
-mod bounds;
+mod data;
 pub mod latent;
-pub mod model;
-mod one_slack;
-mod oracles;
-mod plane;
-pub mod progress;
-mod qp;
-mod run;
-pub mod settings;
-pub mod sink;
-pub mod sparse;
-pub mod state;
-pub mod stream;
-pub mod task;
+mod model;
+mod solve;
+mod task;
 pub mod testing;
-pub mod trainer;
 pub mod tutorial;
 pub mod validation;
 
-pub use bounds::{Fault, FaultKind, OracleAudit, primal, relative_gap, slacks};
+pub use data::{Dense, Dot, Feature, Place, Row, RowError, Scaled, Sink, SparseRows, SparseVector};
+pub use latent::Latent;
 pub use model::{Model, predict_all, risk};
-pub use plane::Planes;
-pub use progress::{Certificate, DualVariable, Flow, Moment, Progress, Solution, SolveError, StopReason};
-pub use settings::{BlockSettings, C, Settings, SettingsError, SlackNorm, Solver};
-pub use sink::{Dense, Dot, Place, Scaled, Sink};
-pub use sparse::{Feature, Row, RowError, SparseRows, SparseVector};
-pub use state::{State, StateError};
-pub use stream::{Stream, StreamError, StreamTrainer};
-pub use task::{Example, FeatureMap, Latent, Part, Rescaling, Task};
-pub use trainer::{Trainer, solve};
+pub use solve::bounds::{Fault, FaultKind, OracleAudit, primal, relative_gap, slacks};
+pub use solve::error::SolveError;
+pub use solve::methods::Solver;
+pub use solve::oracles::Oracles;
+pub use solve::passes::{Ask, PassError, Passes, PlaneSum, Spent};
+pub use solve::progress::{Flow, Moment, Progress};
+pub use solve::settings::{BlockSettings, C, Settings, SettingsError, SlackNorm};
+pub use solve::solution::{Certificate, DualVariable, Solution, StopReason};
+pub use solve::state::{State, StateError};
+pub use solve::stream::{Piece, Stream, StreamError, StreamTrainer};
+pub use solve::trainer::{Trainer, solve};
+pub use task::{Example, FeatureMap, Part, Planes, Recombine, Recombiner, Rescaling, Task};

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::progress::Certificate;
-use crate::settings::Settings;
+use crate::solve::settings::Settings;
+use crate::solve::solution::Certificate;
 use crate::task::{Example, Task};
 
 /// A task with weights, ready to predict. It holds the figures of its training but no clock times:

@@ -1,7 +1,7 @@
 //! Choosing C on held-out examples: [`folds`], [`cross_validate`] and [`search`].
 //!
 //! ```
-//! # use crosscut::{Example, FeatureMap, Place, Planes, Rescaling, Sink, SparseVector, Task};
+//! # use crosscut::{Example, FeatureMap, Place, Planes, Rescaling, Sink, SparseRows, SparseVector, Task};
 //! use std::ops::ControlFlow;
 //!
 //! use crosscut::validation::{folds_of, search};
@@ -13,26 +13,26 @@
 //! #     }
 //! # }
 //! # impl Task for Choice {
-//! #     type Input = Vec<SparseVector>;
+//! #     type Input = SparseRows;
 //! #     type Output = usize;
 //! #     type Scratch = ();
 //! #     fn dim(&self) -> usize { 2 }
-//! #     fn loss(&self, _: &Vec<SparseVector>, y: &usize, y_hat: &usize) -> f64 { f64::from(y != y_hat) }
-//! #     fn predict(&self, w: &[f64], x: &Vec<SparseVector>, _: &mut ()) -> usize {
+//! #     fn loss(&self, _: &SparseRows, y: &usize, y_hat: &usize) -> f64 { f64::from(y != y_hat) }
+//! #     fn predict(&self, w: &[f64], x: &SparseRows, _: &mut ()) -> usize {
 //! #         self.best((0..x.len()).map(|y| self.score(w, x, &y)))
 //! #     }
-//! #     fn separate<'a>(&'a self, w: &[f64], x: &'a Vec<SparseVector>, y: &'a usize, _: &mut (), planes: &mut Planes<'a>) {
+//! #     fn separate<'a>(&'a self, w: &[f64], x: &'a SparseRows, y: &'a usize, _: &mut (), planes: &mut Planes<'a>) {
 //! #         let y_bar = self.best((0..x.len()).map(|y_bar| self.loss(x, y, &y_bar) + self.score(w, x, &y_bar)));
 //! #         planes.add(|sink| self.plane(x, y, &y_bar, sink));
 //! #     }
 //! # }
 //! # impl FeatureMap for Choice {
-//! #     fn psi<'a>(&'a self, x: &'a Vec<SparseVector>, y: &usize, sink: &mut dyn Sink<'a>) {
-//! #         sink.add_row(x[*y].row(), Place::block(0), 1.0);
+//! #     fn psi<'a>(&'a self, x: &'a SparseRows, y: &usize, sink: &mut dyn Sink<'a>) {
+//! #         sink.add_row(x.row(*y), Place::block(0), 1.0);
 //! #     }
 //! # }
 //! # let row = |a: usize, b: usize| SparseVector::from_dense(&[a as f32, b as f32]).expect("finite");
-//! # let examples: Vec<_> = (0..12).map(|i| Example::new(vec![row(i % 3, i % 5), row(2 - i % 3, i % 4)], usize::from(i % 4 >= i % 5))).collect();
+//! # let examples: Vec<_> = (0..12).map(|i| Example::new([row(i % 3, i % 5), row(2 - i % 3, i % 4)].into_iter().collect(), usize::from(i % 4 >= i % 5))).collect();
 //! # let task = Choice;
 //! let folds = folds_of(examples.len(), 4, 0)?;
 //! let cs = [C::Sum(0.01), C::Sum(0.1), C::Sum(1.0)];
@@ -48,12 +48,14 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_pcg::Pcg64;
 
-use crate::bounds::{Fault, relative_gap};
 use crate::model::risk;
-use crate::progress::{Certificate, Flow, Progress, Solution, SolveError, StopReason};
-use crate::settings::{C, Settings, SettingsError};
+use crate::solve::bounds::{Fault, relative_gap};
+use crate::solve::error::SolveError;
+use crate::solve::progress::{Flow, Progress};
+use crate::solve::settings::{C, Settings, SettingsError};
+use crate::solve::solution::{Certificate, Solution, StopReason};
+use crate::solve::trainer::Trainer;
 use crate::task::{Example, Task};
-use crate::trainer::Trainer;
 
 /// Why examples cannot be divided into folds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -299,9 +301,9 @@ mod tests {
     use std::ops::ControlFlow;
 
     use super::*;
-    use crate::plane::Planes;
-    use crate::sink::Sink;
+    use crate::data::Sink;
     use crate::task::FeatureMap;
+    use crate::task::Planes;
 
     /// Which side of a threshold a number is on: Ψ(x, y) = y · (x, 1) for y = ±1.
     struct Side;

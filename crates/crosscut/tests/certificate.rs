@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 
 use crosscut::{
     BlockSettings, C, Example, Feature, FeatureMap, Place, Planes, Rescaling, Scaled, Settings, Sink, SlackNorm,
-    Solver, SparseVector, StopReason, Task, Trainer,
+    Solver, SparseRows, SparseVector, StopReason, Task, Trainer,
 };
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
@@ -27,9 +27,9 @@ struct Tiny {
 }
 
 impl Tiny {
-    fn write<'a>(&self, row: &'a SparseVector, sign: f64, sink: &mut dyn Sink<'a>) {
+    fn write<'a>(&self, row: crosscut::Row<'a>, sign: f64, sink: &mut dyn Sink<'a>) {
         let Some((parts, offset)) = self.parts else {
-            sink.add_row(row.row(), Place::block(0), sign);
+            sink.add_row(row, Place::block(0), sign);
             return;
         };
         for feature in row.features() {
@@ -42,7 +42,7 @@ impl Tiny {
 }
 
 struct Candidates {
-    rows: Vec<SparseVector>,
+    rows: SparseRows,
     losses: Vec<f64>,
 }
 
@@ -50,7 +50,7 @@ type Examples = Vec<Example<Candidates, usize>>;
 
 impl FeatureMap for Tiny {
     fn psi<'a>(&'a self, x: &'a Candidates, y: &usize, sink: &mut dyn Sink<'a>) {
-        self.write(&x.rows[*y], 1.0, sink);
+        self.write(x.rows.row(*y), 1.0, sink);
     }
 
     fn plane<'a>(&'a self, x: &'a Candidates, y: &usize, y_bar: &usize, sink: &mut dyn Sink<'a>) -> f64 {
@@ -59,8 +59,8 @@ impl FeatureMap for Tiny {
         }
         let loss = x.losses[*y_bar];
         let mut scaled = Scaled::new(sink, if self.rescaling == Rescaling::Slack { loss } else { 1.0 });
-        self.write(&x.rows[*y], 1.0, &mut scaled);
-        self.write(&x.rows[*y_bar], -1.0, &mut scaled);
+        self.write(x.rows.row(*y), 1.0, &mut scaled);
+        self.write(x.rows.row(*y_bar), -1.0, &mut scaled);
         loss
     }
 }
@@ -239,7 +239,7 @@ impl Exact {
         let (parts, offset) = task.parts.unwrap_or((1, 0.0));
         let size = |x: &Candidates, y: usize| -> f64 {
             let term = |f: &Feature| w[f.index as usize].abs() * (f64::from(f.value).abs() + 2.0 * offset);
-            x.rows[y].row().features().iter().map(term).sum::<f64>() + x.losses[y]
+            x.rows.row(y).features().iter().map(term).sum::<f64>() + x.losses[y]
         };
         let error = |Example { x, .. }: &Example<Candidates, usize>| {
             let sizes = (0..x.rows.len()).map(|y| size(x, y));

@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 
 use crosscut::testing::{Violation, laws, random_weights};
 use crosscut::{
-    BlockSettings, C, Example, Fault, FaultKind, Feature, FeatureMap, Place, Planes, Settings, Sink, SlackNorm,
-    Solution, Solver, SparseVector, StopReason, Task, Trainer, latent, primal, slacks, solve, validation,
+    BlockSettings, C, Example, Fault, FaultKind, Feature, FeatureMap, Place, Planes, Row, Settings, Sink, SlackNorm,
+    Solution, Solver, SparseRows, SparseVector, StopReason, Task, Trainer, latent, primal, slacks, solve, validation,
 };
 
 const SOLVERS: [Solver; 2] = [Solver::Block, Solver::OneSlack];
@@ -21,6 +21,8 @@ enum Wrong {
     DeltaInfinite,
     BeyondDim,
     RowBeyondDim,
+    /// Calls all rows by one name.
+    OneName,
     /// Looks for the best-scoring output, without the loss.
     Forgetful,
     /// Looks at one other output only, and never at y.
@@ -34,7 +36,7 @@ struct Choice {
 }
 
 struct Candidates {
-    rows: Vec<SparseVector>,
+    rows: SparseRows,
     number: usize,
 }
 
@@ -42,7 +44,7 @@ const DIM: usize = 6;
 
 impl FeatureMap for Choice {
     fn psi<'a>(&'a self, x: &'a Candidates, y: &usize, sink: &mut dyn Sink<'a>) {
-        sink.add_row(x.rows[*y].row(), Place::block(0), 1.0);
+        sink.add_row(x.rows.row(*y), Place::block(0), 1.0);
     }
 }
 
@@ -73,10 +75,15 @@ impl Task for Choice {
         planes.add(|sink| {
             match wrong {
                 Wrong::DeltaNan => sink.add(0, f64::NAN),
-                Wrong::DeltaInfinite => sink.add_row(x.rows[0].row(), Place::block(0), f64::INFINITY),
+                Wrong::DeltaInfinite => sink.add_row(x.rows.row(0), Place::block(0), f64::INFINITY),
                 Wrong::BeyondDim => sink.add(DIM, 1.0),
-                Wrong::RowBeyondDim => sink.add_row(x.rows[0].row(), Place::block(1), 1.0),
+                Wrong::RowBeyondDim => sink.add_row(x.rows.row(0), Place::block(1), 1.0),
                 _ => {}
+            }
+            if wrong == Wrong::OneName {
+                sink.add_row(x.rows.row(*y).named(0), Place::block(0), 1.0);
+                sink.add_row(x.rows.row(y_bar).named(0), Place::block(0), -1.0);
+                return self.loss(x, y, &y_bar);
             }
             let loss = self.plane(x, y, &y_bar, sink);
             match wrong {
@@ -353,8 +360,8 @@ fn the_scale_of_features_changes_no_pass_and_no_digit() {
             let scaled: Vec<_> = plain
                 .iter()
                 .map(|Example { x, y, .. }| {
-                    let scale = |row: &SparseVector| {
-                        let values: Vec<f32> = (0..DIM).map(|at| (s * row.row().get(at)) as f32).collect();
+                    let scale = |row: Row<'_>| {
+                        let values: Vec<f32> = (0..DIM).map(|at| (s * row.get(at)) as f32).collect();
                         SparseVector::from_dense(&values).expect("finite")
                     };
                     Example::new(Candidates { rows: x.rows.iter().map(scale).collect(), number: x.number }, *y)
@@ -394,7 +401,7 @@ struct Classes(usize);
 
 impl FeatureMap for Classes {
     fn psi<'a>(&'a self, x: &'a Candidates, y: &usize, sink: &mut dyn Sink<'a>) {
-        sink.add_row(x.rows[*y].row(), Place::block(0), 1.0);
+        sink.add_row(x.rows.row(*y), Place::block(0), 1.0);
     }
 }
 
@@ -655,7 +662,7 @@ fn what_a_fault_leaves_does_not_depend_on_threads() {
 fn a_slack_that_overflows_is_infinite() {
     let task = Choice { wrong: Wrong::Nothing, every: 1 };
     let row = |value: f32| SparseVector::from_dense(&[value, -value, 0.0, 0.0, 0.0, 0.0]).expect("finite");
-    let examples = [Example::new(Candidates { rows: vec![row(1e30), row(-1e30)], number: 1 }, 1)];
+    let examples = [Example::new(Candidates { rows: [row(1e30), row(-1e30)].into_iter().collect(), number: 1 }, 1)];
     let w = [1e300, 1e300, 0.0, 0.0, 0.0, 0.0];
     assert_eq!(slacks(&task, &examples, &w).map(|slacks| slacks[0]), Ok(f64::INFINITY));
     assert_eq!(primal(&task, &examples, &Settings::default(), &w), Ok(f64::INFINITY));

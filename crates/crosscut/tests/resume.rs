@@ -36,14 +36,14 @@ fn restored<'a, T: Task>(
     examples: &'a Examples<T>,
     settings: &Settings,
     bytes: &[u8],
-) -> Result<Trainer<'a, T>, StateError> {
+) -> Result<Trainer<'a>, StateError> {
     let mut trainer = Trainer::new(task, examples, settings).unwrap();
     trainer.restore(ciborium::from_reader(bytes).unwrap())?;
     Ok(trainer)
 }
 
 /// Trains to the end, and keeps every state on the way.
-fn keep_all<T: Task>(trainer: &mut Trainer<'_, T>) -> (Solution, Vec<Vec<u8>>) {
+fn keep_all(trainer: &mut Trainer<'_>) -> (Solution, Vec<Vec<u8>>) {
     let mut states = Vec::new();
     let solution = trainer.solve_keeping(&mut |_| ControlFlow::Continue(()), &mut |state| states.push(write(state)));
     (solution, states)
@@ -215,7 +215,7 @@ fn rows_without_a_name_are_an_error_where_the_state_is_written() {
             errors.extend(ciborium::into_writer(state, Vec::new()).err());
         },
     );
-    assert!(errors[0].to_string().contains("rows that `Task::rows` does not show"), "{}", errors[0]);
+    assert!(errors[0].to_string().contains("rows that `Task::row` does not give back"), "{}", errors[0]);
 }
 
 /// Changes the part of a value at this place in the order of writing; returns how many places it has, if that is too far.

@@ -20,11 +20,10 @@ use crate::application::Application;
 use crate::container::{self, Container, Kind, take, take_u32};
 use crate::error::Error;
 use crate::source::{display_name, read_bytes};
-use crate::stream::Pieces;
 use crate::{model_file, output};
 pub(crate) use origin::{Data, Origin};
 
-pub(crate) const KIND: Kind = Kind { name: "checkpoint", magic: *b"CROSSCKP", version: 4 };
+pub(crate) const KIND: Kind = Kind { name: "checkpoint", magic: *b"CROSSCKP", version: 5 };
 
 /// A checkpoint that is made by the clock takes at most this part of the time.
 const SHARE: u32 = 20;
@@ -175,7 +174,7 @@ pub(crate) trait Training {
     ) -> Result<Solution, Error>;
 }
 
-impl<A: Application> Training for Trainer<'_, A> {
+impl Training for Trainer<'_> {
     fn restore(&mut self, state: State<'_>) -> Result<(), StateError> {
         Trainer::restore(self, state)
     }
@@ -192,7 +191,7 @@ impl<A: Application> Training for Trainer<'_, A> {
     }
 }
 
-impl<A: Application> Training for StreamTrainer<'_, A, Pieces> {
+impl Training for StreamTrainer<'_, Error> {
     fn restore(&mut self, state: State<'_>) -> Result<(), StateError> {
         StreamTrainer::restore(self, state)
     }

@@ -129,9 +129,8 @@ impl Data {
     /// Of examples that were read from a text of this length and CRC-32.
     pub fn new<A: Application>(task: &A, examples: &[Example<A::Input, A::Output>], text: (u64, u32)) -> Self {
         let mut shape = crc32fast::Hasher::new();
-        for Example { x, y, weight } in examples {
-            let mut rows = 0_u64;
-            task.rows(x, y, &mut |_| rows += 1);
+        for Example { x, weight, .. } in examples {
+            let rows = (0..).take_while(|&name| task.row(x, name).is_some()).count() as u64;
             shape.update(&weight.to_le_bytes());
             shape.update(&rows.to_le_bytes());
         }

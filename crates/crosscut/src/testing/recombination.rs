@@ -1,9 +1,8 @@
-//! What [`laws`](super::laws) asks of [`Task::recombine`].
+//! What [`laws`](super::laws) asks of a task that can [recombine](crate::Recombine).
 
 use super::{Entries, Measured, Probe, TOLERANCE, Violation, written};
-use crate::plane::{Planes, RawPlane, RowTerm};
-use crate::sink::dot_row;
-use crate::task::{Example, Part, Task};
+use crate::data::{Place, Row, dot_row};
+use crate::task::{Example, Part, Planes, RawPlane, RowTerm, Task};
 
 /// Recombines the parts of the planes of all probes at each of them, where the oracle finds these slacks.
 pub(super) fn check<'p, T: Task>(
@@ -12,35 +11,34 @@ pub(super) fn check<'p, T: Task>(
     example: &Example<T::Input, T::Output>,
     index: usize,
 ) -> Result<(), Violation> {
-    let (Example { x, y, .. }, mut scratch) = (example, T::Scratch::default());
-    let mut rows: Vec<RowTerm<'_>> = Vec::new();
+    let Some(recombiner) = task.recombine() else { return Ok(()) };
+    let mut scratch = T::Scratch::default();
+    let mut rows: Vec<(Row<'_>, Place)> = Vec::new();
     let mut planes = Planes::default();
     for (probe, _) in probes.clone() {
         planes.clear();
-        task.separate(&probe.w, x, y, &mut scratch, &mut planes);
-        for &term in planes.as_slice().iter().flat_map(|plane| &plane.rows) {
-            let of_same_row = |other: &RowTerm<'_>| other.row.is_same_row(term.row);
+        task.separate(&probe.w, &example.x, &example.y, &mut scratch, &mut planes);
+        for &RowTerm { row, place, .. } in planes.as_slice().iter().flat_map(|plane| &plane.rows) {
+            let of_same_row = |other: &(Row<'_>, Place)| other.0.name() == row.name();
             let end = rows.iter().rposition(of_same_row).map_or(rows.len(), |at| at + 1);
-            if !rows.iter().any(|other| of_same_row(other) && other.place == term.place) {
-                rows.insert(end, term);
+            if !rows.iter().any(|other| of_same_row(other) && other.1 == place) {
+                rows.insert(end, (row, place));
             }
         }
     }
     for (probe, slack) in probes {
+        let part =
+            |&(row, place): &(Row<'_>, Place)| Part { name: row.name(), place, score: dot_row(&probe.w, row, place) };
+        let parts: Vec<Part> = rows.iter().map(part).collect();
         let mut recombine = |least: f64| {
             let mut plane = RawPlane::default();
-            let mut parts = (rows.iter()).map(|&RowTerm { row, place, .. }| Part {
-                row,
-                place,
-                score: dot_row(&probe.w, row, place),
-            });
-            let offset = task.recombine(&probe.w, (x, y), &mut parts, least, &mut scratch, &mut plane)?;
+            let offset = recombiner.recombined(&probe.w, example, &parts, least, &mut scratch, &mut plane)?;
             Some(RawPlane { offset, ..plane })
         };
         let Some(plane) = recombine(f64::NEG_INFINITY) else { continue };
         let fails = |what: String| Err(Violation::Recombined { example: index, at: probe.name.clone(), what });
         let is_part =
-            |term: &RowTerm<'_>| rows.iter().any(|other| other.row.is_same_row(term.row) && other.place == term.place);
+            |term: &RowTerm<'_>| parts.iter().any(|part| (part.name, part.place) == (term.row.name(), term.place));
         if !plane.rows.iter().all(is_part) {
             return fails("writes a row at a place that is not among its parts".into());
         }

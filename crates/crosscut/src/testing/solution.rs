@@ -1,10 +1,11 @@
 //! [`check_solution`]: whether what a training run reports is true.
 
 use super::Entries;
-use crate::oracles::different;
-use crate::plane::Planes;
-use crate::progress::{Solution, StopReason};
-use crate::settings::{Settings, SlackNorm, Solver};
+use crate::solve::methods::Solver;
+use crate::solve::oracles::different;
+use crate::solve::settings::{Settings, SlackNorm};
+use crate::solve::solution::{Solution, StopReason};
+use crate::task::Planes;
 use crate::task::{Example, Task};
 
 /// By what fraction of itself P may be off: n and d numbers are summed for it.

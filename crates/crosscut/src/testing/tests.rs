@@ -1,8 +1,8 @@
 //! Whether the checks find what they are to find, and nothing else.
 
 use super::*;
-use crate::settings::C;
-use crate::task::Part;
+use crate::solve::settings::C;
+use crate::task::{Part, Recombine, Recombiner};
 
 /// What a [`Threshold`] task does wrong.
 #[derive(Clone, Copy, PartialEq)]
@@ -101,12 +101,22 @@ impl Task for Threshold {
         }
     }
 
+    fn recombine(&self) -> Option<Recombiner<'_, f64, usize, usize>> {
+        Some(self)
+    }
+
+    fn validate(&self, _: &f64, _: &usize) -> Result<(), String> {
+        if self.fault == Fault::Refuses { Err("x must be a name".into()) } else { Ok(()) }
+    }
+}
+
+impl Recombine for Threshold {
     /// The truth, with a loss of its own making, or whatever was asked for.
-    fn recombine<'a>(
+    fn recombined<'a>(
         &'a self,
         _: &[f64],
-        _: (&'a f64, &'a usize),
-        _: &mut dyn Iterator<Item = Part<'a>>,
+        _: &'a Example<f64, usize>,
+        _: &[Part],
         least: f64,
         _: &mut usize,
         _: &mut dyn Sink<'a>,
@@ -116,10 +126,6 @@ impl Task for Threshold {
             Fault::RecombinedTooBad => Some(0.0),
             _ => (least < 0.0).then_some(0.0),
         }
-    }
-
-    fn validate(&self, _: &f64, _: &usize) -> Result<(), String> {
-        if self.fault == Fault::Refuses { Err("x must be a name".into()) } else { Ok(()) }
     }
 }
 

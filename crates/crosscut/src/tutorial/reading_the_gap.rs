@@ -32,7 +32,7 @@
 //! ```
 //! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/worlds/span.rs"));
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # use crosscut::{C, Example, Progress, Settings, StopReason, solve, testing};
+//! # use crosscut::{C, Example, Progress, Settings, SparseVector, StopReason, solve, testing};
 //! # use std::ops::ControlFlow;
 //! # let task = Spans { features: 2 };
 //! # let noise = testing::random_weights(400, 1.0, 0);
@@ -98,7 +98,7 @@
 //! ```
 //! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/worlds/span.rs"));
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # use crosscut::{C, Example, Settings, Solver, StopReason, Trainer, solve, testing};
+//! # use crosscut::{C, Example, Settings, Solver, SparseVector, StopReason, Trainer, solve, testing};
 //! # use std::ops::ControlFlow;
 //! # let task = Spans { features: 2 };
 //! # let noise = testing::random_weights(400, 1.0, 0);

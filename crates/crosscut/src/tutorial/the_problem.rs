@@ -40,11 +40,11 @@
 //! ```
 //! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/worlds/span.rs"));
 //! # fn main() {
-//! use crosscut::{Example, Rescaling, testing};
+//! use crosscut::{Example, Rescaling, SparseVector, testing};
 //!
 //! let task = Spans { features: 2 };
 //! let row = |value: f32| SparseVector::from_dense(&[value, 1.0]).expect("finite");
-//! let example = Example::new([0.1, 0.9, 0.7, -0.3].map(row).to_vec(), 1..3);
+//! let example = Example::new([0.1, 0.9, 0.7, -0.3].map(row).into_iter().collect(), 1..3);
 //! let outputs = [0..0, 0..1, 0..2, 0..3, 0..4, 1..2, 1..3, 1..4, 2..3, 2..4, 3..4];
 //!
 //! let w = [2.0, -0.6];
@@ -99,10 +99,10 @@
 //! ```
 //! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/worlds/span.rs"));
 //! # fn main() {
-//! # use crosscut::{C, Example, Settings, testing};
+//! # use crosscut::{C, Example, Settings, SparseVector, testing};
 //! # let task = Spans { features: 2 };
 //! # let row = |value: f32| SparseVector::from_dense(&[value, 1.0]).expect("finite");
-//! # let example = Example::new([0.1, 0.9, 0.7, -0.3].map(row).to_vec(), 1..3);
+//! # let example = Example::new([0.1, 0.9, 0.7, -0.3].map(row).into_iter().collect(), 1..3);
 //! // One plane and one dual variable already bound the optimum from below …
 //! let (loss, delta) = testing::plane_of(&task, &[0.0, 0.0], &example);
 //! let alpha = 0.5; // at most C, for a single example

@@ -33,8 +33,9 @@
 //! **`Scratch`.** It is `()` here. An oracle that fills tables (Viterbi, matching) puts them there: each thread has
 //! its own, and none is allocated twice.
 //!
-//! **`rows`** shows the rows that the oracle may write. Nothing is lost without it but this: training can be kept on disk and resumed only if
-//! every row in a plane has a name, which is its position there.
+//! **Names of rows.** The solver recognises a row by its name, which no other row of the example has:
+//! [`SparseRows`](crate::SparseRows) takes positions as names. [`row`](crate::Task::row) gives the row of a name back. Nothing is
+//! lost without it but this: training can then not be kept on disk and resumed.
 //!
 //! Everything that the oracle could stumble over is refused in [`validate`](crate::Task::validate), before training.
 //!
@@ -46,13 +47,13 @@
 //! ```
 //! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/worlds/span.rs"));
 //! # fn main() {
-//! use crosscut::{Example, Rescaling, testing};
+//! use crosscut::{Example, Rescaling, SparseVector, testing};
 //!
 //! let task = Spans { features: 2 };
 //! let row = |value: f32| SparseVector::from_dense(&[value, 1.0]).expect("finite"); // the 1 is a bias
 //! let examples = [
-//!     Example::new([0.1, 0.9, 0.7, -0.3].map(row).to_vec(), 1..3),
-//!     Example::new([-0.5, 0.2, 0.0].map(row).to_vec(), 0..0),
+//!     Example::new([0.1, 0.9, 0.7, -0.3].map(row).into_iter().collect(), 1..3),
+//!     Example::new([-0.5, 0.2, 0.0].map(row).into_iter().collect(), 0..0),
 //! ];
 //! testing::check(&task, &examples);
 //!
@@ -72,20 +73,20 @@
 //! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/worlds/span.rs"));
 //! # struct Forgetful(Spans);
 //! # impl Task for Forgetful {
-//! #     type Input = Vec<SparseVector>;
+//! #     type Input = SparseRows;
 //! #     type Output = Range<usize>;
 //! #     type Scratch = ();
 //! #     fn dim(&self) -> usize { self.0.dim() }
-//! #     fn loss(&self, x: &Vec<SparseVector>, y: &Range<usize>, y_hat: &Range<usize>) -> f64 { self.0.loss(x, y, y_hat) }
-//! #     fn predict(&self, w: &[f64], x: &Vec<SparseVector>, (): &mut ()) -> Range<usize> { self.0.predict(w, x, &mut ()) }
-//! #     fn separate<'a>(&'a self, w: &[f64], x: &'a Vec<SparseVector>, y: &'a Range<usize>, (): &mut (), planes: &mut Planes<'a>) {
+//! #     fn loss(&self, x: &SparseRows, y: &Range<usize>, y_hat: &Range<usize>) -> f64 { self.0.loss(x, y, y_hat) }
+//! #     fn predict(&self, w: &[f64], x: &SparseRows, (): &mut ()) -> Range<usize> { self.0.predict(w, x, &mut ()) }
+//! #     fn separate<'a>(&'a self, w: &[f64], x: &'a SparseRows, y: &'a Range<usize>, (): &mut (), planes: &mut Planes<'a>) {
 //! #         let y_bar = self.predict(w, x, &mut ());
 //! #         planes.add(|sink| self.0.plane(x, y, &y_bar, sink));
 //! #     }
 //! # }
 //! # fn main() {
-//! # let row = |value: f32| SparseVector::from_dense(&[value, 1.0]).expect("finite");
-//! # let examples = [crosscut::Example::new([0.1, 0.9, 0.7, -0.3].map(row).to_vec(), 1..3)];
+//! # let row = |value: f32| crosscut::SparseVector::from_dense(&[value, 1.0]).expect("finite");
+//! # let examples = [crosscut::Example::new([0.1, 0.9, 0.7, -0.3].map(row).into_iter().collect(), 1..3)];
 //! # let forgetful = Forgetful(Spans { features: 2 }); // its `separate` takes ȳ from `predict`
 //! use crosscut::testing::{Violation, laws};
 //!
@@ -101,7 +102,7 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! use std::ops::ControlFlow;
 //!
-//! use crosscut::{C, Example, Model, Settings, solve, testing};
+//! use crosscut::{C, Example, Model, Settings, SparseVector, solve, testing};
 //!
 //! // Noise between −1 and 1, raised by 1.2 inside the span.
 //! let task = Spans { features: 2 };
@@ -110,7 +111,7 @@
 //!     let y = i % 4..i % 4 + 3;
 //!     let value = |t: usize| noise[10 * i + t] + if y.contains(&t) { 1.2 } else { 0.0 };
 //!     let rows = (0..10).map(|t| SparseVector::from_dense(&[value(t) as f32, 1.0]));
-//!     Ok::<_, crosscut::RowError>(Example::new(rows.collect::<Result<Vec<_>, _>>()?, y.clone()))
+//!     Ok::<_, crosscut::RowError>(Example::new(rows.collect::<Result<_, _>>()?, y.clone()))
 //! };
 //! let examples = (0..40).map(example).collect::<Result<Vec<_>, _>>()?;
 //! let (training, held_out) = examples.split_at(30);

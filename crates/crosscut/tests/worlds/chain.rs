@@ -1,4 +1,4 @@
-use crosscut::{Example, FeatureMap, Place, Planes, Rescaling, Row, Sink, SparseVector, Task, testing};
+use crosscut::{Example, FeatureMap, Place, Planes, Rescaling, Row, Sink, SparseRows, SparseVector, Task, testing};
 
 /// Tags the positions of a sequence: emission weights tag by tag within a feature, then transition weights.
 /// The loss is the number of wrong tags.
@@ -21,25 +21,15 @@ impl Chain {
         self.features * self.tags + from * self.tags + to
     }
 
-    fn emission(&self, w: &[f64], row: &SparseVector, tag: usize) -> f64 {
-        row.features().iter().map(|f| w[f.index as usize * self.tags + tag] * f64::from(f.value)).sum()
-    }
-
     /// The sequence with the largest sum of scores and bonuses.
-    fn best(
-        &self,
-        w: &[f64],
-        x: &[SparseVector],
-        bonus: impl Fn(usize, usize) -> f64,
-        tables: &mut Tables,
-    ) -> Vec<usize> {
+    fn best(&self, w: &[f64], x: &SparseRows, bonus: impl Fn(usize, usize) -> f64, tables: &mut Tables) -> Vec<usize> {
         let k = self.tags;
         let Tables { scores, from } = tables;
         scores.clear();
         from.clear();
         for (t, row) in x.iter().enumerate() {
             for tag in 0..k {
-                let here = self.emission(w, row, tag) + bonus(t, tag);
+                let here = row.score(w, Place::class(tag, k)) + bonus(t, tag);
                 let mut best = (0, if t == 0 { 0.0 } else { f64::NEG_INFINITY });
                 for previous in 0..if t == 0 { 0 } else { k } {
                     let score = scores[(t - 1) * k + previous] + w[self.transition(previous, tag)];
@@ -63,7 +53,7 @@ impl Chain {
 }
 
 impl Task for Chain {
-    type Input = Vec<SparseVector>;
+    type Input = SparseRows;
     type Output = Vec<usize>;
     type Scratch = Tables;
 
@@ -71,18 +61,18 @@ impl Task for Chain {
         self.features * self.tags + self.tags * self.tags
     }
 
-    fn loss(&self, _: &Vec<SparseVector>, y: &Vec<usize>, y_hat: &Vec<usize>) -> f64 {
+    fn loss(&self, _: &SparseRows, y: &Vec<usize>, y_hat: &Vec<usize>) -> f64 {
         y.iter().zip(y_hat).filter(|(tag, tag_hat)| tag != tag_hat).count() as f64
     }
 
-    fn predict(&self, w: &[f64], x: &Vec<SparseVector>, tables: &mut Tables) -> Vec<usize> {
+    fn predict(&self, w: &[f64], x: &SparseRows, tables: &mut Tables) -> Vec<usize> {
         self.best(w, x, |_, _| 0.0, tables)
     }
 
     fn separate<'a>(
         &'a self,
         w: &[f64],
-        x: &'a Vec<SparseVector>,
+        x: &'a SparseRows,
         y: &'a Vec<usize>,
         tables: &mut Tables,
         planes: &mut Planes<'a>,
@@ -103,19 +93,19 @@ impl Task for Chain {
         }
     }
 
-    fn rows<'a>(&'a self, x: &'a Vec<SparseVector>, _: &'a Vec<usize>, visit: &mut dyn FnMut(Row<'a>)) {
-        x.iter().for_each(|row| visit(row.row()));
+    fn row<'a>(&'a self, x: &'a SparseRows, name: u32) -> Option<Row<'a>> {
+        x.get(name)
     }
 
-    fn validate(&self, x: &Vec<SparseVector>, y: &Vec<usize>) -> Result<(), String> {
+    fn validate(&self, x: &SparseRows, y: &Vec<usize>) -> Result<(), String> {
         if x.len() == y.len() { Ok(()) } else { Err(format!("{} tags for {} positions", y.len(), x.len())) }
     }
 }
 
 impl FeatureMap for Chain {
-    fn psi<'a>(&'a self, x: &'a Vec<SparseVector>, y: &Vec<usize>, sink: &mut dyn Sink<'a>) {
+    fn psi<'a>(&'a self, x: &'a SparseRows, y: &Vec<usize>, sink: &mut dyn Sink<'a>) {
         for (row, &tag) in x.iter().zip(y) {
-            sink.add_row(row.row(), Place::class(tag, self.tags), 1.0);
+            sink.add_row(row, Place::class(tag, self.tags), 1.0);
         }
         for pair in y.windows(2) {
             sink.add(self.transition(pair[0], pair[1]), 1.0);
@@ -124,19 +114,19 @@ impl FeatureMap for Chain {
 }
 
 /// Noisy sequences of 1 to 4 positions in which a tag tends to repeat.
-pub fn examples(n: usize, tags: usize, features: usize) -> Vec<Example<Vec<SparseVector>, Vec<usize>>> {
+pub fn examples(n: usize, tags: usize, features: usize) -> Vec<Example<SparseRows, Vec<usize>>> {
     let noise = testing::random_weights(n * 4 * (features + 2), 1.0, 2);
     let mut noise = noise.into_iter();
     let mut next = move || noise.next().expect("enough was drawn");
     let mut example = |i: usize| {
         let mut tag = i % tags;
-        let (mut x, mut y) = (Vec::new(), Vec::new());
+        let (mut x, mut y) = (SparseRows::default(), Vec::new());
         for _ in 0..1 + i % 4 {
             if next() > 0.4 {
                 tag = (tag + 1) % tags;
             }
             let row: Vec<f32> = (0..features).map(|f| (next() + f64::from(f % tags == tag)) as f32).collect();
-            x.push(SparseVector::from_dense(&row).expect("finite"));
+            x.push(SparseVector::from_dense(&row).expect("finite").features()).expect("in order");
             y.push(tag);
         }
         Example::new(x, y)

@@ -8,12 +8,12 @@ pub mod ranking;
 pub mod spans {
     include!("span.rs");
 
-    use crosscut::{Example, testing};
+    use crosscut::{Example, SparseVector, testing};
 
     pub const TASK: Spans = Spans { features: 3 };
 
     /// Sequences of 3 to 9 positions in which a span stands out a little; every fifth span is empty.
-    pub fn examples(n: usize) -> Vec<Example<Vec<SparseVector>, Range<usize>>> {
+    pub fn examples(n: usize) -> Vec<Example<SparseRows, Range<usize>>> {
         let noise = testing::random_weights(n * 9 * 2, 1.0, 1);
         let example = |i: usize| {
             let len = 3 + i % 7;

@@ -1,4 +1,4 @@
-use crosscut::{Example, Place, Planes, Row, SparseVector, Task, testing};
+use crosscut::{Example, Place, Planes, Row, SparseRows, SparseVector, Task, testing};
 
 /// Orders the items of a query by score. The loss is the fraction of the pairs ordered by the truth that the
 /// prediction does not order so. Any set of these pairs may be swapped, so ȳ is one of 2^pairs choices:
@@ -8,9 +8,8 @@ pub struct Ranking {
 }
 
 impl Ranking {
-    fn scores(&self, w: &[f64], x: &[SparseVector]) -> Vec<f64> {
-        let score = |row: &SparseVector| row.features().iter().map(|f| w[f.index as usize] * f64::from(f.value)).sum();
-        x.iter().map(score).collect()
+    fn scores(&self, w: &[f64], x: &SparseRows) -> Vec<f64> {
+        x.iter().map(|row| row.score(w, Place::block(0))).collect()
     }
 }
 
@@ -20,7 +19,7 @@ fn pairs(y: &[f64]) -> impl Iterator<Item = (usize, usize)> {
 }
 
 impl Task for Ranking {
-    type Input = Vec<SparseVector>;
+    type Input = SparseRows;
     type Output = Vec<f64>; // relevance, or score
     type Scratch = Vec<i32>;
 
@@ -28,19 +27,19 @@ impl Task for Ranking {
         self.features
     }
 
-    fn loss(&self, _: &Vec<SparseVector>, y: &Vec<f64>, y_hat: &Vec<f64>) -> f64 {
+    fn loss(&self, _: &SparseRows, y: &Vec<f64>, y_hat: &Vec<f64>) -> f64 {
         let swapped = pairs(y).filter(|&(i, j)| y_hat[i] <= y_hat[j]).count();
         swapped as f64 / pairs(y).count().max(1) as f64
     }
 
-    fn predict(&self, w: &[f64], x: &Vec<SparseVector>, _: &mut Vec<i32>) -> Vec<f64> {
+    fn predict(&self, w: &[f64], x: &SparseRows, _: &mut Vec<i32>) -> Vec<f64> {
         self.scores(w, x)
     }
 
     fn separate<'a>(
         &'a self,
         w: &[f64],
-        x: &'a Vec<SparseVector>,
+        x: &'a SparseRows,
         y: &'a Vec<f64>,
         counts: &mut Vec<i32>,
         planes: &mut Planes<'a>,
@@ -60,19 +59,19 @@ impl Task for Ranking {
         let share = 1.0 / f64::from(all.max(1));
         planes.add(|sink| {
             for (row, &count) in x.iter().zip(&*counts) {
-                sink.add_row(row.row(), Place::block(0), f64::from(count) * share);
+                sink.add_row(row, Place::block(0), f64::from(count) * share);
             }
             f64::from(swapped) * share
         });
     }
 
-    fn rows<'a>(&'a self, x: &'a Vec<SparseVector>, _: &'a Vec<f64>, visit: &mut dyn FnMut(Row<'a>)) {
-        x.iter().for_each(|row| visit(row.row()));
+    fn row<'a>(&'a self, x: &'a SparseRows, name: u32) -> Option<Row<'a>> {
+        x.get(name)
     }
 }
 
 /// Queries of 2 to 7 items with relevances 0, 1, 2 that the features tell with some noise.
-pub fn examples(n: usize, features: usize) -> Vec<Example<Vec<SparseVector>, Vec<f64>>> {
+pub fn examples(n: usize, features: usize) -> Vec<Example<SparseRows, Vec<f64>>> {
     let noise = testing::random_weights(n * 7 * features, 1.0, 3);
     let example = |i: usize| {
         let items = 2 + i % 6;

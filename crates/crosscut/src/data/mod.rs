@@ -1,0 +1,8 @@
+//! The vectors of the data: sparse [rows](row), and the [sinks](sink) that feature maps and oracles write them into.
+
+mod row;
+mod sink;
+
+pub use row::{Feature, Row, RowError, SparseRows, SparseVector};
+pub use sink::{Dense, Dot, Place, Scaled, Sink};
+pub(crate) use sink::{add_row, dot_row, dot_row_sized};

@@ -1,0 +1,157 @@
+//! [`Sink`]: where feature maps and oracles write feature vectors, and the things one can write them into.
+
+use crate::data::{Feature, Row};
+
+/// Where a row lands among the weights: feature `f` of the row is weight `offset + stride · f`.
+///
+/// Class-major blocks have stride 1; feature-major weights (index = feature · k + class) have
+/// `offset = class` and `stride = k`, so that all k classes of a row are scored in one contiguous sweep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Weight index of feature 0.
+    pub offset: usize,
+    /// Distance between the weights of neighbouring features, at least 1.
+    pub stride: usize,
+}
+
+impl Place {
+    /// A contiguous block of weights that begins at `offset`.
+    pub fn block(offset: usize) -> Self {
+        Self { offset, stride: 1 }
+    }
+
+    /// The weights of one class when weights are stored feature by feature for `classes` classes.
+    pub fn class(class: usize, classes: usize) -> Self {
+        Self { offset: class, stride: classes }
+    }
+
+    /// The class whose place this is among so many, if it is one.
+    pub fn class_of(self, classes: usize) -> Option<usize> {
+        (self.stride == classes && self.offset < classes).then_some(self.offset)
+    }
+}
+
+/// Receives a feature vector piece by piece. What is added twice counts twice; order does not matter.
+///
+/// The lifetime `'a` is that of the data: a row written with [`add_row`](Self::add_row) may be kept as a
+/// reference for as long as the examples live, which is how plane caches stay small. It is recognised by its
+/// [name](Row::name), which no other row of the example may have.
+/// Numbers computed on the fly go through [`add`](Self::add).
+pub trait Sink<'a> {
+    /// Adds `value` at `index < dim`.
+    fn add(&mut self, index: usize, value: f64);
+
+    /// Adds `scale` times a row at a place: one virtual call a row.
+    fn add_row(&mut self, row: Row<'a>, place: Place, scale: f64) {
+        for feature in row.features() {
+            self.add(place.offset + place.stride * feature.index as usize, scale * f64::from(feature.value));
+        }
+    }
+}
+
+/// Adds what is written to a dense vector.
+#[derive(Debug)]
+pub struct Dense<'s>(pub &'s mut [f64]);
+
+impl<'a> Sink<'a> for Dense<'_> {
+    fn add(&mut self, index: usize, value: f64) {
+        self.0[index] += value;
+    }
+
+    fn add_row(&mut self, row: Row<'a>, place: Place, scale: f64) {
+        add_row(self.0, row, place, scale);
+    }
+}
+
+/// Sums ⟨w, what is written⟩ without building it.
+#[derive(Debug)]
+pub struct Dot<'w> {
+    w: &'w [f64],
+    /// The inner product so far.
+    pub sum: f64,
+}
+
+impl<'w> Dot<'w> {
+    /// Starts at zero.
+    pub fn new(w: &'w [f64]) -> Self {
+        Self { w, sum: 0.0 }
+    }
+}
+
+impl<'a> Sink<'a> for Dot<'_> {
+    fn add(&mut self, index: usize, value: f64) {
+        self.sum += self.w[index] * value;
+    }
+
+    fn add_row(&mut self, row: Row<'a>, place: Place, scale: f64) {
+        self.sum += scale * dot_row(self.w, row, place);
+    }
+}
+
+/// Multiplies what is written by a factor on its way to another sink.
+///
+/// With factor −1 it writes a difference; with factor Δ it turns a plane (Δ, δ) into the plane (Δ, Δ·δ) of slack rescaling.
+pub struct Scaled<'s, 'a> {
+    sink: &'s mut dyn Sink<'a>,
+    factor: f64,
+}
+
+impl<'s, 'a> Scaled<'s, 'a> {
+    /// Multiplies by `factor` what goes to `sink`.
+    pub fn new(sink: &'s mut dyn Sink<'a>, factor: f64) -> Self {
+        Self { sink, factor }
+    }
+}
+
+impl<'a> Sink<'a> for Scaled<'_, 'a> {
+    fn add(&mut self, index: usize, value: f64) {
+        self.sink.add(index, self.factor * value);
+    }
+
+    fn add_row(&mut self, row: Row<'a>, place: Place, scale: f64) {
+        self.sink.add_row(row, place, self.factor * scale);
+    }
+}
+
+/// ⟨w, row at place⟩, in four partial sums so that additions need not wait for each other.
+#[inline]
+pub(crate) fn dot_row(w: &[f64], row: Row<'_>, place: Place) -> f64 {
+    let term = |feature: &Feature| w[place.offset + place.stride * feature.index as usize] * f64::from(feature.value);
+    let (fours, rest) = row.features().as_chunks::<4>();
+    let mut sums = [0.0; 4];
+    for four in fours {
+        for (sum, feature) in sums.iter_mut().zip(four) {
+            *sum += term(feature);
+        }
+    }
+    (sums[0] + sums[1]) + (sums[2] + sums[3]) + rest.iter().map(term).sum::<f64>()
+}
+
+/// The same, and the sum of the sizes of its terms.
+#[inline]
+pub(crate) fn dot_row_sized(w: &[f64], row: Row<'_>, place: Place) -> (f64, f64) {
+    let term = |feature: &Feature| w[place.offset + place.stride * feature.index as usize] * f64::from(feature.value);
+    let (fours, rest) = row.features().as_chunks::<4>();
+    let (mut sums, mut sizes) = ([0.0; 4], [0.0; 4]);
+    for four in fours {
+        for ((sum, size), feature) in sums.iter_mut().zip(&mut sizes).zip(four) {
+            let term = term(feature);
+            *sum += term;
+            *size += term.abs();
+        }
+    }
+    let (mut sum, mut size) = ((sums[0] + sums[1]) + (sums[2] + sums[3]), sizes.iter().sum::<f64>());
+    for term in rest.iter().map(term) {
+        sum += term;
+        size += term.abs();
+    }
+    (sum, size)
+}
+
+/// Adds `scale` times the row at its place to `w`.
+#[inline]
+pub(crate) fn add_row(w: &mut [f64], row: Row<'_>, place: Place, scale: f64) {
+    for feature in row.features() {
+        w[place.offset + place.stride * feature.index as usize] += scale * f64::from(feature.value);
+    }
+}

@@ -1,0 +1,437 @@
+//! [`PlacedRows`]: the rows at places that the planes of an example are made of.
+
+use std::collections::HashMap;
+
+use super::append;
+use crate::data::{Feature, Place, Row, dot_row};
+use crate::solve::bounds::FaultKind;
+
+/// A row is swept at all offsets below its stride, next to each other, if these are at most so many times the wanted ones, …
+const WORTH_SWEEPING: usize = 3;
+/// … and at most so many.
+const MOST_SWEPT: usize = 64;
+/// Among at most so many groups one is found by looking at each.
+const FEW_GROUPS: usize = 64;
+
+/// Rows at places. Those of one row lie together in a group (a multiclass block is one row at several classes, that of a sequence a row a
+/// token at several tags): it is swept once for all of them, and with feature-major weights their entries share cache lines.
+#[derive(Debug, Default)]
+pub(super) struct PlacedRows<'a> {
+    groups: Box<[Group<'a>]>,
+    /// Where the rows lie, group after group.
+    offsets: Box<[usize]>,
+}
+
+/// A row with the stride of its places.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Group<'a> {
+    features: &'a [Feature],
+    name: u32,
+    end: u32,
+    pub stride: usize,
+}
+
+/// A row at a place.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PlacedRow<'a> {
+    pub row: Row<'a>,
+    pub place: Place,
+}
+
+impl<'a> PlacedRows<'a> {
+    /// From their parts; `None` where these do not fit together.
+    pub fn new(groups: Vec<Group<'a>>, offsets: Vec<usize>) -> Option<Self> {
+        let fits = groups.is_sorted_by_key(|group| group.end) && groups.last().map_or(0, Group::end) == offsets.len();
+        fits.then(|| Self { groups: groups.into(), offsets: offsets.into() })
+    }
+
+    /// One row, at one place.
+    pub fn one(PlacedRow { row, place }: PlacedRow<'a>) -> Self {
+        let group = Group::new(row, place.stride, 1);
+        Self { groups: [group].into(), offsets: [place.offset].into() }
+    }
+
+    /// Appends an offset of the last group.
+    pub fn append(&mut self, offset: usize) {
+        append(&mut self.offsets, [offset]);
+        if let Some(group) = self.groups.last_mut() {
+            group.end += 1;
+        }
+    }
+
+    pub fn groups(&self) -> &[Group<'a>] {
+        &self.groups
+    }
+
+    pub fn offsets(&self) -> &[usize] {
+        &self.offsets
+    }
+
+    pub fn len(&self) -> usize {
+        self.offsets.len()
+    }
+
+    pub fn bytes(&self) -> usize {
+        size_of_val(&*self.groups) + size_of_val(&*self.offsets)
+    }
+
+    /// The groups, each with its offsets.
+    fn grouped(&self) -> impl Iterator<Item = (&Group<'a>, &[usize])> {
+        let mut start = 0;
+        self.groups.iter().map(move |group| {
+            let offsets = &self.offsets[start..group.end()];
+            start = group.end();
+            (group, offsets)
+        })
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = PlacedRow<'a>> {
+        self.grouped().flat_map(|(group, offsets)| offsets.iter().map(|&offset| group.at(offset)))
+    }
+
+    pub fn get(&self, key: usize) -> PlacedRow<'a> {
+        let group = self.groups.partition_point(|group| group.end() <= key);
+        self.groups[group].at(self.offsets[key])
+    }
+
+    /// Reads a bit of each row.
+    pub fn touch(&self) -> f64 {
+        let firsts = self.groups.iter().filter_map(|group| group.features.first());
+        firsts.map(|feature| f64::from(feature.value)).sum::<f64>()
+            + self.offsets.last().map_or(0.0, |&offset| offset as f64)
+    }
+
+    /// Replaces `dots` by ⟨v, placed row⟩ of each placed row.
+    pub fn dots(&self, v: &[f64], dots: &mut Vec<f64>) {
+        dots.clear();
+        for (group, offsets) in self.grouped() {
+            let (row, stride) = (group.row(), group.stride);
+            let end = |last: &Feature| (last.index as usize + 1) * stride;
+            let few = offsets.len() > 1 && stride <= MOST_SWEPT.min(WORTH_SWEEPING * offsets.len());
+            if few
+                && offsets.iter().all(|&offset| offset < stride)
+                && row.features().last().is_some_and(|last| end(last) <= v.len())
+            {
+                let mut all = [0.0; MOST_SWEPT];
+                row.sweep(v, &mut all[..stride]);
+                dots.extend(offsets.iter().map(|&offset| all[offset]));
+                continue;
+            }
+            for offsets in offsets.chunks(6) {
+                match *offsets {
+                    [a] => dots.push(dot_row(v, row, Place { offset: a, stride })),
+                    [a, b] => dots.extend(dot_offsets(v, row, stride, [a, b])),
+                    [a, b, c] => dots.extend(dot_offsets(v, row, stride, [a, b, c])),
+                    [a, b, c, d] => dots.extend(dot_offsets(v, row, stride, [a, b, c, d])),
+                    [a, b, c, d, e] => dots.extend(dot_offsets(v, row, stride, [a, b, c, d, e])),
+                    [a, b, c, d, e, f] => dots.extend(dot_offsets(v, row, stride, [a, b, c, d, e, f])),
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// The same for a vector that is a function of the index.
+    pub fn dots_by(&self, v: impl Fn(usize) -> f64, dots: &mut Vec<f64>) {
+        dots.clear();
+        dots.extend(self.iter().map(|PlacedRow { row, place: Place { offset, stride } }| {
+            let term = |feature: &Feature| f64::from(feature.value) * v(offset + stride * feature.index as usize);
+            row.features().iter().map(term).sum::<f64>()
+        }));
+    }
+
+    /// Features of all placed rows.
+    pub fn features(&self) -> usize {
+        self.grouped().map(|(group, offsets)| group.features.len() * offsets.len()).sum()
+    }
+
+    /// target += Σ coefficient · placed row.
+    pub fn add_to(&self, target: &mut [f64], coefficients: &[f64]) {
+        let mut start = 0;
+        for group in &self.groups {
+            let (row, stride, end) = (group.row(), group.stride, group.end());
+            let (mut waiting, mut count) = ([(0, 0.0); 4], 0);
+            for (&offset, &coefficient) in self.offsets[start..end].iter().zip(&coefficients[start..end]) {
+                if coefficient != 0.0 {
+                    waiting[count] = (offset, coefficient);
+                    count += 1;
+                    if count == waiting.len() {
+                        add_offsets(target, row, stride, waiting);
+                        count = 0;
+                    }
+                }
+            }
+            match waiting[..count] {
+                [a] => add_offsets(target, row, stride, [a]),
+                [a, b] => add_offsets(target, row, stride, [a, b]),
+                [a, b, c] => add_offsets(target, row, stride, [a, b, c]),
+                _ => {}
+            }
+            start = end;
+        }
+    }
+
+    /// Finds so many placed rows.
+    pub fn finder(&self, wanted: usize) -> Finder {
+        Finder::new(&self.groups, wanted)
+    }
+
+    /// The key of an placed row, `None` if it is not here.
+    #[inline]
+    pub fn find(&self, finder: &mut Finder, placed: &PlacedRow<'a>) -> Option<u32> {
+        let at = finder.find(&self.groups, placed)?;
+        let start = at.checked_sub(1).map_or(0, |before| self.groups[before].end());
+        let offsets = &self.offsets[start..self.groups[at].end()];
+        let place = offsets.iter().position(|&offset| offset == placed.place.offset)?;
+        Some((start + place) as u32)
+    }
+
+    /// Takes in placed rows that are not here, of which some may be the same; returns the new keys of the old ones, whose order stays.
+    ///
+    /// # Errors
+    /// Two different rows have one name; nothing is taken in then.
+    pub fn insert(&mut self, placed: &[PlacedRow<'a>]) -> Result<Vec<u32>, FaultKind> {
+        let mut groups = self.groups.to_vec();
+        let mut finder = Finder::new(&groups, placed.len());
+        let end = self.offsets.len();
+        let place = |placed: &PlacedRow<'a>| {
+            let at = finder.find(&groups, placed).unwrap_or_else(|| {
+                groups.push(Group::new(placed.row, placed.place.stride, end));
+                finder.add(&groups)
+            });
+            (at, placed.place.offset)
+        };
+        let mut places: Vec<(usize, usize)> = placed.iter().map(place).collect();
+        finder.check()?;
+        places.sort_unstable();
+        places.dedup();
+        let mut offsets = Vec::with_capacity(end + places.len());
+        let mut renamed = Vec::with_capacity(end);
+        let (mut start, mut places) = (0, places.into_iter().peekable());
+        for (at, group) in groups.iter_mut().enumerate() {
+            renamed.extend((start..group.end()).zip(offsets.len() as u32..).map(|(_, key)| key));
+            offsets.extend_from_slice(&self.offsets[start..group.end()]);
+            while let Some((_, offset)) = places.next_if(|(group, _)| *group == at) {
+                offsets.push(offset);
+            }
+            start = group.end();
+            group.end = offsets.len() as u32;
+        }
+        *self = Self { groups: groups.into(), offsets: offsets.into() };
+        Ok(renamed)
+    }
+
+    /// Keeps the placed rows for which `keep` says so.
+    pub fn retain<'k>(&mut self, keep: impl IntoIterator<Item = &'k bool>) {
+        let (mut groups, mut offsets) = (Vec::with_capacity(self.groups.len()), Vec::with_capacity(self.offsets.len()));
+        let mut keep = keep.into_iter();
+        for (&group, all) in self.grouped() {
+            let before = offsets.len();
+            offsets.extend(all.iter().zip(&mut keep).filter(|(_, keep)| **keep).map(|(&offset, _)| offset));
+            if offsets.len() > before {
+                groups.push(Group { end: offsets.len() as u32, ..group });
+            }
+        }
+        *self = Self { groups: groups.into(), offsets: offsets.into() };
+    }
+}
+
+impl<'a> Group<'a> {
+    /// Its offsets end before that number.
+    pub fn new(row: Row<'a>, stride: usize, end: usize) -> Self {
+        Self { features: row.features(), name: row.name(), end: end as u32, stride }
+    }
+
+    #[inline]
+    pub fn row(&self) -> Row<'a> {
+        Row::from_checked(self.features, self.name)
+    }
+
+    /// Where its offsets end.
+    #[inline]
+    pub fn end(&self) -> usize {
+        self.end as usize
+    }
+
+    fn at(&self, offset: usize) -> PlacedRow<'a> {
+        PlacedRow { row: self.row(), place: Place { offset, stride: self.stride } }
+    }
+}
+
+/// Finds groups.
+pub(super) struct Finder {
+    /// Groups by the names of their rows and by stride, where there are many.
+    table: Option<HashMap<(u32, usize), usize>>,
+    /// The last one found: the rows of a plane mostly come in the order of the groups.
+    last: usize,
+    /// Whether a row was asked for that has the name of another one.
+    clashes: bool,
+}
+
+impl Finder {
+    fn new(groups: &[Group<'_>], wanted: usize) -> Self {
+        let table = || groups.iter().map(|group| (group.name, group.stride)).zip(0..).collect();
+        Self { table: (groups.len() + wanted > FEW_GROUPS).then(table), last: 0, clashes: false }
+    }
+
+    fn find(&mut self, groups: &[Group<'_>], placed: &PlacedRow<'_>) -> Option<usize> {
+        let (name, stride) = (placed.row.name(), placed.place.stride);
+        let found = match &self.table {
+            Some(table) => table.get(&(name, stride)).copied(),
+            None => {
+                let is_it = |&at: &usize| groups[at].name == name && groups[at].stride == stride;
+                (self.last..groups.len()).chain(0..self.last).find(is_it)
+            }
+        };
+        if let Some(at) = found {
+            self.last = at;
+            self.clashes |= !placed.row.has_entries_of(groups[at].row());
+        }
+        found
+    }
+
+    /// # Errors
+    /// A row that was asked for has the name of another one.
+    pub fn check(&self) -> Result<(), FaultKind> {
+        if self.clashes { Err(FaultKind::RowName) } else { Ok(()) }
+    }
+
+    /// Takes in the last group.
+    fn add(&mut self, groups: &[Group<'_>]) -> usize {
+        self.last = groups.len() - 1;
+        if let Some(table) = &mut self.table {
+            table.insert((groups[self.last].name, groups[self.last].stride), self.last);
+        }
+        self.last
+    }
+}
+
+impl PlacedRow<'_> {
+    /// Whether it is the same row at the same place.
+    pub fn is(&self, other: &Self) -> bool {
+        self.place == other.place && self.row.name() == other.row.name() && self.row.has_entries_of(other.row)
+    }
+
+    /// ⟨placed row, other⟩.
+    pub fn inner(&self, other: &Self) -> f64 {
+        if self.place == other.place {
+            return if self.row.name() == other.row.name() { self.row.squared_norm() } else { self.row.dot(other.row) };
+        }
+        if self.place.stride == other.place.stride
+            && !self.place.offset.abs_diff(other.place.offset).is_multiple_of(self.place.stride)
+        {
+            return 0.0;
+        }
+        (other.row.features().iter())
+            .map(|feature| {
+                let index = other.place.offset + other.place.stride * feature.index as usize;
+                f64::from(feature.value) * self.entry(index)
+            })
+            .sum()
+    }
+
+    /// The entry at `index` of the weights.
+    fn entry(&self, index: usize) -> f64 {
+        match index.checked_sub(self.place.offset) {
+            Some(distance) if distance.is_multiple_of(self.place.stride) => self.row.get(distance / self.place.stride),
+            _ => 0.0,
+        }
+    }
+}
+
+/// ⟨v, row⟩ at each of several offsets.
+#[inline]
+fn dot_offsets<const N: usize>(v: &[f64], row: Row<'_>, stride: usize, offsets: [usize; N]) -> [f64; N] {
+    let mut sums = [0.0; N];
+    for feature in row.features() {
+        let base = stride * feature.index as usize;
+        let value = f64::from(feature.value);
+        for (sum, offset) in sums.iter_mut().zip(&offsets) {
+            *sum += value * v[base + offset];
+        }
+    }
+    sums
+}
+
+/// target += coefficient · row at each of several offsets.
+#[inline]
+fn add_offsets<const N: usize>(target: &mut [f64], row: Row<'_>, stride: usize, terms: [(usize, f64); N]) {
+    for feature in row.features() {
+        let base = stride * feature.index as usize;
+        let value = f64::from(feature.value);
+        for (offset, coefficient) in terms {
+            target[base + offset] += coefficient * value;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::data::SparseVector;
+
+    fn rows() -> Vec<SparseVector> {
+        let row = |at: usize| {
+            let features = (0..6).filter(|index| !(at + index).is_multiple_of(3_usize));
+            let features = features.map(|index| Feature { index: index as u32, value: (at + 2 * index) as f32 - 3.0 });
+            SparseVector::new(features.collect()).unwrap()
+        };
+        (0..5).map(row).collect()
+    }
+
+    proptest! {
+        /// Against placed rows written out, in a list: keys stay true whatever comes and goes, and all sums are those of the list.
+        #[test]
+        fn placed_rows_are_a_list_of_rows_at_places(
+            batches in prop::collection::vec(prop::collection::vec((0..5_usize, 0..4_usize, 1..3_usize), 0..90), 1..4),
+            kept in prop::collection::vec(any::<bool>(), 400),
+            v in prop::collection::vec(-2.0..2.0_f64, 20),
+        ) {
+            let rows = rows();
+            let at = |&(row, offset, stride): &(usize, usize, usize)| PlacedRow { row: rows[row].row().named(row as u32), place: Place { offset, stride } };
+            let same = |a: &PlacedRow<'_>, b: &PlacedRow<'_>| a.is(b);
+            let mut placed = PlacedRows::default();
+            for batch in &batches {
+                let batch: Vec<_> = batch.iter().map(at).collect();
+                let find = |placed: &PlacedRows<'_>| {
+                    let mut finder = placed.finder(batch.len());
+                    batch.iter().map(|row| placed.find(&mut finder, row)).collect::<Vec<_>>()
+                };
+                let found = find(&placed);
+                let missing: Vec<_> = batch.iter().zip(&found).filter(|(_, found)| found.is_none()).map(|(placed, _)| *placed).collect();
+                let before: Vec<_> = placed.iter().collect();
+                let renamed = placed.insert(&missing).unwrap();
+                prop_assert!(renamed.is_sorted());
+                for (old, key) in before.iter().zip(&renamed) {
+                    prop_assert!(same(&placed.get(*key as usize), old));
+                }
+                for (row, key) in batch.iter().zip(find(&placed)) {
+                    prop_assert!(same(&placed.get(key.unwrap() as usize), row));
+                }
+            }
+            let list: Vec<_> = placed.iter().collect();
+            prop_assert_eq!(list.len(), placed.len());
+            let keep = &kept[..list.len()];
+            placed.retain(keep);
+            let list: Vec<_> = list.iter().zip(keep).filter(|(_, keep)| **keep).map(|(placed, _)| *placed).collect();
+            prop_assert!(list.len() == placed.len() && list.iter().zip(placed.iter()).all(|(a, b)| same(a, &b)));
+
+            let mut dots = vec![f64::NAN];
+            placed.dots(&v, &mut dots);
+            prop_assert_eq!(dots.len(), list.len());
+            let mut again = Vec::new();
+            placed.dots_by(|index| v[index], &mut again);
+            prop_assert!(again.len() == dots.len() && again.iter().zip(&dots).all(|(a, b)| (a - b).abs() < 1e-9));
+            let (mut sum, mut expected) = (v.clone(), v.clone());
+            let coefficients: Vec<f64> = (0..list.len()).map(|at| (at % 3) as f64).collect();
+            placed.add_to(&mut sum, &coefficients);
+            for ((placed, dot), coefficient) in list.iter().zip(&dots).zip(&coefficients) {
+                prop_assert!((dot - dot_row(&v, placed.row, placed.place)).abs() < 1e-9);
+                crate::data::add_row(&mut expected, placed.row, placed.place, *coefficient);
+            }
+            prop_assert!(sum.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-9));
+        }
+    }
+}

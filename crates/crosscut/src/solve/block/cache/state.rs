@@ -1,0 +1,246 @@
+//! Blocks as data, written one by one; rows are keyed by their position among those of the example.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use serde::ser::{Error, SerializeSeq};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::placed_rows::{Group, PlacedRows};
+use super::{Block, FAN, Plane, Terms, qp::Gram, split};
+use crate::data::Row;
+use crate::solve::bounds::SlackCost;
+use crate::solve::state::{StateError, require, require_close};
+use crate::task::{RowTerm, UNIT_ROW};
+
+/// All blocks: those of a solver, or those that were read.
+pub(crate) enum Blocks<'s> {
+    Borrowed { blocks: &'s [Block<'s>], row: Box<FindRow<'s>> },
+    Read(Vec<Saved<'static>>),
+}
+
+/// The row of an example with a name.
+type FindRow<'s> = dyn Fn(usize, u32) -> Option<Row<'s>> + 's;
+
+/// A block as it is written.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Saved<'s> {
+    bound: f64,
+    ridge: f64,
+    gap: f64,
+    /// The name of the row, stride, and where the offsets end.
+    groups: Vec<(u32, usize, usize)>,
+    offsets: Cow<'s, [usize]>,
+    planes: Cow<'s, [Plane]>,
+    dense: Cow<'s, [Option<Box<[f64]>>]>,
+    terms: Cow<'s, Terms>,
+    /// Empty for a fan.
+    gram: Cow<'s, Gram>,
+    fan: bool,
+    longest: f64,
+    cancelled: f64,
+    written: u32,
+    merges: u32,
+}
+
+impl<'s> Blocks<'s> {
+    /// `row` finds the rows of the examples by their names.
+    pub fn borrowed(blocks: &'s [Block<'s>], row: impl Fn(usize, u32) -> Option<Row<'s>> + 's) -> Self {
+        Self::Borrowed { blocks, row: Box::new(row) }
+    }
+
+    /// The blocks that were read, for the examples of `fresh`.
+    pub fn restore<'a>(
+        self,
+        fresh: &[Block<'a>],
+        row: impl Fn(usize, u32) -> Option<Row<'a>>,
+        dim: usize,
+        most_planes: usize,
+        pass: u32,
+    ) -> Result<Vec<Block<'a>>, StateError> {
+        let Self::Read(saved) = self else { return Err(StateError("it was never written".to_owned())) };
+        require(saved.len() == fresh.len(), format!("it has {} examples, not {}", saved.len(), fresh.len()))?;
+        let restore = |(index, (saved, fresh)): (usize, (Saved<'_>, &Block<'a>))| {
+            let in_example = |StateError(message)| StateError(format!("example {index}: {message}"));
+            saved.restore(fresh, |name| row(index, name), dim, most_planes, pass).map_err(in_example)
+        };
+        saved.into_iter().zip(fresh).enumerate().map(restore).collect()
+    }
+}
+
+impl Serialize for Blocks<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self::Borrowed { blocks, row } = self else { return Err(S::Error::custom("it was read, not trained")) };
+        let mut sequence = serializer.serialize_seq(Some(blocks.len()))?;
+        for (index, block) in blocks.iter().enumerate() {
+            sequence.serialize_element(&block.save(|name| row(index, name)).map_err(S::Error::custom)?)?;
+        }
+        sequence.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Blocks<'_> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self::Read(Vec::deserialize(deserializer)?))
+    }
+}
+
+/// A block that has outlived the example at a position.
+pub(crate) struct SavedBlock {
+    pub position: usize,
+    saved: Saved<'static>,
+}
+
+impl SavedBlock {
+    /// `None` if its rows cannot be named.
+    pub fn carried<'a>(block: &Block<'a>, position: usize, row: impl Fn(u32) -> Option<Row<'a>>) -> Option<Self> {
+        Some(Self { position, saved: block.save(row).ok()?.into_owned() })
+    }
+
+    /// The block of an equal example whose rows have the same names; its planes count as those of a pass before the first.
+    ///
+    /// # Errors
+    /// It does not fit.
+    pub fn restore<'a>(
+        self,
+        fresh: &Block<'a>,
+        row: impl Fn(u32) -> Option<Row<'a>>,
+        dim: usize,
+        most_planes: usize,
+    ) -> Result<Block<'a>, StateError> {
+        let mut block = self.saved.restore(fresh, row, dim, most_planes, u32::MAX)?;
+        block.gap = f64::INFINITY;
+        block.planes.iter_mut().for_each(|plane| plane.used = 0);
+        Ok(block)
+    }
+}
+
+impl<'a> Block<'a> {
+    /// # Errors
+    /// A row that the task does not give back.
+    fn save(&self, row: impl Fn(u32) -> Option<Row<'a>>) -> Result<Saved<'_>, &'static str> {
+        let name = |group: &Group<'a>| {
+            let name = group.row().name();
+            let is_it = |row: Row<'_>| row.has_entries_of(group.row());
+            match name == UNIT_ROW || row(name).is_some_and(is_it) {
+                true => Ok((name, group.stride, group.end())),
+                false => Err("its oracle writes rows that `Task::row` does not give back"),
+            }
+        };
+        Ok(Saved {
+            bound: self.cost.bound,
+            ridge: self.cost.ridge,
+            gap: self.gap,
+            groups: self.placed.groups().iter().map(name).collect::<Result<_, _>>()?,
+            offsets: self.placed.offsets().into(),
+            planes: Cow::Borrowed(&self.planes),
+            dense: Cow::Borrowed(&self.dense),
+            terms: Cow::Borrowed(&self.terms),
+            gram: if self.is_fan() { Cow::default() } else { Cow::Borrowed(&self.gram) },
+            fan: self.is_fan(),
+            longest: self.longest,
+            cancelled: self.cancelled,
+            written: self.written,
+            merges: self.merges,
+        })
+    }
+}
+
+impl Saved<'_> {
+    fn into_owned(self) -> Saved<'static> {
+        Saved {
+            offsets: Cow::Owned(self.offsets.into_owned()),
+            planes: Cow::Owned(self.planes.into_owned()),
+            dense: Cow::Owned(self.dense.into_owned()),
+            terms: Cow::Owned(self.terms.into_owned()),
+            gram: Cow::Owned(self.gram.into_owned()),
+            ..self
+        }
+    }
+
+    fn restore<'a>(
+        self,
+        fresh: &Block<'a>,
+        row: impl Fn(u32) -> Option<Row<'a>>,
+        dim: usize,
+        most_planes: usize,
+        pass: u32,
+    ) -> Result<Block<'a>, StateError> {
+        require_close("what a slack costs", self.bound, fresh.cost.bound)?;
+        require_close("what a squared slack costs", self.ridge, fresh.cost.ridge)?;
+        let sizes = [self.longest, self.cancelled];
+        require(sizes.iter().all(|size| size.is_finite() && *size >= 0.0), "the norms of its rows are not finite")?;
+        require(!self.gap.is_nan(), "its gap is not a number")?;
+        let mut start = 0;
+        let group = |&(name, stride, end): &(u32, usize, usize)| {
+            let row = if name == UNIT_ROW { Some(RowTerm::single(0).row) } else { row(name) };
+            let row = row.ok_or_else(|| StateError(format!("it has no row with the name {name}")))?;
+            let offsets =
+                self.offsets.get(start..end).ok_or_else(|| StateError("its rows are miscounted".to_owned()))?;
+            start = end;
+            let width = row.features().last().map_or(0, |feature| feature.index as usize);
+            let ends = offsets.iter().map(|offset| width.checked_mul(stride)?.checked_add(*offset));
+            let fits = stride > 0 && ends.into_iter().all(|end: Option<usize>| end.is_some_and(|end| end < dim));
+            require(fits, "a row lies outside of the weights")?;
+            Ok(Group::new(row, stride, end))
+        };
+        let groups: Vec<Group<'a>> = self.groups.iter().map(group).collect::<Result<_, StateError>>()?;
+        let gram = match groups.first() {
+            Some(group) if self.fan => Gram::fan(self.planes.len(), group.row().squared_norm()),
+            _ => self.gram.into_owned(),
+        };
+        let placed = PlacedRows::new(groups, self.offsets.into_owned());
+        let block = Block {
+            cost: SlackCost { bound: self.bound, ridge: self.ridge },
+            gap: self.gap,
+            placed: placed.ok_or_else(|| StateError("its rows are miscounted".to_owned()))?,
+            planes: self.planes.into_owned().into(),
+            dense: self.dense.into_owned().into(),
+            terms: self.terms.into_owned(),
+            gram,
+            longest: self.longest,
+            cancelled: self.cancelled,
+            written: self.written,
+            merges: self.merges,
+        };
+        block.check(dim, most_planes, pass)?;
+        Ok(block)
+    }
+}
+
+impl Block<'_> {
+    /// Whether its parts fit together, so that no step can meet an index out of range.
+    fn check(&self, dim: usize, most_planes: usize, pass: u32) -> Result<(), StateError> {
+        let Self { placed, planes, dense, terms: Terms { keys, scales }, gram, .. } = self;
+        let m = planes.len();
+        require(gram.order() == m && m <= most_planes, "its planes are miscounted")?;
+        require(dense.is_empty() || dense.len() == m, "its planes are miscounted")?;
+        require(keys.len() == scales.len(), "its terms are miscounted")?;
+        if self.is_fan() {
+            let (groups, offsets) = (placed.groups(), placed.offsets());
+            let fits =
+                m <= FAN.len() && dense.is_empty() && keys.is_empty() && groups.len() == 1 && offsets.len() == m + 1;
+            let distinct = HashSet::<&usize>::from_iter(offsets).len() == offsets.len();
+            let inside = groups.iter().all(|group| offsets.iter().all(|&offset| offset < group.stride));
+            require(fits && distinct && inside, "its planes are not of one row")?;
+        }
+        require(planes.last().map_or(0, |plane| plane.end as usize) == keys.len(), "its terms are miscounted")?;
+        require(planes.is_sorted_by_key(|plane| plane.end), "its planes are not in order")?;
+        require(scales.iter().copied().chain(self.alphas()).all(f64::is_finite), "a number is not finite")?;
+        require(self.alphas().all(|alpha| alpha >= 0.0), "a dual variable is negative")?;
+        require(self.alphas().sum::<f64>() <= self.cost.bound * (1.0 + 1e-9), "its dual variables are too large")?;
+        for (p, plane) in planes.iter().enumerate() {
+            let (keys, scales) = self.terms(p);
+            require(plane.offset.is_finite() && plane.used <= pass, "a plane is not one of this run")?;
+            if let Some(values) = self.dense(p) {
+                let fits = values.len() == dim && values.iter().all(|value| value.is_finite());
+                require(fits && keys.is_empty(), "a plane does not fit the weights")?;
+            }
+            let (rows, mut entries) = split((keys, scales));
+            require(keys.is_sorted_by(|a, b| a < b), "the terms of a plane are not in order")?;
+            require(rows.into_iter().all(|(row, _)| row < placed.len()), "a plane has a row too many")?;
+            require(entries.all(|(index, _)| index < dim), "a plane has a weight too many")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,358 @@
+//! An interior point method: some ten steps, whatever the planes, where Newton's steps would be many.
+//!
+//! It solves the primal problem over the planes, with slacks s of the planes,
+//!
+//! ```text
+//! minimise ½‖w‖² + Σᵢ cost(ξᵢ)   subject to   sₚ = ξᵢ − vₚ(w) ≥ 0,   ξᵢ ≥ 0,
+//! ```
+//!
+//! by Mehrotra's predictor and corrector (Mehrotra 1992; Nocedal and Wright 2006, section 16.6). The dual variables of s are α, that of ξᵢ
+//! belongs to the plane (0, 0). With ds and dα eliminated, and then dξᵢ, what is left for dw is I plus, for each block, the covariance
+//! matrix of its planes with weights θ = α/s; it is written as outer products by the sums of squares of Welford's recurrence.
+
+use super::problem::Problem;
+use super::system::{Columns, System};
+use crate::solve::block::cache::{Block, Workspace};
+use crate::solve::vectors::squared_norm;
+
+/// Steps at most.
+const MOST_STEPS: usize = 60;
+/// The part of the way to the boundary that a step takes.
+const SAFETY: f64 = 0.995;
+/// Steps shorter than this end it.
+const SHORT: f64 = 1e-6;
+/// Setting dual variables to 0 may cost this fraction of the gap asked for.
+const LOST: f64 = 0.2;
+/// A step after one that has left more than this fraction of the products goes to points whose products are this fraction, all of them.
+const SLOW: f64 = 0.9;
+const CENTERED: f64 = 0.5;
+/// Solutions of a system are refined so many times at most: if more than this fraction of the gap asked for is off, and while the square
+/// of the error comes down to this fraction of what it was.
+const REFINEMENTS: usize = 3;
+const RESIDUAL: f64 = 1e-3;
+const REFINED: f64 = 1e-2;
+/// A plane that adds less than this to the identity is left out.
+const NEGLIGIBLE: f64 = 1e-13;
+
+/// Where the method stands: for each block the dual variable of (0, 0) and the slack, for each plane its slack. α is [`Problem::a`].
+struct Point {
+    none: Vec<f64>,
+    xi: Vec<f64>,
+    s: Vec<f64>,
+}
+
+/// A direction of a [`Point`], of α and of w.
+struct Direction {
+    none: Vec<f64>,
+    xi: Vec<f64>,
+    s: Vec<f64>,
+    alpha: Vec<f64>,
+    w: Vec<f64>,
+    /// The longest step that keeps all positive, at most 1.
+    step: f64,
+}
+
+impl Problem {
+    /// Goes on from α and w until the gap is at most `tolerance`, where it gets so far; leaves α feasible.
+    pub fn interior(
+        &mut self,
+        blocks: &[Block<'_>],
+        tolerance: f64,
+        stop: &dyn Fn() -> bool,
+        workspace: &mut Workspace,
+    ) {
+        let mut w = self.w.clone();
+        let mut u = vec![0.0; w.len()];
+        self.evaluate(blocks, &w, workspace);
+        let in_play: Vec<usize> =
+            (0..blocks.len()).filter(|&i| !self.range(i).is_empty() && self.costs[i].bound > 0.0).collect();
+        let mut point = self.center(&in_play);
+        let count = in_play.iter().map(|&i| self.range(i).len() + 1).sum::<usize>() as f64;
+        let mut before = f64::INFINITY;
+        for _ in 0..MOST_STEPS {
+            let (_, gap) = self.look(blocks, &w, &mut u, workspace);
+            let mu = self.products(&in_play, &point, None) / count;
+            if gap <= tolerance || !gap.is_finite() || mu < 1e-300 || stop() {
+                break;
+            }
+            let columns = self.covariances(blocks, &in_play, &point, workspace);
+            self.work += columns.shape(w.len()).work() + 7.0 * self.sweep;
+            let Some(system) = System::new(columns, w.len()) else { break };
+            let residual: Vec<f64> = u.iter().zip(&w).map(|(u, w)| u - w).collect();
+            let mut direction = |problem: &mut Self, target: f64, affine: Option<&Direction>| {
+                problem.direction(blocks, &in_play, &point, &system, &residual, target, affine, workspace)
+            };
+            let Some(affine) = direction(self, 0.0, None) else { break };
+            let target = (self.products(&in_play, &point, Some(&affine)) / count / mu).powi(3).min(1.0) * mu;
+            // A correction can lead in circles (Cartis 2009): a step without one, to the middle, leads out of them.
+            let (target, affine) = if mu > SLOW * before { (CENTERED * mu, None) } else { (target, Some(&affine)) };
+            before = mu;
+            let Some(direction) = direction(self, target, affine) else { break };
+            let step = direction.step;
+            w.iter_mut().zip(&direction.w).for_each(|(w, change)| *w += step * change);
+            self.evaluate(blocks, &w, workspace);
+            for &i in &in_play {
+                point.xi[i] += step * direction.xi[i];
+                point.none[i] += step * direction.none[i];
+                let (range, mut sum) = (self.range(i), point.none[i]);
+                for p in range.clone() {
+                    self.a[p] += step * direction.alpha[p];
+                    sum += self.a[p];
+                    point.s[p] += step * direction.s[p];
+                    // Without what rounding has left between s and its definition, where that is little.
+                    let exact = point.xi[i] - self.value[p];
+                    if exact > 0.5 * point.s[p] && exact < 2.0 * point.s[p] {
+                        point.s[p] = exact;
+                    }
+                }
+                // The sum is at its bound, but for rounding.
+                if sum > self.costs[i].bound {
+                    let factor = self.costs[i].bound / sum;
+                    point.none[i] *= factor;
+                    self.a[range].iter_mut().for_each(|alpha| *alpha *= factor);
+                }
+            }
+            if step < SHORT {
+                break;
+            }
+        }
+    }
+
+    /// Sets dual variables of [`best`](Self::best) to 0 that an interior point method has left just above, where D loses little: theirs goes to the
+    /// largest of their block.
+    pub fn purify(&mut self, blocks: &[Block<'_>], workspace: &mut Workspace) {
+        let mut u = vec![0.0; self.w.len()];
+        let enough = self.dual - LOST * self.tolerance();
+        for small in [1e-2, 1e-3, 1e-4, 1e-6, 1e-8] {
+            self.a.copy_from_slice(&self.best);
+            for i in 0..blocks.len() {
+                let range = self.range(i);
+                let a = &mut self.a[range];
+                let (mut largest, mut sum) = (0, 0.0);
+                (0..a.len()).for_each(|p| largest = if a[p] > a[largest] { p } else { largest });
+                let least = a.get(largest).map_or(0.0, |largest| small * largest);
+                for alpha in a.iter_mut().filter(|alpha| **alpha < least) {
+                    sum += std::mem::take(alpha);
+                }
+                if let Some(alpha) = a.get_mut(largest) {
+                    *alpha += sum;
+                }
+            }
+            let dual = self.dual_of(&self.a, blocks, &mut u, workspace);
+            if dual >= enough {
+                self.best.copy_from_slice(&self.a);
+                self.dual = dual;
+                return;
+            }
+        }
+    }
+
+    /// A point away from all boundaries, with α in [`a`](Self::a).
+    fn center(&mut self, in_play: &[usize]) -> Point {
+        let (n, m) = (self.costs.len(), self.offsets.len());
+        let mut point = Point { none: vec![0.0; n], xi: vec![0.0; n], s: vec![0.0; m] };
+        let most: f64 = in_play.iter().map(|&i| self.costs[i].slope(self.scale)).sum();
+        let room = (self.slacks() / most).max(1e-3 * self.scale).max(1e-300);
+        self.a.fill(0.0);
+        for &i in in_play {
+            let range = self.range(i);
+            let highest = self.value[range.clone()].iter().copied().fold(0.0, f64::max);
+            point.xi[i] = highest + room;
+            let total = self.costs[i].slope(point.xi[i]);
+            let even = total / (range.len() + 1) as f64;
+            for p in range.clone() {
+                self.a[p] = 0.5 * self.alpha[p].min(total) + 0.5 * even;
+                point.s[p] = point.xi[i] - self.value[p];
+            }
+            let sum: f64 = self.a[range].iter().sum();
+            point.none[i] = (total - sum).max(0.1 * even);
+        }
+        point
+    }
+
+    /// Σ α s + none · ξ, after a step along a direction if there is one.
+    fn products(&self, in_play: &[usize], point: &Point, direction: Option<&Direction>) -> f64 {
+        let of = |i: usize| {
+            let (mut sum, mut zero) = (0.0, point.none[i] * point.xi[i]);
+            if let Some(Direction { none, xi, step, .. }) = direction {
+                zero = (point.none[i] + step * none[i]) * (point.xi[i] + step * xi[i]);
+            }
+            for p in self.range(i) {
+                sum += match direction {
+                    None => self.a[p] * point.s[p],
+                    Some(Direction { alpha, s, step, .. }) => {
+                        (self.a[p] + step * alpha[p]) * (point.s[p] + step * s[p])
+                    }
+                };
+            }
+            sum + zero
+        };
+        in_play.iter().map(|&i| of(i)).sum()
+    }
+
+    /// What dξᵢ is multiplied by beside the planes: none / ξ and the curvature of the cost.
+    fn stiffness(&self, i: usize, point: &Point) -> f64 {
+        let ridge = self.costs[i].ridge;
+        point.none[i] / point.xi[i] + if ridge > 0.0 { 1.0 / ridge } else { 0.0 }
+    }
+
+    /// E of the matrix I + E Eᵀ for dw.
+    fn covariances(
+        &mut self,
+        blocks: &[Block<'_>],
+        in_play: &[usize],
+        point: &Point,
+        workspace: &mut Workspace,
+    ) -> Columns {
+        let mut columns = Columns::default();
+        for &i in in_play {
+            let theta = |p: usize| self.a[p] / point.s[p];
+            let mut weights: Vec<(usize, f64)> = self.range(i).map(theta).enumerate().collect();
+            weights.sort_by(|p, q| q.1.total_cmp(&p.1));
+            let stiffness = self.stiffness(i, point);
+            self.push_covariance(&mut columns, &blocks[i], weights.into_iter(), (stiffness, NEGLIGIBLE), workspace);
+        }
+        columns
+    }
+
+    /// A direction towards products of `target`, with the second-order terms of `affine`.
+    #[allow(clippy::too_many_arguments, reason = "one step of a method, in the scope of its loop")]
+    fn direction(
+        &mut self,
+        blocks: &[Block<'_>],
+        in_play: &[usize],
+        point: &Point,
+        system: &System,
+        residual: &[f64],
+        target: f64,
+        affine: Option<&Direction>,
+        workspace: &mut Workspace,
+    ) -> Option<Direction> {
+        let (n, m) = (self.costs.len(), self.offsets.len());
+        let zeros = |length| vec![0.0; length];
+        let (mut t, mut t_none, mut sums, mut totals) = (zeros(m), zeros(n), zeros(n), zeros(n));
+        let mut weights = zeros(m);
+        for &i in in_play {
+            let range = self.range(i);
+            let correction = affine.map_or(0.0, |affine| affine.none[i] * affine.xi[i]);
+            t_none[i] = (target - point.none[i] * point.xi[i] - correction) / point.xi[i];
+            let (mut sum, mut total, mut alphas) = (t_none[i], self.stiffness(i, point), point.none[i]);
+            for p in range.clone() {
+                let correction = affine.map_or(0.0, |affine| affine.alpha[p] * affine.s[p]);
+                t[p] = (target - self.a[p] * point.s[p] - correction) / point.s[p];
+                total += self.a[p] / point.s[p];
+                sum += t[p];
+                alphas += self.a[p];
+            }
+            // The slope of the cost must be the sum of the dual variables.
+            let left = self.costs[i].slope(point.xi[i]) - alphas;
+            (sums[i], totals[i]) = (sum - left, total);
+            range.for_each(|p| weights[p] = t[p] - self.a[p] / point.s[p] / total * sums[i]);
+        }
+        let mut right = residual.to_vec();
+        for &i in in_play {
+            blocks[i].add_weighted(&weights[self.range(i)], &mut right, workspace);
+        }
+        let d = right.len();
+        let mut direction =
+            Direction { none: zeros(n), xi: zeros(n), s: zeros(m), alpha: zeros(m), w: zeros(d), step: 1.0 };
+        let mut last = f64::INFINITY;
+        for round in 0.. {
+            let w = system.solve(&right)?;
+            self.move_along(blocks, &w, workspace);
+            direction.w.iter_mut().zip(&w).for_each(|(sum, w)| *sum += w);
+            for &i in in_play {
+                let range = self.range(i);
+                let sum: f64 = range.clone().map(|p| self.a[p] / point.s[p] * self.change[p]).sum();
+                let xi = (sums[i] + sum) / totals[i];
+                direction.xi[i] += xi;
+                direction.none[i] += t_none[i] - point.none[i] / point.xi[i] * xi;
+                for p in range {
+                    let s = xi - self.change[p];
+                    direction.s[p] += s;
+                    direction.alpha[p] += t[p] - self.a[p] / point.s[p] * s;
+                }
+            }
+            if target == 0.0 || round == REFINEMENTS {
+                break;
+            }
+            // What rounding has left between w and Σ α δ is a step of its own.
+            right.iter_mut().zip(residual).zip(&direction.w).for_each(|((right, rest), w)| *right = rest - w);
+            for &i in in_play {
+                blocks[i].add_weighted(&direction.alpha[self.range(i)], &mut right, workspace);
+            }
+            let off = squared_norm(&right);
+            if 0.5 * off <= RESIDUAL * self.tolerance() || off > REFINED * last {
+                break;
+            }
+            last = off;
+            [&mut t, &mut t_none, &mut sums].into_iter().for_each(|part| part.fill(0.0));
+        }
+        let mut step = 1.0_f64;
+        let mut limit = |value: f64, change: f64| {
+            if change < 0.0 {
+                step = step.min(-SAFETY * value / change);
+            }
+        };
+        for &i in in_play {
+            limit(point.xi[i], direction.xi[i]);
+            limit(point.none[i], direction.none[i]);
+            for p in self.range(i) {
+                limit(point.s[p], direction.s[p]);
+                limit(self.a[p], direction.alpha[p]);
+            }
+        }
+        direction.step = step;
+        direction.w.iter().all(|w| w.is_finite()).then_some(direction)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::solve::block::master::Goal;
+    use crate::solve::bounds::SlackCost;
+    use crate::solve::settings::SlackNorm;
+    use crate::task::RawPlane;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+        /// Both methods come to one optimum, from w = 0 and α = 0, whatever the scales of features and C, and α stays feasible.
+        #[test]
+        fn both_methods_find_the_optimum(
+            planes in prop::collection::vec(prop::collection::vec((0.1..2.0_f64, prop::array::uniform4(-1.0..1.0_f64)), 1..5), 2..8),
+            powers in prop::array::uniform4(-2..3_i32), c in -2..4_i32, squared in any::<bool>(),
+        ) {
+            let norm = if squared { SlackNorm::Squared } else { SlackNorm::Linear };
+            let cost = SlackCost::new(10f64.powi(c), norm);
+            let mut workspace = Workspace::default();
+            let blocks: Vec<Block<'_>> = planes.iter().map(|planes| {
+                let raw: Vec<RawPlane<'_>> = planes.iter().map(|(offset, delta)| {
+                    let entries = delta.iter().zip(powers).map(|(x, power)| x * 10f64.powi(power)).enumerate().collect();
+                    RawPlane { offset: *offset, entries, ..RawPlane::default() }
+                }).collect();
+                let mut block = Block::new(cost);
+                block.insert(&raw, 4, 100, 1, &mut workspace).unwrap();
+                block
+            }).collect();
+            let goal = Goal { floor: 1e-300, seen: f64::INFINITY, of_dual: 1e-8 };
+            let never = || false;
+            let mut newton = Problem::new(&blocks, vec![0.0; 4], goal);
+            newton.newton(&blocks, &mut 1.0, 1e12, &never, &mut workspace);
+            prop_assert!(newton.is_solved(), "{} {}", newton.primal, newton.dual);
+            let mut interior = Problem::new(&blocks, vec![0.0; 4], goal);
+            // Beyond 1e-6, rounding of α/s counts where columns differ by 1e4; training asks for a tenth of its own gap.
+            interior.interior(&blocks, 0.5e-6 * newton.dual, &never, &mut workspace);
+            prop_assert!(interior.primal - interior.dual <= 1e-6 * newton.dual, "{} {}", interior.primal, interior.dual);
+            prop_assert!((interior.dual - newton.dual).abs() <= 1e-6 * newton.dual);
+            interior.purify(&blocks, &mut workspace);
+            prop_assert!(interior.dual >= newton.dual * (1.0 - 2e-6));
+            for i in 0..blocks.len() {
+                let a = &interior.best[interior.range(i)];
+                prop_assert!(a.iter().all(|a| *a >= 0.0) && a.iter().sum::<f64>() <= cost.bound * (1.0 + 1e-12));
+            }
+        }
+    }
+}

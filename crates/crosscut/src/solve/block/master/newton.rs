@@ -1,0 +1,156 @@
+//! An augmented Lagrangian method with semismooth Newton steps: few of them where the planes that matter are soon known.
+
+use super::problem::{LARGEST_SIGMA, Problem};
+use super::system::{Columns, System};
+use crate::solve::block::cache::{Block, Workspace};
+use crate::solve::vectors::{dot, squared_norm};
+
+/// Newton steps after which a solve gives up, and those in one subproblem.
+const MOST_STEPS: usize = 400;
+const MOST_INNER: usize = 30;
+/// Subproblems in one solve.
+const MOST_OUTER: usize = 200;
+/// Subproblems in a row without a step after which nothing more is to be gained.
+const IDLE: u32 = 12;
+/// A subproblem is solved when ½‖w − Σaδ‖² is this fraction of the proximal term.
+const INNER: f64 = 0.1;
+/// At the start of a solve the smoothing is about this times the gap.
+const SMOOTHING: f64 = 10.0;
+
+impl Problem {
+    /// Goes on from α and w for so many multiplications at most; returns whether the goal was reached, or no step helps any more.
+    pub fn newton(
+        &mut self,
+        blocks: &[Block<'_>],
+        tau: &mut f64,
+        most_work: f64,
+        stop: &dyn Fn() -> bool,
+        workspace: &mut Workspace,
+    ) -> bool {
+        let mut w = self.w.clone();
+        let mut u = vec![0.0; w.len()];
+        if self.dual_of(&self.alpha, blocks, &mut u, workspace) < 0.0 {
+            // Worse than none at all.
+            self.alpha.fill(0.0);
+        }
+        self.a.copy_from_slice(&self.alpha);
+        self.evaluate(blocks, &w, workspace);
+        let (_, mut gap) = self.look(blocks, &w, &mut u, workspace);
+        let at_zero = self.at_zero();
+        if self.primal > at_zero {
+            w.fill(0.0);
+            gap = at_zero - self.dual;
+        }
+        // At first the smoothing is about as large as the gap.
+        let reach: f64 = self.most.iter().map(|most| most / LARGEST_SIGMA).sum::<f64>() * self.scale;
+        let units: f64 = self.unit.iter().sum();
+        *tau = tau.min(SMOOTHING * reach * reach / (gap * units).max(f64::MIN_POSITIVE)).max(1e-9);
+        let (mut steps, mut idle) = (0, 0);
+        let most_work = self.work + most_work;
+        for outer in 0..MOST_OUTER {
+            for (sigma, (unit, most)) in self.sigma.iter_mut().zip(self.unit.iter().zip(&self.most)) {
+                *sigma = (*tau * unit).min(*most);
+            }
+            // Exactly again, after steps along directions.
+            self.evaluate(blocks, &w, workspace);
+            let mut inner = 0;
+            let solvable = loop {
+                self.respond(0.0);
+                let (excess, gap) = self.look(blocks, &w, &mut u, workspace);
+                let near = gap <= self.tolerance() || (outer > 0 && self.is_solved());
+                let floor = 1e-15 * self.dual.abs();
+                if near
+                    || excess <= (INNER * self.proximal_term()).max(floor)
+                    || inner >= MOST_INNER
+                    || steps >= MOST_STEPS
+                    || stop()
+                {
+                    break true;
+                }
+                (inner, steps) = (inner + 1, steps + 1);
+                let gradient: Vec<f64> = w.iter().zip(&u).map(|(w, u)| u - w).collect();
+                let columns = self.hessian(blocks, workspace);
+                self.work += columns.shape(w.len()).work() + 2.0 * self.sweep;
+                let Some(direction) = System::new(columns, w.len()).and_then(|system| system.solve(&gradient)) else {
+                    break false;
+                };
+                self.move_along(blocks, &direction, workspace);
+                let length = self.line_search(&w, &direction, -dot(&gradient, &direction).abs());
+                w.iter_mut().zip(&direction).for_each(|(w, change)| *w += length * change);
+                self.value.iter_mut().zip(&self.change).for_each(|(value, change)| *value += length * change);
+            };
+            if inner < MOST_INNER {
+                self.alpha.copy_from_slice(&self.a);
+            }
+            idle = if inner == 0 { idle + 1 } else { 0 };
+            if self.is_solved() || idle >= IDLE {
+                return true;
+            }
+            if !solvable || steps >= MOST_STEPS || self.work > most_work || stop() {
+                return false;
+            }
+            if inner <= 6 {
+                *tau *= 10.0;
+            } else if inner >= MOST_INNER {
+                *tau /= 30.0;
+                w.copy_from_slice(&self.w);
+            } else if inner >= 15 {
+                *tau *= 0.5;
+            }
+            *tau = tau.clamp(1e-12, 1e20);
+        }
+        false
+    }
+
+    /// How far to go along a direction, along which the derivative is piecewise linear, rises, and begins at `first` < 0.
+    fn line_search(&mut self, w: &[f64], direction: &[f64], first: f64) -> f64 {
+        let (square, cross) = (squared_norm(direction), dot(w, direction));
+        let (mut low, mut at_low, mut high, mut at_high) = (0.0, first, f64::INFINITY, f64::INFINITY);
+        let mut t = 1.0;
+        for _ in 0..40 {
+            let slope = cross + t * square + self.respond(t);
+            if slope.abs() <= 0.3 * first.abs() {
+                break;
+            }
+            if slope < 0.0 {
+                (low, at_low) = (t, slope);
+            } else {
+                (high, at_high) = (t, slope);
+            }
+            t = match high.is_finite() {
+                true => {
+                    let secant = low + (high - low) * (-at_low / (at_high - at_low));
+                    secant.clamp(low + 0.1 * (high - low), high - 0.1 * (high - low))
+                }
+                false => 2.0 * t,
+            };
+        }
+        t
+    }
+
+    /// E of a generalised Hessian I + E Eᵀ at a.
+    ///
+    /// Block i adds σ δδᵀ for each plane with a > 0 if Σa is free. If it is at its bound the mean of these planes drops out, and
+    /// squared slacks hold it to 0 with the weight 1/ρ.
+    fn hessian(&mut self, blocks: &[Block<'_>], workspace: &mut Workspace) -> Columns {
+        let mut columns = Columns::default();
+        for (i, block) in blocks.iter().enumerate() {
+            let range = self.range(i);
+            let a = &self.a[range];
+            let active: Vec<usize> = (0..a.len()).filter(|&p| a[p] > 0.0).collect();
+            let (sigma, cost, sum) = (self.sigma[i], self.costs[i], a.iter().sum::<f64>());
+            let capped = sum >= cost.bound * (1.0 - 1e-12);
+            if active.len() <= usize::from(capped) || sigma == 0.0 {
+                continue;
+            }
+            let stiffness = match capped {
+                true => 0.0,
+                false if cost.ridge > 0.0 => 1.0 / cost.ridge,
+                false => f64::INFINITY,
+            };
+            let weights = active.into_iter().map(|p| (p, sigma));
+            self.push_covariance(&mut columns, block, weights, (stiffness, 0.0), workspace);
+        }
+        columns
+    }
+}

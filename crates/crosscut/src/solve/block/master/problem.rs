@@ -1,0 +1,394 @@
+//! [`Problem`]: the planes of all blocks with their dual variables, as both methods of [`super`] see them.
+
+use std::iter;
+use std::ops::Range;
+
+use super::Goal;
+use super::system::Columns;
+use crate::solve::block::cache::{Block, Workspace};
+use crate::solve::bounds::SlackCost;
+use crate::solve::vectors::{dot, squared_norm};
+
+/// Upper bound on σᵢ, in units of dual variable per offset.
+pub(super) const LARGEST_SIGMA: f64 = 1e7;
+/// Up to so many weights, a column of a system is looked through for what is not 0; beyond that its indices are listed.
+const LOOKED_THROUGH: usize = 4096;
+
+/// A w is made longer by so much of its length at most and at least, and what is tried between them.
+const LONGEST: f64 = 0.5;
+const SHORTEST: f64 = 1e-15;
+const FINER: f64 = 0.85;
+
+/// The planes of all blocks, one after the other.
+pub(super) struct Problem {
+    pub start: Vec<usize>,
+    pub costs: Vec<SlackCost>,
+    pub offsets: Vec<f64>,
+    /// αᵏ.
+    pub alpha: Vec<f64>,
+    /// σᵢ, and what it is at τ = 1.
+    pub sigma: Vec<f64>,
+    pub unit: Vec<f64>,
+    /// The most that σᵢ may be.
+    pub most: Vec<f64>,
+    /// The mean over blocks of the largest offset.
+    pub scale: f64,
+    /// v, its change along a direction, and a.
+    pub value: Vec<f64>,
+    pub change: Vec<f64>,
+    pub a: Vec<f64>,
+    /// The α with the highest dual value, and that.
+    pub best: Vec<f64>,
+    pub dual: f64,
+    /// The w with the lowest primal value over the planes, and that.
+    pub w: Vec<f64>,
+    pub primal: f64,
+    pub goal: Goal,
+    /// Multiplications so far, and those for the values of all planes.
+    pub work: f64,
+    pub sweep: f64,
+    z: Vec<f64>,
+    buffers: Buffers,
+}
+
+/// For columns of systems: a plane and a mean of planes, both 0 between calls and as long as w; a column; where they may not be 0.
+#[derive(Debug, Default)]
+struct Buffers {
+    delta: Vec<f64>,
+    mean: Vec<f64>,
+    column: Vec<f64>,
+    indices: Vec<usize>,
+    coefficients: Vec<f64>,
+}
+
+impl Problem {
+    /// At the dual variables of the blocks and at w.
+    pub fn new(blocks: &[Block<'_>], w: Vec<f64>, goal: Goal) -> Self {
+        let mut start = vec![0];
+        let (mut offsets, mut alpha) = (Vec::new(), Vec::new());
+        for block in blocks {
+            block.offsets_and_alphas().for_each(|(one, other)| {
+                offsets.push(one);
+                alpha.push(other);
+            });
+            start.push(offsets.len());
+        }
+        let (m, n) = (offsets.len(), blocks.len());
+        let costs: Vec<SlackCost> = blocks.iter().map(Block::cost).collect();
+        let largest = |i: usize| offsets[start[i]..start[i + 1]].iter().copied().fold(0.0, f64::max);
+        let scale = (0..n).map(largest).sum::<f64>() / n as f64;
+        let scale = if scale > 0.0 { scale } else { 1.0 };
+        // What Σα may come to, by the offset.
+        let most: Vec<f64> = costs.iter().map(|cost| cost.slope(scale) / scale).collect();
+        let unit = |(block, most): (&Block<'_>, &f64)| match block.planes() {
+            0 => 0.0,
+            _ => most.min(10.0 / block.longest_squared().max(f64::MIN_POSITIVE)),
+        };
+        Self {
+            unit: blocks.iter().zip(&most).map(unit).collect(),
+            most: most.iter().map(|most| LARGEST_SIGMA * most).collect(),
+            scale,
+            start,
+            costs,
+            offsets,
+            best: alpha.clone(),
+            alpha,
+            sigma: vec![0.0; n],
+            value: vec![0.0; m],
+            change: vec![0.0; m],
+            a: vec![0.0; m],
+            dual: f64::NEG_INFINITY,
+            w,
+            primal: f64::INFINITY,
+            goal,
+            work: 0.0,
+            sweep: blocks.iter().map(Block::work).sum(),
+            z: Vec::new(),
+            buffers: Buffers::default(),
+        }
+    }
+
+    pub fn range(&self, i: usize) -> Range<usize> {
+        self.start[i]..self.start[i + 1]
+    }
+
+    /// v at w.
+    pub fn evaluate(&mut self, blocks: &[Block<'_>], w: &[f64], workspace: &mut Workspace) {
+        for (i, block) in blocks.iter().enumerate() {
+            let range = self.range(i);
+            let scores = block.scores(w, workspace);
+            let values = self.value[range.clone()].iter_mut().zip(&self.offsets[range]);
+            values.zip(scores).for_each(|((value, offset), score)| *value = offset - score);
+        }
+    }
+
+    /// The change of v along a direction of w.
+    pub fn move_along(&mut self, blocks: &[Block<'_>], direction: &[f64], workspace: &mut Workspace) {
+        for (i, block) in blocks.iter().enumerate() {
+            let range = self.range(i);
+            let scores = block.scores(direction, workspace);
+            self.change[range].iter_mut().zip(scores).for_each(|(change, score)| *change = -score);
+        }
+    }
+
+    /// a at v + t · change; returns ⟨a, change⟩.
+    pub fn respond(&mut self, t: f64) -> f64 {
+        let mut slope = 0.0;
+        for i in 0..self.costs.len() {
+            let range = self.range(i);
+            if range.is_empty() || self.sigma[i] == 0.0 {
+                continue;
+            }
+            self.z.clear();
+            let moved = |p: usize| self.alpha[p] + self.sigma[i] * (self.value[p] + t * self.change[p]);
+            self.z.extend(range.clone().map(moved));
+            project(&self.z, self.costs[i], self.sigma[i], &mut self.a[range.clone()]);
+            slope += dot(&self.a[range.clone()], &self.change[range]);
+        }
+        slope
+    }
+
+    /// What the slacks over the planes cost at v.
+    pub fn slacks(&self) -> f64 {
+        let highest = |i: usize| self.value[self.range(i)].iter().copied().fold(0.0, f64::max);
+        self.costs.iter().enumerate().map(|(i, cost)| cost.of(highest(i))).sum()
+    }
+
+    /// The dual value of a, and u = Σ a δ.
+    pub fn dual_of(&self, a: &[f64], blocks: &[Block<'_>], u: &mut [f64], workspace: &mut Workspace) -> f64 {
+        u.fill(0.0);
+        let mut conjugates = 0.0;
+        for (i, block) in blocks.iter().enumerate() {
+            let a = &a[self.range(i)];
+            block.add_weighted(a, u, workspace);
+            conjugates += self.costs[i].conjugate(a.iter().sum());
+        }
+        dot(a, &self.offsets) - conjugates - 0.5 * squared_norm(u)
+    }
+
+    /// Takes in w, at which v is, and a, where they are better than those before; `u` becomes Σ a δ. Returns ½‖w − u‖² and the gap
+    /// between the two.
+    pub fn look(&mut self, blocks: &[Block<'_>], w: &[f64], u: &mut [f64], workspace: &mut Workspace) -> (f64, f64) {
+        let dual = self.dual_of(&self.a, blocks, u, workspace);
+        if dual > self.dual {
+            self.dual = dual;
+            self.best.copy_from_slice(&self.a);
+        }
+        let primal = 0.5 * squared_norm(w) + self.slacks();
+        if primal < self.primal {
+            self.primal = primal;
+            self.w.copy_from_slice(w);
+        }
+        (half_distance(w, u), primal - dual)
+    }
+
+    /// Whether what a certificate adds to slacks for rounding counts beside the gap at which a solve ends.
+    pub fn counts_rounding(&self, blocks: &[Block<'_>]) -> bool {
+        let length = squared_norm(&self.w);
+        let size = |block: &Block<'_>| block.cost().slope(self.scale) * (block.longest_squared() * length).sqrt();
+        f64::EPSILON * blocks.iter().map(size).sum::<f64>() >= 1e-3 * self.tolerance()
+    }
+
+    /// Makes w longer, if its primal value over the planes becomes lower, rounding included.
+    ///
+    /// If C is large, P(w) is mostly small slacks: a solve leaves them at 0 up to rounding, and approximate passes leave them at about
+    /// what a plane is worth. A longer w has larger margins, so its slacks are smaller.
+    pub fn stretch(&mut self, blocks: &[Block<'_>], workspace: &mut Workspace) {
+        let (length, w) = (squared_norm(&self.w), std::mem::take(&mut self.w));
+        self.evaluate(blocks, &w, workspace);
+        // Values of planes are linear in the length of w: one that is positive neither at the shortest nor at the longest never is.
+        let (mut lines, mut ends) = (Vec::new(), Vec::new());
+        for (i, block) in blocks.iter().enumerate().filter(|(_, block)| block.planes() > 0) {
+            let rounding = block.rounding(&w);
+            let line = |p: usize| (self.value[p] + rounding, self.value[p] - self.offsets[p]);
+            lines.extend(self.range(i).map(line).filter(|(value, slope)| value.max(value + LONGEST * slope) > 0.0));
+            if ends.last().map_or(0, |(_, end)| *end) < lines.len() {
+                ends.push((self.costs[i], lines.len()));
+            }
+        }
+        let primal = |beyond: f64| {
+            let (mut slacks, mut start) = (0.0, 0);
+            for &(cost, end) in &ends {
+                let values = lines[start..end].iter().map(|(value, slope)| value + beyond * slope);
+                slacks += cost.of(values.fold(0.0, f64::max));
+                start = end;
+            }
+            0.5 * length * (1.0 + beyond).powi(2) + slacks
+        };
+        let mut best = (primal(0.0), 0.0);
+        let tried = iter::successors(Some(LONGEST), |beyond| Some(FINER * beyond));
+        for beyond in tried.take_while(|beyond| *beyond > SHORTEST) {
+            let primal = primal(beyond);
+            if primal < best.0 {
+                best = (primal, beyond);
+            }
+        }
+        let beyond = best.1;
+        self.w = w.iter().map(|w| w * (1.0 + beyond)).collect();
+    }
+
+    /// The gap at which a solve ends.
+    pub fn tolerance(&self) -> f64 {
+        self.goal.floor.max(self.goal.seen.min(self.goal.of_dual * self.dual))
+    }
+
+    pub fn is_solved(&self) -> bool {
+        self.primal - self.dual <= self.tolerance()
+    }
+
+    /// The primal value over the planes at w = 0.
+    pub fn at_zero(&self) -> f64 {
+        self.costs.iter().enumerate().map(|(i, cost)| cost.of(self.largest_offset(i))).sum()
+    }
+
+    /// Σ ‖a − αᵏ‖² / 2σ.
+    pub fn proximal_term(&self) -> f64 {
+        let of = |i: usize| {
+            let squares = self.range(i).map(|p| (self.a[p] - self.alpha[p]).powi(2));
+            0.5 * squares.sum::<f64>() / self.sigma[i]
+        };
+        (0..self.costs.len()).filter(|&i| self.sigma[i] > 0.0).map(of).sum()
+    }
+
+    /// Appends columns e with Σ e eᵀ = Σ θₚ (δₚ − δ̄)(δₚ − δ̄)ᵀ + stiffness · δ̄ δ̄ᵀ over planes of a block, where δ̄ is their mean with these
+    /// weights and the zero plane, which has the weight `stiffness`. They are the terms of Welford's recurrence (1962), less those that
+    /// are `negligible`.
+    pub fn push_covariance(
+        &mut self,
+        columns: &mut Columns,
+        block: &Block<'_>,
+        weights: impl Iterator<Item = (usize, f64)>,
+        (stiffness, negligible): (f64, f64),
+        workspace: &mut Workspace,
+    ) {
+        let (d, planes) = (self.w.len(), block.planes());
+        let Buffers { delta, mean, column, indices, coefficients } = &mut self.buffers;
+        delta.resize(d, 0.0);
+        mean.resize(d, 0.0);
+        indices.clear();
+        let longest = block.longest_squared();
+        let mut before = stiffness;
+        for (plane, theta) in weights {
+            coefficients.clear();
+            coefficients.resize(planes, 0.0);
+            coefficients[plane] = 1.0;
+            block.add_weighted(coefficients, delta, workspace);
+            if d > LOOKED_THROUGH {
+                block.list_changed(coefficients, d, indices, workspace);
+                indices.sort_unstable();
+                indices.dedup();
+            }
+            let factor = if before.is_finite() { theta * (before / (before + theta)) } else { theta };
+            let (factor, rate) = (factor.sqrt(), theta / (before + theta));
+            let wanted = factor * factor * longest >= negligible && factor > 0.0;
+            let differ = |delta: &mut f64, mean: &mut f64| {
+                let difference = *delta - *mean;
+                *mean += rate * difference;
+                *delta = 0.0;
+                factor * difference
+            };
+            if d > LOOKED_THROUGH {
+                column.clear();
+                column.extend(indices.iter().map(|&index| differ(&mut delta[index], &mut mean[index])));
+            } else {
+                column.resize(d, 0.0);
+                let entries = delta.iter_mut().zip(&mut *mean).zip(&mut *column);
+                entries.for_each(|((delta, mean), entry)| *entry = differ(delta, mean));
+            }
+            if wanted && d > LOOKED_THROUGH {
+                columns.push(indices.iter().copied(), column);
+            } else if wanted {
+                columns.push(0..d, column);
+            }
+            before += theta;
+        }
+        if d > LOOKED_THROUGH {
+            indices.iter().for_each(|&index| mean[index] = 0.0);
+        } else {
+            mean.fill(0.0);
+        }
+    }
+
+    pub fn largest_offset(&self, i: usize) -> f64 {
+        self.offsets[self.range(i)].iter().copied().fold(0.0, f64::max)
+    }
+}
+
+/// ½‖w − u‖².
+pub(super) fn half_distance(w: &[f64], u: &[f64]) -> f64 {
+    0.5 * w.iter().zip(u).map(|(w, u)| (w - u) * (w - u)).sum::<f64>()
+}
+
+/// The a ≥ 0 that maximises ⟨a, z⟩ − ½‖a‖² − σ φ*(Σa): z less what they must come down by, at least 0. For a bound on Σa this is
+/// a projection (Michelot 1986); for squared slacks they come down by σρ Σa.
+fn project(z: &[f64], cost: SlackCost, sigma: f64, a: &mut [f64]) {
+    let bend = sigma * cost.ridge;
+    let sum: f64 = z.iter().map(|z| z.max(0.0)).sum();
+    if bend == 0.0 && sum <= cost.bound {
+        a.iter_mut().zip(z).for_each(|(a, &z)| *a = z.max(0.0));
+        return;
+    }
+    // Relative to the highest, so that huge z lose no digits.
+    let highest = z.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let lower_bound = if bend > 0.0 { -highest } else { f64::NEG_INFINITY };
+    let mut threshold = lower_bound;
+    loop {
+        let above = z.iter().map(|z| z - highest).filter(|z| *z > threshold);
+        let (sum, number) = above.fold((0.0, 0.0), |(sum, number), z| (sum + z, number + 1.0));
+        let next = match bend > 0.0 {
+            // threshold + highest = bend · Σ (z − threshold − highest).
+            true => (bend * (sum + number * highest)) / (1.0 + bend * number) - highest,
+            false => (sum - cost.bound) / number,
+        };
+        if next <= threshold || !next.is_finite() {
+            break;
+        }
+        threshold = next;
+    }
+    a.iter_mut().zip(z).for_each(|(a, &z)| *a = (z - highest - threshold).max(0.0));
+    if bend == 0.0 {
+        let sum: f64 = a.iter().sum();
+        let scale = if sum > 0.0 { cost.bound / sum } else { 0.0 };
+        a.iter_mut().for_each(|a| *a *= scale);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::solve::settings::SlackNorm;
+
+    proptest! {
+        /// No feasible a is better: the objective is concave, so small moves along and between coordinates decide.
+        #[test]
+        fn a_projection_is_a_maximum(
+            z in prop::collection::vec(prop_oneof![Just(0.0), -3.0..3.0, 1e6..2e6_f64], 1..6),
+            c in 1e-3..10.0_f64, sigma in 1e-2..10.0_f64, squared in any::<bool>(),
+        ) {
+            let cost = SlackCost::new(c, if squared { SlackNorm::Squared } else { SlackNorm::Linear });
+            let mut a = vec![0.0; z.len()];
+            project(&z, cost, sigma, &mut a);
+            let value = |a: &[f64]| {
+                let sum: f64 = a.iter().sum();
+                let squares: f64 = a.iter().map(|a| a * a).sum();
+                dot(a, &z) - 0.5 * squares - sigma * cost.conjugate(sum)
+            };
+            let sum: f64 = a.iter().sum();
+            prop_assert!(a.iter().all(|a| *a >= 0.0) && sum <= cost.bound * (1.0 + 1e-12), "{:?}", a);
+            let size = 1.0 + z.iter().map(|z| z.abs()).fold(0.0, f64::max) * (1.0 + sum);
+            for (p, q) in (0..z.len()).flat_map(|p| (0..=z.len()).map(move |q| (p, q))) {
+                for step in [1e-4, -1e-4] {
+                    let mut other = a.clone();
+                    other[p] += step;
+                    if q < z.len() {
+                        other[q] -= step;
+                    }
+                    let feasible = other.iter().all(|a| *a >= 0.0) && other.iter().sum::<f64>() <= cost.bound;
+                    prop_assert!(!feasible || value(&other) <= value(&a) + 1e-12 * size, "{:?} {:?}", a, other);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! [`Proximal`]: an accelerated proximal point method around the block steps.
+//!
+//! A block step moves one example's dual variables as far as this example alone can use. Where features are not
+//! centred or C is large, examples share a direction, each step is short, and pass after pass moves the same way.
+//! The proximal point method minimises P(w) + κ/2 ‖w − v‖² instead: the curvature that steps meet falls by 1 + κ, so
+//! they are longer by as much; the centre v follows w with momentum (accelerated SDCA: Shalev-Shwartz and Zhang 2014;
+//! Catalyst: Lin, Mairal, Harchaoui 2015). The dual variables stay feasible for the problem itself, so they bound its
+//! optimum at any time; with u = Σ αδ, the weights are w = (u + κ v) / (1 + κ).
+
+use serde::{Deserialize, Serialize};
+
+use crate::solve::vectors::squared_norm;
+
+/// Passes creep if one closes less than this fraction of the gap over cached planes.
+const CREEP: f64 = 1e-3;
+/// The fraction that a pass should close: κ is chosen for it.
+const PACE: f64 = 0.03;
+const LARGEST: f64 = 1e5;
+
+/// The centre and its pull; nothing at all while κ = 0.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Proximal {
+    kappa: f64,
+    center: Vec<f64>,
+    last: Vec<f64>,
+    /// D when last judged.
+    dual: f64,
+    /// It did not help: block steps go on alone.
+    failed: bool,
+}
+
+impl Proximal {
+    /// What the curvature is multiplied by: 1 / (1 + κ).
+    pub fn damping(&self) -> f64 {
+        1.0 / (1.0 + self.kappa)
+    }
+
+    pub fn is_active(&self) -> bool {
+        self.kappa > 0.0
+    }
+
+    /// Whether it could have come about for so many weights.
+    pub fn is_sound(&self, dim: usize) -> bool {
+        let Self { kappa, center, last, dual, failed } = self;
+        let lengths = if self.is_active() { dim } else { 0 };
+        let numbers = [kappa, dual].into_iter().chain(center).chain(last);
+        (0.0..=LARGEST).contains(kappa)
+            && [center.len(), last.len()] == [lengths; 2]
+            && !(*failed && self.is_active())
+            && numbers.copied().all(f64::is_finite)
+    }
+
+    /// Turns u = Σ αδ into the weights.
+    pub fn weights_from_sum(&self, u: &mut [f64]) {
+        if self.is_active() {
+            let damping = self.damping();
+            u.iter_mut().zip(&self.center).for_each(|(u, v)| *u = damping * (*u + self.kappa * v));
+        }
+    }
+
+    /// ‖u‖².
+    pub fn squared_norm_of_sum(&self, w: &[f64]) -> f64 {
+        match self.is_active() {
+            false => squared_norm(w),
+            true => (w.iter().zip(&self.center)).map(|(w, v)| w + self.kappa * (w - v)).map(|u| u * u).sum(),
+        }
+    }
+
+    /// ½ ‖w − u‖²: what the problem's own gap has beyond the block gaps at w.
+    pub fn excess(&self, w: &[f64]) -> f64 {
+        let squares = w.iter().zip(&self.center).map(|(w, v)| (w - v) * (w - v));
+        0.5 * self.kappa * self.kappa * squares.sum::<f64>()
+    }
+
+    /// Moves the centre after a pass: to w and beyond, unless that would turn back.
+    pub fn advance(&mut self, w: &mut [f64]) {
+        if !self.is_active() {
+            return;
+        }
+        let turn: f64 = (w.iter().zip(&self.center).zip(&self.last)).map(|((w, v), last)| (v - w) * (w - last)).sum();
+        let root = self.damping().sqrt();
+        let momentum = if turn > 0.0 { 0.0 } else { (1.0 - root) / (1.0 + root) };
+        let pull = self.kappa * self.damping();
+        for ((w, v), last) in w.iter_mut().zip(&mut self.center).zip(&mut self.last) {
+            let center = *w + momentum * (*w - *last);
+            *last = *w;
+            *w += pull * (center - *v);
+            *v = center;
+        }
+    }
+
+    /// Starts where a pass has closed only the given fraction of the gap over cached planes.
+    pub fn start(&mut self, closed: f64, w: &mut [f64]) {
+        if !self.is_active() && !self.failed && closed < CREEP {
+            self.center = w.to_vec();
+            self.last = w.to_vec();
+            self.set_kappa((PACE / closed.max(1e-12)).min(LARGEST), w);
+        }
+    }
+
+    /// Weakens the pull if the passes between two exact ones have not raised the dual value.
+    pub fn judge(&mut self, dual: f64, w: &mut [f64]) {
+        if dual <= self.dual {
+            self.weaken(w);
+        }
+        self.dual = dual;
+    }
+
+    /// Weakens the pull, and gives up when little is left.
+    pub fn weaken(&mut self, w: &mut [f64]) {
+        if self.is_active() {
+            let kappa = 0.25 * self.kappa;
+            self.set_kappa(if kappa < 1.0 { 0.0 } else { kappa }, w);
+        }
+    }
+
+    /// Changes κ. The dual variables and u stay, so w moves towards or away from the centre.
+    fn set_kappa(&mut self, kappa: f64, w: &mut [f64]) {
+        let damping = 1.0 / (1.0 + kappa);
+        for (w, v) in w.iter_mut().zip(&self.center) {
+            let u = *w + self.kappa * (*w - v);
+            *w = damping * (u + kappa * v);
+        }
+        self.kappa = kappa;
+        if kappa == 0.0 {
+            *self = Self { failed: true, ..Self::default() };
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! [`drive`]: the loop around every solver. It watches the clock, tells the observer, keeps the state, and stops.
+
+use std::borrow::Cow;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use crate::solve::bounds::{Bounds, Certified, Fault, OracleAudit, relative_gap};
+use crate::solve::methods::{Method, Solver};
+use crate::solve::passes::{PassError, Passes, Spent};
+use crate::solve::progress::{Flow, Moment, Progress};
+use crate::solve::settings::Settings;
+use crate::solve::solution::{Certificate, Solution, StopReason};
+use crate::solve::state::{Keeper, State};
+
+/// Trains with a method, and its successors, until one of the stopping rules holds.
+///
+/// # Errors
+/// Examples that could not be had.
+pub(crate) fn drive<'m, O: Passes + ?Sized>(
+    examples: &mut O,
+    method: &mut Box<dyn Method<O> + 'm>,
+    settings: &Settings,
+    resumed: Option<Saved<'_>>,
+    observer: &mut dyn FnMut(&Progress) -> Flow,
+    mut keeper: Option<&mut Keeper<'_>>,
+) -> Result<Solution, O::Error> {
+    let mut run = Run::new(observer, *settings, examples, method.counts(examples));
+    method.begin(resumed.is_some());
+    if let Some(saved) = resumed {
+        run.restore(saved);
+    }
+    run.whole_steps = keeper.is_some();
+    let stop = loop {
+        let last_pass = run.is_last_pass(method.counts(examples));
+        if let Some(keeper) = &mut keeper {
+            keeper(&State {
+                examples: examples.len(),
+                oracle_calls: examples.spent().calls,
+                run: run.save(),
+                method: method.save(examples),
+                last_pass,
+            });
+        }
+        let pass = match method.pass(examples, &mut run, last_pass) {
+            Ok(pass) => pass,
+            Err(PassError::Oracle(fault)) => break run.fail(fault),
+            Err(PassError::Source(error)) => return Err(error),
+        };
+        if pass.certified
+            && let Some(reason) = run.stop(method.counts(examples))
+        {
+            break reason;
+        }
+        let successor = if pass.at_its_end { method.successor() } else { None };
+        if pass.at_its_end && successor.is_none() {
+            break StopReason::Precision;
+        }
+        run.tell(Moment::Pass, method.counts(examples));
+        if let Some(successor) = successor {
+            *method = successor;
+        } else if let Err(fault) = method.settle(examples, &mut run) {
+            break run.fail(fault);
+        }
+    };
+    Ok(run.finish(stop, method.solver(), method.counts(examples), method.weights()))
+}
+
+/// One call of a solver: the clock, the observer, and the bounds found so far.
+pub(crate) struct Run<'o> {
+    observer: &'o mut dyn FnMut(&Progress) -> Flow,
+    settings: Settings,
+    /// C of the mean slack.
+    c: f64,
+    /// As they were given.
+    examples: usize,
+    /// Oracle calls of an exact pass.
+    calls: usize,
+    is_relaxed: bool,
+    began: Instant,
+    told: Instant,
+    oracle_calls_before: u64,
+    oracle_seconds_before: f64,
+    pub bounds: Bounds,
+    interrupted: bool,
+    /// The clock and the observer end training between two passes only, where its state has been kept.
+    whole_steps: bool,
+    /// The pass under way is the last one.
+    ending: bool,
+}
+
+/// A run between two steps, as data.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Saved<'s> {
+    pub oracle_calls_before: u64,
+    pub best: Option<(f64, f64, Cow<'s, [f64]>)>,
+    pub lowest: f64,
+    pub dual: f64,
+    pub last: (f64, f64),
+    pub audit: OracleAudit,
+}
+
+/// Counters that a solver keeps and a run reports.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Counts {
+    pub spent: Spent,
+    pub planes: usize,
+    pub support: usize,
+    pub planes_found: u64,
+    /// Bytes of the planes, and the most there were.
+    pub bytes: (usize, usize),
+}
+
+impl<'o> Run<'o> {
+    fn new<O: Passes + ?Sized>(
+        observer: &'o mut dyn FnMut(&Progress) -> Flow,
+        settings: Settings,
+        examples: &O,
+        counts: Counts,
+    ) -> Self {
+        let now = Instant::now();
+        Self {
+            observer,
+            settings,
+            c: settings.c.mean(examples.examples()),
+            examples: examples.examples(),
+            calls: examples.len(),
+            is_relaxed: examples.is_relaxed(),
+            began: now,
+            told: now,
+            oracle_calls_before: counts.spent.calls,
+            oracle_seconds_before: counts.spent.seconds,
+            bounds: Bounds::new(),
+            interrupted: false,
+            whole_steps: false,
+            ending: false,
+        }
+    }
+
+    fn save(&self) -> Saved<'_> {
+        let Bounds { best, lowest, dual, last, audit } = &self.bounds;
+        let best = best.as_ref().map(|best| (best.primal, best.shown, (&best.w).into()));
+        let oracle_calls_before = self.oracle_calls_before;
+        Saved { oracle_calls_before, best, lowest: *lowest, dual: *dual, last: *last, audit: *audit }
+    }
+
+    /// Goes on where another run was saved.
+    fn restore(&mut self, saved: Saved<'_>) {
+        let Saved { oracle_calls_before, best, lowest, dual, last, audit } = saved;
+        self.oracle_calls_before = oracle_calls_before;
+        let best = best.map(|(primal, shown, w)| Certified { primal, shown, w: w.into_owned() });
+        self.bounds = Bounds { best, lowest, dual, last, audit };
+    }
+
+    /// Ends the run because of an answer that is no plane.
+    fn fail(&mut self, fault: Fault) -> StopReason {
+        self.bounds.audit.fault = Some(fault);
+        StopReason::Fault
+    }
+
+    /// P − D at which training stops if it stops at about this D.
+    pub fn target(&self, dual: f64) -> f64 {
+        let relative = self.settings.relative_gap * dual.max(0.0);
+        self.settings.epsilon.map_or(relative, |epsilon| relative.max(self.c * epsilon))
+    }
+
+    /// Exact passes made so far.
+    pub fn passes(&self, counts: Counts) -> f64 {
+        (counts.spent.calls - self.oracle_calls_before) as f64 / self.calls as f64
+    }
+
+    /// Whether time is up, the observer said so, or no pass is left after the next one: the next pass must certify.
+    fn is_last_pass(&mut self, counts: Counts) -> bool {
+        self.ending = self.is_told_to_end()
+            || self.settings.passes.is_some_and(|passes| self.passes(counts) + 1.0 >= passes as f64);
+        self.ending
+    }
+
+    /// Whether time is up or the observer said so, and training may end here.
+    pub fn must_end(&self) -> bool {
+        (self.ending || !self.whole_steps) && self.is_told_to_end()
+    }
+
+    fn is_told_to_end(&self) -> bool {
+        self.interrupted || self.settings.seconds.is_some_and(|seconds| self.began.elapsed().as_secs_f64() >= seconds)
+    }
+
+    /// Which stopping rule holds for the certificate so far.
+    fn stop(&self, counts: Counts) -> Option<StopReason> {
+        let (primal, dual) = (self.bounds.primal(), self.bounds.dual());
+        if !self.bounds.lowest.is_finite() {
+            return self.bounds.best.is_some().then_some(StopReason::Precision);
+        }
+        let Settings { relative_gap: wanted, epsilon, passes, .. } = self.settings;
+        // Without a gap to reach, only an objective of 0 is known to be optimal.
+        let close = |primal| relative_gap(primal, dual) <= wanted && (wanted > 0.0 || primal == 0.0);
+        let near = |primal| epsilon.is_some_and(|epsilon| primal - dual <= self.c * epsilon);
+        let shown = self.bounds.lowest;
+        let rules = [
+            (self.bounds.contradict(), StopReason::Inexact),
+            (close(primal), StopReason::Gap),
+            (near(primal), StopReason::Epsilon),
+            (close(shown) || near(shown), StopReason::Oracle),
+            (self.interrupted && self.must_end(), StopReason::Interrupted),
+            (self.must_end(), StopReason::Seconds),
+            (passes.is_some_and(|passes| self.passes(counts) >= passes as f64), StopReason::Passes),
+        ];
+        rules.into_iter().find(|(holds, _)| *holds).map(|(_, reason)| reason)
+    }
+
+    /// Tells the observer, at most ten times a second.
+    pub fn tick(&mut self, counts: Counts) {
+        if self.told.elapsed() >= Duration::from_millis(100) {
+            self.tell(Moment::Within, counts);
+        }
+    }
+
+    /// Tells the observer now.
+    fn tell(&mut self, moment: Moment, counts: Counts) {
+        self.told = Instant::now();
+        let progress = Progress {
+            moment,
+            passes: self.passes(counts),
+            oracle_calls: counts.spent.calls - self.oracle_calls_before,
+            primal: self.bounds.primal(),
+            shown: self.bounds.shown(),
+            dual: self.bounds.dual(),
+            planes: counts.planes,
+            support: counts.support,
+            planes_found: counts.planes_found,
+            plane_bytes: counts.bytes.0,
+            relaxed: self.is_relaxed,
+            oracle: self.bounds.audit,
+            seconds: self.began.elapsed().as_secs_f64(),
+            oracle_seconds: counts.spent.seconds - self.oracle_seconds_before,
+        };
+        self.interrupted |= (self.observer)(&progress).is_break();
+    }
+
+    /// Ends the run with the best certified weights; without a certificate, with the `latest`.
+    fn finish(mut self, stop: StopReason, solver: Solver, counts: Counts, latest: &[f64]) -> Solution {
+        self.tell(Moment::End(stop), counts);
+        let certificate = Certificate {
+            solver,
+            c: self.c,
+            examples: self.examples,
+            primal: self.bounds.primal(),
+            shown: self.bounds.shown(),
+            dual: self.bounds.dual(),
+            passes: self.passes(counts),
+            oracle_calls: counts.spent.calls - self.oracle_calls_before,
+            planes: counts.planes,
+            stop,
+            relaxed: self.is_relaxed,
+            oracle: self.bounds.audit,
+        };
+        Solution {
+            w: self.bounds.best.map_or_else(|| latest.to_vec(), |best| best.w),
+            certificate,
+            plane_bytes: counts.bytes.1,
+            seconds: self.began.elapsed().as_secs_f64(),
+            oracle_seconds: counts.spent.seconds - self.oracle_seconds_before,
+        }
+    }
+}
