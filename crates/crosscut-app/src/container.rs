@@ -38,6 +38,19 @@ pub(crate) struct Kind {
     pub version: u32,
 }
 
+/// The task that a file is for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Identity {
+    task: &'static str,
+    schema: u32,
+}
+
+impl Identity {
+    pub const fn of<A: Application>() -> Self {
+        Self { task: A::NAME, schema: A::SCHEMA }
+    }
+}
+
 /// What a file holds, checked.
 pub(crate) struct Container<'b> {
     pub task: &'b str,
@@ -48,19 +61,20 @@ pub(crate) struct Container<'b> {
 }
 
 /// Writes a file whose payload `write` writes, twice the same: its length comes before it.
-pub(crate) fn write<A: Application>(
+pub(crate) fn write(
     kind: &Kind,
+    of: Identity,
     out: &mut dyn Write,
-    write: impl Fn(&mut dyn Write) -> io::Result<()>,
+    write: &dyn Fn(&mut dyn Write) -> io::Result<()>,
 ) -> io::Result<()> {
     let mut length = Counter(0);
     write(&mut length)?;
     let mut out = BufWriter::with_capacity(64 << 10, Summed { out, crc: crc32fast::Hasher::new() });
     out.write_all(&kind.magic)?;
     out.write_all(&kind.version.to_le_bytes())?;
-    out.write_all(&(A::NAME.len() as u32).to_le_bytes())?;
-    out.write_all(A::NAME.as_bytes())?;
-    out.write_all(&A::SCHEMA.to_le_bytes())?;
+    out.write_all(&(of.task.len() as u32).to_le_bytes())?;
+    out.write_all(of.task.as_bytes())?;
+    out.write_all(&of.schema.to_le_bytes())?;
     out.write_all(&length.0.to_le_bytes())?;
     write(&mut out)?;
     let Summed { out, crc } = out.into_inner().map_err(io::IntoInnerError::into_error)?;
@@ -123,14 +137,14 @@ impl<'b> Container<'b> {
         Ok(Self { task, schema, payload, name })
     }
 
-    /// Refuses what belongs to another task than `A`, or to another version of it.
-    pub fn check<A: Application>(&self) -> Result<(), String> {
+    /// Refuses what belongs to another task, or to another version of it.
+    pub fn check(&self, of: Identity) -> Result<(), String> {
         let Self { task, schema, name, .. } = *self;
-        if task != A::NAME {
-            return Err(format!("expected a {name} of the task `{}`, found one of the task `{task}`", A::NAME));
+        if task != of.task {
+            return Err(format!("expected a {name} of the task `{}`, found one of the task `{task}`", of.task));
         }
-        if schema != A::SCHEMA {
-            return Err(format!("expected version {} of the {name}s of `{task}`, found version {schema}", A::SCHEMA));
+        if schema != of.schema {
+            return Err(format!("expected version {} of the {name}s of `{task}`, found version {schema}", of.schema));
         }
         Ok(())
     }
@@ -207,6 +221,6 @@ impl Write for Summed<'_> {
 #[cfg(test)]
 pub(crate) fn forge<A: Application>(kind: &Kind, payload: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
-    write::<A>(kind, &mut bytes, |out| out.write_all(payload)).expect("memory is there");
+    write(kind, Identity::of::<A>(), &mut bytes, &|out| out.write_all(payload)).expect("memory is there");
     bytes
 }

@@ -11,7 +11,7 @@ use crosscut::{Certificate, Model, Settings};
 
 use crate::application::Application;
 use crate::checkpoint;
-use crate::container::{self, Container, Kind};
+use crate::container::{self, Container, Identity, Kind};
 use crate::error::Error;
 use crate::output;
 use crate::source::{display_name, read_bytes};
@@ -87,7 +87,7 @@ impl fmt::Debug for Stored {
 /// Those of `out`.
 pub fn write<A: Application>(model: &Model<A>, out: &mut dyn Write) -> io::Result<()> {
     let payload = (&model.task, &model.w, &model.settings, &model.certificate);
-    container::write::<A>(&KIND, out, |out| container::encode(payload, out))
+    container::write(&KIND, Identity::of::<A>(), out, &|out| container::encode(payload, out))
 }
 
 fn open(bytes: &[u8]) -> Result<Container<'_>, String> {
@@ -97,15 +97,20 @@ fn open(bytes: &[u8]) -> Result<Container<'_>, String> {
 fn read<A: Application>(bytes: &[u8]) -> Result<Model<A>, String> {
     type Payload<A> = (A, Vec<f64>, Settings, Certificate);
     let container = open(bytes)?;
-    container.check::<A>()?;
+    container.check(Identity::of::<A>())?;
     let (task, w, settings, certificate): Payload<A> = container.decode(container.payload)?;
-    if w.len() != task.dim() {
-        return Err(format!("the model is damaged: {} weights for {} dimensions", w.len(), task.dim()));
-    }
-    if let Some(at) = w.iter().position(|weight| !weight.is_finite()) {
-        return Err(format!("the model is damaged: weight {at} is not a finite number"));
-    }
+    check(&w, task.dim())?;
     Ok(Model { task, w, settings, certificate })
+}
+
+fn check(w: &[f64], dim: usize) -> Result<(), String> {
+    if w.len() != dim {
+        return Err(format!("the model is damaged: {} weights for {dim} dimensions", w.len()));
+    }
+    match w.iter().position(|weight| !weight.is_finite()) {
+        Some(at) => Err(format!("the model is damaged: weight {at} is not a finite number")),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]

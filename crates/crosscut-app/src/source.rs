@@ -10,9 +10,9 @@ use std::sync::mpsc;
 use std::{fmt, mem, str, thread};
 
 use flate2::bufread::MultiGzDecoder;
-use rayon::prelude::*;
 
 use crosscut::Example;
+use crosscut::parallel::map_ranges;
 
 use crate::application::Item;
 use crate::error::Error;
@@ -160,11 +160,37 @@ impl<'m> Source<'m> {
         parse: impl Fn(&str) -> Result<Option<T>, String> + Sync,
         mut take: impl FnMut(u64, T) -> Result<(), Error>,
     ) -> Result<(), Error> {
+        self.scan_blocks(&mut |name, batch, before| {
+            let parsed = map_ranges(batch.len(), 1, |range| {
+                let blocks = batch[range].iter();
+                blocks.map(|block| block.as_ref().ok().map(|block| parse_block(block, &parse))).collect::<Vec<_>>()
+            });
+            let mut seen = Seen { lines: before, ..Seen::default() };
+            for (parsed, block) in parsed.into_iter().flatten().zip(batch) {
+                let Some(parsed) = parsed else {
+                    return block.map(|_| seen).map_err(|source| unreadable(name, source));
+                };
+                seen.found_any |= !parsed.items.is_empty();
+                for (line, item) in parsed.items {
+                    take(seen.lines + line, item)?;
+                }
+                seen.lines += parsed.lines;
+                seen.bytes += parsed.bytes;
+                if let Some(message) = parsed.error {
+                    return Err(Error::line(name, seen.lines, message));
+                }
+            }
+            Ok(seen)
+        })
+    }
+
+    /// Reads all blocks of lines while those before are worked on. `parse` is told the name of the file and how many lines were
+    /// before these blocks.
+    fn scan_blocks(&mut self, parse: &mut ParseBlocks<'_>) -> Result<(), Error> {
         let Self { name, reader, monitor, before, .. } = self;
         let reader = mem::replace(reader, Box::new(io::empty()));
         let at_once = 2 * rayon::current_num_threads();
-        let mut found_any = false;
-        let (mut lines, mut bytes) = (before.unwrap_or(0), 0);
+        let mut all = Seen { lines: before.unwrap_or(0), ..Seen::default() };
         thread::scope(|scope| {
             let (sender, blocks) = mpsc::sync_channel(at_once);
             scope.spawn(move || send_blocks(reader, &sender));
@@ -172,26 +198,16 @@ impl<'m> Source<'m> {
                 // Whatever else is ready: few blocks if reading is slow, many if parsing is.
                 let mut batch = vec![first];
                 batch.extend(blocks.try_iter().take(at_once - 1));
-                let parsed: Vec<Result<Parsed<T>, io::Error>> =
-                    batch.into_par_iter().map(|block| Ok(parse_block(&block?, &parse))).collect();
-                for block in parsed {
-                    let block = block.map_err(|source| unreadable(name, source))?;
-                    found_any |= !block.items.is_empty();
-                    for (line, item) in block.items {
-                        take(lines + line, item)?;
-                    }
-                    lines += block.lines;
-                    bytes += block.bytes;
-                    if let Some(message) = block.error {
-                        return Err(Error::line(&*name, lines, message));
-                    }
-                }
+                let seen = parse(name, batch, all.lines)?;
+                all.lines = seen.lines;
+                all.bytes += seen.bytes;
+                all.found_any |= seen.found_any;
                 if let Some(monitor) = monitor {
-                    monitor.reading(name, bytes);
+                    monitor.reading(name, all.bytes);
                 }
             }
-            if !found_any && before.is_none() {
-                let found = if bytes == 0 { "an empty file" } else { "only blank lines and comments" };
+            if !all.found_any && before.is_none() {
+                let found = if all.bytes == 0 { "an empty file" } else { "only blank lines and comments" };
                 return Err(Error::file(&*name, format!("expected at least one example, found {found}")));
             }
             Ok(())
@@ -360,6 +376,21 @@ fn send_blocks(mut reader: impl Read, sender: &mpsc::SyncSender<io::Result<Vec<u
             return;
         }
     }
+}
+
+/// Blocks of lines as they were read.
+type Blocks = Vec<io::Result<Vec<u8>>>;
+/// Parses blocks of a file that have so many lines before them.
+type ParseBlocks<'p> = dyn FnMut(&str, Blocks, u64) -> Result<Seen, Error> + 'p;
+
+/// What was read so far.
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    /// Those before included.
+    lines: u64,
+    bytes: u64,
+    /// Whether anything was found in them.
+    found_any: bool,
 }
 
 /// What a block held. With an error, `lines` is the number of the bad line within the block.

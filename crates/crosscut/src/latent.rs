@@ -23,9 +23,9 @@
 use std::time::Instant;
 
 use rayon::ThreadPool;
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::parallel::map_ranges;
 use crate::solve::bounds::{Fault, primal};
 use crate::solve::error::SolveError;
 use crate::solve::methods::Carried;
@@ -310,9 +310,12 @@ fn impute<T: Latent>(
     w: &[f64],
     examples: &mut [Example<T::Input, T::Output>],
 ) -> Vec<bool> {
-    let complete = |scratch: &mut T::Scratch, example: &Example<_, _>| task.impute(w, &example.x, &example.y, scratch);
     let given = &*examples;
-    let imputed = pool.install(|| given.par_iter().map_init(T::Scratch::default, complete).collect::<Vec<_>>());
+    let complete = |range: std::ops::Range<usize>| {
+        let mut scratch = T::Scratch::default();
+        given[range].iter().map(|Example { x, y, .. }| task.impute(w, x, y, &mut scratch)).collect::<Vec<_>>()
+    };
+    let imputed: Vec<_> = pool.install(|| map_ranges(given.len(), 64, complete)).into_iter().flatten().collect();
     let replace = |(example, y): (&mut Example<_, T::Output>, T::Output)| {
         let same = example.y == y;
         example.y = y;

@@ -126,6 +126,7 @@
 mod data;
 pub mod latent;
 mod model;
+pub mod parallel;
 mod solve;
 mod task;
 pub mod testing;

@@ -2,9 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::parallel::map_ranges;
 use crate::solve::settings::Settings;
 use crate::solve::solution::Certificate;
 use crate::task::{Example, Task};
+
+/// Examples that one thread predicts at a time.
+const AT_ONCE: usize = 64;
 
 /// A task with weights, ready to predict. It holds the figures of its training but no clock times:
 /// equal runs give equal models.
@@ -44,8 +48,11 @@ impl<T: Task> Model<T> {
 
 /// ŷ for many inputs, on all threads of the current rayon pool, in order.
 pub fn predict_all<T: Task>(task: &T, w: &[f64], inputs: &[&T::Input]) -> Vec<T::Output> {
-    use rayon::prelude::*;
-    inputs.par_iter().map_init(T::Scratch::default, |scratch, x| task.predict(w, x, scratch)).collect()
+    let predict = |range: std::ops::Range<usize>| {
+        let mut scratch = T::Scratch::default();
+        inputs[range].iter().map(|x| task.predict(w, x, &mut scratch)).collect::<Vec<_>>()
+    };
+    map_ranges(inputs.len(), AT_ONCE, predict).into_iter().flatten().collect()
 }
 
 /// The risk of weights: mean loss Σ weightᵢ Δ(yᵢ, ŷᵢ) / Σ weightᵢ on examples, 0 if there are none.

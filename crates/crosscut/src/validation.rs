@@ -173,16 +173,38 @@ pub fn cross_validate<T: Task>(
     observer: &mut dyn FnMut(&Round, &Progress) -> Flow,
     visit: &mut dyn FnMut(&Round, &Solution, &[usize]),
 ) -> Result<Vec<Point>, SolveError> {
-    assert_eq!(folds.len(), examples.len(), "every example needs a fold");
+    let weights: Vec<f64> = examples.iter().map(|example| example.weight).collect();
+    let trainer =
+        |kept: &[usize], settings: &Settings| Trainer::new(task, kept.iter().map(|&at| &examples[at]), settings);
+    let risk = |w: &[f64], held_out: &[usize]| risk(task, w, held_out.iter().map(|&at| &examples[at]));
+    cross_validate_any(&weights, folds, cs, settings, (&trainer, &risk), observer, visit)
+}
+
+/// A trainer on some examples.
+type NewTrainer<'f, 'a> = &'f dyn Fn(&[usize], &Settings) -> Result<Trainer<'a>, SolveError>;
+/// The risk of weights on some examples.
+type Risk<'f> = &'f dyn Fn(&[f64], &[usize]) -> f64;
+
+/// The same for examples of any task, with these weights.
+fn cross_validate_any(
+    weights: &[f64],
+    folds: &[usize],
+    cs: &[C],
+    settings: &Settings,
+    (trainer, risk): (NewTrainer<'_, '_>, Risk<'_>),
+    observer: &mut dyn FnMut(&Round, &Progress) -> Flow,
+    visit: &mut dyn FnMut(&Round, &Solution, &[usize]),
+) -> Result<Vec<Point>, SolveError> {
+    assert_eq!(folds.len(), weights.len(), "every example needs a fold");
     settings.check()?;
     for &c in cs {
         Settings { c, ..*settings }.check()?;
     }
-    if examples.is_empty() {
+    if weights.is_empty() {
         return Err(SolveError::NoExamples);
     }
     let all: BTreeSet<usize> = folds.iter().copied().collect();
-    let weighty = examples.iter().zip(folds).filter(|(example, _)| example.weight > 0.0);
+    let weighty = weights.iter().zip(folds).filter(|(weight, _)| **weight > 0.0);
     let used: BTreeSet<usize> = weighty.map(|(_, &fold)| fold).collect();
     let count = used.len();
     if count == 0 {
@@ -191,18 +213,17 @@ pub fn cross_validate<T: Task>(
     }
     let mut runs: Vec<Vec<Run>> = vec![Vec::with_capacity(count); cs.len()];
     'folds: for fold in used {
-        let (held_out, kept): (Vec<usize>, Vec<usize>) = (0..examples.len()).partition(|&at| folds[at] == fold);
+        let (held_out, kept): (Vec<usize>, Vec<usize>) = (0..weights.len()).partition(|&at| folds[at] == fold);
         let mut increasing: Vec<usize> = (0..cs.len()).collect();
         increasing.sort_by(|&a, &b| cs[a].mean(kept.len()).total_cmp(&cs[b].mean(kept.len())));
         let Some(&smallest) = increasing.first() else { break };
 
         let first = Settings { c: cs[smallest], ..*settings };
-        let mut trainer =
-            Trainer::new(task, kept.iter().map(|&at| &examples[at]), &first).map_err(|error| match error {
-                SolveError::Example { index, message } => SolveError::Example { index: kept[index], message },
-                other => other,
-            })?;
-        let weight = held_out.iter().map(|&at| examples[at].weight).sum();
+        let mut trainer = trainer(&kept, &first).map_err(|error| match error {
+            SolveError::Example { index, message } => SolveError::Example { index: kept[index], message },
+            other => other,
+        })?;
+        let weight = held_out.iter().map(|&at| weights[at]).sum();
         for at in increasing {
             let round = Round { fold, folds: all.len(), c: cs[at] };
             trainer.set_c(cs[at])?;
@@ -216,7 +237,7 @@ pub fn cross_validate<T: Task>(
                 return Err(Fault { example: kept[example], kind }.into());
             }
             if solution.certificate.stop != StopReason::Interrupted {
-                let risk = risk(task, &solution.w, held_out.iter().map(|&at| &examples[at]));
+                let risk = risk(&solution.w, &held_out);
                 let Certificate { passes, stop, shown, dual, .. } = solution.certificate;
                 let relative_gap = match stop {
                     StopReason::Inexact => f64::INFINITY,

@@ -16,8 +16,7 @@ use std::time::{Duration, Instant};
 use crosscut::{Flow, Progress, Settings, Solution, State, StateError, StreamTrainer, Trainer};
 
 use crate::answers::Kept;
-use crate::application::Application;
-use crate::container::{self, Container, Kind, take, take_u32};
+use crate::container::{self, Container, Identity, Kind, take, take_u32};
 use crate::error::Error;
 use crate::source::{display_name, read_bytes};
 use crate::{model_file, output};
@@ -63,6 +62,7 @@ pub(crate) fn check(file: &Path, examples: &Path, model: &Path) -> Result<(), Er
 /// Writes checkpoints when they are due. One that cannot be written is told and does not end training.
 pub(crate) struct Keeper<'a> {
     plan: Checkpoints<'a>,
+    task: Identity,
     origin: &'a Origin,
     /// Exact passes of the last attempt, when it ended, and how long it took.
     passes: f64,
@@ -73,12 +73,12 @@ pub(crate) struct Keeper<'a> {
 
 impl<'a> Keeper<'a> {
     /// Begins with the checkpoint that training goes on from, if there is one.
-    pub fn new(plan: Checkpoints<'a>, origin: &'a Origin, passes: f64) -> Self {
-        Self { plan, origin, passes, ended: Instant::now(), took: Duration::ZERO, kept: Kept::default() }
+    pub fn new(plan: Checkpoints<'a>, task: Identity, origin: &'a Origin, passes: f64) -> Self {
+        Self { plan, task, origin, passes, ended: Instant::now(), took: Duration::ZERO, kept: Kept::default() }
     }
 
     /// Takes a look at the state between two passes. What there is to tell goes to `note`.
-    pub fn see<A: Application>(&mut self, state: &State<'_>, note: impl FnOnce(&str)) {
+    pub fn see(&mut self, state: &State<'_>, note: &mut dyn FnMut(&str)) {
         let since = self.ended.elapsed();
         let due = match self.plan.every {
             Every::Seconds(seconds) => since.as_secs_f64() >= seconds && since >= SHARE * self.took,
@@ -89,7 +89,7 @@ impl<'a> Keeper<'a> {
         }
         let began = Instant::now();
         let file = self.plan.file;
-        let result = output::replace(file, |out| write::<A>(self.origin, state, out));
+        let result = output::replace(file, |out| write(self.task, self.origin, state, out));
         (self.passes, self.ended, self.took) = (state.passes(), Instant::now(), began.elapsed());
         self.kept.seconds += self.took.as_secs_f64();
         match result {
@@ -125,10 +125,10 @@ impl<'a> Resumed<'a> {
     ///
     /// # Errors
     /// What is not a checkpoint, is damaged, or was made with other options; `--passes` that it has made already.
-    pub fn open<A: Application>(path: &'a Path, run: &Origin, settings: &Settings) -> Result<Self, Error> {
+    pub fn open(path: &'a Path, task: Identity, run: &Origin, settings: &Settings) -> Result<Self, Error> {
         let refuse = |message| Error::file(display_name(path), message);
         let bytes = read_bytes(path)?;
-        let (origin, state) = read::<A>(&bytes).map_err(refuse)?;
+        let (origin, state) = read(task, &bytes).map_err(refuse)?;
         if let Some(message) = origin.differs_from(run) {
             return Err(refuse(message));
         }
@@ -208,9 +208,9 @@ impl Training for StreamTrainer<'_, Error> {
     }
 }
 
-fn read<A: Application>(bytes: &[u8]) -> Result<(Origin, State<'static>), String> {
+fn read(task: Identity, bytes: &[u8]) -> Result<(Origin, State<'static>), String> {
     let container = Container::read(bytes, &KIND, &[&model_file::KIND])?;
-    container.check::<A>()?;
+    container.check(task)?;
     let mut rest = container.payload;
     let length = take_u32(&mut rest, KIND.name)?;
     let origin = take(&mut rest, u64::from(length), KIND.name)?;
@@ -219,9 +219,9 @@ fn read<A: Application>(bytes: &[u8]) -> Result<(Origin, State<'static>), String
     Ok((origin, container.decode(rest)?))
 }
 
-fn write<A: Application>(origin: &Origin, state: &State<'_>, out: &mut dyn Write) -> io::Result<()> {
+fn write(task: Identity, origin: &Origin, state: &State<'_>, out: &mut dyn Write) -> io::Result<()> {
     let origin = serde_json::to_vec(origin)?;
-    container::write::<A>(&KIND, out, |out| {
+    container::write(&KIND, task, out, &|out| {
         out.write_all(&(origin.len() as u32).to_le_bytes())?;
         out.write_all(&origin)?;
         container::encode(state, out)

@@ -6,7 +6,7 @@ use std::fs;
 use crosscut::{BlockSettings, C, Example, Rescaling, Settings, SlackNorm};
 use serde::{Deserialize, Serialize};
 
-use crate::application::{Application, Options};
+use crate::application::{Application, OptionSpec, Options};
 use crate::container;
 
 /// Everything that must be the same for training to go on to the same bits.
@@ -34,8 +34,8 @@ pub(crate) struct Data {
 }
 
 impl Origin {
-    /// What a run with these options is; its data are not known yet.
-    pub fn new<A: Application>(settings: &Settings, options: &Options, stream: bool) -> Self {
+    /// What a run with these options is, of a task that has those of `specs`; its data are not known yet.
+    pub fn new(specs: &[OptionSpec], settings: &Settings, options: &Options, stream: bool) -> Self {
         let mut all = of_settings(settings);
         let rescaling = match options.rescaling {
             Rescaling::Slack => 1,
@@ -48,7 +48,7 @@ impl Origin {
         all.extend(options.loss.map(|loss| ("-l".to_owned(), format!("-l {loss}"))));
         for (name, value) in options.given() {
             // A file is what is in it.
-            let is_file = A::OPTIONS.iter().any(|spec| spec.name == name && spec.value == "FILE");
+            let is_file = specs.iter().any(|spec| spec.name == name && spec.value == "FILE");
             let contents = if is_file { fs::read(value).ok() } else { None };
             let value = contents.map_or(value.to_owned(), |bytes| {
                 format!("FILE ({} bytes, checksum {:08x})", bytes.len(), crc32fast::hash(&bytes))

@@ -7,10 +7,12 @@ use crosscut::{BlockSettings, C, Settings, SlackNorm, Solver};
 use proptest::prelude::*;
 
 use super::*;
-use crate::application::Options;
+use crate::application::{Application, Options};
 use crate::fake::{Other, Sign};
 use crate::verbs::{self, Learn};
 use crate::{Learned, Monitor, container};
+
+const SIGN: Identity = Identity::of::<Sign>();
 
 struct Home(tempfile::TempDir);
 
@@ -165,17 +167,17 @@ fn models_and_other_files_are_no_checkpoints() {
 fn every_flipped_bit_and_every_missing_end_is_refused() {
     let home = Home::new();
     let good = fs::read(home.path("checkpoint")).unwrap();
-    assert!(read::<Sign>(&good).is_ok());
+    assert!(read(SIGN, &good).is_ok());
     let mut refused = 0;
     for at in 0..good.len() {
         for bit in 0..8 {
             let mut flipped = good.clone();
             flipped[at] ^= 1 << bit;
-            assert!(read::<Sign>(&flipped).is_err(), "bit {bit} of byte {at}");
+            assert!(read(SIGN, &flipped).is_err(), "bit {bit} of byte {at}");
             refused += 1;
         }
-        assert!(read::<Sign>(&good[..at]).is_err(), "{at} bytes of {}", good.len());
-        assert!(read::<Sign>(&[&good[..], &good[..=at]].concat()).is_err(), "{at} bytes too many");
+        assert!(read(SIGN, &good[..at]).is_err(), "{at} bytes of {}", good.len());
+        assert!(read(SIGN, &[&good[..], &good[..=at]].concat()).is_err(), "{at} bytes too many");
         refused += 2;
     }
     println!("{refused} damaged checkpoints of {} bytes refused", good.len());
@@ -193,10 +195,10 @@ fn absurd_sizes_are_refused_without_being_allocated() {
     let payload = Container::read(&good, &KIND, &[]).unwrap().payload.to_vec();
     let origin = 4 + u32::from_le_bytes([payload[0], payload[1], payload[2], payload[3]]) as usize;
     let refused = |payload: &[u8]| {
-        let message = read::<Sign>(&container::forge::<Sign>(&KIND, payload)).unwrap_err();
+        let message = read(SIGN, &container::forge::<Sign>(&KIND, payload)).unwrap_err();
         assert!(message.contains("damaged"), "{message}");
     };
-    assert!(read::<Sign>(&container::forge::<Sign>(&KIND, &payload)).is_ok());
+    assert!(read(SIGN, &container::forge::<Sign>(&KIND, &payload)).is_ok());
     for claimed in [payload.len() as u32, 1 << 30, u32::MAX] {
         refused(&[&claimed.to_le_bytes(), &payload[4..]].concat());
     }
@@ -207,7 +209,7 @@ fn absurd_sizes_are_refused_without_being_allocated() {
             let mut absurd = payload.clone();
             absurd[at..at + 8].copy_from_slice(&claimed.to_le_bytes());
             // It may be a number that happens to be allowed; what counts is that nothing is allocated for it.
-            claims += usize::from(read::<Sign>(&container::forge::<Sign>(&KIND, &absurd)).is_err());
+            claims += usize::from(read(SIGN, &container::forge::<Sign>(&KIND, &absurd)).is_err());
         }
     }
     assert!(claims > 100, "{claims}");

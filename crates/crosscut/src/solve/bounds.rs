@@ -14,9 +14,9 @@
 
 use std::fmt;
 
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::parallel::map_ranges;
 use crate::solve::settings::{Settings, SlackNorm};
 use crate::solve::vectors::squared_norm;
 use crate::task::Planes;
@@ -498,8 +498,8 @@ where
     T::Output: 'e,
 {
     let examples: Vec<_> = examples.into_iter().collect();
-    let slack = |scratch: &mut T::Scratch, (index, example): (usize, &&Example<T::Input, T::Output>)| {
-        let mut planes = Planes::default();
+    let slack = |scratch: &mut T::Scratch, index: usize| {
+        let (example, mut planes) = (examples[index], Planes::default());
         task.separate(w, &example.x, &example.y, scratch, &mut planes);
         if let Some(kind) = planes.fault(w.len()) {
             return Err(Fault { example: index, kind });
@@ -509,8 +509,11 @@ where
         let highest = planes.highest().map_or(f64::NAN, |plane| plane.value) + planes.missed();
         Ok(if highest.is_nan() { f64::INFINITY } else { highest.max(0.0) })
     };
-    let slacks: Vec<_> = examples.par_iter().enumerate().map_init(T::Scratch::default, slack).collect();
-    slacks.into_iter().collect()
+    let slacks = map_ranges(examples.len(), 64, |range| {
+        let mut scratch = T::Scratch::default();
+        range.map(|index| slack(&mut scratch, index)).collect::<Result<Vec<f64>, Fault>>()
+    });
+    Ok(slacks.into_iter().collect::<Result<Vec<_>, _>>()?.concat())
 }
 
 #[cfg(test)]

@@ -1,0 +1,40 @@
+//! [`evaluate`]: the measures of a model.
+
+use std::path::Path;
+
+use crosscut::{Model, predict_all};
+
+use crate::application::{Application, Options, Outcome};
+use crate::error::Error;
+use crate::model_file::Stored;
+use crate::monitor::Monitor;
+use crate::report::Report;
+use crate::source::{Source, display_name};
+
+/// The task's measures of a model on the labelled examples of a file.
+///
+/// # Errors
+/// Bad models, options, files and lines; a file without a single output.
+pub fn evaluate<A: Application>(
+    examples: &Path,
+    model: Stored,
+    options: &Options,
+    monitor: &mut dyn Monitor,
+) -> Result<Report, Error> {
+    let Model { mut task, w, .. } = model.load::<A>()?;
+    task.prepare(options)?;
+    let items = task.read(Source::open(examples, monitor)?)?;
+    let labelled: Vec<_> = items.iter().filter_map(|item| Some((&item.x, item.y.as_ref()?, item.weight))).collect();
+    if labelled.is_empty() {
+        return Err(Error::file(display_name(examples), "expected labelled examples, found none with an output"));
+    }
+    if labelled.len() < items.len() {
+        let without = items.len() - labelled.len();
+        monitor.note(&format!("{without} of {} examples have no output and are left out", items.len()));
+    }
+    let inputs: Vec<_> = labelled.iter().map(|(x, ..)| *x).collect();
+    let predictions = predict_all(&task, &w, &inputs);
+    let outcomes: Vec<_> =
+        (labelled.iter().zip(&predictions)).map(|(&(x, y, weight), y_hat)| Outcome { x, y, y_hat, weight }).collect();
+    Ok(task.evaluate(&outcomes))
+}

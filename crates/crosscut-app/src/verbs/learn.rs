@@ -1,0 +1,170 @@
+//! [`learn`]: from a file of examples to a model.
+
+use std::cell::RefCell;
+use std::path::Path;
+
+use crosscut::{Model, Settings, Solution, SolveError, Solver, State, StreamError, StreamTrainer, Trainer};
+
+use super::Shape;
+use crate::answers::{Kept, Learned};
+use crate::application::{Application, Options};
+use crate::checkpoint::{self, Checkpoints, Data, Keeper, Origin, Resumed, Training};
+use crate::container::Identity;
+use crate::error::Error;
+use crate::monitor::Monitor;
+use crate::source::{Source, display_name};
+use crate::stream::Pieces;
+use crate::{model_file, output};
+
+/// What [`learn`] is asked to do.
+#[derive(Clone, Copy, Debug)]
+pub struct Learn<'a> {
+    /// The file of training examples.
+    pub examples: &'a Path,
+    /// Where the model goes.
+    pub model: &'a Path,
+    /// The options of the task.
+    pub options: &'a Options,
+    /// How to train.
+    pub settings: &'a Settings,
+    /// Where to keep the state of training meanwhile.
+    pub checkpoints: Option<Checkpoints<'a>>,
+    /// The checkpoint to go on from.
+    pub resume: Option<&'a Path>,
+    /// Whether the file is read again for each pass, piece by piece, and no example kept.
+    pub stream: bool,
+}
+
+/// Reads examples, trains, and writes the model.
+///
+/// Settings and the place of the model are checked before anything is read. If the monitor stops training, the model
+/// is written all the same: it is as good as its certificate says. With checkpoints, training stops between two passes, where one is written.
+///
+/// A run that goes on from a checkpoint ends with the same model, to the bit, as one that was never stopped. `threads`, `passes` and `seconds` may
+/// differ from those of the run that wrote it.
+///
+/// # Errors
+/// Bad options, settings, files and lines; a checkpoint of other data or settings; a model that cannot be written. A checkpoint that cannot be
+/// written is not an error: [`Learned::checkpoint`] says so.
+pub fn learn<A: Application>(request: &Learn<'_>, monitor: &mut dyn Monitor) -> Result<Learned, Error> {
+    let origin = Origin::new(A::OPTIONS, request.settings, request.options, request.stream);
+    let mut run = Run::begin(request, Identity::of::<A>(), origin)?;
+    let (task, shape, solution) = if request.stream {
+        let mut pieces = Pieces::open(request.examples)?;
+        let task = A::survey(request.options, &mut pieces)?;
+        let (shape, digest) = (Shape::of(&task), pieces.digest());
+        let mut trainer = StreamTrainer::new(&task, pieces, request.settings).map_err(|error| match error {
+            StreamError::Solve(error) => shape.blame(request.examples, error),
+            StreamError::Source(error) => error,
+        })?;
+        run.origin.data = Data::of_stream(&task, trainer.examples(), digest);
+        let settings = Settings { solver: Solver::OneSlack, ..*request.settings };
+        monitor.start(&shape.start(trainer.examples(), &settings, None));
+        let solution = run.train(&mut trainer, &shape, monitor)?;
+        drop(trainer);
+        (task, shape, solution)
+    } else {
+        let source = Source::open(request.examples, monitor)?;
+        let digest = source.digest();
+        let (task, examples) = A::define(request.options, source)?;
+        let shape = Shape::of(&task);
+        let trainer = Trainer::new(&task, &examples, request.settings);
+        let mut trainer = trainer.map_err(|error| shape.blame(request.examples, error))?;
+        if run.is_kept() {
+            run.origin.data = Data::new(&task, &examples, digest.get());
+        }
+        monitor.start(&shape.start(examples.len(), request.settings, None));
+        if trainer.different() < examples.len() {
+            let different = trainer.different();
+            monitor.note(&format!(
+                "{different} examples are different; equal ones are trained as one, with the sum of their weights"
+            ));
+        }
+        let solution = run.train(&mut trainer, &shape, monitor)?;
+        drop(trainer);
+        (task, shape, solution)
+    };
+    let (w, learned) = run.finish(shape, solution);
+    model_file::save(&Model { task, w, settings: learned.settings, certificate: learned.certificate }, request.model)?;
+    Ok(learned)
+}
+
+/// Training of any task, between reading examples and writing the model.
+struct Run<'a> {
+    request: &'a Learn<'a>,
+    task: Identity,
+    origin: Origin,
+    resumed: Option<Resumed<'a>>,
+    kept: Option<Kept>,
+}
+
+impl<'a> Run<'a> {
+    /// Checks everything that can be checked before examples are read.
+    fn begin(request: &'a Learn<'a>, task: Identity, origin: Origin) -> Result<Self, Error> {
+        request.settings.check().map_err(SolveError::from)?;
+        output::check(request.model, &[request.examples])?;
+        if let Some(Checkpoints { file, .. }) = request.checkpoints {
+            checkpoint::check(file, request.examples, request.model)?;
+        }
+        let resumed = request.resume.map(|path| Resumed::open(path, task, &origin, request.settings)).transpose()?;
+        Ok(Self { request, task, origin, resumed, kept: None })
+    }
+
+    /// Whether checkpoints are read or written.
+    fn is_kept(&self) -> bool {
+        self.request.checkpoints.is_some() || self.resumed.is_some()
+    }
+
+    /// Trains from the beginning or from a checkpoint, and keeps checkpoints if asked to.
+    fn train(
+        &mut self,
+        trainer: &mut dyn Training,
+        shape: &Shape,
+        monitor: &mut dyn Monitor,
+    ) -> Result<Solution, Error> {
+        let (file, mut passes) = (display_name(self.request.examples), 0.0);
+        if let Some(resumed) = self.resumed.take() {
+            passes = resumed.passes();
+            resumed.restore(trainer, &self.origin.data, &file)?;
+            monitor.note(&format!("going on from pass {passes}"));
+        }
+        let solution = match self.request.checkpoints {
+            None => trainer.solve(&mut |progress| monitor.progress(progress), None)?,
+            Some(plan) => {
+                let mut keeper = Keeper::new(plan, self.task, &self.origin, passes);
+                // The observer and the keeper take turns.
+                let monitor = RefCell::new(monitor);
+                let mut see = |state: &State<'_>| keeper.see(state, &mut |message| monitor.borrow_mut().note(message));
+                let solution =
+                    trainer.solve(&mut |progress| monitor.borrow_mut().progress(progress), Some(&mut see))?;
+                self.kept = Some(keeper.result());
+                solution
+            }
+        };
+        let certificate = &solution.certificate;
+        match certificate.oracle.fault {
+            _ if certificate.shown.is_finite() => Ok(solution),
+            Some(fault) => Err(shape.blame(self.request.examples, fault.into())),
+            None => {
+                let why = "the objective overflows double precision: scale the features, or choose a smaller C";
+                Err(Error::file(file, why))
+            }
+        }
+    }
+
+    /// The weights, and the answer.
+    fn finish(self, shape: Shape, solution: Solution) -> (Vec<f64>, Learned) {
+        let learned = Learned {
+            task: shape.task,
+            certificate: solution.certificate,
+            settings: Settings { threads: 0, ..*self.request.settings },
+            dim: solution.w.len(),
+            sizes: shape.sizes,
+            plane_bytes: solution.plane_bytes,
+            seconds: solution.seconds,
+            oracle_seconds: solution.oracle_seconds,
+            checkpoint: self.kept,
+        };
+        (solution.w, learned)
+    }
+}

@@ -1,0 +1,133 @@
+//! The verbs of the program, written once for all tasks, and [`Entry`]: one task's row in the table of a program.
+//!
+//! What is generic is compiled anew for each task of a program, so it is little: reading, predicting, measuring. The rest is told
+//! what it needs of a task as values.
+
+mod classify;
+mod evaluate;
+mod inspect;
+mod learn;
+#[cfg(test)]
+mod tests;
+mod validate;
+
+use std::fmt;
+use std::path::Path;
+
+use crosscut::validation::Round;
+use crosscut::{Settings, SolveError};
+
+use crate::answers::{Classified, Inspected, Learned, Validated};
+use crate::application::{Application, OptionSpec, Options};
+use crate::error::Error;
+use crate::model_file::Stored;
+use crate::monitor::{Monitor, Start};
+use crate::report::Report;
+use crate::source::display_name;
+pub use classify::{Classify, classify};
+pub use evaluate::evaluate;
+pub use inspect::inspect;
+pub use learn::{Learn, learn};
+pub use validate::{Validate, validate};
+
+/// A task as a program sees it: constants, and the verbs with the task filled in.
+#[derive(Clone, Copy)]
+pub struct Entry {
+    /// [`Application::NAME`].
+    pub name: &'static str,
+    /// [`Application::ABOUT`].
+    pub about: &'static str,
+    /// [`Application::OPTIONS`].
+    pub options: &'static [OptionSpec],
+    /// [`Application::READING`].
+    pub reading: &'static [OptionSpec],
+    /// [`Application::WRITING`].
+    pub writing: &'static [OptionSpec],
+    /// [`learn`].
+    pub learn: fn(&Learn<'_>, &mut dyn Monitor) -> Result<Learned, Error>,
+    /// [`classify`].
+    pub classify: fn(&Classify<'_>, Stored, &mut dyn Monitor) -> Result<Classified, Error>,
+    /// [`evaluate`].
+    pub evaluate: fn(&Path, Stored, &Options, &mut dyn Monitor) -> Result<Report, Error>,
+    /// [`validate`].
+    pub validate: fn(&Validate<'_>, &mut dyn Monitor) -> Result<Vec<Validated>, Error>,
+    /// [`inspect`].
+    pub inspect: fn(Stored, usize) -> Result<Inspected, Error>,
+}
+
+impl Entry {
+    /// The row of the task `A`.
+    pub const fn of<A: Application>() -> Self {
+        Self {
+            name: A::NAME,
+            about: A::ABOUT,
+            options: A::OPTIONS,
+            reading: A::READING,
+            writing: A::WRITING,
+            learn: learn::<A>,
+            classify: classify::<A>,
+            evaluate: evaluate::<A>,
+            validate: validate::<A>,
+            inspect: inspect::<A>,
+        }
+    }
+
+    /// The row of `table` that a model belongs to.
+    ///
+    /// # Errors
+    /// A model of a task that is not in the table.
+    pub fn of_model<'t>(table: &'t [Self], model: &Stored) -> Result<&'t Self, Error> {
+        let task = model.task();
+        table.iter().find(|entry| entry.name == task).ok_or_else(|| {
+            let known: Vec<&str> = table.iter().map(|entry| entry.name).collect();
+            let message = format!("expected a model of one of the tasks {}, found `{task}`", known.join(", "));
+            Error::file(display_name(model.path()), message)
+        })
+    }
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entry").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// What is told of a task before training.
+struct Shape {
+    task: &'static str,
+    dim: usize,
+    sizes: Vec<(&'static str, usize)>,
+}
+
+impl Shape {
+    fn of<A: Application>(task: &A) -> Self {
+        Self { task: A::NAME, dim: task.dim(), sizes: task.sizes() }
+    }
+
+    /// What a monitor is told before training on n examples.
+    fn start(&self, n: usize, settings: &Settings, round: Option<Round>) -> Start {
+        let c = round.map_or(settings.c, |round| round.c);
+        Start {
+            task: self.task,
+            round,
+            examples: n,
+            dim: self.dim,
+            sizes: self.sizes.clone(),
+            c_mean: c.mean(n),
+            c_sum: c.sum(n),
+            solver: settings.solver.resolve(n),
+        }
+    }
+
+    /// What a solver refuses, as an error about the file of examples.
+    fn blame(&self, examples: &Path, error: SolveError) -> Error {
+        let file = display_name(examples);
+        match error {
+            SolveError::Memory { .. } => {
+                let sizes: Vec<String> = self.sizes.iter().map(|(name, size)| format!("{size} {name}")).collect();
+                Error::file(file, format!("{error} ({})", sizes.join(", ")))
+            }
+            other => Error::Solve(other).in_file(&file),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! [`validate`]: cross-validation on a file of examples.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use crosscut::validation::{FoldError, Round, cross_validate, folds};
+use crosscut::{C, Flow, Progress, Settings, SolveError, predict_all};
+
+use super::Shape;
+use crate::answers::Validated;
+use crate::application::{Application, Options, Outcome};
+use crate::error::Error;
+use crate::monitor::Monitor;
+use crate::source::Source;
+
+/// What [`validate`] is asked to do.
+#[derive(Clone, Copy, Debug)]
+pub struct Validate<'a> {
+    /// The file of examples.
+    pub examples: &'a Path,
+    /// Into how many folds to divide them.
+    pub folds: usize,
+    /// The constants to try.
+    pub cs: &'a [C],
+    /// The options of the task.
+    pub options: &'a Options,
+    /// How to train; its C is not read, its seed also divides the examples.
+    pub settings: &'a Settings,
+}
+
+/// Cross-validation: each fold in turn is predicted by a model trained on the others, for every C.
+///
+/// The answer has the order of the constants, each once, and holds those that were completed before the monitor
+/// asked to stop.
+///
+/// # Errors
+/// Bad options, settings, files and lines; more folds than groups of examples.
+pub fn validate<A: Application>(request: &Validate<'_>, monitor: &mut dyn Monitor) -> Result<Vec<Validated>, Error> {
+    request.options.check::<A>()?;
+    let (settings, cs) = (request.settings, request.constants()?);
+    let (task, examples) = A::define(request.options, Source::open(request.examples, monitor)?)?;
+    let groups = groups(examples.iter().map(|example| task.group(&example.x)).collect());
+    let fold_of = request.fold_of(&groups)?;
+    let shape = Shape::of(&task);
+
+    let mut predictions: Vec<Vec<Option<A::Output>>> = Vec::new();
+    predictions.resize_with(cs.len(), || examples.iter().map(|_| None).collect());
+    let mut watch = Watch { shape: &shape, settings, fold_of: &fold_of, current: None, monitor };
+    let points = cross_validate(
+        &task,
+        &examples,
+        &fold_of,
+        &cs,
+        settings,
+        &mut |round, progress| watch.see(round, progress),
+        &mut |round, solution, held_out| {
+            let Some(at) = cs.iter().position(|&c| c == round.c) else { return };
+            let inputs: Vec<_> = held_out.iter().map(|&example| &examples[example].x).collect();
+            for (&example, y_hat) in held_out.iter().zip(predict_all(&task, &solution.w, &inputs)) {
+                predictions[at][example] = Some(y_hat);
+            }
+        },
+    )
+    .map_err(|error| shape.blame(request.examples, error))?;
+
+    let validated = points.into_iter().map(|point| {
+        let predictions = cs.iter().position(|&c| c == point.c).map_or(&[][..], |at| &predictions[at]);
+        let outcomes: Vec<_> = (examples.iter().zip(predictions))
+            .filter_map(|(example, y_hat)| {
+                Some(Outcome { x: &example.x, y: &example.y, y_hat: y_hat.as_ref()?, weight: example.weight })
+            })
+            .collect();
+        Validated { point, report: task.evaluate(&outcomes) }
+    });
+    Ok(validated.collect())
+}
+
+impl Validate<'_> {
+    /// The constants, each once.
+    fn constants(&self) -> Result<Vec<C>, Error> {
+        let mut cs: Vec<C> = Vec::new();
+        for &c in self.cs {
+            Settings { c, ..*self.settings }.check().map_err(SolveError::from)?;
+            if !cs.contains(&c) {
+                cs.push(c);
+            }
+        }
+        Ok(cs)
+    }
+
+    /// The fold of each example.
+    fn fold_of(&self, groups: &[u64]) -> Result<Vec<usize>, Error> {
+        folds(groups, self.folds, self.settings.seed).map_err(|error| match error {
+            FoldError::TooFew { folds } => Error::option("--folds", "at least 2", folds),
+            FoldError::TooMany { folds, groups } => {
+                let expected = format!("at most the number of examples (or of their groups), {groups}");
+                Error::option("--folds", expected, folds)
+            }
+        })
+    }
+}
+
+/// Tells the monitor of each round when it begins.
+struct Watch<'w> {
+    shape: &'w Shape,
+    settings: &'w Settings,
+    fold_of: &'w [usize],
+    current: Option<Round>,
+    monitor: &'w mut dyn Monitor,
+}
+
+impl Watch<'_> {
+    fn see(&mut self, round: &Round, progress: &Progress) -> Flow {
+        if self.current.replace(*round) != Some(*round) {
+            let kept = self.fold_of.iter().filter(|&&fold| fold != round.fold).count();
+            self.monitor.start(&self.shape.start(kept, self.settings, Some(*round)));
+        }
+        self.monitor.progress(progress)
+    }
+}
+
+/// A number for each group of examples; those without a group are groups of their own.
+fn groups(given: Vec<Option<u64>>) -> Vec<u64> {
+    let mut numbers = HashMap::new();
+    let mut count = 0;
+    let mut fresh = || {
+        count += 1;
+        count
+    };
+    let number = |group: Option<u64>| match group {
+        Some(group) => *numbers.entry(group).or_insert_with(&mut fresh),
+        None => fresh(),
+    };
+    given.into_iter().map(number).collect()
+}
