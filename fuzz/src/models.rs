@@ -4,7 +4,7 @@ use std::io::sink;
 use std::path::Path;
 
 use crosscut::Model;
-use crosscut_app::model_file::{self, Stored};
+use crosscut_app::model_file::{self, ModelFile};
 use crosscut_app::{Application, Error, Items, Options, Outcome, Source};
 use crosscut_multiclass::Multiclass;
 use crosscut_ranking::Ranking;
@@ -34,7 +34,7 @@ pub fn mend(mut bytes: Vec<u8>) -> Option<Vec<u8>> {
 }
 
 fn open(bytes: Vec<u8>) {
-    let stored = match Stored::from_bytes(Path::new("model"), bytes) {
+    let stored = match ModelFile::from_bytes(Path::new("model"), bytes) {
         Ok(stored) => stored,
         Err(error) => return refused(&error),
     };
@@ -55,7 +55,7 @@ fn open(bytes: Vec<u8>) {
     }
 }
 
-fn load<A: Application>(stored: Stored, texts: &[&str]) {
+fn load<A: Application>(stored: ModelFile, texts: &[&str]) {
     let model = match stored.load::<A>() {
         Ok(model) => model,
         Err(error) => return refused(&error),
@@ -67,7 +67,7 @@ fn load<A: Application>(stored: Stored, texts: &[&str]) {
             Err(error) => blame(&error, text.as_bytes()),
         }
     }
-    for (option, value) in [("n-best", "3"), ("margins", ""), ("ranks", ""), ("b", "2")] {
+    for (option, value) in [("n-best", "3"), ("max-marginals", ""), ("ranks", ""), ("b", "2")] {
         let mut options = Options::default();
         options.set(option, value);
         let mut task = again(&model).task;
@@ -102,7 +102,7 @@ fn encode<A: Application>(model: &Model<A>) -> Vec<u8> {
 }
 
 fn decode<A: Application>(bytes: Vec<u8>) -> Model<A> {
-    let stored = Stored::from_bytes(Path::new("model"), bytes).expect("what was written is a model");
+    let stored = ModelFile::from_bytes(Path::new("model"), bytes).expect("what was written is a model");
     stored.load::<A>().expect("what was written is a model of its task")
 }
 

@@ -10,7 +10,7 @@ use crosscut::{
     BlockSettings, C, Certificate, Fault, FaultKind, Model, OracleAudit, Rescaling, Settings, SlackNorm, Solver,
     StopReason,
 };
-use crosscut_app::model_file::{self, Stored};
+use crosscut_app::model_file::{self, ModelFile};
 use crosscut_app::{Application, Error, Options, Source};
 use crosscut_multiclass::Multiclass;
 use crosscut_ranking::Ranking;
@@ -25,7 +25,7 @@ fn bytes<A: Application>(model: &Model<A>) -> Vec<u8> {
 }
 
 fn read<A: Application>(bytes: Vec<u8>) -> Result<Model<A>, Error> {
-    Stored::from_bytes(Path::new("model"), bytes)?.load::<A>()
+    ModelFile::from_bytes(Path::new("model"), bytes)?.load::<A>()
 }
 
 /// The claims, for one model.

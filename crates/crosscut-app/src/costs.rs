@@ -41,7 +41,7 @@ pub enum CostError {
 /// # Ok::<(), crosscut_app::CostError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Stored")]
+#[serde(try_from = "UncheckedCosts")]
 pub struct CostMatrix {
     classes: usize,
     /// Row by row: costs[truth · classes + prediction].
@@ -50,15 +50,15 @@ pub struct CostMatrix {
 
 /// What a model file holds of a [`CostMatrix`], not checked yet.
 #[derive(Deserialize)]
-struct Stored {
+struct UncheckedCosts {
     classes: usize,
     costs: Vec<f64>,
 }
 
-impl TryFrom<Stored> for CostMatrix {
+impl TryFrom<UncheckedCosts> for CostMatrix {
     type Error = CostError;
 
-    fn try_from(Stored { classes, costs }: Stored) -> Result<Self, CostError> {
+    fn try_from(UncheckedCosts { classes, costs }: UncheckedCosts) -> Result<Self, CostError> {
         if classes.checked_mul(classes) != Some(costs.len()) {
             return Err(CostError::Size { classes, costs: costs.len() });
         }

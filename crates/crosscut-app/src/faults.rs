@@ -74,7 +74,7 @@ mod tests {
     use crate::checkpoint::{Checkpoints, Every};
     use crate::error::Error;
     use crate::fake::Sign;
-    use crate::model_file::Stored;
+    use crate::model_file::ModelFile;
     use crate::verbs::{Classify, Learn, classify, learn};
     use crate::{Learned, output};
 
@@ -120,7 +120,7 @@ mod tests {
         fn classify(&self) -> Result<(), Error> {
             let (examples, predictions, options) = (self.path("train"), self.path("predictions"), Options::default());
             let request = Classify { examples: &examples, predictions: &predictions, options: &options };
-            classify::<Sign>(&request, Stored::open(&self.path("model")).unwrap(), &mut ()).map(drop)
+            classify::<Sign>(&request, ModelFile::open(&self.path("model")).unwrap(), &mut ()).map(drop)
         }
     }
 

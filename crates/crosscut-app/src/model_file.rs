@@ -30,13 +30,13 @@ pub fn save<A: Application>(model: &Model<A>, path: &Path) -> Result<(), Error> 
 }
 
 /// The bytes of a model file, checked. What they mean is known once the task's name has led to its type.
-pub struct Stored {
+pub struct ModelFile {
     path: PathBuf,
     task: String,
     bytes: Vec<u8>,
 }
 
-impl Stored {
+impl ModelFile {
     /// Reads a file; `-` is standard input.
     ///
     /// # Errors
@@ -75,9 +75,9 @@ impl Stored {
     }
 }
 
-impl fmt::Debug for Stored {
+impl fmt::Debug for ModelFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stored").field("path", &self.path).field("task", &self.task).finish_non_exhaustive()
+        f.debug_struct("ModelFile").field("path", &self.path).field("task", &self.task).finish_non_exhaustive()
     }
 }
 
@@ -148,7 +148,7 @@ mod tests {
         for name in ["model", "model.gz"] {
             let path = home.path().join(name);
             save(&model, &path).unwrap();
-            let stored = Stored::open(&path).unwrap();
+            let stored = ModelFile::open(&path).unwrap();
             assert_eq!(stored.task(), Sign::NAME);
             assert_eq!(stored.load::<Sign>().unwrap(), model);
         }

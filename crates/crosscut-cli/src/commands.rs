@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::ArgMatches;
 use crosscut::{C, StopReason, relative_gap};
 use crosscut_app::answers::{Inspected, Learned, Validated, figure};
-use crosscut_app::model_file::Stored;
+use crosscut_app::model_file::ModelFile;
 use crosscut_app::output::{display_name, is_same};
 use crosscut_app::verbs::{Classify, Learn, Validate};
 use crosscut_app::{Checkpoints, Entry, Error, Monitor, Options};
@@ -244,8 +244,8 @@ fn open<'t>(
     model: &Path,
     reading: flags::Reading,
     matches: &ArgMatches,
-) -> Result<(Stored, &'t Entry, Options), Failure> {
-    let model = Stored::open(model)?;
+) -> Result<(ModelFile, &'t Entry, Options), Failure> {
+    let model = ModelFile::open(model)?;
     let entry = Entry::of_model(tasks, &model)?;
     let options = flags::beside_model(tasks, entry, reading, matches).map_err(|name| Failure {
         message: format!("--{name} is not an option of the task {}", entry.name),
@@ -353,7 +353,7 @@ fn table(validated: &[Validated], best: Option<usize>) -> String {
 }
 
 fn inspect(tasks: &[Entry], flags: &flags::Inspect) -> Result<(), Failure> {
-    let model = Stored::open(&flags.model)?;
+    let model = ModelFile::open(&flags.model)?;
     let entry = Entry::of_model(tasks, &model)?;
     let inspected = (entry.inspect)(model, flags.top)?;
     if flags.json { print_json(&inspected.to_json()) } else { print(&portrait(&inspected)) }

@@ -247,18 +247,21 @@ fn margins_say_how_far_the_second_tag_is_behind() {
         let (name, test) = (kind.name, kind.file("test"));
         kind.learn(&home, &[], "model");
         home.succeeds(&["classify", &test, "model", "best"]);
-        home.succeeds(&["classify", "--margins", &test, "model", "margins"]);
-        let mut margins = Vec::new();
-        for (best, line) in home.text("best").lines().zip(home.text("margins").lines()) {
+        home.succeeds(&["classify", "--max-marginals", &test, "model", "max-marginals"]);
+        let mut max_marginals = Vec::new();
+        for (best, line) in home.text("best").lines().zip(home.text("max-marginals").lines()) {
             if best.is_empty() {
                 assert_eq!(line, "", "{name}");
                 continue;
             }
             let (before, margin) = line.rsplit_once([' ', '\t']).unwrap();
             assert_eq!(before, best, "{name}");
-            margins.push(margin.parse::<f64>().unwrap());
+            max_marginals.push(margin.parse::<f64>().unwrap());
         }
-        assert!(margins.len() == TOKENS && margins.iter().all(|&margin| margin > 0.0), "{name}: {margins:?}");
+        assert!(
+            max_marginals.len() == TOKENS && max_marginals.iter().all(|&margin| margin > 0.0),
+            "{name}: {max_marginals:?}"
+        );
 
         // The least margin of a sequence is what its second output is behind the first.
         let text = home.succeeds(&["classify", "--n-best", "2", &test, "model", "-"]).out;
@@ -267,7 +270,7 @@ fn margins_say_how_far_the_second_tag_is_behind() {
             .collect();
         let mut at = 0;
         for (i, two) in TEST.zip(scores.chunks(2)) {
-            let own = &margins[at..at + sentence(i).len()];
+            let own = &max_marginals[at..at + sentence(i).len()];
             at += own.len();
             let least = own.iter().copied().fold(f64::INFINITY, f64::min);
             assert!((least - (two[0] - two[1])).abs() < 1e-5, "{name}: {least} and {two:?}");
@@ -407,7 +410,7 @@ fn options_of_another_task_are_refused() {
     // Had the examples been read, the message would be about them.
     home.write("broken", "1 x");
     let table: [(&[&str], &str); 3] =
-        [(&["--n-best", "3"], "n-best"), (&["--margins"], "margins"), (&["--b", "2"], "b")];
+        [(&["--n-best", "3"], "n-best"), (&["--max-marginals"], "max-marginals"), (&["--b", "2"], "b")];
     for (options, name) in table {
         let expected = format!("crosscut: --{name} is not an option of the task multiclass");
         home.refuses(&[&["classify"], options, &["broken", "good", "predictions"]].concat(), &[&expected]);
@@ -416,11 +419,11 @@ fn options_of_another_task_are_refused() {
     // What is only about writing is no option of evaluate, and none of these one of learn.
     KINDS[0].learn(&home, &[], "model");
     home.refuses(&["evaluate", "--n-best", "2", "test.hmm", "model"], &["'--n-best'"]);
-    home.refuses(&["evaluate", "--margins", "test.hmm", "model"], &["'--margins'"]);
-    home.refuses(&["learn", "sequence", "--margins", "train.hmm", "model"], &["'--margins'"]);
+    home.refuses(&["evaluate", "--max-marginals", "test.hmm", "model"], &["'--max-marginals'"]);
+    home.refuses(&["learn", "sequence", "--max-marginals", "train.hmm", "model"], &["'--max-marginals'"]);
     home.refuses(&["learn", "multiclass", "--b", "2", "train.svm", "good"], &["'--b'"]);
     let help = home.succeeds(&["classify", "--help"]).out;
-    assert!(["--n-best <N>", "--margins", "--b <N>"].iter().all(|name| help.contains(name)), "{help}");
+    assert!(["--n-best <N>", "--max-marginals", "--b <N>"].iter().all(|name| help.contains(name)), "{help}");
     assert_eq!(help.matches("(sequence) ").count(), 3, "{help}");
 }
 
@@ -457,9 +460,9 @@ fn bad_options_are_refused_by_name() {
         (&["--n-best", "0"], "--n-best expects a whole number of at least 1, not `0`"),
         (&["--n-best", "-1"], "--n-best expects"),
         (&["--n-best", "x"], "--n-best expects"),
-        (&["--n-best", "2", "--margins"], "--n-best expects nothing where --margins is given"),
+        (&["--n-best", "2", "--max-marginals"], "--n-best expects nothing where --max-marginals is given"),
         (&["--b", "x"], "--b expects"),
-        (&["--margins=1"], "'--margins'"),
+        (&["--max-marginals=1"], "'--max-marginals'"),
     ];
     for (options, expected) in table {
         home.refuses(&[&["classify"], *options, &["test.crfsuite", "model", "predictions"]].concat(), &[expected]);

@@ -122,7 +122,7 @@ pub enum MatrixError {
 /// # Ok::<(), crosscut_multiclass::TaskError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Stored")]
+#[serde(try_from = "Definition")]
 pub struct Multiclass {
     classes: Labels,
     features: FeatureIds,
@@ -134,7 +134,7 @@ pub struct Multiclass {
 
 /// What a model file holds of a [`Multiclass`], not checked yet.
 #[derive(Deserialize)]
-struct Stored {
+struct Definition {
     classes: Labels,
     features: FeatureIds,
     bias: Option<f32>,
@@ -143,11 +143,11 @@ struct Stored {
     scaling: Scaling,
 }
 
-impl TryFrom<Stored> for Multiclass {
+impl TryFrom<Definition> for Multiclass {
     type Error = TaskError;
 
-    fn try_from(stored: Stored) -> Result<Self, TaskError> {
-        let Stored { classes, features, bias, loss, rescaling, scaling } = stored;
+    fn try_from(stored: Definition) -> Result<Self, TaskError> {
+        let Definition { classes, features, bias, loss, rescaling, scaling } = stored;
         let task = Self::new(classes, features)?.with_bias(bias)?.with_loss(loss)?.with_scaling(scaling)?;
         Ok(task.with_rescaling(rescaling))
     }

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::ops::ControlFlow;
 
 use crosscut::{C, Example, Feature, Model, Settings, SparseVector, Task, solve, testing};
-use crosscut_app::model_file::{self, Stored};
+use crosscut_app::model_file::{self, ModelFile};
 use crosscut_app::{Application, Monitor, Options, Source};
 use crosscut_multiclass::{Class, Multiclass};
 use proptest::prelude::*;
@@ -85,7 +85,7 @@ fn learn(options: &Options, text: &str) -> Model<Multiclass> {
     let model = Model::new(task, solution.w, settings, solution.certificate);
     let folder = tempfile::tempdir().unwrap();
     model_file::save(&model, &folder.path().join("model")).unwrap();
-    Stored::open(&folder.path().join("model")).unwrap().load().unwrap()
+    ModelFile::open(&folder.path().join("model")).unwrap().load().unwrap()
 }
 
 fn predictions(model: &Model<Multiclass>, text: &str) -> Vec<Class> {

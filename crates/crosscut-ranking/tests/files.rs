@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use crosscut::{Example, Model, Rescaling, Settings, Task, solve, testing};
-use crosscut_app::model_file::{self, Stored};
+use crosscut_app::model_file::{self, ModelFile};
 use crosscut_app::{Application, Item, Monitor, Options, Outcome, Source};
 use crosscut_ranking::{Loss, Query, Ranking, Scores};
 use proptest::prelude::*;
@@ -393,7 +393,7 @@ fn learn((task, examples): (Ranking, Examples)) -> Model<Ranking> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model");
     model_file::save(&model, &path).unwrap();
-    let again: Model<Ranking> = Stored::open(&path).unwrap().load().unwrap();
+    let again: Model<Ranking> = ModelFile::open(&path).unwrap().load().unwrap();
     assert_eq!((&again.task, &again.w), (&model.task, &model.w));
     again
 }

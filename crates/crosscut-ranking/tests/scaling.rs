@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::ops::ControlFlow;
 
 use crosscut::{C, Example, Model, Settings, solve, testing};
-use crosscut_app::model_file::{self, Stored};
+use crosscut_app::model_file::{self, ModelFile};
 use crosscut_app::{Application, Options, Pieces, Source};
 use crosscut_ranking::{Query, Ranking, Scores};
 
@@ -84,7 +84,7 @@ fn learn(scale: &str, text: &str) -> Model<Ranking> {
     let model = Model::new(task, solution.w, settings, solution.certificate);
     let folder = tempfile::tempdir().unwrap();
     model_file::save(&model, &folder.path().join("model")).unwrap();
-    Stored::open(&folder.path().join("model")).unwrap().load().unwrap()
+    ModelFile::open(&folder.path().join("model")).unwrap().load().unwrap()
 }
 
 /// The scores of the documents of each query.

@@ -332,10 +332,10 @@ impl Chain<'_> {
 
     /// For each token the best score of all paths minus the best of those with another tag there, after
     /// [`forward`](Self::forward).
-    pub fn margins(&self, scratch: &mut Scratch) -> Vec<f64> {
+    pub fn max_marginals(&self, scratch: &mut Scratch) -> Vec<f64> {
         let Scratch { nodes, best, token, .. } = scratch;
         let (n, k, most) = (self.tokens(), self.k, self.most_states());
-        let mut margins = vec![0.0; n];
+        let mut max_marginals = vec![0.0; n];
         // The best score of what follows each state.
         let mut after = vec![0.0; most];
         for t in (0..n).rev() {
@@ -348,7 +348,7 @@ impl Chain<'_> {
             let others = through.iter().enumerate().filter(|(other, _)| *other != tag);
             // No tagging at all is allowed: then none is better than another.
             let best = if through[tag] > NEVER { through[tag] } else { 0.0 };
-            margins[t] = best - others.map(|(_, &score)| score).fold(NEVER, f64::max);
+            max_marginals[t] = best - others.map(|(_, &score)| score).fold(NEVER, f64::max);
             if t == 0 {
                 break;
             }
@@ -361,7 +361,7 @@ impl Chain<'_> {
             }
             after = before;
         }
-        margins
+        max_marginals
     }
 
     /// Viterbi's recursion with a table for each number of errors up to `most_errors`, which stands for all beyond as well;

@@ -26,7 +26,7 @@
 //! | slack rescaling | a layer for each number of errors (of units of cost) E, since only the best score for each number can be the best of all | E + 1 times that | (E + 1) · n · k^m |
 //! | planes put together from parts of others, for orders up to 1 and 0 and margin rescaling with a loss that is a sum over tokens | the recursion over the s tags of a token that kept planes have there | n · s² and a sort of their rows | n · s |
 //! | the N best taggings | A* from the end, with Viterbi's table as an exact bound | N · n · k more | N · n · k |
-//! | margins of tokens | max-marginals: the recursion from both ends | twice that of prediction | n · k^m |
+//! | max-marginals of tokens | the recursion from both ends | twice that of prediction | n · k^m |
 //!
 //! Ties are broken the same way each time: by the first of the last states (the last m tags, compared in the task's order of tags), then, going
 //! backwards, by the first tag. With a [`Scheme`] the recursions pass over tags that may not follow each other. A beam that has led to a
@@ -79,7 +79,7 @@
 //! Constants become 0. Without `--scale`, `learn` names features whose sizes lie far apart.
 //!
 //! **Predictions** are a tag a line, in `columns` after the line of the file, with a blank line after each sequence except in `hmm`.
-//! `--margins` writes one more column, `inf` where no other tag is possible. With `--n-best N` each of the N best taggings comes between a line `# RANK SCORE`, ranks from 0, and a
+//! `--max-marginals` writes one more column, `inf` where no other tag is possible. With `--n-best N` each of the N best taggings comes between a line `# RANK SCORE`, ranks from 0, and a
 //! blank line.
 //!
 //! # Evaluation

@@ -309,10 +309,10 @@ impl Sequence {
 
     /// For each token the best score of all taggings minus the best score of those with another tag at this token
     /// (max-marginals): how sure the model is of the tag it predicts. Infinite where no other tag is possible.
-    pub fn margins(&self, w: &[f64], x: &Tokens, scratch: &mut Scratch) -> Vec<f64> {
+    pub fn max_marginals(&self, w: &[f64], x: &Tokens, scratch: &mut Scratch) -> Vec<f64> {
         let chain = self.chain(w, x);
         chain.forward(scratch, |_, _| {});
-        chain.margins(scratch)
+        chain.max_marginals(scratch)
     }
 
     /// Where the weight of a feature is for the tag of a token; with two tags, for that after the one before (emissions of order 1).

@@ -157,9 +157,9 @@ proptest! {
             let scored: Vec<(f64, Tags)> =
                 taggings(&task, x.len()).into_iter().map(|y| (task.score(&w, x, &y), y)).collect();
             let best = scored.iter().max_by(|a, b| a.0.total_cmp(&b.0)).unwrap();
-            let margins = task.margins(&w, x, &mut scratch);
-            prop_assert_eq!(margins.len(), x.len());
-            for (t, margin) in margins.into_iter().enumerate() {
+            let max_marginals = task.max_marginals(&w, x, &mut scratch);
+            prop_assert_eq!(max_marginals.len(), x.len());
+            for (t, margin) in max_marginals.into_iter().enumerate() {
                 let others = scored.iter().filter(|(_, y)| y.as_slice()[t] != best.1.as_slice()[t]);
                 let second = others.map(|(score, _)| *score).fold(f64::NEG_INFINITY, f64::max);
                 prop_assert!(is_close(margin, best.0 - second), "token {}: {} for {}", t, margin, best.0 - second);
@@ -458,7 +458,7 @@ fn a_sequence_may_have_100_000_tokens() {
             let settings = Settings { passes: Some(1), solver, ..Settings::default() };
             let solution = solve(&task, [&example], &settings, &mut |_| ControlFlow::Continue(())).unwrap();
             assert_eq!(task.predict(&solution.w, x, &mut scratch).len(), TOKENS);
-            assert_eq!(task.margins(&solution.w, x, &mut scratch).len(), TOKENS);
+            assert_eq!(task.max_marginals(&solution.w, x, &mut scratch).len(), TOKENS);
             assert_eq!(task.n_best(&solution.w, x, 3, &mut scratch).len(), 3);
         }
     }

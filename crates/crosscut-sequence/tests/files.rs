@@ -6,7 +6,7 @@ use std::fs;
 use std::ops::ControlFlow;
 
 use crosscut::{Example, Feature, Model, Rescaling, Settings, SparseRows, Task, solve, testing};
-use crosscut_app::model_file::{self, Stored};
+use crosscut_app::model_file::{self, ModelFile};
 use crosscut_app::{Application, Item, Options, Outcome, Source};
 use crosscut_sequence::{Features, Loss, Scheme, Sequence, Tags, Tokens};
 use proptest::prelude::*;
@@ -402,8 +402,8 @@ fn bad_options_are_refused() {
     let mut prepare = |values| task.prepare(&options(values)).map_err(|error| error.to_string());
     assert_eq!(prepare(&[("n-best", "0")]).unwrap_err(), "--n-best expects a whole number of at least 1, not `0`");
     assert_eq!(prepare(&[("b", "x")]).unwrap_err(), "--b expects a whole number, not `x`");
-    let both = prepare(&[("n-best", "2"), ("margins", "")]);
-    assert_eq!(both.unwrap_err(), "--n-best expects nothing where --margins is given, not `2`");
+    let both = prepare(&[("n-best", "2"), ("max-marginals", "")]);
+    assert_eq!(both.unwrap_err(), "--n-best expects nothing where --max-marginals is given, not `2`");
 }
 
 #[test]
@@ -476,7 +476,7 @@ fn learn(task: Sequence, examples: &Examples) -> Model<Sequence> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model");
     model_file::save(&model, &path).unwrap();
-    let again: Model<Sequence> = Stored::open(&path).unwrap().load().unwrap();
+    let again: Model<Sequence> = ModelFile::open(&path).unwrap().load().unwrap();
     assert_eq!((&again.task, &again.w), (&model.task, &model.w));
     again
 }
@@ -537,19 +537,22 @@ fn each_kind_of_file_is_learned_and_its_predictions_written() {
     assert_eq!(classify(&mut cols, &[], "the\ncat\nbarks\n"), "the D\ncat N\nbarks V\n\n");
 
     // A column more.
-    let margins: &[(&str, &str)] = &[("margins", "")];
-    let (tags, numbers) = split_numbers(&classify(&mut hmm, margins, hmm_text));
+    let max_marginals: &[(&str, &str)] = &[("max-marginals", "")];
+    let (tags, numbers) = split_numbers(&classify(&mut hmm, max_marginals, hmm_text));
     assert_eq!(tags, "D\nN\nV\nN\n");
     let x = &read(&hmm.task, hmm_text).unwrap()[0].x;
-    let expected = hmm.task.margins(&hmm.w, x, &mut Default::default());
+    let expected = hmm.task.max_marginals(&hmm.w, x, &mut Default::default());
     assert!(
         numbers[..3].iter().zip(&expected).all(|(a, b)| (a - b).abs() <= 5e-7 && *a > 0.0),
         "{numbers:?} {expected:?}"
     );
-    assert_eq!(split_numbers(&classify(&mut crf, margins, crf_text)), ("D\nN\nV\n\nN\n\n".to_owned(), numbers.clone()));
-    let written = classify(&mut cols, margins, "the\ncat\nbarks\n\ndog\n");
+    assert_eq!(
+        split_numbers(&classify(&mut crf, max_marginals, crf_text)),
+        ("D\nN\nV\n\nN\n\n".to_owned(), numbers.clone())
+    );
+    let written = classify(&mut cols, max_marginals, "the\ncat\nbarks\n\ndog\n");
     assert_eq!(split_numbers(&written), ("the D\ncat N\nbarks V\n\ndog N\n\n".to_owned(), numbers));
-    assert!(classify(&mut cols, margins, "the\tD\n").starts_with("the\tD\tD\t"));
+    assert!(classify(&mut cols, max_marginals, "the\tD\n").starts_with("the\tD\tD\t"));
 
     // Taggings with their scores.
     let best: &[(&str, &str)] = &[("n-best", "2")];

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use crosscut::{C, Example, Model, Settings, SparseRows, Task, solve, testing};
-use crosscut_app::model_file::{self, Stored};
+use crosscut_app::model_file::{self, ModelFile};
 use crosscut_app::{Application, Monitor, Options, Pieces, Source};
 use crosscut_sequence::{Sequence, Tags, Tokens};
 
@@ -82,7 +82,7 @@ fn learn(values: &[(&str, &str)], text: &str) -> Model<Sequence> {
     let model = Model::new(task, solution.w, settings, solution.certificate);
     let folder = tempfile::tempdir().unwrap();
     model_file::save(&model, &folder.path().join("model")).unwrap();
-    Stored::open(&folder.path().join("model")).unwrap().load().unwrap()
+    ModelFile::open(&folder.path().join("model")).unwrap().load().unwrap()
 }
 
 fn predictions(model: &Model<Sequence>, text: &str) -> Vec<Tags> {

@@ -330,6 +330,7 @@ mod tests {
 
     use super::*;
     use crate::data::Sink;
+    use crate::solve::methods::Solver;
     use crate::solve::settings::C;
     use crate::solve::vectors::squared_norm;
     use crate::task::Planes;
@@ -476,6 +477,81 @@ mod tests {
             (solution.w, solution.objective.to_bits(), solution.rounds, examples)
         };
         assert_eq!(run(1), run(2));
+    }
+
+    /// The state before each pass of all rounds, as bytes.
+    type Kept = Vec<Vec<u8>>;
+
+    fn keep_all(examples: &mut [Example<Bag, Answer>], settings: &Settings, rounds: &Rounds) -> (LatentSolution, Kept) {
+        let mut kept = Vec::new();
+        let mut keep = |rounds: &RoundsState, state: &State<'_>| {
+            let mut bytes = Vec::new();
+            ciborium::into_writer(&(rounds, state), &mut bytes).unwrap();
+            kept.push(bytes);
+        };
+        let solution = solve_keeping(&Bags, examples, (settings, rounds), None, &mut go, &mut keep).unwrap();
+        (solution, kept)
+    }
+
+    #[test]
+    fn rounds_go_on_from_any_pass_to_the_same_bits() {
+        for solver in [Solver::Block, Solver::OneSlack] {
+            let settings = Settings { c: C::Sum(0.5), relative_gap: 1e-4, solver, ..Settings::default() };
+            let rounds = Rounds { tolerance: 1e-4, ..Rounds::default() };
+            let mut whole_examples = examples();
+            let (whole, kept) = keep_all(&mut whole_examples, &settings, &rounds);
+            assert!(whole.rounds.len() >= 3 && kept.len() > 2 * whole.rounds.len(), "{:?}", whole.rounds);
+            let unkept = solve(&Bags, &mut examples(), &settings, &rounds, &mut go).unwrap();
+            assert_eq!((&unkept.w, &unkept.rounds), (&whole.w, &whole.rounds));
+            for bytes in kept.iter().step_by(3) {
+                let from: (RoundsState, State<'_>) = ciborium::from_reader(&**bytes).unwrap();
+                let mut again = examples();
+                let keeper: &mut RoundsKeeper<'_> = &mut |_, _| {};
+                let solution = solve_keeping(&Bags, &mut again, (&settings, &rounds), Some(from), &mut go, keeper);
+                let LatentSolution { w, objective, certificate, rounds, stop, .. } = solution.unwrap();
+                assert_eq!((&w, objective, certificate), (&whole.w, whole.objective, whole.certificate));
+                assert_eq!((rounds, stop, &again), (whole.rounds.clone(), whole.stop, &whole_examples));
+            }
+        }
+    }
+
+    #[test]
+    fn a_state_of_other_rounds_is_refused() {
+        let (settings, rounds) = (Settings { c: C::Sum(0.5), ..Settings::default() }, Rounds::default());
+        let (_, kept) = keep_all(&mut examples(), &settings, &rounds);
+        let last: (RoundsState, State<'_>) = ciborium::from_reader(&**kept.last().unwrap()).unwrap();
+        let bad = [
+            RoundsState { best: None, ..last.0.clone() },
+            RoundsState { imputed_by: Some(vec![f64::NAN; 3]), ..last.0.clone() },
+            RoundsState { imputed_by: Some(vec![0.0; 4]), ..last.0.clone() },
+            RoundsState { rounds: Vec::new(), ..last.0.clone() },
+        ];
+        for bad in bad {
+            let state: (RoundsState, State<'_>) = ciborium::from_reader(&**kept.last().unwrap()).unwrap();
+            let keeper: &mut RoundsKeeper<'_> = &mut |_, _| {};
+            let from = Some((bad, state.1));
+            let refused = solve_keeping(&Bags, &mut examples(), (&settings, &rounds), from, &mut go, keeper);
+            assert!(matches!(refused, Err(SolveError::State(_))), "{refused:?}");
+        }
+    }
+
+    /// Beside training from nothing with the same hidden parts.
+    #[test]
+    fn what_a_round_has_found_saves_calls_in_the_next() {
+        let settings = Settings { c: C::Sum(0.5), relative_gap: 1e-4, ..Settings::default() };
+        let rounds = |limit| Rounds { limit, tolerance: 0.0 };
+        let all = solve(&Bags, &mut examples(), &settings, &rounds(6), &mut go).unwrap().rounds;
+        let (mut warm, mut cold) = (0, 0);
+        for (done, round) in all.iter().enumerate().skip(1) {
+            let mut completed = examples();
+            solve(&Bags, &mut completed, &settings, &rounds(done), &mut go).unwrap();
+            let afresh = crate::solve(&Bags, &completed, &settings, &mut |_| ControlFlow::Continue(())).unwrap();
+            let (a, b) = (round.certificate, afresh.certificate);
+            assert!(a.converged() && a.dual <= b.primal && b.dual <= a.primal, "{a:?} {b:?}");
+            warm += a.oracle_calls;
+            cold += b.oracle_calls;
+        }
+        assert!(2 * warm < cold, "{warm} and {cold}");
     }
 
     #[test]

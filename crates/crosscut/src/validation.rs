@@ -211,7 +211,7 @@ fn cross_validate_any(
         let (name, expected) = ("a fold", "one with an example whose weight is above 0");
         return Err(SettingsError { name, expected, found: "of weight 0".to_owned() }.into());
     }
-    let mut runs: Vec<Vec<Run>> = vec![Vec::with_capacity(count); cs.len()];
+    let mut runs: Vec<Vec<FoldRun>> = vec![Vec::with_capacity(count); cs.len()];
     'folds: for fold in used {
         let (held_out, kept): (Vec<usize>, Vec<usize>) = (0..weights.len()).partition(|&at| folds[at] == fold);
         let mut increasing: Vec<usize> = (0..cs.len()).collect();
@@ -244,7 +244,7 @@ fn cross_validate_any(
                     StopReason::Oracle => relative_gap(shown, dual),
                     _ => solution.certificate.relative_gap(),
                 };
-                runs[at].push(Run { risk, weight, passes, relative_gap });
+                runs[at].push(FoldRun { risk, weight, passes, relative_gap });
                 visit(&round, &solution, &held_out);
             }
             if stop {
@@ -292,7 +292,7 @@ pub fn best(points: &[Point], n: usize) -> Option<C> {
 
 /// What is kept of one training run.
 #[derive(Clone, Copy)]
-struct Run {
+struct FoldRun {
     risk: f64,
     /// Σ weightᵢ of the examples held out.
     weight: f64,
@@ -300,7 +300,7 @@ struct Run {
     relative_gap: f64,
 }
 
-fn point(c: C, runs: &[Run]) -> Point {
+fn point(c: C, runs: &[FoldRun]) -> Point {
     let folds = runs.len() as f64;
     let weight: f64 = runs.iter().map(|run| run.weight).sum();
     let loss: f64 = runs.iter().map(|run| run.weight * run.risk).sum();
@@ -442,7 +442,7 @@ mod tests {
 
     #[test]
     fn risk_is_pooled_by_weight() {
-        let run = |risk, weight| Run { risk, weight, passes: 2.0, relative_gap: 1e-4 * risk };
+        let run = |risk, weight| FoldRun { risk, weight, passes: 2.0, relative_gap: 1e-4 * risk };
         let point = point(C::Sum(1.0), &[run(0.5, 1.0), run(0.1, 3.0)]);
         assert_eq!(point.risks, [0.5, 0.1]);
         assert!((point.risk - 0.2).abs() < 1e-15);

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use crosscut::{C, Settings, Solution, predict_all, primal, solve};
-use crosscut_app::model_file::Stored;
+use crosscut_app::model_file::ModelFile;
 use crosscut_app::{Application, Examples, Items, Options, Outcome, Source};
 
 use crate::error::RaceError;
@@ -48,7 +48,7 @@ impl<A: Application> Judge<A> {
     /// # Errors
     /// A model that cannot be read, or of another number of weights.
     pub fn own(&self, path: &Path) -> Result<Vec<f64>, RaceError> {
-        let model = Stored::open(path)?.load::<A>()?;
+        let model = ModelFile::open(path)?.load::<A>()?;
         match model.w.len() == self.task.dim() {
             true => Ok(model.w),
             false => Err(RaceError::Data(format!("{}: a model of another problem", path.display()))),

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crosscut::{C, Example, Settings, primal};
-use crosscut_app::model_file::Stored;
+use crosscut_app::model_file::ModelFile;
 use crosscut_app::{Application, Item, Options, Source};
 use crosscut_multiclass::Multiclass;
 use crosscut_ranking::Ranking;
@@ -21,7 +21,7 @@ pub struct Bounds {
 /// # Errors
 /// Files that cannot be read; a P(w) that is not the claimed one.
 pub fn bounds(model: &Path, data: &Path, group: Option<&Path>) -> Result<Bounds, String> {
-    let stored = Stored::open(model).map_err(|error| error.to_string())?;
+    let stored = ModelFile::open(model).map_err(|error| error.to_string())?;
     match stored.task() {
         Multiclass::NAME => of::<Multiclass>(stored, data, group),
         Sequence::NAME => of::<Sequence>(stored, data, group),
@@ -30,7 +30,7 @@ pub fn bounds(model: &Path, data: &Path, group: Option<&Path>) -> Result<Bounds,
     }
 }
 
-fn of<A: Application>(stored: Stored, data: &Path, group: Option<&Path>) -> Result<Bounds, String> {
+fn of<A: Application>(stored: ModelFile, data: &Path, group: Option<&Path>) -> Result<Bounds, String> {
     let told = |error: crosscut_app::Error| error.to_string();
     let mut model = stored.load::<A>().map_err(told)?;
     let mut options = Options::default();

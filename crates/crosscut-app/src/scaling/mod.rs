@@ -105,7 +105,7 @@ impl Method {
 /// assert_eq!(scaled, row(0.5));
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Stored", into = "Stored")]
+#[serde(try_from = "UncheckedScaling", into = "UncheckedScaling")]
 pub struct Scaling {
     method: Method,
     /// One for each feature; empty for [`Method::None`].
@@ -116,15 +116,15 @@ pub struct Scaling {
 
 /// What a model file holds of a [`Scaling`], not checked yet.
 #[derive(Serialize, Deserialize)]
-struct Stored {
+struct UncheckedScaling {
     method: Method,
     features: Vec<Affine>,
 }
 
-impl TryFrom<Stored> for Scaling {
+impl TryFrom<UncheckedScaling> for Scaling {
     type Error = String;
 
-    fn try_from(Stored { method, features }: Stored) -> Result<Self, String> {
+    fn try_from(UncheckedScaling { method, features }: UncheckedScaling) -> Result<Self, String> {
         if method == Method::None && !features.is_empty() {
             return Err("expected no numbers to scale by where features are not scaled".to_owned());
         }
@@ -135,7 +135,7 @@ impl TryFrom<Stored> for Scaling {
     }
 }
 
-impl From<Scaling> for Stored {
+impl From<Scaling> for UncheckedScaling {
     fn from(Scaling { method, features, .. }: Scaling) -> Self {
         Self { method, features }
     }

@@ -9,7 +9,7 @@ use crosscut::parallel::map_ranges;
 use crate::answers::Classified;
 use crate::application::{Application, Item, Options};
 use crate::error::Error;
-use crate::model_file::Stored;
+use crate::model_file::ModelFile;
 use crate::monitor::Monitor;
 use crate::output;
 use crate::source::Source;
@@ -31,7 +31,7 @@ pub struct Classify<'a> {
 /// Bad models, options, files and lines; predictions that cannot be written, or would replace what is read.
 pub fn classify<A: Application>(
     request: &Classify<'_>,
-    model: Stored,
+    model: ModelFile,
     monitor: &mut dyn Monitor,
 ) -> Result<Classified, Error> {
     /// Examples predicted between two writes.

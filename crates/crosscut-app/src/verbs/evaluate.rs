@@ -6,7 +6,7 @@ use crosscut::{Model, predict_all};
 
 use crate::application::{Application, Options, Outcome};
 use crate::error::Error;
-use crate::model_file::Stored;
+use crate::model_file::ModelFile;
 use crate::monitor::Monitor;
 use crate::report::Report;
 use crate::source::{Source, display_name};
@@ -17,7 +17,7 @@ use crate::source::{Source, display_name};
 /// Bad models, options, files and lines; a file without a single output.
 pub fn evaluate<A: Application>(
     examples: &Path,
-    model: Stored,
+    model: ModelFile,
     options: &Options,
     monitor: &mut dyn Monitor,
 ) -> Result<Report, Error> {

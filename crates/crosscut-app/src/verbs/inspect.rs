@@ -5,13 +5,13 @@ use crosscut::Model;
 use crate::answers::Inspected;
 use crate::application::Application;
 use crate::error::Error;
-use crate::model_file::Stored;
+use crate::model_file::ModelFile;
 
 /// Looks into a model; `top` is how many of the heaviest weights to name.
 ///
 /// # Errors
 /// Bad models.
-pub fn inspect<A: Application>(model: Stored, top: usize) -> Result<Inspected, Error> {
+pub fn inspect<A: Application>(model: ModelFile, top: usize) -> Result<Inspected, Error> {
     let Model { task, w, settings, certificate } = model.load::<A>()?;
     let (order, nonzeros) = heaviest(&w, top);
     Ok(Inspected {

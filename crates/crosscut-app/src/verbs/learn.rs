@@ -48,7 +48,7 @@ pub struct Learn<'a> {
 /// written is not an error: [`Learned::checkpoint`] says so.
 pub fn learn<A: Application>(request: &Learn<'_>, monitor: &mut dyn Monitor) -> Result<Learned, Error> {
     let origin = Origin::new(A::OPTIONS, request.settings, request.options, request.stream);
-    let mut run = Run::begin(request, Identity::of::<A>(), origin)?;
+    let mut run = Session::begin(request, Identity::of::<A>(), origin)?;
     let (task, shape, solution) = if request.stream {
         let mut pieces = Pieces::open(request.examples)?;
         let task = A::survey(request.options, &mut pieces)?;
@@ -90,7 +90,7 @@ pub fn learn<A: Application>(request: &Learn<'_>, monitor: &mut dyn Monitor) -> 
 }
 
 /// Training of any task, between reading examples and writing the model.
-struct Run<'a> {
+struct Session<'a> {
     request: &'a Learn<'a>,
     task: Identity,
     origin: Origin,
@@ -98,7 +98,7 @@ struct Run<'a> {
     kept: Option<Kept>,
 }
 
-impl<'a> Run<'a> {
+impl<'a> Session<'a> {
     /// Checks everything that can be checked before examples are read.
     fn begin(request: &'a Learn<'a>, task: Identity, origin: Origin) -> Result<Self, Error> {
         request.settings.check().map_err(SolveError::from)?;

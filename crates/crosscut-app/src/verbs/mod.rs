@@ -20,7 +20,7 @@ use crosscut::{Settings, SolveError};
 use crate::answers::{Classified, Inspected, Learned, Validated};
 use crate::application::{Application, OptionSpec, Options};
 use crate::error::Error;
-use crate::model_file::Stored;
+use crate::model_file::ModelFile;
 use crate::monitor::{Monitor, Start};
 use crate::report::Report;
 use crate::source::display_name;
@@ -46,13 +46,13 @@ pub struct Entry {
     /// [`learn`].
     pub learn: fn(&Learn<'_>, &mut dyn Monitor) -> Result<Learned, Error>,
     /// [`classify`].
-    pub classify: fn(&Classify<'_>, Stored, &mut dyn Monitor) -> Result<Classified, Error>,
+    pub classify: fn(&Classify<'_>, ModelFile, &mut dyn Monitor) -> Result<Classified, Error>,
     /// [`evaluate`].
-    pub evaluate: fn(&Path, Stored, &Options, &mut dyn Monitor) -> Result<Report, Error>,
+    pub evaluate: fn(&Path, ModelFile, &Options, &mut dyn Monitor) -> Result<Report, Error>,
     /// [`validate`].
     pub validate: fn(&Validate<'_>, &mut dyn Monitor) -> Result<Vec<Validated>, Error>,
     /// [`inspect`].
-    pub inspect: fn(Stored, usize) -> Result<Inspected, Error>,
+    pub inspect: fn(ModelFile, usize) -> Result<Inspected, Error>,
 }
 
 impl Entry {
@@ -76,7 +76,7 @@ impl Entry {
     ///
     /// # Errors
     /// A model of a task that is not in the table.
-    pub fn of_model<'t>(table: &'t [Self], model: &Stored) -> Result<&'t Self, Error> {
+    pub fn of_model<'t>(table: &'t [Self], model: &ModelFile) -> Result<&'t Self, Error> {
         let task = model.task();
         table.iter().find(|entry| entry.name == task).ok_or_else(|| {
             let known: Vec<&str> = table.iter().map(|entry| entry.name).collect();

@@ -32,8 +32,8 @@ impl Home {
         self.0.path().join(name)
     }
 
-    fn stored(&self, name: &str) -> Stored {
-        Stored::open(&self.path(name)).unwrap()
+    fn stored(&self, name: &str) -> ModelFile {
+        ModelFile::open(&self.path(name)).unwrap()
     }
 
     fn learn(&self, settings: &Settings, monitor: &mut dyn Monitor) -> Result<Learned, Error> {
@@ -245,7 +245,7 @@ fn a_model_finds_its_row_in_the_table() {
     assert_eq!(Entry::of_model(&TABLE, &home.stored("model")).unwrap().name, "sign");
     let error = Entry::of_model(&TABLE[..1], &home.stored("model")).unwrap_err();
     assert!(error.to_string().ends_with("expected a model of one of the tasks other, found `sign`"), "{error}");
-    let error = Stored::open(&home.path("train")).unwrap_err();
+    let error = ModelFile::open(&home.path("train")).unwrap_err();
     assert!(error.to_string().ends_with("expected a Crosscut model, found something else"), "{error}");
 }
 
@@ -276,7 +276,7 @@ fn broken_files_are_bad_input_and_leave_nothing_behind() {
         let learned = home.learn(&Settings::default(), &mut ()).unwrap_err();
         assert!(learned.is_bad_input() && !home.path("model").exists(), "{learned}");
         if bytes != good {
-            let inspected = Stored::open(&home.path("train")).unwrap_err();
+            let inspected = ModelFile::open(&home.path("train")).unwrap_err();
             assert!(inspected.is_bad_input(), "{inspected}");
         }
         // Without a label it may be a file to predict.

@@ -11,7 +11,7 @@ use super::template::{Template, TemplateError};
 
 /// What a model must know to read files of columns.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Stored", into = "Stored")]
+#[serde(try_from = "UncheckedColumns", into = "UncheckedColumns")]
 pub(crate) struct Columns {
     template: Template,
     /// How many columns there are before the tag.
@@ -20,21 +20,21 @@ pub(crate) struct Columns {
 
 /// What a model file holds of [`Columns`].
 #[derive(Serialize, Deserialize)]
-struct Stored {
+struct UncheckedColumns {
     template: String,
     count: usize,
 }
 
-impl From<Columns> for Stored {
+impl From<Columns> for UncheckedColumns {
     fn from(Columns { template, count }: Columns) -> Self {
         Self { template: template.text().to_owned(), count }
     }
 }
 
-impl TryFrom<Stored> for Columns {
+impl TryFrom<UncheckedColumns> for Columns {
     type Error = TemplateError;
 
-    fn try_from(Stored { template, count }: Stored) -> Result<Self, TemplateError> {
+    fn try_from(UncheckedColumns { template, count }: UncheckedColumns) -> Result<Self, TemplateError> {
         let template = Template::parse(&template)?;
         template.check_columns(count)?;
         Ok(Self { template, count })

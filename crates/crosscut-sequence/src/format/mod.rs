@@ -46,7 +46,7 @@ pub(crate) struct Output {
     /// So many taggings, each with its score; 0 for the best one without.
     pub n_best: usize,
     /// The margin of each token.
-    pub margins: bool,
+    pub max_marginals: bool,
 }
 
 const BEAM: OptionSpec = OptionSpec {
@@ -116,7 +116,7 @@ impl Application for Sequence {
                    Default: the best one alone.",
         },
         OptionSpec {
-            name: "margins",
+            name: "max-marginals",
             value: "",
             help: "Writes after each tag by how much its best output beats the best one with another tag there.",
         },
@@ -251,11 +251,11 @@ impl Application for Sequence {
 
     fn prepare(&mut self, options: &Options) -> Result<(), Error> {
         let n_best = positive(options, "n-best")?;
-        let margins = options.is_set("margins");
-        if let (Some(n_best), true) = (n_best, margins) {
-            return Err(Error::option("--n-best", "nothing where --margins is given", n_best));
+        let max_marginals = options.is_set("max-marginals");
+        if let (Some(n_best), true) = (n_best, max_marginals) {
+            return Err(Error::option("--n-best", "nothing where --max-marginals is given", n_best));
         }
-        self.output = Output { n_best: n_best.unwrap_or(0), margins };
+        self.output = Output { n_best: n_best.unwrap_or(0), max_marginals };
         if let Some(beam) = options.count("b")? {
             self.definition.beam = beam;
         }
@@ -290,7 +290,7 @@ impl Application for Sequence {
 
     /// A tag a line; after the line of the file, where that was in columns. See the [crate page](crate#files).
     fn write(&self, w: &[f64], x: &Tokens, y_hat: &Tags, out: &mut dyn io::Write) -> io::Result<()> {
-        let Output { n_best, margins } = self.output;
+        let Output { n_best, max_marginals } = self.output;
         if n_best > 0 {
             for (rank, (score, tags)) in self.n_best(w, x, n_best, &mut Scratch::default()).iter().enumerate() {
                 writeln!(out, "# {rank} {score:.6}")?;
@@ -299,8 +299,8 @@ impl Application for Sequence {
             }
             return Ok(());
         }
-        let margins = if margins { self.margins(w, x, &mut Scratch::default()) } else { Vec::new() };
-        self.write_tokens(x, y_hat, &margins, out)?;
+        let max_marginals = if max_marginals { self.max_marginals(w, x, &mut Scratch::default()) } else { Vec::new() };
+        self.write_tokens(x, y_hat, &max_marginals, out)?;
         match self.features() {
             Features::Ids(_) => Ok(()),
             Features::Names(_) => writeln!(out),
@@ -371,8 +371,8 @@ impl Sequence {
         self.with_scaling(statistics.scaling(method)).map_err(|error| Error::file(file, error.to_string()))
     }
 
-    /// A line for each token; `margins` may be empty.
-    fn write_tokens(&self, x: &Tokens, tags: &Tags, margins: &[f64], out: &mut dyn io::Write) -> io::Result<()> {
+    /// A line for each token; `max_marginals` may be empty.
+    fn write_tokens(&self, x: &Tokens, tags: &Tags, max_marginals: &[f64], out: &mut dyn io::Write) -> io::Result<()> {
         let columns = matches!(self.definition.format, Format::Columns(_));
         let mut lines = x.text().filter(|_| columns).into_iter().flat_map(|text| text.split('\n'));
         for token in 0..tags.len() {
@@ -382,7 +382,7 @@ impl Sequence {
                 write!(out, "{line}{separator}")?;
             }
             write!(out, "{}", self.name(tags, token))?;
-            if let Some(margin) = margins.get(token) {
+            if let Some(margin) = max_marginals.get(token) {
                 write!(out, "{separator}{margin:.6}")?;
             }
             writeln!(out)?;

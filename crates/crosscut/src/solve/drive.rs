@@ -21,7 +21,7 @@ pub(crate) fn drive<'m, O: Passes + ?Sized>(
     examples: &mut O,
     method: &mut Box<dyn Method<O> + 'm>,
     settings: &Settings,
-    resumed: Option<Saved<'_>>,
+    resumed: Option<RunState<'_>>,
     observer: &mut dyn FnMut(&Progress) -> Flow,
     mut keeper: Option<&mut Keeper<'_>>,
 ) -> Result<Solution, O::Error> {
@@ -91,7 +91,7 @@ pub(crate) struct Run<'o> {
 
 /// A run between two steps, as data.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct Saved<'s> {
+pub(crate) struct RunState<'s> {
     pub oracle_calls_before: u64,
     pub best: Option<(f64, f64, Cow<'s, [f64]>)>,
     pub lowest: f64,
@@ -137,16 +137,16 @@ impl<'o> Run<'o> {
         }
     }
 
-    fn save(&self) -> Saved<'_> {
+    fn save(&self) -> RunState<'_> {
         let Bounds { best, lowest, dual, last, audit } = &self.bounds;
         let best = best.as_ref().map(|best| (best.primal, best.shown, (&best.w).into()));
         let oracle_calls_before = self.oracle_calls_before;
-        Saved { oracle_calls_before, best, lowest: *lowest, dual: *dual, last: *last, audit: *audit }
+        RunState { oracle_calls_before, best, lowest: *lowest, dual: *dual, last: *last, audit: *audit }
     }
 
     /// Goes on where another run was saved.
-    fn restore(&mut self, saved: Saved<'_>) {
-        let Saved { oracle_calls_before, best, lowest, dual, last, audit } = saved;
+    fn restore(&mut self, saved: RunState<'_>) {
+        let RunState { oracle_calls_before, best, lowest, dual, last, audit } = saved;
         self.oracle_calls_before = oracle_calls_before;
         let best = best.map(|(primal, shown, w)| Certified { primal, shown, w: w.into_owned() });
         self.bounds = Bounds { best, lowest, dual, last, audit };

@@ -1,6 +1,6 @@
 //! [`Method`]: what a solver is, and [`METHODS`]: which ones there are.
 //!
-//! A solver is a room of its own and, here, a variant of [`Solver`], a row in [`METHODS`] and a variant of [`SavedMethod`].
+//! A solver is a room of its own and, here, a variant of [`Solver`], a row in [`METHODS`] and a variant of [`MethodState`].
 
 use serde::{Deserialize, Serialize};
 
@@ -122,7 +122,7 @@ pub(crate) trait Method<O: Passes + ?Sized> {
     fn dual_variables(&self) -> Vec<DualVariable>;
 
     /// Everything that decides what follows.
-    fn save<'s>(&'s self, examples: &'s O) -> SavedMethod<'s>;
+    fn save<'s>(&'s self, examples: &'s O) -> MethodState<'s>;
 
     /// The planes of single examples, if it has them and they can be named.
     fn carry(&self, examples: &O) -> Option<Carried> {
@@ -139,7 +139,7 @@ pub(crate) trait Method<O: Passes + ?Sized> {
     ///
     /// # Errors
     /// What was saved is of another solver, or does not fit.
-    fn restore(&mut self, examples: &O, saved: SavedMethod<'_>) -> Result<(), StateError>;
+    fn restore(&mut self, examples: &O, saved: MethodState<'_>) -> Result<(), StateError>;
 }
 
 /// What a pass did.
@@ -153,10 +153,10 @@ pub(crate) struct Pass {
 
 /// What a method needs to go on.
 #[derive(Serialize, Deserialize)]
-pub(crate) enum SavedMethod<'s> {
-    Block(Box<block::Saved<'s>>),
-    OneSlack(Box<one_slack::Saved<'s>>),
+pub(crate) enum MethodState<'s> {
+    Block(Box<block::BlockCoordinateState<'s>>),
+    OneSlack(Box<one_slack::OneSlackState<'s>>),
 }
 
 /// Planes of single examples by the names of their rows, so that they outlive the examples.
-pub(crate) struct Carried(pub Vec<block::SavedBlock>);
+pub(crate) struct Carried(pub Vec<block::CarriedBlock>);

@@ -1,4 +1,4 @@
-//! The small dual: max over α ≥ 0, Σα ≤ total of Σ αₚ Δₚ − ½ ‖Σ αₚ δₚ‖², over the planes of one block or one working set.
+//! The small dual: max over α ≥ 0, Σα ≤ the alpha bound of Σ αₚ Δₚ − ½ ‖Σ αₚ δₚ‖², over the planes of one block or one working set.
 
 use nalgebra::{Cholesky, DMatrix, DVector};
 use serde::{Deserialize, Serialize};
@@ -151,7 +151,7 @@ pub(crate) struct Curvature<'g> {
     pub gram: &'g Gram,
     /// Multiplies the Gram matrix; 1 unless steps are damped.
     pub damping: f64,
-    /// Is added to every entry: what squared slacks charge for Σα. 0 without.
+    /// Is added to every entry: the conjugate of a squared slack's cost bends by it. 0 for slacks that are not squared.
     pub ridge: f64,
 }
 
@@ -165,7 +165,7 @@ impl Curvature<'_> {
 /// one at the start (both in units of the loss), or steps no longer help.
 ///
 /// On entry and exit `gradient[p]` = Δₚ − ⟨w, δₚ⟩ − ridge · Σα with w including this block's own part.
-/// The plane (0, 0) takes up what Σα leaves of `total`, which may be infinite. Returns the gain in the dual value.
+/// The plane (0, 0) takes up what Σα leaves of the alpha bound, which may be infinite. Returns the gain in the dual value.
 ///
 /// For m planes it takes at most 9 (m + 8) pairwise steps of O(m), and factorises at most m + 8 matrices. A
 /// tolerance below the rounding of the gradient is raised to that.
@@ -173,17 +173,17 @@ pub(crate) fn solve(
     curvature: Curvature<'_>,
     gradient: &mut [f64],
     alpha: &mut [f64],
-    total: f64,
+    alpha_bound: f64,
     tolerance: impl FnOnce(f64) -> f64,
 ) -> f64 {
     let m = alpha.len();
-    let mut rest = left(alpha, total);
+    let mut rest = left(alpha, alpha_bound);
     let (mut pair, mut violation) = worst_pair(gradient, alpha, rest);
     let (mut gain, mut tolerance, mut factorisations) = (0.0, tolerance(violation), m + 8);
     for round in 0..8 {
         let before = gain;
         if round > 0 {
-            rest = left(alpha, total);
+            rest = left(alpha, alpha_bound);
             (pair, violation) = worst_pair(gradient, alpha, rest);
         }
         for _step in 0..(m + 8) {
@@ -208,7 +208,7 @@ pub(crate) fn solve(
         // smaller ones if a plane leaves it.
         while factorisations > 0 {
             factorisations -= 1;
-            let (step, left) = newton_step(curvature, gradient, alpha, total);
+            let (step, left) = newton_step(curvature, gradient, alpha, alpha_bound);
             gain += step;
             if !left {
                 break;
@@ -228,11 +228,11 @@ fn noise(curvature: Curvature<'_>, alpha: &[f64]) -> f64 {
     f64::EPSILON * (0..alpha.len()).map(size).fold(0.0, f64::max)
 }
 
-/// The dual weight of the plane (0, 0): what Σα leaves of `total`, 0 where that is no more than rounding.
-pub(crate) fn left(alpha: &[f64], total: f64) -> f64 {
+/// The dual weight of the plane (0, 0): what Σα leaves of the alpha bound, 0 if that is no more than rounding.
+pub(crate) fn left(alpha: &[f64], alpha_bound: f64) -> f64 {
     let sum = alpha.iter().sum::<f64>();
-    let left = total - sum;
-    if left > 1e-12 * total.min(sum) { left } else { 0.0 }
+    let left = alpha_bound - sum;
+    if left > 1e-12 * alpha_bound.min(sum) { left } else { 0.0 }
 }
 
 /// The plane to raise and the plane to lower; `None` is the plane (0, 0).
@@ -297,18 +297,18 @@ fn pairwise_step(
         gram.add_row(down, length, gradient);
     }
     if ridge > 0.0 && up.is_some() != down.is_some() {
-        let charge = if up.is_some() { step * ridge } else { -step * ridge };
-        gradient.iter_mut().for_each(|value| *value -= charge);
+        let slack_cost = if up.is_some() { step * ridge } else { -step * ridge };
+        gradient.iter_mut().for_each(|value| *value -= slack_cost);
     }
     step * (slope - 0.5 * step * bend)
 }
 
 /// A Newton step on the planes in use, cut at the first dual variable that would leave its bounds; returns the gain, and
 /// whether it was cut.
-fn newton_step(curvature: Curvature<'_>, gradient: &mut [f64], alpha: &mut [f64], total: f64) -> (f64, bool) {
+fn newton_step(curvature: Curvature<'_>, gradient: &mut [f64], alpha: &mut [f64], alpha_bound: f64) -> (f64, bool) {
     let support: Vec<usize> = (0..alpha.len()).filter(|&p| alpha[p] > 0.0).collect();
     let m = support.len();
-    let slack = left(alpha, total);
+    let slack = left(alpha, alpha_bound);
     let sum: f64 = alpha.iter().sum();
     let free = slack > 0.0;
     if m == 0 {
@@ -325,7 +325,7 @@ fn newton_step(curvature: Curvature<'_>, gradient: &mut [f64], alpha: &mut [f64]
         let ones = factor.solve(&DVector::from_element(m, 1.0));
         let lambda = direction.sum() / ones.sum();
         direction -= ones * lambda;
-        // Exactly on the face Σα = total, however ill-conditioned the matrix.
+        // Exactly on the face where Σα is at its bound, however ill-conditioned the matrix.
         direction.add_scalar_mut(-direction.sum() / m as f64);
     }
     let (mut longest, mut leaving) = (1.0, None);
@@ -351,7 +351,7 @@ fn newton_step(curvature: Curvature<'_>, gradient: &mut [f64], alpha: &mut [f64]
     }
     for (i, &p) in support.iter().enumerate() {
         let moved = alpha[p] + longest * direction[i];
-        alpha[p] = if moved > 1e-15 * total.min(sum) && leaving != Some(p) { moved } else { 0.0 };
+        alpha[p] = if moved > 1e-15 * alpha_bound.min(sum) && leaving != Some(p) { moved } else { 0.0 };
     }
     for (value, change) in gradient.iter_mut().zip(&image) {
         *value -= longest * change;
@@ -373,9 +373,9 @@ mod tests {
         let sum: Vec<f64> =
             (0..3).map(|at| planes.iter().zip(alpha).map(|((_, delta), alpha)| alpha * delta[at]).sum()).collect();
         let loss: f64 = planes.iter().zip(alpha).map(|((loss, _), alpha)| alpha * loss).sum();
-        let charge = ridge * alpha.iter().sum::<f64>();
-        let gradient = planes.iter().map(|(loss, delta)| loss - damping * dot(&sum, delta) - charge).collect();
-        (loss - 0.5 * damping * dot(&sum, &sum) - 0.5 * charge * alpha.iter().sum::<f64>(), gradient)
+        let slack_cost = ridge * alpha.iter().sum::<f64>();
+        let gradient = planes.iter().map(|(loss, delta)| loss - damping * dot(&sum, delta) - slack_cost).collect();
+        (loss - 0.5 * damping * dot(&sum, &sum) - 0.5 * slack_cost * alpha.iter().sum::<f64>(), gradient)
     }
 
     fn gram(planes: &[(f64, Vec<f64>)]) -> Gram {
@@ -395,28 +395,28 @@ mod tests {
         let (bound, ridge) = (prop_oneof![Just(1e-3), Just(1.0), Just(1e3)], prop_oneof![Just(0.0), 0.01..2.0]);
         let bounds = prop_oneof![(bound, ridge), (Just(f64::INFINITY), 1e-3..10.0)];
         (prop::collection::vec(plane, 1..9), bounds, damping)
-            .prop_map(|(planes, (total, ridge), damping)| (planes, total, damping, ridge))
+            .prop_map(|(planes, (alpha_bound, ridge), damping)| (planes, alpha_bound, damping, ridge))
     }
 
     proptest! {
         #[test]
-        fn the_solution_satisfies_the_optimality_conditions((planes, total, damping, ridge) in problems()) {
+        fn the_solution_satisfies_the_optimality_conditions((planes, alpha_bound, damping, ridge) in problems()) {
             let mut alpha = vec![0.0; planes.len()];
             let (_, mut gradient) = dual(&planes, &alpha, damping, ridge);
             let gram = gram(&planes);
             let curvature = Curvature { gram: &gram, damping, ridge };
-            let gain = solve(curvature, &mut gradient, &mut alpha, total, |_| 1e-9);
+            let gain = solve(curvature, &mut gradient, &mut alpha, alpha_bound, |_| 1e-9);
             let (value, exact) = dual(&planes, &alpha, damping, ridge);
             let size = 1.0 + value.abs();
             prop_assert!((value - gain).abs() <= 1e-9 * size, "gain {} of {}", gain, value);
             prop_assert!(alpha.iter().all(|&alpha| alpha >= 0.0));
-            prop_assert!(alpha.iter().sum::<f64>() <= total * (1.0 + 1e-12));
+            prop_assert!(alpha.iter().sum::<f64>() <= alpha_bound * (1.0 + 1e-12));
             for (kept, exact) in gradient.iter().zip(&exact) {
                 prop_assert!((kept - exact).abs() <= 1e-8 * size, "{:?} {:?}", gradient, exact);
             }
-            // No plane would rise faster than those in use: the value cannot be raised by more than total · violation.
-            let (_, violation) = worst_pair(&exact, &alpha, left(&alpha, total));
-            let reach = total.min(1.0 + alpha.iter().sum::<f64>());
+            // No plane would rise faster than those in use: the value cannot be raised by more than alpha_bound · violation.
+            let (_, violation) = worst_pair(&exact, &alpha, left(&alpha, alpha_bound));
+            let reach = alpha_bound.min(1.0 + alpha.iter().sum::<f64>());
             prop_assert!(violation * reach <= 1e-4 * size, "violation {} at {:?}", violation, alpha);
         }
     }
@@ -424,10 +424,12 @@ mod tests {
     #[test]
     fn one_plane_moves_to_its_own_optimum_or_bound() {
         let planes = [(1.0, vec![2.0, 0.0, 0.0])];
-        for (total, expected) in [(10.0, 0.25), (0.1, 0.1)] {
+        for (alpha_bound, expected) in [(10.0, 0.25), (0.1, 0.1)] {
             let (mut alpha, mut gradient) = (vec![0.0], vec![1.0]);
             let gram = gram(&planes);
-            solve(Curvature { gram: &gram, damping: 1.0, ridge: 0.0 }, &mut gradient, &mut alpha, total, |_| 1e-12);
+            solve(Curvature { gram: &gram, damping: 1.0, ridge: 0.0 }, &mut gradient, &mut alpha, alpha_bound, |_| {
+                1e-12
+            });
             assert!((alpha[0] - expected).abs() < 1e-12, "{alpha:?}");
         }
     }

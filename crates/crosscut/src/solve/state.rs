@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::solve::drive;
-use crate::solve::methods::SavedMethod;
+use crate::solve::methods::MethodState;
 
 /// Counters beyond this are not those of a run: there is room for all that can follow.
 pub(crate) const MOST_PASSES: u32 = u32::MAX / 2;
@@ -22,8 +22,8 @@ pub(crate) const MOST_PASSES: u32 = u32::MAX / 2;
 pub struct State<'s> {
     pub(crate) examples: usize,
     pub(crate) oracle_calls: u64,
-    pub(crate) run: drive::Saved<'s>,
-    pub(crate) method: SavedMethod<'s>,
+    pub(crate) run: drive::RunState<'s>,
+    pub(crate) method: MethodState<'s>,
     #[serde(skip)]
     pub(crate) last_pass: bool,
 }
@@ -83,11 +83,11 @@ pub(crate) fn require_close(what: &str, found: f64, expected: f64) -> Result<(),
     require(close, format!("{what}: expected {expected}, found {found}"))
 }
 
-impl drive::Saved<'_> {
+impl drive::RunState<'_> {
     /// The same with memory of its own.
-    pub(crate) fn into_owned(self) -> drive::Saved<'static> {
+    pub(crate) fn into_owned(self) -> drive::RunState<'static> {
         let best = self.best.map(|(primal, shown, w)| (primal, shown, Cow::Owned(w.into_owned())));
-        drive::Saved { best, ..self }
+        drive::RunState { best, ..self }
     }
 
     pub(crate) fn check(&self, dim: usize, oracle_calls: u64) -> Result<(), StateError> {

@@ -59,7 +59,7 @@ pub struct StreamTrainer<'a, E> {
     passes: Box<dyn Passes<Error = E> + 'a>,
     method: Box<dyn Method<dyn Passes<Error = E> + 'a> + 'a>,
     /// Where the next run goes on, if it is one that was kept.
-    resumed: Option<drive::Saved<'static>>,
+    resumed: Option<drive::RunState<'static>>,
 }
 
 impl<'a, E: 'a> StreamTrainer<'a, E> {

@@ -2,7 +2,7 @@
 
 use crate::solve::drive::{self, drive};
 use crate::solve::error::{SolveError, VECTORS};
-use crate::solve::methods::{Carried, Method, SavedMethod, Solver};
+use crate::solve::methods::{Carried, Method, MethodState, Solver};
 use crate::solve::oracles::Oracles;
 use crate::solve::passes::Passes;
 use crate::solve::progress::{Flow, Progress};
@@ -35,7 +35,7 @@ pub struct Trainer<'a> {
     oracles: Oracles<'a>,
     method: Box<dyn Method<Oracles<'a>> + 'a>,
     /// Where the next run goes on, if it is one that was kept.
-    resumed: Option<drive::Saved<'static>>,
+    resumed: Option<drive::RunState<'static>>,
 }
 
 impl<'a> Trainer<'a> {
@@ -123,7 +123,7 @@ impl<'a> Trainer<'a> {
         state.check(self.oracles.len(), self.oracles.dim())?;
         let State { oracle_calls, run, method: saved, .. } = state;
         // One solver may have turned into another.
-        if let SavedMethod::OneSlack(one_slack) = &saved
+        if let MethodState::OneSlack(one_slack) = &saved
             && one_slack.begun_by() == self.method.solver()
             && self.method.solver() != Solver::OneSlack
         {

@@ -14,6 +14,9 @@ pub use recombine::{Part, Recombine, Recombiner};
 
 use crate::data::Row;
 
+/// Examples of one call of an oracle, unless its task says otherwise.
+pub(crate) const CHUNK: usize = 8;
+
 /// A structured prediction task: what the outputs are, the loss, and inference.
 ///
 /// A task is a definition. It holds sizes, cost tables and label names, never examples or weights; running state
@@ -85,13 +88,13 @@ pub trait Task: Sync {
         }
     }
 
-    /// How many examples [`separate_chunk`](Self::separate_chunk) is to be called for at most, at least 1: 8 by default, few enough for
-    /// their rows to stay in the processor's cache. The result of training does not depend on it.
+    /// How many examples [`separate_chunk`](Self::separate_chunk) is to be called for at most, at least 1. The default is few enough
+    /// for their rows to stay in the processor's cache. The result of training does not depend on it.
     ///
-    /// The block solver asks for [`BlockSettings::batch`](crate::BlockSettings::batch) examples at one w, which all threads share; only
-    /// passes that certify ask for more.
+    /// A task that asks for more finds calls dear: there are as few of them as all threads can share. The block solver asks for
+    /// [`BlockSettings::batch`](crate::BlockSettings::batch) examples at one w, and only passes that certify for more.
     fn chunk(&self) -> usize {
-        8
+        CHUNK
     }
 
     /// Whether the planes are those of a relaxation, and so of more outputs than there are: fractional ones, say. A task says so once.

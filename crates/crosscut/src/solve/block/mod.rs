@@ -6,7 +6,7 @@
 //! maximise D(α) = Σᵢ Σₚ αᵢₚ Δᵢₚ − ½ ‖w‖²,   w = Σᵢ Σₚ αᵢₚ δᵢₚ,   αᵢₚ ≥ 0,   Σₚ αᵢₚ ≤ C · weightᵢ / n
 //! ```
 //!
-//! Where slacks are squared, Σₚ αᵢₚ is not bounded but charged: D has −½ · n/(2 · C · weightᵢ) · (Σₚ αᵢₚ)² for each example.
+//! Where slacks are squared, Σₚ αᵢₚ is not bounded, but costs: D has −½ · n/(2 · C · weightᵢ) · (Σₚ αᵢₚ)² for each example.
 //!
 //! An *exact pass* calls n oracles, in batches; each answer joins the plane cache of its example, whose small dual is
 //! then improved with all other blocks fixed. *Approximate passes* repeat these block steps over cached planes alone
@@ -32,7 +32,7 @@ use rand_pcg::Pcg64;
 
 use crate::solve::bounds::{Answer, DualSum, Fault, SlackCost, SlackSum};
 use crate::solve::drive::{Counts, Run};
-use crate::solve::methods::{Carried, Method, Pass, SavedMethod, Solver};
+use crate::solve::methods::{Carried, Method, MethodState, Pass, Solver};
 use crate::solve::one_slack::OneSlack;
 use crate::solve::oracles::Oracles;
 use crate::solve::passes::{PassError, Passes};
@@ -42,11 +42,11 @@ use crate::solve::state::StateError;
 use crate::solve::vectors::squared_norm;
 use crate::task::{Part, Planes};
 use cache::Workspace;
-pub(crate) use cache::{Block, SavedBlock};
+pub(crate) use cache::{Block, CarriedBlock};
 use master::{Goal, Master, Sizes};
 use proximal::Proximal;
 use schedule::Schedule;
-pub(crate) use state::Saved;
+pub(crate) use state::BlockCoordinateState;
 use store::Store;
 use suffix_average::SuffixAverage;
 use tuning::TUNING;
@@ -175,14 +175,14 @@ impl<'a> Method<Oracles<'a>> for BlockCoordinate<'a> {
         self.store.blocks.iter().enumerate().flat_map(|(example, block)| block.dual_variables(example)).collect()
     }
 
-    fn save<'s>(&'s self, oracles: &'s Oracles<'a>) -> SavedMethod<'s> {
-        SavedMethod::Block(Box::new(self.saved(oracles)))
+    fn save<'s>(&'s self, oracles: &'s Oracles<'a>) -> MethodState<'s> {
+        MethodState::Block(Box::new(self.saved(oracles)))
     }
 
     fn carry(&self, oracles: &Oracles<'a>) -> Option<Carried> {
         let row = |index| move |name| oracles.row(index, name);
         let block =
-            |(index, block): (usize, &Block<'a>)| SavedBlock::carried(block, oracles.position(index), row(index));
+            |(index, block): (usize, &Block<'a>)| CarriedBlock::carried(block, oracles.position(index), row(index));
         Some(Carried(self.store.blocks.iter().enumerate().map(block).collect::<Option<_>>()?))
     }
 
@@ -203,13 +203,15 @@ impl<'a> Method<Oracles<'a>> for BlockCoordinate<'a> {
         if self.store.bytes.0 > self.settings.max_memory.unwrap_or(usize::MAX) {
             *self = Self::new(oracles, self.settings);
         }
+        // The planes are those of a pass before the first.
+        self.schedule.pass = self.schedule.pass.max(1);
         self.refresh();
     }
 
-    fn restore(&mut self, oracles: &Oracles<'a>, saved: SavedMethod<'_>) -> Result<(), StateError> {
+    fn restore(&mut self, oracles: &Oracles<'a>, saved: MethodState<'_>) -> Result<(), StateError> {
         match saved {
-            SavedMethod::Block(saved) => self.take(oracles, *saved),
-            SavedMethod::OneSlack(_) => Err(StateError::of_another_solver()),
+            MethodState::Block(saved) => self.take(oracles, *saved),
+            MethodState::OneSlack(_) => Err(StateError::of_another_solver()),
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::solve::state::{MOST_PASSES, StateError, require, require_finite};
 
 /// What [`BlockCoordinate`] needs to go on.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct Saved<'s> {
+pub(crate) struct BlockCoordinateState<'s> {
     blocks: Blocks<'s>,
     w: Cow<'s, [f64]>,
     dual: f64,
@@ -28,8 +28,8 @@ pub(crate) struct Saved<'s> {
 }
 
 impl<'a> BlockCoordinate<'a> {
-    pub(super) fn saved<'s>(&'s self, oracles: &'s Oracles<'a>) -> Saved<'s> {
-        Saved {
+    pub(super) fn saved<'s>(&'s self, oracles: &'s Oracles<'a>) -> BlockCoordinateState<'s> {
+        BlockCoordinateState {
             blocks: Blocks::borrowed(&self.store.blocks, |index, name| oracles.row(index, name)),
             w: self.w.as_slice().into(),
             dual: self.dual,
@@ -46,7 +46,7 @@ impl<'a> BlockCoordinate<'a> {
     }
 
     /// Takes what was saved; after an error there is a mixture.
-    pub(super) fn take(&mut self, oracles: &Oracles<'a>, saved: Saved<'_>) -> Result<(), StateError> {
+    pub(super) fn take(&mut self, oracles: &Oracles<'a>, saved: BlockCoordinateState<'_>) -> Result<(), StateError> {
         let dim = self.w.len();
         require_finite("the weights", &saved.w, dim)?;
         require(saved.dual.is_finite(), "the dual value is not a finite number")?;

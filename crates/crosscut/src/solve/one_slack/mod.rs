@@ -10,7 +10,7 @@ mod state;
 
 use crate::solve::bounds::{DualSum, Fault, Known, Sizes, confine, off};
 use crate::solve::drive::{Counts, Run};
-use crate::solve::methods::{Method, Pass, SavedMethod, Solver};
+use crate::solve::methods::{Method, MethodState, Pass, Solver};
 use crate::solve::passes::{Ask, PassError, Passes, PlaneSum};
 use crate::solve::qp::{self, Curvature, Gram};
 use crate::solve::settings::{C, Settings};
@@ -18,7 +18,7 @@ use crate::solve::solution::DualVariable;
 use crate::solve::state::StateError;
 use crate::solve::vectors::squared_norm;
 use plane::{Delta, SummedPlane};
-pub(crate) use state::Saved;
+pub(crate) use state::OneSlackState;
 
 /// A plane out of use for this many iterations leaves the working set, and so many iterations that improve neither bound are
 /// the last ones.
@@ -108,14 +108,14 @@ impl<P: Passes + ?Sized> Method<P> for OneSlack {
         planes.map(plane).collect()
     }
 
-    fn save<'s>(&'s self, _: &'s P) -> SavedMethod<'s> {
-        SavedMethod::OneSlack(Box::new(self.saved()))
+    fn save<'s>(&'s self, _: &'s P) -> MethodState<'s> {
+        MethodState::OneSlack(Box::new(self.saved()))
     }
 
-    fn restore(&mut self, _: &P, saved: SavedMethod<'_>) -> Result<(), StateError> {
+    fn restore(&mut self, _: &P, saved: MethodState<'_>) -> Result<(), StateError> {
         match saved {
-            SavedMethod::OneSlack(saved) => self.take(*saved),
-            SavedMethod::Block(_) => Err(StateError::of_another_solver()),
+            MethodState::OneSlack(saved) => self.take(*saved),
+            MethodState::Block(_) => Err(StateError::of_another_solver()),
         }
     }
 }

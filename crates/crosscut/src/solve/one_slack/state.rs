@@ -12,7 +12,7 @@ use crate::solve::state::{StateError, require, require_close, require_finite};
 
 /// What [`OneSlack`] needs to go on.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct Saved<'s> {
+pub(crate) struct OneSlackState<'s> {
     /// The solver of the settings: another one may have handed over.
     begun_by: Solver,
     /// What the slack of an example of weight 1 costs.
@@ -26,8 +26,8 @@ pub(crate) struct Saved<'s> {
 }
 
 impl OneSlack {
-    pub(super) fn saved(&self) -> Saved<'_> {
-        Saved {
+    pub(super) fn saved(&self) -> OneSlackState<'_> {
+        OneSlackState {
             begun_by: self.settings.solver.resolve(self.examples),
             each: self.settings.c.sum(self.examples),
             working_set: self.working_set.as_slice().into(),
@@ -40,7 +40,7 @@ impl OneSlack {
     }
 
     /// Takes what was saved; after an error all is what it was.
-    pub(super) fn take(&mut self, saved: Saved<'_>) -> Result<(), StateError> {
+    pub(super) fn take(&mut self, saved: OneSlackState<'_>) -> Result<(), StateError> {
         let (dim, m) = (self.w.len(), saved.working_set.len());
         require_close("what a slack costs", saved.each, self.settings.c.sum(self.examples))?;
         require_finite("the dual variables", &saved.alpha, m)?;
@@ -62,7 +62,7 @@ impl OneSlack {
     }
 }
 
-impl Saved<'_> {
+impl OneSlackState<'_> {
     /// The solver with which the run has begun.
     pub fn begun_by(&self) -> Solver {
         self.begun_by

@@ -16,7 +16,7 @@ use crate::solve::bounds::{Fault, Known, SlackCost};
 use crate::solve::error::SolveError;
 use crate::solve::passes::{Ask, PassError, Passes, PlaneSum, Spent};
 use crate::solve::solution::DualVariable;
-use crate::task::{Example, Part, Planes, Task};
+use crate::task::{CHUNK, Example, Part, Planes, Task};
 use door::{Behind, Door};
 use merged::Merged;
 pub(crate) use workers::WorkerPool;
@@ -182,8 +182,9 @@ impl<'a> Oracles<'a> {
         let chunk = self.door.chunk();
         self.workers.run(worth, |parallel| match parallel {
             true => {
-                // Every thread is to get some, and the slow ones fewer.
-                let share = batch_left.len().div_ceil(8 * self.workers.threads()).min(chunk);
+                // Every thread is to get some, and the slow ones fewer; if calls are dear, each gets one.
+                let shares = if chunk > CHUNK { self.workers.threads() } else { 8 * self.workers.threads() };
+                let share = batch_left.len().div_ceil(shares).min(chunk);
                 let work = planes.par_chunks_mut(share).zip(batch_left.par_chunks(share));
                 work.for_each(|(planes, chunk)| answer(planes, chunk));
             }
@@ -288,7 +289,8 @@ impl<'a> Passes for Oracles<'a> {
                 fault: None,
             })
             .collect();
-        let mut slice = 1;
+        let least = if chunk > CHUNK { chunk } else { 1 };
+        let mut slice = least;
         while lanes.iter().any(|lane| lane.next < lane.end) {
             let began = Instant::now();
             let this = &*self;
@@ -311,7 +313,7 @@ impl<'a> Passes for Oracles<'a> {
             if seconds < 0.05 {
                 slice *= 2;
             } else if seconds > 0.2 {
-                slice = (slice / 2).max(1);
+                slice = (slice / 2).max(least);
             }
             tick(self.spent);
             // The first fault is known when the lanes before its own have ended.

@@ -7,16 +7,18 @@ use serde::ser::{Error, SerializeSeq};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::placed_rows::{Group, PlacedRows};
-use super::{Block, FAN, Plane, Terms, qp::Gram, split};
+use super::terms::{Terms, split};
+use super::{Block, CachedPlane, FAN};
 use crate::data::Row;
 use crate::solve::bounds::SlackCost;
+use crate::solve::qp::Gram;
 use crate::solve::state::{StateError, require, require_close};
 use crate::task::{RowTerm, UNIT_ROW};
 
 /// All blocks: those of a solver, or those that were read.
 pub(crate) enum Blocks<'s> {
     Borrowed { blocks: &'s [Block<'s>], row: Box<FindRow<'s>> },
-    Read(Vec<Saved<'static>>),
+    Read(Vec<BlockState<'static>>),
 }
 
 /// The row of an example with a name.
@@ -24,14 +26,14 @@ type FindRow<'s> = dyn Fn(usize, u32) -> Option<Row<'s>> + 's;
 
 /// A block as it is written.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct Saved<'s> {
+pub(crate) struct BlockState<'s> {
     bound: f64,
     ridge: f64,
     gap: f64,
     /// The name of the row, stride, and where the offsets end.
     groups: Vec<(u32, usize, usize)>,
     offsets: Cow<'s, [usize]>,
-    planes: Cow<'s, [Plane]>,
+    planes: Cow<'s, [CachedPlane]>,
     dense: Cow<'s, [Option<Box<[f64]>>]>,
     terms: Cow<'s, Terms>,
     /// Empty for a fan.
@@ -60,7 +62,7 @@ impl<'s> Blocks<'s> {
     ) -> Result<Vec<Block<'a>>, StateError> {
         let Self::Read(saved) = self else { return Err(StateError("it was never written".to_owned())) };
         require(saved.len() == fresh.len(), format!("it has {} examples, not {}", saved.len(), fresh.len()))?;
-        let restore = |(index, (saved, fresh)): (usize, (Saved<'_>, &Block<'a>))| {
+        let restore = |(index, (saved, fresh)): (usize, (BlockState<'_>, &Block<'a>))| {
             let in_example = |StateError(message)| StateError(format!("example {index}: {message}"));
             saved.restore(fresh, |name| row(index, name), dim, most_planes, pass).map_err(in_example)
         };
@@ -86,12 +88,12 @@ impl<'de> Deserialize<'de> for Blocks<'_> {
 }
 
 /// A block that has outlived the example at a position.
-pub(crate) struct SavedBlock {
+pub(crate) struct CarriedBlock {
     pub position: usize,
-    saved: Saved<'static>,
+    saved: BlockState<'static>,
 }
 
-impl SavedBlock {
+impl CarriedBlock {
     /// `None` if its rows cannot be named.
     pub fn carried<'a>(block: &Block<'a>, position: usize, row: impl Fn(u32) -> Option<Row<'a>>) -> Option<Self> {
         Some(Self { position, saved: block.save(row).ok()?.into_owned() })
@@ -118,7 +120,7 @@ impl SavedBlock {
 impl<'a> Block<'a> {
     /// # Errors
     /// A row that the task does not give back.
-    fn save(&self, row: impl Fn(u32) -> Option<Row<'a>>) -> Result<Saved<'_>, &'static str> {
+    fn save(&self, row: impl Fn(u32) -> Option<Row<'a>>) -> Result<BlockState<'_>, &'static str> {
         let name = |group: &Group<'a>| {
             let name = group.row().name();
             let is_it = |row: Row<'_>| row.has_entries_of(group.row());
@@ -127,7 +129,7 @@ impl<'a> Block<'a> {
                 false => Err("its oracle writes rows that `Task::row` does not give back"),
             }
         };
-        Ok(Saved {
+        Ok(BlockState {
             bound: self.cost.bound,
             ridge: self.cost.ridge,
             gap: self.gap,
@@ -146,9 +148,9 @@ impl<'a> Block<'a> {
     }
 }
 
-impl Saved<'_> {
-    fn into_owned(self) -> Saved<'static> {
-        Saved {
+impl BlockState<'_> {
+    fn into_owned(self) -> BlockState<'static> {
+        BlockState {
             offsets: Cow::Owned(self.offsets.into_owned()),
             planes: Cow::Owned(self.planes.into_owned()),
             dense: Cow::Owned(self.dense.into_owned()),

@@ -1,0 +1,94 @@
+//! What rounding can have done to the numbers of a block.
+
+use super::placed_rows::PlacedRow;
+use super::terms::split;
+use super::{Block, Workspace};
+use crate::data::dot_row_sized;
+use crate::solve::bounds::{DualSum, Known, Sizes, confine, off};
+
+impl Block<'_> {
+    /// An upper bound on the sum of the norms of the terms that a plane was written in.
+    pub(super) fn size(&self, plane: usize) -> f64 {
+        if self.dense(plane).is_some() {
+            return self.longest;
+        }
+        let terms = self.terms(plane);
+        self.cancelled + self.size_of(terms)
+    }
+
+    /// The same for the terms that are left.
+    pub(super) fn size_of(&self, terms: (&[u32], &[f64])) -> f64 {
+        let (rows, entries) = split(terms);
+        let rows: f64 = rows.map(|(_, scale)| scale.abs()).sum();
+        self.longest * rows + entries.map(|(_, scale)| scale.abs()).sum::<f64>()
+    }
+
+    /// Relative rounding error of planes, and of sums over them.
+    fn off(&self) -> f64 {
+        // A merge rounds its two factors, their sum and each product.
+        off(self.planes.len() + self.written as usize + 8 * self.merges as usize)
+    }
+
+    /// What the [highest](Self::highest) value says of the slack, given ‖w‖.
+    pub fn known(&self, highest: f64, length_of_w: f64) -> Known {
+        let size = |p: usize| self.planes[p].offset + length_of_w * self.size(p);
+        let largest = (0..self.planes.len()).map(size).fold(0.0, f64::max);
+        let longest_row = self.placed.iter().map(|placed| placed.row.features().len()).max().unwrap_or(0);
+        let dense = self.dense.iter().flatten().map(|values| values.len() / 8).max().unwrap_or(0);
+        Known::new(highest, largest, self.off() + off(longest_row + dense + self.count_terms()))
+    }
+
+    /// The rounding error of a value Δ − ⟨w, δ⟩, at most: by the sizes of all that is summed for it, and the largest of all planes.
+    pub fn rounding(&self, w: &[f64]) -> f64 {
+        let sizes: Vec<(f64, usize)> = (self.placed.iter())
+            .map(|PlacedRow { row, place }| (dot_row_sized(w, row, place).1, row.features().len() / 4))
+            .collect();
+        let of = |p: usize| {
+            let plane = &self.planes[p];
+            if let Some(values) = self.dense(p) {
+                let size: f64 = values.iter().zip(w).map(|(value, w)| (value * w).abs()).sum();
+                return off(values.len() / 8) * (plane.offset + size);
+            }
+            let (rows, entries) = split(self.terms(p));
+            let (mut size, mut longest) = (plane.offset, 0);
+            for (placed, scale) in rows {
+                size += scale.abs() * sizes[placed].0;
+                longest = longest.max(sizes[placed].1);
+            }
+            size += entries.map(|(index, scale)| (scale * w[index]).abs()).sum::<f64>();
+            off(longest + self.terms(p).0.len()) * size
+        };
+        (0..self.planes.len()).map(of).fold(0.0, f64::max)
+    }
+
+    /// Adds what D has of this block, with the sizes that rounding is measured against.
+    pub fn add_to_dual(&self, sum: &mut DualSum) {
+        let (conjugate, mut offset, mut delta) = (self.conjugate(), 0.0, 0.0);
+        for (p, plane) in self.planes.iter().enumerate().filter(|(_, plane)| plane.alpha > 0.0) {
+            offset += plane.alpha * plane.offset;
+            delta += plane.alpha * self.size(p);
+        }
+        let sizes = Sizes { offset: offset + conjugate, delta };
+        let additions = self.placed.len() + self.entries() + self.planes.len();
+        sum.add(offset - conjugate, sizes, sizes.scaled(self.off()), additions);
+    }
+
+    /// Single weights among the terms of all planes, if there are any.
+    fn entries(&self) -> usize {
+        if self.has_entries() { self.terms.keys.len() } else { 0 }
+    }
+
+    /// Makes the dual variables feasible in exact arithmetic.
+    pub fn confine(&mut self, workspace: &mut Workspace) {
+        // Most sums are well below their bound.
+        if self.alphas().sum::<f64>() < self.cost.bound * (1.0 - 1e-12) {
+            return;
+        }
+        let Workspace { alpha, .. } = workspace;
+        alpha.clear();
+        alpha.extend(self.alphas());
+        if confine(alpha, self.cost.bound) {
+            self.planes.iter_mut().zip(&*alpha).for_each(|(plane, &alpha)| plane.alpha = alpha);
+        }
+    }
+}

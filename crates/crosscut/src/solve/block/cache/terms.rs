@@ -1,0 +1,76 @@
+//! [`Terms`]: planes as numbers times placed rows and single weights.
+
+use serde::{Deserialize, Serialize};
+
+/// Terms with keys below this are placed rows; the rest of the key of another is the index of a weight by itself.
+pub(super) const ENTRY: u32 = 1 << 31;
+
+/// Numbers times placed rows and single weights: keys, for each plane in increasing order, and what they are multiplied by.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Terms {
+    pub keys: Box<[u32]>,
+    pub scales: Box<[f64]>,
+}
+
+/// Whether some of the keys of a plane are weights by themselves; they come last.
+pub(super) fn has_entries(keys: &[u32]) -> bool {
+    keys.last().is_some_and(|&key| key >= ENTRY)
+}
+
+/// Brings terms in order, sums those of one key, and drops zeros.
+pub(super) fn sum_terms(terms: &mut Vec<(u32, f64)>) {
+    terms.sort_by_key(|&(key, _)| key);
+    terms.dedup_by(|next, kept| {
+        let same = next.0 == kept.0;
+        if same {
+            kept.1 += next.1;
+        }
+        same
+    });
+    terms.retain(|&(_, scale)| scale != 0.0);
+}
+
+/// Σ scale · dots[placed row] and Σ scale · v(index).
+#[inline]
+pub(super) fn combine(terms: (&[u32], &[f64]), dots: &[f64], v: impl Fn(usize) -> f64) -> f64 {
+    let at = keys_of_rows(terms.0);
+    let ((rows, entries), (row_scales, entry_scales)) = (terms.0.split_at(at), terms.1.split_at(at));
+    gather(rows, row_scales, |key| dots[key as usize]) + gather(entries, entry_scales, |key| v((key & !ENTRY) as usize))
+}
+
+/// Σ scale · value of a key, in four parts where there are many, so that additions need not wait for each other.
+#[inline]
+pub(super) fn gather(keys: &[u32], scales: &[f64], value: impl Fn(u32) -> f64) -> f64 {
+    let ((fours, keys), (scale_fours, scales)) = (keys.as_chunks::<4>(), scales.as_chunks::<4>());
+    let rest: f64 = keys.iter().zip(scales).map(|(&key, scale)| scale * value(key)).sum();
+    if fours.is_empty() {
+        return rest;
+    }
+    let mut sums = [0.0; 4];
+    for (keys, scales) in fours.iter().zip(scale_fours) {
+        for ((sum, &key), scale) in sums.iter_mut().zip(keys).zip(scales) {
+            *sum += scale * value(key);
+        }
+    }
+    (sums[0] + sums[1]) + (sums[2] + sums[3]) + rest
+}
+
+/// How many of the keys of a plane are placed rows; they come first.
+#[inline]
+pub(super) fn keys_of_rows(keys: &[u32]) -> usize {
+    match has_entries(keys) {
+        true => keys.partition_point(|&key| key < ENTRY),
+        false => keys.len(),
+    }
+}
+
+/// The placed rows among terms, and the weights by themselves.
+#[inline]
+pub(super) fn split<'t>(
+    (keys, scales): (&'t [u32], &'t [f64]),
+) -> (impl Iterator<Item = (usize, f64)> + 't, impl Iterator<Item = (usize, f64)> + 't) {
+    let at = keys_of_rows(keys);
+    let ((rows, entries), (row_scales, entry_scales)) = (keys.split_at(at), scales.split_at(at));
+    let rows = rows.iter().zip(row_scales).map(|(&placed, &scale)| (placed as usize, scale));
+    (rows, entries.iter().zip(entry_scales).map(|(&entry, &scale)| ((entry & !ENTRY) as usize, scale)))
+}

@@ -1,0 +1,330 @@
+//! What a task may do beyond the required four methods, and what `Passes` may be made of: none of it changes a result.
+
+mod worlds;
+
+use std::convert::Infallible;
+use std::ops::ControlFlow;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use ciborium::{from_reader, into_writer};
+use crosscut::{
+    Ask, Example, Feature, FeatureMap, Flow, Oracles, PassError, Passes, Place, PlaneSum, Planes, Progress, Row,
+    Settings, Sink, Solution, Solver, SparseVector, Spent, State, StreamTrainer, Task, Trainer, solve, testing,
+};
+use worlds::spans;
+
+const SOLVERS: [Solver; 2] = [Solver::Block, Solver::OneSlack];
+
+fn go_on(_: &Progress) -> Flow {
+    ControlFlow::Continue(())
+}
+
+// ── Rows that are built when they are asked for ──────────────────────────────────────────────────────────────────────
+
+const FEATURES: usize = 20;
+
+/// Each item of x chooses another one (its head): the row of a pair is the product of both items' features.
+struct Pairs {
+    features: usize,
+}
+
+/// Items, and the rows of their pairs, which are n² and built when they are first asked for.
+struct Items {
+    items: Vec<Vec<f32>>,
+    rows: Vec<OnceLock<SparseVector>>,
+}
+
+impl Items {
+    fn new(items: Vec<Vec<f32>>) -> Self {
+        let rows = (0..items.len() * items.len()).map(|_| OnceLock::new()).collect();
+        Self { items, rows }
+    }
+
+    fn row(&self, name: u32) -> Option<Row<'_>> {
+        let n = self.items.len();
+        let row = self.rows.get(name as usize)?.get_or_init(|| {
+            let (a, b) = (&self.items[name as usize / n], &self.items[name as usize % n]);
+            let products = a.iter().flat_map(|a| b.iter().map(move |b| a * b));
+            let features = products.enumerate().filter(|(_, value)| *value != 0.0);
+            let features = features.map(|(index, value)| Feature { index: index as u32, value });
+            SparseVector::new(features.collect()).expect("finite")
+        });
+        Some(row.row().named(name))
+    }
+
+    fn built(&self) -> usize {
+        self.rows.iter().filter(|row| row.get().is_some()).count()
+    }
+}
+
+impl Pairs {
+    /// The best head of each item: scores are computed without building rows.
+    fn best(&self, w: &[f64], x: &Items, gain: impl Fn(usize, usize) -> f64) -> Vec<usize> {
+        let score = |a: &[f32], b: &[f32]| -> f64 {
+            let product = |(i, j): (usize, usize)| f64::from(a[i] * b[j]) * w[i * self.features + j];
+            (0..self.features).flat_map(|i| (0..self.features).map(move |j| (i, j))).map(product).sum()
+        };
+        let n = x.items.len();
+        let value = |item: usize, head: usize| score(&x.items[head], &x.items[item]) + gain(item, head);
+        let head = |item| (0..n).reduce(|a, b| if value(item, b) > value(item, a) { b } else { a });
+        (0..n).map(|item| head(item).expect("there is an item")).collect()
+    }
+}
+
+impl Task for Pairs {
+    type Input = Items;
+    type Output = Vec<usize>;
+    type Scratch = ();
+
+    fn dim(&self) -> usize {
+        self.features * self.features
+    }
+
+    fn loss(&self, _: &Items, y: &Vec<usize>, y_hat: &Vec<usize>) -> f64 {
+        y.iter().zip(y_hat).filter(|(y, y_hat)| y != y_hat).count() as f64
+    }
+
+    fn predict(&self, w: &[f64], x: &Items, (): &mut ()) -> Vec<usize> {
+        self.best(w, x, |_, _| 0.0)
+    }
+
+    fn separate<'a>(&'a self, w: &[f64], x: &'a Items, y: &'a Vec<usize>, (): &mut (), planes: &mut Planes<'a>) {
+        let y_bar = self.best(w, x, |item, head| f64::from(u8::from(y[item] != head)));
+        planes.add(|sink| {
+            for (item, (&truth, &other)) in y.iter().zip(&y_bar).enumerate().filter(|(_, (a, b))| a != b) {
+                for (head, sign) in [(truth, 1.0), (other, -1.0)] {
+                    let row = x.row((head * y.len() + item) as u32).expect("there are so many pairs");
+                    sink.add_row(row, Place::block(0), sign);
+                }
+            }
+            self.loss(x, y, &y_bar)
+        });
+    }
+
+    fn row<'a>(&'a self, x: &'a Items, name: u32) -> Option<Row<'a>> {
+        x.row(name)
+    }
+}
+
+fn pairs(n: usize) -> Vec<Example<Items, Vec<usize>>> {
+    let (task, noise) = (Pairs { features: FEATURES }, testing::random_weights(n * 12 * 3, 1.0, 5));
+    let teacher = testing::random_weights(task.dim(), 1.0, 6);
+    let example = |i: usize| {
+        // Three of the features each.
+        let item = |at: usize| {
+            let mut item = vec![0.0; FEATURES];
+            let values = &noise[(12 * i + at) * 3..][..3];
+            values.iter().enumerate().for_each(|(k, &value)| item[(at + 7 * k + i) % FEATURES] = value as f32);
+            item
+        };
+        let x = Items::new((0..12).map(item).collect());
+        let y = task.best(&teacher, &x, |item, head| f64::from(u8::from(head == item * i % 12)));
+        Example::new(x, y)
+    };
+    (0..n).map(example).collect()
+}
+
+#[test]
+fn few_rows_are_built_and_training_goes_on_with_others() {
+    let task = Pairs { features: FEATURES };
+    testing::check(&task, &pairs(4));
+    for solver in SOLVERS {
+        let settings = Settings { solver, relative_gap: 1e-4, threads: 2, ..Settings::default() };
+        let examples = pairs(30);
+        let mut states = Vec::new();
+        let whole = Trainer::new(&task, &examples, &settings).unwrap().solve_keeping(&mut go_on, &mut |state| {
+            let mut bytes = Vec::new();
+            into_writer(state, &mut bytes).unwrap();
+            states.push(bytes);
+        });
+        assert!(whole.certificate.converged());
+        let built: usize = examples.iter().map(|example| example.x.built()).sum();
+        assert!(built > 0 && 2 * built < 30 * 144, "{built} of {}", 30 * 144);
+
+        // Examples of which no row has been built yet: those of planes are asked for by their names.
+        let fresh = pairs(30);
+        let mut trainer = Trainer::new(&task, &fresh, &settings).unwrap();
+        let state: State<'_> = from_reader(&*states[states.len() / 2]).unwrap();
+        trainer.restore(state).unwrap();
+        let restored: usize = fresh.iter().map(|example| example.x.built()).sum();
+        assert_eq!(restored > 0, solver == Solver::Block);
+        let resumed = trainer.solve(&mut go_on);
+        assert_eq!((resumed.w, resumed.certificate), (whole.w, whole.certificate));
+    }
+}
+
+// ── Chunks ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Spans whose oracle takes so many examples a call, and counts calls and examples.
+struct Chunked {
+    chunk: usize,
+    calls: AtomicUsize,
+    examples: AtomicUsize,
+}
+
+impl Task for Chunked {
+    type Input = crosscut::SparseRows;
+    type Output = std::ops::Range<usize>;
+    type Scratch = ();
+
+    fn dim(&self) -> usize {
+        spans::TASK.dim()
+    }
+
+    fn loss(&self, x: &Self::Input, y: &Self::Output, y_hat: &Self::Output) -> f64 {
+        spans::TASK.loss(x, y, y_hat)
+    }
+
+    fn predict(&self, w: &[f64], x: &Self::Input, (): &mut ()) -> Self::Output {
+        spans::TASK.predict(w, x, &mut ())
+    }
+
+    fn separate<'a>(&'a self, _: &[f64], _: &'a Self::Input, _: &'a Self::Output, (): &mut (), _: &mut Planes<'a>) {
+        panic!("examples come in chunks");
+    }
+
+    fn separate_chunk<'a>(
+        &'a self,
+        w: &[f64],
+        examples: &[&'a Example<Self::Input, Self::Output>],
+        (): &mut (),
+        planes: &mut [Planes<'a>],
+    ) {
+        assert!(examples.len() == planes.len() && (1..=self.chunk.max(1)).contains(&examples.len()));
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        self.examples.fetch_add(examples.len(), Ordering::Relaxed);
+        for (Example { x, y, .. }, planes) in examples.iter().zip(planes) {
+            assert!(planes.is_empty());
+            spans::TASK.separate(w, x, y, &mut (), planes);
+        }
+    }
+
+    fn chunk(&self) -> usize {
+        self.chunk
+    }
+}
+
+#[test]
+fn chunks_of_any_size_on_any_threads_give_the_same_bits() {
+    let examples = spans::examples(200);
+    for solver in SOLVERS {
+        let settings = Settings { solver, relative_gap: 1e-5, ..Settings::default() };
+        let plain = solve(&spans::TASK, &examples, &settings, &mut go_on).unwrap();
+        for (chunk, threads) in [(0, 1), (1, 3), (7, 1), (7, 2), (1000, 1), (1000, 3)] {
+            let task = Chunked { chunk, calls: AtomicUsize::new(0), examples: AtomicUsize::new(0) };
+            let settings = Settings { threads, ..settings };
+            let Solution { w, certificate, .. } = solve(&task, &examples, &settings, &mut go_on).unwrap();
+            assert_eq!((w, certificate), (plain.w.clone(), plain.certificate), "{solver:?}, {chunk}, {threads}");
+            let (calls, seen) = (task.calls.into_inner(), task.examples.into_inner());
+            assert_eq!(seen as u64, certificate.oracle_calls);
+            // 1-slack sums examples in 64 lanes, each by itself.
+            let fewer = chunk <= 1 || if solver == Solver::Block { 4 * calls < seen } else { 2 * calls < 3 * seen };
+            assert!(calls * chunk.max(1) >= seen && fewer, "{solver:?}, {chunk}, {threads}: {calls} calls for {seen}");
+        }
+    }
+}
+
+// ── Several machines ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Examples on several machines; each sends its sum.
+struct Machines<'a>(Vec<Oracles<'a>>);
+
+impl Passes for Machines<'_> {
+    type Error = Infallible;
+
+    fn len(&self) -> usize {
+        self.0.iter().map(Passes::len).sum()
+    }
+
+    fn dim(&self) -> usize {
+        self.0[0].dim()
+    }
+
+    fn spent(&self) -> Spent {
+        let spent = self.0.iter().map(Passes::spent);
+        spent.fold(Spent::default(), |a, b| Spent { calls: a.calls + b.calls, seconds: a.seconds.max(b.seconds) })
+    }
+
+    fn go_on_from(&mut self, calls: u64) {
+        self.0[0].go_on_from(calls);
+    }
+
+    fn sum(&mut self, ask: Ask<'_>, tick: &mut dyn FnMut(Spent)) -> Result<PlaneSum, PassError<Infallible>> {
+        let mut total = PlaneSum::new(ask.w.len());
+        for machine in &mut self.0 {
+            let mut message = Vec::new();
+            into_writer(&machine.sum(ask, tick)?, &mut message).expect("memory is there");
+            total.add(&from_reader::<PlaneSum, _>(&*message).expect("it was written so"));
+        }
+        Ok(total)
+    }
+}
+
+#[test]
+fn sums_of_several_machines_train_as_those_of_one() {
+    let examples = spans::examples(90);
+    let settings = Settings { solver: Solver::OneSlack, relative_gap: 1e-6, ..Settings::default() };
+    let one = solve(&spans::TASK, &examples, &settings, &mut go_on).unwrap();
+    let train = |cuts: &[usize]| {
+        let ends = cuts.iter().copied().chain([examples.len()]);
+        let parts = [0].iter().chain(cuts).zip(ends).map(|(&start, end)| &examples[start..end]);
+        let machines = parts.map(|part| Oracles::new(&spans::TASK, part, 1).unwrap()).collect();
+        let weights = [1.0, examples.len() as f64 - 1.0];
+        let mut trainer = StreamTrainer::on(Machines(machines), weights, &settings).unwrap();
+        trainer.solve(&mut go_on).unwrap()
+    };
+    for cuts in [&[45][..], &[10, 70], &[1, 2, 3]] {
+        let Solution { w, certificate, .. } = train(cuts);
+        assert!(certificate.converged(), "{certificate:?}");
+        assert!(certificate.dual <= one.certificate.primal && one.certificate.dual <= certificate.primal);
+        let again = train(cuts);
+        assert_eq!((w, certificate), (again.w, again.certificate));
+    }
+}
+
+// ── Where a row lies ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// The class of a place is the one that the place was made of.
+#[test]
+fn places_of_classes_know_their_class() {
+    for k in 1..5 {
+        for class in 0..k {
+            assert_eq!(Place::class(class, k).class_of(k), Some(class));
+        }
+        assert_eq!(Place { offset: k, stride: k }.class_of(k), None);
+        assert_eq!(Place::class(0, k).class_of(k + 1), None);
+    }
+}
+
+/// Rows at places score and write the same numbers, whatever the name.
+#[test]
+fn a_score_is_the_inner_product_of_what_is_written() {
+    let task = spans::TASK;
+    for (seed, Example { x, y, .. }) in (0..).zip(&spans::examples(10)) {
+        let w = testing::random_weights(task.dim(), 1.0, seed);
+        let sum: f64 = y.clone().map(|t| x.row(t).named(7).score(&w, Place::block(0))).sum();
+        assert!((sum - task.score(&w, x, y)).abs() < 1e-12);
+    }
+}
+
+struct Counting<'s, 'a>(&'s mut dyn Sink<'a>, usize);
+
+impl<'a> Sink<'a> for Counting<'_, 'a> {
+    fn add(&mut self, index: usize, value: f64) {
+        self.1 += 1;
+        self.0.add(index, value);
+    }
+}
+
+/// A sink that knows nothing of rows gets their numbers one by one.
+#[test]
+fn rows_are_numbers_to_a_sink_that_knows_none() {
+    let mut w = vec![0.0; 3];
+    let mut dense = crosscut::Dense(&mut w);
+    let mut counting = Counting(&mut dense, 0);
+    let Example { x, .. } = &spans::examples(1)[0];
+    counting.add_row(x.row(0), Place::block(0), 2.0);
+    assert_eq!(counting.1, x.row(0).features().len());
+    assert!(x.row(0).features().iter().all(|f| w[f.index as usize] == 2.0 * f64::from(f.value)));
+}
