@@ -1,7 +1,8 @@
 //! One oracle call: scoring all classes of a sparse row, and the choice of the worst.
 //!
-//! 100 non-zeros of 10,000 features, so that w (0.2 to 2 MB) lies in a cache; k = 3, 20, 26 classes. The planes
-//! are written and forgotten. One iteration is one call, for the examples in turn.
+//! 100 non-zeros of 10,000 features, so that w (0.2 to 2 MB) lies in a cache; k = 3, 20, 26
+//! classes. The planes are written and forgotten. One iteration is one call, for the examples in
+//! turn.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use crosscut::{Planes, Task, testing};

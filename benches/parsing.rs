@@ -1,5 +1,6 @@
-//! Parsing of svm-light lines: `line` is one line on one thread, `lines` a text of 10,000 lines in memory on all
-//! threads, with the vocabulary and the examples made from it (everything `learn` does before training).
+//! Parsing of svm-light lines: `line` is one line on one thread, `lines` a text of 10,000 lines in
+//! memory on all threads, with the vocabulary and the examples made from it (everything `learn`
+//! does before training).
 //!
 //! A line has 100 features with ids up to 10,000 and values of six digits, as tf-idf files have.
 

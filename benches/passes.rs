@@ -1,7 +1,9 @@
-//! Passes of the solvers over 2,000 examples of 20 classes (100 non-zeros of 10,000 features), on one thread.
+//! Passes of the solvers over 2,000 examples of 20 classes (100 non-zeros of 10,000 features), on
+//! one thread.
 //!
-//! The parts of a solver are not public, so each bench runs a fresh solver for a fixed number of exact passes. Building
-//! the solver is not measured. Read as time for each example (the throughput), and subtract:
+//! The parts of a solver are not public, so each bench runs a fresh solver for a fixed number of
+//! exact passes. Building the solver is not measured. Read as time for each example (the
+//! throughput), and subtract:
 //!
 //! | bench | what runs |
 //! |---|---|
@@ -35,7 +37,10 @@ fn passes(criterion: &mut Criterion) {
         };
         group.bench_function(name, |bencher| {
             bencher.iter_batched(
-                || Trainer::new(&problem.task, &problem.examples, &settings).expect("settings and examples are good"),
+                || {
+                    Trainer::new(&problem.task, &problem.examples, &settings)
+                        .expect("settings and examples are good")
+                },
                 |mut trainer| trainer.solve(&mut |_| ControlFlow::Continue(())),
                 BatchSize::PerIteration,
             );

@@ -1,20 +1,23 @@
-//! CoNLL-2000 chunking: from columns of words and parts of speech to noun phrases, verb phrases and nine other kinds.
+//! CoNLL-2000 chunking: from columns of words and parts of speech to noun phrases, verb phrases and
+//! nine other kinds.
 //!
-//! Features are made by the template `chunking`, which comes with the crate (19 lines over a window of two tokens to both
-//! sides), with weights for pairs of tags. C is the one of a grid with the best F1 in 3-fold cross-validation on the training
-//! sentences. The test sentences are looked at once, at the end.
+//! Features are made by the template `chunking`, which comes with the crate (19 lines over a window
+//! of two tokens to both sides), with weights for pairs of tags. C is the one of a grid with the
+//! best F1 in 3-fold cross-validation on the training sentences. The test sentences are looked at
+//! once, at the end.
 //!
-//! The data are not shipped (the text is that of the Wall Street Journal), so you name the files: `train.txt` and `test.txt` of
-//! the shared task, plain or compressed with gzip, in columns word, part of speech, chunk. `datasets/README.md` says where they
-//! are found.
+//! The data are not shipped (the text is that of the Wall Street Journal), so you name the files:
+//! `train.txt` and `test.txt` of the shared task, plain or compressed with gzip, in columns word,
+//! part of speech, chunk. `datasets/README.md` says where they are found.
 //!
 //! ```text
 //! cargo run --release -p crosscut-examples --example chunking -- train.txt test.txt
 //! ```
 //!
-//! Expected, in about three minutes, most of them for choosing C: an F1 of 93.8 % and a token accuracy of 96.1 % with C(sum) = 0.1, as
-//! good as a CRF with the same templates and a little below the best that was learned from these sentences alone; the standard
-//! error of each is about 0.2 %.
+//! Expected, in about three minutes, most of them for choosing C: an F1 of 93.8 % and a token
+//! accuracy of 96.1 % with C(sum) = 0.1, as good as a CRF with the same templates and a little
+//! below the best that was learned from these sentences alone; the standard error of each is about
+//! 0.2 %.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program")]
 
@@ -36,7 +39,11 @@ const FOLDS: usize = 3;
 
 /// Published F1 of all kinds of chunks on the test sentences, in percent.
 const PUBLISHED: [(&str, &str, &str); 5] = [
-    ("77.07", "the chunk tag that is most frequent for a part of speech (baseline of the task)", "1"),
+    (
+        "77.07",
+        "the chunk tag that is most frequent for a part of speech (baseline of the task)",
+        "1",
+    ),
     ("93.48", "SVMs with a quadratic kernel, one for each pair of tags (best of the task)", "1"),
     ("93.74", "CRF with the same templates, features that occur three times (CRF++)", "2"),
     ("94.01", "vote of five ways to write chunks as tags", "3"),
@@ -76,18 +83,29 @@ fn run(train: &Path, test: &Path) -> Result<(), Box<dyn Error>> {
     options.set("template", "chunking");
     let (task, training) = Sequence::define(&options, Source::open(train, &mut ())?)?;
     let items = task.read(Source::open(test, &mut ())?)?;
-    let sizes = task.sizes().into_iter().map(|(name, size)| format!("{size} {name}")).collect::<Vec<_>>().join(", ");
+    let sizes = task
+        .sizes()
+        .into_iter()
+        .map(|(name, size)| format!("{size} {name}"))
+        .collect::<Vec<_>>()
+        .join(", ");
     println!("{} training sentences, {} test sentences; {sizes}\n", training.len(), items.len());
 
-    // Each fold goes through the grid upwards, training from where it stood. F1 is known well enough long before the weights
-    // are. Features that only held-out sentences have keep the weight 0.
+    // Each fold goes through the grid upwards, training from where it stood. F1 is known well
+    // enough long before the weights are. Features that only held-out sentences have keep the
+    // weight 0.
     let began = Instant::now();
     let rough = Settings { relative_gap: 1e-2, ..Settings::default() };
     let fold_of = folds_of(training.len(), FOLDS, rough.seed)?;
     let mut predictions: [Vec<Tags>; CS.len()] = CS.map(|_| vec![Tags::default(); training.len()]);
     for fold in 0..FOLDS {
-        let rest = training.iter().zip(&fold_of).filter(|(_, of)| **of != fold).map(|(example, _)| example);
-        let held: Vec<usize> = (0..training.len()).filter(|&example| fold_of[example] == fold).collect();
+        let rest = training
+            .iter()
+            .zip(&fold_of)
+            .filter(|(_, of)| **of != fold)
+            .map(|(example, _)| example);
+        let held: Vec<usize> =
+            (0..training.len()).filter(|&example| fold_of[example] == fold).collect();
         let inputs: Vec<_> = held.iter().map(|&example| &training[example].x).collect();
         let mut trainer = Trainer::new(&task, rest, &rough)?;
         for (c, predictions) in CS.iter().zip(&mut predictions) {
@@ -127,7 +145,9 @@ fn run(train: &Path, test: &Path) -> Result<(), Box<dyn Error>> {
     let inputs: Vec<_> = items.iter().map(|item| &item.x).collect();
     let predictions = predict_all(&task, &solution.w, &inputs);
     let outcomes: Vec<_> = (items.iter().zip(&predictions))
-        .filter_map(|(item, y_hat)| Some(Outcome { x: &item.x, y: item.y.as_ref()?, y_hat, weight: 1.0 }))
+        .filter_map(|(item, y_hat)| {
+            Some(Outcome { x: &item.x, y: item.y.as_ref()?, y_hat, weight: 1.0 })
+        })
         .collect();
     let report = task.evaluate(&outcomes);
     if let Some(table) = report.tables().iter().find(|table| table.name == "per_chunk") {
@@ -147,7 +167,10 @@ fn run(train: &Path, test: &Path) -> Result<(), Box<dyn Error>> {
 
 /// A measure of the report in percent.
 fn measure(report: &Report, name: &str) -> Result<f64, String> {
-    report.get(name).map(|value| 100.0 * value).ok_or_else(|| format!("the tags do not mark chunks: no {name}"))
+    report
+        .get(name)
+        .map(|value| 100.0 * value)
+        .ok_or_else(|| format!("the tags do not mark chunks: no {name}"))
 }
 
 /// Says on a terminal that something is going on.

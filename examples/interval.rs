@@ -1,11 +1,13 @@
 //! A structure of your own: find the interval that stands out in a sequence of numbers.
 //!
-//! x is a sequence of numbers, y an interval of positions, perhaps empty, Ψ(x, y) = (Σₜ xₜ over y, length of y), and
-//! Δ(y, ŷ) counts the positions that are in one interval and not in the other. A score is then a sum over
-//! positions, and so are loss and score together: prediction and separation oracle are one sweep (Kadane's algorithm).
+//! x is a sequence of numbers, y an interval of positions, perhaps empty, Ψ(x, y) = (Σₜ xₜ over y,
+//! length of y), and Δ(y, ŷ) counts the positions that are in one interval and not in the other. A
+//! score is then a sum over positions, and so are loss and score together: prediction and
+//! separation oracle are one sweep (Kadane's algorithm).
 //!
-//! The 66 lines between the two rules below are all it takes: the task, its file format, and `main`. In return there
-//! are training with a certificate, predictions, evaluation, cross-validation, model files, progress and help:
+//! The 64 lines between the two rules below are all it takes: the task, its file format, and
+//! `main`. In return there are training with a certificate, predictions, evaluation,
+//! cross-validation, model files, progress and help:
 //!
 //! ```text
 //! cargo run --release -p crosscut-examples --example interval -- learn interval examples/data/interval.train.txt /tmp/interval.model
@@ -14,10 +16,12 @@
 //! cargo run --release -p crosscut-examples --example interval -- inspect /tmp/interval.model
 //! ```
 //!
-//! The format: `l r: numbers` for the interval of positions l, l + 1, …, r − 1, counted from 0, as in
-//! `2 5: 0.1 -0.3 0.9 1.2 0.7 0.2`; `: numbers` where it is unknown. Predictions are lines `l r`.
+//! The format: `l r: numbers` for the interval of positions l, l + 1, …, r − 1, counted from 0, as
+//! in `2 5: 0.1 -0.3 0.9 1.2 0.7 0.2`; `: numbers` where it is unknown. Predictions are lines
+//! `l r`.
 //!
-//! The data are made up: noise between −1 and 1, raised by 1.2 inside the interval, by the formula in `tests::line`.
+//! The data are made up: noise between −1 and 1, raised by 1.2 inside the interval, by the formula
+//! in `tests::line`.
 
 use std::io;
 use std::ops::Range;
@@ -27,32 +31,33 @@ use crosscut::{FeatureMap, Planes, Sink, Task};
 use crosscut_app::{Application, Entry, Error, Examples, Item, Items, Options, Source, numbers};
 use serde::{Deserialize, Serialize};
 
-// ── The task ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── The task ─────────────────────────────────────────────────────────────────────────────────────
 
 #[derive(Serialize, Deserialize)]
 struct Interval;
+type Span = Range<usize>;
 
 impl Task for Interval {
     type Input = Vec<f64>;
-    type Output = Range<usize>;
+    type Output = Span;
     type Scratch = ();
 
     fn dim(&self) -> usize {
         2
     }
 
-    fn loss(&self, _: &Vec<f64>, y: &Range<usize>, y_hat: &Range<usize>) -> f64 {
+    fn loss(&self, _: &Vec<f64>, y: &Span, y_hat: &Span) -> f64 {
         let reach = y.start.min(y_hat.start)..y.end.max(y_hat.end);
         reach.filter(|t| y.contains(t) != y_hat.contains(t)).count() as f64
     }
 
-    fn predict(&self, w: &[f64], x: &Vec<f64>, (): &mut ()) -> Range<usize> {
+    fn predict(&self, w: &[f64], x: &Vec<f64>, (): &mut ()) -> Span {
         best(x.iter().map(|value| w[0] * value + w[1]))
     }
 
     #[rustfmt::skip]
-    fn separate<'a>(&'a self, w: &[f64], x: &'a Vec<f64>, y: &'a Range<usize>, (): &mut (), planes: &mut Planes<'a>) {
-        // Taking in a position costs the loss 1 outside y and saves it 1 inside.
+    fn separate<'a>(&'a self, w: &[f64], x: &'a Vec<f64>, y: &'a Span, (): &mut (), planes: &mut Planes<'a>) {
+        // Taking in a position costs 1 outside y and saves 1 inside.
         let loss = |t| if y.contains(&t) { -1.0 } else { 1.0 };
         let y_bar = best(x.iter().enumerate().map(|(t, value)| w[0] * value + w[1] + loss(t)));
         planes.add(|sink| self.plane(x, y, &y_bar, sink));
@@ -60,14 +65,14 @@ impl Task for Interval {
 }
 
 impl FeatureMap for Interval {
-    fn psi<'a>(&'a self, x: &'a Vec<f64>, y: &Range<usize>, sink: &mut dyn Sink<'a>) {
+    fn psi<'a>(&'a self, x: &'a Vec<f64>, y: &Span, sink: &mut dyn Sink<'a>) {
         sink.add(0, x[y.clone()].iter().sum());
         sink.add(1, y.len() as f64);
     }
 }
 
 /// The interval with the largest sum of gains, empty if none is positive (Kadane's algorithm).
-fn best(gains: impl Iterator<Item = f64>) -> Range<usize> {
+fn best(gains: impl Iterator<Item = f64>) -> Span {
     let (mut best, mut best_sum, mut start, mut sum) = (0..0, 0.0, 0, 0.0);
     for (t, gain) in gains.enumerate() {
         (start, sum) = if sum > 0.0 { (start, sum + gain) } else { (t, gain) };
@@ -78,7 +83,7 @@ fn best(gains: impl Iterator<Item = f64>) -> Range<usize> {
     best
 }
 
-// ── Its files ────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── Its files ────────────────────────────────────────────────────────────────────────────────────
 
 impl Application for Interval {
     const NAME: &'static str = "interval";
@@ -92,18 +97,13 @@ impl Application for Interval {
         source.parse_lines(parse)
     }
 
-    fn write(&self, _: &[f64], _: &Vec<f64>, y_hat: &Range<usize>, out: &mut dyn io::Write) -> io::Result<()> {
-        writeln!(out, "{} {}", y_hat.start, y_hat.end)
+    fn write(&self, _: &[f64], _: &Vec<f64>, y: &Span, out: &mut dyn io::Write) -> io::Result<()> {
+        writeln!(out, "{} {}", y.start, y.end)
     }
 }
 
-type Line = Item<Vec<f64>, Range<usize>>;
-
 /// Reads one line. An interval lies within its sequence, as the oracle needs it.
-fn parse(line: &str) -> Result<Option<Line>, String> {
-    if line.trim().is_empty() {
-        return Ok(None);
-    }
+fn parse(line: &str) -> Result<Option<Item<Vec<f64>, Span>>, String> {
     let (y, x) = line.split_once(':').ok_or("expected `l r: numbers`")?;
     let (y, x) = (numbers::<usize>(y)?, numbers::<f64>(x)?);
     match y[..] {
@@ -117,7 +117,7 @@ fn main() -> ExitCode {
     crosscut_cli::run("interval", &[Entry::of::<Interval>()])
 }
 
-// ── Tests ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── Tests ────────────────────────────────────────────────────────────────────────────────────────
 
 #[cfg(test)]
 mod tests {
@@ -132,7 +132,8 @@ mod tests {
 
     /// Line `seed` of the data: 12 to 23 numbers, an interval of 3 to 8 of them.
     ///
-    /// Random numbers are the upper bits of s ← 6364136223846793005 · s + 1442695040888963407 modulo 2⁶⁴, s₀ = seed.
+    /// Random numbers are the upper bits of s ← 6364136223846793005 · s + 1442695040888963407
+    /// modulo 2⁶⁴, s₀ = seed.
     fn line(seed: u64) -> String {
         let mut state = seed;
         let mut below = |limit: u64| {
@@ -144,7 +145,8 @@ mod tests {
         let size = 3 + below(6);
         let start = below(length - size + 1);
         let value = |t| {
-            let thousandths = below(2001) as i32 - 1000 + if (start..start + size).contains(&t) { 1200 } else { 0 };
+            let thousandths = below(2001) as i32 - 1000
+                + if (start..start + size).contains(&t) { 1200 } else { 0 };
             format!("{:.3}", f64::from(thousandths) / 1000.0)
         };
         let words: Vec<String> = (0..length).map(value).collect();
@@ -152,7 +154,8 @@ mod tests {
     }
 
     fn examples(text: &str) -> Examples<Interval> {
-        Interval::define(&Options::default(), Source::from_text("data", text)).expect("the data are fine").1
+        let source = Source::from_text("data", text);
+        Interval::define(&Options::default(), source).expect("the data are fine").1
     }
 
     #[test]
@@ -162,7 +165,8 @@ mod tests {
         for (seed, example) in (0..).zip(&examples) {
             let w = testing::random_weights(2, 3.0, seed);
             let len = example.x.len();
-            let intervals = || (0..=len).flat_map(move |start| (start..=len).map(move |end| start..end));
+            let intervals =
+                || (0..=len).flat_map(move |start| (start..=len).map(move |end| start..end));
             testing::check_oracle(&Interval, &w, example, intervals(), Rescaling::Margin);
             testing::check_prediction(&Interval, &w, &example.x, intervals());
         }
@@ -177,8 +181,9 @@ mod tests {
     #[test]
     fn most_positions_of_new_sequences_are_right() {
         let examples = examples(TRAIN);
-        let solution =
-            solve(&Interval, &examples, &Settings::default(), &mut |_| ControlFlow::Continue(())).expect("good data");
+        let mut observer = |_: &_| ControlFlow::Continue(());
+        let solution = solve(&Interval, &examples, &Settings::default(), &mut observer);
+        let solution = solution.expect("good data");
         assert!(solution.certificate.relative_gap() <= 1e-3);
         let found = risk(&Interval, &solution.w, &self::examples(TEST));
         let guessing = risk(&Interval, &[0.0, 0.0], &self::examples(TEST));
@@ -187,8 +192,10 @@ mod tests {
 
     #[test]
     fn bad_lines_are_refused() {
-        for bad in ["0 1: 0.1 x", "0 1: nan", "0.5", ": 0.5", "1 0: 1", "0 2: 1", "0: 1", "0 1 1: 1", "-1 0: 1"] {
-            assert!(Interval::define(&Options::default(), Source::from_text("data", bad)).is_err(), "{bad}");
+        let bad = "0 1: 0.1 x|0 1: nan|0.5|: 0.5|1 0: 1|0 2: 1|0: 1|0 1 1: 1|-1 0: 1";
+        for bad in bad.split('|') {
+            let source = Source::from_text("data", bad);
+            assert!(Interval::define(&Options::default(), source).is_err(), "{bad}");
         }
     }
 }

@@ -1,23 +1,29 @@
-//! Learning to rank: what the choice of a loss does to NDCG and MAP, beside boosted trees on the same data.
+//! Learning to rank: what the choice of a loss does to NDCG and MAP, beside boosted trees on the
+//! same data.
 //!
-//! The data are the ranking example of LightGBM: 201 queries of 1 to 27 documents for training and 50 for testing, 300 sparse features,
-//! grades 0 to 4. There is a linear model for each of four losses: swapped pairs, counted (Ranking SVM) or as a fraction of those of the
-//! query, 1 − average precision, and 1 − NDCG@10. C is the one of a grid with the best NDCG@10 in 5-fold cross-validation on the
-//! training queries. The test queries are looked at at the end.
+//! The data are the ranking example of LightGBM: 201 queries of 1 to 27 documents for training and
+//! 50 for testing, 300 sparse features, grades 0 to 4. There is a linear model for each of four
+//! losses: swapped pairs, counted (Ranking SVM) or as a fraction of those of the query, 1 − average
+//! precision, and 1 − NDCG@10. C is the one of a grid with the best NDCG@10 in 5-fold
+//! cross-validation on the training queries. The test queries are looked at at the end.
 //!
 //! ```text
 //! cargo run --release -p crosscut-examples --example lambdarank
 //! ```
 //!
-//! Another folder with `lambdarank.train.svm.gz`, `lambdarank.train.group` and the same for `test` can be named as an argument.
+//! Another folder with `lambdarank.train.svm.gz`, `lambdarank.train.group` and the same for `test`
+//! can be named as an argument.
 //!
-//! Expected, in less than ten seconds: an NDCG@10 of 0.74 with the fraction of swapped pairs and with NDCG@10, 0.71 with counted pairs
-//! and 0.69 with average precision, which asks only whether a grade is above 0, and 79 % of the grades are. LightGBM has 0.74 and
-//! 0.72, with a better NDCG@1 (0.64 and 0.58 to at most 0.56) and a worse MAP (0.81 and 0.82 to at most 0.85). Of 50 queries, the
-//! standard error is 0.03 for NDCG@10 and MAP and 0.06 for NDCG@1, more than most rows differ by.
+//! Expected, in less than ten seconds: an NDCG@10 of 0.74 with the fraction of swapped pairs and
+//! with NDCG@10, 0.71 with counted pairs and 0.69 with average precision, which asks only whether a
+//! grade is above 0, and 79 % of the grades are. LightGBM has 0.74 and 0.72, with a better NDCG@1
+//! (0.64 and 0.58 to at most 0.56) and a worse MAP (0.81 and 0.82 to at most 0.85). Of 50 queries,
+//! the standard error is 0.03 for NDCG@10 and MAP and 0.06 for NDCG@1, more than most rows differ
+//! by.
 //!
-//! The rows of LightGBM are our own runs of its 4.7.0 (PyPI) on these files: `objective=lambdarank num_iterations=100 num_threads=1
-//! deterministic=true force_row_wise=true` and otherwise its defaults, or the settings of the example that the data come from
+//! The rows of LightGBM are our own runs of its 4.7.0 (PyPI) on these files:
+//! `objective=lambdarank num_iterations=100 num_threads=1 deterministic=true
+//! force_row_wise=true` and otherwise its defaults, or the settings of the example that the data come from
 //! (`max_bin=255 num_leaves=31 learning_rate=0.1 feature_fraction=1 bagging_freq=1 bagging_fraction=0.9 min_data_in_leaf=50
 //! min_sum_hessian_in_leaf=5`). Nothing was tuned on the test queries, and its scores were measured as ours.
 
@@ -67,7 +73,9 @@ fn main() -> ExitCode {
 
 fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
     let file = |part: &str, ending: &str| folder.join(format!("lambdarank.{part}.{ending}"));
-    let sizes = |part: &str| file(part, "group").into_os_string().into_string().map_err(|_| "the folder is not UTF-8");
+    let sizes = |part: &str| {
+        file(part, "group").into_os_string().into_string().map_err(|_| "the folder is not UTF-8")
+    };
 
     let mut rows = Vec::new();
     for (name, loss, k, cs) in LOSSES {
@@ -75,7 +83,8 @@ fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
         options.loss = Some(loss);
         options.set("group", sizes("train")?);
         k.into_iter().for_each(|k| options.set("k", k));
-        let (mut task, training) = Ranking::define(&options, Source::open(&file("train", "svm.gz"), &mut ())?)?;
+        let (mut task, training) =
+            Ranking::define(&options, Source::open(&file("train", "svm.gz"), &mut ())?)?;
         options.set("group", sizes("test")?);
         task.prepare(&options)?;
         let test = task.read(Source::open(&file("test", "svm.gz"), &mut ())?)?;
@@ -107,7 +116,9 @@ fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
         let inputs: Vec<_> = test.iter().map(|item| &item.x).collect();
         let predictions = predict_all(&task, &solution.w, &inputs);
         let outcomes: Vec<_> = (test.iter().zip(&predictions))
-            .filter_map(|(item, y_hat)| Some(Outcome { x: &item.x, y: item.y.as_ref()?, y_hat, weight: 1.0 }))
+            .filter_map(|(item, y_hat)| {
+                Some(Outcome { x: &item.x, y: item.y.as_ref()?, y_hat, weight: 1.0 })
+            })
             .collect();
         let report = task.evaluate(&outcomes);
         let mut values = [0.0; MEASURES.len()];
@@ -130,14 +141,24 @@ fn precise() -> Settings {
     Settings { relative_gap: 1e-4, ..Settings::default() }
 }
 
-/// The measures of the training queries for each C, of which there is one model a fold that has not seen them.
-fn cross_validate(task: &Ranking, training: &Examples<Ranking>, cs: &[f64]) -> Result<Vec<Report>, Box<dyn Error>> {
+/// The measures of the training queries for each C, of which there is one model a fold that has not
+/// seen them.
+fn cross_validate(
+    task: &Ranking,
+    training: &Examples<Ranking>,
+    cs: &[f64],
+) -> Result<Vec<Report>, Box<dyn Error>> {
     let settings = precise();
     let fold_of = folds_of(training.len(), FOLDS, settings.seed)?;
     let mut predictions = vec![vec![Scores::default(); training.len()]; cs.len()];
     for fold in 0..FOLDS {
-        let rest = training.iter().zip(&fold_of).filter(|(_, of)| **of != fold).map(|(example, _)| example);
-        let held: Vec<usize> = (0..training.len()).filter(|&example| fold_of[example] == fold).collect();
+        let rest = training
+            .iter()
+            .zip(&fold_of)
+            .filter(|(_, of)| **of != fold)
+            .map(|(example, _)| example);
+        let held: Vec<usize> =
+            (0..training.len()).filter(|&example| fold_of[example] == fold).collect();
         let inputs: Vec<_> = held.iter().map(|&example| &training[example].x).collect();
         // Upwards, each training run from where the one before stood.
         let mut trainer = Trainer::new(task, rest, &settings)?;

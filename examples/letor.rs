@@ -1,25 +1,32 @@
-//! MQ2008 of LETOR 4.0: Ranking SVM and three other losses on its five folds, with the measures of LETOR's evaluation script.
+//! MQ2008 of LETOR 4.0: Ranking SVM and three other losses on its five folds, with the measures of
+//! LETOR's evaluation script.
 //!
-//! Fold k trains on the parts k, k + 1 and k + 2 (counted around from 5 to 1), chooses C on the next part by MAP, and tests on the
-//! one after it, as LETOR prescribes. NDCG@k is that of LETOR's script: ranks 1 and 2 count alike, and queries without relevant
-//! documents, or with fewer than k documents, have 0; so NDCG@10 is much below NDCG@5. The features are scaled by query in the files.
+//! Fold k trains on the parts k, k + 1 and k + 2 (counted around from 5 to 1), chooses C on the
+//! next part by MAP, and tests on the one after it, as LETOR prescribes. NDCG@k is that of LETOR's
+//! script: ranks 1 and 2 count alike, and queries without relevant documents, or with fewer than k
+//! documents, have 0; so NDCG@10 is much below NDCG@5. The features are scaled by query in the
+//! files.
 //!
-//! The data are not shipped (they are for research only), so you name a folder with `S1.txt` to `S5.txt`, plain or with `.gz`.
-//! `datasets/README.md` says where they are found.
+//! The data are not shipped (they are for research only), so you name a folder with `S1.txt` to
+//! `S5.txt`, plain or with `.gz`. `datasets/README.md` says where they are found.
 //!
 //! ```text
 //! cargo run --release -p crosscut-examples --example letor -- MQ2008
 //! ```
 //!
-//! Expected, in about twenty seconds, most of them for the last loss: on average over the folds a MAP of 0.47, an NDCG@10 of 0.23 and a
-//! mean NDCG of 0.48 to 0.49 with each of the first three losses, and about 0.01 less in MAP and mean NDCG with NDCG@10. The standard error
-//! of MAP and mean NDCG is 0.014 for the 784 queries, and the third digit hangs on which C the validation part prefers.
+//! Expected, in about twenty seconds, most of them for the last loss: on average over the folds a
+//! MAP of 0.47, an NDCG@10 of 0.23 and a mean NDCG of 0.48 to 0.49 with each of the first three
+//! losses, and about 0.01 less in MAP and mean NDCG with NDCG@10. The standard error of MAP and
+//! mean NDCG is 0.014 for the 784 queries, and the third digit hangs on which C the validation part
+//! prefers.
 //!
-//! Beside them stand the baselines of LETOR 4.0 (T. Qin, T.-Y. Liu: Introducing LETOR 4.0 Datasets, arXiv 1306.2597), of the same five
-//! test parts: RankSVM-Struct is the problem of `-l 1` solved by SVM^rank `-e 0.001`, C chosen on the validation part by MAP as here. The figures
-//! are those of LETOR's result files, of which github.com/francelabs/ListNetReproducibilityStudy has copies (`MQ2008/Baselines`, and for ListNet
-//! `code/Libs comparison`); T.-Y. Liu, Learning to Rank for Information Retrieval, 2011, table 11.10, prints three digits of some, the same but for
-//! NDCG@10 of AdaRank.
+//! Beside them stand the baselines of LETOR 4.0 (T. Qin, T.-Y. Liu: Introducing LETOR 4.0 Datasets,
+//! arXiv 1306.2597), of the same five test parts: RankSVM-Struct is the problem of `-l 1` solved by
+//! SVM^rank `-e 0.001`, C chosen on the validation part by MAP as here. The figures are those of
+//! LETOR's result files, of which github.com/francelabs/ListNetReproducibilityStudy has copies
+//! (`MQ2008/Baselines`, and for ListNet `code/Libs comparison`); T.-Y. Liu, Learning to Rank for
+//! Information Retrieval, 2011, table 11.10, prints three digits of some, the same but for NDCG@10
+//! of AdaRank.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program")]
 
@@ -35,8 +42,8 @@ use crosscut_ranking::Ranking;
 
 const PARTS: usize = 5;
 
-/// What C of the sum of the slacks is chosen from. The sum of swapped pairs is some thirty times as large as a loss between 0
-/// and 1.
+/// What C of the sum of the slacks is chosen from. The sum of swapped pairs is some thirty times as
+/// large as a loss between 0 and 1.
 const FOR_PAIRS: [f64; 5] = [0.0001, 0.001, 0.01, 0.1, 1.0];
 const FOR_FRACTIONS: [f64; 5] = [0.001, 0.01, 0.1, 1.0, 10.0];
 
@@ -114,7 +121,8 @@ fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
             options.loss = Some(loss);
             k.into_iter().for_each(|k| options.set("k", k));
             let text = [part(0).as_str(), part(1), part(2)].concat();
-            let (task, training) = Ranking::define(&options, Source::from_text("three parts", text))?;
+            let (task, training) =
+                Ranking::define(&options, Source::from_text("three parts", text))?;
             let validation = task.read(Source::from_text("validation part", part(3).as_str()))?;
             let test = task.read(Source::from_text("test part", part(4).as_str()))?;
 
@@ -165,7 +173,9 @@ fn evaluate(task: &Ranking, w: &[f64], items: &Items<Ranking>) -> Report {
     let inputs: Vec<_> = items.iter().map(|item| &item.x).collect();
     let predictions = predict_all(task, w, &inputs);
     let outcomes: Vec<_> = (items.iter().zip(&predictions))
-        .filter_map(|(item, y_hat)| Some(Outcome { x: &item.x, y: item.y.as_ref()?, y_hat, weight: 1.0 }))
+        .filter_map(|(item, y_hat)| {
+            Some(Outcome { x: &item.x, y: item.y.as_ref()?, y_hat, weight: 1.0 })
+        })
         .collect();
     task.evaluate(&outcomes)
 }
@@ -176,7 +186,9 @@ fn measure(report: &Report, name: &str) -> Result<f64, String> {
 
 /// Values below their headings.
 fn row(values: &[f64]) -> String {
-    let cells =
-        values.iter().zip(MEASURES).map(|(value, (_, heading))| format!("{value:width$.4}", width = heading.len()));
+    let cells = values
+        .iter()
+        .zip(MEASURES)
+        .map(|(value, (_, heading))| format!("{value:width$.4}", width = heading.len()));
     cells.collect::<Vec<_>>().join("  ")
 }

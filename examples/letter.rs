@@ -1,9 +1,11 @@
-//! Letter recognition: C by cross-validation, and the error beside what others have published for linear classifiers.
+//! Letter recognition: C by cross-validation, and the error beside what others have published for
+//! linear classifiers.
 //!
-//! 26 classes, 16 features, the split of the StatLog project: the first 15,000 examples for training, the last 5,000 for
-//! testing (`datasets/README.md`). Features are scaled to [−1, 1], as LIBSVM distributes these data; a bias of 1 is one
-//! more feature. C is the best of a grid by 3-fold cross-validation on the training examples. The test examples
-//! are looked at once, at the end.
+//! 26 classes, 16 features, the split of the StatLog project: the first 15,000 examples for
+//! training, the last 5,000 for testing (`datasets/README.md`). Features are scaled to [−1, 1], as
+//! LIBSVM distributes these data; a bias of 1 is one more feature. C is the best of a grid by
+//! 3-fold cross-validation on the training examples. The test examples are looked at once, at the
+//! end.
 //!
 //! ```text
 //! cargo run --release -p crosscut-examples --example letter
@@ -11,9 +13,10 @@
 //!
 //! Another folder with `letter.train.svm.gz` and `letter.test.svm.gz` can be named as an argument.
 //!
-//! Expected, in well under a minute: a test error between 21 and 22 % (C = 10 and C = 100 do almost equally well in
-//! cross-validation), a little below the 23.4 and 23.5 % published for linear classifiers on this split (the standard
-//! error of each is 0.6 %), and far from the 6 % of the best that are not linear.
+//! Expected, in well under a minute: a test error between 21 and 22 % (C = 10 and C = 100 do almost
+//! equally well in cross-validation), a little below the 23.4 and 23.5 % published for linear
+//! classifiers on this split (the standard error of each is 0.6 %), and far from the 6 % of the
+//! best that are not linear.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program")]
 
@@ -60,8 +63,10 @@ fn main() -> ExitCode {
 }
 
 fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
-    let (raw, training) =
-        Multiclass::define(&Options::default(), Source::open(&folder.join("letter.train.svm.gz"), &mut ())?)?;
+    let (raw, training) = Multiclass::define(
+        &Options::default(),
+        Source::open(&folder.join("letter.train.svm.gz"), &mut ())?,
+    )?;
     let items = raw.read(Source::open(&folder.join("letter.test.svm.gz"), &mut ())?)?;
 
     // Features whose value is 0 are not in the file.
@@ -72,15 +77,23 @@ fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
         let features = (0..width).map(|index| Feature { index, value: value(index) });
         Ok(Example::new(task.input(features.collect())?, y))
     };
-    let training = training.iter().map(|example| scaled(&example.x, example.y)).collect::<Result<Vec<_>, _>>()?;
-    let test = items.iter().filter_map(|item| Some(scaled(&item.x, item.y?))).collect::<Result<Vec<_>, _>>()?;
+    let training = training
+        .iter()
+        .map(|example| scaled(&example.x, example.y))
+        .collect::<Result<Vec<_>, _>>()?;
+    let test = items
+        .iter()
+        .filter_map(|item| Some(scaled(&item.x, item.y?)))
+        .collect::<Result<Vec<_>, _>>()?;
 
     let began = Instant::now();
     // The risk is known well enough long before the weights are.
     let rough = Settings { relative_gap: 1e-2, ..Settings::default() };
     let cs = [0.1, 1.0, 10.0, 100.0].map(C::Sum);
     let folds = folds_of(training.len(), 3, rough.seed)?;
-    let found = search(&task, &training, &folds, &cs, &rough, &mut |round, _| working(round.fold + 1, round.folds))?;
+    let found = search(&task, &training, &folds, &cs, &rough, &mut |round, _| {
+        working(round.fold + 1, round.folds)
+    })?;
     println!("C(sum)  cross-validated error");
     for point in &found.points {
         println!(
@@ -93,7 +106,9 @@ fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
     let c = found.best.ok_or("no value of C was tried")?;
     let choosing = began.elapsed().as_secs_f64();
 
-    let solution = solve(&task, &training, &Settings { c, ..Settings::default() }, &mut |_| ControlFlow::Continue(()))?;
+    let solution = solve(&task, &training, &Settings { c, ..Settings::default() }, &mut |_| {
+        ControlFlow::Continue(())
+    })?;
     let certificate = &solution.certificate;
     println!(
         "\nC(sum) = {}: primal {:.3}, dual {:.3}, relative gap {:.1e}, {} exact passes",

@@ -1,4 +1,5 @@
-//! Runnable examples for Crosscut. Each file beside this one begins with what it shows, how to run it and what comes out.
+//! Runnable examples for Crosscut. Each file beside this one begins with what it shows, how to run
+//! it and what comes out.
 //!
 //! | example | shows |
 //! |---|---|

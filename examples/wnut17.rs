@@ -1,21 +1,24 @@
 //! WNUT-17: names of people, places and products that nobody has seen before, in text from the web.
 //!
-//! Features are made from words by the template `ner`, which comes with the crate, and tags follow each other as the scheme BIO
-//! allows. Names are rare, and a model that counts every wrong tag alike passes over most of them; so there are two models, one
-//! with that loss, and one for which it costs 5 to call a part of a name `O`. C is the one of a grid with the best F1 on the
-//! development part after training on the training part; the model is then trained on both, as some participants of the shared
-//! task did. The test part is looked at at the end.
+//! Features are made from words by the template `ner`, which comes with the crate, and tags follow
+//! each other as the scheme BIO allows. Names are rare, and a model that counts every wrong tag
+//! alike passes over most of them; so there are two models, one with that loss, and one for which
+//! it costs 5 to call a part of a name `O`. C is the one of a grid with the best F1 on the
+//! development part after training on the training part; the model is then trained on both, as some
+//! participants of the shared task did. The test part is looked at at the end.
 //!
 //! ```text
 //! cargo run --release -p crosscut-examples --example wnut17
 //! ```
 //!
-//! Another folder with `wnut17.train.conll.gz`, `wnut17.dev.conll.gz` and `wnut17.test.conll.gz` can be named as an argument.
+//! Another folder with `wnut17.train.conll.gz`, `wnut17.dev.conll.gz` and `wnut17.test.conll.gz`
+//! can be named as an argument.
 //!
-//! Expected, in about a minute: an F1 of 29.2 % with the first loss (precision 46 %, recall 21 %) and of 28.5 % with the second
-//! (25 % and 33 %), whose lead on the development part, 35 to 25 %, is left on the test part for surface forms only. Most of the
-//! published systems are better, with what is missing here: representations of words that were learned from much more text,
-//! and lists of names.
+//! Expected, in about a minute: an F1 of 29.2 % with the first loss (precision 46 %, recall 21 %)
+//! and of 28.5 % with the second (25 % and 33 %), whose lead on the development part, 35 to 25 %,
+//! is left on the test part for surface forms only. Most of the published systems are better, with
+//! what is missing here: representations of words that were learned from much more text, and lists
+//! of names.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program")]
 
@@ -32,8 +35,8 @@ use crosscut_sequence::{Chunk, Loss, Sequence, Tags, Tokens, chunks};
 
 /// What C of the sum of the slacks is chosen from.
 const CS: [f64; 3] = [0.03, 0.1, 0.3];
-/// What it costs to call a part of a name `O`, while every other mistake costs 1: as much, or more. Of 1, 3, 5 and 10, 5 is the
-/// best on the development part.
+/// What it costs to call a part of a name `O`, while every other mistake costs 1: as much, or more.
+/// Of 1, 3, 5 and 10, 5 is the best on the development part.
 const COSTS: [f64; 2] = [1.0, 5.0];
 
 /// F1 of entities and of surface forms of the participants of the shared task, in percent.
@@ -81,7 +84,8 @@ fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
     let (task, training) = Sequence::define(&options, Source::open(&part("train"), &mut ())?)?;
     let development = task.read(Source::open(&part("dev"), &mut ())?)?;
     let both = format!("{}\n{}", text(&part("train"))?, text(&part("dev"))?);
-    let (larger_task, both) = Sequence::define(&options, Source::from_text("wnut17.train and wnut17.dev", both))?;
+    let (larger_task, both) =
+        Sequence::define(&options, Source::from_text("wnut17.train and wnut17.dev", both))?;
     let test = larger_task.read(Source::open(&part("test"), &mut ())?)?;
     println!(
         "messages: {} + {} for training and choosing C, {} for testing",
@@ -94,7 +98,9 @@ fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
     let mut found = Vec::new();
     for cost in COSTS {
         let began = Instant::now();
-        println!("\na name passed over costs {cost}\nC(sum)  development: precision  recall  F1 of entities");
+        println!(
+            "\na name passed over costs {cost}\nC(sum)  development: precision  recall  F1 of entities"
+        );
         let task = passing_over_costs(task.clone(), cost)?;
         let mut best = (f64::NEG_INFINITY, CS[0]);
         // Upwards, each training run from where the one before stood.
@@ -121,7 +127,8 @@ fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
             began.elapsed().as_secs_f64(),
         );
         let tagged = tag(&task, &solution.w, &test);
-        if let Some(table) = tagged.report().tables().iter().find(|table| table.name == "per_chunk") {
+        if let Some(table) = tagged.report().tables().iter().find(|table| table.name == "per_chunk")
+        {
             print!("{}", Report::new().table(table.clone()));
         }
         found.push((cost, tagged.scores()?, tagged.surface_f1()));
@@ -141,7 +148,8 @@ fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The task with a loss that counts wrong tags, but where a part of a name is called `O`, so many times.
+/// The task with a loss that counts wrong tags, but where a part of a name is called `O`, so many
+/// times.
 fn passing_over_costs(task: Sequence, cost: f64) -> Result<Sequence, Box<dyn Error>> {
     let tags = task.tags();
     let mut costs = CostMatrix::zero_one(tags.len());
@@ -166,7 +174,11 @@ struct Tagged<'a> {
 fn tag<'a>(task: &'a Sequence, w: &[f64], items: &'a Items<Sequence>) -> Tagged<'a> {
     let known: Vec<_> = items.iter().filter_map(|item| Some((&item.x, item.y.as_ref()?))).collect();
     let inputs: Vec<_> = known.iter().map(|(x, _)| *x).collect();
-    let outputs = known.iter().zip(predict_all(task, w, &inputs)).map(|(&(x, y), y_hat)| (x, y, y_hat)).collect();
+    let outputs = known
+        .iter()
+        .zip(predict_all(task, w, &inputs))
+        .map(|(&(x, y), y_hat)| (x, y, y_hat))
+        .collect();
     Tagged { task, outputs }
 }
 
@@ -179,15 +191,19 @@ struct Scores {
 
 impl Tagged<'_> {
     fn report(&self) -> Report {
-        let outcomes: Vec<_> =
-            self.outputs.iter().map(|(x, y, y_hat)| Outcome { x: *x, y: *y, y_hat, weight: 1.0 }).collect();
+        let outcomes: Vec<_> = self
+            .outputs
+            .iter()
+            .map(|(x, y, y_hat)| Outcome { x: *x, y: *y, y_hat, weight: 1.0 })
+            .collect();
         self.task.evaluate(&outcomes)
     }
 
     fn scores(&self) -> Result<Scores, String> {
         let report = self.report();
         let percent = |name: &str| {
-            let value = report.get(name).ok_or_else(|| format!("the tags do not mark entities: no {name}"));
+            let value =
+                report.get(name).ok_or_else(|| format!("the tags do not mark entities: no {name}"));
             value.map(|value| 100.0 * value)
         };
         Ok(Scores {
@@ -197,14 +213,21 @@ impl Tagged<'_> {
         })
     }
 
-    /// F1 of surface forms in percent, as the shared task has it: each pair of words and kind counts once, however often it occurs,
-    /// and is found if it is so anywhere.
+    /// F1 of surface forms in percent, as the shared task has it: each pair of words and kind
+    /// counts once, however often it occurs, and is found if it is so anywhere.
     fn surface_f1(&self) -> f64 {
-        let (mut gold, mut predicted, mut correct) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        let (mut gold, mut predicted, mut correct) =
+            (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         for (x, y, y_hat) in &self.outputs {
-            let words: Vec<&str> =
-                x.text().unwrap_or("").lines().map(|line| line.split_whitespace().next().unwrap_or("")).collect();
-            let form = |chunk: &Chunk<'_>| (words[chunk.start..chunk.end].join(" "), chunk.kind.to_owned());
+            let words: Vec<&str> = x
+                .text()
+                .unwrap_or("")
+                .lines()
+                .map(|line| line.split_whitespace().next().unwrap_or(""))
+                .collect();
+            let form = |chunk: &Chunk<'_>| {
+                (words[chunk.start..chunk.end].join(" "), chunk.kind.to_owned())
+            };
             let of = |tags| chunks((0..x.len()).map(|token| self.task.name(tags, token)));
             let (in_gold, in_predicted) = (of(y), of(y_hat));
             correct.extend(in_gold.iter().filter(|chunk| in_predicted.contains(chunk)).map(form));

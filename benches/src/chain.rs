@@ -5,8 +5,9 @@ use rand::RngExt;
 
 use crate::{row, stream};
 
-/// First-order chains with a row of features for each position: Ψ counts features with tags, and pairs of
-/// neighbouring tags. Δ is the number of wrong tags. The oracle is Viterbi's algorithm, O(length · tags²).
+/// First-order chains with a row of features for each position: Ψ counts features with tags, and
+/// pairs of neighbouring tags. Δ is the number of wrong tags. The oracle is Viterbi's algorithm,
+/// O(length · tags²).
 #[derive(Clone, Copy, Debug)]
 pub struct Chain {
     tags: usize,
@@ -66,7 +67,8 @@ impl Chain {
             }
             std::mem::swap(now, last);
         }
-        let mut tag = (0..k).fold(0, |best, tag| if last[tag] > last[best] { tag } else { best }) as u32;
+        let mut tag =
+            (0..k).fold(0, |best, tag| if last[tag] > last[best] { tag } else { best }) as u32;
         let mut tags = vec![0; x.len()];
         for t in (0..x.len()).rev() {
             tags[t] = tag;
@@ -110,7 +112,8 @@ impl Task for Chain {
                 }
             }
             for t in 1..x.len() {
-                let pairs = [y, &y_bar].map(|tags| self.pair(tags[t - 1] as usize, tags[t] as usize));
+                let pairs =
+                    [y, &y_bar].map(|tags| self.pair(tags[t - 1] as usize, tags[t] as usize));
                 if pairs[0] != pairs[1] {
                     sink.add(pairs[0], 1.0);
                     sink.add(pairs[1], -1.0);
@@ -124,7 +127,8 @@ impl Task for Chain {
 /// Examples of a [`Chain`].
 pub type ChainExamples = Vec<Example<SparseRows, Vec<u32>>>;
 
-/// A problem of `n` chains. The tags are the best under hidden weights, one in ten replaced by another.
+/// A problem of `n` chains. The tags are the best under hidden weights, one in ten replaced by
+/// another.
 pub fn chain(
     n: usize,
     tags: usize,

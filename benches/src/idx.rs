@@ -37,7 +37,8 @@ impl<const N: usize> Idx<N> {
         for (size, word) in sizes.iter_mut().zip(head.as_chunks::<4>().0) {
             *size = usize::try_from(u32::from_be_bytes(*word)).ok()?;
         }
-        let expected = sizes.iter().try_fold(1_usize, |product, &size| product.checked_mul(size))?;
+        let expected =
+            sizes.iter().try_fold(1_usize, |product, &size| product.checked_mul(size))?;
         (bytes.len() == expected).then(|| Self { sizes, bytes: bytes.to_vec() })
     }
 }

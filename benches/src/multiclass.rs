@@ -16,9 +16,15 @@ pub struct MulticlassProblem {
     pub examples: Vec<Example<SparseVector, Class>>,
 }
 
-/// A multiclass problem with sparse rows of length 1. The class of a row is the best under hidden weights, and
-/// wrong for one row in ten: no weights separate the classes.
-pub fn multiclass(n: usize, classes: usize, features: usize, nonzeros: usize, seed: u64) -> MulticlassProblem {
+/// A multiclass problem with sparse rows of length 1. The class of a row is the best under hidden
+/// weights, and wrong for one row in ten: no weights separate the classes.
+pub fn multiclass(
+    n: usize,
+    classes: usize,
+    features: usize,
+    nonzeros: usize,
+    seed: u64,
+) -> MulticlassProblem {
     let task = Multiclass::numbered(classes, features).expect("at least two classes");
     let mut random = stream(seed);
     let hidden: Vec<f64> = (0..classes * features).map(|_| random.random::<f64>() - 0.5).collect();

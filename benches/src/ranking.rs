@@ -19,8 +19,8 @@ pub struct RankingProblem {
     pub examples: Vec<Example<Query, Scores>>,
 }
 
-/// Queries of `documents` documents each, with 10 features and 5 grades: the fifth of the query into which a hidden linear score
-/// with noise puts them.
+/// Queries of `documents` documents each, with 10 features and 5 grades: the fifth of the query
+/// into which a hidden linear score with noise puts them.
 pub fn ranking(queries: usize, documents: usize, loss: Loss, seed: u64) -> RankingProblem {
     let task = Ranking::new(FeatureIds::Contiguous(FEATURES))
         .with_loss(loss, Rescaling::Margin)
@@ -30,12 +30,20 @@ pub fn ranking(queries: usize, documents: usize, loss: Loss, seed: u64) -> Ranki
     let examples = (0..queries)
         .map(|_| {
             let rows: Vec<Vec<Feature>> = (0..documents)
-                .map(|_| (0..FEATURES).map(|index| Feature { index, value: random.random::<f32>() }).collect())
+                .map(|_| {
+                    (0..FEATURES)
+                        .map(|index| Feature { index, value: random.random::<f32>() })
+                        .collect()
+                })
                 .collect();
             let scores: Vec<f64> = rows
                 .iter()
                 .map(|row| {
-                    let score: f64 = row.iter().zip(&hidden).map(|(feature, w)| f64::from(feature.value) * w).sum();
+                    let score: f64 = row
+                        .iter()
+                        .zip(&hidden)
+                        .map(|(feature, w)| f64::from(feature.value) * w)
+                        .sum();
                     score + 0.2 * (random.random::<f64>() - 0.5)
                 })
                 .collect();
@@ -45,7 +53,8 @@ pub fn ranking(queries: usize, documents: usize, loss: Loss, seed: u64) -> Ranki
             for (rank, &document) in order.iter().enumerate() {
                 grades[document] = (rank * GRADES / documents) as f64;
             }
-            let query = Query::new(&rows, FEATURES as usize).expect("indices increase and values are finite");
+            let query = Query::new(&rows, FEATURES as usize)
+                .expect("indices increase and values are finite");
             Example::new(query, Scores::new(grades))
         })
         .collect();

@@ -34,14 +34,18 @@ const WRITING: [&str; 4] = ["ranks", "run-tag", "n-best", "max-marginals"];
 impl<'b> Case<'b> {
     pub fn new(bytes: &'b [u8]) -> Self {
         let (head, body) = match bytes.strip_prefix(b"-- ") {
-            Some(rest) => rest.split_at(rest.iter().position(|&byte| byte == b'\n').map_or(rest.len(), |at| at + 1)),
+            Some(rest) => rest.split_at(
+                rest.iter().position(|&byte| byte == b'\n').map_or(rest.len(), |at| at + 1),
+            ),
             None => (&b""[..], bytes),
         };
         let files = split(body);
-        let home = (files.len() > 1).then(|| tempfile::tempdir().expect("a folder for temporary files"));
+        let home =
+            (files.len() > 1).then(|| tempfile::tempdir().expect("a folder for temporary files"));
         for (at, file) in files.iter().enumerate().skip(1) {
             let home = home.as_ref().expect("there are files to put there");
-            fs::write(home.path().join(at.to_string()), file).expect("temporary files can be written");
+            fs::write(home.path().join(at.to_string()), file)
+                .expect("temporary files can be written");
         }
         let mut case = Self { words: Vec::new(), text: files[0], files, home };
         for word in String::from_utf8_lossy(head).split_whitespace() {
@@ -77,7 +81,8 @@ impl<'b> Case<'b> {
 
     /// The options of a task; `o` and `l` are `-o` and `-l`.
     pub fn options(&self) -> Options {
-        let rescaling = if self.get("o") == Some("1") { Rescaling::Slack } else { Rescaling::Margin };
+        let rescaling =
+            if self.get("o") == Some("1") { Rescaling::Slack } else { Rescaling::Margin };
         let mut options = Options::new(rescaling, self.get("l").and_then(|loss| loss.parse().ok()));
         let own = self.words.iter().filter(|(name, _)| !WRITING.contains(&name.as_str()));
         own.for_each(|(name, value)| options.set(name, value.as_str()));
@@ -87,8 +92,10 @@ impl<'b> Case<'b> {
     /// Those about what is written.
     pub fn writing(&self) -> Options {
         let mut options = Options::default();
-        let own =
-            self.words.iter().filter(|(name, _)| [&WRITING[..], &["group", "b"]].concat().contains(&name.as_str()));
+        let own = self
+            .words
+            .iter()
+            .filter(|(name, _)| [&WRITING[..], &["group", "b"]].concat().contains(&name.as_str()));
         own.for_each(|(name, value)| options.set(name, value.as_str()));
         // Who asks for a million of the best outputs waits for them.
         if let Ok(Some(count)) = options.count("n-best") {
@@ -110,7 +117,8 @@ fn split(bytes: &[u8]) -> Vec<&[u8]> {
     pieces
 }
 
-/// Checks that an error is one of the input, and says where. `text` is the longest file that was read.
+/// Checks that an error is one of the input, and says where. `text` is the longest file that was
+/// read.
 pub fn blame(error: &Error, text: &[u8]) {
     assert!(error.is_bad_input(), "{error}");
     assert!(error.to_string().chars().count() < 1200, "{error}");
@@ -120,7 +128,10 @@ pub fn blame(error: &Error, text: &[u8]) {
             assert!(!file.is_empty() && !message.is_empty());
             // One more: what is missing after the last one.
             let shipped = file.starts_with("template ");
-            assert!(shipped || (1..=lines + 1).contains(line), "{error}, but there are {lines} lines");
+            assert!(
+                shipped || (1..=lines + 1).contains(line),
+                "{error}, but there are {lines} lines"
+            );
         }
         Error::File { file, message } => assert!(!file.is_empty() && !message.is_empty()),
         Error::Option { .. } | Error::Solve(_) => {}

@@ -18,13 +18,26 @@ const RUNS: [(&str, &str, Solver); 6] = [
     (Multiclass::NAME, "1 1:1 2:-3 7:1\n2 3:1\n3 1:2 3:1\n1 2:5\n2 1:1 7:3\n", Solver::Block),
     (Multiclass::NAME, "1 1:1 2:-3 7:1\n2 3:1\n3 1:2 3:1\n1 2:5\n2 1:1 7:3\n", Solver::OneSlack),
     (Multiclass::NAME, "1 1:1 2:-3 7:1\n2 3:1\n3 1:2 3:1\n1 2:5\n2 1:1 7:3\n", Solver::Block),
-    (Ranking::NAME, "2 qid:1 1:1 2:-3\n1 qid:1 7:1\n0 qid:1 2:2\n1 qid:2 1:1\n0 qid:2 3:1\n", Solver::Block),
-    (Sequence::NAME, "1 qid:1 1:1 2:-3\n2 qid:1 7:1\n1 qid:2 2:1\n2 qid:2 1:1\n1 qid:2 7:1\n", Solver::Block),
-    (Sequence::NAME, "1 qid:1 1:1 2:-3\n2 qid:1 7:1\n1 qid:2 2:1\n2 qid:2 1:1\n1 qid:2 7:1\n", Solver::OneSlack),
+    (
+        Ranking::NAME,
+        "2 qid:1 1:1 2:-3\n1 qid:1 7:1\n0 qid:1 2:2\n1 qid:2 1:1\n0 qid:2 3:1\n",
+        Solver::Block,
+    ),
+    (
+        Sequence::NAME,
+        "1 qid:1 1:1 2:-3\n2 qid:1 7:1\n1 qid:2 2:1\n2 qid:2 1:1\n1 qid:2 7:1\n",
+        Solver::Block,
+    ),
+    (
+        Sequence::NAME,
+        "1 qid:1 1:1 2:-3\n2 qid:1 7:1\n1 qid:2 2:1\n2 qid:2 1:1\n1 qid:2 7:1\n",
+        Solver::OneSlack,
+    ),
 ];
 
-/// The first byte chooses a run, and five each then change its checkpoint: four say where, and the last what byte stands there, or where it
-/// ends if their highest bit is set. Length and checksum are made to fit.
+/// The first byte chooses a run, and five each then change its checkpoint: four say where, and the
+/// last what byte stands there, or where it ends if their highest bit is set. Length and checksum
+/// are made to fit.
 pub fn checkpoint(bytes: &[u8]) {
     static KEPT: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
     let kept = KEPT.get_or_init(|| RUNS.iter().map(keep).collect());
@@ -75,8 +88,15 @@ fn train(
     passes: usize,
 ) -> Result<Learned, Error> {
     // Never done, so that the checkpoint is of a run under way.
-    let settings = Settings { solver, threads: 1, relative_gap: 0.0, passes: Some(passes), ..Settings::default() };
-    let (examples, model, options) = (folder.join("examples"), folder.join("model"), Options::default());
+    let settings = Settings {
+        solver,
+        threads: 1,
+        relative_gap: 0.0,
+        passes: Some(passes),
+        ..Settings::default()
+    };
+    let (examples, model, options) =
+        (folder.join("examples"), folder.join("model"), Options::default());
     fs::write(&examples, text).expect("temporary files can be written");
     let request = Learn {
         examples: &examples,

@@ -18,11 +18,23 @@ pub fn archive(bytes: &[u8]) {
     let path = home.path().join("file");
     std::fs::write(&path, bytes).expect("temporary files can be written");
     let open = || Source::open_quietly(&path);
-    let refused = |error: &Error| assert!(error.to_string().starts_with(&path.display().to_string()), "{error}");
-    let lines = open().and_then(|source| source.parse_lines(|line| Ok(Some(line.to_owned()))));
-    match (open().and_then(Source::text), lines) {
-        (Ok(text), Ok(lines)) => {
-            let expected = text.split_terminator('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
+    let refused = |error: &Error| {
+        assert!(error.to_string().starts_with(&path.display().to_string()), "{error}")
+    };
+    let mut lines = Vec::new();
+    let read = open().and_then(|mut source| {
+        source.scan_lines(
+            |line| Ok(Some(line.to_owned())),
+            |_, line| {
+                lines.push(line);
+                Ok(())
+            },
+        )
+    });
+    match (open().and_then(Source::text), read) {
+        (Ok(text), Ok(())) => {
+            let expected =
+                text.split_terminator('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
             assert!(expected.eq(&lines), "{text}");
         }
         (Ok(text), Err(error)) => {
@@ -39,14 +51,22 @@ pub fn svmlight(bytes: &[u8]) {
     let Ok(text) = str::from_utf8(bytes) else { return };
     for line in text.split('\n') {
         let Ok(Some(parsed)) = svmlight::parse_line(line) else { continue };
-        assert!(SparseVector::new(parsed.features.clone()).is_ok() && parsed.cost.is_finite() && parsed.cost >= 0.0);
+        assert!(
+            SparseVector::new(parsed.features.clone()).is_ok()
+                && parsed.cost.is_finite()
+                && parsed.cost >= 0.0
+        );
         let mut text = parsed.target.unwrap_or("?").to_owned();
         if let Some(qid) = parsed.qid {
             let _ = write!(text, " qid:{qid}");
         }
         let _ = write!(text, " cost:{}", parsed.cost);
-        text.extend(parsed.features.iter().map(|feature| format!(" {}:{}", feature.index, feature.value)));
-        let again = svmlight::parse_line(&text).expect("what was written is a line").expect("it is not blank");
+        text.extend(
+            parsed.features.iter().map(|feature| format!(" {}:{}", feature.index, feature.value)),
+        );
+        let again = svmlight::parse_line(&text)
+            .expect("what was written is a line")
+            .expect("it is not blank");
         assert_eq!((again.target, again.qid, again.cost), (parsed.target, parsed.qid, parsed.cost));
         assert_eq!(again.features, parsed.features);
     }
@@ -56,7 +76,9 @@ pub fn svmlight(bytes: &[u8]) {
 pub fn multiclass(bytes: &[u8]) {
     let case = Case::new(bytes);
     let options = case.options();
-    let Some((task, examples)) = read::<Multiclass>(&case, &options, SparseVector::eq) else { return };
+    let Some((task, examples)) = read::<Multiclass>(&case, &options, SparseVector::eq) else {
+        return;
+    };
     let unlabelled = |example: &Example<SparseVector, Class>| Item::new(example.x.clone(), None);
     models::use_model(&task, &weights(&task), &examples.iter().map(unlabelled).collect());
     if is_scaled(&case) {
@@ -65,8 +87,11 @@ pub fn multiclass(bytes: &[u8]) {
     let mut text = String::new();
     for Example { x, y, weight } in &examples {
         let _ = write!(text, "{} cost:{weight}", task.classes().name(y.index()));
-        let known = x.features().iter().filter(|feature| (feature.index as usize) < task.features().len());
-        text.extend(known.map(|feature| format!(" {}:{}", task.features().id(feature.index as usize), feature.value)));
+        let known =
+            x.features().iter().filter(|feature| (feature.index as usize) < task.features().len());
+        text.extend(known.map(|feature| {
+            format!(" {}:{}", task.features().id(feature.index as usize), feature.value)
+        }));
         text.push('\n');
     }
     let (task_again, again) = define::<Multiclass>(&options, &text);
@@ -80,27 +105,42 @@ pub fn ranking(bytes: &[u8]) {
     let Some((_, examples)) = read::<Ranking>(&case, &options, Query::eq) else { return };
     // With --group there are no queries in the file.
     if !is_scaled(&case) && case.get("group").is_none() {
-        let parsed = Source::from_text("examples", case.text).parse_lines(svmlight_owned).unwrap_or_default();
+        let parsed = Source::from_text("examples", case.text)
+            .parse_lines(svmlight_owned)
+            .unwrap_or_default();
         let mut lines = parsed.into_iter();
         let mut text = String::new();
         for (query, Example { y, .. }) in examples.iter().enumerate() {
             for document in 0..y.len() {
                 let features = lines.next().unwrap_or_default();
-                let _ = writeln!(text, "{} qid:{query} cost:{}{features}", y.values()[document], y.cost(document));
+                let _ = writeln!(
+                    text,
+                    "{} qid:{query} cost:{}{features}",
+                    y.values()[document],
+                    y.cost(document)
+                );
             }
         }
         let (_, again) = define::<Ranking>(&options, &text);
         let same = |(a, b): (&Example<Query, Scores>, &Example<Query, Scores>)| {
-            a.x == b.x && a.y.values() == b.y.values() && (0..a.y.len()).all(|at| a.y.cost(at) == b.y.cost(at))
+            a.x == b.x
+                && a.y.values() == b.y.values()
+                && (0..a.y.len()).all(|at| a.y.cost(at) == b.y.cost(at))
         };
-        assert!(again.len() == examples.len() && examples.iter().zip(&again).all(same), "written back: {text}");
+        assert!(
+            again.len() == examples.len() && examples.iter().zip(&again).all(same),
+            "written back: {text}"
+        );
     }
 }
 
 /// The features of a line as text.
 fn svmlight_owned(line: &str) -> Result<Option<String>, String> {
     let features = |line: svmlight::Line<'_>| -> String {
-        line.features.iter().map(|feature| format!(" {}:{}", feature.index, feature.value)).collect()
+        line.features
+            .iter()
+            .map(|feature| format!(" {}:{}", feature.index, feature.value))
+            .collect()
     };
     Ok(svmlight::parse_line(line)?.map(features))
 }
@@ -118,7 +158,9 @@ pub fn hmm(bytes: &[u8]) {
     for (sequence, Example { x, y, weight }) in examples.iter().enumerate() {
         for (token, row) in x.rows().iter().enumerate() {
             let _ = write!(text, "{} qid:{sequence} cost:{weight}", task.name(y, token));
-            text.extend(row.features().iter().map(|f| format!(" {}:{}", ids.id(f.index as usize), f.value)));
+            text.extend(
+                row.features().iter().map(|f| format!(" {}:{}", ids.id(f.index as usize), f.value)),
+            );
             text.push('\n');
         }
     }
@@ -139,7 +181,9 @@ pub fn crfsuite(bytes: &[u8]) {
         let _ = writeln!(text, "@weight:{weight}");
         for (tag, attributes) in tokens {
             let _ = write!(text, "{}\t", escape(&tag));
-            text.extend(attributes.iter().map(|(name, value)| format!("{}:{value}\t", escape(name))));
+            text.extend(
+                attributes.iter().map(|(name, value)| format!("{}:{value}\t", escape(name))),
+            );
             text.push('\n');
         }
         text.push('\n');
@@ -160,13 +204,18 @@ fn named(task: &Sequence, examples: &Examples<Sequence>) -> Vec<Vec<Named>> {
     let Features::Names(names) = task.features() else { panic!("attributes have names") };
     let attributes = |x: &Tokens, token: usize| {
         let features = x.rows().row(token).features().iter();
-        let mut all: Vec<_> = features.map(|feature| (names.name(feature.index).to_owned(), feature.value)).collect();
+        let mut all: Vec<_> =
+            features.map(|feature| (names.name(feature.index).to_owned(), feature.value)).collect();
         all.sort_by(|a, b| a.0.cmp(&b.0));
         all
     };
-    let token =
-        |Example { x, y, .. }: &Example<Tokens, Tags>, token| (task.name(y, token).to_owned(), attributes(x, token));
-    examples.iter().map(|example| (0..example.y.len()).map(|at| token(example, at)).collect()).collect()
+    let token = |Example { x, y, .. }: &Example<Tokens, Tags>, token| {
+        (task.name(y, token).to_owned(), attributes(x, token))
+    };
+    examples
+        .iter()
+        .map(|example| (0..example.y.len()).map(|at| token(example, at)).collect())
+        .collect()
 }
 
 fn escape(name: &str) -> String {
@@ -196,12 +245,16 @@ pub fn columns(bytes: &[u8]) {
         let lines: Vec<&str> = x.text().unwrap_or_default().split('\n').collect();
         assert_eq!(written.split('\n').count(), lines.len() + 2, "{written}");
         for (token, (line, written)) in lines.iter().zip(written.split('\n')).enumerate() {
-            assert!(written.starts_with(line) && written.ends_with(task.name(y, token)), "{written}");
+            assert!(
+                written.starts_with(line) && written.ends_with(task.name(y, token)),
+                "{written}"
+            );
         }
     }
 }
 
-/// Costs, sizes and weights of queries, beside examples that are in order; the bytes are each of them in turn.
+/// Costs, sizes and weights of queries, beside examples that are in order; the bytes are each of
+/// them in turn.
 pub fn side_files(bytes: &[u8]) {
     let labels = Labels::collect(["1", "2", "a", "B-x", "?"]);
     match CostMatrix::read(Source::from_text("costs", bytes), &labels) {
@@ -213,7 +266,11 @@ pub fn side_files(bytes: &[u8]) {
                     let _ = writeln!(text, "{name} {} {cost}", labels.name(prediction));
                 }
             }
-            assert_eq!(CostMatrix::read(Source::from_text("costs", text), &labels).expect("it was written"), costs);
+            assert_eq!(
+                CostMatrix::read(Source::from_text("costs", text), &labels)
+                    .expect("it was written"),
+                costs
+            );
         }
     }
     let home = tempfile::tempdir().expect("a folder for temporary files");
@@ -262,7 +319,8 @@ fn define<A: Application>(options: &Options, text: &str) -> (A, Examples<A>) {
         .unwrap_or_else(|error| panic!("{error}\nwritten back: {text}"))
 }
 
-/// Reads examples to learn from, writes a model of them, and reads the examples again with it, which must be the same; then predicts.
+/// Reads examples to learn from, writes a model of them, and reads the examples again with it,
+/// which must be the same; then predicts.
 fn read<A: Application>(
     case: &Case<'_>,
     options: &Options,

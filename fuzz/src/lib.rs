@@ -1,8 +1,9 @@
 //! Fuzz targets: what every reader of Crosscut does with hostile input, and what it must not do.
 //!
-//! A [`Target`] takes any bytes and panics where a promise is broken: a reader must not panic, not take memory out of proportion to its
-//! input, blame file and line for what is wrong, and read the same from what was written back. The targets are plain functions, so
-//! `cargo test` runs them on the files in `seeds/`, and `fuzz/run` lets libFuzzer look for others. `fuzz/README.md` says how.
+//! A [`Target`] takes any bytes and panics where a promise is broken: a reader must not panic, not
+//! take memory out of proportion to its input, blame file and line for what is wrong, and read the
+//! same from what was written back. The targets are plain functions, so `cargo test` runs them on
+//! the files in `seeds/`, and `fuzz/run` lets libFuzzer look for others. `fuzz/README.md` says how.
 //!
 //! A new target is a function, a row of [`TARGETS`], and a folder of small files `seeds/NAME/`.
 

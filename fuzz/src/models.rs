@@ -41,7 +41,10 @@ fn open(bytes: Vec<u8>) {
     let task = stored.task().to_owned();
     match task.as_str() {
         Multiclass::NAME => load::<Multiclass>(stored, &["1 1:1 2:-3 7:1e10\n? 3:1\n-1\n"]),
-        Ranking::NAME => load::<Ranking>(stored, &["2 qid:1 1:1 2:-3\n1 qid:1 7:1e10\n0 qid:2\n", "1:1\n5:0.5\n"]),
+        Ranking::NAME => load::<Ranking>(
+            stored,
+            &["2 qid:1 1:1 2:-3\n1 qid:1 7:1e10\n0 qid:2\n", "1:1\n5:0.5\n"],
+        ),
         Sequence::NAME => load::<Sequence>(
             stored,
             &[
@@ -84,7 +87,10 @@ fn load<A: Application>(stored: ModelFile, texts: &[&str]) {
 
 /// Errors about models are about the file.
 fn refused(error: &Error) {
-    assert!(matches!(error, Error::File { file, message } if file == "model" && !message.is_empty()), "{error}");
+    assert!(
+        matches!(error, Error::File { file, message } if file == "model" && !message.is_empty()),
+        "{error}"
+    );
 }
 
 /// A model that is written is read again, to the bit.
@@ -102,14 +108,16 @@ fn encode<A: Application>(model: &Model<A>) -> Vec<u8> {
 }
 
 fn decode<A: Application>(bytes: Vec<u8>) -> Model<A> {
-    let stored = ModelFile::from_bytes(Path::new("model"), bytes).expect("what was written is a model");
+    let stored =
+        ModelFile::from_bytes(Path::new("model"), bytes).expect("what was written is a model");
     stored.load::<A>().expect("what was written is a model of its task")
 }
 
 /// Predicts, writes and measures, and names weights.
 pub fn use_model<A: Application>(task: &A, w: &[f64], items: &Items<A>) {
     let scratch = &mut A::Scratch::default();
-    let predictions: Vec<A::Output> = items.iter().map(|item| task.predict(w, &item.x, scratch)).collect();
+    let predictions: Vec<A::Output> =
+        items.iter().map(|item| task.predict(w, &item.x, scratch)).collect();
     let mut outcomes = Vec::new();
     for (item, y_hat) in items.iter().zip(&predictions) {
         task.write(w, &item.x, y_hat, &mut sink()).expect("nothing is written");
@@ -121,5 +129,7 @@ pub fn use_model<A: Application>(task: &A, w: &[f64], items: &Items<A>) {
     let _ = task.evaluate(&outcomes).to_string();
     let _ = task.sizes();
     let dim = task.dim();
-    (0..dim.min(50)).chain(dim.saturating_sub(50)..dim).for_each(|index| drop(task.weight_name(index)));
+    (0..dim.min(50))
+        .chain(dim.saturating_sub(50)..dim)
+        .for_each(|index| drop(task.weight_name(index)));
 }

@@ -26,11 +26,13 @@ pub fn training(bytes: &[u8]) {
 
 fn train<A: Application>(case: &Case<'_>) {
     let options = case.options();
-    let (task, examples) =
-        match options.check::<A>().and_then(|()| A::define(&options, Source::from_text("examples", case.text))) {
-            Ok(defined) => defined,
-            Err(_) => return,
-        };
+    let (task, examples) = match options
+        .check::<A>()
+        .and_then(|()| A::define(&options, Source::from_text("examples", case.text)))
+    {
+        Ok(defined) => defined,
+        Err(_) => return,
+    };
     if task.dim() > MOST_WEIGHTS {
         return;
     }
@@ -43,9 +45,13 @@ fn train<A: Application>(case: &Case<'_>) {
     // What is not finite is refused by `learn`.
     if shown.is_finite() {
         assert!(dual <= primal + 1e-6 * primal.abs().max(1.0), "D = {dual} is above P = {primal}");
-        assert!(solution.w.iter().all(|weight| weight.is_finite()), "weights are finite where P is");
-        let items =
-            task.read(Source::from_text("examples", case.text)).expect("what was learned from can be predicted");
+        assert!(
+            solution.w.iter().all(|weight| weight.is_finite()),
+            "weights are finite where P is"
+        );
+        let items = task
+            .read(Source::from_text("examples", case.text))
+            .expect("what was learned from can be predicted");
         models::use_model(&task, &solution.w, &items);
         models::again(&crosscut::Model::new(task, solution.w, settings, solution.certificate));
     }
@@ -54,14 +60,18 @@ fn train<A: Application>(case: &Case<'_>) {
 fn settings(case: &Case<'_>) -> Settings {
     let number = |name: &str| case.get(name).and_then(|value| value.parse::<f64>().ok());
     let count = |name: &str| case.get(name).and_then(|value| value.parse::<usize>().ok());
-    let mut settings =
-        Settings { passes: Some(count("passes").unwrap_or(3).min(6)), threads: 1, ..Settings::default() };
+    let mut settings = Settings {
+        passes: Some(count("passes").unwrap_or(3).min(6)),
+        threads: 1,
+        ..Settings::default()
+    };
     settings.seconds = Some(0.3);
     settings.c = number("c").map_or(settings.c, C::Sum);
     settings.epsilon = number("e");
     settings.relative_gap = number("gap").unwrap_or(settings.relative_gap);
     settings.seed = count("seed").unwrap_or(0) as u64;
-    settings.slack_norm = if case.get("p") == Some("2") { SlackNorm::Squared } else { SlackNorm::Linear };
+    settings.slack_norm =
+        if case.get("p") == Some("2") { SlackNorm::Squared } else { SlackNorm::Linear };
     settings.solver = match case.get("solver") {
         Some("block") => Solver::Block,
         Some("one-slack") => Solver::OneSlack,

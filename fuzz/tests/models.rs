@@ -7,8 +7,8 @@ use std::fs;
 use std::path::Path;
 
 use crosscut::{
-    BlockSettings, C, Certificate, Fault, FaultKind, Model, OracleAudit, Rescaling, Settings, SlackNorm, Solver,
-    StopReason,
+    BlockSettings, C, Certificate, Fault, FaultKind, Model, OracleAudit, Rescaling, Settings,
+    SlackNorm, Solver, StopReason,
 };
 use crosscut_app::model_file::{self, ModelFile};
 use crosscut_app::{Application, Error, Options, Source};
@@ -55,13 +55,18 @@ fn check<A: Application + PartialEq + Debug>(
 }
 
 /// A task defined by examples, with any weights, settings and certificate.
-fn model<A: Application>(text: &str, options: &Options, how: (u64, Settings, Certificate)) -> Model<A> {
+fn model<A: Application>(
+    text: &str,
+    options: &Options,
+    how: (u64, Settings, Certificate),
+) -> Model<A> {
     let (task, _) = A::define(options, Source::from_text("examples", text)).unwrap();
     let (seed, settings, certificate) = how;
     // Weights of all sizes, among them denormal numbers and both zeros.
     let mut state = seed;
     let mut weight = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let weight = f64::from_bits(state ^ state >> 29);
         if weight.is_finite() { weight } else { -0.0 }
     };
@@ -71,18 +76,21 @@ fn model<A: Application>(text: &str, options: &Options, how: (u64, Settings, Cer
 
 fn how() -> impl Strategy<Value = (u64, Settings, Certificate)> {
     let finite = || prop::num::f64::NORMAL | prop::num::f64::SUBNORMAL | prop::num::f64::ZERO;
-    let c = (finite(), any::<bool>()).prop_map(|(c, mean)| if mean { C::Mean(c) } else { C::Sum(c) });
+    let c =
+        (finite(), any::<bool>()).prop_map(|(c, mean)| if mean { C::Mean(c) } else { C::Sum(c) });
     let solver = || select(vec![Solver::Auto, Solver::Block, Solver::OneSlack]);
     let block = (any::<[u32; 4]>(), any::<bool>());
-    let block = block.prop_map(|([batch, approximate, planes, idle], acceleration)| BlockSettings {
-        batch: batch as usize,
-        approximate_passes: approximate as usize,
-        planes: planes as usize,
-        idle,
-        acceleration,
-    });
+    let block =
+        block.prop_map(|([batch, approximate, planes, idle], acceleration)| BlockSettings {
+            batch: batch as usize,
+            approximate_passes: approximate as usize,
+            planes: planes as usize,
+            idle,
+            acceleration,
+        });
     let norm = select(vec![SlackNorm::Linear, SlackNorm::Squared]);
-    let stops = (prop::option::of(finite()), prop::option::of(any::<usize>()), prop::option::of(finite()));
+    let stops =
+        (prop::option::of(finite()), prop::option::of(any::<usize>()), prop::option::of(finite()));
     let settings = (c, norm, solver(), finite(), stops, any::<u64>(), block).prop_map(
         |(c, slack_norm, solver, relative_gap, (epsilon, passes, seconds), seed, block)| Settings {
             c,
@@ -99,29 +107,41 @@ fn how() -> impl Strategy<Value = (u64, Settings, Certificate)> {
         },
     );
     use FaultKind::{DeltaNotFinite, IndexBeyondDim, LossNegative, LossNotFinite};
-    use StopReason::{Epsilon, Fault as Failed, Gap, Inexact, Interrupted, Passes, Precision, Seconds};
+    use StopReason::{
+        Epsilon, Fault as Failed, Gap, Inexact, Interrupted, Passes, Precision, Seconds,
+    };
     let stop = select(vec![Gap, Epsilon, Passes, Seconds, Interrupted, Precision, Inexact, Failed]);
     let kind = select(vec![LossNotFinite, LossNegative, DeltaNotFinite, IndexBeyondDim]);
-    let fault = prop::option::of((any::<usize>(), kind).prop_map(|(example, kind)| Fault { example, kind }));
+    let fault = prop::option::of(
+        (any::<usize>(), kind).prop_map(|(example, kind)| Fault { example, kind }),
+    );
     let oracle = (any::<u64>(), prop::option::of(any::<usize>()), fault)
         .prop_map(|(worse, first_worse, fault)| OracleAudit { worse, first_worse, fault });
     let figures = [finite(), finite(), finite(), finite()];
-    let certificate = (solver(), any::<[usize; 2]>(), figures, any::<u64>(), stop, oracle).prop_map(
-        |(solver, [examples, planes], [c, primal, dual, passes], oracle_calls, stop, oracle)| Certificate {
-            shown: primal,
-            solver,
-            c,
-            examples,
-            primal,
-            dual,
-            passes,
-            oracle_calls,
-            planes,
-            stop,
-            relaxed: false,
-            oracle,
-        },
-    );
+    let certificate = (solver(), any::<[usize; 2]>(), figures, any::<u64>(), stop, oracle)
+        .prop_map(
+            |(
+                solver,
+                [examples, planes],
+                [c, primal, dual, passes],
+                oracle_calls,
+                stop,
+                oracle,
+            )| Certificate {
+                shown: primal,
+                solver,
+                c,
+                examples,
+                primal,
+                dual,
+                passes,
+                oracle_calls,
+                planes,
+                stop,
+                relaxed: false,
+                oracle,
+            },
+        );
     (any::<u64>(), settings, certificate)
 }
 

@@ -19,15 +19,21 @@ fn seeds_break_no_promise() {
     let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds");
     let mut failed = Vec::new();
     for target in TARGETS {
-        let mut files: Vec<_> =
-            fs::read_dir(seeds.join(target.name)).unwrap().map(|file| file.unwrap().path()).collect();
+        let mut files: Vec<_> = fs::read_dir(seeds.join(target.name))
+            .unwrap()
+            .map(|file| file.unwrap().path())
+            .collect();
         files.sort();
         assert!(files.len() >= 10, "{} has {} seeds", target.name, files.len());
         for file in files {
             let bytes = fs::read(&file).unwrap();
             ALLOCATOR.set_limit(ALLOCATOR.allocated() + MEMORY).unwrap();
             if catch_unwind(|| (target.run)(&bytes)).is_err() {
-                failed.push(format!("{}/{}", target.name, file.file_name().unwrap().to_string_lossy()));
+                failed.push(format!(
+                    "{}/{}",
+                    target.name,
+                    file.file_name().unwrap().to_string_lossy()
+                ));
             }
         }
     }
@@ -35,6 +41,9 @@ fn seeds_break_no_promise() {
     // Folders without a target would never be looked at.
     for folder in fs::read_dir(seeds).unwrap() {
         let name = folder.unwrap().file_name();
-        assert!(TARGETS.iter().any(|target| target.name == name.to_str().unwrap()), "{name:?} is no target");
+        assert!(
+            TARGETS.iter().any(|target| target.name == name.to_str().unwrap()),
+            "{name:?} is no target"
+        );
     }
 }

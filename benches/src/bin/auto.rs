@@ -4,9 +4,9 @@
 //! cargo run --release -p crosscut-benches --bin auto [SECONDS]
 //! ```
 //!
-//! Each solver gets SECONDS (5 if not given) for each problem, one thread, and a relative gap of 1e-3 to reach. A cell
-//! holds seconds and exact passes; where time ran out, the gap it came to. The best is marked by `*`: the fastest of
-//! those that came to the gap, or else the smallest gap.
+//! Each solver gets SECONDS (5 if not given) for each problem, one thread, and a relative gap of
+//! 1e-3 to reach. A cell holds seconds and exact passes; where time ran out, the gap it came to.
+//! The best is marked by `*`: the fastest of those that came to the gap, or else the smallest gap.
 //!
 //! | problem | oracle | planes an example |
 //! |---|---|---|
@@ -87,7 +87,13 @@ fn line<T: Task>(
     print!("{name:10} {:6} {:7} {c:5}", examples.len(), task.dim());
     let mut runs = Vec::new();
     for solver in SOLVERS {
-        let settings = Settings { solver, c: C::Sum(c), seconds: Some(seconds), threads: 1, ..Settings::default() };
+        let settings = Settings {
+            solver,
+            c: C::Sum(c),
+            seconds: Some(seconds),
+            threads: 1,
+            ..Settings::default()
+        };
         let solution = solve(task, examples, &settings, &mut |_| ControlFlow::Continue(()))?;
         runs.push((solution.certificate, solution.seconds));
     }

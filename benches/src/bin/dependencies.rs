@@ -5,9 +5,10 @@
 //! cargo run -p crosscut-benches --bin dependencies -- --check
 //! ```
 //!
-//! All of it is what `cargo metadata --locked --all-features` says, for all platforms; the reasons are `[workspace.metadata.why]` in
-//! `Cargo.toml`. Both commands fail where a crate has a licence that `deny.toml` does not allow, needs a newer Rust than
-//! ours, or comes from elsewhere than a registry, and where a direct dependency has no reason.
+//! All of it is what `cargo metadata --locked --all-features` says, for all platforms; the reasons
+//! are `[workspace.metadata.why]` in `Cargo.toml`. Both commands fail where a crate has a licence
+//! that `deny.toml` does not allow, needs a newer Rust than ours, or comes from elsewhere than a
+//! registry, and where a direct dependency has no reason.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program")]
 
@@ -95,7 +96,8 @@ fn run(arguments: &[String]) -> Result<(), String> {
         ["--check"] => true,
         _ => return Err("expected no argument or --check".to_owned()),
     };
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("the workspace has no folder")?;
+    let root =
+        Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("the workspace has no folder")?;
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .args(["metadata", "--locked", "--all-features", "--format-version", "1"])
@@ -105,9 +107,11 @@ fn run(arguments: &[String]) -> Result<(), String> {
     if !output.status.success() {
         return Err(format!("cargo metadata: {}", String::from_utf8_lossy(&output.stderr)));
     }
-    let metadata = serde_json::from_slice(&output.stdout).map_err(|error| format!("cargo metadata: {error}"))?;
+    let metadata = serde_json::from_slice(&output.stdout)
+        .map_err(|error| format!("cargo metadata: {error}"))?;
     let crates = Crates::new(&metadata);
-    let deny = fs::read_to_string(root.join("deny.toml")).map_err(|error| format!("deny.toml: {error}"))?;
+    let deny = fs::read_to_string(root.join("deny.toml"))
+        .map_err(|error| format!("deny.toml: {error}"))?;
     let faults = crates.faults(&allowed(&deny)?);
     if !faults.is_empty() {
         return Err(faults.join("\ndependencies: "));
@@ -144,8 +148,10 @@ struct Crates<'m> {
 
 impl<'m> Crates<'m> {
     fn new(metadata: &'m Metadata) -> Self {
-        let names: BTreeMap<&str, &str> = metadata.packages.iter().map(|one| (&*one.id, &*one.name)).collect();
-        let nodes: BTreeMap<&str, &Node> = metadata.resolve.nodes.iter().map(|node| (&*node.id, node)).collect();
+        let names: BTreeMap<&str, &str> =
+            metadata.packages.iter().map(|one| (&*one.id, &*one.name)).collect();
+        let nodes: BTreeMap<&str, &Node> =
+            metadata.resolve.nodes.iter().map(|node| (&*node.id, node)).collect();
         let mut dependents: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         for node in &metadata.resolve.nodes {
             for edge in &node.deps {
@@ -158,7 +164,9 @@ impl<'m> Crates<'m> {
         while let Some(id) = open.pop() {
             if shipped.insert(id) {
                 let edges = nodes.get(id).into_iter().flat_map(|node| &node.deps);
-                let used = edges.filter(|edge| edge.dep_kinds.iter().any(|kind| kind.kind.as_deref() != Some("dev")));
+                let used = edges.filter(|edge| {
+                    edge.dep_kinds.iter().any(|kind| kind.kind.as_deref() != Some("dev"))
+                });
                 open.extend(used.map(|edge| &*edge.pkg));
             }
         }
@@ -171,20 +179,28 @@ impl<'m> Crates<'m> {
 
     /// The others in order.
     fn foreign(&self) -> Vec<&'m Package> {
-        let mut foreign: Vec<_> = self.metadata.packages.iter().filter(|one| one.source.is_some()).collect();
+        let mut foreign: Vec<_> =
+            self.metadata.packages.iter().filter(|one| one.source.is_some()).collect();
         foreign.sort_by_key(|one| (&one.name, &one.version));
         foreign
     }
 
     fn is_direct(&self, package: &Package) -> bool {
         let own: BTreeSet<&str> = self.own().map(|one| &*one.name).collect();
-        self.dependents.get(&*package.id).is_some_and(|names| names.iter().any(|name| own.contains(name)))
+        self.dependents
+            .get(&*package.id)
+            .is_some_and(|names| names.iter().any(|name| own.contains(name)))
     }
 
     /// What must not be.
     fn faults(&self, allowed: &[String]) -> Vec<String> {
         let mut faults = Vec::new();
-        let ours = self.own().filter_map(|one| one.rust_version.as_deref()).max().map(rust_version).unwrap_or_default();
+        let ours = self
+            .own()
+            .filter_map(|one| one.rust_version.as_deref())
+            .max()
+            .map(rust_version)
+            .unwrap_or_default();
         for package in self.foreign() {
             let Package { name, version, .. } = package;
             let mut fault = |words: String| faults.push(format!("{name} {version}: {words}"));
@@ -209,7 +225,9 @@ impl<'m> Crates<'m> {
         }
         for name in self.metadata.metadata.why.keys() {
             if !self.foreign().iter().any(|one| one.name == *name && self.is_direct(one)) {
-                faults.push(format!("{name}: has a reason in Cargo.toml and is no direct dependency"));
+                faults.push(format!(
+                    "{name}: has a reason in Cargo.toml and is no direct dependency"
+                ));
             }
         }
         faults
@@ -218,11 +236,15 @@ impl<'m> Crates<'m> {
     fn summary(&self) -> String {
         let foreign = self.foreign();
         let shipped = foreign.iter().filter(|one| self.shipped.contains(&*one.id)).count();
-        format!("{} crates, {shipped} of them for the program on all platforms with all features", foreign.len())
+        format!(
+            "{} crates, {shipped} of them for the program on all platforms with all features",
+            foreign.len()
+        )
     }
 
     fn page(&self) -> String {
-        let (direct, others): (Vec<_>, Vec<_>) = self.foreign().into_iter().partition(|one| self.is_direct(one));
+        let (direct, others): (Vec<_>, Vec<_>) =
+            self.foreign().into_iter().partition(|one| self.is_direct(one));
         let mut page = format!(
             "# Dependencies\n\n\
              Written by `cargo run -p crosscut-benches --bin dependencies` from `Cargo.lock` and `Cargo.toml`, and checked by `.ci/run`;\n\
@@ -244,7 +266,11 @@ impl<'m> Crates<'m> {
         for package in direct {
             let why = self.metadata.metadata.why.get(&package.name).map_or("", String::as_str);
             let own: BTreeSet<&str> = self.own().map(|one| &*one.name).collect();
-            line(&mut page, package, &[&self.features(package), &self.users(package, |name| own.contains(name)), why]);
+            line(
+                &mut page,
+                package,
+                &[&self.features(package), &self.users(package, |name| own.contains(name)), why],
+            );
         }
         page.push_str("\n## Brought in by them\n\n| crate | version | licence | for | at build | needed by |\n|---|---|---|---|---|---|\n");
         for package in others {
@@ -260,7 +286,8 @@ impl<'m> Crates<'m> {
 
     /// The features that our `Cargo.toml`s ask for.
     fn features(&self, package: &Package) -> String {
-        let declared = self.own().flat_map(|one| &one.dependencies).filter(|one| one.name == package.name);
+        let declared =
+            self.own().flat_map(|one| &one.dependencies).filter(|one| one.name == package.name);
         let mut features = BTreeSet::new();
         for one in declared {
             features.extend(one.uses_default_features.then_some("default"));
@@ -271,7 +298,8 @@ impl<'m> Crates<'m> {
 }
 
 fn at_build(package: &Package) -> &'static str {
-    let has = |kind: &str| package.targets.iter().any(|target| target.kind.iter().any(|one| one == kind));
+    let has =
+        |kind: &str| package.targets.iter().any(|target| target.kind.iter().any(|one| one == kind));
     match (has("proc-macro"), has("custom-build")) {
         (true, true) => "macro, script",
         (true, false) => "macro",

@@ -1,12 +1,14 @@
-//! How the time of learning to rank grows: with the documents of one query, and with queries of 50 documents.
+//! How the time of learning to rank grows: with the documents of one query, and with queries of 50
+//! documents.
 //!
 //! ```text
 //! cargo run --release -p crosscut-benches --bin growth
 //! ```
 //!
-//! Documents have 10 features, uniform in [0, 1], and one of 5 grades: the fifth of the query into which a hidden linear score
-//! with noise puts them. The loss is the number of swapped pairs, divided by that of all pairs where there are several queries, so that C
-//! means the same for all sizes. All on one thread, the least of three runs, reading not included.
+//! Documents have 10 features, uniform in [0, 1], and one of 5 grades: the fifth of the query into
+//! which a hidden linear score with noise puts them. The loss is the number of swapped pairs,
+//! divided by that of all pairs where there are several queries, so that C means the same for all
+//! sizes. All on one thread, the least of three runs, reading not included.
 //!
 //! | column | what it is |
 //! |---|---|
@@ -57,7 +59,10 @@ fn run() -> Result<(), SolveError> {
         let problem = ranking(n, 50, Loss::SwappedFraction, 1);
         let (oracle, train, passes) = measure(&problem, C::Sum(1.0))?;
         let (each, pass) = (1e9 * oracle / n as f64, 1e9 * train / (n as f64 * passes));
-        println!("{n:9} {:>9.2} ms {each:>11.0} ns {train:>8.3} s {passes:8.0} {pass:>11.0} ns", 1e3 * oracle);
+        println!(
+            "{n:9} {:>9.2} ms {each:>11.0} ns {train:>8.3} s {passes:8.0} {pass:>11.0} ns",
+            1e3 * oracle
+        );
     }
     Ok(())
 }

@@ -19,7 +19,8 @@ pub struct Learned {
     pub dim: usize,
     /// The task's own sizes.
     pub sizes: Vec<(&'static str, usize)>,
-    /// The most bytes that planes took ([`Solution::plane_bytes`](crosscut::Solution::plane_bytes)).
+    /// The most bytes that planes took
+    /// ([`Solution::plane_bytes`](crosscut::Solution::plane_bytes)).
     pub plane_bytes: usize,
     /// Wall seconds of training.
     pub seconds: f64,
@@ -50,7 +51,8 @@ impl Learned {
 
     /// One JSON object.
     pub fn to_json(&self) -> Value {
-        let mut object = trained(self.task, self.dim, &self.sizes, &self.settings, &self.certificate);
+        let mut object =
+            trained(self.task, self.dim, &self.sizes, &self.settings, &self.certificate);
         object.extend(judged(&self.certificate));
         object.insert("plane_bytes".to_owned(), json!(self.plane_bytes));
         object.insert("seconds".to_owned(), json!(self.seconds));
@@ -136,13 +138,17 @@ impl Inspected {
 
     /// One JSON object.
     pub fn to_json(&self) -> Value {
-        let mut object = trained(self.task, self.dim, &self.sizes, &self.settings, &self.certificate);
+        let mut object =
+            trained(self.task, self.dim, &self.sizes, &self.settings, &self.certificate);
         object.extend(judged(&self.certificate));
         object.insert("scale".to_owned(), json!(self.scale));
         object.insert("nonzeros".to_owned(), json!(self.nonzeros));
         object.insert("norm".to_owned(), json!(self.norm));
-        let heaviest: Vec<Value> =
-            self.heaviest.iter().map(|(name, weight)| json!({ "name": name, "weight": weight })).collect();
+        let heaviest: Vec<Value> = self
+            .heaviest
+            .iter()
+            .map(|(name, weight)| json!({ "name": name, "weight": weight }))
+            .collect();
         object.insert("heaviest".to_owned(), Value::Array(heaviest));
         Value::Object(object)
     }
@@ -156,7 +162,8 @@ fn trained(
     settings: &Settings,
     certificate: &Certificate,
 ) -> Map<String, Value> {
-    let sizes: Map<String, Value> = sizes.iter().map(|(name, size)| ((*name).to_owned(), json!(size))).collect();
+    let sizes: Map<String, Value> =
+        sizes.iter().map(|(name, size)| ((*name).to_owned(), json!(size))).collect();
     let n = certificate.examples;
     let entries = [
         ("task", json!(task)),
@@ -207,11 +214,13 @@ impl From<&Progress> for Bounds {
     }
 }
 
-/// How training ended and what its certificate says, in one line: the words that every program uses.
+/// How training ended and what its certificate says, in one line: the words that every program
+/// uses.
 ///
-/// The dual value is a lower bound on the optimum whatever the oracle does. If the oracle does not say how much it may have
-/// missed, or was found to have missed something, P(w) is *at least* what is said. Answers that were found worse than planes
-/// known before are counted. Bounds of a relaxed problem are said to be that.
+/// The dual value is a lower bound on the optimum whatever the oracle does. If the oracle does not
+/// say how much it may have missed, or was found to have missed something, P(w) is *at least* what
+/// is said. Answers that were found worse than planes known before are counted. Bounds of a relaxed
+/// problem are said to be that.
 pub fn verdict(stop: StopReason, bounds: Bounds, oracle: &OracleAudit) -> String {
     let Bounds { primal, shown, dual, relaxed } = bounds;
     let (least, primal, missed) = match primal.is_finite() {
@@ -244,9 +253,14 @@ pub fn verdict(stop: StopReason, bounds: Bounds, oracle: &OracleAudit) -> String
         text += &format!("; {fault}");
     }
     if oracle.worse > 0 {
-        let first = oracle.first_worse.map_or(String::new(), |example| format!(", the first for example {example}"));
+        let first = oracle
+            .first_worse
+            .map_or(String::new(), |example| format!(", the first for example {example}"));
         let answers = if oracle.worse == 1 { "answer" } else { "answers" };
-        text += &format!("; {} {answers} of the oracle worse than a plane known before{first}", oracle.worse);
+        text += &format!(
+            "; {} {answers} of the oracle worse than a plane known before{first}",
+            oracle.worse
+        );
     }
     text
 }
@@ -272,7 +286,11 @@ pub fn figure(value: f64) -> String {
     }
     let digits = (6 - value.abs().max(1e-4).log10().floor() as i32).max(0) as usize;
     let text = format!("{value:.digits$}");
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
+    }
 }
 
 #[cfg(test)]
@@ -285,10 +303,14 @@ mod tests {
             let oracle = OracleAudit { worse, ..OracleAudit::default() };
             verdict(stop, Bounds { primal, shown, dual, relaxed }, &oracle)
         };
-        let say = |stop, primal, shown, dual, worse| say_of(false, stop, primal, shown, dual, worse);
+        let say =
+            |stop, primal, shown, dual, worse| say_of(false, stop, primal, shown, dual, worse);
         let inf = f64::INFINITY;
         let cases = [
-            (say(StopReason::Gap, 2.0, 2.0, 1.5, 0), "converged: primal 2, dual 1.5, gap 0.5 (relative 2.50e-1)"),
+            (
+                say(StopReason::Gap, 2.0, 2.0, 1.5, 0),
+                "converged: primal 2, dual 1.5, gap 0.5 (relative 2.50e-1)",
+            ),
             (
                 say(StopReason::Oracle, 2.0, 1.75, 1.5, 0),
                 "solved as far as the oracle can tell: primal 2, dual 1.5, gap 0.5 (relative 2.50e-1); of the gap, the oracle \

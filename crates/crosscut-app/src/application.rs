@@ -12,10 +12,11 @@ use crate::report::Report;
 use crate::source::Source;
 use crate::stream::Pieces;
 
-/// A task with a file format: enough for learn, classify, evaluate, validate, inspect, model files and help.
+/// A task with a file format: enough for learn, classify, evaluate, validate, inspect, model files
+/// and help.
 ///
-/// Everything that is serialised goes into the model file, so the task must hold what prediction needs
-/// (vocabularies, sizes) and nothing of the examples.
+/// Everything that is serialised goes into the model file, so the task must hold what prediction
+/// needs (vocabularies, sizes) and nothing of the examples.
 pub trait Application: Task + Serialize + DeserializeOwned + 'static {
     /// The word after `crosscut learn`; also stored in model files.
     const NAME: &'static str;
@@ -25,8 +26,9 @@ pub trait Application: Task + Serialize + DeserializeOwned + 'static {
     const SCHEMA: u32 = 1;
     /// The task's own long options; `-o` and `-l` come in [`Options`] for every task.
     const OPTIONS: &'static [OptionSpec] = &[];
-    /// Long options for classify and evaluate, beside a model of this task: how to read and predict. Tasks of one program
-    /// share these options by name, so a name must mean the same in all of them; help shows the sentence of the first.
+    /// Long options for classify and evaluate, beside a model of this task: how to read and
+    /// predict. Tasks of one program share these options by name, so a name must mean the same in
+    /// all of them; help shows the sentence of the first.
     const READING: &'static [OptionSpec] = &[];
     /// The same for classify only: what to write.
     const WRITING: &'static [OptionSpec] = &[];
@@ -38,21 +40,24 @@ pub trait Application: Task + Serialize + DeserializeOwned + 'static {
     /// Reads training examples and defines the task they need (sizes, vocabularies, loss).
     ///
     /// # Errors
-    /// Bad options, and bad lines by file and number. Training examples without an output are refused.
+    /// Bad options, and bad lines by file and number. Training examples without an output are
+    /// refused.
     fn define(options: &Options, source: Source<'_>) -> Result<(Self, Examples<Self>), Error>;
 
-    /// `--stream`: defines the task as [`define`](Self::define) does, from a file in pieces of which none is kept. [`read`](Self::read) then
-    /// makes the same examples of each piece that `define` would.
+    /// `--stream`: defines the task as [`define`](Self::define) does, from a file in pieces of
+    /// which none is kept. [`read`](Self::read) then makes the same examples of each piece that
+    /// `define` would.
     ///
     /// # Errors
-    /// Those of `define`, and options that need all examples at once. By default that the task cannot do it.
+    /// Those of `define`, and options that need all examples at once. By default that the task
+    /// cannot do it.
     fn survey(options: &Options, pieces: &mut Pieces) -> Result<Self, Error> {
         let _ = (options, pieces);
         Err(Error::option("--stream", "a task whose files can be read in pieces", Self::NAME))
     }
 
-    /// Takes in the options of [`READING`](Self::READING) and [`WRITING`](Self::WRITING) before anything is read or
-    /// predicted with a model.
+    /// Takes in the options of [`READING`](Self::READING) and [`WRITING`](Self::WRITING) before
+    /// anything is read or predicted with a model.
     ///
     /// # Errors
     /// Bad options.
@@ -71,14 +76,21 @@ pub trait Application: Task + Serialize + DeserializeOwned + 'static {
     ///
     /// # Errors
     /// Only those of `out`.
-    fn write(&self, w: &[f64], x: &Self::Input, y_hat: &Self::Output, out: &mut dyn io::Write) -> io::Result<()>;
+    fn write(
+        &self,
+        w: &[f64],
+        x: &Self::Input,
+        y_hat: &Self::Output,
+        out: &mut dyn io::Write,
+    ) -> io::Result<()>;
 
     /// The task's measures on pairs of output and prediction.
     fn evaluate(&self, outcomes: &[Outcome<'_, Self::Input, Self::Output>]) -> Report {
         Report::new().measure("loss", mean_loss(self, outcomes))
     }
 
-    /// How features are scaled before they are used, as a word of `--scale`; `None` if they are not.
+    /// How features are scaled before they are used, as a word of `--scale`; `None` if they are
+    /// not.
     fn scale(&self) -> Option<&'static str> {
         None
     }
@@ -93,7 +105,8 @@ pub trait Application: Task + Serialize + DeserializeOwned + 'static {
         index.to_string()
     }
 
-    /// Examples of one group (a query, a document, a speaker) stay in one fold of a cross-validation.
+    /// Examples of one group (a query, a document, a speaker) stay in one fold of a
+    /// cross-validation.
     fn group(&self, x: &Self::Input) -> Option<u64> {
         let _ = x;
         None
@@ -133,8 +146,10 @@ pub struct Outcome<'a, X, Y> {
 /// Mean loss Σ weightᵢ Δ(yᵢ, ŷᵢ) / Σ weightᵢ, 0 without outcomes.
 pub fn mean_loss<A: Task>(task: &A, outcomes: &[Outcome<'_, A::Input, A::Output>]) -> f64 {
     let weight: f64 = outcomes.iter().map(|outcome| outcome.weight).sum();
-    let loss: f64 =
-        outcomes.iter().map(|outcome| outcome.weight * task.loss(outcome.x, outcome.y, outcome.y_hat)).sum();
+    let loss: f64 = outcomes
+        .iter()
+        .map(|outcome| outcome.weight * task.loss(outcome.x, outcome.y, outcome.y_hat))
+        .sum();
     if weight > 0.0 { loss / weight } else { 0.0 }
 }
 
@@ -181,7 +196,9 @@ impl Options {
             return Err(Error::option("-o", one_of(A::NAME, &known), number(&self.rescaling)));
         }
         match self.loss {
-            Some(loss) if !A::LOSSES.contains(&loss) => Err(Error::option("-l", one_of(A::NAME, A::LOSSES), loss)),
+            Some(loss) if !A::LOSSES.contains(&loss) => {
+                Err(Error::option("-l", one_of(A::NAME, A::LOSSES), loss))
+            }
             _ => Ok(()),
         }
     }
@@ -216,7 +233,9 @@ impl Options {
     /// # Errors
     /// [`Error::Option`] if it is not one.
     pub fn count(&self, name: &str) -> Result<Option<usize>, Error> {
-        let count = |text: &str| text.parse().map_err(|_| Error::option(format!("--{name}"), "a whole number", text));
+        let count = |text: &str| {
+            text.parse().map_err(|_| Error::option(format!("--{name}"), "a whole number", text))
+        };
         self.text(name).map(count).transpose()
     }
 

@@ -1,4 +1,5 @@
-//! What stands around the contents of binary files: a magic, versions, the task's name, a checksum. Only this module uses `bincode`.
+//! What stands around the contents of binary files: a magic, versions, the task's name, a checksum.
+//! Only this module uses `bincode`.
 //!
 //! | bytes | |
 //! |---|---|
@@ -27,7 +28,8 @@ use crate::application::Application;
 
 /// No payload is longer than this (256 GiB).
 const LIMIT: usize = 1 << 38;
-const CONFIG: Configuration<LittleEndian, Fixint, Limit<LIMIT>> = bincode::config::legacy().with_limit::<LIMIT>();
+const CONFIG: Configuration<LittleEndian, Fixint, Limit<LIMIT>> =
+    bincode::config::legacy().with_limit::<LIMIT>();
 
 /// A kind of file.
 pub(crate) struct Kind {
@@ -105,7 +107,8 @@ impl<'b> Container<'b> {
         let name = kind.name;
         let Some(mut rest) = bytes.strip_prefix(&kind.magic) else {
             let other = others.iter().find(|other| bytes.starts_with(&other.magic));
-            let found = other.map_or("something else".to_owned(), |other| format!("a {}", other.name));
+            let found =
+                other.map_or("something else".to_owned(), |other| format!("a {}", other.name));
             return Err(format!("expected a Crosscut {name}, found {found}"));
         };
         match take_u32(&mut rest, name)? {
@@ -118,7 +121,9 @@ impl<'b> Container<'b> {
             }
             0 => return Err(format!("the {name} is damaged: there is no layout 0")),
             version => {
-                return Err(format!("the {name} is of layout {version}, from before release 0.1.0: train it again"));
+                return Err(format!(
+                    "the {name} is of layout {version}, from before release 0.1.0: train it again"
+                ));
             }
         }
         let length = take_u32(&mut rest, name)?;
@@ -133,7 +138,8 @@ impl<'b> Container<'b> {
         if crc32fast::hash(&bytes[..bytes.len() - 4]) != sum {
             return Err(format!("the {name} is damaged: its checksum does not match"));
         }
-        let task = str::from_utf8(task).map_err(|_| format!("the {name} is damaged: its task has no name"))?;
+        let task = str::from_utf8(task)
+            .map_err(|_| format!("the {name} is damaged: its task has no name"))?;
         Ok(Self { task, schema, payload, name })
     }
 
@@ -141,28 +147,38 @@ impl<'b> Container<'b> {
     pub fn check(&self, of: Identity) -> Result<(), String> {
         let Self { task, schema, name, .. } = *self;
         if task != of.task {
-            return Err(format!("expected a {name} of the task `{}`, found one of the task `{task}`", of.task));
+            return Err(format!(
+                "expected a {name} of the task `{}`, found one of the task `{task}`",
+                of.task
+            ));
         }
         if schema != of.schema {
-            return Err(format!("expected version {} of the {name}s of `{task}`, found version {schema}", of.schema));
+            return Err(format!(
+                "expected version {} of the {name}s of `{task}`, found version {schema}",
+                of.schema
+            ));
         }
         Ok(())
     }
 
     /// The value that the rest of a payload holds, which must be all of it.
     ///
-    /// A text is allocated by the length that it claims, before it is read. `bincode` has a limit for what is claimed, but as a constant; so
-    /// whatever the payload is shorter than that is claimed first, and nothing in it can claim more than its length.
+    /// A text is allocated by the length that it claims, before it is read. `bincode` has a limit
+    /// for what is claimed, but as a constant; so whatever the payload is shorter than that is
+    /// claimed first, and nothing in it can claim more than its length.
     pub fn decode<T: DeserializeOwned>(&self, payload: &[u8]) -> Result<T, String> {
         let name = self.name;
         let damaged = |error: DecodeError| format!("the {name} is damaged: {error}");
         let mut decoder = DecoderImpl::new(SliceReader::new(payload), CONFIG, ());
-        let rest = LIMIT.checked_sub(payload.len()).ok_or_else(|| damaged(DecodeError::LimitExceeded))?;
+        let rest =
+            LIMIT.checked_sub(payload.len()).ok_or_else(|| damaged(DecodeError::LimitExceeded))?;
         decoder.claim_bytes_read(rest).map_err(damaged)?;
         let Compat(value) = Decode::decode(&mut decoder).map_err(damaged)?;
         match decoder.reader().peek_read(1) {
             None => Ok(value),
-            Some(_) => Err(format!("the {name} is damaged: its payload is longer than what it describes")),
+            Some(_) => {
+                Err(format!("the {name} is damaged: its payload is longer than what it describes"))
+            }
         }
     }
 }
@@ -170,7 +186,8 @@ impl<'b> Container<'b> {
 /// The next so many bytes.
 pub(crate) fn take<'b>(rest: &mut &'b [u8], length: u64, name: &str) -> Result<&'b [u8], String> {
     let split = usize::try_from(length).ok().and_then(|length| rest.split_at_checked(length));
-    let (head, tail) = split.ok_or_else(|| format!("the {name} is truncated or damaged: its end is missing"))?;
+    let (head, tail) =
+        split.ok_or_else(|| format!("the {name} is truncated or damaged: its end is missing"))?;
     *rest = tail;
     Ok(head)
 }
@@ -221,6 +238,7 @@ impl Write for Summed<'_> {
 #[cfg(test)]
 pub(crate) fn forge<A: Application>(kind: &Kind, payload: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
-    write(kind, Identity::of::<A>(), &mut bytes, &|out| out.write_all(payload)).expect("memory is there");
+    write(kind, Identity::of::<A>(), &mut bytes, &|out| out.write_all(payload))
+        .expect("memory is there");
     bytes
 }

@@ -30,7 +30,8 @@ pub enum CostError {
     },
 }
 
-/// The cost of every prediction for every true class. Costs are finite and at least 0; right predictions cost 0.
+/// The cost of every prediction for every true class. Costs are finite and at least 0; right
+/// predictions cost 0.
 ///
 /// ```
 /// use crosscut_app::CostMatrix;
@@ -104,16 +105,19 @@ impl CostMatrix {
         Ok(())
     }
 
-    /// Reads lines `true-label predicted-label cost`; pairs not listed cost 1, right predictions 0. Blank lines and those
-    /// that begin with `#` are passed over, and so is what follows the cost after a `#`.
+    /// Reads lines `true-label predicted-label cost`; pairs not listed cost 1, right predictions 0.
+    /// Blank lines and those that begin with `#` are passed over, and so is what follows the cost
+    /// after a `#`.
     ///
     /// # Errors
-    /// Labels that are not among `classes`, pairs listed twice, bad costs, by line; more than 10,000 classes.
+    /// Labels that are not among `classes`, pairs listed twice, bad costs, by line; more than
+    /// 10,000 classes.
     pub fn read(source: Source<'_>, classes: &Labels) -> Result<Self, Error> {
         let file = source.name().to_owned();
         let text = source.text()?;
         if classes.len() > MOST_CLASSES {
-            let reason = format!("costs are for at most {MOST_CLASSES} classes, not {}", classes.len());
+            let reason =
+                format!("costs are for at most {MOST_CLASSES} classes, not {}", classes.len());
             return Err(Error::file(file.as_str(), reason));
         }
         let mut costs = Self::zero_one(classes.len());
@@ -127,25 +131,35 @@ impl CostMatrix {
                 Some(truth) => (truth, tokens.next(), tokens.next()),
             };
             let (Some(prediction), Some(cost)) = (prediction, cost) else {
-                return Err(refuse("expected `true-label predicted-label cost`, found less".to_owned()));
+                return Err(refuse(
+                    "expected `true-label predicted-label cost`, found less".to_owned(),
+                ));
             };
             if let Some(more) = tokens.next().filter(|token| !token.starts_with('#')) {
                 return Err(refuse(format!("expected nothing after the cost, found `{more}`")));
             }
             let class = |label: &str| {
                 let class = classes.index(label);
-                class.ok_or_else(|| refuse(format!("expected a label of the training examples, found `{label}`")))
+                class.ok_or_else(|| {
+                    refuse(format!("expected a label of the training examples, found `{label}`"))
+                })
             };
             let (truth, prediction) = (class(truth)?, class(prediction)?);
-            let cost: f64 =
-                cost.parse().map_err(|_| refuse(format!("expected a number for the cost, found `{cost}`")))?;
+            let cost: f64 = cost
+                .parse()
+                .map_err(|_| refuse(format!("expected a number for the cost, found `{cost}`")))?;
             costs.set(truth, prediction, cost).map_err(|error| refuse(error.to_string()))?;
             if !seen.insert((truth, prediction)) {
-                return Err(refuse("expected each pair of labels once, found one again".to_owned()));
+                return Err(refuse(
+                    "expected each pair of labels once, found one again".to_owned(),
+                ));
             }
         }
         if seen.is_empty() {
-            return Err(Error::file(file.as_str(), "expected lines `true-label predicted-label cost`, found none"));
+            return Err(Error::file(
+                file.as_str(),
+                "expected lines `true-label predicted-label cost`, found none",
+            ));
         }
         Ok(costs)
     }

@@ -1,4 +1,5 @@
-//! [`Error`]: everything that can go wrong between files, options and solver, in sentences a user can act on.
+//! [`Error`]: everything that can go wrong between files, options and solver, in sentences a user
+//! can act on.
 
 use std::fmt::Display;
 use std::io;
@@ -19,7 +20,8 @@ pub enum Error {
         /// What was expected and what was found.
         message: String,
     },
-    /// A file as a whole is not what it should be: empty, a directory, truncated, another task's model.
+    /// A file as a whole is not what it should be: empty, a directory, truncated, another task's
+    /// model.
     #[error("{file}: {message}")]
     File {
         /// The file, as the user named it.
@@ -70,12 +72,20 @@ impl Error {
     }
 
     /// An option with a value it cannot have.
-    pub fn option(option: impl Into<String>, expected: impl Into<String>, found: impl Display) -> Self {
-        Self::Option { option: option.into(), expected: expected.into(), found: shorten(found.to_string()) }
+    pub fn option(
+        option: impl Into<String>,
+        expected: impl Into<String>,
+        found: impl Display,
+    ) -> Self {
+        Self::Option {
+            option: option.into(),
+            expected: expected.into(),
+            found: shorten(found.to_string()),
+        }
     }
 
-    /// Whether the user can mend it by changing what was given: files, their contents, options. The rest are
-    /// failures of the program or the machine: a full disk, no threads.
+    /// Whether the user can mend it by changing what was given: files, their contents, options. The
+    /// rest are failures of the program or the machine: a full disk, no threads.
     pub fn is_bad_input(&self) -> bool {
         !matches!(self, Self::Write { .. } | Self::Solve(SolveError::Threads(_)))
     }
@@ -83,7 +93,9 @@ impl Error {
     /// The same error, blaming a file where it speaks of examples only.
     pub fn in_file(self, file: &str) -> Self {
         match self {
-            Self::Solve(SolveError::NoExamples) => Self::file(file, "expected at least one example, found none"),
+            Self::Solve(SolveError::NoExamples) => {
+                Self::file(file, "expected at least one example, found none")
+            }
             Self::Solve(SolveError::Example { index, message }) => {
                 Self::file(file, format!("example {index} (counted from 0): {message}"))
             }
@@ -110,19 +122,33 @@ mod tests {
     #[test]
     fn what_was_found_is_quoted_in_part_where_it_is_long() {
         let long = "ä".repeat(1_000_000);
-        for error in [Error::line("f", 1, &*long), Error::file("f", &*long), Error::option("-x", "a number", &long)] {
+        for error in [
+            Error::line("f", 1, &*long),
+            Error::file("f", &*long),
+            Error::option("-x", "a number", &long),
+        ] {
             let message = error.to_string();
             assert!(message.chars().count() < 600 && message.contains("ää…"), "{}", message.len());
         }
-        assert_eq!(Error::line("f", 1, "ä".repeat(500)).to_string(), format!("f:1: {}", "ä".repeat(500)));
+        assert_eq!(
+            Error::line("f", 1, "ä".repeat(500)).to_string(),
+            format!("f:1: {}", "ä".repeat(500))
+        );
     }
 
     #[test]
     fn messages_say_where_and_what_was_expected() {
         assert_eq!(Error::line("a.svm", 3, "expected x").to_string(), "a.svm:3: expected x");
-        assert_eq!(Error::option("--bias", "a number", "x").to_string(), "--bias expects a number, not `x`");
-        let example = Error::Solve(SolveError::Example { index: 4, message: "no pairs".to_owned() });
-        assert_eq!(example.in_file("a.svm").to_string(), "a.svm: example 4 (counted from 0): no pairs");
+        assert_eq!(
+            Error::option("--bias", "a number", "x").to_string(),
+            "--bias expects a number, not `x`"
+        );
+        let example =
+            Error::Solve(SolveError::Example { index: 4, message: "no pairs".to_owned() });
+        assert_eq!(
+            example.in_file("a.svm").to_string(),
+            "a.svm: example 4 (counted from 0): no pairs"
+        );
     }
 
     #[test]

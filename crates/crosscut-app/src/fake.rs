@@ -1,12 +1,14 @@
-//! A task for the tests of this crate: the sign of a sparse row, y ∈ {−1, 1}, Ψ(x, y) = y·x / 2, Δ = [y ≠ ŷ].
+//! A task for the tests of this crate: the sign of a sparse row, y ∈ {−1, 1}, Ψ(x, y) = y·x / 2, Δ
+//! = [y ≠ ŷ].
 //!
-//! It has an option of each kind: `--lazy` claims an oracle that is not exact, `--above V` predicts 1 for scores of at
-//! least V, `--bare` writes no scores.
+//! It has an option of each kind: `--lazy` claims an oracle that is not exact, `--above V` predicts
+//! 1 for scores of at least V, `--bare` writes no scores.
 
 use std::io;
 
 use crosscut::{
-    C, Certificate, Example, Model, OracleAudit, Place, Planes, Row, Settings, Solver, SparseVector, StopReason, Task,
+    C, Certificate, Example, Model, OracleAudit, Place, Planes, Row, Settings, Solver,
+    SparseVector, StopReason, Task,
 };
 use serde::{Deserialize, Serialize};
 
@@ -43,7 +45,14 @@ impl Task for Sign {
         if score(w, x) >= self.above { 1 } else { -1 }
     }
 
-    fn separate<'a>(&'a self, w: &[f64], x: &'a SparseVector, y: &'a i8, (): &mut (), planes: &mut Planes<'a>) {
+    fn separate<'a>(
+        &'a self,
+        w: &[f64],
+        x: &'a SparseVector,
+        y: &'a i8,
+        (): &mut (),
+        planes: &mut Planes<'a>,
+    ) {
         let y = f64::from(*y);
         planes.add(|sink| match 1.0 - y * score(w, x) > 0.0 {
             true => {
@@ -88,7 +97,8 @@ fn parse(line: &str) -> Result<Option<Raw>, String> {
 impl Application for Sign {
     const NAME: &'static str = "sign";
     const ABOUT: &'static str = "The sign of a row";
-    const OPTIONS: &'static [OptionSpec] = &[OptionSpec { name: "lazy", value: "", help: "Sleeps. Default: works." }];
+    const OPTIONS: &'static [OptionSpec] =
+        &[OptionSpec { name: "lazy", value: "", help: "Sleeps. Default: works." }];
     const READING: &'static [OptionSpec] =
         &[OptionSpec { name: "above", value: "V", help: "Least score. Default: 0." }];
     const WRITING: &'static [OptionSpec] =
@@ -117,7 +127,13 @@ impl Application for Sign {
         })
     }
 
-    fn write(&self, w: &[f64], x: &SparseVector, y_hat: &i8, out: &mut dyn io::Write) -> io::Result<()> {
+    fn write(
+        &self,
+        w: &[f64],
+        x: &SparseVector,
+        y_hat: &i8,
+        out: &mut dyn io::Write,
+    ) -> io::Result<()> {
         if self.bare { writeln!(out, "{y_hat}") } else { writeln!(out, "{y_hat} {}", score(w, x)) }
     }
 
@@ -177,7 +193,14 @@ impl Task for Other {
         self.0.predict(w, x, scratch)
     }
 
-    fn separate<'a>(&'a self, w: &[f64], x: &'a SparseVector, y: &'a i8, (): &mut (), planes: &mut Planes<'a>) {
+    fn separate<'a>(
+        &'a self,
+        w: &[f64],
+        x: &'a SparseVector,
+        y: &'a i8,
+        (): &mut (),
+        planes: &mut Planes<'a>,
+    ) {
         self.0.separate(w, x, y, &mut (), planes);
     }
 }
@@ -195,7 +218,13 @@ impl Application for Other {
         self.0.read(source)
     }
 
-    fn write(&self, w: &[f64], x: &SparseVector, y_hat: &i8, out: &mut dyn io::Write) -> io::Result<()> {
+    fn write(
+        &self,
+        w: &[f64],
+        x: &SparseVector,
+        y_hat: &i8,
+        out: &mut dyn io::Write,
+    ) -> io::Result<()> {
         self.0.write(w, x, y_hat, out)
     }
 }

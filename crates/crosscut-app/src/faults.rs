@@ -12,7 +12,8 @@ enum Fault {
     Full,
     /// The device fails.
     Device,
-    /// A write takes half of what it was given; the next one finds no space. Other steps find none at once.
+    /// A write takes half of what it was given; the next one finds no space. Other steps find none
+    /// at once.
     Short,
 }
 
@@ -86,7 +87,12 @@ mod tests {
         fn new() -> Self {
             let home = Self(tempfile::tempdir().unwrap());
             let line = |i: usize| {
-                format!("{} 1:{} 2:{} 3:1\n", [1, -1][i % 2], i * 7 % 11, (i * 5 % 13) as f64 - 6.5 * (i % 2) as f64)
+                format!(
+                    "{} 1:{} 2:{} 3:1\n",
+                    [1, -1][i % 2],
+                    i * 7 % 11,
+                    (i * 5 % 13) as f64 - 6.5 * (i % 2) as f64
+                )
             };
             fs::write(home.path("train"), (0..40).map(line).collect::<String>()).unwrap();
             home
@@ -98,19 +104,29 @@ mod tests {
 
         fn files(&self) -> BTreeMap<String, Vec<u8>> {
             let entries = fs::read_dir(self.0.path()).unwrap().map(Result::unwrap);
-            entries.map(|entry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap())).collect()
+            entries
+                .map(|entry| {
+                    (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap())
+                })
+                .collect()
         }
 
         fn learn(&self, checkpoint: bool, resume: bool) -> Result<Learned, Error> {
-            let (examples, model, file, options) =
-                (self.path("train"), self.path("model"), self.path("checkpoint"), Options::default());
-            let settings = Settings { relative_gap: 1e-6, passes: Some(5), threads: 1, ..Settings::default() };
+            let (examples, model, file, options) = (
+                self.path("train"),
+                self.path("model"),
+                self.path("checkpoint"),
+                Options::default(),
+            );
+            let settings =
+                Settings { relative_gap: 1e-6, passes: Some(5), threads: 1, ..Settings::default() };
             let request = Learn {
                 examples: &examples,
                 model: &model,
                 options: &options,
                 settings: &settings,
-                checkpoints: checkpoint.then_some(Checkpoints { file: &file, every: Every::Passes(1) }),
+                checkpoints: checkpoint
+                    .then_some(Checkpoints { file: &file, every: Every::Passes(1) }),
                 resume: resume.then_some(&file),
                 stream: false,
             };
@@ -118,16 +134,21 @@ mod tests {
         }
 
         fn classify(&self) -> Result<(), Error> {
-            let (examples, predictions, options) = (self.path("train"), self.path("predictions"), Options::default());
-            let request = Classify { examples: &examples, predictions: &predictions, options: &options };
-            classify::<Sign>(&request, ModelFile::open(&self.path("model")).unwrap(), &mut ()).map(drop)
+            let (examples, predictions, options) =
+                (self.path("train"), self.path("predictions"), Options::default());
+            let request =
+                Classify { examples: &examples, predictions: &predictions, options: &options };
+            classify::<Sign>(&request, ModelFile::open(&self.path("model")).unwrap(), &mut ())
+                .map(drop)
         }
     }
 
     /// Every plan for work of so many steps.
     fn plans(steps: usize) -> impl Iterator<Item = Plan> {
         let faults = [Fault::Full, Fault::Device, Fault::Short];
-        let first = move |fault| (0..steps).flat_map(move |first| [true, false].map(|all| Plan { first, all, fault }));
+        let first = move |fault| {
+            (0..steps).flat_map(move |first| [true, false].map(|all| Plan { first, all, fault }))
+        };
         faults.into_iter().flat_map(first)
     }
 
@@ -136,7 +157,8 @@ mod tests {
         assert!(error.to_string().starts_with(&start) && !error.is_bad_input(), "{error}");
     }
 
-    /// What a plan and its work leave is what was there before, or what would be there without a fault, and nothing else.
+    /// What a plan and its work leave is what was there before, or what would be there without a
+    /// fault, and nothing else.
     #[test]
     fn a_file_is_the_old_one_or_the_new_one_whatever_fails() {
         let mut injected = 0;
@@ -144,9 +166,13 @@ mod tests {
             for old in [false, true] {
                 let home = Home::new();
                 let path = home.path(name);
-                let new: Vec<u8> = (0..60_000_u32).flat_map(|i| i.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+                let new: Vec<u8> = (0..60_000_u32)
+                    .flat_map(|i| i.wrapping_mul(2_654_435_761).to_le_bytes())
+                    .collect();
                 let write = |bytes: &[u8]| {
-                    output::replace(&path, |out| bytes.chunks(70_000).try_for_each(|chunk| out.write_all(chunk)))
+                    output::replace(&path, |out| {
+                        bytes.chunks(70_000).try_for_each(|chunk| out.write_all(chunk))
+                    })
                 };
                 write(&new).unwrap();
                 let whole = fs::read(&path).unwrap();
@@ -179,8 +205,10 @@ mod tests {
         home.learn(false, false).unwrap();
         home.classify().unwrap();
         let good = home.files();
-        let work: [(&str, Work<'_>); 2] =
-            [("model", &|| home.learn(false, false).map(drop)), ("predictions", &|| home.classify())];
+        let work: [(&str, Work<'_>); 2] = [
+            ("model", &|| home.learn(false, false).map(drop)),
+            ("predictions", &|| home.classify()),
+        ];
         let mut injected = 0;
         for (name, work) in work {
             let (result, steps) = with(None, work);
@@ -199,7 +227,10 @@ mod tests {
                             assert_names(&error, &home.path(name));
                             assert!(home.files() == before, "{plan:?}");
                         }
-                        Ok(()) => assert!(!old && plan.first == steps - 1 && home.files() == good, "{plan:?}"),
+                        Ok(()) => assert!(
+                            !old && plan.first == steps - 1 && home.files() == good,
+                            "{plan:?}"
+                        ),
                     }
                     injected += 1;
                 }
@@ -210,8 +241,8 @@ mod tests {
         println!("{injected} faults injected into models and predictions");
     }
 
-    /// A checkpoint that cannot be written does not end training; a model that cannot be written is told; and training goes on from whatever
-    /// checkpoint is there, to the same model.
+    /// A checkpoint that cannot be written does not end training; a model that cannot be written is
+    /// told; and training goes on from whatever checkpoint is there, to the same model.
     #[test]
     fn training_survives_whatever_fails_and_resumes_to_the_same_model() {
         let home = Home::new();
@@ -243,11 +274,14 @@ mod tests {
                 assert!(fs::read(home.path("model")).unwrap() == model, "{plan:?}");
                 resumed += 1;
             }
-            let litter: Vec<String> = home.files().into_keys().filter(|name| name.starts_with('.')).collect();
+            let litter: Vec<String> =
+                home.files().into_keys().filter(|name| name.starts_with('.')).collect();
             assert!(litter.is_empty(), "{plan:?} left {litter:?}");
             injected += 1;
         }
-        println!("{injected} faults injected into training: {failures} models not written, {resumed} runs resumed");
+        println!(
+            "{injected} faults injected into training: {failures} models not written, {resumed} runs resumed"
+        );
         assert!(failures > 10 && resumed > 50);
     }
 }

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
-/// Listens for SIGINT and SIGTERM. The first one is remembered, for work that looks at it now and then; the next one ends the program at
-/// once, with 128 plus its number, as shells count.
+/// Listens for SIGINT and SIGTERM. The first one is remembered, for work that looks at it now and
+/// then; the next one ends the program at once, with 128 plus its number, as shells count.
 #[derive(Clone, Debug)]
 pub struct Interrupt {
     caught: Arc<AtomicUsize>,

@@ -1,7 +1,9 @@
-//! The outside world of Crosscut, generic over tasks: text files, model files, and the verbs of the program.
+//! The outside world of Crosscut, generic over tasks: text files, model files, and the verbs of the
+//! program.
 //!
-//! A task becomes a program by implementing [`Application`]; [`Entry::of`] turns it into a row of the table that
-//! `crosscut-cli` (or your own binary) dispatches on. This crate knows no flags and prints nothing.
+//! A task becomes a program by implementing [`Application`]; [`Entry::of`] turns it into a row of
+//! the table that `crosscut-cli` (or your own binary) dispatches on. This crate knows no flags and
+//! prints nothing.
 
 pub mod answers;
 pub mod application;
@@ -26,7 +28,9 @@ pub mod verbs;
 pub mod vocabulary;
 
 pub use answers::{Classified, Inspected, Kept, Learned, Validated};
-pub use application::{Application, Examples, Item, Items, OptionSpec, Options, Outcome, mean_loss};
+pub use application::{
+    Application, Examples, Item, Items, OptionSpec, Options, Outcome, mean_loss,
+};
 pub use checkpoint::{Checkpoints, Every};
 pub use costs::{CostError, CostMatrix};
 pub use error::Error;

@@ -1,7 +1,8 @@
-//! The model file. Only this module knows its payload: task, w, settings and certificate, in the layout of `container.rs`.
+//! The model file. Only this module knows its payload: task, w, settings and certificate, in the
+//! layout of `container.rs`.
 //!
-//! Equal models give equal bytes. `bincode` has no schema evolution: whoever changes [`Settings`] or [`Certificate`] raises [`VERSION`] and keeps
-//! a reader for the older layout.
+//! Equal models give equal bytes. `bincode` has no schema evolution: whoever changes [`Settings`]
+//! or [`Certificate`] raises [`VERSION`] and keeps a reader for the older layout.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -29,7 +30,8 @@ pub fn save<A: Application>(model: &Model<A>, path: &Path) -> Result<(), Error> 
     output::replace(path, |out| write(model, out))
 }
 
-/// The bytes of a model file, checked. What they mean is known once the task's name has led to its type.
+/// The bytes of a model file, checked. What they mean is known once the task's name has led to its
+/// type.
 pub struct ModelFile {
     path: PathBuf,
     task: String,
@@ -51,7 +53,9 @@ impl ModelFile {
     /// Those of [`open`](Self::open) that are about the bytes.
     pub fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Self, Error> {
         match open(&bytes) {
-            Ok(container) => Ok(Self { path: path.to_owned(), task: container.task.to_owned(), bytes }),
+            Ok(container) => {
+                Ok(Self { path: path.to_owned(), task: container.task.to_owned(), bytes })
+            }
             Err(message) => Err(Error::file(display_name(path), message)),
         }
     }
@@ -77,7 +81,10 @@ impl ModelFile {
 
 impl fmt::Debug for ModelFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ModelFile").field("path", &self.path).field("task", &self.task).finish_non_exhaustive()
+        f.debug_struct("ModelFile")
+            .field("path", &self.path)
+            .field("task", &self.task)
+            .finish_non_exhaustive()
     }
 }
 
@@ -166,7 +173,10 @@ mod tests {
         let newer = [&KIND.magic[..], &(VERSION + 1).to_le_bytes()].concat();
         let older = [&KIND.magic[..], &(VERSION - 1).to_le_bytes()].concat();
         let old = format!("of layout {}, from before release 0.1.0: train it again", VERSION - 1);
-        let new = format!("written by a newer program (layout {}, this one reads up to {VERSION})", VERSION + 1);
+        let new = format!(
+            "written by a newer program (layout {}, this one reads up to {VERSION})",
+            VERSION + 1
+        );
         let table: [(&[u8], &str); 6] = [
             (b"", "expected a Crosscut model"),
             (b"1 1:1\n", "expected a Crosscut model"),
@@ -186,12 +196,20 @@ mod tests {
         let good = model(vec![1.0, 2.0]);
         let encode_model = |w: &[f64]| encode((&good.task, w, &good.settings, &good.certificate));
         assert!(read::<Sign>(&forge(&encode_model(&[1.0, 2.0]))).is_ok());
-        assert!(read::<Sign>(&forge(&encode_model(&[1.0]))).unwrap_err().contains("1 weights for 2 dimensions"));
         assert!(
-            read::<Sign>(&forge(&encode_model(&[1.0, f64::NAN]))).unwrap_err().contains("weight 1 is not a finite")
+            read::<Sign>(&forge(&encode_model(&[1.0])))
+                .unwrap_err()
+                .contains("1 weights for 2 dimensions")
+        );
+        assert!(
+            read::<Sign>(&forge(&encode_model(&[1.0, f64::NAN])))
+                .unwrap_err()
+                .contains("weight 1 is not a finite")
         );
         let longer = [encode_model(&[1.0, 2.0]), vec![0]].concat();
-        assert!(read::<Sign>(&forge(&longer)).unwrap_err().contains("longer than what it describes"));
+        assert!(
+            read::<Sign>(&forge(&longer)).unwrap_err().contains("longer than what it describes")
+        );
         // The task has 4 weights; then w claims 2^60 of them.
         let task = encode(&model(vec![0.0; 4]).task);
         for claimed in [5, 1 << 30, 1 << 37, 1 << 60, u64::MAX] {
@@ -207,10 +225,16 @@ mod tests {
             let claim = |before: &[u8]| [before, &u64::to_le_bytes(claimed), b"12345678"].concat();
             assert!(decode::<String>(&claim(b"")).unwrap_err().contains("damaged"));
             assert!(decode::<Box<str>>(&claim(b"")).is_err());
-            assert!(decode::<(u32, Vec<String>)>(&[&[0; 4][..], &claim(&1_u64.to_le_bytes())].concat()).is_err());
+            assert!(
+                decode::<(u32, Vec<String>)>(&[&[0; 4][..], &claim(&1_u64.to_le_bytes())].concat())
+                    .is_err()
+            );
             assert!(decode::<Vec<f64>>(&claim(b"")).is_err());
         }
-        assert_eq!(decode::<String>(&[&8_u64.to_le_bytes()[..], b"12345678"].concat()), Ok("12345678".to_owned()));
+        assert_eq!(
+            decode::<String>(&[&8_u64.to_le_bytes()[..], b"12345678"].concat()),
+            Ok("12345678".to_owned())
+        );
     }
 
     proptest! {

@@ -3,7 +3,8 @@
 use crosscut::validation::Round;
 use crosscut::{Flow, Progress, Solver};
 
-/// Is told what is going on and may stop training. Every method may be left out; `()` ignores everything.
+/// Is told what is going on and may stop training. Every method may be left out; `()` ignores
+/// everything.
 ///
 /// Methods are called from the thread that called the verb.
 pub trait Monitor {

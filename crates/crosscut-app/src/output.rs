@@ -1,4 +1,5 @@
-//! [`replace`]: files are written beside their target and renamed, so that a crash leaves the old one or the new one.
+//! [`replace`]: files are written beside their target and renamed, so that a crash leaves the old
+//! one or the new one.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -11,25 +12,33 @@ use crate::error::Error;
 
 /// Writes a file as a whole or not at all; `-` is standard output.
 ///
-/// A name that ends in `.gz` (or `.zst`, with the feature `zst`) asks for compression. What exists and is not a
-/// regular file (`/dev/stdout`, a named pipe) is written to directly.
+/// A name that ends in `.gz` (or `.zst`, with the feature `zst`) asks for compression. What exists
+/// and is not a regular file (`/dev/stdout`, a named pipe) is written to directly.
 ///
 /// # Errors
 /// [`Error::Write`], also for what `write` returns; the target is then as it was before.
-pub fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
+pub fn replace(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), Error> {
     (match target(path)? {
-        Target::StandardOutput => pack(path, io::stdout().lock(), write).or_else(forgive_closed_pipe),
-        Target::Stream => File::create(path).and_then(|file| pack(path, file, write)).or_else(forgive_closed_pipe),
+        Target::StandardOutput => {
+            pack(path, io::stdout().lock(), write).or_else(forgive_closed_pipe)
+        }
+        Target::Stream => {
+            File::create(path).and_then(|file| pack(path, file, write)).or_else(forgive_closed_pipe)
+        }
         Target::File { file, directory } => replace_file(path, &file, &directory, write),
     })
     .map_err(|source| Error::Write { file: display_name(path), source })
 }
 
-/// Finds out early whether [`replace`] could work: a directory that does not exist or is not writable is reported
-/// before hours of training, not after.
+/// Finds out early whether [`replace`] could work: a directory that does not exist or is not
+/// writable is reported before hours of training, not after.
 ///
 /// # Errors
-/// A target that is a directory or one of `inputs`, the files that are read; one that cannot be created.
+/// A target that is a directory or one of `inputs`, the files that are read; one that cannot be
+/// created.
 pub fn check(path: &Path, inputs: &[&Path]) -> Result<(), Error> {
     let Target::File { file, directory } = target(path)? else { return Ok(()) };
     let refuse = |reason: String| Err(Error::file(display_name(path), reason));
@@ -38,7 +47,9 @@ pub fn check(path: &Path, inputs: &[&Path]) -> Result<(), Error> {
     }
     match beside(&file, &directory) {
         Ok(_) => Ok(()),
-        Err(_) if !directory.exists() => refuse(format!("the directory {} does not exist", directory.display())),
+        Err(_) if !directory.exists() => {
+            refuse(format!("the directory {} does not exist", directory.display()))
+        }
         // The error itself speaks of the temporary file.
         Err(error) => refuse(format!("cannot be written: {}", error.kind())),
     }
@@ -77,7 +88,9 @@ fn target(path: &Path) -> Result<Target, Error> {
     // A link is followed: the file it names is replaced, not the link.
     let file = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     match fs::metadata(&file) {
-        Ok(found) if found.is_dir() => Err(Error::file(display_name(path), "expected a file, found a directory")),
+        Ok(found) if found.is_dir() => {
+            Err(Error::file(display_name(path), "expected a file, found a directory"))
+        }
         Ok(found) if !found.is_file() => Ok(Target::Stream),
         _ => {
             let directory = match file.parent() {
@@ -124,7 +137,8 @@ pub(crate) enum Step {
     Rename,
 }
 
-/// Is asked before every step, and how many bytes of a write to let through. In tests any step can be made to fail: see `faults.rs`.
+/// Is asked before every step, and how many bytes of a write to let through. In tests any step can
+/// be made to fail: see `faults.rs`.
 fn attempt(step: Step, bytes: usize) -> io::Result<usize> {
     #[cfg(test)]
     return crate::faults::attempt(step, bytes);
@@ -168,7 +182,11 @@ fn beside(file: &Path, directory: &Path) -> io::Result<NamedTempFile> {
 }
 
 /// Writes through a buffer and the compression the name asks for.
-fn pack<W: Write>(path: &Path, out: W, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+fn pack<W: Write>(
+    path: &Path,
+    out: W,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
     let mut out = BufWriter::with_capacity(64 << 10, out);
     if has_extension(path, "gz") {
         let mut packer = GzEncoder::new(&mut out, flate2::Compression::default());
@@ -230,15 +248,27 @@ mod tests {
         check(Path::new("-"), &[]).unwrap();
         assert!(names(home.path()).is_empty());
         let missing = check(&home.path().join("no/model"), &[]).unwrap_err();
-        assert!(missing.to_string().contains("does not exist") && missing.is_bad_input(), "{missing}");
+        assert!(
+            missing.to_string().contains("does not exist") && missing.is_bad_input(),
+            "{missing}"
+        );
         let directory = check(home.path(), &[]).unwrap_err();
-        assert!(directory.to_string().contains("found a directory") && directory.is_bad_input(), "{directory}");
+        assert!(
+            directory.to_string().contains("found a directory") && directory.is_bad_input(),
+            "{directory}"
+        );
         let file = home.path().join("file");
         fs::write(&file, "x").unwrap();
         let below = check(&file.join("model"), &[]).unwrap_err();
-        assert!(below.to_string().ends_with("model: cannot be written: not a directory"), "{below}");
+        assert!(
+            below.to_string().ends_with("model: cannot be written: not a directory"),
+            "{below}"
+        );
         let same = check(&home.path().join("./file"), &[Path::new("no"), &file]).unwrap_err();
-        assert!(same.to_string().contains("another file than one that is read") && same.is_bad_input(), "{same}");
+        assert!(
+            same.to_string().contains("another file than one that is read") && same.is_bad_input(),
+            "{same}"
+        );
         assert_eq!(names(home.path()), ["file"]);
     }
 
@@ -259,7 +289,8 @@ mod tests {
         use std::os::unix::fs::{PermissionsExt, symlink};
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         let home = tempfile::tempdir().unwrap();
-        let (plain, path, link) = (home.path().join("plain"), home.path().join("model"), home.path().join("link"));
+        let (plain, path, link) =
+            (home.path().join("plain"), home.path().join("model"), home.path().join("link"));
         fs::write(&plain, "").unwrap();
         replace(&path, |out| out.write_all(b"x")).unwrap();
         assert_eq!(mode(&path), mode(&plain));

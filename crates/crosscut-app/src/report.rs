@@ -74,8 +74,11 @@ impl Report {
             object.insert(name.clone(), json!(value));
         }
         for table in self.tables.iter().chain(&self.details) {
-            let rows: Vec<Value> =
-                table.rows.iter().map(|(name, values)| json!({ "name": name, "values": values })).collect();
+            let rows: Vec<Value> = table
+                .rows
+                .iter()
+                .map(|(name, values)| json!({ "name": name, "values": values }))
+                .collect();
             object.insert(table.name.clone(), json!({ "columns": table.columns, "rows": rows }));
         }
         Value::Object(object)
@@ -89,24 +92,34 @@ impl fmt::Display for Report {
             writeln!(f, "{name:width$}  {}", number(*value))?;
         }
         for table in &self.tables {
-            let name_width = table.rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+            let name_width =
+                table.rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
             let name_width = name_width.max(table.name.chars().count());
             // A column of whole numbers is one of counts if any of them cannot be a ratio.
             let counts: Vec<bool> = (0..table.columns.len())
                 .map(|at| {
                     let values = || table.rows.iter().filter_map(|(_, values)| values.get(at));
-                    values().all(|value| value.fract() == 0.0) && values().any(|value| value.abs() >= 2.0)
+                    values().all(|value| value.fract() == 0.0)
+                        && values().any(|value| value.abs() >= 2.0)
                 })
                 .collect();
             let cell = |(at, value): (usize, &f64)| match counts.get(at) {
                 Some(true) => format!("{value:.0}"),
                 _ => number(*value),
             };
-            let cells: Vec<Vec<String>> =
-                table.rows.iter().map(|(_, values)| values.iter().enumerate().map(cell).collect()).collect();
+            let cells: Vec<Vec<String>> = table
+                .rows
+                .iter()
+                .map(|(_, values)| values.iter().enumerate().map(cell).collect())
+                .collect();
             let widths: Vec<usize> = (table.columns.iter().enumerate())
                 .map(|(at, column)| {
-                    let widest = cells.iter().filter_map(|row| row.get(at)).map(String::len).max().unwrap_or(0);
+                    let widest = cells
+                        .iter()
+                        .filter_map(|row| row.get(at))
+                        .map(String::len)
+                        .max()
+                        .unwrap_or(0);
                     widest.max(column.chars().count())
                 })
                 .collect();
@@ -143,9 +156,12 @@ mod tests {
     fn counts_are_shown_as_counts_and_ratios_as_ratios() {
         let rows = vec![("a".to_owned(), vec![1.0, 1.0]), ("b".to_owned(), vec![0.5, 30.0])];
         let columns = ["recall", "support"].map(str::to_owned).to_vec();
-        let report = Report::new().measure("accuracy", 1.0).table(Table { name: "per_tag".to_owned(), columns, rows });
-        let expected =
-            "accuracy  1.0000\n\nper_tag  recall  support\na        1.0000        1\nb        0.5000       30\n";
+        let report = Report::new().measure("accuracy", 1.0).table(Table {
+            name: "per_tag".to_owned(),
+            columns,
+            rows,
+        });
+        let expected = "accuracy  1.0000\n\nper_tag  recall  support\na        1.0000        1\nb        0.5000       30\n";
         assert_eq!(report.to_string(), expected);
     }
 
@@ -164,6 +180,9 @@ mod tests {
 
         let shown = json!({ "columns": ["error"], "rows": [{ "name": "1", "values": [0.5] }] });
         assert_eq!(report.to_json(), json!({ "error": 0.5, "per_class": shown }));
-        assert_eq!(detailed.to_json(), json!({ "error": 0.5, "per_class": shown, "per_example": shown }));
+        assert_eq!(
+            detailed.to_json(),
+            json!({ "error": 0.5, "per_class": shown, "per_example": shown })
+        );
     }
 }

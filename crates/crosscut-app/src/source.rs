@@ -1,4 +1,5 @@
-//! [`Source`]: text from a file, an archive or standard input, read as a stream and parsed in parallel.
+//! [`Source`]: text from a file, an archive or standard input, read as a stream and parsed in
+//! parallel.
 
 use std::fs::File;
 use std::io::{self, Cursor, Read};
@@ -18,7 +19,8 @@ use crate::application::Item;
 use crate::error::Error;
 use crate::monitor::Monitor;
 
-/// Bytes read at a time: small enough for a few to stay in the cache, large enough to keep a thread busy.
+/// Bytes read at a time: small enough for a few to stay in the cache, large enough to keep a thread
+/// busy.
 const BLOCK: usize = 256 << 10;
 /// No line may be longer: what claims to be one is no text file.
 const LONGEST_LINE: usize = 1 << 30;
@@ -66,15 +68,20 @@ impl<R: Read> Read for Digested<R> {
 }
 
 impl<'m> Source<'m> {
-    /// Opens a file; `-` is standard input. What is compressed with gzip (or zstd, with the feature `zst`) is
-    /// decompressed, whatever its name.
+    /// Opens a file; `-` is standard input. What is compressed with gzip (or zstd, with the feature
+    /// `zst`) is decompressed, whatever its name.
     ///
     /// # Errors
     /// A file that cannot be read, a directory, an archive of a kind that is not compiled in.
     pub fn open(path: &Path, monitor: &'m mut dyn Monitor) -> Result<Self, Error> {
         let (name, reader) = open(path)?;
         let digest = Arc::new(Digest::default());
-        let reader = Digested { reader, length: 0, sum: crc32fast::Hasher::new(), digest: Arc::clone(&digest) };
+        let reader = Digested {
+            reader,
+            length: 0,
+            sum: crc32fast::Hasher::new(),
+            digest: Arc::clone(&digest),
+        };
         Ok(Self { name, reader: Box::new(reader), monitor: Some(monitor), digest, before: None })
     }
 
@@ -87,13 +94,15 @@ impl<'m> Source<'m> {
         Ok(Self { name, reader, monitor: None, digest: Arc::default(), before: None })
     }
 
-    /// Text that is in memory already, under a name for messages. It is checked like that of a file, so bytes will do.
+    /// Text that is in memory already, under a name for messages. It is checked like that of a
+    /// file, so bytes will do.
     pub fn from_text(name: impl Into<String>, text: impl Into<Vec<u8>>) -> Self {
         let reader = Box::new(Cursor::new(text.into()));
         Self { name: name.into(), reader, monitor: None, digest: Arc::default(), before: None }
     }
 
-    /// What tells this text from others, once it has been read from a source that was [opened](Self::open).
+    /// What tells this text from others, once it has been read from a source that was
+    /// [opened](Self::open).
     pub(crate) fn digest(&self) -> Arc<Digest> {
         Arc::clone(&self.digest)
     }
@@ -114,7 +123,8 @@ impl<'m> Source<'m> {
         &self.name
     }
 
-    /// Parses training examples, one a line, as [`parse_lines`](Self::parse_lines) does; a line without an output is refused.
+    /// Parses training examples, one a line, as [`parse_lines`](Self::parse_lines) does; a line
+    /// without an output is refused.
     ///
     /// # Errors
     /// Those of [`parse_lines`](Self::parse_lines).
@@ -125,24 +135,29 @@ impl<'m> Source<'m> {
         self.parse_lines(|line| match parse(line)? {
             None => Ok(None),
             Some(Item { x, y: Some(y), weight }) => Ok(Some(Example { x, y, weight })),
-            Some(Item { y: None, .. }) => Err("expected an output to learn from, found none".to_owned()),
+            Some(Item { y: None, .. }) => {
+                Err("expected an output to learn from, found none".to_owned())
+            }
         })
     }
 
-    /// Parses every line and keeps what `parse` finds, in order; `None` passes over a line (blank, a comment).
+    /// Parses every line that is not blank and keeps what `parse` finds, in order; `None` passes
+    /// over a line (a comment).
     ///
-    /// Lines come without their line break (`\n` or `\r\n`), the first also without a byte order mark. Blocks of
-    /// lines are parsed on all threads of the current rayon pool while the next ones are read, so that no more
-    /// than a few blocks of text are in memory at any time.
+    /// Lines come without their line break (`\n` or `\r\n`), the first also without a byte order
+    /// mark. Blocks of lines are parsed on all threads of the current rayon pool while the next
+    /// ones are read, so that no more than a few blocks of text are in memory at any time.
     ///
     /// # Errors
-    /// The first line that `parse` refuses, that is not UTF-8 or that contains a NUL character, with its number; a file
-    /// in which `parse` finds nothing at all; a file that cannot be read to its end.
+    /// The first line that `parse` refuses, that is not UTF-8 or that contains a NUL character,
+    /// with its number; a file in which `parse` finds nothing at all; a file that cannot be read to
+    /// its end.
     pub fn parse_lines<T: Send>(
         mut self,
         parse: impl Fn(&str) -> Result<Option<T>, String> + Sync,
     ) -> Result<Vec<T>, Error> {
         let mut items = Vec::new();
+        let parse = |line: &str| if line.trim_ascii().is_empty() { Ok(None) } else { parse(line) };
         self.scan_lines(parse, |_, item| {
             items.push(item);
             Ok(())
@@ -150,11 +165,13 @@ impl<'m> Source<'m> {
         Ok(items)
     }
 
-    /// The same for examples of several lines: what `parse` finds goes to `take`, in order and one at a time, with the
-    /// number of its line (from 1). Nothing is kept, and nothing left to read.
+    /// The same for examples of several lines: what `parse` finds goes to `take`, in order and one
+    /// at a time, with the number of its line (from 1). Blank lines are parsed too. Nothing is
+    /// kept, and nothing left to read.
     ///
     /// # Errors
-    /// Those of [`parse_lines`](Self::parse_lines), and the first one of `take`; of several, the one of the first line.
+    /// Those of [`parse_lines`](Self::parse_lines), and the first one of `take`; of several, the
+    /// one of the first line.
     pub fn scan_lines<T: Send>(
         &mut self,
         parse: impl Fn(&str) -> Result<Option<T>, String> + Sync,
@@ -163,7 +180,9 @@ impl<'m> Source<'m> {
         self.scan_blocks(&mut |name, batch, before| {
             let parsed = map_ranges(batch.len(), 1, |range| {
                 let blocks = batch[range].iter();
-                blocks.map(|block| block.as_ref().ok().map(|block| parse_block(block, &parse))).collect::<Vec<_>>()
+                blocks
+                    .map(|block| block.as_ref().ok().map(|block| parse_block(block, &parse)))
+                    .collect::<Vec<_>>()
             });
             let mut seen = Seen { lines: before, ..Seen::default() };
             for (parsed, block) in parsed.into_iter().flatten().zip(batch) {
@@ -184,8 +203,8 @@ impl<'m> Source<'m> {
         })
     }
 
-    /// Reads all blocks of lines while those before are worked on. `parse` is told the name of the file and how many lines were
-    /// before these blocks.
+    /// Reads all blocks of lines while those before are worked on. `parse` is told the name of the
+    /// file and how many lines were before these blocks.
     fn scan_blocks(&mut self, parse: &mut ParseBlocks<'_>) -> Result<(), Error> {
         let Self { name, reader, monitor, before, .. } = self;
         let reader = mem::replace(reader, Box::new(io::empty()));
@@ -207,8 +226,12 @@ impl<'m> Source<'m> {
                 }
             }
             if !all.found_any && before.is_none() {
-                let found = if all.bytes == 0 { "an empty file" } else { "only blank lines and comments" };
-                return Err(Error::file(&*name, format!("expected at least one example, found {found}")));
+                let found =
+                    if all.bytes == 0 { "an empty file" } else { "only blank lines and comments" };
+                return Err(Error::file(
+                    &*name,
+                    format!("expected at least one example, found {found}"),
+                ));
             }
             Ok(())
         })
@@ -221,7 +244,8 @@ impl<'m> Source<'m> {
         }
     }
 
-    /// The beginning of the text, at most so many bytes, to find out what kind of file it is. They will be read again.
+    /// The beginning of the text, at most so many bytes, to find out what kind of file it is. They
+    /// will be read again.
     ///
     /// # Errors
     /// A file that cannot be read so far.
@@ -321,13 +345,16 @@ fn unpack_zstd(reader: impl Read + Send + 'static) -> Result<Box<dyn Read + Send
 
 #[cfg(not(feature = "zst"))]
 fn unpack_zstd(_: impl Read + Send + 'static) -> Result<Box<dyn Read + Send>, String> {
-    Err("this is a zstd archive, which only a program built with the feature `zst` reads".to_owned())
+    Err("this is a zstd archive, which only a program built with the feature `zst` reads"
+        .to_owned())
 }
 
 /// Sorts damage to an archive from trouble with the disk.
 pub(crate) fn unreadable(name: &str, source: io::Error) -> Error {
     match source.kind() {
-        io::ErrorKind::UnexpectedEof => Error::file(name, "the compressed data end too early: the file is truncated"),
+        io::ErrorKind::UnexpectedEof => {
+            Error::file(name, "the compressed data end too early: the file is truncated")
+        }
         io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {
             Error::file(name, format!("the file is damaged: {source}"))
         }
@@ -335,8 +362,8 @@ pub(crate) fn unreadable(name: &str, source: io::Error) -> Error {
     }
 }
 
-/// Cuts what is read into blocks that end with a line break (the last one need not) and sends them on, until the end,
-/// the first error, or nobody listening.
+/// Cuts what is read into blocks that end with a line break (the last one need not) and sends them
+/// on, until the end, the first error, or nobody listening.
 fn send_blocks(mut reader: impl Read, sender: &mpsc::SyncSender<io::Result<Vec<u8>>>) {
     let mut rest = Vec::new();
     let mut first = true;
@@ -360,7 +387,8 @@ fn send_blocks(mut reader: impl Read, sender: &mpsc::SyncSender<io::Result<Vec<u
             match block.iter().rposition(|&byte| byte == b'\n') {
                 Some(at) => at + 1,
                 None if block.len() > LONGEST_LINE => {
-                    let error = io::Error::new(io::ErrorKind::InvalidData, "a line is longer than 1 GiB");
+                    let error =
+                        io::Error::new(io::ErrorKind::InvalidData, "a line is longer than 1 GiB");
                     return drop(sender.send(Err(error)));
                 }
                 None => 0,
@@ -498,9 +526,15 @@ mod tests {
             (b"a\nb\xff\nbad\n".to_vec(), "f:2: expected text in UTF-8, found other bytes"),
             (b"bad\nb\xff\n".to_vec(), "f:1: expected good"),
             (b"a\nb\0\n".to_vec(), "f:2: expected text, found a NUL character"),
-            (b"\n\n".to_vec(), "f: expected at least one example, found only blank lines and comments"),
+            (
+                b"\n\n".to_vec(),
+                "f: expected at least one example, found only blank lines and comments",
+            ),
             (b"".to_vec(), "f: expected at least one example, found an empty file"),
-            ([many.as_bytes(), b"bad\n", many.as_bytes(), b"b\xff\n"].concat(), "f:300001: expected good"),
+            (
+                [many.as_bytes(), b"bad\n", many.as_bytes(), b"b\xff\n"].concat(),
+                "f:300001: expected good",
+            ),
         ];
         for (bytes, expected) in table {
             assert_eq!(lines(&bytes).unwrap_err(), expected);
@@ -518,13 +552,20 @@ mod tests {
                     Ok(())
                 }
             };
-            let result = Source::from_text("f", text).scan_lines(keep, take).map_err(|error| error.to_string());
+            let result = Source::from_text("f", text)
+                .scan_lines(keep, take)
+                .map_err(|error| error.to_string());
             (taken, result)
         };
-        let taken = |lines: &[(u64, &str)]| lines.iter().map(|&(n, line)| (n, line.to_owned())).collect::<Vec<_>>();
+        let taken = |lines: &[(u64, &str)]| {
+            lines.iter().map(|&(n, line)| (n, line.to_owned())).collect::<Vec<_>>()
+        };
         assert_eq!(scan("a\n\r\n\nb\nc"), (taken(&[(1, "a"), (4, "b"), (5, "c")]), Ok(())));
         assert_eq!(scan("a\nrefused\nbad\n"), (taken(&[(1, "a")]), Err("f:2: refused".to_owned())));
-        assert_eq!(scan("a\nbad\nrefused\n"), (taken(&[(1, "a")]), Err("f:2: expected good".to_owned())));
+        assert_eq!(
+            scan("a\nbad\nrefused\n"),
+            (taken(&[(1, "a")]), Err("f:2: expected good".to_owned()))
+        );
         let (lines, result) = scan(&("a\n".repeat(300_000) + "\nrefused"));
         assert_eq!((lines.len(), result), (300_000, Err("f:300002: refused".to_owned())));
     }
@@ -554,11 +595,15 @@ mod tests {
 
     #[test]
     fn a_damaged_archive_is_an_error_wherever_it_is_cut() {
-        let text: String = (0..50_000).map(|number| format!("{}\n", number * 7919 % 100_003)).collect();
+        let text: String =
+            (0..50_000).map(|number| format!("{}\n", number * 7919 % 100_003)).collect();
         let whole = gzip(text.as_bytes());
         for cut in [4, 9, 12, whole.len() / 2, whole.len() - 9, whole.len() - 1] {
             let message = open_bytes(&whole[..cut]).unwrap_err();
-            assert_eq!(message, "f: the compressed data end too early: the file is truncated", "cut at {cut}");
+            assert_eq!(
+                message, "f: the compressed data end too early: the file is truncated",
+                "cut at {cut}"
+            );
         }
         let mut flipped = whole.clone();
         flipped[whole.len() / 2] ^= 0x10;
@@ -574,14 +619,19 @@ mod tests {
     #[cfg(not(feature = "zst"))]
     #[test]
     fn zstd_archives_are_refused_by_the_name_of_the_feature() {
-        assert!(open_bytes(&[0x28, 0xb5, 0x2f, 0xfd, 0, 0]).unwrap_err().contains("the feature `zst`"));
+        assert!(
+            open_bytes(&[0x28, 0xb5, 0x2f, 0xfd, 0, 0]).unwrap_err().contains("the feature `zst`")
+        );
     }
 
     #[test]
     fn directories_and_missing_files_are_refused_by_name() {
         let home = tempfile::tempdir().unwrap();
         let error = Source::open(home.path(), &mut ()).unwrap_err();
-        assert!(error.to_string().ends_with("expected a file, found a directory") && error.is_bad_input());
+        assert!(
+            error.to_string().ends_with("expected a file, found a directory")
+                && error.is_bad_input()
+        );
         let missing: PathBuf = home.path().join("missing");
         let error = Source::open(&missing, &mut ()).unwrap_err();
         assert!(error.to_string().contains("missing: cannot be read") && error.is_bad_input());
@@ -591,8 +641,17 @@ mod tests {
     fn small_files_are_read_as_a_whole() {
         assert_eq!(Source::from_text("f", "\u{feff}a\nb").text().unwrap(), "a\nb");
         let reader = Box::new(&b"a\nb\xff"[..]);
-        let source = Source { name: "f".to_owned(), reader, monitor: None, digest: Arc::default(), before: None };
-        assert_eq!(source.text().unwrap_err().to_string(), "f:2: expected text in UTF-8, found other bytes");
+        let source = Source {
+            name: "f".to_owned(),
+            reader,
+            monitor: None,
+            digest: Arc::default(),
+            before: None,
+        };
+        assert_eq!(
+            source.text().unwrap_err().to_string(),
+            "f:2: expected text in UTF-8, found other bytes"
+        );
     }
 
     #[test]
@@ -611,8 +670,13 @@ mod tests {
         let text = "abcd\n".repeat(1_000_000);
         let mut monitor = Bytes(0, Vec::new());
         let reader = Box::new(text.as_bytes());
-        let mut source =
-            Source { name: "f".to_owned(), reader, monitor: Some(&mut monitor), digest: Arc::default(), before: None };
+        let mut source = Source {
+            name: "f".to_owned(),
+            reader,
+            monitor: Some(&mut monitor),
+            digest: Arc::default(),
+            before: None,
+        };
         source.scan_lines(keep, |_, _| Ok(())).unwrap();
         source.note("odd");
         drop(source);

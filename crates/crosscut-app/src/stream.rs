@@ -1,4 +1,5 @@
-//! [`Pieces`]: a file that is larger than memory, read again and again in pieces that hold whole examples.
+//! [`Pieces`]: a file that is larger than memory, read again and again in pieces that hold whole
+//! examples.
 
 use std::collections::HashSet;
 use std::io::Read;
@@ -10,7 +11,8 @@ use crate::application::{Application, Examples};
 use crate::error::Error;
 use crate::source::{self, Source};
 
-/// Bytes of a piece, or of the one example that is longer. Part of the result: it decides how sums are grouped.
+/// Bytes of a piece, or of the one example that is longer. Part of the result: it decides how sums
+/// are grouped.
 const PIECE: usize = 4 << 20;
 
 /// Where a file may be cut.
@@ -25,7 +27,8 @@ pub enum Cut {
     Blank,
 }
 
-/// A file in pieces. The first time it is read it is surveyed: what the pieces are is remembered, and what is read later must be the same.
+/// A file in pieces. The first time it is read it is surveyed: what the pieces are is remembered,
+/// and what is read later must be the same.
 pub struct Pieces {
     path: PathBuf,
     name: String,
@@ -82,7 +85,8 @@ impl Pieces {
         })
     }
 
-    /// What tells the text of the survey from others: its length, and a checksum of those of the pieces.
+    /// What tells the text of the survey from others: its length, and a checksum of those of the
+    /// pieces.
     pub(crate) fn digest(&self) -> (u64, u32) {
         let mut sum = crc32fast::Hasher::new();
         self.known.iter().for_each(|(_, piece)| sum.update(&piece.to_le_bytes()));
@@ -104,10 +108,12 @@ impl Pieces {
         self.cut = cut;
     }
 
-    /// The next piece, as text to read whose lines have their numbers; `None` after the last one. It may hold no example.
+    /// The next piece, as text to read whose lines have their numbers; `None` after the last one.
+    /// It may hold no example.
     ///
     /// # Errors
-    /// A file that cannot be read on, a qid that returns, and after the survey a file that has changed.
+    /// A file that cannot be read on, a qid that returns, and after the survey a file that has
+    /// changed.
     pub fn next_piece(&mut self) -> Result<Option<Source<'static>>, Error> {
         let Some(bytes) = self.take()? else {
             if self.surveyed && self.next < self.known.len() {
@@ -143,7 +149,8 @@ impl Pieces {
     }
 
     fn has_changed(&self) -> Error {
-        let message = "expected what was read here before: the file has changed since training began";
+        let message =
+            "expected what was read here before: the file has changed since training began";
         Error::line(self.name.as_str(), self.lines + 1, message)
     }
 
@@ -172,7 +179,8 @@ impl Pieces {
         }
     }
 
-    /// The last place in what was read where it may be cut. What stands after the last line break is not known yet.
+    /// The last place in what was read where it may be cut. What stands after the last line break
+    /// is not known yet.
     fn last_cut(&self) -> Option<usize> {
         let mut end = self.rest.iter().rposition(|&byte| byte == b'\n')? + 1;
         if self.cut == Cut::Lines {
@@ -181,7 +189,8 @@ impl Pieces {
         // The qid of the lines after `end`.
         let mut after = None;
         while end > 0 {
-            let start = self.rest[..end - 1].iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+            let start =
+                self.rest[..end - 1].iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
             let line = &self.rest[start..end];
             match self.cut {
                 Cut::Lines => {}
@@ -203,7 +212,8 @@ impl Pieces {
         for (line, number) in bytes.split(|&byte| byte == b'\n').zip(self.lines + 1..) {
             let Some(qid) = qid(line).filter(|&qid| self.last_qid != Some(qid)) else { continue };
             if !self.qids.insert(qid) {
-                let message = format!("expected the lines of qid:{qid} one after the other, but it returns");
+                let message =
+                    format!("expected the lines of qid:{qid} one after the other, but it returns");
                 return Err(Error::line(self.name.as_str(), number, message));
             }
             self.last_qid = Some(qid);
@@ -214,7 +224,10 @@ impl Pieces {
 
 impl std::fmt::Debug for Pieces {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Pieces").field("name", &self.name).field("cut", &self.cut).finish_non_exhaustive()
+        f.debug_struct("Pieces")
+            .field("name", &self.name)
+            .field("cut", &self.cut)
+            .finish_non_exhaustive()
     }
 }
 
@@ -244,7 +257,10 @@ fn is_blank(line: &[u8]) -> bool {
 /// The number of `qid:N` near the beginning of a line.
 fn qid(line: &[u8]) -> Option<i64> {
     let words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-    let word = words.take(4).take_while(|word| word[0] != b'#').find_map(|word| word.strip_prefix(b"qid:"))?;
+    let word = words
+        .take(4)
+        .take_while(|word| word[0] != b'#')
+        .find_map(|word| word.strip_prefix(b"qid:"))?;
     std::str::from_utf8(word).ok()?.parse().ok()
 }
 
@@ -279,9 +295,13 @@ mod tests {
                 for pair in pieces.windows(2) {
                     let (end, begin) = (pair[0].as_bytes(), pair[1].as_bytes());
                     assert!(end.ends_with(b"\n"), "{size} {cut:?}: {pair:?}");
-                    let last = end.split_inclusive(|&byte| byte == b'\n').filter_map(qid).next_back();
+                    let last =
+                        end.split_inclusive(|&byte| byte == b'\n').filter_map(qid).next_back();
                     let first = begin.split_inclusive(|&byte| byte == b'\n').find_map(qid);
-                    assert!(cut != Cut::Qids || last.is_some() && last != first, "{size}: {pair:?}");
+                    assert!(
+                        cut != Cut::Qids || last.is_some() && last != first,
+                        "{size}: {pair:?}"
+                    );
                     let last = end.split_inclusive(|&byte| byte == b'\n').next_back().unwrap();
                     assert!(cut != Cut::Blank || is_blank(last), "{size}: {pair:?}");
                 }
@@ -325,10 +345,16 @@ mod tests {
             );
         }
         std::fs::remove_file(&path).unwrap();
-        let mut pieces = Pieces::with_size(folder.path().join("g").as_path(), 6).unwrap_err().to_string();
+        let mut pieces =
+            Pieces::with_size(folder.path().join("g").as_path(), 6).unwrap_err().to_string();
         pieces.truncate(pieces.find("cannot be read").unwrap_or(0));
         assert!(pieces.ends_with("g: "));
-        assert!(Pieces::open(Path::new("-")).unwrap_err().to_string().starts_with("--stream expects a file"));
+        assert!(
+            Pieces::open(Path::new("-"))
+                .unwrap_err()
+                .to_string()
+                .starts_with("--stream expects a file")
+        );
     }
 
     #[test]
@@ -344,6 +370,9 @@ mod tests {
                 Err(error) => break error.to_string(),
             }
         };
-        assert!(error.ends_with("f:4: expected the lines of qid:1 one after the other, but it returns"), "{error}");
+        assert!(
+            error.ends_with("f:4: expected the lines of qid:1 one after the other, but it returns"),
+            "{error}"
+        );
     }
 }

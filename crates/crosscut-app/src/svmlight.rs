@@ -1,4 +1,5 @@
-//! SVM-light lines: `<target> [qid:<int>] [sid:<int>] [cost:<number>] <id>:<value> … [# <comment>]`.
+//! SVM-light lines:
+//! `<target> [qid:<int>] [sid:<int>] [cost:<number>] <id>:<value> … [# <comment>]`.
 
 use crosscut::Feature;
 
@@ -37,8 +38,14 @@ pub fn parse_line(line: &str) -> Result<Option<Line<'_>>, String> {
         rest = after;
     }
     let colons = rest.bytes().filter(|&byte| byte == b':').count();
-    let mut parsed =
-        Line { target, qid: None, cost: 1.0, features: Vec::with_capacity(colons), last_id: 0, comment: None };
+    let mut parsed = Line {
+        target,
+        qid: None,
+        cost: 1.0,
+        features: Vec::with_capacity(colons),
+        last_id: 0,
+        comment: None,
+    };
     let mut last_id = 0;
     let mut cost = None;
     loop {
@@ -68,7 +75,10 @@ pub fn parse_line(line: &str) -> Result<Option<Line<'_>>, String> {
                 _ => return Err(unexpected("cost: with a finite number of at least 0", token)),
             }
         } else if !token.starts_with("sid:") {
-            return Err(unexpected("a feature as id:value with an integer id of at least 1", token));
+            return Err(unexpected(
+                "a feature as id:value with an integer id of at least 1",
+                token,
+            ));
         }
     }
     parsed.cost = cost.unwrap_or(1.0);
@@ -98,8 +108,9 @@ impl Line<'_> {
     }
 }
 
-/// The fast path: `id:value` at the beginning of `bytes` with a small id and a short decimal number, and its length.
-/// `None` leaves it to [`any_feature`], which finds the same for every feature this one reads.
+/// The fast path: `id:value` at the beginning of `bytes` with a small id and a short decimal
+/// number, and its length. `None` leaves it to [`any_feature`], which finds the same for every
+/// feature this one reads.
 #[inline]
 fn plain_feature(bytes: &[u8]) -> Option<(Feature, usize)> {
     const LONGEST_ID: usize = 9;
@@ -134,12 +145,15 @@ fn plain_feature(bytes: &[u8]) -> Option<(Feature, usize)> {
         decimals = at - start;
         digits += decimals;
     }
-    if digits == 0 || digits > LONGEST_NUMBER || bytes.get(at).is_some_and(|&byte| byte != b' ' && byte != b'\t') {
+    if digits == 0
+        || digits > LONGEST_NUMBER
+        || bytes.get(at).is_some_and(|&byte| byte != b' ' && byte != b'\t')
+    {
         return None;
     }
-    // Both operands are exact, so this is the number rounded once, to double precision. Rounding again, to single
-    // precision, can go wrong only from the middle between two singles: elsewhere the number itself lies on the same
-    // side of the middle.
+    // Both operands are exact, so this is the number rounded once, to double precision. Rounding
+    // again, to single precision, can go wrong only from the middle between two singles: elsewhere
+    // the number itself lies on the same side of the middle.
     let value = mantissa as f64 / POWERS[decimals];
     const HALF: u64 = 1 << 28;
     if value.to_bits() & (2 * HALF - 1) == HALF {
@@ -173,7 +187,10 @@ fn any_feature(token: &str) -> Result<Feature, String> {
     }
     let text = &token[at + 1..];
     let Ok(index) = u32::try_from(id) else {
-        return Err(unexpected("a feature id of at most 4294967295 (ids beyond 32 bits are not supported)", token));
+        return Err(unexpected(
+            "a feature id of at most 4294967295 (ids beyond 32 bits are not supported)",
+            token,
+        ));
     };
     if index == 0 {
         return Err(unexpected("a feature id of at least 1", token));
@@ -226,7 +243,8 @@ mod tests {
 
     #[test]
     fn every_part_of_the_grammar_is_read() {
-        let full = line("\t+1 qid:-3 sid:7 cost:2.5  1:0.5 3:-1e-2 4:0 4294967295:.25 # doc 1A: x ");
+        let full =
+            line("\t+1 qid:-3 sid:7 cost:2.5  1:0.5 3:-1e-2 4:0 4294967295:.25 # doc 1A: x ");
         assert_eq!(full.target, Some("+1"));
         assert_eq!((full.qid, full.cost), (Some(-3), 2.5));
         assert_eq!(full.features, features(&[(1, 0.5), (3, -0.01), (u32::MAX, 0.25)]));
@@ -240,7 +258,11 @@ mod tests {
     #[test]
     fn unlabelled_lines_have_no_target() {
         for text in ["? 2:1", "2:1", "? qid:1 2:1", "qid:1 2:1"] {
-            assert_eq!((line(text).target, line(text).features), (None, features(&[(2, 1.0)])), "{text}");
+            assert_eq!(
+                (line(text).target, line(text).features),
+                (None, features(&[(2, 1.0)])),
+                "{text}"
+            );
         }
         assert_eq!(line("?").target, None);
     }
@@ -263,8 +285,14 @@ mod tests {
             ("1 0:1", "a feature id of at least 1, found `0:1`"),
             ("1 2:1 1:1", "in increasing order, found 1 after 2"),
             ("1 2:0 2:1", "each feature id once, found 2 again"),
-            ("1 4294967296:1", "at most 4294967295 (ids beyond 32 bits are not supported), found `4294967296:1`"),
-            (&long, "ids beyond 32 bits are not supported), found `9999999999999999999999999999999999999999…`"),
+            (
+                "1 4294967296:1",
+                "at most 4294967295 (ids beyond 32 bits are not supported), found `4294967296:1`",
+            ),
+            (
+                &long,
+                "ids beyond 32 bits are not supported), found `9999999999999999999999999999999999999999…`",
+            ),
             ("1 -1:1", "integer id of at least 1, found `-1:1`"),
             ("1 1:", "a number after the colon"),
             ("1 1:0x10", "a number after the colon"),
@@ -284,7 +312,10 @@ mod tests {
         ];
         for (text, expected) in table {
             let message = parse_line(text).unwrap_err();
-            assert!(message.starts_with("expected ") && message.contains(expected), "{text}: {message}");
+            assert!(
+                message.starts_with("expected ") && message.contains(expected),
+                "{text}: {message}"
+            );
         }
     }
 

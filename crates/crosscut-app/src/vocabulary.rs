@@ -1,4 +1,5 @@
-//! [`Labels`], [`FeatureIds`] and [`Words`]: the words of the training file and the dense numbers the mathematics wants.
+//! [`Labels`], [`FeatureIds`] and [`Words`]: the words of the training file and the dense numbers
+//! the mathematics wants.
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
@@ -31,7 +32,10 @@ impl Labels {
 
     /// The position of a name, `None` if it was never seen.
     pub fn index(&self, name: &str) -> Option<usize> {
-        let at = self.by_text.binary_search_by(|&index| self.names[index as usize].as_str().cmp(name)).ok()?;
+        let at = self
+            .by_text
+            .binary_search_by(|&index| self.names[index as usize].as_str().cmp(name))
+            .ok()?;
         Some(self.by_text[at] as usize)
     }
 
@@ -89,7 +93,8 @@ pub enum FeatureIds {
 }
 
 impl FeatureIds {
-    /// The ids used in `rows`. They are listed where the largest one exceeds four times their number.
+    /// The ids used in `rows`. They are listed where the largest one exceeds four times their
+    /// number.
     pub fn collect<'r>(rows: impl IntoIterator<Item = &'r [Feature]>) -> Self {
         let mut seen = SeenIds::default();
         rows.into_iter().for_each(|row| seen.add(row));
@@ -125,7 +130,8 @@ impl FeatureIds {
         }
     }
 
-    /// Turns ids into indices; features never seen in training are dropped. What increased strictly still does.
+    /// Turns ids into indices; features never seen in training are dropped. What increased strictly
+    /// still does.
     pub fn map(&self, mut features: Vec<Feature>) -> Vec<Feature> {
         features.retain_mut(|feature| match self.index(feature.index) {
             Some(index) => {
@@ -230,9 +236,11 @@ impl SeenIds {
     /// The ids, as [`FeatureIds::collect`] has them.
     pub fn finish(mut self) -> FeatureIds {
         self.tidy();
-        let small = (self.bits.iter().zip(0_u32..))
-            .flat_map(|(&bits, word)| (0..64).filter(move |bit| bits >> bit & 1 == 1).map(move |bit| 64 * word + bit));
-        let count = self.bits.iter().map(|bits| bits.count_ones() as usize).sum::<usize>() + self.large.len();
+        let small = (self.bits.iter().zip(0_u32..)).flat_map(|(&bits, word)| {
+            (0..64).filter(move |bit| bits >> bit & 1 == 1).map(move |bit| 64 * word + bit)
+        });
+        let count = self.bits.iter().map(|bits| bits.count_ones() as usize).sum::<usize>()
+            + self.large.len();
         let largest = self.large.last().copied().or_else(|| small.clone().last()).unwrap_or(0);
         if largest as usize > 4 * count {
             let mut ids = Vec::with_capacity(count);
@@ -289,7 +297,10 @@ mod tests {
         assert_eq!(collect(&[]), FeatureIds::Contiguous(0));
         assert_eq!(collect(&[8, 1]), FeatureIds::Contiguous(8));
         assert_eq!(collect(&[9, 1, 9]), FeatureIds::Listed(vec![1, 9]));
-        assert_eq!(collect(&[u32::MAX, 5, 1 << 24]), FeatureIds::Listed(vec![5, 1 << 24, u32::MAX]));
+        assert_eq!(
+            collect(&[u32::MAX, 5, 1 << 24]),
+            FeatureIds::Listed(vec![5, 1 << 24, u32::MAX])
+        );
     }
 
     #[test]
@@ -304,11 +315,20 @@ mod tests {
     fn words_are_numbered_as_they_come_and_close_up_when_some_leave() {
         let mut words = Words::default();
         assert!(words.is_empty());
-        assert_eq!(["b", "a", "", "b", "c"].map(|name| words.insert(name).unwrap()), [0, 1, 2, 0, 3]);
-        assert_eq!((words.index("a"), words.index("x"), words.name(3), words.len()), (Some(1), None, "c", 4));
+        assert_eq!(
+            ["b", "a", "", "b", "c"].map(|name| words.insert(name).unwrap()),
+            [0, 1, 2, 0, 3]
+        );
+        assert_eq!(
+            (words.index("a"), words.index("x"), words.name(3), words.len()),
+            (Some(1), None, "c", 4)
+        );
 
         words.retain(|index| index % 2 == 1);
-        assert_eq!(["a", "c", "b", ""].map(|name| words.index(name)), [Some(0), Some(1), None, None]);
+        assert_eq!(
+            ["a", "c", "b", ""].map(|name| words.index(name)),
+            [Some(0), Some(1), None, None]
+        );
         assert_eq!(words.insert("b"), Ok(2));
         let text = serde_json::to_string(&words).unwrap();
         assert_eq!(text, r#"["a","c","b"]"#);
@@ -321,7 +341,12 @@ mod tests {
         for number in 0..Words::MOST {
             assert_eq!(words.insert(&number.to_string()), Ok(number as u32));
         }
-        assert!(words.insert("one more").unwrap_err().starts_with("expected at most 100 different names"));
+        assert!(
+            words
+                .insert("one more")
+                .unwrap_err()
+                .starts_with("expected at most 100 different names")
+        );
         assert_eq!((words.insert("7"), words.len()), (Ok(7), Words::MOST));
     }
 

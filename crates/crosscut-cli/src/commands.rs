@@ -44,7 +44,11 @@ impl From<io::Error> for Failure {
 /// Runs the subcommand that was given.
 ///
 /// `arguments` are all words of the command line, to say how to go on.
-pub fn dispatch(tasks: &[Entry], matches: &ArgMatches, arguments: &[OsString]) -> Result<(), Failure> {
+pub fn dispatch(
+    tasks: &[Entry],
+    matches: &ArgMatches,
+    arguments: &[OsString],
+) -> Result<(), Failure> {
     match matches.subcommand() {
         Some(("learn", matches)) => {
             let (entry, matches) = task(tasks, matches)?;
@@ -59,7 +63,8 @@ pub fn dispatch(tasks: &[Entry], matches: &ArgMatches, arguments: &[OsString]) -
         Some(("inspect", matches)) => inspect(tasks, &flags::parse(matches)?),
         Some(("tasks", _)) => {
             let width = tasks.iter().map(|entry| entry.name.len()).max().unwrap_or(0);
-            let lines = tasks.iter().map(|entry| format!("{:width$}  {}\n", entry.name, entry.about));
+            let lines =
+                tasks.iter().map(|entry| format!("{:width$}  {}\n", entry.name, entry.about));
             print(&lines.collect::<String>())
         }
         _ => Err(Failure { message: "no subcommand".to_owned(), code: 2 }),
@@ -67,7 +72,10 @@ pub fn dispatch(tasks: &[Entry], matches: &ArgMatches, arguments: &[OsString]) -
 }
 
 /// The task a subcommand names, with its arguments.
-fn task<'t, 'm>(tasks: &'t [Entry], matches: &'m ArgMatches) -> Result<(&'t Entry, &'m ArgMatches), Failure> {
+fn task<'t, 'm>(
+    tasks: &'t [Entry],
+    matches: &'m ArgMatches,
+) -> Result<(&'t Entry, &'m ArgMatches), Failure> {
     let (name, matches) = matches.subcommand().ok_or_else(|| no_task(tasks))?;
     let entry = tasks.iter().find(|entry| entry.name == name).ok_or_else(|| no_task(tasks))?;
     Ok((entry, matches))
@@ -78,14 +86,20 @@ fn no_task(tasks: &[Entry]) -> Failure {
     Failure { message: format!("expected a task: {}", names.join(", ")), code: 2 }
 }
 
-fn learn(entry: &Entry, flags: &flags::Learn, matches: &ArgMatches, arguments: &[OsString]) -> Result<(), Failure> {
+fn learn(
+    entry: &Entry,
+    flags: &flags::Learn,
+    matches: &ArgMatches,
+    arguments: &[OsString],
+) -> Result<(), Failure> {
     let usage = |message: &str| Failure { message: message.to_owned(), code: 2 };
     let settings = flags.training.settings(flags.c.c(), &flags.advanced);
     let options = flags.training.options(entry, matches);
     use_threads(&flags.training.threads)?;
     let claims = [("MODEL", Some(&flags.model)), ("--log", flags.log.as_ref())];
     one_each("standard output", &claims, flags.talk.json.then_some("--json"))?;
-    let (checkpoints, resume) = (flags.checkpoints.plan().map_err(usage)?, flags.checkpoints.resume.as_deref());
+    let (checkpoints, resume) =
+        (flags.checkpoints.plan().map_err(usage)?, flags.checkpoints.resume.as_deref());
     one_each(
         "standard input",
         &[("EXAMPLES", Some(&flags.examples)), ("--resume", flags.checkpoints.resume.as_ref())],
@@ -95,7 +109,8 @@ fn learn(entry: &Entry, flags: &flags::Learn, matches: &ArgMatches, arguments: &
     if log.zip(checkpoints).is_some_and(|(log, Checkpoints { file, .. })| is_same(log, file)) {
         return Err(usage("--log and --checkpoint cannot both use one file"));
     }
-    let inputs: Vec<&Path> = [flags.examples.as_path(), &flags.model].into_iter().chain(resume).collect();
+    let inputs: Vec<&Path> =
+        [flags.examples.as_path(), &flags.model].into_iter().chain(resume).collect();
     let log = log.map(|log| Log::create(log, &inputs)).transpose()?;
     let mut screen = Screen::new(flags.talk.verbosity, log);
     screen.aim(settings.relative_gap);
@@ -142,7 +157,11 @@ fn learn(entry: &Entry, flags: &flags::Learn, matches: &ArgMatches, arguments: &
             message.extend(failure.map(|failure| format!("; {failure}")));
             message += &match (checkpoints, kept.passes) {
                 (Some(Checkpoints { file, .. }), Some(passes)) => {
-                    format!("; go on from pass {} with: {}", figure(passes), resuming(arguments, file))
+                    format!(
+                        "; go on from pass {} with: {}",
+                        figure(passes),
+                        resuming(arguments, file)
+                    )
                 }
                 (Some(_), None) => String::new(),
                 (None, _) => "; with --checkpoint FILE it could go on".to_owned(),
@@ -151,7 +170,10 @@ fn learn(entry: &Entry, flags: &flags::Learn, matches: &ArgMatches, arguments: &
         }
         (None, Some(message)) => Err(Failure { message, code: 1 }),
         (None, None) => match learned.certificate.oracle.fault {
-            Some(fault) => Err(Failure { message: format!("{fault}; the model is what was learnt before"), code: 1 }),
+            Some(fault) => Err(Failure {
+                message: format!("{fault}; the model is what was learnt before"),
+                code: 1,
+            }),
             None => Ok(()),
         },
     }
@@ -216,8 +238,12 @@ fn advice(learned: &Learned, entry: &Entry, options: &Options) -> Option<String>
         StopReason::Precision => {
             "rounding hides what is left of it: features, or C, are too large for double precision"
         }
-        StopReason::Passes | StopReason::Seconds if !settings.block.acceleration => "steps alone are slow",
-        StopReason::Passes | StopReason::Seconds => "features of very different sizes, and large C, need more passes",
+        StopReason::Passes | StopReason::Seconds if !settings.block.acceleration => {
+            "steps alone are slow"
+        }
+        StopReason::Passes | StopReason::Seconds => {
+            "features of very different sizes, and large C, need more passes"
+        }
         _ => return None,
     };
     let scales = entry.options.iter().any(|option| option.name == "scale");
@@ -234,7 +260,11 @@ fn advice(learned: &Learned, entry: &Entry, options: &Options) -> Option<String>
         StopReason::Seconds => help.push("more --seconds".to_owned()),
         _ => help.push("more --passes".to_owned()),
     }
-    let weights = if *dim > 2500 { format!(", most of all with as many weights as {dim}") } else { String::new() };
+    let weights = if *dim > 2500 {
+        format!(", most of all with as many weights as {dim}")
+    } else {
+        String::new()
+    };
     Some(format!("the gap is wide: {why}{weights}; what helps: {}", help.join(", or ")))
 }
 
@@ -256,24 +286,37 @@ fn open<'t>(
 
 fn classify(tasks: &[Entry], flags: &flags::Classify, matches: &ArgMatches) -> Result<(), Failure> {
     use_threads(&flags.threads)?;
-    one_each("standard input", &[("EXAMPLES", Some(&flags.examples)), ("MODEL", Some(&flags.model))], None)?;
+    one_each(
+        "standard input",
+        &[("EXAMPLES", Some(&flags.examples)), ("MODEL", Some(&flags.model))],
+        None,
+    )?;
     let json = flags.talk.json.then_some("--json");
     one_each("standard output", &[("PREDICTIONS", Some(&flags.predictions))], json)?;
     let mut screen = Screen::new(flags.talk.verbosity, None);
     let (model, entry, options) = open(tasks, &flags.model, flags::classifying, matches)?;
-    let request = Classify { examples: &flags.examples, predictions: &flags.predictions, options: &options };
+    let request =
+        Classify { examples: &flags.examples, predictions: &flags.predictions, options: &options };
     let classified = (entry.classify)(&request, model, &mut screen)?;
     let loss = classified.loss.map_or(String::new(), |loss| {
         format!("; mean loss {} on the {} with a label", figure(loss), classified.labelled)
     });
-    screen.line(format!("{} predictions written to {}{loss}", classified.examples, display_name(&flags.predictions)));
+    screen.line(format!(
+        "{} predictions written to {}{loss}",
+        classified.examples,
+        display_name(&flags.predictions)
+    ));
     screen.finish();
     if flags.talk.json { print_json(&classified.to_json()) } else { Ok(()) }
 }
 
 fn evaluate(tasks: &[Entry], flags: &flags::Evaluate, matches: &ArgMatches) -> Result<(), Failure> {
     use_threads(&flags.threads)?;
-    one_each("standard input", &[("EXAMPLES", Some(&flags.examples)), ("MODEL", Some(&flags.model))], None)?;
+    one_each(
+        "standard input",
+        &[("EXAMPLES", Some(&flags.examples)), ("MODEL", Some(&flags.model))],
+        None,
+    )?;
     let mut screen = Screen::new(flags.talk.verbosity, None);
     let (model, entry, options) = open(tasks, &flags.model, flags::evaluating, matches)?;
     let report = (entry.evaluate)(&flags.examples, model, &options, &mut screen)?;
@@ -283,21 +326,28 @@ fn evaluate(tasks: &[Entry], flags: &flags::Evaluate, matches: &ArgMatches) -> R
 
 fn validate(entry: &Entry, flags: &flags::Validate, matches: &ArgMatches) -> Result<(), Failure> {
     let cs = flags.cs.cs();
-    let settings = flags.training.settings(cs.first().copied().unwrap_or(C::Sum(1.0)), &flags.advanced);
+    let settings =
+        flags.training.settings(cs.first().copied().unwrap_or(C::Sum(1.0)), &flags.advanced);
     let options = flags.training.options(entry, matches);
     use_threads(&flags.training.threads)?;
     one_each("standard output", &[("--log", flags.log.as_ref())], Some("the table"))?;
     let log = flags.log.as_deref().map(|log| Log::create(log, &[&flags.examples])).transpose()?;
     let mut screen = Screen::new(flags.talk.verbosity, log);
     screen.aim(settings.relative_gap);
-    let request =
-        Validate { examples: &flags.examples, folds: flags.folds, cs: &cs, options: &options, settings: &settings };
+    let request = Validate {
+        examples: &flags.examples,
+        folds: flags.folds,
+        cs: &cs,
+        options: &options,
+        settings: &settings,
+    };
     let validated = (entry.validate)(&request, &mut screen)?;
     if let Some(worst) = validated.iter().map(|one| one.point.relative_gap).reduce(f64::max)
         && worst > settings.relative_gap
         && settings.relative_gap > 0.0
     {
-        screen.note(&format!("some runs did not converge: the largest relative gap is {worst:.2e}"));
+        screen
+            .note(&format!("some runs did not converge: the largest relative gap is {worst:.2e}"));
     }
     screen.finish();
     screen.log.take().map_or(Ok(()), Log::finish)?;
@@ -306,7 +356,9 @@ fn validate(entry: &Entry, flags: &flags::Validate, matches: &ArgMatches) -> Res
     if flags.talk.json {
         let points: Vec<_> = validated.iter().map(Validated::to_json).collect();
         let best = best.map(|best| validated[best].to_json());
-        print_json(&serde_json::json!({ "task": entry.name, "folds": flags.folds, "points": points, "best": best }))?;
+        print_json(
+            &serde_json::json!({ "task": entry.name, "folds": flags.folds, "points": points, "best": best }),
+        )?;
     } else {
         print(&table(&validated, best))?;
     }
@@ -327,8 +379,10 @@ fn best(validated: &[Validated]) -> Option<usize> {
 /// One row for each C: risk, its standard error, the task's measures, what it took.
 fn table(validated: &[Validated], best: Option<usize>) -> String {
     let Some(first) = validated.first() else { return String::new() };
-    let names: Vec<&str> = first.report.measures().iter().map(|(name, _)| name.as_str()).take(6).collect();
-    let mut rows = vec![[convention(first.point.c).0, "risk", "std.err"].map(str::to_owned).to_vec()];
+    let names: Vec<&str> =
+        first.report.measures().iter().map(|(name, _)| name.as_str()).take(6).collect();
+    let mut rows =
+        vec![[convention(first.point.c).0, "risk", "std.err"].map(str::to_owned).to_vec()];
     rows[0].extend(names.iter().map(|&name| name.to_owned()));
     rows[0].extend(["passes", "worst gap"].map(str::to_owned));
     for one in validated {
@@ -337,15 +391,19 @@ fn table(validated: &[Validated], best: Option<usize>) -> String {
             format!("{:.5}", one.point.risk),
             format!("{:.5}", one.point.standard_error),
         ];
-        row.extend(names.iter().map(|name| format!("{:.4}", one.report.get(name).unwrap_or(f64::NAN))));
+        row.extend(
+            names.iter().map(|name| format!("{:.4}", one.report.get(name).unwrap_or(f64::NAN))),
+        );
         row.extend([format!("{:.1}", one.point.passes), format!("{:.1e}", one.point.relative_gap)]);
         rows.push(row);
     }
-    let widths: Vec<usize> =
-        (0..rows[0].len()).map(|at| rows.iter().map(|row| row[at].len()).max().unwrap_or(0)).collect();
+    let widths: Vec<usize> = (0..rows[0].len())
+        .map(|at| rows.iter().map(|row| row[at].len()).max().unwrap_or(0))
+        .collect();
     let mut text = String::new();
     for (at, row) in rows.iter().enumerate() {
-        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:>width$}")).collect();
+        let cells: Vec<String> =
+            row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:>width$}")).collect();
         let mark = if at > 0 && best == Some(at - 1) { "  best" } else { "" };
         let _ = writeln!(text, "{}{mark}", cells.join("  "));
     }
@@ -364,10 +422,16 @@ fn portrait(inspected: &Inspected) -> String {
     let Inspected { certificate, scale, .. } = inspected;
     let n = certificate.examples;
     let mut text = String::new();
-    let sizes: String = inspected.sizes.iter().map(|(name, size)| format!(", {size} {name}")).collect();
+    let sizes: String =
+        inspected.sizes.iter().map(|(name, size)| format!(", {size} {name}")).collect();
     let _ = writeln!(text, "task      {}{sizes}", inspected.task);
-    let _ =
-        writeln!(text, "weights   {}, {} not zero, norm {}", inspected.dim, inspected.nonzeros, figure(inspected.norm));
+    let _ = writeln!(
+        text,
+        "weights   {}, {} not zero, norm {}",
+        inspected.dim,
+        inspected.nonzeros,
+        figure(inspected.norm)
+    );
     if let Some(scale) = scale {
         let _ = writeln!(text, "features  scaled (--scale {scale})");
     }
@@ -400,14 +464,23 @@ fn one_each(
     let uses: Vec<&str> = claimed.map(|(name, _)| *name).chain(other).collect();
     match uses.len() {
         0 | 1 => Ok(()),
-        _ => Err(Failure { message: format!("{} cannot all use {stream}", uses.join(" and ")), code: 2 }),
+        _ => Err(Failure {
+            message: format!("{} cannot all use {stream}", uses.join(" and ")),
+            code: 2,
+        }),
     }
 }
 
 /// Parsing, prediction and training run on the same threads, of which this one is the first.
 fn use_threads(flags: &flags::Threads) -> Result<(), Failure> {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(flags.threads).use_current_thread().build_global();
-    pool.map_err(|error| Failure { message: format!("the threads could not be started: {error}"), code: 1 })
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(flags.threads)
+        .use_current_thread()
+        .build_global();
+    pool.map_err(|error| Failure {
+        message: format!("the threads could not be started: {error}"),
+        code: 1,
+    })
 }
 
 fn print_json(value: &serde_json::Value) -> Result<(), Failure> {

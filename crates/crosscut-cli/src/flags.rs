@@ -12,7 +12,9 @@ use crosscut_app::{Checkpoints, Entry, Every, OptionSpec, Options};
 pub fn program(name: &'static str, tasks: &[Entry]) -> Command {
     Command::new(name)
         .version(env!("CARGO_PKG_VERSION"))
-        .about("Structural SVMs: max-margin structured output prediction with a certified duality gap")
+        .about(
+            "Structural SVMs: max-margin structured output prediction with a certified duality gap",
+        )
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(per_task("learn", "Train a model", tasks, Learn::augment_args))
@@ -22,13 +24,27 @@ pub fn program(name: &'static str, tasks: &[Entry]) -> Command {
         .subcommand(with_flags("evaluate", "Measure a model on labelled examples", |command| {
             Evaluate::augment_args(command.args(of_any_task(tasks, evaluating)))
         }))
-        .subcommand(per_task("validate", "Choose C by cross-validation", tasks, Validate::augment_args))
-        .subcommand(with_flags("inspect", "Show what a model is and how it was trained", Inspect::augment_args))
+        .subcommand(per_task(
+            "validate",
+            "Choose C by cross-validation",
+            tasks,
+            Validate::augment_args,
+        ))
+        .subcommand(with_flags(
+            "inspect",
+            "Show what a model is and how it was trained",
+            Inspect::augment_args,
+        ))
         .subcommand(Command::new("tasks").about("List the tasks"))
 }
 
 /// A subcommand whose own subcommands are the tasks.
-fn per_task(name: &'static str, about: &'static str, tasks: &[Entry], augment: fn(Command) -> Command) -> Command {
+fn per_task(
+    name: &'static str,
+    about: &'static str,
+    tasks: &[Entry],
+    augment: fn(Command) -> Command,
+) -> Command {
     let command = Command::new(name)
         .about(about)
         .subcommand_value_name("TASK")
@@ -56,7 +72,8 @@ pub fn evaluating(entry: &Entry) -> Vec<OptionSpec> {
     entry.reading.to_vec()
 }
 
-/// The options of all tasks, each once: which task it is about is known only when the model is open.
+/// The options of all tasks, each once: which task it is about is known only when the model is
+/// open.
 fn of_any_task(tasks: &[Entry], reading: Reading) -> Vec<Arg> {
     let mut options: Vec<(OptionSpec, Vec<&str>)> = Vec::new();
     for entry in tasks {
@@ -67,8 +84,9 @@ fn of_any_task(tasks: &[Entry], reading: Reading) -> Vec<Arg> {
             }
         }
     }
-    let argument =
-        |(spec, names): (OptionSpec, Vec<&str>)| argument(&spec).help(format!("({}) {}", names.join(", "), spec.help));
+    let argument = |(spec, names): (OptionSpec, Vec<&str>)| {
+        argument(&spec).help(format!("({}) {}", names.join(", "), spec.help))
+    };
     options.into_iter().map(argument).collect()
 }
 
@@ -82,7 +100,11 @@ fn argument(spec: &OptionSpec) -> Arg {
 }
 
 /// Takes the options and switches of `specs` that were given.
-fn take<'s>(options: &mut Options, specs: impl IntoIterator<Item = &'s OptionSpec>, matches: &ArgMatches) {
+fn take<'s>(
+    options: &mut Options,
+    specs: impl IntoIterator<Item = &'s OptionSpec>,
+    matches: &ArgMatches,
+) {
     for &OptionSpec { name, value, .. } in specs {
         if value.is_empty() {
             if matches.get_flag(name) {
@@ -94,7 +116,8 @@ fn take<'s>(options: &mut Options, specs: impl IntoIterator<Item = &'s OptionSpe
     }
 }
 
-/// The options for a model of the task `entry`; the error is the name of one that is another task's.
+/// The options for a model of the task `entry`; the error is the name of one that is another
+/// task's.
 pub fn beside_model(
     tasks: &[Entry],
     entry: &Entry,
@@ -104,15 +127,21 @@ pub fn beside_model(
     let mut options = Options::default();
     let own = reading(entry);
     take(&mut options, &own, matches);
-    let mut foreign = tasks.iter().flat_map(reading).filter(|spec| own.iter().all(|one| one.name != spec.name));
+    let mut foreign =
+        tasks.iter().flat_map(reading).filter(|spec| own.iter().all(|one| one.name != spec.name));
     match foreign.find(|spec| matches.value_source(spec.name) == Some(ValueSource::CommandLine)) {
         Some(spec) => Err(spec.name),
         None => Ok(options),
     }
 }
 
-fn with_flags(name: &'static str, about: &'static str, augment: impl FnOnce(Command) -> Command) -> Command {
-    // After the flags, because those bring the comments of their structs. `-c -1` is a bad number, not an unknown option.
+fn with_flags(
+    name: &'static str,
+    about: &'static str,
+    augment: impl FnOnce(Command) -> Command,
+) -> Command {
+    // After the flags, because those bring the comments of their structs. `-c -1` is a bad number,
+    // not an unknown option.
     augment(Command::new(name)).about(about).allow_negative_numbers(true)
 }
 
@@ -132,7 +161,8 @@ pub struct Learn {
     pub checkpoints: Keeping,
     #[command(flatten)]
     pub advanced: Advanced,
-    /// Keep no examples in memory: EXAMPLES are read twice before training and again for each pass, in pieces of 4 MB; with one-slack.
+    /// Keep no examples in memory: EXAMPLES are read twice before training and again for each pass,
+    /// in pieces of 4 MB; with one-slack.
     #[arg(long, help_heading = "Advanced")]
     pub stream: bool,
     /// Training examples; `-` is standard input, .gz is unpacked.
@@ -144,15 +174,18 @@ pub struct Learn {
 /// Where the state of training is kept, and where it comes from.
 #[derive(Debug, Args)]
 pub struct Keeping {
-    /// Keep the state of training in FILE, so that --resume can go on after a crash, an interrupt, or a limit.
+    /// Keep the state of training in FILE, so that --resume can go on after a crash, an interrupt,
+    /// or a limit.
     #[arg(long, value_name = "FILE", help_heading = "Checkpoints")]
     checkpoint: Option<PathBuf>,
-    /// How often: after so much time, or later where writing would take more than a twentieth of it, or after so many exact
-    /// passes; and always before training ends short of its gap [default: 30s].
+    /// How often: after so much time, or later where writing would take more than a twentieth of
+    /// it, or after so many exact passes; and always before training ends short of its gap
+    /// [default: 30s].
     #[arg(long, value_name = "30s|5", help_heading = "Checkpoints", value_parser = every)]
     every: Option<Every>,
-    /// Go on from the checkpoint FILE, with the same data and options, to the same model, bit for bit; --threads,
-    /// --passes and --seconds may differ. It goes on being kept in FILE, unless --checkpoint names another.
+    /// Go on from the checkpoint FILE, with the same data and options, to the same model, bit for
+    /// bit; --threads, --passes and --seconds may differ. It goes on being kept in FILE, unless
+    /// --checkpoint names another.
     #[arg(long, value_name = "FILE", help_heading = "Checkpoints")]
     pub resume: Option<PathBuf>,
 }
@@ -161,7 +194,9 @@ impl Keeping {
     /// Where to keep the state and how often; the error is what `--every` lacks.
     pub fn plan(&self) -> Result<Option<Checkpoints<'_>>, &'static str> {
         match (self.checkpoint.as_ref().or(self.resume.as_ref()), self.every) {
-            (Some(file), every) => Ok(Some(Checkpoints { file, every: every.unwrap_or(Every::Seconds(30.0)) })),
+            (Some(file), every) => {
+                Ok(Some(Checkpoints { file, every: every.unwrap_or(Every::Seconds(30.0)) }))
+            }
             (None, None) => Ok(None),
             (None, Some(_)) => Err("--every needs --checkpoint FILE or --resume FILE"),
         }
@@ -304,26 +339,30 @@ pub struct Training {
 /// What nobody needs to begin with: `auto` is the measured choice.
 #[derive(Debug, Args)]
 pub struct Advanced {
-    /// Block-coordinate ascent with cached planes, or 1-slack cutting planes; auto chooses by the number of examples.
+    /// Block-coordinate ascent with cached planes, or 1-slack cutting planes; auto chooses by the
+    /// number of examples.
     #[arg(long, value_name = "SOLVER", default_value = Solver::default().name(), value_parser = solver(), help_heading = "Advanced")]
     solver: Solver,
     /// Seed of the order in which examples are visited, and of the folds.
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Advanced")]
     seed: u64,
-    /// Let planes take at most SIZE of memory (500MB, 2GB): with little of it training takes longer, as one-slack where two planes an example are too
-    /// many, and ends with the same certificate. Examples, weights and their copies come on top [default: no bound].
+    /// Let planes take at most SIZE of memory (500MB, 2GB): with little of it training takes
+    /// longer, as one-slack where two planes an example are too many, and ends with the same
+    /// certificate. Examples, weights and their copies come on top [default: no bound].
     #[arg(long, value_name = "SIZE", help_heading = "Advanced", value_parser = memory)]
     max_memory: Option<usize>,
     /// Block solver: oracles called against one w, at most an eighth of the examples.
     #[arg(long, value_name = "N", default_value_t = BlockSettings::default().batch, help_heading = "Advanced", value_parser = at_least::<1>)]
     batch: usize,
-    /// Block solver: most visits to cached planes between two exact passes, in passes over all examples.
+    /// Block solver: most visits to cached planes between two exact passes, in passes over all
+    /// examples.
     #[arg(long, value_name = "N", default_value_t = BlockSettings::default().approximate_passes, help_heading = "Advanced")]
     approximate_passes: usize,
     /// Block solver: most planes kept for one example.
     #[arg(long, value_name = "N", default_value_t = BlockSettings::default().planes, help_heading = "Advanced", value_parser = at_least::<2>)]
     planes: usize,
-    /// Block solver: steps over cached planes only, neither accelerated nor solved together by a second-order method.
+    /// Block solver: steps over cached planes only, neither accelerated nor solved together by a
+    /// second-order method.
     #[arg(long, help_heading = "Advanced")]
     no_acceleration: bool,
 }
@@ -373,7 +412,8 @@ pub struct Threads {
 /// What is printed.
 #[derive(Debug, Args)]
 pub struct Talk {
-    /// Tell on standard error: 0 errors only, 1 a summary and progress, 2 every pass, 3 also the settings.
+    /// Tell on standard error: 0 errors only, 1 a summary and progress, 2 every pass, 3 also the
+    /// settings.
     #[arg(short = 'v', value_name = "0..3", default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=3), help_heading = "Output")]
     pub verbosity: u8,
     /// Print one JSON object on standard output at the end.
@@ -388,7 +428,8 @@ pub fn parse<A: FromArgMatches>(matches: &ArgMatches) -> Result<A, clap::Error> 
 
 /// The solvers under their names.
 fn solver() -> impl TypedValueParser<Value = Solver> {
-    let named = |name: String| Solver::all().find(|solver| solver.name() == name).unwrap_or_default();
+    let named =
+        |name: String| Solver::all().find(|solver| solver.name() == name).unwrap_or_default();
     PossibleValuesParser::new(Solver::all().map(Solver::name)).map(named)
 }
 
@@ -418,7 +459,8 @@ fn every(text: &str) -> Result<Every, String> {
         Some(seconds) => positive(seconds).ok().map(Every::Seconds),
         None => at_least::<1>(text).ok().map(Every::Passes),
     };
-    every.ok_or_else(|| "expected seconds as in 30s, or a number of exact passes as in 5".to_owned())
+    every
+        .ok_or_else(|| "expected seconds as in 30s, or a number of exact passes as in 5".to_owned())
 }
 
 /// Bytes, with a unit of 1000 or 1024 of the one before.
@@ -445,7 +487,10 @@ fn memory(text: &str) -> Result<usize, String> {
 
 /// More threads than any machine has cores would only take its memory.
 fn threads(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|&value| value <= 1024).ok_or_else(|| "expected a whole number of at most 1024".to_owned())
+    text.parse()
+        .ok()
+        .filter(|&value| value <= 1024)
+        .ok_or_else(|| "expected a whole number of at most 1024".to_owned())
 }
 
 #[cfg(test)]
@@ -473,15 +518,30 @@ mod tests {
         }
     }
 
-    const LENGTH: OptionSpec = OptionSpec { name: "length", value: "N", help: "How long. Default: 1." };
-    const LOUD: OptionSpec = OptionSpec { name: "loud", value: "", help: "Shouts. Default: speaks." };
-    const COLOUR: OptionSpec = OptionSpec { name: "colour", value: "C", help: "Which colour. Default: none." };
+    const LENGTH: OptionSpec =
+        OptionSpec { name: "length", value: "N", help: "How long. Default: 1." };
+    const LOUD: OptionSpec =
+        OptionSpec { name: "loud", value: "", help: "Shouts. Default: speaks." };
+    const COLOUR: OptionSpec =
+        OptionSpec { name: "colour", value: "C", help: "Which colour. Default: none." };
     const OTHER_COLOUR: OptionSpec = OptionSpec { help: "The same in other words.", ..COLOUR };
     const TABLE: [Entry; 3] = {
         let none = Entry::of::<crosscut_multiclass::Multiclass>();
         [
-            Entry { name: "a", options: &[LENGTH, LOUD], reading: &[COLOUR], writing: &[LOUD], ..none },
-            Entry { name: "b", options: &[], reading: &[LENGTH, OTHER_COLOUR], writing: &[], ..none },
+            Entry {
+                name: "a",
+                options: &[LENGTH, LOUD],
+                reading: &[COLOUR],
+                writing: &[LOUD],
+                ..none
+            },
+            Entry {
+                name: "b",
+                options: &[],
+                reading: &[LENGTH, OTHER_COLOUR],
+                writing: &[],
+                ..none
+            },
             Entry { name: "c", options: &[], reading: &[], writing: &[], ..none },
         ]
     };
@@ -520,9 +580,12 @@ mod tests {
             let training = parse::<Training>(&matches).unwrap();
             assert_eq!(training.options(&TABLE[0], &matches), expected, "{line}");
         }
-        for line in
-            ["learn a --loud=1 x m", "learn a --loud --loud x m", "learn a --colour 1 x m", "learn b --loud x m"]
-        {
+        for line in [
+            "learn a --loud=1 x m",
+            "learn a --loud --loud x m",
+            "learn a --colour 1 x m",
+            "learn b --loud x m",
+        ] {
             assert!(matches(&format!("crosscut {line}")).is_err(), "{line}");
         }
     }
@@ -532,7 +595,11 @@ mod tests {
         // A command line, the model's task, and its options or the name of one it does not have.
         let table = [
             ("classify x m p", "c", Ok(set(&[]))),
-            ("classify --loud --colour red x m p", "a", Ok(set(&[("loud", ""), ("colour", "red")]))),
+            (
+                "classify --loud --colour red x m p",
+                "a",
+                Ok(set(&[("loud", ""), ("colour", "red")])),
+            ),
             ("classify --colour red x m p", "b", Ok(set(&[("colour", "red")]))),
             ("classify --colour red x m p", "c", Err("colour")),
             ("classify --loud x m p", "b", Err("loud")),
@@ -544,7 +611,11 @@ mod tests {
             let matches = matches(&format!("crosscut {line}")).unwrap();
             let reading = if line.starts_with("classify") { classifying } else { evaluating };
             let entry = TABLE.iter().find(|entry| entry.name == task).unwrap();
-            assert_eq!(beside_model(&TABLE, entry, reading, &matches), expected, "{line}, model of {task}");
+            assert_eq!(
+                beside_model(&TABLE, entry, reading, &matches),
+                expected,
+                "{line}, model of {task}"
+            );
         }
         // What is only about writing is no option of evaluate.
         assert!(matches("crosscut evaluate --loud x m").is_err());
@@ -554,7 +625,14 @@ mod tests {
     fn an_option_of_two_tasks_appears_once_and_says_whose_it_is() {
         let help = matches("crosscut classify --help").unwrap_err().to_string();
         assert_eq!(help.matches("--colour").count(), 1, "{help}");
-        for words in ["--colour <C>", "(a, b) Which colour", "--loud  ", "(a) Shouts", "--length <N>", "(b) How long"] {
+        for words in [
+            "--colour <C>",
+            "(a, b) Which colour",
+            "--loud  ",
+            "(a) Shouts",
+            "--length <N>",
+            "(b) How long",
+        ] {
             assert!(help.contains(words), "{words} in {help}");
         }
     }

@@ -1,6 +1,7 @@
 //! The command line of Crosscut for any table of tasks.
 //!
-//! The program `crosscut` is `run("crosscut", TASKS)`; a program of your own is the same with your table:
+//! The program `crosscut` is `run("crosscut", TASKS)`; a program of your own is the same with your
+//! table:
 //!
 //! ```no_run
 //! use std::process::ExitCode;
@@ -12,8 +13,9 @@
 //! }
 //! ```
 //!
-//! Only this crate knows flags, exit codes and what a terminal is. Figures and progress go to standard error;
-//! standard output carries what was asked for: a report, a JSON object, or a file named `-`.
+//! Only this crate knows flags, exit codes and what a terminal is. Figures and progress go to
+//! standard error; standard output carries what was asked for: a report, a JSON object, or a file
+//! named `-`.
 
 mod commands;
 mod flags;
@@ -27,15 +29,15 @@ use crosscut_app::Entry;
 
 /// Runs the program `name` with the arguments it was given.
 ///
-/// Exit codes: 0, also for training that stopped before the gap it was asked for (it says so); 2 for bad arguments,
-/// files and data; 1 for failures of the program or the machine; 130 and 143 after SIGINT and SIGTERM, which end training between two passes with
-/// the best model so far.
+/// Exit codes: 0, also for training that stopped before the gap it was asked for (it says so); 2
+/// for bad arguments, files and data; 1 for failures of the program or the machine; 130 and 143
+/// after SIGINT and SIGTERM, which end training between two passes with the best model so far.
 pub fn run(name: &'static str, tasks: &[Entry]) -> ExitCode {
     run_with(name, tasks, "", std::env::args_os())
 }
 
-/// The same with arguments from elsewhere; the first is the name the program was called by. `others` stands at the end of help: what
-/// else the program does.
+/// The same with arguments from elsewhere; the first is the name the program was called by.
+/// `others` stands at the end of help: what else the program does.
 pub fn run_with(
     name: &'static str,
     tasks: &[Entry],
@@ -43,14 +45,16 @@ pub fn run_with(
     arguments: impl IntoIterator<Item = OsString>,
 ) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    let matches = match flags::program(name, tasks).after_help(others).try_get_matches_from(&arguments) {
-        Ok(matches) => matches,
-        Err(error) => {
-            // Help and version are errors to clap, with exit code 0. Nobody is left to tell if this cannot be printed.
-            let _ = error.print();
-            return exit_code(error.exit_code());
-        }
-    };
+    let matches =
+        match flags::program(name, tasks).after_help(others).try_get_matches_from(&arguments) {
+            Ok(matches) => matches,
+            Err(error) => {
+                // Help and version are errors to clap, with exit code 0. Nobody is left to tell if
+                // this cannot be printed.
+                let _ = error.print();
+                return exit_code(error.exit_code());
+            }
+        };
     match commands::dispatch(tasks, &matches, &arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

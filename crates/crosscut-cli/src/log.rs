@@ -9,8 +9,8 @@ use crosscut_app::answers::verdict;
 use crosscut_app::{Error, Start, output};
 use serde_json::{Value, json};
 
-/// A file of JSON lines, each written through as it happens. A line that cannot be written is remembered and told at
-/// the end, unless nobody wanted to read it (`| head`).
+/// A file of JSON lines, each written through as it happens. A line that cannot be written is
+/// remembered and told at the end, unless nobody wanted to read it (`| head`).
 pub struct Log {
     name: String,
     file: Box<dyn Write>,
@@ -44,7 +44,8 @@ impl Log {
         let mut line = json!({
             "pass": progress.passes,
             "oracle_calls": progress.oracle_calls,
-            // JSON has no infinity: null until the first certificate, and if nothing is known of what the oracle may have missed.
+            // JSON has no infinity: null until the first certificate, and if nothing is known of
+            // what the oracle may have missed.
             "primal": progress.primal,
             "shown": progress.shown,
             "relaxed": progress.relaxed,
@@ -70,7 +71,8 @@ impl Log {
         }
         if self.failure.is_none() {
             let line = format!("{line}\n");
-            self.failure = self.file.write_all(line.as_bytes()).and_then(|()| self.file.flush()).err();
+            self.failure =
+                self.file.write_all(line.as_bytes()).and_then(|()| self.file.flush()).err();
             self.failure.take_if(|error| error.kind() == io::ErrorKind::BrokenPipe);
         }
     }

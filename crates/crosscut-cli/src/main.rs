@@ -9,7 +9,8 @@ use crosscut_ranking::Ranking;
 use crosscut_sequence::Sequence;
 
 /// Every task of the program: one line each.
-const TASKS: &[Entry] = &[Entry::of::<Multiclass>(), Entry::of::<Sequence>(), Entry::of::<Ranking>()];
+const TASKS: &[Entry] =
+    &[Entry::of::<Multiclass>(), Entry::of::<Sequence>(), Entry::of::<Ranking>()];
 
 /// What else it does; see `crosscut_svmstruct`.
 const OTHERS: &str = "\

@@ -62,7 +62,14 @@ impl Screen {
         } else {
             Teller::Plain(Plain::new(SILENCE, print))
         };
-        Self { verbosity, teller, forecast: Forecast::default(), round: String::new(), log, interrupt: None }
+        Self {
+            verbosity,
+            teller,
+            forecast: Forecast::default(),
+            round: String::new(),
+            log,
+            interrupt: None,
+        }
     }
 
     /// Prints a line that stays.
@@ -113,7 +120,8 @@ impl Monitor for Screen {
         if let Some(log) = &mut self.log {
             log.start(start);
         }
-        let sizes: String = start.sizes.iter().map(|(name, size)| format!(", {size} {name}")).collect();
+        let sizes: String =
+            start.sizes.iter().map(|(name, size)| format!(", {size} {name}")).collect();
         self.round = start.round.map_or(String::new(), |round| {
             let (name, value) = convention(round.c);
             format!("fold {} of {}, {name} {}: ", round.fold + 1, round.folds, figure(value))
@@ -157,10 +165,15 @@ impl Monitor for Screen {
 
 /// One line of figures.
 fn describe(progress: &Progress, left: Option<f64>) -> String {
-    let (least, primal) = if progress.primal.is_finite() { ("", progress.primal) } else { (">= ", progress.shown) };
+    let (least, primal) =
+        if progress.primal.is_finite() { ("", progress.primal) } else { (">= ", progress.shown) };
     let certificate = if primal.is_finite() {
         let gap = relative_gap(primal, progress.dual);
-        format!("primal {least}{}  dual {}  gap {least}{gap:.1e}", figure(primal), figure(progress.dual))
+        format!(
+            "primal {least}{}  dual {}  gap {least}{gap:.1e}",
+            figure(primal),
+            figure(progress.dual)
+        )
     } else {
         format!("primal -  dual {}  gap -", figure(progress.dual))
     };
@@ -269,7 +282,10 @@ impl Plain {
                 if printed.elapsed() >= silence {
                     match &mut state {
                         Some((line, since, true)) => {
-                            print(&format!("{line}  ({} ago, still working)", duration(since.elapsed().as_secs_f64())));
+                            print(&format!(
+                                "{line}  ({} ago, still working)",
+                                duration(since.elapsed().as_secs_f64())
+                            ));
                         }
                         Some((line, _, shown)) => {
                             print(line);
@@ -327,7 +343,9 @@ mod tests {
     fn nothing_is_silent_for_long() {
         let silence = Duration::from_millis(30);
         let (printed, lines) = channel();
-        let mut plain = Plain::new(silence, move |line| printed.send((line.to_owned(), Instant::now())).unwrap());
+        let mut plain = Plain::new(silence, move |line| {
+            printed.send((line.to_owned(), Instant::now())).unwrap()
+        });
         let next = || lines.recv_timeout(Duration::from_secs(10)).unwrap();
         // Nothing is known yet; then there is a state, and later still the same one.
         let (line, first) = next();

@@ -1,6 +1,9 @@
-//! Training that is killed, interrupted or out of disk: nothing is lost, and what goes on ends with the same model, byte for byte.
+//! Training that is killed, interrupted or out of disk: nothing is lost, and what goes on ends with
+//! the same model, byte for byte.
 //!
-//! The suite kills a few times; `CROSSCUT_KILLS=300 cargo test --release -p crosscut-cli --test crash -- --nocapture kill` as often as that says.
+//! The suite kills a few times;
+//! `CROSSCUT_KILLS=300 cargo test --release -p crosscut-cli --test crash -- --nocapture kill` as
+//! often as that says.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
@@ -19,7 +22,10 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_crosscut");
 /// Trainings of every task and solver on shipped data.
 const TRAININGS: [(&str, &str); 5] = [
     ("multiclass --bias 1 --threads 2", "digits.train.svm"),
-    ("multiclass --bias 1 --c-sum 0.001 --solver one-slack --threads 1 --passes 60", "digits.train.svm"),
+    (
+        "multiclass --bias 1 --c-sum 0.001 --solver one-slack --threads 1 --passes 60",
+        "digits.train.svm",
+    ),
     ("multiclass --bias 1 --c-sum 0.001 --solver block --gap 0.0001", "digits.train.svm"),
     ("ranking -l 2 --c-sum 1 --threads 2", "lambdarank.train.svm.gz"),
     ("sequence --template ner --c-sum 0.1 --passes 4", "wnut17.dev.conll.gz"),
@@ -44,7 +50,12 @@ impl Home {
         if flags.starts_with("ranking") {
             command.arg("--group").arg(data.with_file_name("lambdarank.train.group"));
         }
-        command.arg(data).arg("model").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command
+            .arg(data)
+            .arg("model")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
         command
     }
 
@@ -55,7 +66,8 @@ impl Home {
     /// Files that writing has left half-done; they go.
     fn litter(&self) -> usize {
         let names = fs::read_dir(self.0.path()).unwrap().map(|entry| entry.unwrap().path());
-        let litter = names.filter(|path| path.file_name().unwrap().to_string_lossy().starts_with('.'));
+        let litter =
+            names.filter(|path| path.file_name().unwrap().to_string_lossy().starts_with('.'));
         litter.map(|path| fs::remove_file(path).unwrap()).count()
     }
 }
@@ -68,7 +80,8 @@ fn succeed(command: &mut Command) -> String {
 }
 
 fn signal(child: &Child, name: &str) {
-    let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", child.id())]).status().unwrap();
+    let sent =
+        Command::new("sh").args(["-c", &format!("kill -{name} {}", child.id())]).status().unwrap();
     assert!(sent.success());
 }
 
@@ -121,7 +134,10 @@ fn killed_training_goes_on_to_the_same_model() {
         let began = Instant::now();
         succeed(&mut home.learn(flags, data, &["--checkpoint", "kept", "--every", "1"]));
         let whole = began.elapsed();
-        assert!(fs::read(home.path("model")).unwrap() == reference, "{flags}: checkpoints must change nothing");
+        assert!(
+            fs::read(home.path("model")).unwrap() == reference,
+            "{flags}: checkpoints must change nothing"
+        );
         let mut begins = true;
         // The last one is brought to its end.
         while kills < wanted * (at + 1) / TRAININGS.len() || !begins {
@@ -131,8 +147,11 @@ fn killed_training_goes_on_to_the_same_model() {
             }
             let may_kill = kills < wanted * (at + 1) / TRAININGS.len();
             let goes_on = home.path("kept").exists();
-            let more: &[&str] =
-                if goes_on { &["--resume", "kept", "--every", "1"] } else { &["--checkpoint", "kept", "--every", "1"] };
+            let more: &[&str] = if goes_on {
+                &["--resume", "kept", "--every", "1"]
+            } else {
+                &["--checkpoint", "kept", "--every", "1"]
+            };
             let mut child = home.learn(flags, data, more).spawn().unwrap();
             resumed += usize::from(goes_on);
             let mut killed_now = false;
@@ -150,7 +169,10 @@ fn killed_training_goes_on_to_the_same_model() {
                 other => panic!("{flags}, after {kills} kills: {other:?}: {err}"),
             }
             if home.path("model").exists() {
-                assert!(fs::read(home.path("model")).unwrap() == reference, "{flags}, after {kills} kills");
+                assert!(
+                    fs::read(home.path("model")).unwrap() == reference,
+                    "{flags}, after {kills} kills"
+                );
             }
             begins = !killed_now;
             if !killed_now {
@@ -178,15 +200,19 @@ fn interrupted_training_says_how_to_go_on() {
         succeed(&mut home.learn(short, "digits.train.svm", &[]));
         let reference = fs::read(home.path("model")).unwrap();
         home.remove("model");
-        let child = start(&mut home.learn(short, "digits.train.svm", &["--checkpoint", "a file"]), "pass ");
+        let child =
+            start(&mut home.learn(short, "digits.train.svm", &["--checkpoint", "a file"]), "pass ");
         signal(&child, name);
         let (ended, _, err) = wait(child);
         assert_eq!(ended, Some(code), "{err}");
         let last = err.lines().last().unwrap();
         assert!(last.starts_with("crosscut: interrupted; go on from pass "), "{err}");
         assert!(home.path("model").exists() && home.litter() == 0);
-        let inspected = Command::new(PROGRAM).arg("inspect").arg(home.path("model")).output().unwrap();
-        assert!(String::from_utf8(inspected.stdout).unwrap().contains("interrupted, not converged"));
+        let inspected =
+            Command::new(PROGRAM).arg("inspect").arg(home.path("model")).output().unwrap();
+        assert!(
+            String::from_utf8(inspected.stdout).unwrap().contains("interrupted, not converged")
+        );
         let (_, command) = last.split_once(" with: ").unwrap();
         assert!(command.contains("--resume 'a file'"), "{command}");
         succeed(Command::new("sh").current_dir(home.0.path()).args(["-c", command]));
@@ -203,7 +229,10 @@ fn interrupted_training_without_a_checkpoint_leaves_its_best_model() {
         signal(&child, name);
         let (ended, _, err) = wait(child);
         assert_eq!(ended, Some(code), "{err}");
-        assert!(err.ends_with("crosscut: interrupted; with --checkpoint FILE it could go on\n"), "{err}");
+        assert!(
+            err.ends_with("crosscut: interrupted; with --checkpoint FILE it could go on\n"),
+            "{err}"
+        );
         assert!(home.path("model").exists());
     }
 }
@@ -213,8 +242,13 @@ fn interrupted_validation_ends_with_what_is_done() {
     let home = Home::new();
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../datasets").join(LONG.1);
     let mut command = Command::new(PROGRAM);
-    command.args(["validate", "multiclass", "--gap", "0.0000001", "--folds", "2", "-v", "2"]).arg(data);
-    let child = start(command.current_dir(home.0.path()).stdout(Stdio::piped()).stderr(Stdio::piped()), "fold 1 of 2");
+    command
+        .args(["validate", "multiclass", "--gap", "0.0000001", "--folds", "2", "-v", "2"])
+        .arg(data);
+    let child = start(
+        command.current_dir(home.0.path()).stdout(Stdio::piped()).stderr(Stdio::piped()),
+        "fold 1 of 2",
+    );
     signal(&child, "TERM");
     let (code, _, err) = wait(child);
     assert_eq!(code, Some(143), "{err}");
@@ -272,7 +306,8 @@ fn the_programs_of_svmstruct_leave_their_best_model_too() {
     }
 }
 
-/// The checkpoint does not fit on the disk, by a limit of the system on the sizes of files; the model does.
+/// The checkpoint does not fit on the disk, by a limit of the system on the sizes of files; the
+/// model does.
 #[test]
 fn a_full_disk_costs_the_checkpoint_and_not_the_model() {
     let home = Home::new();
@@ -286,9 +321,11 @@ fn a_full_disk_costs_the_checkpoint_and_not_the_model() {
         home.remove("model");
         let before = fs::read(home.path("kept")).ok();
         let learn = home.learn(flags, data, &["--checkpoint", "kept", "--every", "1"]);
-        let words: Vec<String> = learn.get_args().map(|word| format!("'{}'", word.to_str().unwrap())).collect();
+        let words: Vec<String> =
+            learn.get_args().map(|word| format!("'{}'", word.to_str().unwrap())).collect();
         let script = format!("trap '' XFSZ; ulimit -f 60; exec '{PROGRAM}' {}", words.join(" "));
-        let output = Command::new("sh").current_dir(home.0.path()).args(["-c", &script]).output().unwrap();
+        let output =
+            Command::new("sh").current_dir(home.0.path()).args(["-c", &script]).output().unwrap();
         let err = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{err}");
         assert!(fs::read(home.path("model")).unwrap() == reference);
@@ -312,13 +349,19 @@ fn flags_that_do_not_fit_together_are_refused() {
     let (flags, data) = TRAININGS[0];
     for (more, expected) in [
         (&["--every", "5"][..], "--every needs --checkpoint FILE or --resume FILE"),
-        (&["--checkpoint", "kept", "--every", "0"], "expected seconds as in 30s, or a number of exact passes as in 5"),
+        (
+            &["--checkpoint", "kept", "--every", "0"],
+            "expected seconds as in 30s, or a number of exact passes as in 5",
+        ),
         (&["--checkpoint", "kept", "--every", "0s"], "expected seconds as in 30s"),
         (&["--checkpoint", "kept", "--every", "5m"], "expected seconds as in 30s"),
         (&["--checkpoint", "-"], "--checkpoint expects a file, not `-`"),
         (&["--checkpoint", "model"], "model: expected another file than that of the model"),
         (&["--checkpoint", "./model"], "model: expected another file than that of the model"),
-        (&["--checkpoint", "kept", "--log", "kept"], "--log and --checkpoint cannot both use one file"),
+        (
+            &["--checkpoint", "kept", "--log", "kept"],
+            "--log and --checkpoint cannot both use one file",
+        ),
         (&["--checkpoint", "missing/kept"], "missing/kept: the directory missing does not exist"),
         (&["--resume", "missing"], "missing: cannot be read: "),
     ] {

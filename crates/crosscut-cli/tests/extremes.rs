@@ -1,5 +1,6 @@
-//! Numbers at the edge of what can be represented, through every task and every solver: either a certificate that is true, by an
-//! evaluation of its own, or a refusal that says what and where. Never NaN, never a panic, never a run without end.
+//! Numbers at the edge of what can be represented, through every task and every solver: either a
+//! certificate that is true, by an evaluation of its own, or a refusal that says what and where.
+//! Never NaN, never a panic, never a run without end.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
 #![allow(clippy::print_stdout, reason = "counts and figures are what these tests are for")]
@@ -8,7 +9,10 @@ use std::fmt::Write as _;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crosscut::{C, Certificate, Example, Feature, Rescaling, Settings, SlackNorm, Solver, Trainer, primal, testing};
+use crosscut::{
+    C, Certificate, Example, Feature, Rescaling, Settings, SlackNorm, Solver, Trainer, primal,
+    testing,
+};
 use crosscut_app::{Application, Options, Source};
 use crosscut_multiclass::{Class, Multiclass};
 use crosscut_ranking::Ranking;
@@ -26,7 +30,8 @@ struct World {
     cost: &'static str,
 }
 
-/// The constants that are tried, and after how many passes a run may end where double precision does not suffice.
+/// The constants that are tried, and after how many passes a run may end where double precision
+/// does not suffice.
 struct Effort {
     cs: &'static [f64],
     passes: usize,
@@ -59,17 +64,34 @@ fn worlds() -> Vec<World> {
         scaled("values of 1e-30", 1e-30),
         scaled("denormal values", 1e-42),
         scaled("the largest values", 3.4e38 / 9.0),
-        world("large and small columns", rows(18, |row, column| noise(row, column) * [1e30, 1e-30, 1.0, 1e15][column])),
-        world("large and small rows", rows(18, |row, column| noise(row, column) * [1e20, 1e-20, 1.0][row % 3])),
-        world("a large offset", rows(18, |row, column| if column == 0 { 1e30 } else { noise(row, column) })),
-        world("a large common feature", rows(18, |row, column| if column == 0 { 1e6 } else { noise(row, column) })),
+        world(
+            "large and small columns",
+            rows(18, |row, column| noise(row, column) * [1e30, 1e-30, 1.0, 1e15][column]),
+        ),
+        world(
+            "large and small rows",
+            rows(18, |row, column| noise(row, column) * [1e20, 1e-20, 1.0][row % 3]),
+        ),
+        world(
+            "a large offset",
+            rows(18, |row, column| if column == 0 { 1e30 } else { noise(row, column) }),
+        ),
+        world(
+            "a large common feature",
+            rows(18, |row, column| if column == 0 { 1e6 } else { noise(row, column) }),
+        ),
         world("zeros", rows(18, |_, _| 0.0)),
         world("no features", vec![String::new(); 18]),
         world(
             "some without features",
-            (0..18).map(|row| [String::new(), rows(18, noise)[row].clone()][row % 2].clone()).collect(),
+            (0..18)
+                .map(|row| [String::new(), rows(18, noise)[row].clone()][row % 2].clone())
+                .collect(),
         ),
-        world("duplicates that contradict each other", rows(18, |row, column| noise(row / 6, column))),
+        world(
+            "duplicates that contradict each other",
+            rows(18, |row, column| noise(row / 6, column)),
+        ),
         world("all the same", rows(18, |_, column| noise(0, column))),
         World { labels: 1, ..world("one label", plain()) },
         World { group: 1, ..world("groups of one", plain()) },
@@ -79,7 +101,13 @@ fn worlds() -> Vec<World> {
         world(
             "ids of 32 bits",
             (0..18)
-                .map(|row| format!(" {}:1 4294967295:{:e}", 4_000_000_000_u32 - row, noise(row as usize, 1)))
+                .map(|row| {
+                    format!(
+                        " {}:1 4294967295:{:e}",
+                        4_000_000_000_u32 - row,
+                        noise(row as usize, 1)
+                    )
+                })
                 .collect(),
         ),
         World { cost: " cost:1e30", ..world("large weights", plain()) },
@@ -119,7 +147,13 @@ struct Tally {
 }
 
 /// Every solver, norm and C on one file. Duals of one are below primals of another.
-fn try_all<A: Application>(options: &Options, world: &World, text: &str, effort: &Effort, tally: &mut Tally) {
+fn try_all<A: Application>(
+    options: &Options,
+    world: &World,
+    text: &str,
+    effort: &Effort,
+    tally: &mut Tally,
+) {
     let (task, examples) = match A::define(options, Source::from_text(world.name, text)) {
         Ok(defined) => defined,
         Err(error) => {
@@ -136,7 +170,12 @@ fn try_all<A: Application>(options: &Options, world: &World, text: &str, effort:
         for &c in effort.cs {
             let mut found: Vec<(Solver, Certificate)> = Vec::new();
             for solver in SOLVERS {
-                let at = format!("{} {options:?}, {}, {slack_norm:?}, C {c:e}, {}", A::NAME, world.name, solver.name());
+                let at = format!(
+                    "{} {options:?}, {}, {slack_norm:?}, C {c:e}, {}",
+                    A::NAME,
+                    world.name,
+                    solver.name()
+                );
                 let settings = Settings {
                     c: C::Sum(c),
                     solver,
@@ -147,7 +186,8 @@ fn try_all<A: Application>(options: &Options, world: &World, text: &str, effort:
                 };
                 tally.runs += 1;
                 let run = catch_unwind(AssertUnwindSafe(|| {
-                    let solution = Trainer::new(&task, &examples, &settings)?.solve(&mut |_| ControlFlow::Continue(()));
+                    let solution = Trainer::new(&task, &examples, &settings)?
+                        .solve(&mut |_| ControlFlow::Continue(()));
                     testing::check_solution(&task, &examples, &settings, &solution);
                     Ok::<_, crosscut::SolveError>(solution.certificate)
                 }));
@@ -161,7 +201,10 @@ fn try_all<A: Application>(options: &Options, world: &World, text: &str, effort:
                         for (other, before) in &found {
                             for (a, b) in [(certificate, before), (*before, &certificate)] {
                                 if a.dual > b.primal + 1e-10 * b.primal.abs() {
-                                    tally.wrong.push(format!("{at}: against {}: {a:?} {b:?}", other.name()));
+                                    tally.wrong.push(format!(
+                                        "{at}: against {}: {a:?} {b:?}",
+                                        other.name()
+                                    ));
                                 }
                             }
                         }
@@ -251,27 +294,40 @@ fn every_constant_is_right_or_refused() {
 /// A million examples of one feature: none is lost in a sum.
 #[test]
 fn a_million_examples_are_trained_on() {
-    let text: String = (0..1_000_000).map(|row| if row % 3 == 0 { "1 1:1\n" } else { "2 1:-0.5\n" }).collect();
-    let (task, examples) = Multiclass::define(&Options::default(), Source::from_text("million", text)).unwrap();
-    for (solver, c) in [(Solver::Block, C::Mean(1.0)), (Solver::OneSlack, C::Mean(1.0)), (Solver::Block, C::Sum(1.0))] {
+    let text: String =
+        (0..1_000_000).map(|row| if row % 3 == 0 { "1 1:1\n" } else { "2 1:-0.5\n" }).collect();
+    let (task, examples) =
+        Multiclass::define(&Options::default(), Source::from_text("million", text)).unwrap();
+    for (solver, c) in [
+        (Solver::Block, C::Mean(1.0)),
+        (Solver::OneSlack, C::Mean(1.0)),
+        (Solver::Block, C::Sum(1.0)),
+    ] {
         let settings = Settings { c, solver, ..Settings::default() };
-        let solution = Trainer::new(&task, &examples, &settings).unwrap().solve(&mut |_| ControlFlow::Continue(()));
+        let solution = Trainer::new(&task, &examples, &settings)
+            .unwrap()
+            .solve(&mut |_| ControlFlow::Continue(()));
         let certificate = solution.certificate;
         assert!(certificate.converged(), "{certificate:?}");
         let primal = primal(&task, &examples, &settings, &solution.w).unwrap();
-        assert!((-1e-9..=1e-8).contains(&(certificate.primal / primal - 1.0)), "{primal} {certificate:?}");
+        assert!(
+            (-1e-9..=1e-8).contains(&(certificate.primal / primal - 1.0)),
+            "{primal} {certificate:?}"
+        );
         // w is (−v, v): P = v² + C · mean of max(0, 1 − 2v|x|), by a search over v.
         let at = |v: f64| {
             let slack = 333_334.0 * (1.0 - 2.0 * v).max(0.0) + 666_666.0 * (1.0 - v).max(0.0);
             v * v + settings.c.sum(1_000_000) * slack
         };
-        let optimum = (0..=20_000).map(|step| at(f64::from(step) * 1e-4)).fold(f64::INFINITY, f64::min);
+        let optimum =
+            (0..=20_000).map(|step| at(f64::from(step) * 1e-4)).fold(f64::INFINITY, f64::min);
         assert!(certificate.dual <= optimum * (1.0 + 1e-12), "{optimum} {certificate:?}");
         assert!(certificate.primal >= optimum * (1.0 - 1e-6), "{optimum} {certificate:?}");
     }
 }
 
-/// 10⁸ weights, of which few are used, give the optimum of the same problem with the used ones alone.
+/// 10⁸ weights, of which few are used, give the optimum of the same problem with the used ones
+/// alone.
 #[test]
 #[ignore = "needs 6 GB"]
 fn a_hundred_million_weights_are_trained() {
@@ -283,20 +339,31 @@ fn a_hundred_million_weights_are_trained() {
         features
     };
     let text: String = (0..6).fold(String::new(), |mut text, at| {
-        let features: String = sorted(at).iter().map(|(id, value)| format!(" {id}:{value}")).collect();
+        let features: String =
+            sorted(at).iter().map(|(id, value)| format!(" {id}:{value}")).collect();
         let _ = writeln!(text, "{}{features}", at % 2);
         text
     });
-    let (few, few_examples) = Multiclass::define(&Options::default(), Source::from_text("few", text)).unwrap();
+    let (few, few_examples) =
+        Multiclass::define(&Options::default(), Source::from_text("few", text)).unwrap();
     let many = Multiclass::numbered(2, 50_000_000).unwrap();
     let examples: Vec<_> = (0..6)
         .map(|at| {
-            let features = sorted(at).into_iter().map(|(id, value)| Feature { index: id - 1, value }).collect();
+            let features = sorted(at)
+                .into_iter()
+                .map(|(id, value)| Feature { index: id - 1, value })
+                .collect();
             Example::new(many.input(features).unwrap(), Class::new(at % 2))
         })
         .collect();
     for solver in [Solver::Block, Solver::OneSlack] {
-        let settings = Settings { c: C::Sum(0.01), solver, threads: 1, relative_gap: 1e-4, ..Settings::default() };
+        let settings = Settings {
+            c: C::Sum(0.01),
+            solver,
+            threads: 1,
+            relative_gap: 1e-4,
+            ..Settings::default()
+        };
         let go = &mut |_: &crosscut::Progress| ControlFlow::Continue(());
         let a = Trainer::new(&few, &few_examples, &settings).unwrap().solve(go).certificate;
         let b = Trainer::new(&many, &examples, &settings).unwrap().solve(go).certificate;

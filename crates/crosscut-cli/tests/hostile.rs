@@ -1,4 +1,5 @@
-//! Broken and odd files, models and arguments: exit code 2 with one clear message, never a panic, nothing left behind.
+//! Broken and odd files, models and arguments: exit code 2 with one clear message, never a panic,
+//! nothing left behind.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
 
@@ -31,23 +32,55 @@ fn broken_examples_are_refused_by_every_verb() {
             b"# 1 1:1\n\n  # 2\n",
             "comments: expected at least one example, found only blank lines and comments",
         ),
-        ("nan", b"1 1:1\n2 1:nan\n", "nan:2: expected a value that is finite in single precision, found `1:nan`"),
+        (
+            "nan",
+            b"1 1:1\n2 1:nan\n",
+            "nan:2: expected a value that is finite in single precision, found `1:nan`",
+        ),
         ("infinite", b"1 1:-inf", "infinite:1: expected a value that is finite"),
-        ("large", b"1 1:1e400", "large:1: expected a value that is finite in single precision, found `1:1e400`"),
-        ("order", b"1 2:1 1:1", "order:1: expected feature ids in increasing order, found 1 after 2"),
+        (
+            "large",
+            b"1 1:1e400",
+            "large:1: expected a value that is finite in single precision, found `1:1e400`",
+        ),
+        (
+            "order",
+            b"1 2:1 1:1",
+            "order:1: expected feature ids in increasing order, found 1 after 2",
+        ),
         ("twice", b"1 1:1 1:1", "twice:1: expected each feature id once, found 1 again"),
-        ("zero", b"1 1:1\r\n\r\n2 0:1\r\n", "zero:3: expected a feature id of at least 1, found `0:1`"),
-        ("wide", b"1 4294967296:1", "wide:1: expected a feature id of at most 4294967295 (ids beyond 32 bits"),
-        ("word", b"1 a:b", "word:1: expected a feature as id:value with an integer id of at least 1, found `a:b`"),
+        (
+            "zero",
+            b"1 1:1\r\n\r\n2 0:1\r\n",
+            "zero:3: expected a feature id of at least 1, found `0:1`",
+        ),
+        (
+            "wide",
+            b"1 4294967296:1",
+            "wide:1: expected a feature id of at most 4294967295 (ids beyond 32 bits",
+        ),
+        (
+            "word",
+            b"1 a:b",
+            "word:1: expected a feature as id:value with an integer id of at least 1, found `a:b`",
+        ),
         ("colon", b"1 1:1:1", "colon:1: expected a number after the colon, found `1:1:1`"),
         ("no-value", b"1 1:", "no-value:1: expected a number after the colon"),
         ("spaces", b"1 1 :1", "spaces:1: expected a feature as id:value"),
-        ("negative-cost", b"1 cost:-1 1:1", "negative-cost:1: expected cost: with a finite number of at least 0"),
+        (
+            "negative-cost",
+            b"1 cost:-1 1:1",
+            "negative-cost:1: expected cost: with a finite number of at least 0",
+        ),
         ("nul", b"1 1:1\n2 1:\0\n", "nul:2: expected text, found a NUL character"),
         ("latin1", b"caf\xe9 1:1\n", "latin1:1: expected text in UTF-8"),
         ("utf16", b"\xff\xfe1\x00 \x00", "utf16:1: expected text in UTF-8"),
         ("bom", b"\xef\xbb\xbf1 1:1\n1 x\n", "bom:2: expected a feature as id:value"),
-        ("far", &after(50_000, b"0:1"), "far:50001: expected a feature id of at least 1, found `0:1`"),
+        (
+            "far",
+            &after(50_000, b"0:1"),
+            "far:50001: expected a feature id of at least 1, found `0:1`",
+        ),
         (
             "long",
             long.as_bytes(),
@@ -67,7 +100,8 @@ fn broken_examples_are_refused_by_every_verb() {
         home.refuses(&["classify", name, "good", "predictions"], &[expected]);
         home.refuses(&["classify", name, "good", "-"], &[expected]);
         home.refuses(&["evaluate", name, "good"], &[expected]);
-        let expected = if name.ends_with("half.gz") { "half.gz: the compressed data" } else { name };
+        let expected =
+            if name.ends_with("half.gz") { "half.gz: the compressed data" } else { name };
         home.refuses(&["inspect", name], &[expected]);
         fs::remove_file(home.path(name)).unwrap();
     }
@@ -77,9 +111,10 @@ fn broken_examples_are_refused_by_every_verb() {
 fn files_that_are_not_there_are_refused_by_every_verb() {
     let home = Home::with_model();
     fs::create_dir(home.path("folder")).unwrap();
-    for (name, expected) in
-        [("missing", "missing: cannot be read: "), ("folder", "folder: expected a file, found a directory")]
-    {
+    for (name, expected) in [
+        ("missing", "missing: cannot be read: "),
+        ("folder", "folder: expected a file, found a directory"),
+    ] {
         home.refuses(&["learn", "multiclass", name, "model"], &[expected]);
         home.refuses(&["learn", "multiclass", "--cost", name, "train.svm", "model"], &[expected]);
         home.refuses(&["validate", "multiclass", name], &[expected]);
@@ -150,7 +185,10 @@ fn training_examples_need_labels_of_two_classes() {
     }
     home.write("unlabelled", "1:1\n? 2:1\n");
     home.succeeds(&["learn", "multiclass", "train.svm", "good"]);
-    home.refuses(&["evaluate", "unlabelled", "good"], &["unlabelled: expected labelled examples, found none"]);
+    home.refuses(
+        &["evaluate", "unlabelled", "good"],
+        &["unlabelled: expected labelled examples, found none"],
+    );
     home.succeeds(&["classify", "unlabelled", "good", "predictions"]);
 }
 
@@ -179,9 +217,23 @@ fn odd_data_is_trained_on() {
     for (name, text) in table {
         home.write(name, &text);
         for solver in ["auto", "block", "one-slack"] {
-            let learned = home.json(&["learn", "multiclass", "--solver", solver, "--passes", "2000", name, "model"]);
-            let number = |key: &str| learned[key].as_f64().unwrap_or_else(|| panic!("{name}, {solver}: {learned}"));
-            assert!(number("primal") >= number("dual") * (1.0 - 1e-9), "{name}, {solver}: {learned}");
+            let learned = home.json(&[
+                "learn",
+                "multiclass",
+                "--solver",
+                solver,
+                "--passes",
+                "2000",
+                name,
+                "model",
+            ]);
+            let number = |key: &str| {
+                learned[key].as_f64().unwrap_or_else(|| panic!("{name}, {solver}: {learned}"))
+            };
+            assert!(
+                number("primal") >= number("dual") * (1.0 - 1e-9),
+                "{name}, {solver}: {learned}"
+            );
             let report = home.json(&["evaluate", name, "model"]);
             assert!(report["error"].as_f64().unwrap() <= 1.0, "{name}: {report}");
             home.succeeds(&["classify", name, "model", "predictions"]);
@@ -207,10 +259,17 @@ fn huge_and_tiny_constants_end_with_a_certificate() {
         for c in ["1e-300", "1e-30", "1e30", "1e140"] {
             for data in ["train.svm", "inseparable"] {
                 let limits = ["-c", c, "--seconds", "0.2", "--passes", "300"];
-                let command = [&["learn", "multiclass", "--solver", solver], &limits[..], &[data, "m"]].concat();
+                let command =
+                    [&["learn", "multiclass", "--solver", solver], &limits[..], &[data, "m"]]
+                        .concat();
                 let learned = home.json(&command);
-                let number = |key: &str| learned[key].as_f64().unwrap_or_else(|| panic!("{solver} {c}: {learned}"));
-                assert!(number("gap") >= -1e-9 * number("primal"), "{solver} {c} {data}: {learned}");
+                let number = |key: &str| {
+                    learned[key].as_f64().unwrap_or_else(|| panic!("{solver} {c}: {learned}"))
+                };
+                assert!(
+                    number("gap") >= -1e-9 * number("primal"),
+                    "{solver} {c} {data}: {learned}"
+                );
                 home.succeeds(&["classify", "test.svm", "m", "predictions"]);
             }
         }
@@ -220,7 +279,10 @@ fn huge_and_tiny_constants_end_with_a_certificate() {
 #[test]
 fn an_objective_that_overflows_is_refused() {
     let home = Home::new();
-    home.refuses(&["learn", "multiclass", "-c", "1e300", "train.svm", "m"], &["C must be below 1e150"]);
+    home.refuses(
+        &["learn", "multiclass", "-c", "1e300", "train.svm", "m"],
+        &["C must be below 1e150"],
+    );
     home.write("heavy", "1 cost:1e300 1:1\n2 1:-1\n");
     home.refuses(&["learn", "multiclass", "heavy", "m"], &["C must be below 1e150"]);
 }
@@ -241,7 +303,10 @@ fn broken_models_are_refused_by_every_verb() {
         (&[&good[..], b"\n"].concat(), "bad: the model is damaged: 1 bytes follow its end"),
         (&gzip(&good)[..good.len() / 4], "bad: the compressed data end too early"),
         (&newer, "bad: the model was written by a newer program (layout 200"),
-        (&other, "bad: expected a model of one of the tasks multiclass, sequence, ranking, found `sequential`"),
+        (
+            &other,
+            "bad: expected a model of one of the tasks multiclass, sequence, ranking, found `sequential`",
+        ),
     ];
     for (bytes, expected) in table {
         home.write("bad", bytes);
@@ -290,7 +355,10 @@ fn bad_cost_files_are_refused() {
     ];
     for (text, expected) in table {
         home.write("costs", text);
-        home.refuses(&["learn", "multiclass", "--cost", "costs", "train.svm", "model"], &[expected]);
+        home.refuses(
+            &["learn", "multiclass", "--cost", "costs", "train.svm", "model"],
+            &[expected],
+        );
         home.refuses(&["validate", "multiclass", "--cost", "costs", "train.svm"], &[expected]);
     }
 }
@@ -342,8 +410,14 @@ fn bad_options_are_refused_by_name() {
         (&["--C", "1"], "'--C'"),
     ];
     for (options, expected) in both {
-        home.refuses(&[&["learn", "multiclass"], *options, &["train.svm", "model"]].concat(), &[expected]);
-        home.refuses(&[&["validate", "multiclass"], *options, &["train.svm"]].concat(), &[expected]);
+        home.refuses(
+            &[&["learn", "multiclass"], *options, &["train.svm", "model"]].concat(),
+            &[expected],
+        );
+        home.refuses(
+            &[&["validate", "multiclass"], *options, &["train.svm"]].concat(),
+            &[expected],
+        );
     }
     let table: &[(&[&str], &str)] = &[
         (&["validate", "multiclass", "--folds", "1", "train.svm"], "'--folds <"),
@@ -361,11 +435,26 @@ fn bad_options_are_refused_by_name() {
         (&["learn", "multiclass", "train.svm", "model", "more"], "'more'"),
         (&["classify", "test.svm", "good"], "<PREDICTIONS>"),
         (&["nothing"], "'nothing'"),
-        (&["learn", "multiclass", "--json", "train.svm", "-"], "MODEL and --json cannot all use standard output"),
-        (&["learn", "multiclass", "--log", "-", "train.svm", "-"], "MODEL and --log cannot all use standard output"),
-        (&["validate", "multiclass", "--log", "-", "train.svm"], "--log and the table cannot all use standard output"),
-        (&["classify", "--json", "test.svm", "good", "-"], "PREDICTIONS and --json cannot all use standard output"),
-        (&["classify", "-", "-", "predictions"], "EXAMPLES and MODEL cannot all use standard input"),
+        (
+            &["learn", "multiclass", "--json", "train.svm", "-"],
+            "MODEL and --json cannot all use standard output",
+        ),
+        (
+            &["learn", "multiclass", "--log", "-", "train.svm", "-"],
+            "MODEL and --log cannot all use standard output",
+        ),
+        (
+            &["validate", "multiclass", "--log", "-", "train.svm"],
+            "--log and the table cannot all use standard output",
+        ),
+        (
+            &["classify", "--json", "test.svm", "good", "-"],
+            "PREDICTIONS and --json cannot all use standard output",
+        ),
+        (
+            &["classify", "-", "-", "predictions"],
+            "EXAMPLES and MODEL cannot all use standard input",
+        ),
         (&["evaluate", "-", "-"], "EXAMPLES and MODEL cannot all use standard input"),
     ];
     for (arguments, expected) in table {
@@ -373,12 +462,14 @@ fn bad_options_are_refused_by_name() {
     }
 }
 
-/// A small file may ask for any number of weights: with many tags and a high order, or with many classes.
+/// A small file may ask for any number of weights: with many tags and a high order, or with many
+/// classes.
 #[cfg(unix)]
 #[test]
 fn weights_for_which_there_is_no_memory_are_refused_with_their_number() {
     let home = Home::new();
-    let tags = |count: usize| (1..=count).map(|tag| format!("{tag} qid:{tag} 1:1\n")).collect::<String>();
+    let tags =
+        |count: usize| (1..=count).map(|tag| format!("{tag} qid:{tag} 1:1\n")).collect::<String>();
     home.write("few", tags(20));
     home.write("many", tags(200));
     // In so many KiB of address space, which is what machines have too little of somewhere else.
@@ -386,8 +477,14 @@ fn weights_for_which_there_is_no_memory_are_refused_with_their_number() {
         let program = assert_cmd::cargo::cargo_bin!("crosscut");
         let script = "ulimit -v 4000000 && exec \"$0\" \"$@\"";
         let mut command = std::process::Command::new("sh");
-        let output =
-            command.arg("-c").arg(script).arg(program).args(words).current_dir(home.path(".")).output().unwrap();
+        let output = command
+            .arg("-c")
+            .arg(script)
+            .arg(program)
+            .args(words)
+            .current_dir(home.path("."))
+            .output()
+            .unwrap();
         (output.status.code(), String::from_utf8(output.stderr).unwrap())
     };
     // 200 + 200² + 200³ + 200⁴ weights.
@@ -396,15 +493,32 @@ fn weights_for_which_there_is_no_memory_are_refused_with_their_number() {
     let sizes = " (200 tags, 1 features, 1608040000 transitions)";
     let before = home.files();
     for (words, expected) in [
-        (&["learn", "sequence", "--threads", "1", "--t", "3", "many", "model"][..], format!("{found}{sizes}\n")),
-        (&["validate", "sequence", "--threads", "1", "--folds", "2", "--t", "3", "many"], format!("{found}{sizes}\n")),
+        (
+            &["learn", "sequence", "--threads", "1", "--t", "3", "many", "model"][..],
+            format!("{found}{sizes}\n"),
+        ),
+        (
+            &["validate", "sequence", "--threads", "1", "--folds", "2", "--t", "3", "many"],
+            format!("{found}{sizes}\n"),
+        ),
         (&["svm_hmm_learn", "-c", "1", "--t", "3", "many", "model"], format!("{found}\n")),
     ] {
         let (code, err) = limited(words);
         assert!(code == Some(2) && err.ends_with(&expected), "{words:?}: {code:?} {err}");
     }
     assert!(home.files() == before);
-    let (code, err) = limited(&["learn", "sequence", "--threads", "1", "--t", "3", "--passes", "3", "few", "model"]);
+    let (code, err) = limited(&[
+        "learn",
+        "sequence",
+        "--threads",
+        "1",
+        "--t",
+        "3",
+        "--passes",
+        "3",
+        "few",
+        "model",
+    ]);
     assert!(code == Some(0), "{err}");
 }
 
@@ -414,7 +528,10 @@ fn tables_for_tags_are_not_made_beyond_all_measure() {
     let tags = (1..=4097).map(|tag| format!("{tag} qid:{tag} 1:1\n")).collect::<String>();
     home.write("tags", &tags);
     let expected = "tags: tags are constrained if there are at most 4096 of them, not 4097";
-    home.refuses(&["learn", "sequence", "--t", "0", "--constrain", "bio", "tags", "model"], &[expected]);
+    home.refuses(
+        &["learn", "sequence", "--t", "0", "--constrain", "bio", "tags", "model"],
+        &[expected],
+    );
 
     // 100 tags and order 3 make 10^6 states.
     let line = |qid: usize, tag: usize| format!("{tag} qid:{qid} 1:1\n");

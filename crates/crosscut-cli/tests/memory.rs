@@ -27,7 +27,9 @@ fn run(folder: &Path, args: &[&str]) -> (Value, f64) {
     let mut most = 0.0_f64;
     while child.try_wait().unwrap().is_none() {
         let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.split_whitespace().next()?.parse().ok());
+        let peak = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:")?.split_whitespace().next()?.parse().ok());
         most = most.max(peak.unwrap_or(0.0) * 1024.0 / 1e6);
         sleep(Duration::from_millis(10));
     }
@@ -62,7 +64,9 @@ fn a_file_of_300_mb_is_trained_on_in_a_fraction_of_its_size() {
         let class = lines % 4;
         let mut line = class.to_string();
         for feature in 0..40 {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             let value = (state >> 40) % 10_000 + if feature % 4 == class { 3000 } else { 0 };
             let _ = write!(line, " {}:{:.4}", feature + 1, value as f64 / 1e4);
         }
@@ -73,7 +77,8 @@ fn a_file_of_300_mb_is_trained_on_in_a_fraction_of_its_size() {
     }
     file.into_inner().unwrap();
     println!("{lines} examples, {:.0} MB", size as f64 / 1e6);
-    let common = ["--solver", "one-slack", "--c-sum", "0.00001", "--passes", "5", "large.svm", "model"];
+    let common =
+        ["--solver", "one-slack", "--c-sum", "0.00001", "--passes", "5", "large.svm", "model"];
     let memory = run(folder.path(), &[&["learn", "multiclass"], &common[..]].concat());
     tell("in memory", &memory);
     let stream = run(folder.path(), &[&["learn", "multiclass", "--stream"], &common[..]].concat());
@@ -92,7 +97,10 @@ fn bounded_planes_bound_the_memory() {
     let free = run(folder.path(), &[&["learn", "multiclass"], &common[..]].concat());
     tell("no bound", &free);
     for (bound, bytes) in [("10MB", 10e6), ("6MB", 6e6), ("1MB", 1e6), ("100KB", 1e5)] {
-        let bounded = run(folder.path(), &[&["learn", "multiclass", "--max-memory", bound], &common[..]].concat());
+        let bounded = run(
+            folder.path(),
+            &[&["learn", "multiclass", "--max-memory", bound], &common[..]].concat(),
+        );
         tell(bound, &bounded);
         assert!(bounded.0["plane_bytes"].as_f64().unwrap() <= bytes);
         assert_eq!(bounded.0["stop"], "gap");

@@ -1,4 +1,5 @@
-//! Learning to rank as users of the program meet it: losses, scaling, rank lists, options, and what is refused.
+//! Learning to rank as users of the program meet it: losses, scaling, rank lists, options, and what
+//! is refused.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
 
@@ -9,13 +10,17 @@ use std::ops::Range;
 use common::{Home, gzip};
 use serde_json::Value;
 
-/// Documents of a query: a grade that the first feature tells, with noise in the second, and a third that is large.
+/// Documents of a query: a grade that the first feature tells, with noise in the second, and a
+/// third that is large.
 fn documents(query: usize) -> Vec<(usize, String)> {
     let document = |i: usize| {
         let grade = (i * i + query) % 3;
         let noise = (i * 7 + query * 5) % 11;
-        let features =
-            format!("1:{} 2:0.{noise:02} 3:{}", grade as f64 + 0.02 * noise as f64, 1000 + (i * query) % 7 * 100);
+        let features = format!(
+            "1:{} 2:0.{noise:02} 3:{}",
+            grade as f64 + 0.02 * noise as f64,
+            1000 + (i * query) % 7 * 100
+        );
         (grade, features)
     };
     (0..5 + query % 4).map(document).collect()
@@ -28,12 +33,15 @@ const TEST: Range<usize> = 20..28;
 fn lines(queries: Range<usize>, line: impl Fn(usize, usize, usize, &str) -> String) -> String {
     let query = |query: usize| {
         let lines = documents(query).into_iter().enumerate();
-        lines.map(|(i, (grade, features))| line(query, i, grade, &features) + "\n").collect::<String>()
+        lines
+            .map(|(i, (grade, features))| line(query, i, grade, &features) + "\n")
+            .collect::<String>()
     };
     queries.map(query).collect()
 }
 
-/// A folder with examples: with qids in no order, the same without but with sizes, and without grades.
+/// A folder with examples: with qids in no order, the same without but with sizes, and without
+/// grades.
 fn home() -> Home {
     let home = Home::new();
     let with_qid = |query: usize, i: usize, grade: usize, features: &str| {
@@ -72,32 +80,54 @@ fn every_loss_goes_from_examples_to_measures() {
         // No query has ten documents.
         let options: &[&str] = if loss == "7" { &["-l", loss, "--k", "2"] } else { &["-l", loss] };
         let learned = learn(&home, &[options, &["-c", "1000"]].concat(), "train", "model");
-        assert_eq!((&learned["task"], number(&learned, "examples")), (&"ranking".into(), 20.0), "{loss}");
-        assert!(number(&learned, "relative_gap") <= 1e-3 && learned["converged"] == true, "{loss}: {learned}");
+        assert_eq!(
+            (&learned["task"], number(&learned, "examples")),
+            (&"ranking".into(), 20.0),
+            "{loss}"
+        );
+        assert!(
+            number(&learned, "relative_gap") <= 1e-3 && learned["converged"] == true,
+            "{loss}: {learned}"
+        );
         assert_eq!(learned["sizes"], serde_json::json!({ "features": 3 }), "{loss}");
 
         let run = home.succeeds(&["classify", "test", "model", "scores"]);
-        assert!(run.err.starts_with("8 predictions written to scores; mean loss "), "{loss}: {run:?}");
+        assert!(
+            run.err.starts_with("8 predictions written to scores; mean loss "),
+            "{loss}: {run:?}"
+        );
         let text = home.text("scores");
         let scores: Vec<f64> = text.lines().map(|line| line.parse().unwrap()).collect();
         assert_eq!(scores.len(), count(), "{loss}");
         // Grades have no part in predictions.
         home.succeeds(&["classify", "ungraded", "model", "again"]);
         assert_eq!(home.text("again"), text, "{loss}");
-        home.refuses(&["evaluate", "ungraded", "model"], &["expected labelled examples, found none"]);
+        home.refuses(
+            &["evaluate", "ungraded", "model"],
+            &["expected labelled examples, found none"],
+        );
 
         let report = home.json(&["evaluate", "test", "model"]);
-        assert!(number(&report, "ndcg@10") > 0.8 && number(&report, "loss").is_finite(), "{loss}: {report}");
+        assert!(
+            number(&report, "ndcg@10") > 0.8 && number(&report, "loss").is_finite(),
+            "{loss}: {report}"
+        );
         // The first feature tells the grades apart: the losses of all pairs find that.
         if ["1", "2"].contains(&loss) {
-            assert_eq!(["loss", "swapped_pairs"].map(|key| number(&report, key)), [0.0; 2], "{report}");
+            assert_eq!(
+                ["loss", "swapped_pairs"].map(|key| number(&report, key)),
+                [0.0; 2],
+                "{report}"
+            );
         }
         let inspected = home.succeeds(&["inspect", "model"]).out;
         assert!(
-            inspected.contains("task      ranking, 3 features\n") && inspected.contains("  feature 1\n"),
+            inspected.contains("task      ranking, 3 features\n")
+                && inspected.contains("  feature 1\n"),
             "{inspected}"
         );
-        let cross = ["validate", "ranking", "--scale", "query", "--folds", "4", "-c", "1,100", "train"];
+        let cross =
+            ["validate", "ranking", "--scale", "query", "--folds", "4", "-c", "1,100", "train"];
         let validated = home.json(&[&cross, options].concat());
         assert_eq!(validated["points"].as_array().unwrap().len(), 2, "{loss}: {validated}");
     }
@@ -115,14 +145,27 @@ fn sizes_of_queries_are_as_good_as_qids() {
         home.succeeds(&[&passes[..], &["train", "model"]].concat());
         home.succeeds(&[&passes[..], &["--group", "train.sizes", "train.plain", "again"]].concat());
         assert!(home.read("model") == home.read("again"), "{scale}");
-        let predict = |options: &[&str]| home.succeeds(&[&["classify"], options, &["model", "-"]].concat()).out;
-        assert_eq!(predict(&["test"]), predict(&["--group", "test.sizes", "test.plain"]), "{scale}");
+        let predict = |options: &[&str]| {
+            home.succeeds(&[&["classify"], options, &["model", "-"]].concat()).out
+        };
+        assert_eq!(
+            predict(&["test"]),
+            predict(&["--group", "test.sizes", "test.plain"]),
+            "{scale}"
+        );
         let measure = |options: &[&str]| home.json(&[&["evaluate"], options, &["model"]].concat());
-        assert_eq!(measure(&["test"]), measure(&["--group", "test.sizes", "test.plain"]), "{scale}");
+        assert_eq!(
+            measure(&["test"]),
+            measure(&["--group", "test.sizes", "test.plain"]),
+            "{scale}"
+        );
     }
     let (sizes, plain) = (home.read("train.sizes"), home.read("train.plain"));
     home.write("sizes.gz", gzip(&sizes));
-    let arguments = ["learn", "ranking", "--passes", "5", "--scale", "global", "--group", "sizes.gz", "-", "again"];
+    let arguments = [
+        "learn", "ranking", "--passes", "5", "--scale", "global", "--group", "sizes.gz", "-",
+        "again",
+    ];
     home.run_with(&arguments, &gzip(&plain));
     assert!(home.read("model") == home.read("again"));
     home.json(&[
@@ -141,7 +184,8 @@ fn sizes_of_queries_are_as_good_as_qids() {
 
     let run = home.succeeds(&["learn", "ranking", "--passes", "1", "train.plain", "model"]);
     let documents: usize = TRAIN.map(|query| documents(query).len()).sum();
-    let note = format!("train.plain: no line has a qid, so its {documents} documents are one query\n");
+    let note =
+        format!("train.plain: no line has a qid, so its {documents} documents are one query\n");
     assert!(run.err.starts_with(&note), "{run:?}");
 }
 
@@ -151,7 +195,8 @@ fn rank_lists_are_in_order_of_the_scores() {
     learn(&home, &[], "train", "model");
     let scores = home.succeeds(&["classify", "test", "model", "-"]).out;
     let mut scores = scores.lines().map(|line| line.parse::<f64>().unwrap());
-    let run = home.succeeds(&["classify", "--ranks", "--run-tag", "mine", "test", "model", "-"]).out;
+    let run =
+        home.succeeds(&["classify", "--ranks", "--run-tag", "mine", "test", "model", "-"]).out;
     let run: Vec<Vec<&str>> = run.lines().map(|line| line.split(' ').collect()).collect();
     let mut rest = run.as_slice();
     for query in TEST {
@@ -161,13 +206,16 @@ fn rank_lists_are_in_order_of_the_scores() {
         let mut expected: Vec<(usize, f64)> = (0..m).map(|i| (i, scores.next().unwrap())).collect();
         expected.sort_by(|a, b| b.1.total_cmp(&a.1));
         for (at, (fields, (i, score))) in list.iter().zip(expected).enumerate() {
-            let line = format!("{} Q0 q{query}d{i} {} {score:.8} mine", 100 - query as i64 * 7, at + 1);
+            let line =
+                format!("{} Q0 q{query}d{i} {} {score:.8} mine", 100 - query as i64 * 7, at + 1);
             assert_eq!(fields.join(" "), line);
         }
     }
     assert!(rest.is_empty() && run.len() == count());
     home.succeeds(&["classify", "--ranks", "--group", "test.sizes", "test.plain", "model", "run"]);
-    assert!(home.text("run").lines().all(|line| line.ends_with(" crosscut") && line.contains(" Q0 d")));
+    assert!(
+        home.text("run").lines().all(|line| line.ends_with(" crosscut") && line.contains(" Q0 d"))
+    );
 }
 
 #[test]
@@ -188,7 +236,11 @@ fn equal_runs_write_equal_models_on_any_number_of_threads() {
     ];
     for way in ways {
         let files = ["1", "2", "1"].map(|threads| {
-            let arguments = [&["learn", "ranking", "-v", "0", "--threads", threads][..], way, &["train", "model"]];
+            let arguments = [
+                &["learn", "ranking", "-v", "0", "--threads", threads][..],
+                way,
+                &["train", "model"],
+            ];
             home.succeeds(&[&arguments.concat()[..], &["--passes", "10"]].concat());
             home.succeeds(&["classify", "--threads", threads, "test", "model", "scores"]);
             (home.read("model"), home.read("scores"))
@@ -201,7 +253,9 @@ fn equal_runs_write_equal_models_on_any_number_of_threads() {
 fn costs_weigh_clicks() {
     let home = Home::new();
     // Two clicks that contradict each other: the dearer one wins.
-    let text = |cost: &str| format!("1 qid:1 cost:{cost} 1:1\n0 qid:1 2:1\n1 qid:2 cost:2 2:1\n0 qid:2 1:1\n");
+    let text = |cost: &str| {
+        format!("1 qid:1 cost:{cost} 1:1\n0 qid:1 2:1\n1 qid:2 cost:2 2:1\n0 qid:2 1:1\n")
+    };
     for (cost, first) in [("1", false), ("4", true)] {
         home.write("clicks", text(cost));
         home.succeeds(&["learn", "ranking", "-l", "8", "clicks", "model"]);
@@ -243,7 +297,10 @@ fn bad_options_and_files_are_refused() {
     // Options of learn and validate, and what the message says.
     let table: [(&[&str], &str); 12] = [
         (&["-l", "0", "train"], " for the task ranking, not `0`"),
-        (&["--k", "3", "train"], "--k expects -l 4 (NDCG), 5 (DCG) or 7 (precision) beside it, not `3`"),
+        (
+            &["--k", "3", "train"],
+            "--k expects -l 4 (NDCG), 5 (DCG) or 7 (precision) beside it, not `3`",
+        ),
         (&["--k", "0", "-l", "7", "train"], "--k expects a whole number of at least 1, not `0`"),
         (
             &["-o", "1", "train"],
@@ -258,9 +315,18 @@ fn bad_options_and_files_are_refused() {
             &["--group", "bad", "train.plain"],
             "bad:2: expected the size of a query, a whole number of at least 1, found `x`",
         ),
-        (&["--group", "train.sizes", "train"], "train:1: expected no qid where --group says what a query is"),
-        (&["--query-weights", "few", "train"], "few: expected a weight for each query of train, 20 in all, found 1"),
-        (&["returns"], "returns:3: expected the documents of qid:7 one after the other, but it returns"),
+        (
+            &["--group", "train.sizes", "train"],
+            "train:1: expected no qid where --group says what a query is",
+        ),
+        (
+            &["--query-weights", "few", "train"],
+            "few: expected a weight for each query of train, 20 in all, found 1",
+        ),
+        (
+            &["returns"],
+            "returns:3: expected the documents of qid:7 one after the other, but it returns",
+        ),
         (&["word"], "word:1: expected a grade that is a finite number, found `a`"),
         (&["mixed"], "mixed:2: expected a grade to learn from, found none"),
     ];
@@ -269,7 +335,10 @@ fn bad_options_and_files_are_refused() {
         home.refuses(&[&["validate", "ranking"], arguments].concat(), &[expected]);
     }
     let table: [(&[&str], &str); 7] = [
-        (&["mixed", "good"], "mixed:2: expected a grade, as at the first document of the query, found none"),
+        (
+            &["mixed", "good"],
+            "mixed:2: expected a grade, as at the first document of the query, found none",
+        ),
         (&["returns", "good"], "returns:3: expected the documents of qid:7 one after the other"),
         (&["--group", "few", "test.plain", "good"], "few: expected sizes that add up to the"),
         (&["--run-tag", "x", "test", "good"], "--run-tag"),
@@ -289,7 +358,9 @@ fn bad_options_and_files_are_refused() {
 #[test]
 fn models_of_rankings_are_checked_like_all_models() {
     let home = home();
-    home.succeeds(&["learn", "ranking", "-v", "0", "--passes", "5", "--scale", "global", "train", "good"]);
+    home.succeeds(&[
+        "learn", "ranking", "-v", "0", "--passes", "5", "--scale", "global", "train", "good",
+    ]);
     let good = home.read("good");
     for at in (0..good.len()).step_by(good.len() / 50 + 1) {
         let mut bad = good.clone();

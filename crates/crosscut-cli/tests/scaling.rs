@@ -1,4 +1,5 @@
-//! `--scale` through every verb: help, learn, classify, evaluate, validate, inspect, streams and checkpoints.
+//! `--scale` through every verb: help, learn, classify, evaluate, validate, inspect, streams and
+//! checkpoints.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
 
@@ -8,7 +9,9 @@ use common::Home;
 
 /// Two features of very different sizes; every example lacks one of the others.
 fn lines(prefix: impl Fn(usize) -> String) -> String {
-    let noise = |row: usize, column: usize| (row * 7919 + column * 104_729 + 13) * 2_654_435_761 % 1_000_003 % 11;
+    let noise = |row: usize, column: usize| {
+        (row * 7919 + column * 104_729 + 13) * 2_654_435_761 % 1_000_003 % 11
+    };
     let line = |row: usize| {
         let rare = 3 + row % 3;
         format!(
@@ -45,13 +48,18 @@ fn a_scaled_model_is_used_by_every_verb() {
             let learn = ["learn", task, "-v", "0", "--scale", scale];
             home.succeeds(&[&learn[..], &["train", "model"]].concat());
             let inspected = home.succeeds(&["inspect", "model"]).out;
-            assert!(inspected.contains(&format!("\nfeatures  scaled (--scale {scale})\n")), "{inspected}");
+            assert!(
+                inspected.contains(&format!("\nfeatures  scaled (--scale {scale})\n")),
+                "{inspected}"
+            );
             let json = home.json(&["inspect", "model"]);
             assert_eq!(json["scale"], scale);
 
             home.succeeds(&["classify", "train", "model", "predictions"]);
             home.succeeds(&["evaluate", "train", "model"]);
-            home.succeeds(&["validate", task, "--scale", scale, "--folds", "3", "-c", "1", "train"]);
+            home.succeeds(&[
+                "validate", task, "--scale", scale, "--folds", "3", "-c", "1", "train",
+            ]);
             home.refuses(&["evaluate", "--scale", scale, "train", "model"], &["'--scale'"]);
 
             let memory = home.json(&[&learn[..], &["train", "model"]].concat());
@@ -75,8 +83,12 @@ fn a_checkpoint_knows_its_scaling() {
         let learn = ["learn", task, "-v", "0", "--gap", "1e-6"];
         let scaled = [&learn[..], &["--scale", "standard"]].concat();
         home.succeeds(&[&scaled[..], &["train", "whole"]].concat());
-        home.succeeds(&[&scaled[..], &["--passes", "2", "--checkpoint", "state", "train", "part"]].concat());
-        for (other, found) in [(&["--scale", "global"][..], "this run has --scale global"), (&[], "no --scale")] {
+        home.succeeds(
+            &[&scaled[..], &["--passes", "2", "--checkpoint", "state", "train", "part"]].concat(),
+        );
+        for (other, found) in
+            [(&["--scale", "global"][..], "this run has --scale global"), (&[], "no --scale")]
+        {
             let refused = [&learn[..], other, &["--resume", "state", "train", "rest"]].concat();
             home.refuses(&refused, &["made with --scale standard", found]);
         }
@@ -90,10 +102,17 @@ fn words_are_the_same_for_every_task() {
     let home = Home::new();
     for task in TASKS {
         let help = home.succeeds(&["learn", task, "--help"]).out;
-        let words = if task == "ranking" { "<none|query|standard|global>" } else { "<none|standard|global>" };
+        let words = if task == "ranking" {
+            "<none|query|standard|global>"
+        } else {
+            "<none|standard|global>"
+        };
         assert!(help.contains(&format!("--scale {words}")), "{help}");
         write(&home, task);
-        home.refuses(&["learn", task, "--scale", "x", "train", "model"], &["--scale expects none, ", "not `x`"]);
+        home.refuses(
+            &["learn", task, "--scale", "x", "train", "model"],
+            &["--scale expects none, ", "not `x`"],
+        );
     }
 }
 
@@ -105,8 +124,15 @@ fn features_far_apart_are_named() {
         home.write("train", home.text("train").replace(" 3:", " 3:1000000"));
         let err = home.succeeds(&["learn", task, "--passes", "2", "train", "model"]).err;
         let apart = "10000 times as";
-        assert!(err.starts_with("train: feature") && err.contains(apart) && err.contains("give --scale "), "{err}");
-        let err = home.succeeds(&["learn", task, "--passes", "2", "--scale", "standard", "train", "model"]).err;
+        assert!(
+            err.starts_with("train: feature")
+                && err.contains(apart)
+                && err.contains("give --scale "),
+            "{err}"
+        );
+        let err = home
+            .succeeds(&["learn", task, "--passes", "2", "--scale", "standard", "train", "model"])
+            .err;
         assert!(!err.contains(apart), "{err}");
     }
 }

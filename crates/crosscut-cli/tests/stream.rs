@@ -1,5 +1,6 @@
-//! Training from a file that is read in pieces: the task, the examples and the optimum are those of training in memory; the result does
-//! not depend on threads; what changes on the way is refused with its line.
+//! Training from a file that is read in pieces: the task, the examples and the optimum are those of
+//! training in memory; the result does not depend on threads; what changes on the way is refused
+//! with its line.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
 
@@ -49,7 +50,12 @@ fn crfsuite() -> String {
     lines(90, |row| match row % 5 {
         4 if row % 2 == 0 => "\n@weight:2".to_owned(),
         4 => "  ".to_owned(),
-        _ => format!("t{}\ta={}\tb={}:0.5", noise(row, 7).rem_euclid(3), noise(row, 1), noise(row, 2)),
+        _ => format!(
+            "t{}\ta={}\tb={}:0.5",
+            noise(row, 7).rem_euclid(3),
+            noise(row, 1),
+            noise(row, 2)
+        ),
     })
 }
 
@@ -75,9 +81,16 @@ where
     let path = folder.path().join("train");
     fs::write(&path, text).unwrap();
     let (task, examples) = A::define(options, Source::open(&path, &mut ()).unwrap()).unwrap();
-    let settings =
-        Settings { c: C::Sum(0.1), solver: Solver::OneSlack, passes: Some(2000), threads: 1, ..Settings::default() };
-    let whole = Trainer::new(&task, &examples, &settings).unwrap().solve(&mut |_| ControlFlow::Continue(()));
+    let settings = Settings {
+        c: C::Sum(0.1),
+        solver: Solver::OneSlack,
+        passes: Some(2000),
+        threads: 1,
+        ..Settings::default()
+    };
+    let whole = Trainer::new(&task, &examples, &settings)
+        .unwrap()
+        .solve(&mut |_| ControlFlow::Continue(()));
     for size in [1, 100, 1000, 1 << 20] {
         let at = format!("{} {options:?}, pieces of {size}", A::NAME);
         let mut pieces = Pieces::with_size(&path, size).unwrap();
@@ -93,14 +106,18 @@ where
         for (seed, (a, b)) in (0..).zip(found.iter().zip(&examples)) {
             let w = testing::random_weights(task.dim(), 1.0, seed);
             assert!(a.y == b.y && a.weight == b.weight, "{at}, example {seed}");
-            assert!(testing::plane_of(&task, &w, a) == testing::plane_of(&task, &w, b), "{at}, example {seed}");
+            assert!(
+                testing::plane_of(&task, &w, a) == testing::plane_of(&task, &w, b),
+                "{at}, example {seed}"
+            );
         }
         assert!(count > 1 || size > text.len() / 2, "{at}");
 
         let run = |threads| {
             let mut pieces = Pieces::with_size(&path, size).unwrap();
             let task = A::survey(options, &mut pieces).unwrap();
-            let mut trainer = StreamTrainer::new(&task, pieces, &Settings { threads, ..settings }).unwrap();
+            let mut trainer =
+                StreamTrainer::new(&task, pieces, &Settings { threads, ..settings }).unwrap();
             assert_eq!(trainer.examples(), examples.len());
             trainer.solve(&mut |_| ControlFlow::Continue(())).unwrap()
         };
@@ -132,7 +149,10 @@ fn pieces_make_the_same_task_examples_and_optimum() {
     check::<Sequence>(&crfsuite(), &options(&[("scale", "standard")]));
     check::<Sequence>(&columns(), &options(&[("template", "pos")]));
     check::<Sequence>(&columns(), &options(&[("template", "pos"), ("scale", "global")]));
-    check::<Sequence>(&columns(), &options(&[("template", "ner"), ("constrain", "bio"), ("min-count", "3")]));
+    check::<Sequence>(
+        &columns(),
+        &options(&[("template", "ner"), ("constrain", "bio"), ("min-count", "3")]),
+    );
 }
 
 #[test]
@@ -141,7 +161,9 @@ fn a_file_that_changes_between_passes_ends_training_with_its_line() {
     let path = folder.path().join("train");
     let text = multiclass();
     let half = text.len() / 2;
-    for changed in [text[..half].to_owned(), text.replace("c1 cost:2", "c2 cost:2"), text.clone() + "c1 1:1\n"] {
+    for changed in
+        [text[..half].to_owned(), text.replace("c1 cost:2", "c2 cost:2"), text.clone() + "c1 1:1\n"]
+    {
         fs::write(&path, &text).unwrap();
         let mut pieces = Pieces::with_size(&path, 500).unwrap();
         let task = Multiclass::survey(&Options::default(), &mut pieces).unwrap();
@@ -153,7 +175,11 @@ fn a_file_that_changes_between_passes_ends_training_with_its_line() {
             ControlFlow::Continue(())
         });
         let error = error.unwrap_err().to_string();
-        assert!(error.contains("train:") && error.ends_with("the file has changed since training began"), "{error}");
+        assert!(
+            error.contains("train:")
+                && error.ends_with("the file has changed since training began"),
+            "{error}"
+        );
     }
 }
 
@@ -168,13 +194,22 @@ fn the_program_streams_every_task() {
     ] {
         home.write("train", text.as_bytes());
         let learn = |flags: &[&str], model: &str| {
-            let args =
-                [&["learn", task, "--json", "-v", "0", "--gap", "1e-4"], flags, more, &["train", model]].concat();
+            let args = [
+                &["learn", task, "--json", "-v", "0", "--gap", "1e-4"],
+                flags,
+                more,
+                &["train", model],
+            ]
+            .concat();
             let run = home.succeeds(&args);
             serde_json::from_str::<serde_json::Value>(&run.out).unwrap()
         };
-        let (memory, stream) = (learn(&[], "memory"), learn(&["--stream", "--threads", "1"], "stream"));
-        assert_eq!((&stream["sizes"], &stream["examples"]), (&memory["sizes"], &memory["examples"]));
+        let (memory, stream) =
+            (learn(&[], "memory"), learn(&["--stream", "--threads", "1"], "stream"));
+        assert_eq!(
+            (&stream["sizes"], &stream["examples"]),
+            (&memory["sizes"], &memory["examples"])
+        );
         assert_eq!((&stream["stop"], &stream["solver"]), (&"gap".into(), &"one-slack".into()));
         let number = |value: &serde_json::Value, name: &str| value[name].as_f64().unwrap();
         assert!(number(&stream, "dual") <= number(&memory, "primal"));
@@ -188,9 +223,22 @@ fn the_program_streams_every_task() {
 fn a_stream_that_is_broken_off_goes_on_to_the_same_model() {
     let home = Home::new();
     home.write("train", queries().as_bytes());
-    let learn = |more: &[&str]| home.run(&[&["learn", "ranking", "--gap", "1e-6", "-v", "0"], more].concat());
-    let kept =
-        ["--stream", "--checkpoint", "state", "--every", "1", "--passes", "5", "--threads", "1", "train", "part"];
+    let learn = |more: &[&str]| {
+        home.run(&[&["learn", "ranking", "--gap", "1e-6", "-v", "0"], more].concat())
+    };
+    let kept = [
+        "--stream",
+        "--checkpoint",
+        "state",
+        "--every",
+        "1",
+        "--passes",
+        "5",
+        "--threads",
+        "1",
+        "train",
+        "part",
+    ];
     assert_eq!(learn(&["--stream", "train", "whole"]).code, 0);
     assert_eq!(learn(&kept).code, 0);
     let went_on = learn(&["--stream", "--resume", "state", "--threads", "2", "train", "rest"]);
@@ -204,7 +252,10 @@ fn a_stream_that_is_broken_off_goes_on_to_the_same_model() {
     );
     home.write("train", queries().replacen(":1", ":2", 1));
     home.refuses(
-        &["learn", "ranking", "--gap", "1e-6", "-v", "0", "--stream", "--resume", "state", "train", "rest"],
+        &[
+            "learn", "ranking", "--gap", "1e-6", "-v", "0", "--stream", "--resume", "state",
+            "train", "rest",
+        ],
         &["the data differ"],
     );
 }
@@ -220,7 +271,10 @@ fn what_cannot_be_streamed_is_refused() {
     home.write("empty", b"");
     home.write("one", b"a 1:1\n");
     let table: [(&[&str], &str); 8] = [
-        (&["multiclass", "--stream", "-", "model"], "--stream expects a file that can be read again, not `-`"),
+        (
+            &["multiclass", "--stream", "-", "model"],
+            "--stream expects a file that can be read again, not `-`",
+        ),
         (
             &["multiclass", "--stream", "--solver", "block", "train", "model"],
             "the solver of a stream must be auto or one-slack",
@@ -233,10 +287,16 @@ fn what_cannot_be_streamed_is_refused() {
             &["ranking", "--stream", "--query-weights", "sizes", "queries", "model"],
             "--query-weights expects nothing where",
         ),
-        (&["multiclass", "--stream", "bad", "model"], "bad:93: expected a number after the colon, found `1:x`"),
+        (
+            &["multiclass", "--stream", "bad", "model"],
+            "bad:93: expected a number after the colon, found `1:x`",
+        ),
         (&["ranking", "--stream", "returns", "model"], "returns:91: expected the"),
         (&["multiclass", "--stream", "empty", "model"], "empty: "),
-        (&["multiclass", "--stream", "one", "model"], "one: at least two classes are needed, not 1"),
+        (
+            &["multiclass", "--stream", "one", "model"],
+            "one: at least two classes are needed, not 1",
+        ),
     ];
     for (args, expected) in table {
         home.refuses(&[&["learn"], args].concat(), &[expected]);

@@ -10,7 +10,8 @@ use crosscut_app::scaling::{self, Apart, Columns, Method};
 use crosscut_app::svmlight::{self, Line};
 use crosscut_app::vocabulary::{FeatureIds, Labels, SeenIds};
 use crosscut_app::{
-    Application, CostMatrix, Error, Examples, Item, Items, OptionSpec, Options, Outcome, Pieces, Report, Source,
+    Application, CostMatrix, Error, Examples, Item, Items, OptionSpec, Options, Outcome, Pieces,
+    Report, Source,
 };
 
 use crate::measures;
@@ -42,7 +43,9 @@ impl Application for Multiclass {
         let numeric = matches!(loss, LossOption::Squared);
         let file = source.name().to_owned();
         let parse = |line: &str| {
-            svmlight::parse_line(line)?.map(|line| Labelled::new(line, numeric, bias.is_some())).transpose()
+            svmlight::parse_line(line)?
+                .map(|line| Labelled::new(line, numeric, bias.is_some()))
+                .transpose()
         };
         let mut parsed = Vec::new();
         source.scan_lines(parse, |_, example| {
@@ -53,10 +56,13 @@ impl Application for Multiclass {
         let classes = Labels::collect(parsed.iter().map(|example| &*example.label));
         let features = FeatureIds::collect(parsed.iter().map(|example| &*example.features));
         let mut task = build(options, bias, loss, classes, features, &file)?;
-        parsed.iter_mut().for_each(|example| example.features = task.features().map(mem::take(&mut example.features)));
+        parsed.iter_mut().for_each(|example| {
+            example.features = task.features().map(mem::take(&mut example.features))
+        });
 
         let refuse = |reason: &dyn ToString| Error::file(file.as_str(), reason.to_string());
-        let (count, rows) = (task.features().len(), parsed.iter().map(|example| &*example.features));
+        let (count, rows) =
+            (task.features().len(), parsed.iter().map(|example| &*example.features));
         let name = |index: usize| task.features().id(index).to_string();
         if method == Method::None {
             let note = scaling::far_apart(&scaling::largest(count, rows), Apart::ROWS, name);
@@ -66,7 +72,9 @@ impl Application for Multiclass {
             rows.for_each(|row| columns.add(row));
             if bias.is_none() {
                 let note = scaling::constants(&columns, name);
-                note.iter().for_each(|note| source.note(&format!("{file}: {note}; --bias adds a constant")));
+                note.iter().for_each(|note| {
+                    source.note(&format!("{file}: {note}; --bias adds a constant"))
+                });
             }
             task = task.with_scaling(columns.scaling(method)).map_err(|error| refuse(&error))?;
         }
@@ -85,7 +93,9 @@ impl Application for Multiclass {
         let (mut labels, mut ids) = (HashSet::new(), SeenIds::default());
         while let Some(mut piece) = pieces.next_piece()? {
             let parse = |line: &str| {
-                svmlight::parse_line(line)?.map(|line| Labelled::new(line, numeric, bias.is_some())).transpose()
+                svmlight::parse_line(line)?
+                    .map(|line| Labelled::new(line, numeric, bias.is_some()))
+                    .transpose()
             };
             piece.scan_lines(parse, |_, Labelled { label, features, .. }| {
                 ids.add(&features);
@@ -107,19 +117,28 @@ impl Application for Multiclass {
             // The bias lies beyond the columns.
             task.read(piece)?.iter().for_each(|item| columns.add(item.x.features()));
         }
-        task.with_scaling(columns.scaling(method)).map_err(|error| Error::file(pieces.name(), error.to_string()))
+        task.with_scaling(columns.scaling(method))
+            .map_err(|error| Error::file(pieces.name(), error.to_string()))
     }
 
     fn read(&self, source: Source<'_>) -> Result<Items<Self>, Error> {
         source.parse_lines(|line| {
             let Some(line) = svmlight::parse_line(line)? else { return Ok(None) };
-            let x = self.input(self.features().map(line.features)).map_err(|error| error.to_string())?;
+            let x = self
+                .input(self.features().map(line.features))
+                .map_err(|error| error.to_string())?;
             Ok(Some(Item { x, y: line.target.map(|label| self.class(label)), weight: line.cost }))
         })
     }
 
     /// `label score …`: the predicted label, then the score of each class in the model's order.
-    fn write(&self, w: &[f64], x: &SparseVector, y_hat: &Class, out: &mut dyn io::Write) -> io::Result<()> {
+    fn write(
+        &self,
+        w: &[f64],
+        x: &SparseVector,
+        y_hat: &Class,
+        out: &mut dyn io::Write,
+    ) -> io::Result<()> {
         write!(out, "{}", self.classes().name(y_hat.index()))?;
         for score in self.scores(w, x) {
             write!(out, " {score:.6}")?;
@@ -187,7 +206,8 @@ fn build(
 /// A line of a training file.
 struct Labelled {
     label: Box<str>,
-    /// With ids as in the file, and room for a bias: a file of many short rows must not take more than it needs.
+    /// With ids as in the file, and room for a bias: a file of many short rows must not take more
+    /// than it needs.
     features: Vec<Feature>,
     weight: f64,
 }
@@ -221,10 +241,14 @@ impl LossOption {
             (None | Some(0), None) => Ok(Self::ZeroOne),
             (Some(1), None) => Ok(Self::Squared),
             (None, Some(path)) => Ok(Self::Cost(Source::open_quietly(Path::new(path))?)),
-            (Some(number), None) => {
-                Err(Error::option("-l", "0 (zero/one) or 1 (squared difference of labels that are numbers)", number))
+            (Some(number), None) => Err(Error::option(
+                "-l",
+                "0 (zero/one) or 1 (squared difference of labels that are numbers)",
+                number,
+            )),
+            (Some(number), Some(_)) => {
+                Err(Error::option("-l", "nothing where --cost is the loss", number))
             }
-            (Some(number), Some(_)) => Err(Error::option("-l", "nothing where --cost is the loss", number)),
         }
     }
 }

@@ -8,8 +8,8 @@ use crate::task::{Class, Multiclass};
 /// The most classes for which the confusion matrix is shown.
 const MOST_CONFUSED: usize = 1000;
 
-/// Error, mean loss, precision, recall and F1, and who was taken for whom, by the conventions on the
-/// [crate page](crate#evaluation).
+/// Error, mean loss, precision, recall and F1, and who was taken for whom, by the conventions on
+/// the [crate page](crate#evaluation).
 pub(crate) fn report(task: &Multiclass, outcomes: &[Outcome<'_, SparseVector, Class>]) -> Report {
     let k = task.classes().len();
     let name = |class: usize| task.classes().name(class).to_owned();
@@ -19,12 +19,16 @@ pub(crate) fn report(task: &Multiclass, outcomes: &[Outcome<'_, SparseVector, Cl
     let correct: f64 = tally.correct.iter().sum();
     let known: f64 = tally.support.iter().sum();
     let micro = Scores::new(correct, total, known);
-    let per_class: Vec<Scores> =
-        (0..k).map(|class| Scores::new(tally.correct[class], tally.predicted[class], tally.support[class])).collect();
+    let per_class: Vec<Scores> = (0..k)
+        .map(|class| {
+            Scores::new(tally.correct[class], tally.predicted[class], tally.support[class])
+        })
+        .collect();
     let present: Vec<&Scores> =
         (0..k).filter(|&class| tally.support[class] > 0.0).map(|class| &per_class[class]).collect();
-    let macro_mean =
-        |measure: fn(&Scores) -> f64| ratio(present.iter().copied().map(measure).sum(), present.len() as f64);
+    let macro_mean = |measure: fn(&Scores) -> f64| {
+        ratio(present.iter().copied().map(measure).sum(), present.len() as f64)
+    };
 
     let mut report = Report::new()
         .measure("error", ratio(total - correct, total))
@@ -49,12 +53,16 @@ pub(crate) fn report(task: &Multiclass, outcomes: &[Outcome<'_, SparseVector, Cl
         columns: ["precision", "recall", "f1", "support"].map(str::to_owned).to_vec(),
         rows: rows
             .map(|(class, scores)| {
-                (name(class), vec![scores.precision, scores.recall, scores.f1, tally.support[class]])
+                (
+                    name(class),
+                    vec![scores.precision, scores.recall, scores.f1, tally.support[class]],
+                )
             })
             .collect(),
     });
     if k <= MOST_CONFUSED {
-        let mut rows: Vec<(String, Vec<f64>)> = (0..k).map(|truth| (name(truth), vec![0.0; k])).collect();
+        let mut rows: Vec<(String, Vec<f64>)> =
+            (0..k).map(|truth| (name(truth), vec![0.0; k])).collect();
         if tally.unknown > 0 {
             rows.push(("(unknown)".to_owned(), vec![0.0; k]));
         }
@@ -84,7 +92,8 @@ struct Tally {
 impl Tally {
     fn of(classes: usize, outcomes: &[Outcome<'_, SparseVector, Class>]) -> Self {
         let zeros = || vec![0.0; classes];
-        let mut tally = Self { correct: zeros(), predicted: zeros(), support: zeros(), right: 0, unknown: 0 };
+        let mut tally =
+            Self { correct: zeros(), predicted: zeros(), support: zeros(), right: 0, unknown: 0 };
         for &Outcome { y, y_hat, weight, .. } in outcomes {
             tally.predicted[y_hat.index()] += weight;
             match tally.support.get_mut(y.index()) {

@@ -1,16 +1,21 @@
-//! [`Multiclass`]: the feature map, the losses and the oracle of Crammer and Singer's multiclass SVM.
+//! [`Multiclass`]: the feature map, the losses and the oracle of Crammer and Singer's multiclass
+//! SVM.
 
 use std::collections::HashMap;
 
-use crosscut::{Example, Feature, FeatureMap, Place, Planes, Rescaling, Row, RowError, Sink, SparseVector, Task};
+use crosscut::{
+    Example, Feature, FeatureMap, Place, Planes, Rescaling, Row, RowError, Sink, SparseVector, Task,
+};
 use crosscut_app::vocabulary::{FeatureIds, Labels};
 use crosscut_app::{CostMatrix, Scaling};
 use serde::{Deserialize, Serialize};
 use sprs::CsMatViewI;
 
-/// The most weights a task may have: more is a mistake in the data (or needs another representation).
+/// The most weights a task may have: more is a mistake in the data (or needs another
+/// representation).
 const MOST_WEIGHTS: usize = 1 << 40;
-/// The most planes that an oracle shows at once: with one more, passes hardly get fewer, and there are more planes to keep.
+/// The most planes that an oracle shows at once: with one more, passes hardly get fewer, and there
+/// are more planes to keep.
 const SEVERAL: usize = 3;
 /// Features of a row that are looked at before it is compared with another.
 const SAMPLED: usize = 16;
@@ -21,7 +26,8 @@ const SAMPLED: usize = 16;
 pub struct Class(u32);
 
 impl Class {
-    /// A label that the model has never seen. It only occurs in data to be evaluated, where every prediction is an error.
+    /// A label that the model has never seen. It only occurs in data to be evaluated, where every
+    /// prediction is an error.
     pub const UNKNOWN: Class = Class(u32::MAX);
 
     /// The class at a position; [`UNKNOWN`](Self::UNKNOWN) beyond 32 bits.
@@ -42,7 +48,8 @@ pub enum Loss {
     /// 1 for every wrong class.
     #[default]
     ZeroOne,
-    /// The squared difference of the labels, which are numbers: one a class, in the order of the classes.
+    /// The squared difference of the labels, which are numbers: one a class, in the order of the
+    /// classes.
     Squared(Vec<f64>),
     /// Any cost for any pair of classes.
     Cost(CostMatrix),
@@ -110,7 +117,8 @@ pub enum MatrixError {
     },
 }
 
-/// Multiclass classification: one weight for each pair of feature and class (see the [crate page](crate)).
+/// Multiclass classification: one weight for each pair of feature and class (see the [crate
+/// page](crate)).
 ///
 /// ```
 /// use crosscut::{SparseVector, Task};
@@ -148,7 +156,10 @@ impl TryFrom<Definition> for Multiclass {
 
     fn try_from(stored: Definition) -> Result<Self, TaskError> {
         let Definition { classes, features, bias, loss, rescaling, scaling } = stored;
-        let task = Self::new(classes, features)?.with_bias(bias)?.with_loss(loss)?.with_scaling(scaling)?;
+        let task = Self::new(classes, features)?
+            .with_bias(bias)?
+            .with_loss(loss)?
+            .with_scaling(scaling)?;
         Ok(task.with_rescaling(rescaling))
     }
 }
@@ -178,8 +189,8 @@ impl Multiclass {
         })
     }
 
-    /// A task for data that does not come from a file: classes named `0`, `1`, … after their position,
-    /// features with the ids 1, 2, … of svm-light files.
+    /// A task for data that does not come from a file: classes named `0`, `1`, … after their
+    /// position, features with the ids 1, 2, … of svm-light files.
     ///
     /// # Errors
     /// Those of [`new`](Self::new).
@@ -189,14 +200,16 @@ impl Multiclass {
         Self::new(Labels::from(names), FeatureIds::Contiguous(ids))
     }
 
-    /// Gives every row made by [`input`](Self::input) one more feature of this value, whose weights are regularised
-    /// like all others.
+    /// Gives every row made by [`input`](Self::input) one more feature of this value, whose weights
+    /// are regularised like all others.
     ///
     /// # Errors
     /// A value that is 0 or not finite.
     pub fn with_bias(self, value: Option<f32>) -> Result<Self, TaskError> {
         match value {
-            Some(value) if value == 0.0 || !value.is_finite() => Err(TaskError::Bias(f64::from(value))),
+            Some(value) if value == 0.0 || !value.is_finite() => {
+                Err(TaskError::Bias(f64::from(value)))
+            }
             bias => Ok(Self { bias, ..self }),
         }
     }
@@ -204,11 +217,14 @@ impl Multiclass {
     /// Sets the loss.
     ///
     /// # Errors
-    /// A loss for another number of classes, labels that are not finite, or a constant that is not above 0.
+    /// A loss for another number of classes, labels that are not finite, or a constant that is not
+    /// above 0.
     pub fn with_loss(self, loss: Loss) -> Result<Self, TaskError> {
         let expected = self.classes.len();
         let found = match &loss {
-            Loss::Constant(value) if !(*value > 0.0 && value.is_finite()) => return Err(TaskError::Constant(*value)),
+            Loss::Constant(value) if !(*value > 0.0 && value.is_finite()) => {
+                return Err(TaskError::Constant(*value));
+            }
             Loss::ZeroOne | Loss::Constant(_) => expected,
             Loss::Squared(values) => match values.iter().find(|value| !value.is_finite()) {
                 Some(value) => return Err(TaskError::Label(value.to_string())),
@@ -216,7 +232,11 @@ impl Multiclass {
             },
             Loss::Cost(costs) => costs.classes(),
         };
-        if found == expected { Ok(Self { loss, ..self }) } else { Err(TaskError::LossSize { expected, found }) }
+        if found == expected {
+            Ok(Self { loss, ..self })
+        } else {
+            Err(TaskError::LossSize { expected, found })
+        }
     }
 
     /// Sets the loss to the squared difference of the labels.
@@ -279,10 +299,11 @@ impl Multiclass {
         &self.scaling
     }
 
-    /// The input of zero-based features as files have them: those that the task does not have and zeros are dropped,
-    /// the others scaled, the bias is appended.
+    /// The input of zero-based features as files have them: those that the task does not have and
+    /// zeros are dropped, the others scaled, the bias is appended.
     ///
-    /// Every input should come from here: prediction panics on features beyond those of the task, and training refuses them.
+    /// Every input should come from here: prediction panics on features beyond those of the task,
+    /// and training refuses them.
     ///
     /// # Errors
     /// Features out of order or not finite.
@@ -302,9 +323,11 @@ impl Multiclass {
         SparseVector::new(features)
     }
 
-    /// Examples from the rows of a sparse matrix (columns are features, in single precision) and the class of each row.
+    /// Examples from the rows of a sparse matrix (columns are features, in single precision) and
+    /// the class of each row.
     ///
-    /// Columns beyond the task's features are dropped. The solver refuses examples whose class is beyond the task's classes.
+    /// Columns beyond the task's features are dropped. The solver refuses examples whose class is
+    /// beyond the task's classes.
     ///
     /// # Errors
     /// [`MatrixError`] says what does not fit.
@@ -319,12 +342,15 @@ impl Multiclass {
         if matrix.rows() != classes.len() {
             return Err(MatrixError::Lengths { rows: matrix.rows(), classes: classes.len() });
         }
-        let example = |(index, (row, &class)): (usize, (sprs::CsVecViewI<'_, f64, u32>, &usize))| {
-            let features = row.indices().iter().zip(row.data());
-            let features = features.map(|(&index, &value)| Feature { index, value: value as f32 }).collect();
-            let x = self.input(features).map_err(|error| MatrixError::Row { index, error })?;
-            Ok(Example::new(x, Class::new(class)))
-        };
+        let example =
+            |(index, (row, &class)): (usize, (sprs::CsVecViewI<'_, f64, u32>, &usize))| {
+                let features = row.indices().iter().zip(row.data());
+                let features = features
+                    .map(|(&index, &value)| Feature { index, value: value as f32 })
+                    .collect();
+                let x = self.input(features).map_err(|error| MatrixError::Row { index, error })?;
+                Ok(Example::new(x, Class::new(class)))
+            };
         matrix.outer_iterator().zip(classes).enumerate().map(example).collect()
     }
 
@@ -365,14 +391,22 @@ impl Multiclass {
     /// The N most violating classes, the first of equals first; fewer classes end with what is −∞.
     fn most_violating<const N: usize>(&self, truth: usize, scores: &[f64]) -> [(f64, usize); N] {
         match &self.loss {
-            Loss::ZeroOne => self.most_violating_by(truth, scores, |class| f64::from(class != truth)),
-            Loss::Squared(values) => self.most_violating_by(truth, scores, |class| squared(values, truth, class)),
+            Loss::ZeroOne => {
+                self.most_violating_by(truth, scores, |class| f64::from(class != truth))
+            }
+            Loss::Squared(values) => {
+                self.most_violating_by(truth, scores, |class| squared(values, truth, class))
+            }
             Loss::Cost(costs) => {
                 let row = costs.row(truth);
                 self.most_violating_by(truth, scores, |class| row[class])
             }
             Loss::Constant(value) => {
-                self.most_violating_by(truth, scores, |class| if class == truth { 0.0 } else { *value })
+                self.most_violating_by(
+                    truth,
+                    scores,
+                    |class| if class == truth { 0.0 } else { *value },
+                )
             }
         }
     }
@@ -403,7 +437,13 @@ impl Multiclass {
     }
 
     /// Writes δ, or Δ·δ for slack rescaling, and returns Δ.
-    fn write_plane<'a>(&self, x: &'a SparseVector, truth: usize, y_bar: usize, sink: &mut dyn Sink<'a>) -> f64 {
+    fn write_plane<'a>(
+        &self,
+        x: &'a SparseVector,
+        truth: usize,
+        y_bar: usize,
+        sink: &mut dyn Sink<'a>,
+    ) -> f64 {
         let loss = self.cost(truth, y_bar);
         if y_bar != truth {
             let scale = match self.rescaling {
@@ -447,7 +487,8 @@ impl Task for Multiclass {
         Class::new(first_largest(scratch.iter().copied()))
     }
 
-    /// Shows the next classes too, as long as they violate the margin: a row is scored for all classes at once, so they cost nothing.
+    /// Shows the next classes too, as long as they violate the margin: a row is scored for all
+    /// classes at once, so they cost nothing.
     fn separate<'a>(
         &'a self,
         w: &[f64],
@@ -491,7 +532,11 @@ impl Task for Multiclass {
             return Err("expected a known class, not an unknown label".to_owned());
         }
         if !self.knows(*y) {
-            return Err(format!("expected one of {} classes, not class {}", self.classes.len(), y.index()));
+            return Err(format!(
+                "expected one of {} classes, not class {}",
+                self.classes.len(),
+                y.index()
+            ));
         }
         let rows = self.dim() / self.classes.len();
         if x.width() > rows {
@@ -514,8 +559,10 @@ impl FeatureMap for Multiclass {
 fn sample(example: &Example<SparseVector, Class>) -> u64 {
     let features = example.x.features();
     let some = features.iter().step_by(features.len().div_ceil(SAMPLED).max(1));
-    let numbers = some.map(|feature| u64::from(feature.index) << 32 | u64::from(feature.value.to_bits()));
-    let mix = |hash: u64, number: u64| (hash.rotate_left(5) ^ number).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let numbers =
+        some.map(|feature| u64::from(feature.index) << 32 | u64::from(feature.value.to_bits()));
+    let mix =
+        |hash: u64, number: u64| (hash.rotate_left(5) ^ number).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     numbers.fold(mix(features.len() as u64, example.y.index() as u64), mix)
 }
 

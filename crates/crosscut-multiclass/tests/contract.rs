@@ -1,9 +1,12 @@
-//! The contract of the task: the three laws, brute force over all classes, and what exactly is written.
+//! The contract of the task: the three laws, brute force over all classes, and what exactly is
+//! written.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
 
 use crosscut::testing::{check, check_oracle, check_prediction, random_weights};
-use crosscut::{Example, Feature, FeatureMap, Place, Planes, Rescaling, Row, Sink, SparseVector, Task};
+use crosscut::{
+    Example, Feature, FeatureMap, Place, Planes, Rescaling, Row, Sink, SparseVector, Task,
+};
 use crosscut_app::CostError;
 use crosscut_multiclass::{Class, CostMatrix, Loss, MatrixError, Multiclass, TaskError};
 use proptest::prelude::*;
@@ -34,8 +37,10 @@ fn tasks() -> impl Strategy<Value = (Multiclass, Examples)> {
                 2 => task.with_loss(Loss::Constant(2.5)).unwrap(),
                 _ => task.with_loss(Loss::Cost(matrix(k, &costs))).unwrap(),
             };
-            let task = task.with_rescaling(if slack { Rescaling::Slack } else { Rescaling::Margin });
-            let examples = rows.iter().map(|(values, class)| example(&task, values, *class)).collect();
+            let task =
+                task.with_rescaling(if slack { Rescaling::Slack } else { Rescaling::Margin });
+            let examples =
+                rows.iter().map(|(values, class)| example(&task, values, *class)).collect();
             (task, examples)
         })
 }
@@ -109,7 +114,11 @@ fn a_plane_is_two_rows_the_true_one_first() {
         assert_eq!(planes.write(0, &mut rows), 5.0);
         let found: Vec<_> = rows.0.iter().map(|(_, place, scale)| (*place, *scale)).collect();
         assert_eq!(found, [(Place::class(0, 3), scale), (Place::class(2, 3), -scale)]);
-        assert!(rows.0.iter().all(|(row, ..)| row.features() == example.x.features() && row.name() == 0));
+        assert!(
+            rows.0
+                .iter()
+                .all(|(row, ..)| row.features() == example.x.features() && row.name() == 0)
+        );
     }
 }
 
@@ -161,9 +170,15 @@ fn impossible_tasks_are_refused() {
         error(Multiclass::numbered(1 << 10, 1 << 31)),
         "1024 classes times 2147483648 features are more weights than 2^40"
     );
-    assert_eq!(error(task().with_bias(Some(0.0))), "the bias must be a finite number other than 0, not 0");
+    assert_eq!(
+        error(task().with_bias(Some(0.0))),
+        "the bias must be a finite number other than 0, not 0"
+    );
     assert!(task().with_bias(Some(f32::NAN)).is_err());
-    assert_eq!(error(task().with_loss(Loss::Cost(CostMatrix::zero_one(2)))), "the loss is for 2 classes, not for 3");
+    assert_eq!(
+        error(task().with_loss(Loss::Cost(CostMatrix::zero_one(2)))),
+        "the loss is for 2 classes, not for 3"
+    );
     let mut costs = CostMatrix::zero_one(2);
     assert_eq!(costs.set(0, 1, -1.0), Err(CostError::Cost(-1.0)));
     assert_eq!(costs.set(0, 1, f64::INFINITY), Err(CostError::Cost(f64::INFINITY)));
@@ -176,9 +191,18 @@ fn impossible_examples_are_refused() {
     let narrow = example(&task, &[1.0], 0).x;
     let wide = SparseVector::from_dense(&[0.0, 0.0, 1.0]).unwrap();
     assert_eq!(task.validate(&narrow, &Class::new(2)), Ok(()));
-    assert_eq!(task.validate(&narrow, &Class::new(3)), Err("expected one of 3 classes, not class 3".to_owned()));
-    assert_eq!(task.validate(&narrow, &Class::UNKNOWN), Err("expected a known class, not an unknown label".to_owned()));
-    assert_eq!(task.validate(&wide, &Class::new(0)), Err("expected features below 2, not feature 2".to_owned()));
+    assert_eq!(
+        task.validate(&narrow, &Class::new(3)),
+        Err("expected one of 3 classes, not class 3".to_owned())
+    );
+    assert_eq!(
+        task.validate(&narrow, &Class::UNKNOWN),
+        Err("expected a known class, not an unknown label".to_owned())
+    );
+    assert_eq!(
+        task.validate(&wide, &Class::new(0)),
+        Err("expected features below 2, not feature 2".to_owned())
+    );
 }
 
 #[test]
@@ -188,7 +212,11 @@ fn examples_come_from_the_rows_of_a_matrix() {
     let matrix = sprs::CsMatViewI::new((2, 3), &starts[..], &columns[..], &values[..]);
     let examples = task.examples(matrix, &[1, 0]).unwrap();
     let feature = |index, value| Feature { index, value };
-    assert_eq!(examples[0].x.features(), [feature(0, 1.0), feature(2, 0.5)], "column 2 is unknown, 2 is the bias");
+    assert_eq!(
+        examples[0].x.features(),
+        [feature(0, 1.0), feature(2, 0.5)],
+        "column 2 is unknown, 2 is the bias"
+    );
     assert_eq!(examples[1].x.features(), [feature(1, -2.0), feature(2, 0.5)]);
     assert_eq!((examples[0].y, examples[1].y), (Class::new(1), Class::new(0)));
 

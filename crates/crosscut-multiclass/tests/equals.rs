@@ -1,11 +1,14 @@
-//! Equal examples are trained as one with the sum of their weights: the problem, and all that is said of it, stay those of the examples as they
-//! were given.
+//! Equal examples are trained as one with the sum of their weights: the problem, and all that is
+//! said of it, stay those of the examples as they were given.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
 
 use std::ops::ControlFlow;
 
-use crosscut::{C, Certificate, Example, Settings, SlackNorm, Solution, Solver, SparseVector, State, Trainer, testing};
+use crosscut::{
+    C, Certificate, Example, Settings, SlackNorm, Solution, Solver, SparseVector, State, Trainer,
+    testing,
+};
 use crosscut_multiclass::{Class, Multiclass};
 use proptest::prelude::*;
 
@@ -18,9 +21,15 @@ fn task() -> Multiclass {
 /// Different examples, and which of them, with which weights, come in which order.
 fn problems() -> impl Strategy<Value = (Examples, Vec<(usize, f64)>)> {
     let value = prop_oneof![Just(0.0_f32), -2.0_f32..2.0];
-    let rows = prop::collection::hash_set((prop::collection::vec(value.prop_map(f32::to_bits), 3), 0..4_usize), 5..12);
+    let rows = prop::collection::hash_set(
+        (prop::collection::vec(value.prop_map(f32::to_bits), 3), 0..4_usize),
+        5..12,
+    );
     rows.prop_flat_map(|rows| {
-        let order = prop::collection::vec((0..rows.len(), prop_oneof![Just(1.0), Just(0.5), Just(0.0)]), 12..60);
+        let order = prop::collection::vec(
+            (0..rows.len(), prop_oneof![Just(1.0), Just(0.5), Just(0.0)]),
+            12..60,
+        );
         (Just(rows), order)
     })
     .prop_map(|(rows, order)| {
@@ -42,13 +51,23 @@ fn given_and_merged(rows: &Examples, order: &[(usize, f64)]) -> (Examples, Examp
             firsts.push(*row);
         }
     });
-    let sum = |row: usize| order.iter().filter(|(other, _)| *other == row).map(|(_, weight)| weight).sum();
+    let sum = |row: usize| {
+        order.iter().filter(|(other, _)| *other == row).map(|(_, weight)| weight).sum()
+    };
     let merged = firsts.iter().map(|&row| rows[row].clone().with_weight(sum(row))).collect();
-    (given, merged, order.iter().map(|(row, _)| firsts.iter().position(|first| first == row).unwrap()).collect())
+    (
+        given,
+        merged,
+        order
+            .iter()
+            .map(|(row, _)| firsts.iter().position(|first| first == row).unwrap())
+            .collect(),
+    )
 }
 
 fn train(task: &Multiclass, examples: &Examples, settings: &Settings) -> Solution {
-    let solution = Trainer::new(task, examples, settings).unwrap().solve(&mut |_| ControlFlow::Continue(()));
+    let solution =
+        Trainer::new(task, examples, settings).unwrap().solve(&mut |_| ControlFlow::Continue(()));
     testing::check_solution(task, examples, settings, &solution);
     solution
 }

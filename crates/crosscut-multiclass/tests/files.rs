@@ -8,7 +8,8 @@ use crosscut::{Feature, Rescaling, SparseVector, Task};
 use crosscut_app::{Application, Options, Outcome, Source};
 use crosscut_multiclass::{Class, Loss, Multiclass};
 
-const TRAIN: &str = "# four examples\nred 1:1 3:-0.5 # first\n\nsci.space 2:2\n-1 cost:2.5 1:0 3:1\nred 1:3\n";
+const TRAIN: &str =
+    "# four examples\nred 1:1 3:-0.5 # first\n\nsci.space 2:2\n-1 cost:2.5 1:0 3:1\nred 1:3\n";
 
 type Examples = Vec<crosscut::Example<SparseVector, Class>>;
 
@@ -26,7 +27,8 @@ fn loss(number: u32) -> Options {
 }
 
 fn define(options: &Options, text: &str) -> Result<(Multiclass, Examples), String> {
-    Multiclass::define(options, Source::from_text("train.svm", text)).map_err(|error| error.to_string())
+    Multiclass::define(options, Source::from_text("train.svm", text))
+        .map_err(|error| error.to_string())
 }
 
 fn features(x: &SparseVector) -> Vec<(u32, f32)> {
@@ -62,8 +64,12 @@ fn numbers_are_ordered_by_number() {
 fn weights_have_names() {
     let (task, _) = define(&options(&[("bias", "1")]), "a 7:1\nb 4000000000:1\n").unwrap();
     let names: Vec<String> = (0..task.dim()).map(|index| task.weight_name(index)).collect();
-    let expected =
-        ["class a, feature 7", "class b, feature 7", "class a, feature 4000000000", "class b, feature 4000000000"];
+    let expected = [
+        "class a, feature 7",
+        "class b, feature 7",
+        "class a, feature 4000000000",
+        "class b, feature 4000000000",
+    ];
     assert_eq!(names[..4], expected);
     assert_eq!(names[4..], ["class a, bias", "class b, bias"]);
 }
@@ -74,7 +80,10 @@ fn a_model_reads_what_it_has_not_seen() {
     let text = "red 1:1 4:7\nblue cost:3 900:1\n? 2:1\n3:1\n-1\n";
     let items = task.read(Source::from_text("test.svm", text)).unwrap();
     let labels: Vec<Option<Class>> = items.iter().map(|item| item.y).collect();
-    assert_eq!(labels, [Some(Class::new(1)), Some(Class::UNKNOWN), None, None, Some(Class::new(0))]);
+    assert_eq!(
+        labels,
+        [Some(Class::new(1)), Some(Class::UNKNOWN), None, None, Some(Class::new(0))]
+    );
     assert_eq!(items[1].weight, 3.0);
     assert_eq!(features(&items[0].x), [(0, 1.0), (3, 1.0)]);
     assert_eq!(features(&items[4].x), [(3, 1.0)]);
@@ -107,7 +116,10 @@ fn bad_training_files_are_refused() {
         ("a 1:1\n1:1\nb 1:1\n", "train.svm:2: expected a label before the features, found none"),
         ("a 1:1\n? 1:1\n", "train.svm:2: expected a label before the features, found none"),
         ("a 1:1\na 2:1\n", "train.svm: at least two classes are needed, not 1"),
-        ("a 1:nan\n", "train.svm:1: expected a value that is finite in single precision, found `1:nan`"),
+        (
+            "a 1:nan\n",
+            "train.svm:1: expected a value that is finite in single precision, found `1:nan`",
+        ),
         ("a 2:1 1:1\n", "train.svm:1: expected feature ids in increasing order, found 1 after 2"),
     ];
     for (text, message) in cases {
@@ -118,7 +130,8 @@ fn bad_training_files_are_refused() {
 #[test]
 fn bad_files_to_classify_are_refused() {
     let (task, _) = define(&Options::default(), TRAIN).unwrap();
-    let error = task.read(Source::from_text("test.svm", "red 1:1\nred 0:1\n")).unwrap_err().to_string();
+    let error =
+        task.read(Source::from_text("test.svm", "red 1:1\nred 0:1\n")).unwrap_err().to_string();
     assert_eq!(error, "test.svm:2: expected a feature id of at least 1, found `0:1`");
 }
 
@@ -128,7 +141,10 @@ fn bad_options_are_refused() {
         let error = define(&options(&[("bias", value)]), TRAIN).unwrap_err();
         assert!(error.starts_with("--bias expects a number other than 0"), "{error}");
     }
-    assert_eq!(define(&options(&[("bias", "x")]), TRAIN).unwrap_err(), "--bias expects a number, not `x`");
+    assert_eq!(
+        define(&options(&[("bias", "x")]), TRAIN).unwrap_err(),
+        "--bias expects a number, not `x`"
+    );
     assert_eq!(
         define(&loss(2), TRAIN).unwrap_err(),
         "-l expects 0 (zero/one) or 1 (squared difference of labels that are numbers), not `2`"
@@ -139,8 +155,15 @@ fn bad_options_are_refused() {
     );
     let mut both = options(&[("cost", "costs.txt")]);
     both.loss = Some(1);
-    assert_eq!(define(&both, TRAIN).unwrap_err(), "-l expects nothing where --cost is the loss, not `1`");
-    assert!(define(&options(&[("cost", "/no/such/file")]), TRAIN).unwrap_err().contains("/no/such/file"));
+    assert_eq!(
+        define(&both, TRAIN).unwrap_err(),
+        "-l expects nothing where --cost is the loss, not `1`"
+    );
+    assert!(
+        define(&options(&[("cost", "/no/such/file")]), TRAIN)
+            .unwrap_err()
+            .contains("/no/such/file")
+    );
 }
 
 #[test]
@@ -193,15 +216,21 @@ fn bad_costs_are_refused() {
 
 #[test]
 fn an_evaluation_by_hand() {
-    // Class 3 has no examples, class 2 is never predicted, one label is unknown. Weight 2 for the first example.
+    // Class 3 has no examples, class 2 is never predicted, one label is unknown. Weight 2 for the
+    // first example.
     let (task, _) = define(&Options::default(), "0 1:1\n1 1:1\n2 1:1\n3 1:1\n").unwrap();
     let pairs = [(0, 0), (0, 1), (1, 1), (1, 3), (2, 0), (9, 1)];
-    let classes: Vec<(Class, Class)> =
-        pairs.iter().map(|(y, y_hat)| (task.class(&y.to_string()), task.class(&y_hat.to_string()))).collect();
+    let classes: Vec<(Class, Class)> = pairs
+        .iter()
+        .map(|(y, y_hat)| (task.class(&y.to_string()), task.class(&y_hat.to_string())))
+        .collect();
     let weights = [2.0, 1.0, 1.0, 1.0, 1.0, 1.0];
     let x = SparseVector::default();
-    let outcomes: Vec<Outcome<'_, SparseVector, Class>> =
-        classes.iter().zip(weights).map(|((y, y_hat), weight)| Outcome { x: &x, y, y_hat, weight }).collect();
+    let outcomes: Vec<Outcome<'_, SparseVector, Class>> = classes
+        .iter()
+        .zip(weights)
+        .map(|((y, y_hat), weight)| Outcome { x: &x, y, y_hat, weight })
+        .collect();
     let report = task.evaluate(&outcomes);
 
     assert_eq!(report.measures()[0].0, "error");
@@ -232,7 +261,8 @@ fn an_evaluation_by_hand() {
     assert_eq!(per_class.rows[1], ("1".to_owned(), vec![1.0 / 3.0, 0.5, 0.4, 2.0]));
     assert_eq!(per_class.rows[2], ("2".to_owned(), vec![0.0, 0.0, 0.0, 1.0]));
     assert_eq!(confusion.columns, ["0", "1", "2", "3"]);
-    let rows: Vec<(&str, &[f64])> = confusion.rows.iter().map(|(name, row)| (name.as_str(), row.as_slice())).collect();
+    let rows: Vec<(&str, &[f64])> =
+        confusion.rows.iter().map(|(name, row)| (name.as_str(), row.as_slice())).collect();
     let expected: [(&str, &[f64]); 5] = [
         ("0", &[2.0, 1.0, 0.0, 0.0]),
         ("1", &[0.0, 1.0, 0.0, 1.0]),
@@ -254,7 +284,12 @@ fn an_evaluation_of_nothing_has_no_nan() {
 fn many_classes_have_no_confusion_matrix() {
     let task = Multiclass::numbered(1001, 1).unwrap();
     let class = Class::new(1000);
-    let report = task.evaluate(&[Outcome { x: &SparseVector::default(), y: &class, y_hat: &class, weight: 1.0 }]);
+    let report = task.evaluate(&[Outcome {
+        x: &SparseVector::default(),
+        y: &class,
+        y_hat: &class,
+        weight: 1.0,
+    }]);
     assert_eq!(report.tables().len(), 1);
     assert_eq!(report.get("accuracy"), Some(1.0));
 }

@@ -1,4 +1,5 @@
-//! Every solver meets the optimum: a golden one, and those of a general QP solver on small random problems.
+//! Every solver meets the optimum: a golden one, and those of a general QP solver on small random
+//! problems.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
 
@@ -8,8 +9,8 @@ use clarabel::algebra::CscMatrix;
 use clarabel::solver::{DefaultSettings, DefaultSolver, IPSolver, NonnegativeConeT, SolverStatus};
 use crosscut::testing::brute_force_planes;
 use crosscut::{
-    BlockSettings, C, Example, Rescaling, Settings, SlackNorm, Solution, Solver, SparseVector, predict_all, primal,
-    risk, solve, testing,
+    BlockSettings, C, Example, Rescaling, Settings, SlackNorm, Solution, Solver, SparseVector,
+    predict_all, primal, risk, solve, testing,
 };
 use crosscut_app::{Application, Options, Source};
 use crosscut_multiclass::{Class, Multiclass};
@@ -18,9 +19,11 @@ use proptest::test_runner::RngSeed;
 
 type Examples = Vec<Example<SparseVector, Class>>;
 
-/// Ways to solve, and how small a relative gap is asked of each: where planes are merged, steps converge sublinearly.
+/// Ways to solve, and how small a relative gap is asked of each: where planes are merged, steps
+/// converge sublinearly.
 fn solvers() -> Vec<(&'static str, Settings, f64)> {
-    let settings = |solver, block| Settings { solver, block, passes: Some(100_000), ..Settings::default() };
+    let settings =
+        |solver, block| Settings { solver, block, passes: Some(100_000), ..Settings::default() };
     let block = BlockSettings::default();
     let plain = BlockSettings { batch: 1, approximate_passes: 0, ..block };
     vec![
@@ -40,7 +43,8 @@ fn run(task: &Multiclass, examples: &Examples, settings: Settings) -> Solution {
 fn golden() -> (Multiclass, Examples, Examples) {
     let mut options = Options::default();
     options.set("bias", "1");
-    let train = Source::from_text("multiclass.train.svm", include_str!("data/multiclass.train.svm"));
+    let train =
+        Source::from_text("multiclass.train.svm", include_str!("data/multiclass.train.svm"));
     let (task, train) = Multiclass::define(&options, train).unwrap();
     let test = Source::from_text("multiclass.test.svm", include_str!("data/multiclass.test.svm"));
     let test = task.read(test).unwrap();
@@ -64,9 +68,15 @@ fn every_solver_meets_the_golden_optimum() {
         assert!(certificate.relative_gap() <= relative_gap, "{name}: {certificate:?}");
         assert!(certificate.dual <= GOLDEN + ROUNDING, "{name}: {certificate:?}");
         assert!(certificate.primal >= GOLDEN - ROUNDING, "{name}: {certificate:?}");
-        assert!((certificate.primal - GOLDEN).abs() <= relative_gap.max(1e-6) * GOLDEN, "{name}: {certificate:?}");
+        assert!(
+            (certificate.primal - GOLDEN).abs() <= relative_gap.max(1e-6) * GOLDEN,
+            "{name}: {certificate:?}"
+        );
         let primal = primal(&task, &train, &settings, &solution.w).unwrap();
-        assert!((certificate.primal - primal).abs() <= 1e-9 * primal, "{name}: {primal}, {certificate:?}");
+        assert!(
+            (certificate.primal - primal).abs() <= 1e-9 * primal,
+            "{name}: {primal}, {certificate:?}"
+        );
     }
 }
 
@@ -75,14 +85,17 @@ fn the_golden_model_generalises() {
     let (task, train, test) = golden();
     let solution = run(&task, &train, Settings::default());
     let inputs: Vec<&SparseVector> = test.iter().map(|example| &example.x).collect();
-    let wrong =
-        predict_all(&task, &solution.w, &inputs).iter().zip(&test).filter(|(y_hat, test)| **y_hat != test.y).count();
+    let wrong = predict_all(&task, &solution.w, &inputs)
+        .iter()
+        .zip(&test)
+        .filter(|(y_hat, test)| **y_hat != test.y)
+        .count();
     assert!(wrong <= 2, "{wrong} of {} are wrong", test.len());
     assert_eq!(risk(&task, &solution.w, &test), wrong as f64 / test.len() as f64);
 }
 
-/// max over α ≥ 0 with Σ α ≤ Cᵢ for each example of Σ αΔ − ½‖Σ αδ‖², over the planes of all classes. Where slacks are squared,
-/// less (Σ α)² / 4Cᵢ for each example instead of the bound.
+/// max over α ≥ 0 with Σ α ≤ Cᵢ for each example of Σ αΔ − ½‖Σ αδ‖², over the planes of all
+/// classes. Where slacks are squared, less (Σ α)² / 4Cᵢ for each example instead of the bound.
 fn optimum(task: &Multiclass, examples: &Examples, c_sum: f64, norm: SlackNorm) -> f64 {
     let (mut planes, mut limits) = (Vec::new(), Vec::new());
     for example in examples.iter().filter(|example| example.weight > 0.0) {
@@ -107,7 +120,8 @@ fn optimum(task: &Multiclass, examples: &Examples, c_sum: f64, norm: SlackNorm) 
     let hessian = CscMatrix::from(&gram).to_triu();
     let gain: Vec<f64> = planes.iter().map(|(_, (loss, _))| -loss).collect();
     let bounds = (0..n).map(|at| (0..n).map(|other| -f64::from(at == other)).collect::<Vec<f64>>());
-    let sums = (0..limits.len()).map(|block| planes.iter().map(|(of, _)| f64::from(*of == block)).collect());
+    let sums = (0..limits.len())
+        .map(|block| planes.iter().map(|(of, _)| f64::from(*of == block)).collect());
     let mut rows: Vec<Vec<f64>> = bounds.collect();
     let mut right = vec![0.0; n];
     if norm == SlackNorm::Linear {
@@ -116,7 +130,9 @@ fn optimum(task: &Multiclass, examples: &Examples, c_sum: f64, norm: SlackNorm) 
     }
     let settings = DefaultSettings { verbose: false, ..DefaultSettings::default() };
     let cones = [NonnegativeConeT(rows.len())];
-    let mut solver = DefaultSolver::new(&hessian, &gain, &CscMatrix::from(&rows), &right, &cones, settings).unwrap();
+    let mut solver =
+        DefaultSolver::new(&hessian, &gain, &CscMatrix::from(&rows), &right, &cones, settings)
+            .unwrap();
     solver.solve();
     assert!(matches!(solver.solution.status, SolverStatus::Solved | SolverStatus::AlmostSolved));
     -solver.solution.obj_val
@@ -131,7 +147,8 @@ fn small_problems() -> impl Strategy<Value = (Multiclass, Examples, f64)> {
             move |(rows, c_sum, slack, squared)| {
                 let task = Multiclass::numbered(k, features).unwrap().with_bias(Some(1.0)).unwrap();
                 let task = if squared { task.with_squared_loss().unwrap() } else { task };
-                let task = task.with_rescaling(if slack { Rescaling::Slack } else { Rescaling::Margin });
+                let task =
+                    task.with_rescaling(if slack { Rescaling::Slack } else { Rescaling::Margin });
                 let example = |(values, class, weight): (Vec<f32>, usize, f64)| {
                     let x = task.input(SparseVector::from_dense(&values).unwrap().into()).unwrap();
                     Example::new(x, Class::new(class)).with_weight(weight)

@@ -1,4 +1,5 @@
-//! `--scale`: training on raw features is training on features scaled by hand, and so is prediction.
+//! `--scale`: training on raw features is training on features scaled by hand, and so is
+//! prediction.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
 
@@ -49,9 +50,11 @@ fn by_hand(scale: &str, train: &Table, table: &Table) -> Table {
     let column = |feature: usize| train.iter().map(move |(_, row)| row[feature]);
     let n = train.len() as f64;
     let formula = |feature: usize| {
-        let (low, high) = (column(feature).fold(f64::MAX, f64::min), column(feature).fold(f64::MIN, f64::max));
+        let (low, high) =
+            (column(feature).fold(f64::MAX, f64::min), column(feature).fold(f64::MIN, f64::max));
         let mean = column(feature).sum::<f64>() / n;
-        let deviation = (column(feature).map(|value| (value - mean).powi(2)).sum::<f64>() / n).sqrt();
+        let deviation =
+            (column(feature).map(|value| (value - mean).powi(2)).sum::<f64>() / n).sqrt();
         let having = column(feature).filter(|&value| value != 0.0).count() as f64;
         match scale {
             _ if low == high => (0.0, f64::INFINITY),
@@ -60,8 +63,9 @@ fn by_hand(scale: &str, train: &Table, table: &Table) -> Table {
         }
     };
     let formulas: Vec<(f64, f64)> = (0..5).map(formula).collect();
-    let scaled =
-        |row: &[f64; 5]| std::array::from_fn(|feature| (row[feature] - formulas[feature].0) / formulas[feature].1);
+    let scaled = |row: &[f64; 5]| {
+        std::array::from_fn(|feature| (row[feature] - formulas[feature].0) / formulas[feature].1)
+    };
     table.iter().map(|(label, row)| (*label, scaled(row))).collect()
 }
 
@@ -97,14 +101,22 @@ fn predictions(model: &Model<Multiclass>, text: &str) -> Vec<Class> {
 fn training_and_prediction_are_those_of_files_scaled_by_hand() {
     let (train, test) = (table(0..120), table(120..300));
     for scale in ["standard", "global"] {
-        let [train_by_hand, test_by_hand] = [&train, &test].map(|table| text(&by_hand(scale, &train, table)));
+        let [train_by_hand, test_by_hand] =
+            [&train, &test].map(|table| text(&by_hand(scale, &train, table)));
         for bias in [&[][..], &[("bias", "1")]] {
             let scaled = learn(&options(&[&[("scale", scale)], bias].concat()), &text(&train));
             let plain = learn(&options(bias), &train_by_hand);
             let (a, b) = (scaled.certificate, plain.certificate);
             let near = |x: f64, y: f64| (x - y).abs() <= 1e-6 * y.abs();
-            assert!(near(a.primal, b.primal) && near(a.dual, b.dual), "{scale} {bias:?}: {a:?} {b:?}");
-            assert_eq!(predictions(&scaled, &text(&test)), predictions(&plain, &test_by_hand), "{scale} {bias:?}");
+            assert!(
+                near(a.primal, b.primal) && near(a.dual, b.dual),
+                "{scale} {bias:?}: {a:?} {b:?}"
+            );
+            assert_eq!(
+                predictions(&scaled, &text(&test)),
+                predictions(&plain, &test_by_hand),
+                "{scale} {bias:?}"
+            );
             assert_eq!((scaled.task.scale(), plain.task.scale()), (Some(scale), None));
         }
     }
@@ -119,12 +131,16 @@ fn units_and_the_origin_of_a_dense_feature_do_not_matter() {
         .map(|&(label, [a, b, c, d, e])| (label, [1024.0 * (a - 990.0), b / 256.0, 8.0 * c, d, e]))
         .collect();
     let options = options(&[("scale", "standard"), ("bias", "1")]);
-    let rows =
-        |table: &Table| define(&options, &text(table)).1.into_iter().map(|example| example.x).collect::<Vec<_>>();
+    let rows = |table: &Table| {
+        define(&options, &text(table)).1.into_iter().map(|example| example.x).collect::<Vec<_>>()
+    };
     for (x, other) in rows(&train).iter().zip(&rows(&other)) {
         assert_eq!(x.features().len(), other.features().len());
         for (a, b) in x.features().iter().zip(other.features()) {
-            assert!(a.index == b.index && (a.value - b.value).abs() <= 1e-5 * a.value.abs(), "{a:?} {b:?}");
+            assert!(
+                a.index == b.index && (a.value - b.value).abs() <= 1e-5 * a.value.abs(),
+                "{a:?} {b:?}"
+            );
         }
     }
 }
@@ -132,12 +148,18 @@ fn units_and_the_origin_of_a_dense_feature_do_not_matter() {
 #[test]
 fn the_bias_is_not_scaled_and_no_feature() {
     for scale in ["none", "standard", "global"] {
-        let (task, examples) = define(&options(&[("bias", "0.5"), ("scale", scale)]), "a 1:3 2:1\nb 1:5\nc 1:4\n");
+        let (task, examples) =
+            define(&options(&[("bias", "0.5"), ("scale", scale)]), "a 1:3 2:1\nb 1:5\nc 1:4\n");
         for example in &examples {
-            assert_eq!(example.x.features().last(), Some(&Feature { index: 2, value: 0.5 }), "{scale}");
+            assert_eq!(
+                example.x.features().last(),
+                Some(&Feature { index: 2, value: 0.5 }),
+                "{scale}"
+            );
         }
         // Of the two features only the first is dense enough to be centred.
-        let stored: Vec<usize> = examples.iter().map(|example| example.x.features().len()).collect();
+        let stored: Vec<usize> =
+            examples.iter().map(|example| example.x.features().len()).collect();
         assert_eq!(
             stored,
             match scale {
@@ -174,7 +196,8 @@ fn what_is_told_while_training() {
     let text = |value: &str| format!("a 1:1 2:-1 7:0.5 9:{value}\nb 1:1 2:1 7:1\n");
     assert_eq!(notes(&text("-10001"), &[]), [far]);
     assert!(notes(&text("10000"), &[]).is_empty());
-    let constant = "f: feature 1 has one value only and becomes 0 by --scale; --bias adds a constant";
+    let constant =
+        "f: feature 1 has one value only and becomes 0 by --scale; --bias adds a constant";
     assert_eq!(notes(&text("-10001"), &[("scale", "global")]), [constant]);
     assert!(notes(&text("-10001"), &[("scale", "standard"), ("bias", "1")]).is_empty());
 }
@@ -182,9 +205,14 @@ fn what_is_told_while_training() {
 #[test]
 fn broken_scalings_and_words_are_refused() {
     let error = |values: &[(&str, &str)]| {
-        Multiclass::define(&options(values), Source::from_text("train", "a 1:1\nb 1:2\n")).unwrap_err().to_string()
+        Multiclass::define(&options(values), Source::from_text("train", "a 1:1\nb 1:2\n"))
+            .unwrap_err()
+            .to_string()
     };
-    assert_eq!(error(&[("scale", "query")]), "--scale expects none, standard or global, not `query`");
+    assert_eq!(
+        error(&[("scale", "query")]),
+        "--scale expects none, standard or global, not `query`"
+    );
 
     let (task, _) = define(&options(&[("scale", "global")]), "a 1:1 2:1\nb 1:3 2:0\n");
     let text = serde_json::to_string(&task).unwrap();
@@ -192,19 +220,25 @@ fn broken_scalings_and_words_are_refused() {
     let size = "the scaling is not for the 2 features of the task";
     let table = [
         (r#"{"origin":1.0,"width":2.0},"#, "", size),
-        (r#""Contiguous":2"#, r#""Contiguous":3"#, "the scaling is not for the 3 features of the task"),
+        (
+            r#""Contiguous":2"#,
+            r#""Contiguous":3"#,
+            "the scaling is not for the 3 features of the task",
+        ),
         (r#""width":2.0"#, r#""width":-2.0"#, "expected finite numbers to scale feature 0 by"),
         (r#""Global""#, r#""None""#, "expected no numbers to scale by"),
     ];
     for (from, to, message) in table {
         assert!(text.contains(from), "{from} in {text}");
-        let error = serde_json::from_str::<Multiclass>(&text.replace(from, to)).unwrap_err().to_string();
+        let error =
+            serde_json::from_str::<Multiclass>(&text.replace(from, to)).unwrap_err().to_string();
         assert!(error.contains(message), "{to}: {error}");
     }
 }
 
 proptest! {
-    /// Files with values of any size are learned from and predicted, with features that the other file has not.
+    /// Files with values of any size are learned from and predicted, with features that the other
+    /// file has not.
     #[test]
     fn any_numbers_give_finite_rows(
         rows in prop::collection::vec(prop::collection::btree_map(1..6_u32, prop::num::f32::NORMAL | prop::num::f32::ZERO | prop::num::f32::SUBNORMAL, 0..4), 2..8),

@@ -1,8 +1,10 @@
-//! Discounted cumulative gain of any grades (Järvelin and Kekäläinen 2002), with the feature map of Le and Smola (2007) and
-//! Chapelle, Le and Smola (2007): Ψ(x, π) = Σ D(rank) · x, D(r) = 1 / log₂(1 + r) up to rank k and 0 beyond.
+//! Discounted cumulative gain of any grades (Järvelin and Kekäläinen 2002), with the feature map of
+//! Le and Smola (2007) and Chapelle, Le and Smola (2007): Ψ(x, π) = Σ D(rank) · x, D(r) = 1 /
+//! log₂(1 + r) up to rank k and 0 beyond.
 //!
-//! The loss-augmented score of a ranking is Σ D(rank) · (score − gain / normaliser) up to a constant, so sorting by the
-//! bracket finds the best. Where the truth leaves documents in any order, Ψ(x, y) is the mean over these orders.
+//! The loss-augmented score of a ranking is Σ D(rank) · (score − gain / normaliser) up to a
+//! constant, so sorting by the bracket finds the best. Where the truth leaves documents in any
+//! order, Ψ(x, y) is the mean over these orders.
 
 use crate::query::Scores;
 
@@ -42,17 +44,26 @@ impl Discount {
         (ideal, if self.normalised && ideal > 0.0 { ideal } else { 1.0 })
     }
 
-    /// The gain of the best ranking minus that of a ranking by falling scores. Of documents with equal scores, those of
-    /// lower grades come first.
+    /// The gain of the best ranking minus that of a ranking by falling scores. Of documents with
+    /// equal scores, those of lower grades come first.
     pub fn loss_of(self, y: &Scores, scores: &[f64]) -> f64 {
         let mut order: Vec<usize> = (0..y.len()).collect();
-        order.sort_unstable_by(|&a, &b| scores[b].total_cmp(&scores[a]).then(y.values()[a].total_cmp(&y.values()[b])));
+        order.sort_unstable_by(|&a, &b| {
+            scores[b].total_cmp(&scores[a]).then(y.values()[a].total_cmp(&y.values()[b]))
+        });
         let (ideal, normaliser) = self.ideal(y);
         ((ideal - self.sum(y, order.into_iter())) / normaliser).max(0.0)
     }
 
-    /// The most violating ranking: returns its loss, and writes what each document's row is multiplied by in δ.
-    pub fn separate(self, y: &Scores, scores: &[f64], order: &mut Vec<usize>, coefficients: &mut Vec<f64>) -> f64 {
+    /// The most violating ranking: returns its loss, and writes what each document's row is
+    /// multiplied by in δ.
+    pub fn separate(
+        self,
+        y: &Scores,
+        scores: &[f64],
+        order: &mut Vec<usize>,
+        coefficients: &mut Vec<f64>,
+    ) -> f64 {
         let m = y.len();
         coefficients.clear();
         coefficients.resize(m, 0.0);
@@ -73,7 +84,8 @@ impl Discount {
         order.sort_unstable_by(|&a, &b| y.levels()[b].cmp(&y.levels()[a]));
         let mut start = 0;
         for group in order.chunk_by(|&a, &b| y.levels()[a] == y.levels()[b]) {
-            let mean = (start + 1..=start + group.len()).map(|rank| self.at(rank)).sum::<f64>() / group.len() as f64;
+            let mean = (start + 1..=start + group.len()).map(|rank| self.at(rank)).sum::<f64>()
+                / group.len() as f64;
             group.iter().for_each(|&document| coefficients[document] += mean);
             start += group.len();
         }
@@ -108,8 +120,16 @@ mod tests {
         // The gains are 3, 0 and 1.
         let ideal = 3.0 * first + second;
         let cases = [
-            ([0.0, 0.0, 0.0], ideal - (second + 3.0 * third), vec![first - third, third - first, 0.0]),
-            ([2.5, 0.0, 0.0], ideal - (3.0 * second + third), vec![first - second, third - first, second - third]),
+            (
+                [0.0, 0.0, 0.0],
+                ideal - (second + 3.0 * third),
+                vec![first - third, third - first, 0.0],
+            ),
+            (
+                [2.5, 0.0, 0.0],
+                ideal - (3.0 * second + third),
+                vec![first - second, third - first, second - third],
+            ),
             ([4.5, 0.0, 1.5], 0.0, vec![0.0; 3]),
         ];
         for (scores, loss, coefficients) in cases {
@@ -122,7 +142,8 @@ mod tests {
     #[test]
     fn the_truth_gives_documents_of_one_grade_the_mean_of_their_discounts() {
         let y = Scores::new(vec![1.0, 0.0, 1.0]);
-        let (loss, coefficients) = separate(Discount { k: 0, normalised: true }, &y, &[9.0, 0.0, 8.0]);
+        let (loss, coefficients) =
+            separate(Discount { k: 0, normalised: true }, &y, &[9.0, 0.0, 8.0]);
         let mean = (1.0 + 1.0 / 3_f64.log2()) / 2.0;
         assert_eq!((loss, coefficients), (0.0, vec![mean - 1.0, 0.0, mean - 1.0 / 3_f64.log2()]));
     }

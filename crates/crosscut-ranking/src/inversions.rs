@@ -1,5 +1,6 @@
-//! Swapped pairs: how many there are and which documents are in them, in O(m log m) time and O(m) memory for m documents of
-//! any number of grades (after Joachims 2006, section 3.2, which counts for two grades).
+//! Swapped pairs: how many there are and which documents are in them, in O(m log m) time and O(m)
+//! memory for m documents of any number of grades (after Joachims 2006, section 3.2, which counts
+//! for two grades).
 
 use crate::query::Scores;
 
@@ -35,9 +36,9 @@ pub(crate) fn weight(pairs: Pairs, y: &Scores) -> f64 {
     (0..y.len()).map(|document| y.cost(document) * each(document) as f64).sum()
 }
 
-/// Counts the pairs whose upper document scores less than `margin` more than its lower one, each times the cost of its upper
-/// document. `coefficients` become what each document's row is multiplied by in the sum over these pairs of
-/// cost · (upper − lower).
+/// Counts the pairs whose upper document scores less than `margin` more than its lower one, each
+/// times the cost of its upper document. `coefficients` become what each document's row is
+/// multiplied by in the sum over these pairs of cost · (upper − lower).
 ///
 /// With a margin of 0, documents of equal scores are not counted.
 pub(crate) fn count(
@@ -52,13 +53,16 @@ pub(crate) fn count(
     let Scratch { order, window } = scratch;
     order.clear();
     order.extend(0..m as u32);
-    order.sort_unstable_by(|&a, &b| scores[b as usize].total_cmp(&scores[a as usize]).then(a.cmp(&b)));
+    order.sort_unstable_by(|&a, &b| {
+        scores[b as usize].total_cmp(&scores[a as usize]).then(a.cmp(&b))
+    });
     coefficients.clear();
     coefficients.resize(m, 0.0);
     // One expression for both sweeps: a pair must not be in one of them only.
     let swapped = |upper: u32, lower: u32| scores[upper as usize] < scores[lower as usize] + margin;
     let relevant = |document: usize| pairs == Pairs::Graded || y.values()[document] > 0.0;
-    let level = |document: usize| if pairs == Pairs::Graded { y.levels()[document] as usize } else { 0 };
+    let level =
+        |document: usize| if pairs == Pairs::Graded { y.levels()[document] as usize } else { 0 };
     let grades = if pairs == Pairs::Graded { y.grades() } else { 1 };
 
     // For each document, how many of those it should be above are not far enough below.
@@ -81,7 +85,8 @@ pub(crate) fn count(
             sum += y.cost(upper) * lower;
         }
     }
-    // And of those it should be below, not far enough above. Here the window counts grades from the highest.
+    // And of those it should be below, not far enough above. Here the window counts grades from the
+    // highest.
     window.reset(grades);
     let level = |document: usize| grades - 1 - level(document);
     let mut next = m;
@@ -105,12 +110,14 @@ pub(crate) fn count(
     sum
 }
 
-/// Maximises √(k / unit) − Σ margins over all sets of k pairs, the margin of a pair being by how much its upper document scores more
-/// than its lower one. Returns unit · k, and the coefficients of unit · Σ (upper − lower) over the set; pairs cost the same.
+/// Maximises √(k / unit) − Σ margins over all sets of k pairs, the margin of a pair being by how
+/// much its upper document scores more than its lower one. Returns unit · k, and the coefficients
+/// of unit · Σ (upper − lower) over the set; pairs cost the same.
 ///
-/// The k-th smallest margin belongs to the best set as long as it is at most √(k / unit) − √((k − 1) / unit), which falls with k. So
-/// the set is that of all margins below a threshold, which is found by halving: about fifty counts in O(m log m). Of pairs with margins at the
-/// threshold, the mean over all choices of as many as pay is taken.
+/// The k-th smallest margin belongs to the best set as long as it is at most
+/// √(k / unit) − √((k − 1) / unit), which falls with k. So the set is that of all margins below a
+/// threshold, which is found by halving: about fifty counts in O(m log m). Of pairs with margins at
+/// the threshold, the mean over all choices of as many as pay is taken.
 pub(crate) fn count_root(
     pairs: Pairs,
     y: &Scores,
@@ -125,7 +132,9 @@ pub(crate) fn count_root(
     // Costs are in the unit.
     plain.clone_from(y);
     plain.forget_costs();
-    let gain = |k: f64| if k > 0.0 { (k / unit).sqrt() - ((k - 1.0).max(0.0) / unit).sqrt() } else { f64::INFINITY };
+    let gain = |k: f64| {
+        if k > 0.0 { (k / unit).sqrt() - ((k - 1.0).max(0.0) / unit).sqrt() } else { f64::INFINITY }
+    };
     // Pairs in the wrong order always pay, and no pair pays more than the first.
     let (mut low, mut high) = (0.0, (1.0 / unit).sqrt());
     for _ in 0..HALVINGS {
@@ -135,7 +144,8 @@ pub(crate) fn count_root(
     }
     let sure = count(pairs, plain, scores, low, inversions, coefficients);
     let most = count(pairs, plain, scores, high, inversions, other);
-    // As many of those at the threshold as pay: √(k / unit) bends, so the whole numbers beside the best k are looked at.
+    // As many of those at the threshold as pay: √(k / unit) bends, so the whole numbers beside the
+    // best k are looked at.
     let value = |k: f64| (k / unit).sqrt() - high * k;
     let best = (0.25 / (unit * high * high)).clamp(sure, most);
     let k = [best.floor(), best.ceil()].map(|k| k.clamp(sure, most));
@@ -213,22 +223,30 @@ mod tests {
         ];
         for (pairs, scores, margin, (sum, coefficients)) in cases {
             let expected = (sum, coefficients.to_vec());
-            assert_eq!(run(pairs, &y, &scores, margin), expected, "{pairs:?} of {scores:?}, margin {margin}");
+            assert_eq!(
+                run(pairs, &y, &scores, margin),
+                expected,
+                "{pairs:?} of {scores:?}, margin {margin}"
+            );
         }
     }
 
-    /// The costs of documents that are the better one of no pair, however large, take nothing from the precision of the others.
+    /// The costs of documents that are the better one of no pair, however large, take nothing from
+    /// the precision of the others.
     #[test]
     fn costs_that_do_not_count_do_not_matter() {
         let y = Scores::new(vec![0.0, 1.0, 0.0]);
-        let found = run(Pairs::Graded, &y.clone().with_costs(vec![1e18, 0.1, 1e18]), &[0.0; 3], 1.0);
+        let found =
+            run(Pairs::Graded, &y.clone().with_costs(vec![1e18, 0.1, 1e18]), &[0.0; 3], 1.0);
         assert_eq!(found, run(Pairs::Graded, &y.with_costs(vec![0.0, 0.1, 0.0]), &[0.0; 3], 1.0));
     }
 
     #[test]
     fn the_weight_is_that_of_all_pairs_swapped() {
-        let y = Scores::new(vec![2.0, 0.0, 1.0, 2.0, 0.0]).with_costs(vec![1.0, 5.0, 0.5, 2.0, 9.0]);
-        for (pairs, expected) in [(Pairs::Graded, 3.0 * (1.0 + 2.0) + 2.0 * 0.5), (Pairs::RelevantAboveAll, 4.0 * 3.5)]
+        let y =
+            Scores::new(vec![2.0, 0.0, 1.0, 2.0, 0.0]).with_costs(vec![1.0, 5.0, 0.5, 2.0, 9.0]);
+        for (pairs, expected) in
+            [(Pairs::Graded, 3.0 * (1.0 + 2.0) + 2.0 * 0.5), (Pairs::RelevantAboveAll, 4.0 * 3.5)]
         {
             assert_eq!(weight(pairs, &y), expected);
             assert_eq!(run(pairs, &y, &[0.0; 5], 1.0).0, expected);

@@ -12,18 +12,21 @@ use crate::task::Ranking;
 /// The ranks at which measures of the top of a ranking are reported.
 const CUTS: [usize; 4] = [1, 3, 5, 10];
 
-/// The largest grade of the scale, as expected reciprocal rank takes it where the data have none above.
+/// The largest grade of the scale, as expected reciprocal rank takes it where the data have none
+/// above.
 const TOP_GRADE: f64 = 4.0;
 
 /// A ranking of the documents of one query, by which all its measures can be computed.
 ///
-/// * **Ties.** Documents are ranked by falling score. Those of equal scores keep the order of the file, as in LETOR's
-///   evaluation scripts (trec_eval orders them by name). Counts of pairs do not depend on the order: a pair with equal
-///   scores counts as swapped, as in the losses, and as neither right nor wrong in Kendall's τ.
-/// * **Relevant** documents are those of a grade above 0 (MSLR's script asks for 2). Grades below 0 have no gain.
-/// * **A query without relevant documents** has 0 in every measure of the order of relevant documents, as in LETOR's
-///   scripts and trec_eval (LightGBM takes 1 for its NDCG). One without pairs, all documents being of one grade, has a τ
-///   of 0 and no swapped pairs.
+/// * **Ties.** Documents are ranked by falling score. Those of equal scores keep the order of the
+///   file, as in LETOR's evaluation scripts (trec_eval orders them by name). Counts of pairs do not
+///   depend on the order: a pair with equal scores counts as swapped, as in the losses, and as
+///   neither right nor wrong in Kendall's τ.
+/// * **Relevant** documents are those of a grade above 0 (MSLR's script asks for 2). Grades below 0
+///   have no gain.
+/// * **A query without relevant documents** has 0 in every measure of the order of relevant
+///   documents, as in LETOR's scripts and trec_eval (LightGBM takes 1 for its NDCG). One without
+///   pairs, all documents being of one grade, has a τ of 0 and no swapped pairs.
 /// * **Costs** of documents are not looked at.
 ///
 /// # Example
@@ -52,20 +55,24 @@ pub struct Ranked {
     tied: f64,
 }
 
-/// What a document of a grade is worth at a rank r, counted from 1, in the normalised discounted cumulative gain.
+/// What a document of a grade is worth at a rank r, counted from 1, in the normalised discounted
+/// cumulative gain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Convention {
-    /// (2^grade − 1) / log₂(1 + r), as LightGBM and XGBoost report it and as the loss of this crate.
+    /// (2^grade − 1) / log₂(1 + r), as LightGBM and XGBoost report it and as the loss of this
+    /// crate.
     Exponential,
     /// grade / log₂(1 + r), as trec_eval.
     Linear,
-    /// (2^grade − 1) / max(1, log₂ r), as the evaluation scripts of LETOR and MSLR, and behind the figures published with
-    /// these data: ranks 1 and 2 count alike, and a query of fewer than k documents has 0.
+    /// (2^grade − 1) / max(1, log₂ r), as the evaluation scripts of LETOR and MSLR, and behind the
+    /// figures published with these data: ranks 1 and 2 count alike, and a query of fewer than k
+    /// documents has 0.
     Letor,
 }
 
 impl Convention {
-    /// The gain of a grade, over a number that depends on the best grade alone. So it cannot overflow.
+    /// The gain of a grade, over a number that depends on the best grade alone. So it cannot
+    /// overflow.
     fn gain(self, grade: f64, best: f64) -> f64 {
         match self {
             Self::Exponential | Self::Letor => (grade - best).exp2() - (-best).exp2(),
@@ -98,18 +105,28 @@ impl Ranked {
         };
         let mut order: Vec<usize> = (0..y.len()).collect();
         order.sort_by_key(|&document| Reverse(y_hat.levels()[document]));
-        let grades: Vec<f64> = order.iter().map(|&document| y.values()[document].max(0.0)).collect();
+        let grades: Vec<f64> =
+            order.iter().map(|&document| y.values()[document].max(0.0)).collect();
         let mut ideal = grades.clone();
         ideal.sort_unstable_by(|a, b| b.total_cmp(a));
 
         // Levels are whole numbers: within half of one are those of equal scores.
         let levels: Vec<f64> = y_hat.levels().iter().map(|&level| f64::from(level)).collect();
         let (mut scratch, mut coefficients) = (inversions::Scratch::default(), Vec::new());
-        let mut count = |margin| inversions::count(Pairs::Graded, y, &levels, margin, &mut scratch, &mut coefficients);
+        let mut count = |margin| {
+            inversions::count(Pairs::Graded, y, &levels, margin, &mut scratch, &mut coefficients)
+        };
         let discordant = count(0.0);
         let tied = count(0.5) - discordant;
         let relevant = grades.iter().filter(|&&grade| grade > 0.0).count();
-        Self { grades, ideal, relevant, pairs: inversions::weight(Pairs::Graded, y), discordant, tied }
+        Self {
+            grades,
+            ideal,
+            relevant,
+            pairs: inversions::weight(Pairs::Graded, y),
+            discordant,
+            tied,
+        }
     }
 
     /// How many documents there are.
@@ -122,15 +139,26 @@ impl Ranked {
         self.relevant
     }
 
-    /// Precision at the rank of each relevant document, averaged over these. Its mean over queries is MAP.
+    /// Precision at the rank of each relevant document, averaged over these. Its mean over queries
+    /// is MAP.
     pub fn average_precision(&self) -> f64 {
-        let ranks = (1..).zip(&self.grades).filter(|(_, grade)| **grade > 0.0).map(|(rank, _)| rank);
-        ratio(ranks.zip(1..).map(|(rank, found): (u32, u32)| f64::from(found) / f64::from(rank)).sum(), self.relevant)
+        let ranks =
+            (1..).zip(&self.grades).filter(|(_, grade)| **grade > 0.0).map(|(rank, _)| rank);
+        ratio(
+            ranks
+                .zip(1..)
+                .map(|(rank, found): (u32, u32)| f64::from(found) / f64::from(rank))
+                .sum(),
+            self.relevant,
+        )
     }
 
     /// One over the rank of the first relevant document. Its mean over queries is MRR.
     pub fn reciprocal_rank(&self) -> f64 {
-        self.grades.iter().position(|&grade| grade > 0.0).map_or(0.0, |above| 1.0 / (above + 1) as f64)
+        self.grades
+            .iter()
+            .position(|&grade| grade > 0.0)
+            .map_or(0.0, |above| 1.0 / (above + 1) as f64)
     }
 
     /// Relevant documents among the first k, over k: also where there are fewer than k documents.
@@ -138,7 +166,8 @@ impl Ranked {
         ratio(self.grades.iter().take(k).filter(|&&grade| grade > 0.0).count() as f64, k)
     }
 
-    /// The discounted cumulative gain of the first k documents, of all if 0, over that of the best ranking.
+    /// The discounted cumulative gain of the first k documents, of all if 0, over that of the best
+    /// ranking.
     pub fn ndcg(&self, convention: Convention, k: usize) -> f64 {
         if convention == Convention::Letor && k > self.documents() {
             return 0.0;
@@ -148,27 +177,32 @@ impl Ranked {
         if best > 0.0 { found / best } else { 0.0 }
     }
 
-    /// The mean of [`Convention::Letor`]'s NDCG over k = 1, …, m for m documents: what LETOR's scripts call MeanNDCG.
+    /// The mean of [`Convention::Letor`]'s NDCG over k = 1, …, m for m documents: what LETOR's
+    /// scripts call MeanNDCG.
     pub fn mean_ndcg(&self) -> f64 {
         let gains = self.cumulative_gains(Convention::Letor).filter(|(_, best)| *best > 0.0);
         ratio(gains.fold(0.0, |sum, (found, best)| sum + found / best), self.documents())
     }
 
-    /// For k = 1, 2, …: the gain of the first k documents and that of the best ranking, over the same number.
+    /// For k = 1, 2, …: the gain of the first k documents and that of the best ranking, over the
+    /// same number.
     fn cumulative_gains(&self, convention: Convention) -> impl Iterator<Item = (f64, f64)> {
         let top = self.ideal.first().copied().unwrap_or(0.0);
         // Without relevant documents no gain is defined, and none asked for.
         let ranks = if top > 0.0 { self.documents() } else { 0 };
-        (1..=ranks).zip(self.grades.iter().zip(&self.ideal)).scan((0.0, 0.0), move |sums, (rank, (&grade, &ideal))| {
-            sums.0 += convention.gain(grade, top) / convention.discount(rank);
-            sums.1 += convention.gain(ideal, top) / convention.discount(rank);
-            Some(*sums)
-        })
+        (1..=ranks).zip(self.grades.iter().zip(&self.ideal)).scan(
+            (0.0, 0.0),
+            move |sums, (rank, (&grade, &ideal))| {
+                sums.0 += convention.gain(grade, top) / convention.discount(rank);
+                sums.1 += convention.gain(ideal, top) / convention.discount(rank);
+                Some(*sums)
+            },
+        )
     }
 
-    /// Expected reciprocal rank (Chapelle, Metzler, Zhang, Grinspan 2009) of all documents: of the rank at which a reader
-    /// stops who is satisfied by a document with probability (2^grade − 1) / 2^top_grade. Grades above `top_grade` count as
-    /// this.
+    /// Expected reciprocal rank (Chapelle, Metzler, Zhang, Grinspan 2009) of all documents: of the
+    /// rank at which a reader stops who is satisfied by a document with probability (2^grade − 1) /
+    /// 2^top_grade. Grades above `top_grade` count as this.
     pub fn expected_reciprocal_rank(&self, top_grade: f64) -> f64 {
         let (mut sum, mut reads_on) = (0.0, 1.0);
         for (rank, grade) in (1_u32..).zip(&self.grades) {
@@ -194,8 +228,9 @@ impl Ranked {
         if self.pairs > 0.0 { self.swapped_pairs() / self.pairs } else { 0.0 }
     }
 
-    /// Kendall's τ over the pairs that the truth orders: (concordant − discordant) / pairs. Pairs of equal scores are
-    /// neither. It is the usual τ where grades and scores have no ties, and Somers' D of the scores given the grades always.
+    /// Kendall's τ over the pairs that the truth orders: (concordant − discordant) / pairs. Pairs
+    /// of equal scores are neither. It is the usual τ where grades and scores have no ties, and
+    /// Somers' D of the scores given the grades always.
     pub fn kendall_tau(&self) -> f64 {
         let concordant = self.pairs - self.discordant - self.tied;
         if self.pairs > 0.0 { (concordant - self.discordant) / self.pairs } else { 0.0 }
@@ -223,8 +258,11 @@ fn measures(top_grade: f64) -> Vec<Measure> {
         named("kendall_tau", Ranked::kendall_tau),
     ];
     all.extend(CUTS.into_iter().filter(|&k| k != 10).map(precision));
-    let conventions =
-        [("ndcg", Convention::Exponential), ("ndcg_linear", Convention::Linear), ("ndcg_letor", Convention::Letor)];
+    let conventions = [
+        ("ndcg", Convention::Exponential),
+        ("ndcg_linear", Convention::Linear),
+        ("ndcg_letor", Convention::Letor),
+    ];
     for (name, convention) in conventions {
         let cuts = CUTS.into_iter().filter(|&k| k != 10 || convention != Convention::Exponential);
         all.extend(cuts.map(|k| ndcg(&format!("{name}@{k}"), convention, k)));
@@ -234,26 +272,33 @@ fn measures(top_grade: f64) -> Vec<Measure> {
     all
 }
 
-/// Means of the measures of queries ([`Ranked`] has the conventions), weighted by the weights of the queries; then sums
-/// and counts, which are not weighted; and for JSON what each query has (`per_query`, named by their positions from 1).
+/// Means of the measures of queries ([`Ranked`] has the conventions), weighted by the weights of
+/// the queries; then sums and counts, which are not weighted; and for JSON what each query has
+/// (`per_query`, named by their positions from 1).
 ///
 /// * `map`, `mrr`, `p@k`, `err`, `kendall_tau`, `swapped_fraction`, the mean `loss`.
-/// * `ndcg@k` and, of all documents, `ndcg`: [`Convention::Exponential`]; `ndcg_linear@k`: [`Convention::Linear`];
-///   `ndcg_letor@k` and `mean_ndcg_letor`: [`Convention::Letor`].
+/// * `ndcg@k` and, of all documents, `ndcg`: [`Convention::Exponential`]; `ndcg_linear@k`:
+///   [`Convention::Linear`]; `ndcg_letor@k` and `mean_ndcg_letor`: [`Convention::Letor`].
 /// * `zero_one_error`: the fraction of queries with a swapped pair.
-/// * `err` takes 4 as the largest grade of the scale, or the largest of the data if that is more, so that it does not
-///   depend on what a small test set happens to hold.
-/// * Queries without relevant documents, and those without pairs, are in the means with 0. Their numbers are reported
-///   (`queries_without_relevant`, `queries_without_pairs`): with n queries of weight 1, the mean over the k others is the
-///   reported one times n / k.
+/// * `err` takes 4 as the largest grade of the scale, or the largest of the data if that is more,
+///   so that it does not depend on what a small test set happens to hold.
+/// * Queries without relevant documents, and those without pairs, are in the means with 0. Their
+///   numbers are reported (`queries_without_relevant`, `queries_without_pairs`): with n queries of
+///   weight 1, the mean over the k others is the reported one times n / k.
 pub(crate) fn report(task: &Ranking, outcomes: &[Outcome<'_, Query, Scores>]) -> Report {
     let grades = outcomes.iter().flat_map(|outcome| outcome.y.values());
     let measures = measures(grades.copied().fold(TOP_GRADE, f64::max));
-    let queries: Vec<Ranked> = outcomes.iter().map(|outcome| Ranked::new(outcome.y, outcome.y_hat)).collect();
+    let queries: Vec<Ranked> =
+        outcomes.iter().map(|outcome| Ranked::new(outcome.y, outcome.y_hat)).collect();
     let rows: Vec<Vec<f64>> = (queries.iter().zip(outcomes))
         .map(|(query, outcome)| {
             let loss = task.loss(outcome.x, outcome.y, outcome.y_hat);
-            let counts = [query.documents() as f64, query.relevant() as f64, query.pairs(), query.swapped_pairs()];
+            let counts = [
+                query.documents() as f64,
+                query.relevant() as f64,
+                query.pairs(),
+                query.swapped_pairs(),
+            ];
             let means = measures.iter().map(|(_, measure)| measure(query));
             means.chain([loss]).chain(counts).chain([outcome.weight]).collect()
         })
@@ -263,12 +308,16 @@ pub(crate) fn report(task: &Ranking, outcomes: &[Outcome<'_, Query, Scores>]) ->
 
     let weight: f64 = outcomes.iter().map(|outcome| outcome.weight).sum();
     let mean = |column: usize| {
-        let sum: f64 = rows.iter().zip(outcomes).map(|(row, outcome)| outcome.weight * row[column]).sum();
+        let sum: f64 =
+            rows.iter().zip(outcomes).map(|(row, outcome)| outcome.weight * row[column]).sum();
         if weight > 0.0 { sum / weight } else { 0.0 }
     };
     let sum = |each: fn(&Ranked) -> f64| queries.iter().fold(0.0, |sum, query| sum + each(query));
     let columns: Vec<String> = names.collect();
-    let report = columns.iter().enumerate().fold(Report::new(), |report, (at, name)| report.measure(name, mean(at)));
+    let report = columns
+        .iter()
+        .enumerate()
+        .fold(Report::new(), |report, (at, name)| report.measure(name, mean(at)));
     report
         .measure("queries", queries.len() as f64)
         .measure("documents", sum(|query| query.documents() as f64))
@@ -279,7 +328,10 @@ pub(crate) fn report(task: &Ranking, outcomes: &[Outcome<'_, Query, Scores>]) ->
         .detail(Table {
             name: "per_query".to_owned(),
             columns: columns.into_iter().chain(counted).collect(),
-            rows: (1..).zip(rows).map(|(position, row): (usize, _)| (position.to_string(), row)).collect(),
+            rows: (1..)
+                .zip(rows)
+                .map(|(position, row): (usize, _)| (position.to_string(), row))
+                .collect(),
         })
 }
 
@@ -322,12 +374,18 @@ mod tests {
             (&[], [0.0, 0.0, 0.0, 0.0, 0.0]),
             (&[0.0, 1.0], [1.0 / 2.0, 1.0 / 2.0, 0.0, 1.0 / 3.0, 0.1]),
             // Precisions 1/1, 2/3 and 3/6 at the relevant documents.
-            (&[1.0, 0.0, 1.0, 0.0, 0.0, 1.0], [(1.0 + 2.0 / 3.0 + 0.5) / 3.0, 1.0, 1.0, 2.0 / 3.0, 0.3]),
+            (
+                &[1.0, 0.0, 1.0, 0.0, 0.0, 1.0],
+                [(1.0 + 2.0 / 3.0 + 0.5) / 3.0, 1.0, 1.0, 2.0 / 3.0, 0.3],
+            ),
             // 1/3 and 2/4.
             (&[0.0, 0.0, 1.0, 1.0], [(1.0 / 3.0 + 0.5) / 2.0, 1.0 / 3.0, 0.0, 1.0 / 3.0, 0.2]),
             (&[1.0, 1.0, 1.0, 1.0], [1.0, 1.0, 1.0, 1.0, 0.4]),
             // How relevant is no matter, and grades below 0 are not.
-            (&[-1.0, 4.0, 0.5, -2.0], [(1.0 / 2.0 + 2.0 / 3.0) / 2.0, 1.0 / 2.0, 0.0, 2.0 / 3.0, 0.2]),
+            (
+                &[-1.0, 4.0, 0.5, -2.0],
+                [(1.0 / 2.0 + 2.0 / 3.0) / 2.0, 1.0 / 2.0, 0.0, 2.0 / 3.0, 0.2],
+            ),
             (&[0.0, 0.0, 0.0, 0.0, 3.0], [1.0 / 5.0, 1.0 / 5.0, 0.0, 0.0, 0.1]),
         ];
         for (grades, [ap, rr, first, three, ten]) in cases {
@@ -340,7 +398,11 @@ mod tests {
             assert_close(query.precision(10), ten, &what);
             assert_eq!(query.precision(0), 0.0, "{what}");
             assert_eq!(query.documents(), grades.len(), "{what}");
-            assert_eq!(query.relevant(), grades.iter().filter(|&&grade| grade > 0.0).count(), "{what}");
+            assert_eq!(
+                query.relevant(),
+                grades.iter().filter(|&&grade| grade > 0.0).count(),
+                "{what}"
+            );
         }
     }
 
@@ -390,15 +452,26 @@ mod tests {
             (&[1e308, 1e308, 1e308], Exponential, ALL, 1.0),
         ];
         for (grades, convention, k, expected) in cases {
-            assert_close(ranked(grades).ndcg(convention, k), expected, &format!("{grades:?}, {convention:?}, {k}"));
+            assert_close(
+                ranked(grades).ndcg(convention, k),
+                expected,
+                &format!("{grades:?}, {convention:?}, {k}"),
+            );
         }
     }
 
     #[test]
     fn mean_gain_over_cut_offs() {
-        // Gains 0, 3, 1 by rank; at best 3, 1, 0. NDCG at 1: 0; at 2: 3 / 4; at 3: (3 + 1 / log2 3) / 4.
-        assert_close(ranked(&[0.0, 2.0, 1.0]).mean_ndcg(), (0.75 + (3.0 + 1.0 / log2(3.0)) / 4.0) / 3.0, "mixed");
-        for (grades, expected) in [(&[1.0, 0.0][..], 1.0), (&[3.0], 1.0), (&[0.0, 0.0], 0.0), (&[], 0.0)] {
+        // Gains 0, 3, 1 by rank; at best 3, 1, 0. NDCG at 1: 0; at 2: 3 / 4; at 3: (3 + 1 / log2 3)
+        // / 4.
+        assert_close(
+            ranked(&[0.0, 2.0, 1.0]).mean_ndcg(),
+            (0.75 + (3.0 + 1.0 / log2(3.0)) / 4.0) / 3.0,
+            "mixed",
+        );
+        for (grades, expected) in
+            [(&[1.0, 0.0][..], 1.0), (&[3.0], 1.0), (&[0.0, 0.0], 0.0), (&[], 0.0)]
+        {
             assert_eq!(ranked(grades).mean_ndcg(), expected, "{grades:?}");
         }
     }
@@ -420,7 +493,11 @@ mod tests {
             (&[], 4.0, 0.0),
         ];
         for (grades, top, expected) in cases {
-            assert_close(ranked(grades).expected_reciprocal_rank(top), expected, &format!("{grades:?} of {top}"));
+            assert_close(
+                ranked(grades).expected_reciprocal_rank(top),
+                expected,
+                &format!("{grades:?} of {top}"),
+            );
         }
     }
 
@@ -443,13 +520,22 @@ mod tests {
         for (grades, scores, [pairs, discordant, tied]) in cases {
             let y = Scores::new(grades.to_vec());
             // Costs are no matter.
-            let priced = y.clone().with_costs((0..y.len()).map(|document| 2.0 + document as f64).collect());
+            let priced =
+                y.clone().with_costs((0..y.len()).map(|document| 2.0 + document as f64).collect());
             let query = Ranked::new(&y, &Scores::new(scores.to_vec()));
             assert_eq!(query, Ranked::new(&priced, &Scores::new(scores.to_vec())));
-            assert_eq!([query.pairs(), query.swapped_pairs()], [pairs, discordant + tied], "{grades:?} {scores:?}");
+            assert_eq!(
+                [query.pairs(), query.swapped_pairs()],
+                [pairs, discordant + tied],
+                "{grades:?} {scores:?}"
+            );
             let over = |count: f64| if pairs > 0.0 { count / pairs } else { 0.0 };
             assert_eq!(query.swapped_fraction(), over(discordant + tied), "{grades:?} {scores:?}");
-            assert_eq!(query.kendall_tau(), over(pairs - tied - 2.0 * discordant), "{grades:?} {scores:?}");
+            assert_eq!(
+                query.kendall_tau(),
+                over(pairs - tied - 2.0 * discordant),
+                "{grades:?} {scores:?}"
+            );
         }
     }
 
@@ -471,7 +557,8 @@ mod tests {
         Query::new(&[], 0).unwrap()
     }
 
-    /// Four queries: one in the best order, one with a swap, one without relevant documents, one with nothing else.
+    /// Four queries: one in the best order, one with a swap, one without relevant documents, one
+    /// with nothing else.
     fn evaluation(weights: [f64; 4]) -> Report {
         let task = Ranking::new(FeatureIds::Contiguous(1));
         let pairs: [(&[f64], &[f64]); 4] = [
@@ -480,16 +567,23 @@ mod tests {
             (&[0.0, 0.0], &[0.1, 0.2]),
             (&[1.0], &[0.0]),
         ];
-        let pairs = pairs.map(|(grades, scores)| (Scores::new(grades.to_vec()), Scores::new(scores.to_vec())));
+        let pairs = pairs
+            .map(|(grades, scores)| (Scores::new(grades.to_vec()), Scores::new(scores.to_vec())));
         let x = no_documents();
-        let outcomes = pairs.iter().zip(weights).map(|((y, y_hat), weight)| Outcome { x: &x, y, y_hat, weight });
+        let outcomes = pairs.iter().zip(weights).map(|((y, y_hat), weight)| Outcome {
+            x: &x,
+            y,
+            y_hat,
+            weight,
+        });
         report(&task, &outcomes.collect::<Vec<_>>())
     }
 
     #[test]
     fn means_over_queries() {
         let report = evaluation([1.0, 1.0, 1.0, 1.0]);
-        let first: Vec<&str> = report.measures().iter().map(|(name, _)| name.as_str()).take(6).collect();
+        let first: Vec<&str> =
+            report.measures().iter().map(|(name, _)| name.as_str()).take(6).collect();
         assert_eq!(first, ["map", "ndcg@10", "mrr", "p@10", "err", "swapped_fraction"]);
         let second = 1.0 / log2(3.0);
         let cases = [
@@ -522,7 +616,11 @@ mod tests {
             assert_close(report.get(name).unwrap(), expected, name);
         }
         for name in ["ndcg", "ndcg_linear"] {
-            assert_eq!(report.get(name), report.get(&format!("{name}@5")), "no query has more than five documents");
+            assert_eq!(
+                report.get(name),
+                report.get(&format!("{name}@5")),
+                "no query has more than five documents"
+            );
         }
     }
 
@@ -573,7 +671,11 @@ mod tests {
         }
         // Every measure but sums and counts is the weighted mean of its column.
         for (name, value) in report.measures().iter().take_while(|(name, _)| name != "queries") {
-            let sum: f64 = column(name).iter().zip(column("weight")).map(|(value, weight)| value * weight).sum();
+            let sum: f64 = column(name)
+                .iter()
+                .zip(column("weight"))
+                .map(|(value, weight)| value * weight)
+                .sum();
             assert_close(*value, sum / 3.5, name);
         }
     }
@@ -586,11 +688,16 @@ mod tests {
         for outcomes in [&[][..], &outcomes] {
             let report = report(&task, outcomes);
             for (name, value) in report.measures() {
-                let counted = ["queries", "documents", "queries_without_relevant", "queries_without_pairs"];
+                let counted =
+                    ["queries", "documents", "queries_without_relevant", "queries_without_pairs"];
                 let expected = if name == "documents" { 3.0 } else { 1.0 };
                 let expected = if counted.contains(&name.as_str()) { expected } else { 0.0 };
                 // Bits: a zero without a sign.
-                assert_eq!(value.to_bits(), (outcomes.len() as f64 * expected).to_bits(), "{name}: {value}");
+                assert_eq!(
+                    value.to_bits(),
+                    (outcomes.len() as f64 * expected).to_bits(),
+                    "{name}: {value}"
+                );
             }
         }
     }
@@ -600,7 +707,8 @@ mod tests {
         let task = Ranking::new(FeatureIds::Contiguous(1));
         for (grade, expected) in [(1.0, 1.0 / 16.0), (4.0, 15.0 / 16.0), (5.0, 31.0 / 32.0)] {
             let y = Scores::new(vec![grade]);
-            let report = report(&task, &[Outcome { x: &no_documents(), y: &y, y_hat: &y, weight: 1.0 }]);
+            let report =
+                report(&task, &[Outcome { x: &no_documents(), y: &y, y_hat: &y, weight: 1.0 }]);
             assert_close(report.get("err").unwrap(), expected, &grade.to_string());
         }
     }
@@ -610,8 +718,11 @@ mod tests {
         let query = Ranked::new(y, y_hat);
         let signed = |(name, measure): Measure| {
             let value = measure(&query);
-            let value =
-                if ["swapped_fraction", "zero_one_error"].contains(&name.as_str()) { 1.0 - value } else { value };
+            let value = if ["swapped_fraction", "zero_one_error"].contains(&name.as_str()) {
+                1.0 - value
+            } else {
+                value
+            };
             (name, value)
         };
         measures(TOP_GRADE).into_iter().map(signed).collect()
@@ -637,7 +748,8 @@ mod tests {
             let relevant = grades.iter().any(|&grade| grade > 0.0);
             let pairs = grades.iter().any(|&grade| grade != grades[0]);
             for (name, best) in best {
-                // The rest has no best value of 1: precision and LETOR's NDCG beyond the documents, ERR.
+                // The rest has no best value of 1: precision and LETOR's NDCG beyond the documents,
+                // ERR.
                 if ["map", "mrr"].contains(&name.as_str()) || name.contains("ndcg") && !name.contains("letor@") {
                     prop_assert!((best - f64::from(relevant)).abs() < 1e-12, "{}: {}", name, best);
                 } else if name == "kendall_tau" {

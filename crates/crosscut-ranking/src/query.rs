@@ -45,7 +45,10 @@ impl Query {
     /// The same for rows end to end.
     pub(crate) fn from_rows(mut rows: SparseRows, width: usize) -> Self {
         let stored: usize = rows.iter().map(|row| row.features().len()).sum();
-        if width == 0 || rows.width() > width || (stored as f64) < DENSE * width as f64 * rows.len() as f64 {
+        if width == 0
+            || rows.width() > width
+            || (stored as f64) < DENSE * width as f64 * rows.len() as f64
+        {
             rows.shrink_to_fit();
             return Self { documents: Documents::Sparse(rows), names: None };
         }
@@ -53,7 +56,10 @@ impl Query {
         for (row, to) in rows.iter().zip(values.chunks_exact_mut(width)) {
             row.features().iter().for_each(|feature| to[feature.index as usize] = feature.value);
         }
-        Self { documents: Documents::Dense { values: values.into_boxed_slice(), width }, names: None }
+        Self {
+            documents: Documents::Dense { values: values.into_boxed_slice(), width },
+            names: None,
+        }
     }
 
     /// The same query with names for rank lists.
@@ -96,7 +102,10 @@ impl Query {
             }
             // From 0, since an empty sum is −0.
             Documents::Sparse(rows) => scores.extend(rows.iter().map(|row| {
-                let terms = row.features().iter().map(|feature| f64::from(feature.value) * w[feature.index as usize]);
+                let terms = row
+                    .features()
+                    .iter()
+                    .map(|feature| f64::from(feature.value) * w[feature.index as usize]);
                 terms.fold(0.0, |sum, term| sum + term)
             })),
         }
@@ -115,7 +124,10 @@ impl Query {
         if let Documents::Dense { values, width } = &self.documents {
             for (row, &coefficient) in values.chunks_exact((*width).max(1)).zip(coefficients) {
                 if coefficient != 0.0 {
-                    target.iter_mut().zip(row).for_each(|(sum, &value)| *sum += coefficient * f64::from(value));
+                    target
+                        .iter_mut()
+                        .zip(row)
+                        .for_each(|(sum, &value)| *sum += coefficient * f64::from(value));
                 }
             }
         }
@@ -136,8 +148,8 @@ fn dot(row: &[f32], w: &[f64]) -> f64 {
     (sums[0] + sums[1]) + (sums[2] + sums[3]) + tail
 }
 
-/// y: a number for each document, which ranks the higher the larger its number is. The grades of the truth, or the scores of
-/// a prediction.
+/// y: a number for each document, which ranks the higher the larger its number is. The grades of
+/// the truth, or the scores of a prediction.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Scores {
     values: Vec<f64>,
@@ -165,8 +177,8 @@ impl Scores {
         Self { values, levels, grades: grades as usize, costs: None }
     }
 
-    /// Gives the pairs in which a document is the better one a cost, finite and at least 0: an inverse propensity of a
-    /// click, say. Losses that do not count pairs know no costs.
+    /// Gives the pairs in which a document is the better one a cost, finite and at least 0: an
+    /// inverse propensity of a click, say. Losses that do not count pairs know no costs.
     pub fn with_costs(self, costs: Vec<f64>) -> Self {
         Self { costs: Some(costs.into_boxed_slice()), ..self }
     }

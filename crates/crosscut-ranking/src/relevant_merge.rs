@@ -1,9 +1,11 @@
-//! Measures of two grades, relevant or not, that depend on the ranks of the relevant documents only.
+//! Measures of two grades, relevant or not, that depend on the ranks of the relevant documents
+//! only.
 //!
-//! Among the relevant documents the best ones come first, and so among the others: a ranking is a merge of the two,
-//! told by the number j of irrelevant documents above the i-th relevant one, which cannot fall with i. With
-//! Ψ(x, y) = Σ over relevant r and irrelevant q of ±(x_r − x_q) / (|R| |N|) (Yue, Finley, Radlinski, Joachims 2007, section 4), score
-//! and measure are both sums over i of terms in (i, j), and a dynamic programme over i and j finds the best: O(|R| |N|).
+//! Among the relevant documents the best ones come first, and so among the others: a ranking is a
+//! merge of the two, told by the number j of irrelevant documents above the i-th relevant one,
+//! which cannot fall with i. With Ψ(x, y) = Σ over relevant r and irrelevant q of ±(x_r − x_q) /
+//! (|R| |N|) (Yue, Finley, Radlinski, Joachims 2007, section 4), score and measure are both sums
+//! over i of terms in (i, j), and a dynamic programme over i and j finds the best: O(|R| |N|).
 
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +29,8 @@ pub(crate) struct Scratch {
     others: Vec<u32>,
     /// Σ of the scores of the first j irrelevant documents.
     sums: Vec<f64>,
-    /// The best sum over the relevant documents from the i-th on, the first of them with at least j above.
+    /// The best sum over the relevant documents from the i-th on, the first of them with at least j
+    /// above.
     best: Vec<f64>,
     /// How many the i-th has above in it.
     choice: Vec<u32>,
@@ -35,7 +38,8 @@ pub(crate) struct Scratch {
 }
 
 impl Measure {
-    /// What the relevant document number `i` (from 0) of `relevant` ones adds to the measure at a rank (from 1).
+    /// What the relevant document number `i` (from 0) of `relevant` ones adds to the measure at a
+    /// rank (from 1).
     fn share(self, i: usize, rank: usize, relevant: usize) -> f64 {
         match self {
             Self::AveragePrecision => (i + 1) as f64 / (rank * relevant) as f64,
@@ -49,12 +53,14 @@ impl Measure {
         self.share(i, i + 1, relevant) - self.share(i, i + 1 + above, relevant)
     }
 
-    /// The measure of the best ranking minus that of a ranking by falling scores. Of documents with equal scores, the
-    /// irrelevant ones come first.
+    /// The measure of the best ranking minus that of a ranking by falling scores. Of documents with
+    /// equal scores, the irrelevant ones come first.
     pub fn loss_of(self, y: &Scores, scores: &[f64]) -> f64 {
         let mut order: Vec<usize> = (0..y.len()).collect();
         let relevant = |document: usize| y.values()[document] > 0.0;
-        order.sort_unstable_by(|&a, &b| scores[b].total_cmp(&scores[a]).then(relevant(a).cmp(&relevant(b))));
+        order.sort_unstable_by(|&a, &b| {
+            scores[b].total_cmp(&scores[a]).then(relevant(a).cmp(&relevant(b)))
+        });
         let count = y.values().iter().filter(|&&grade| grade > 0.0).count();
         let (mut i, mut above, mut loss) = (0, 0, 0.0);
         for document in order {
@@ -68,7 +74,8 @@ impl Measure {
         loss
     }
 
-    /// The most violating ranking: returns its loss, and writes what each document's row is multiplied by in δ.
+    /// The most violating ranking: returns its loss, and writes what each document's row is
+    /// multiplied by in δ.
     pub fn separate(
         self,
         y: &Scores,
@@ -107,7 +114,8 @@ impl Measure {
         loss
     }
 
-    /// Slack rescaling: the best for each value of the loss, of which there are few, and the best of these.
+    /// Slack rescaling: the best for each value of the loss, of which there are few, and the best
+    /// of these.
     fn best_slack(self, scores: &[f64], scratch: &mut Scratch) {
         let (g, b) = (scratch.relevant.len(), scratch.others.len());
         let mut best = (0.0, vec![0; g]);
@@ -134,8 +142,11 @@ impl Measure {
                     let score = scratch.best_from(0, 0);
                     if score > f64::NEG_INFINITY {
                         scratch.follow(0, 0);
-                        let losses =
-                            scratch.above.iter().enumerate().map(|(i, &above)| self.loss(i, above as usize, g));
+                        let losses = scratch
+                            .above
+                            .iter()
+                            .enumerate()
+                            .map(|(i, &above)| self.loss(i, above as usize, g));
                         let value = losses.sum::<f64>() * (1.0 + score);
                         if value > best.0 {
                             best = (value, scratch.above.clone());
@@ -151,9 +162,11 @@ impl Measure {
 impl Scratch {
     fn sort(&mut self, y: &Scores, scores: &[f64]) {
         let Self { relevant, others, sums, .. } = self;
-        let falling = |a: &u32, b: &u32| scores[*b as usize].total_cmp(&scores[*a as usize]).then(a.cmp(b));
+        let falling =
+            |a: &u32, b: &u32| scores[*b as usize].total_cmp(&scores[*a as usize]).then(a.cmp(b));
         relevant.clear();
-        relevant.extend((0..y.len() as u32).filter(|&document| y.values()[document as usize] > 0.0));
+        relevant
+            .extend((0..y.len() as u32).filter(|&document| y.values()[document as usize] > 0.0));
         relevant.sort_unstable_by(falling);
         others.clear();
         others.extend((0..y.len() as u32).filter(|&document| y.values()[document as usize] <= 0.0));
@@ -167,13 +180,15 @@ impl Scratch {
         }));
     }
 
-    /// ⟨w, Ψ(ȳ) − Ψ(y)⟩ of the pairs of the relevant document number `i` with so many irrelevant ones above it.
+    /// ⟨w, Ψ(ȳ) − Ψ(y)⟩ of the pairs of the relevant document number `i` with so many irrelevant
+    /// ones above it.
     fn pair_score(&self, scores: &[f64], i: usize, above: usize) -> f64 {
         let each = 2.0 / (self.relevant.len() as f64 * self.others.len() as f64);
         each * (self.sums[above] - above as f64 * scores[self.relevant[i] as usize])
     }
 
-    /// The dynamic programme, from the last relevant document to the first, with something added to the score of each.
+    /// The dynamic programme, from the last relevant document to the first, with something added to
+    /// the score of each.
     fn fill(&mut self, scores: &[f64], bonus: impl Fn(usize, usize) -> f64) {
         let (g, width) = (self.relevant.len(), self.others.len() + 1);
         self.best.clear();
@@ -183,7 +198,9 @@ impl Scratch {
         for i in (0..g).rev() {
             let mut best = (f64::NEG_INFINITY, width - 1);
             for above in (0..width).rev() {
-                let value = self.pair_score(scores, i, above) + bonus(i, above) + self.best[(i + 1) * width + above];
+                let value = self.pair_score(scores, i, above)
+                    + bonus(i, above)
+                    + self.best[(i + 1) * width + above];
                 if value >= best.0 {
                     best = (value, above);
                 }
@@ -197,7 +214,8 @@ impl Scratch {
         self.best[i * (self.others.len() + 1) + above]
     }
 
-    /// Writes the choices for the relevant documents from number `i` on, the first with at least so many above.
+    /// Writes the choices for the relevant documents from number `i` on, the first with at least so
+    /// many above.
     fn follow(&mut self, i: usize, mut above: usize) {
         let width = self.others.len() + 1;
         self.above.clear();
@@ -225,33 +243,40 @@ mod tests {
     fn merges(relevant: usize, others: usize) -> Vec<Vec<usize>> {
         (0..relevant).fold(vec![vec![]], |all, _| {
             let longer = |above: Vec<usize>| {
-                (above.last().copied().unwrap_or(0)..=others).map(move |next| [&above[..], &[next]].concat())
+                (above.last().copied().unwrap_or(0)..=others)
+                    .map(move |next| [&above[..], &[next]].concat())
             };
             all.into_iter().flat_map(longer).collect()
         })
     }
 
-    /// More documents than have permutations to try: among relevant ones, and among others, the best come first.
+    /// More documents than have permutations to try: among relevant ones, and among others, the
+    /// best come first.
     #[test]
     fn the_best_merge_is_found() {
         let mut scratch = Scratch::default();
         for (g, b) in [(1, 9), (5, 5), (7, 3), (4, 8), (3, 1)] {
             let y = Scores::new((0..g + b).map(|document| f64::from(document < g)).collect());
             for scale in [0.0, 0.2, 1.0, 5.0, 40.0] {
-                let scores: Vec<f64> =
-                    (0..g + b).map(|at| scale * f64::from((at * at * 37 + at * 11) % 29) / 29.0).collect();
+                let scores: Vec<f64> = (0..g + b)
+                    .map(|at| scale * f64::from((at * at * 37 + at * 11) % 29) / 29.0)
+                    .collect();
                 let falling = |documents: std::ops::Range<u32>| {
-                    let mut scores = scores[documents.start as usize..documents.end as usize].to_vec();
+                    let mut scores =
+                        scores[documents.start as usize..documents.end as usize].to_vec();
                     scores.sort_by(|a, b| b.total_cmp(a));
                     scores
                 };
                 let (relevant, others) = (falling(0..g), falling(g..g + b));
-                for (measure, slack) in MEASURES.into_iter().flat_map(|measure| [(measure, false), (measure, true)]) {
+                for (measure, slack) in
+                    MEASURES.into_iter().flat_map(|measure| [(measure, false), (measure, true)])
+                {
                     if slack && measure == Measure::AveragePrecision {
                         continue;
                     }
                     let value = |above: &Vec<usize>| {
-                        let lost = |(i, &above): (usize, &usize)| measure.loss(i, above, g as usize);
+                        let lost =
+                            |(i, &above): (usize, &usize)| measure.loss(i, above, g as usize);
                         let loss: f64 = above.iter().enumerate().map(lost).sum();
                         let pairs = relevant
                             .iter()
@@ -260,10 +285,13 @@ mod tests {
                         let score = 2.0 / f64::from(g * b) * pairs.sum::<f64>();
                         if slack { loss * (1.0 + score) } else { loss + score }
                     };
-                    let best = merges(g as usize, b as usize).iter().map(value).fold(f64::MIN, f64::max);
+                    let best =
+                        merges(g as usize, b as usize).iter().map(value).fold(f64::MIN, f64::max);
                     let mut coefficients = Vec::new();
-                    let loss = measure.separate(&y, &scores, slack, &mut scratch, &mut coefficients);
-                    let score: f64 = -coefficients.iter().zip(&scores).map(|(c, score)| c * score).sum::<f64>();
+                    let loss =
+                        measure.separate(&y, &scores, slack, &mut scratch, &mut coefficients);
+                    let score: f64 =
+                        -coefficients.iter().zip(&scores).map(|(c, score)| c * score).sum::<f64>();
                     let found = if slack { loss * (1.0 + score) } else { loss + score };
                     assert!(
                         (found - best).abs() <= 1e-12 * best.max(1.0),

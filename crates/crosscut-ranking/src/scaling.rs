@@ -66,7 +66,8 @@ impl Ranges {
             *count += 1;
         }
         for index in self.touched.drain(..) {
-            let (mut range, count) = mem::replace(&mut self.seen[index as usize], (Range::EMPTY, 0));
+            let (mut range, count) =
+                mem::replace(&mut self.seen[index as usize], (Range::EMPTY, 0));
             if count < query.len() {
                 range.add(0.0);
             }
@@ -93,7 +94,8 @@ impl QueryScaler {
         self.ranges.of(query, |index, range| self.affines[index as usize] = range.affine());
     }
 
-    /// Appends a document of this query, scaled. A feature that it lacks stays 0, which is in the range of the query.
+    /// Appends a document of this query, scaled. A feature that it lacks stays 0, which is in the
+    /// range of the query.
     pub fn apply(&self, row: &[Feature], to: &mut Vec<Feature>) {
         let scaled = |feature: &Feature| Feature {
             value: self.affines[feature.index as usize].apply(feature.value),
@@ -104,7 +106,10 @@ impl QueryScaler {
 }
 
 /// The widest range of each feature within a query.
-pub(crate) fn widest<'r>(features: usize, queries: impl Iterator<Item = &'r SparseRows>) -> Vec<f64> {
+pub(crate) fn widest<'r>(
+    features: usize,
+    queries: impl Iterator<Item = &'r SparseRows>,
+) -> Vec<f64> {
     let mut ranges = Ranges::new(features);
     let mut widest = vec![0.0_f64; features];
     for query in queries {

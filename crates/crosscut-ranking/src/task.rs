@@ -14,23 +14,26 @@ use crate::scaling::Scaling;
 /// The most cells of the table over relevant and irrelevant documents.
 const MOST_CELLS: usize = 1 << 25;
 
-/// Δ(y, ŷ). Where a measure knows only relevant and irrelevant documents, grades above 0 are relevant.
+/// Δ(y, ŷ). Where a measure knows only relevant and irrelevant documents, grades above 0 are
+/// relevant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Loss {
-    /// The number of swapped pairs: documents of a higher grade that do not score more than one of a lower grade, each
-    /// times the cost of the better document.
+    /// The number of swapped pairs: documents of a higher grade that do not score more than one of
+    /// a lower grade, each times the cost of the better document.
     #[default]
     SwappedPairs,
     /// The same divided by the number of pairs of the query (times their costs).
     SwappedFraction,
-    /// For each relevant document, times its cost, the number of others that do not score less: the sum of ranks from 0,
-    /// with ties at their worst. For clicks with costs of 1 / propensity (Joachims, Swaminathan, Schnabel 2017). Relevant documents
-    /// count against each other, as if each click had a query of its own; so with several of them the loss of the truth is
-    /// not 0 but the least there is.
+    /// For each relevant document, times its cost, the number of others that do not score less: the
+    /// sum of ranks from 0, with ties at their worst. For clicks with costs of 1 / propensity
+    /// (Joachims, Swaminathan, Schnabel 2017). Relevant documents count against each other, as if
+    /// each click had a query of its own; so with several of them the loss of the truth is not 0
+    /// but the least there is.
     RankOfRelevant,
     /// 1 − average precision.
     AveragePrecision,
-    /// 1 − the normalised discounted cumulative gain of the first k, all if 0. Gains are 2^grade − 1.
+    /// 1 − the normalised discounted cumulative gain of the first k, all if 0. Gains are 2^grade −
+    /// 1.
     Ndcg(usize),
     /// The discounted cumulative gain that the first k (all if 0) lack.
     Dcg(usize),
@@ -47,7 +50,9 @@ pub enum TaskError {
     #[error("slack rescaling is for the losses reciprocal rank and precision at k")]
     Slack,
     /// The root is that of losses of pairs only.
-    #[error("the root of the loss is for swapped pairs, their fraction and ranks of relevant documents")]
+    #[error(
+        "the root of the loss is for swapped pairs, their fraction and ranks of relevant documents"
+    )]
     Root,
     /// The first 0 documents have no precision.
     #[error("precision at k needs a k of at least 1")]
@@ -135,7 +140,8 @@ impl Loss {
 }
 
 impl Ranking {
-    /// A task with the feature ids of a file; the number of swapped pairs as loss, margin rescaling.
+    /// A task with the feature ids of a file; the number of swapped pairs as loss, margin
+    /// rescaling.
     pub fn new(features: FeatureIds) -> Self {
         Self {
             features,
@@ -152,7 +158,9 @@ impl Ranking {
     /// # Errors
     /// A pair for which there is no exact oracle.
     pub fn with_loss(self, loss: Loss, rescaling: Rescaling) -> Result<Self, TaskError> {
-        if rescaling == Rescaling::Slack && !matches!(loss, Loss::ReciprocalRank | Loss::Precision(_)) {
+        if rescaling == Rescaling::Slack
+            && !matches!(loss, Loss::ReciprocalRank | Loss::Precision(_))
+        {
             return Err(TaskError::Slack);
         }
         if loss == Loss::Precision(0) {
@@ -161,8 +169,9 @@ impl Ranking {
         Ok(Self { loss, root: false, rescaling, ..self })
     }
 
-    /// Takes the square root of the loss, which is by pairs: with squared slacks, what margin rescaling bounds that loss by
-    /// (Tsochantaridis et al. 2005, section 2.2.2). The costs that count in a query must be the same then.
+    /// Takes the square root of the loss, which is by pairs: with squared slacks, what margin
+    /// rescaling bounds that loss by (Tsochantaridis et al. 2005, section 2.2.2). The costs that
+    /// count in a query must be the same then.
     ///
     /// # Errors
     /// Another loss.
@@ -179,7 +188,8 @@ impl Ranking {
             Loss::RankOfRelevant => y.values()[document] > 0.0,
             _ => y.levels()[document] > 0,
         };
-        let mut costs = (0..y.len()).filter(|&document| counts(document)).map(|document| y.cost(document));
+        let mut costs =
+            (0..y.len()).filter(|&document| counts(document)).map(|document| y.cost(document));
         let first = costs.next().unwrap_or(1.0);
         costs.all(|cost| cost == first).then_some(first)
     }
@@ -203,10 +213,18 @@ impl Ranking {
     pub fn delta(&self, y: &Scores, y_hat: &Scores) -> f64 {
         match self.loss.oracle() {
             Oracle::Swaps(pairs) => {
-                // Levels are whole numbers: within half of one are those of equal scores, and they count as swapped.
-                let levels: Vec<f64> = y_hat.levels().iter().map(|&level| f64::from(level)).collect();
-                let swapped =
-                    inversions::count(pairs, y, &levels, 0.5, &mut inversions::Scratch::default(), &mut Vec::new());
+                // Levels are whole numbers: within half of one are those of equal scores, and they
+                // count as swapped.
+                let levels: Vec<f64> =
+                    y_hat.levels().iter().map(|&level| f64::from(level)).collect();
+                let swapped = inversions::count(
+                    pairs,
+                    y,
+                    &levels,
+                    0.5,
+                    &mut inversions::Scratch::default(),
+                    &mut Vec::new(),
+                );
                 let loss = swapped / self.normaliser(y);
                 if self.root { loss.sqrt() } else { loss }
             }
@@ -245,8 +263,16 @@ impl Task for Ranking {
         Scores::new(scratch.scores.clone())
     }
 
-    fn separate<'a>(&'a self, w: &[f64], x: &'a Query, y: &'a Scores, scratch: &mut Scratch, planes: &mut Planes<'a>) {
-        let Scratch { scores, coefficients, sum, inversions: buffers, root, merge, order } = scratch;
+    fn separate<'a>(
+        &'a self,
+        w: &[f64],
+        x: &'a Query,
+        y: &'a Scores,
+        scratch: &mut Scratch,
+        planes: &mut Planes<'a>,
+    ) {
+        let Scratch { scores, coefficients, sum, inversions: buffers, root, merge, order } =
+            scratch;
         x.score(w, scores);
         let slack = self.rescaling == Rescaling::Slack;
         let (loss, scale) = match self.loss.oracle() {
@@ -275,7 +301,9 @@ impl Task for Ranking {
             let sink = &mut Scaled::new(sink, scale);
             match x.sparse_row(0) {
                 Some(_) => {
-                    for (document, &coefficient) in coefficients.iter().enumerate().filter(|(_, c)| **c != 0.0) {
+                    for (document, &coefficient) in
+                        coefficients.iter().enumerate().filter(|(_, c)| **c != 0.0)
+                    {
                         if let Some(row) = x.sparse_row(document) {
                             sink.add_row(row, Place::block(0), coefficient);
                         }
@@ -298,24 +326,41 @@ impl Task for Ranking {
 
     fn validate(&self, x: &Query, y: &Scores) -> Result<(), String> {
         if x.len() != y.len() {
-            return Err(format!("expected a grade for each of {} documents, not {}", x.len(), y.len()));
+            return Err(format!(
+                "expected a grade for each of {} documents, not {}",
+                x.len(),
+                y.len()
+            ));
         }
         if x.is_empty() {
             return Err("expected at least one document".to_owned());
         }
         if x.width() > self.dim() {
-            return Err(format!("expected features below {}, not feature {}", self.dim(), x.width() - 1));
+            return Err(format!(
+                "expected features below {}, not feature {}",
+                self.dim(),
+                x.width() - 1
+            ));
         }
         if let Some(grade) = y.values().iter().find(|grade| !grade.is_finite()) {
             return Err(format!("expected grades that are finite numbers, not {grade}"));
         }
         if let Some(costs) = y.costs().filter(|costs| costs.len() != y.len()) {
-            return Err(format!("expected a cost for each of {} documents, not {}", y.len(), costs.len()));
+            return Err(format!(
+                "expected a cost for each of {} documents, not {}",
+                y.len(),
+                costs.len()
+            ));
         }
         if self.root && self.common_cost(y).is_none() {
-            return Err("expected one cost for all pairs of a query, whose root is the loss".to_owned());
+            return Err(
+                "expected one cost for all pairs of a query, whose root is the loss".to_owned()
+            );
         }
-        if let Some(cost) = y.costs().and_then(|costs| costs.iter().find(|&&cost| !(cost.is_finite() && cost >= 0.0))) {
+        if let Some(cost) = y
+            .costs()
+            .and_then(|costs| costs.iter().find(|&&cost| !(cost.is_finite() && cost >= 0.0)))
+        {
             return Err(format!("expected costs that are finite and at least 0, not {cost}"));
         }
         let counts_pairs = matches!(self.loss.oracle(), Oracle::Swaps(_));
@@ -323,12 +368,14 @@ impl Task for Ranking {
             return Err("expected costs of documents only where the loss counts pairs".to_owned());
         }
         match self.loss.oracle() {
-            Oracle::Discount(_) => match y.values().iter().find(|grade| !(0.0..=HIGHEST).contains(*grade)) {
-                Some(grade) => {
-                    Err(format!("expected grades from 0 to {HIGHEST} for a gain of 2^grade − 1, not {grade}"))
+            Oracle::Discount(_) => {
+                match y.values().iter().find(|grade| !(0.0..=HIGHEST).contains(*grade)) {
+                    Some(grade) => Err(format!(
+                        "expected grades from 0 to {HIGHEST} for a gain of 2^grade − 1, not {grade}"
+                    )),
+                    None => Ok(()),
                 }
-                None => Ok(()),
-            },
+            }
             Oracle::Merge(_) => {
                 let relevant = y.values().iter().filter(|&&grade| grade > 0.0).count();
                 let cells = (relevant + 1).saturating_mul(y.len() - relevant + 1);

@@ -1,4 +1,5 @@
-//! The contract of the task: the three laws, brute force over pairs and permutations, and what exactly is written.
+//! The contract of the task: the three laws, brute force over pairs and permutations, and what
+//! exactly is written.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
 
@@ -13,7 +14,10 @@ use crosscut_ranking::{Loss, Query, Ranking, Scores, Scratch, TaskError};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{RngSeed, TestRunner};
-use small::{Examples, PAIRS, Plain, RANKINGS, Rankings, choices, dense, pairs, plane_of_pairs, problems, sparse};
+use small::{
+    Examples, PAIRS, Plain, RANKINGS, Rankings, choices, dense, pairs, plane_of_pairs, problems,
+    sparse,
+};
 
 /// Weights at which losses matter or not, and whole ones.
 fn weights(task: &Ranking, number: u64, whole: bool) -> Vec<f64> {
@@ -30,20 +34,24 @@ fn is_close(a: f64, b: f64) -> bool {
 }
 
 fn same_plane(a: &(f64, Vec<f64>), b: &(f64, Vec<f64>)) -> bool {
-    is_close(a.0, b.0) && a.1.len() == b.1.len() && a.1.iter().zip(&b.1).all(|(a, b)| is_close(*a, *b))
+    is_close(a.0, b.0)
+        && a.1.len() == b.1.len()
+        && a.1.iter().zip(&b.1).all(|(a, b)| is_close(*a, *b))
 }
 
 fn slack(plane: &(f64, Vec<f64>), w: &[f64]) -> f64 {
     plane.0 - w.iter().zip(&plane.1).map(|(weight, value)| weight * value).sum::<f64>()
 }
 
-/// Whether all documents that a loss wants on top fit there: two clicked documents cannot both be above each other.
+/// Whether all documents that a loss wants on top fit there: two clicked documents cannot both be
+/// above each other.
 fn can_be_right(loss: Loss, query: &Plain) -> bool {
-    loss != Loss::RankOfRelevant || query.y.values().iter().filter(|&&grade| grade > 0.0).count() < 2
+    loss != Loss::RankOfRelevant
+        || query.y.values().iter().filter(|&&grade| grade > 0.0).count() < 2
 }
 
-/// The query without documents that are alike: between those, a δ is nothing but rounding, and the laws are tried at weights that
-/// make the largest δ count.
+/// The query without documents that are alike: between those, a δ is nothing but rounding, and the
+/// laws are tried at weights that make the largest δ count.
 fn apart(query: &Plain) -> Plain {
     let mut query = query.clone();
     query.rows.iter_mut().zip(1..).for_each(|(row, at)| row[0] += 0.01 * (at * at) as f32);
@@ -59,11 +67,13 @@ fn any_problem(most: usize, coarse: bool) -> impl Strategy<Value = (Ranking, Vec
 }
 
 fn pair_problem(most: usize, coarse: bool) -> impl Strategy<Value = (Ranking, Vec<Plain>)> {
-    prop::sample::select(PAIRS.to_vec()).prop_flat_map(move |loss| problems((loss, Rescaling::Margin), most, coarse))
+    prop::sample::select(PAIRS.to_vec())
+        .prop_flat_map(move |loss| problems((loss, Rescaling::Margin), most, coarse))
 }
 
 fn ranking_problem(most: usize, coarse: bool) -> impl Strategy<Value = (Ranking, Vec<Plain>)> {
-    prop::sample::select(RANKINGS.to_vec()).prop_flat_map(move |choice| problems(choice, most, coarse))
+    prop::sample::select(RANKINGS.to_vec())
+        .prop_flat_map(move |choice| problems(choice, most, coarse))
 }
 
 #[test]
@@ -71,8 +81,10 @@ fn the_laws_hold_for_every_choice() {
     let mut runner = TestRunner::deterministic();
     for choice in choices() {
         for most in [1, 2, 3, 5, 8, 8, 12, 40] {
-            let (task, queries) = problems(choice, most, most % 2 == 0).new_tree(&mut runner).unwrap().current();
-            let queries: Vec<Plain> = queries.iter().filter(|query| can_be_right(choice.0, query)).map(apart).collect();
+            let (task, queries) =
+                problems(choice, most, most % 2 == 0).new_tree(&mut runner).unwrap().current();
+            let queries: Vec<Plain> =
+                queries.iter().filter(|query| can_be_right(choice.0, query)).map(apart).collect();
             if !queries.is_empty() {
                 check(&task, &examples(&queries));
             }
@@ -97,7 +109,8 @@ proptest! {
         }
     }
 
-    /// ξ = Σ cost · max(0, 1 − (s of the upper − s of the lower)), pair by pair; pairs that just keep the margin are right.
+    /// ξ = Σ cost · max(0, 1 − (s of the upper − s of the lower)), pair by pair; pairs that just
+    /// keep the margin are right.
     #[test]
     fn swapped_pairs_are_those_that_a_naive_count_finds((task, queries) in pair_problem(12, true), seed: u64, whole: bool) {
         let (w, loss) = (weights(&task, seed, whole), task.loss_function());
@@ -270,7 +283,11 @@ fn signs_of_zeros_break_no_ties() {
             let (task, y) = (task(1, loss), Scores::new(grades));
             let expected = task.delta(&y, &Scores::new(vec![0.0, 0.0]));
             for zeros in [vec![0.0, -0.0], vec![-0.0, 0.0]] {
-                assert_eq!(task.delta(&y, &Scores::new(zeros.clone())), expected, "{loss:?} of {zeros:?}");
+                assert_eq!(
+                    task.delta(&y, &Scores::new(zeros.clone())),
+                    expected,
+                    "{loss:?} of {zeros:?}"
+                );
             }
         }
     }
@@ -280,8 +297,13 @@ fn signs_of_zeros_break_no_ties() {
 fn nothing_is_written_where_the_truth_wins() {
     let rows = [vec![9.0], vec![6.0], vec![3.0], vec![0.0]];
     for (loss, rescaling) in choices() {
-        // One clicked document, where the loss is of clicks; no two of one grade, where Ψ(x, y) would be a mean.
-        let grades = if loss == Loss::RankOfRelevant { vec![1.0, 0.0, 0.0, 0.0] } else { vec![3.0, 2.0, 1.0, 0.0] };
+        // One clicked document, where the loss is of clicks; no two of one grade, where Ψ(x, y)
+        // would be a mean.
+        let grades = if loss == Loss::RankOfRelevant {
+            vec![1.0, 0.0, 0.0, 0.0]
+        } else {
+            vec![3.0, 2.0, 1.0, 0.0]
+        };
         let y = Scores::new(grades);
         let y = if PAIRS.contains(&loss) { y.with_costs(vec![0.1, 0.2, 0.3, 0.7]) } else { y };
         let task = task(1, loss).with_loss(loss, rescaling).unwrap();
@@ -292,7 +314,8 @@ fn nothing_is_written_where_the_truth_wins() {
     }
 }
 
-/// Queries that can teach nothing: of one document, of one grade, without a relevant document, with costs of 0.
+/// Queries that can teach nothing: of one document, of one grade, without a relevant document, with
+/// costs of 0.
 #[test]
 fn queries_without_pairs_have_no_loss() {
     let rows = [vec![1.0], vec![-2.0], vec![0.5]];
@@ -335,14 +358,24 @@ fn impossible_tasks_are_refused() {
     let slack = |loss| Ranking::new(FeatureIds::Contiguous(1)).with_loss(loss, Rescaling::Slack);
     for (loss, _) in choices() {
         let exact = matches!(loss, Loss::ReciprocalRank | Loss::Precision(_));
-        assert_eq!(slack(loss).err(), if exact { None } else { Some(TaskError::Slack) }, "{loss:?}");
+        assert_eq!(
+            slack(loss).err(),
+            if exact { None } else { Some(TaskError::Slack) },
+            "{loss:?}"
+        );
     }
     for rescaling in [Rescaling::Margin, Rescaling::Slack] {
-        let found = Ranking::new(FeatureIds::Contiguous(1)).with_loss(Loss::Precision(0), rescaling);
+        let found =
+            Ranking::new(FeatureIds::Contiguous(1)).with_loss(Loss::Precision(0), rescaling);
         assert_eq!(found, Err(TaskError::K));
     }
-    assert_eq!(TaskError::Slack.to_string(), "slack rescaling is for the losses reciprocal rank and precision at k");
-    let whole = Ranking::new(FeatureIds::Contiguous(1)).with_loss(Loss::Ndcg(0), Rescaling::Margin).unwrap();
+    assert_eq!(
+        TaskError::Slack.to_string(),
+        "slack rescaling is for the losses reciprocal rank and precision at k"
+    );
+    let whole = Ranking::new(FeatureIds::Contiguous(1))
+        .with_loss(Loss::Ndcg(0), Rescaling::Margin)
+        .unwrap();
     assert_eq!(whole.with_root(), Err(TaskError::Root));
     assert_eq!(TaskError::K.to_string(), "precision at k needs a k of at least 1");
 }
@@ -363,14 +396,44 @@ fn impossible_examples_are_refused() {
         (ap, &x, costs([1.0, 1.0]), None),
         (ap, &x, Scores::new(vec![-1.0, 1.0]), None),
         (dcg, &x, y(), None),
-        (pairs, &x, Scores::new(vec![1.0]), Some("expected a grade for each of 2 documents, not 1")),
+        (
+            pairs,
+            &x,
+            Scores::new(vec![1.0]),
+            Some("expected a grade for each of 2 documents, not 1"),
+        ),
         (pairs, &dense(&[]), Scores::default(), Some("expected at least one document")),
         (pairs, &wide, y(), Some("expected features below 2, not feature 2")),
-        (pairs, &x, Scores::new(vec![1.0, f64::INFINITY]), Some("expected grades that are finite numbers, not inf")),
-        (pairs, &x, Scores::new(vec![f64::NAN, 1.0]), Some("expected grades that are finite numbers, not NaN")),
-        (pairs, &x, costs([1.0, -1.0]), Some("expected costs that are finite and at least 0, not -1")),
-        (pairs, &x, costs([f64::NAN, 1.0]), Some("expected costs that are finite and at least 0, not NaN")),
-        (pairs, &x, y().with_costs(vec![1.0]), Some("expected a cost for each of 2 documents, not 1")),
+        (
+            pairs,
+            &x,
+            Scores::new(vec![1.0, f64::INFINITY]),
+            Some("expected grades that are finite numbers, not inf"),
+        ),
+        (
+            pairs,
+            &x,
+            Scores::new(vec![f64::NAN, 1.0]),
+            Some("expected grades that are finite numbers, not NaN"),
+        ),
+        (
+            pairs,
+            &x,
+            costs([1.0, -1.0]),
+            Some("expected costs that are finite and at least 0, not -1"),
+        ),
+        (
+            pairs,
+            &x,
+            costs([f64::NAN, 1.0]),
+            Some("expected costs that are finite and at least 0, not NaN"),
+        ),
+        (
+            pairs,
+            &x,
+            y().with_costs(vec![1.0]),
+            Some("expected a cost for each of 2 documents, not 1"),
+        ),
         (ap, &x, costs([1.0, 2.0]), Some(no_costs)),
         (dcg, &x, costs([2.0, 1.0]), Some(no_costs)),
         (dcg, &x, Scores::new(vec![-1.0, 1.0]), Some(gain)),
@@ -388,7 +451,10 @@ fn impossible_examples_are_refused() {
         let found = task(2, loss).validate(x, &y);
         match expected {
             None => assert_eq!(found, Ok(()), "{loss:?} of {y:?}"),
-            Some(start) => assert!(found.clone().unwrap_err().starts_with(start), "{loss:?} of {y:?}: {found:?}"),
+            Some(start) => assert!(
+                found.clone().unwrap_err().starts_with(start),
+                "{loss:?} of {y:?}: {found:?}"
+            ),
         }
     }
 }
@@ -397,9 +463,12 @@ fn impossible_examples_are_refused() {
 fn large(documents: usize, grades: usize) -> Plain {
     const FEATURES: usize = 10;
     let numbers = random_weights(documents * FEATURES, 1.0, 5);
-    let rows: Vec<Vec<f32>> =
-        numbers.chunks(FEATURES).map(|row| row.iter().map(|&value| value as f32).collect()).collect();
-    let grade = |row: &Vec<f32>| ((row[0] + row[1] * row[2] + 3.0) / 6.0 * grades as f32).floor().into();
+    let rows: Vec<Vec<f32>> = numbers
+        .chunks(FEATURES)
+        .map(|row| row.iter().map(|&value| value as f32).collect())
+        .collect();
+    let grade =
+        |row: &Vec<f32>| ((row[0] + row[1] * row[2] + 3.0) / 6.0 * grades as f32).floor().into();
     let y = Scores::new(rows.iter().map(grade).collect());
     Plain { rows, y }
 }
@@ -409,17 +478,29 @@ fn two_thousand_documents_are_counted_as_one_by_one() {
     for grades in [5, 700] {
         let query = large(2000, grades);
         for loss in PAIRS {
-            for (w, costs) in
-                [(vec![0.0; 10], false), (random_weights(10, 1.0, 1), true), (random_weights(10, 9.0, 2), false)]
-            {
-                let costs = (0..2000).map(|document| if costs { (document % 7) as f64 / 3.0 } else { 1.0 }).collect();
-                let query = Plain { y: query.y.clone().with_costs(costs), rows: query.rows.clone() };
+            for (w, costs) in [
+                (vec![0.0; 10], false),
+                (random_weights(10, 1.0, 1), true),
+                (random_weights(10, 9.0, 2), false),
+            ] {
+                let costs = (0..2000)
+                    .map(|document| if costs { (document % 7) as f64 / 3.0 } else { 1.0 })
+                    .collect();
+                let query =
+                    Plain { y: query.y.clone().with_costs(costs), rows: query.rows.clone() };
                 let scores = query.scores(&w);
-                let swapped = |&(upper, lower, _): &(usize, usize, f64)| scores[upper] - scores[lower] < 1.0;
-                let expected = plane_of_pairs(&query, pairs(loss, &query.y).into_iter().filter(swapped));
+                let swapped =
+                    |&(upper, lower, _): &(usize, usize, f64)| scores[upper] - scores[lower] < 1.0;
+                let expected =
+                    plane_of_pairs(&query, pairs(loss, &query.y).into_iter().filter(swapped));
                 let found = plane_of(&task(10, loss), &w, &query.example());
                 let close = |a: f64, b: f64| (a - b).abs() <= 1e-9 * expected.0.max(1.0);
-                assert!(close(found.0, expected.0), "{loss:?}, {grades} grades: {} for {}", found.0, expected.0);
+                assert!(
+                    close(found.0, expected.0),
+                    "{loss:?}, {grades} grades: {} for {}",
+                    found.0,
+                    expected.0
+                );
                 let together = found.1.iter().zip(&expected.1);
                 assert!(
                     together.into_iter().all(|(a, b)| close(*a, *b)),
@@ -439,14 +520,22 @@ fn a_query_may_have_100_000_documents() {
     for grades in [5, DOCUMENTS] {
         let query = large(DOCUMENTS, grades);
         let example = query.example();
-        for loss in [Loss::SwappedPairs, Loss::SwappedFraction, Loss::RankOfRelevant, Loss::Ndcg(10), Loss::Ndcg(0)] {
+        for loss in [
+            Loss::SwappedPairs,
+            Loss::SwappedFraction,
+            Loss::RankOfRelevant,
+            Loss::Ndcg(10),
+            Loss::Ndcg(0),
+        ] {
             if matches!(loss, Loss::Ndcg(_)) && grades > 1000 {
                 continue; // no gain is that large
             }
             let task = task(10, loss);
             for solver in [Solver::Block, Solver::OneSlack] {
                 let settings = Settings { passes: Some(1), solver, ..Settings::default() };
-                let solution = solve(&task, [&example], &settings, &mut |_| ControlFlow::Continue(())).unwrap();
+                let solution =
+                    solve(&task, [&example], &settings, &mut |_| ControlFlow::Continue(()))
+                        .unwrap();
                 let y_hat = task.predict(&solution.w, &example.x, &mut Scratch::default());
                 assert_eq!(y_hat.len(), DOCUMENTS);
                 assert!(task.loss(&example.x, &example.y, &y_hat).is_finite());

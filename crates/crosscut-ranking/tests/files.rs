@@ -38,7 +38,8 @@ fn options(values: &[(&str, &str)]) -> Options {
 type Examples = Vec<Example<Query, Scores>>;
 
 fn define(values: &[(&str, &str)], text: &str) -> Result<(Ranking, Examples), String> {
-    Ranking::define(&options(values), Source::from_text("train", text)).map_err(|error| error.to_string())
+    Ranking::define(&options(values), Source::from_text("train", text))
+        .map_err(|error| error.to_string())
 }
 
 fn read(task: &Ranking, text: &str) -> Result<Vec<Item<Query, Scores>>, String> {
@@ -55,7 +56,12 @@ fn file(text: &str) -> (tempfile::TempDir, String) {
 }
 
 /// The same as `define` with one option that is a file.
-fn define_with(name: &str, text: &str, values: &[(&str, &str)], train: &str) -> Result<(Ranking, Examples), String> {
+fn define_with(
+    name: &str,
+    text: &str,
+    values: &[(&str, &str)],
+    train: &str,
+) -> Result<(Ranking, Examples), String> {
     let (_folder, path) = file(text);
     define(&[values, &[(name, &path)]].concat(), train).map_err(|error| error.replace(&path, name))
 }
@@ -85,7 +91,10 @@ fn queries_are_read() {
     for text in [TRAIN.to_owned(), TRAIN.replace('\n', "\r\n")] {
         let (task, examples) = define(&[], &text).unwrap();
         assert_eq!(task.sizes(), [("features", 3)]);
-        assert_eq!((task.loss_function(), task.rescaling()), (Loss::SwappedPairs, Rescaling::Margin));
+        assert_eq!(
+            (task.loss_function(), task.rescaling()),
+            (Loss::SwappedPairs, Rescaling::Margin)
+        );
         assert_eq!(grades(&examples), [&[2.0, 0.0][..], &[1.5, -1.0, 0.0]]);
         assert_eq!(
             all_rows(&task, &examples),
@@ -94,7 +103,10 @@ fn queries_are_read() {
                 vec![vec![1.0, 1.0, 1.0], vec![2.0, 0.0, 0.0], vec![0.0; 3]]
             ]
         );
-        assert_eq!((examples[0].y.costs(), examples[1].y.costs()), (None, Some(&[1.0, 1.0, 2.5][..])));
+        assert_eq!(
+            (examples[0].y.costs(), examples[1].y.costs()),
+            (None, Some(&[1.0, 1.0, 2.5][..]))
+        );
         assert!(examples.iter().all(|example| example.weight == 1.0));
         examples.iter().for_each(|example| task.validate(&example.x, &example.y).unwrap());
     }
@@ -103,7 +115,8 @@ fn queries_are_read() {
 #[test]
 fn ids_may_be_any_numbers() {
     let (task, examples) =
-        define(&[], "1 qid:9223372036854775807 7:1\n0 qid:-9223372036854775808 4000000000:1\n").unwrap();
+        define(&[], "1 qid:9223372036854775807 7:1\n0 qid:-9223372036854775808 4000000000:1\n")
+            .unwrap();
     assert_eq!(examples.len(), 2);
     let names: Vec<String> = (0..task.dim()).map(|index| task.weight_name(index)).collect();
     assert_eq!(names, ["feature 7", "feature 4000000000"]);
@@ -125,11 +138,18 @@ fn a_file_without_qid_is_one_query_and_is_told_of() {
         let (_folder, path) = file(text);
         let mut ears = Ears::default();
         let (_, examples) =
-            Ranking::define(&options(values), Source::open(Path::new(&path), &mut ears).unwrap()).unwrap();
-        (examples.len(), ears.0.into_iter().map(|note| note.replace(&path, "f")).collect::<Vec<_>>())
+            Ranking::define(&options(values), Source::open(Path::new(&path), &mut ears).unwrap())
+                .unwrap();
+        (
+            examples.len(),
+            ears.0.into_iter().map(|note| note.replace(&path, "f")).collect::<Vec<_>>(),
+        )
     };
     let note = |text: &str| vec![format!("f: {text}")];
-    assert_eq!(notes("1 1:1\n0 1:2\n", &[]), (1, note("no line has a qid, so its 2 documents are one query")));
+    assert_eq!(
+        notes("1 1:1\n0 1:2\n", &[]),
+        (1, note("no line has a qid, so its 2 documents are one query"))
+    );
     assert_eq!(notes("1 qid:0 1:1\n0 qid:0 1:2\n", &[]), (1, vec![]));
     assert_eq!(notes("1 1:1\n", &[]), (1, vec![]));
 
@@ -144,7 +164,11 @@ fn a_file_without_qid_is_one_query_and_is_told_of() {
     assert_eq!(notes(&wide("10001"), &[("scale", "query")]), (1, vec![]));
     let many: String = (5..15).map(|id| format!(" {id}:-1e5")).collect();
     let (_, told) = notes(&format!("1 qid:1 1:1 2:1 3:1 4:1{many}\n0 qid:1\n"), &[]);
-    assert!(told[0].starts_with("f: features 5, 6, 7, 8, 9, 10, 11, 12 and 2 more vary over 10000 times"), "{told:?}");
+    assert!(
+        told[0]
+            .starts_with("f: features 5, 6, 7, 8, 9, 10, 11, 12 and 2 more vary over 10000 times"),
+        "{told:?}"
+    );
 }
 
 #[test]
@@ -177,13 +201,28 @@ fn bad_options_are_refused_before_anything_is_read() {
         (&[("l", "9")], "-l expects 1 to 8 for the task ranking, not `9`".to_owned()),
         (&[("k", "0"), ("l", "4")], "--k expects a whole number of at least 1, not `0`".to_owned()),
         (&[("k", "x"), ("l", "4")], "--k expects a whole number, not `x`".to_owned()),
-        (&[("k", "5")], "--k expects -l 4 (NDCG), 5 (DCG) or 7 (precision) beside it, not `5`".to_owned()),
-        (&[("k", "5"), ("l", "3")], "--k expects -l 4 (NDCG), 5 (DCG) or 7 (precision) beside it, not `5`".to_owned()),
-        (&[("scale", "all")], "--scale expects none, query, standard or global, not `all`".to_owned()),
+        (
+            &[("k", "5")],
+            "--k expects -l 4 (NDCG), 5 (DCG) or 7 (precision) beside it, not `5`".to_owned(),
+        ),
+        (
+            &[("k", "5"), ("l", "3")],
+            "--k expects -l 4 (NDCG), 5 (DCG) or 7 (precision) beside it, not `5`".to_owned(),
+        ),
+        (
+            &[("scale", "all")],
+            "--scale expects none, query, standard or global, not `all`".to_owned(),
+        ),
         (&[("slack", "")], format!("-o expects 2 with -l 1 {slack}")),
         (&[("slack", ""), ("l", "4")], format!("-o expects 2 with -l 4 {slack}")),
-        (&[("group", "/no/such/file")], "/no/such/file: cannot be read: No such file or directory (os error 2)".into()),
-        (&[("query-weights", "/no/such")], "/no/such: cannot be read: No such file or directory (os error 2)".into()),
+        (
+            &[("group", "/no/such/file")],
+            "/no/such/file: cannot be read: No such file or directory (os error 2)".into(),
+        ),
+        (
+            &[("query-weights", "/no/such")],
+            "/no/such: cannot be read: No such file or directory (os error 2)".into(),
+        ),
     ];
     for (values, message) in table {
         assert_eq!(define(values, "not an example").unwrap_err(), message);
@@ -191,9 +230,15 @@ fn bad_options_are_refused_before_anything_is_read() {
     let (mut task, _) = define(&[], TRAIN).unwrap();
     let table: [(&[(&str, &str)], &str); 4] = [
         (&[("run-tag", "a")], "--run-tag expects --ranks beside it, not `a`"),
-        (&[("ranks", ""), ("run-tag", "a b")], "--run-tag expects a name without white space, not `a b`"),
+        (
+            &[("ranks", ""), ("run-tag", "a b")],
+            "--run-tag expects a name without white space, not `a b`",
+        ),
         (&[("ranks", ""), ("run-tag", "")], "--run-tag expects a name without white space, not ``"),
-        (&[("group", "/no/such/file")], "/no/such/file: cannot be read: No such file or directory (os error 2)"),
+        (
+            &[("group", "/no/such/file")],
+            "/no/such/file: cannot be read: No such file or directory (os error 2)",
+        ),
     ];
     for (values, message) in table {
         assert_eq!(task.prepare(&options(values)).unwrap_err().to_string(), message);
@@ -204,35 +249,71 @@ fn bad_options_are_refused_before_anything_is_read() {
 fn bad_lines_are_refused_by_number() {
     let returns = "expected the documents of qid:7 one after the other, but it returns";
     let none = "expected qid:N, the number of the query, as at the first document, found none";
-    let no_cost = "expected no cost where the loss does not count pairs (-l 1, 2 and 8 do), found cost:2";
+    let no_cost =
+        "expected no cost where the loss does not count pairs (-l 1, 2 and 8 do), found cost:2";
     let table = [
         ("1", "", "train: expected at least one example, found an empty file".to_owned()),
         ("1", "1 qid:7 1:1\n1 qid:8 1:1\n1 qid:7 1:1\n", format!("train:3: {returns}")),
         ("1", "\n1 qid:7 1:1\n1 1:1\n", format!("train:3: {none}")),
-        ("1", "1 1:1\n1 qid:7 1:1\n", "train:2: expected no qid, as at the first document, found qid:7".to_owned()),
-        ("1", "1 qid:1\nqid:1 1:1\n", "train:2: expected a grade to learn from, found none".to_owned()),
-        ("1", "1 qid:1\n? qid:1 1:1\n", "train:2: expected a grade to learn from, found none".to_owned()),
-        ("1", "a qid:1\n", "train:1: expected a grade that is a finite number, found `a`".to_owned()),
-        ("1", "inf qid:1\n", "train:1: expected a grade that is a finite number, found `inf`".to_owned()),
-        ("1", "nan qid:1\n", "train:1: expected a grade that is a finite number, found `nan`".to_owned()),
-        ("1", "1e999 qid:1\n", "train:1: expected a grade that is a finite number, found `1e999`".to_owned()),
+        (
+            "1",
+            "1 1:1\n1 qid:7 1:1\n",
+            "train:2: expected no qid, as at the first document, found qid:7".to_owned(),
+        ),
+        (
+            "1",
+            "1 qid:1\nqid:1 1:1\n",
+            "train:2: expected a grade to learn from, found none".to_owned(),
+        ),
+        (
+            "1",
+            "1 qid:1\n? qid:1 1:1\n",
+            "train:2: expected a grade to learn from, found none".to_owned(),
+        ),
+        (
+            "1",
+            "a qid:1\n",
+            "train:1: expected a grade that is a finite number, found `a`".to_owned(),
+        ),
+        (
+            "1",
+            "inf qid:1\n",
+            "train:1: expected a grade that is a finite number, found `inf`".to_owned(),
+        ),
+        (
+            "1",
+            "nan qid:1\n",
+            "train:1: expected a grade that is a finite number, found `nan`".to_owned(),
+        ),
+        (
+            "1",
+            "1e999 qid:1\n",
+            "train:1: expected a grade that is a finite number, found `1e999`".to_owned(),
+        ),
         (
             "4",
             "1 qid:1\n-1 qid:1\n",
-            "train:2: expected a grade from 0 to 900 for a gain of 2^grade − 1, found `-1`".to_owned(),
+            "train:2: expected a grade from 0 to 900 for a gain of 2^grade − 1, found `-1`"
+                .to_owned(),
         ),
         (
             "5",
             "2000 qid:1\n",
-            "train:1: expected a grade from 0 to 900 for a gain of 2^grade − 1, found `2000`".to_owned(),
+            "train:1: expected a grade from 0 to 900 for a gain of 2^grade − 1, found `2000`"
+                .to_owned(),
         ),
         ("3", "1 qid:1 cost:1\n1 qid:1 cost:2 1:1\n", format!("train:2: {no_cost}")),
         ("6", "1 qid:1 cost:2 1:1\n", format!("train:1: {no_cost}")),
-        ("1", "1 qid:x 1:1\n", "train:1: expected qid: with a 64-bit integer, found `qid:x`".to_owned()),
+        (
+            "1",
+            "1 qid:x 1:1\n",
+            "train:1: expected qid: with a 64-bit integer, found `qid:x`".to_owned(),
+        ),
         (
             "1",
             "1 qid:1 1:nan\n",
-            "train:1: expected a value that is finite in single precision, found `1:nan`".to_owned(),
+            "train:1: expected a value that is finite in single precision, found `1:nan`"
+                .to_owned(),
         ),
     ];
     for (loss, text, message) in table {
@@ -247,10 +328,22 @@ fn with_a_model_whole_queries_may_lack_grades() {
     assert_eq!(items[0].y, None);
     assert_eq!(items[1].y, Some(Scores::new(vec![0.0, 1.0]).with_costs(vec![1.0, 3.0])));
     let table = [
-        ("1 qid:3\n? qid:3\n", "test:2: expected a grade, as at the first document of the query, found none"),
-        ("? qid:3\n\n1 qid:3\n", "test:3: expected no grade, as at the first document of the query, found 1"),
-        ("? qid:3\n? 1:1\n", "test:2: expected qid:N, the number of the query, as at the first document, found none"),
-        ("? qid:3\n? qid:2\nqid:3\n", "test:3: expected the documents of qid:3 one after the other, but it returns"),
+        (
+            "1 qid:3\n? qid:3\n",
+            "test:2: expected a grade, as at the first document of the query, found none",
+        ),
+        (
+            "? qid:3\n\n1 qid:3\n",
+            "test:3: expected no grade, as at the first document of the query, found 1",
+        ),
+        (
+            "? qid:3\n? 1:1\n",
+            "test:2: expected qid:N, the number of the query, as at the first document, found none",
+        ),
+        (
+            "? qid:3\n? qid:2\nqid:3\n",
+            "test:3: expected the documents of qid:3 one after the other, but it returns",
+        ),
         ("x qid:3\n", "test:1: expected a grade that is a finite number, found `x`"),
     ];
     for (text, message) in table {
@@ -258,12 +351,17 @@ fn with_a_model_whole_queries_may_lack_grades() {
     }
     // Costs of a test set need not be those of the loss.
     let (task, _) = define(&[("l", "3")], "1 qid:1 1:1\n0 qid:1\n").unwrap();
-    assert_eq!(read(&task, "1 qid:1 cost:2\n").unwrap()[0].y.as_ref().unwrap().costs(), Some(&[2.0][..]));
+    assert_eq!(
+        read(&task, "1 qid:1 cost:2\n").unwrap()[0].y.as_ref().unwrap().costs(),
+        Some(&[2.0][..])
+    );
 }
 
 /// The same lines without `qid:N`.
 fn without_qid(text: &str) -> String {
-    let words = |line: &str| line.split(' ').filter(|word| !word.starts_with("qid:")).collect::<Vec<_>>().join(" ");
+    let words = |line: &str| {
+        line.split(' ').filter(|word| !word.starts_with("qid:")).collect::<Vec<_>>().join(" ")
+    };
     text.lines().map(|line| words(line) + "\n").collect()
 }
 
@@ -282,16 +380,34 @@ fn sizes_of_queries_replace_qids() {
     }
     let table = [
         ("2\n2\n", "group: expected sizes that add up to the 5 documents of train, found 4"),
-        ("2\n\n4\n1\n", "group:3: expected sizes that add up to the 5 documents of train, found 6 by here"),
-        ("2\n3\n1\n", "group:3: expected sizes that add up to the 5 documents of train, found 6 by here"),
+        (
+            "2\n\n4\n1\n",
+            "group:3: expected sizes that add up to the 5 documents of train, found 6 by here",
+        ),
+        (
+            "2\n3\n1\n",
+            "group:3: expected sizes that add up to the 5 documents of train, found 6 by here",
+        ),
         (
             "18446744073709551615\n1\n",
             "group:1: expected sizes that add up to the 5 documents of train, found 18446744073709551615 by here",
         ),
-        ("2\n0\n3\n", "group:2: expected the size of a query, a whole number of at least 1, found `0`"),
-        ("2\n-3\n", "group:2: expected the size of a query, a whole number of at least 1, found `-3`"),
-        ("2 3\n", "group:1: expected the size of a query, a whole number of at least 1, found `2 3`"),
-        ("# none\n", "group: expected the size of a query, a whole number of at least 1, on each line, found none"),
+        (
+            "2\n0\n3\n",
+            "group:2: expected the size of a query, a whole number of at least 1, found `0`",
+        ),
+        (
+            "2\n-3\n",
+            "group:2: expected the size of a query, a whole number of at least 1, found `-3`",
+        ),
+        (
+            "2 3\n",
+            "group:1: expected the size of a query, a whole number of at least 1, found `2 3`",
+        ),
+        (
+            "# none\n",
+            "group: expected the size of a query, a whole number of at least 1, on each line, found none",
+        ),
     ];
     for (sizes, message) in table {
         assert_eq!(define_with("group", sizes, &[], &plain).unwrap_err(), message);
@@ -309,10 +425,22 @@ fn queries_have_weights() {
     assert_eq!(examples.iter().map(|example| example.weight).collect::<Vec<_>>(), [0.5, 2.0]);
     let table = [
         ("1\n", "query-weights: expected a weight for each query of train, 2 in all, found 1"),
-        ("1\n1\n1\n", "query-weights: expected a weight for each query of train, 2 in all, found 3"),
-        ("1\n-1\n", "query-weights:2: expected the weight of a query, a finite number of at least 0, found `-1`"),
-        ("nan\n1\n", "query-weights:1: expected the weight of a query, a finite number of at least 0, found `nan`"),
-        ("", "query-weights: expected the weight of a query, a finite number of at least 0, on each line, found none"),
+        (
+            "1\n1\n1\n",
+            "query-weights: expected a weight for each query of train, 2 in all, found 3",
+        ),
+        (
+            "1\n-1\n",
+            "query-weights:2: expected the weight of a query, a finite number of at least 0, found `-1`",
+        ),
+        (
+            "nan\n1\n",
+            "query-weights:1: expected the weight of a query, a finite number of at least 0, found `nan`",
+        ),
+        (
+            "",
+            "query-weights: expected the weight of a query, a finite number of at least 0, on each line, found none",
+        ),
     ];
     for (text, message) in table {
         assert_eq!(weights(text).unwrap_err(), message);
@@ -330,7 +458,11 @@ fn features_are_scaled() {
 1 qid:2 1:7 3:2 4:-3 5:7
 ";
     let (task, examples) = define(&[("scale", "query")], text).unwrap();
-    let first = vec![vec![0.0, 0.0, -0.25, -1.0, 0.0], vec![1.0, 1.0, 0.75, 0.0, 0.0], vec![0.5, 0.25, 0.0, -0.5, 0.0]];
+    let first = vec![
+        vec![0.0, 0.0, -0.25, -1.0, 0.0],
+        vec![1.0, 1.0, 0.75, 0.0, 0.0],
+        vec![0.5, 0.25, 0.0, -0.5, 0.0],
+    ];
     let second = vec![vec![0.0, 0.0, 0.0, 0.0, 0.0], vec![1.0, 0.0, 1.0, -1.0, 0.0]];
     assert_eq!(all_rows(&task, &examples), [first.clone(), second]);
     // The same with the model: each query by itself.
@@ -352,7 +484,8 @@ fn features_are_scaled() {
             vec![vec![0.75, 0.0, 0.0, 0.0, 0.0], vec![1.0, 0.0, 0.5, -sixth, 0.0]],
         ]
     );
-    // What comes later is scaled by the ranges of training and not clipped; a value of zero is one like others.
+    // What comes later is scaled by the ranges of training and not clipped; a value of zero is one
+    // like others.
     let items = read(&task, "? 1:11 2:-8 5:1e30 9:1\n? 4:-9\n? 1:3e38\n").unwrap();
     let far = f64::from((f64::from(3e38_f32) / 4.0) as f32);
     assert_eq!(
@@ -399,7 +532,11 @@ fn learn((task, examples): (Ranking, Examples)) -> Model<Ranking> {
 }
 
 /// What is written for a file with these options.
-fn classify(model: &mut Model<Ranking>, values: &[(&str, &str)], text: &str) -> Result<String, String> {
+fn classify(
+    model: &mut Model<Ranking>,
+    values: &[(&str, &str)],
+    text: &str,
+) -> Result<String, String> {
     model.task.prepare(&options(values)).map_err(|error| error.to_string())?;
     let mut written = Vec::new();
     for item in read(&model.task, text)? {
@@ -425,11 +562,18 @@ fn models_predict_after_a_round_trip_as_before() {
             assert_eq!(text, before);
             assert_eq!(classify(&mut model, &[("group", &sizes)], &plain).unwrap(), text);
             let error = classify(&mut model, &[("group", &sizes)], TRAIN).unwrap_err();
-            assert_eq!(error, "test:2: expected no qid where --group says what a query is, found qid:7");
+            assert_eq!(
+                error,
+                "test:2: expected no qid where --group says what a query is, found qid:7"
+            );
             let error = classify(&mut model, &[("group", &sizes)], "? 1:1\n").unwrap_err();
-            assert!(error.ends_with(":1: expected sizes that add up to the 1 documents of test, found 2 by here"));
+            assert!(error.ends_with(
+                ":1: expected sizes that add up to the 1 documents of test, found 2 by here"
+            ));
             // What stood beside the model is no part of it.
-            let again = serde_json::from_str::<Ranking>(&serde_json::to_string(&model.task).unwrap()).unwrap();
+            let again =
+                serde_json::from_str::<Ranking>(&serde_json::to_string(&model.task).unwrap())
+                    .unwrap();
             model.task.prepare(&Options::default()).unwrap();
             assert_eq!(again, model.task);
         }
@@ -461,7 +605,9 @@ fn rank_lists_are_trec_runs() {
 -2 Q0 x 2 -1.00000000 crosscut
 ";
     assert_eq!(classify(&mut model, &[("ranks", "")], text).unwrap(), expected);
-    let tagged = classify(&mut model, &[("ranks", ""), ("run-tag", "mine")], &text.replace('\n', "\r\n")).unwrap();
+    let tagged =
+        classify(&mut model, &[("ranks", ""), ("run-tag", "mine")], &text.replace('\n', "\r\n"))
+            .unwrap();
     assert_eq!(tagged, expected.replace("crosscut", "mine"));
     let scores = "0.50000000\n2.00000000\n0.50000000\n0.75000000\n-1.00000000\n-0.50000000\n";
     assert_eq!(classify(&mut model, &[], text).unwrap(), scores);
@@ -470,7 +616,10 @@ fn rank_lists_are_trec_runs() {
     let (_folder, sizes) = file("1\n2\n");
     let plain = "? 1:1\n? 1:2 # z\n? 1:3 # d1\n";
     let run = classify(&mut model, &[("ranks", ""), ("group", &sizes)], plain).unwrap();
-    assert_eq!(run, "1 Q0 d1 1 1.00000000 crosscut\n2 Q0 d1 1 3.00000000 crosscut\n2 Q0 z 2 2.00000000 crosscut\n");
+    assert_eq!(
+        run,
+        "1 Q0 d1 1 1.00000000 crosscut\n2 Q0 d1 1 3.00000000 crosscut\n2 Q0 z 2 2.00000000 crosscut\n"
+    );
     let error = classify(&mut model, &[("ranks", "")], plain).unwrap_err();
     assert_eq!(
         error,
@@ -495,16 +644,26 @@ fn hostile_models_are_refused() {
             r#""origin":1.0,"width":-1.0"#,
             "expected finite numbers to scale feature 0 by",
         ),
-        (r#""Contiguous":2"#, r#""Contiguous":3"#, "the scaling is not for the 3 features of the task"),
+        (
+            r#""Contiguous":2"#,
+            r#""Contiguous":3"#,
+            "the scaling is not for the 3 features of the task",
+        ),
         (r#"{"Precision":10}"#, r#"{"Precision":0}"#, "precision at k needs a k of at least 1"),
     ];
     for (from, to, message) in table {
         assert!(text.contains(from), "{from} in {text}");
-        let error = serde_json::from_str::<Ranking>(&text.replace(from, to)).unwrap_err().to_string();
+        let error =
+            serde_json::from_str::<Ranking>(&text.replace(from, to)).unwrap_err().to_string();
         assert!(error.contains(message), "{to}: {error}");
     }
     let slack = text.replace(r#"{"Precision":10}"#, r#""SwappedPairs""#).replace("Margin", "Slack");
-    assert!(serde_json::from_str::<Ranking>(&slack).unwrap_err().to_string().contains("slack rescaling is for"));
+    assert!(
+        serde_json::from_str::<Ranking>(&slack)
+            .unwrap_err()
+            .to_string()
+            .contains("slack rescaling is for")
+    );
 }
 
 #[test]
@@ -512,7 +671,12 @@ fn an_evaluation_has_the_loss() {
     let (task, examples) = define(&[], TRAIN).unwrap();
     let y_hat = [Scores::new(vec![0.0, 1.0]), Scores::new(vec![2.0, 0.0, 1.0])];
     let outcomes: Vec<_> = (examples.iter().zip(&y_hat))
-        .map(|(example, y_hat)| Outcome { x: &example.x, y: &example.y, y_hat, weight: example.weight })
+        .map(|(example, y_hat)| Outcome {
+            x: &example.x,
+            y: &example.y,
+            y_hat,
+            weight: example.weight,
+        })
         .collect();
     assert_eq!(task.evaluate(&outcomes).get("loss"), Some(0.5));
 }

@@ -1,5 +1,5 @@
-//! Every solver meets the optimum: two golden ones, and those of a general QP solver on small random problems, one with a slack
-//! for each pair and one with a constraint for each permutation.
+//! Every solver meets the optimum: two golden ones, and those of a general QP solver on small
+//! random problems, one with a slack for each pair and one with a constraint for each permutation.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
 
@@ -10,7 +10,9 @@ use std::ops::ControlFlow;
 use clarabel::algebra::CscMatrix;
 use clarabel::solver::{DefaultSettings, DefaultSolver, IPSolver, NonnegativeConeT, SolverStatus};
 use crosscut::primal;
-use crosscut::{C, Certificate, Example, Feature, Rescaling, Settings, Solution, Solver, solve, testing};
+use crosscut::{
+    C, Certificate, Example, Feature, Rescaling, Settings, Solution, Solver, solve, testing,
+};
 use crosscut_app::svmlight::parse_line;
 use crosscut_app::vocabulary::FeatureIds;
 use crosscut_ranking::{Loss, Query, Ranking, Scores};
@@ -40,8 +42,10 @@ fn read(text: &str, width: u32) -> (Ranking, Examples) {
     let features = FeatureIds::Contiguous(width);
     let lines: Vec<_> = text.lines().filter_map(|line| parse_line(line).unwrap()).collect();
     let example = |lines: &[crosscut_app::svmlight::Line<'_>]| {
-        let rows: Vec<Vec<Feature>> = lines.iter().map(|line| features.map(line.features.clone())).collect();
-        let y = Scores::new(lines.iter().map(|line| line.target.unwrap().parse().unwrap()).collect());
+        let rows: Vec<Vec<Feature>> =
+            lines.iter().map(|line| features.map(line.features.clone())).collect();
+        let y =
+            Scores::new(lines.iter().map(|line| line.target.unwrap().parse().unwrap()).collect());
         let costs = lines.iter().map(|line| line.cost).collect();
         Example::new(Query::new(&rows, width as usize).unwrap(), y.with_costs(costs))
     };
@@ -53,14 +57,17 @@ fn with(task: &Ranking, loss: Loss) -> Ranking {
     task.clone().with_loss(loss, Rescaling::Margin).unwrap()
 }
 
-/// The optimum of the golden ranking file at C = 30 of the mean slack lies between these: the dual and primal values of SVM^rank V1.00
-/// at `-e 0.0001`.
+/// The optimum of the golden ranking file at C = 30 of the mean slack lies between these: the dual
+/// and primal values of SVM^rank V1.00 at `-e 0.0001`.
 const SVM_RANK: [f64; 2] = [81.9413, 81.9666];
 
 #[test]
 fn every_solver_meets_the_optimum_of_svm_rank() {
     let (task, examples) = read(include_str!("data/ranking.train.dat"), 5);
-    assert_eq!((examples.len(), examples.iter().map(|example| example.x.len()).sum::<usize>()), (30, 240));
+    assert_eq!(
+        (examples.len(), examples.iter().map(|example| example.x.len()).sum::<usize>()),
+        (30, 240)
+    );
     let mut optima = Vec::new();
     for c in [C::Mean(30.0), C::Sum(1.0)] {
         for settings in solvers(c, 1e-7) {
@@ -68,16 +75,23 @@ fn every_solver_meets_the_optimum_of_svm_rank() {
             let (certificate, name) = (solution.certificate, settings.solver.name());
             assert!(certificate.relative_gap() <= 1e-7, "{name}: {certificate:?}");
             let [low, high] = SVM_RANK;
-            assert!(low <= certificate.dual && certificate.primal <= high, "{name}: {certificate:?}");
+            assert!(
+                low <= certificate.dual && certificate.primal <= high,
+                "{name}: {certificate:?}"
+            );
             let primal = primal(&task, &examples, &settings, &solution.w).unwrap();
-            assert!((certificate.primal - primal).abs() <= 1e-9 * primal, "{name}: {primal}, {certificate:?}");
+            assert!(
+                (certificate.primal - primal).abs() <= 1e-9 * primal,
+                "{name}: {primal}, {certificate:?}"
+            );
             optima.push(certificate.primal);
         }
     }
     assert!(optima.iter().all(|optimum| (optimum - optima[0]).abs() <= 1e-5), "{optima:?}");
 }
 
-/// The optimum on which Propensity SVM-rank V1.00 and a QP agree, at C = 1 of the mean slack, rounded; and its weights.
+/// The optimum on which Propensity SVM-rank V1.00 and a QP agree, at C = 1 of the mean slack,
+/// rounded; and its weights.
 const PROPENSITY: (f64, [f64; 3]) = (1.98441, [0.53281, 0.94160, -0.59948]);
 const ROUNDING: f64 = 5e-6;
 
@@ -91,8 +105,14 @@ fn clicks_with_costs_are_those_of_propensity_svm_rank() {
         for settings in solvers(C::Mean(1.0), 1e-10) {
             let Solution { w, certificate, .. } = run(&with(&task, loss), &examples, settings);
             let name = format!("{loss:?}, {}", settings.solver.name());
-            assert!((certificate.primal - optimum).abs() <= ROUNDING + 1e-9, "{name}: {certificate:?}");
-            assert!((certificate.dual - optimum).abs() <= ROUNDING + 1e-9, "{name}: {certificate:?}");
+            assert!(
+                (certificate.primal - optimum).abs() <= ROUNDING + 1e-9,
+                "{name}: {certificate:?}"
+            );
+            assert!(
+                (certificate.dual - optimum).abs() <= ROUNDING + 1e-9,
+                "{name}: {certificate:?}"
+            );
             let close = |(found, expected): (&f64, &f64)| (found - expected).abs() <= 1e-5 + 2e-5;
             assert!(w.iter().zip(&weights).all(close), "{name}: {w:?}");
         }
@@ -104,7 +124,9 @@ fn qp(hessian: &[Vec<f64>], linear: &[f64], rows: &[Vec<f64>], right: &[f64]) ->
     let hessian = CscMatrix::from(hessian).to_triu();
     let settings = DefaultSettings { verbose: false, ..DefaultSettings::default() };
     let cones = [NonnegativeConeT(rows.len())];
-    let mut solver = DefaultSolver::new(&hessian, linear, &CscMatrix::from(rows), right, &cones, settings).unwrap();
+    let mut solver =
+        DefaultSolver::new(&hessian, linear, &CscMatrix::from(rows), right, &cones, settings)
+            .unwrap();
     solver.solve();
     assert!(matches!(solver.solution.status, SolverStatus::Solved | SolverStatus::AlmostSolved));
     solver.solution.obj_val
@@ -117,18 +139,27 @@ fn optimum_of_pairs(loss: Loss, queries: &[Plain], c_sum: f64) -> f64 {
         .iter()
         .flat_map(|Plain { rows, y }| {
             let difference = |upper: usize, lower: usize| -> Vec<f64> {
-                rows[upper].iter().zip(&rows[lower]).map(|(&a, &b)| f64::from(a) - f64::from(b)).collect()
+                rows[upper]
+                    .iter()
+                    .zip(&rows[lower])
+                    .map(|(&a, &b)| f64::from(a) - f64::from(b))
+                    .collect()
             };
-            pairs(loss, y).into_iter().map(move |(upper, lower, cost)| (difference(upper, lower), cost))
+            pairs(loss, y)
+                .into_iter()
+                .map(move |(upper, lower, cost)| (difference(upper, lower), cost))
         })
         .collect();
     if pairs.is_empty() {
         return 0.0;
     }
     let n = d + pairs.len();
-    let unit = |at: usize, value: f64| (0..n).map(|other| if other == at { value } else { 0.0 }).collect::<Vec<f64>>();
+    let unit = |at: usize, value: f64| {
+        (0..n).map(|other| if other == at { value } else { 0.0 }).collect::<Vec<f64>>()
+    };
     let hessian: Vec<Vec<f64>> = (0..n).map(|at| unit(at, f64::from(at < d))).collect();
-    let linear: Vec<f64> = std::iter::repeat_n(0.0, d).chain(pairs.iter().map(|(_, cost)| c_sum * cost)).collect();
+    let linear: Vec<f64> =
+        std::iter::repeat_n(0.0, d).chain(pairs.iter().map(|(_, cost)| c_sum * cost)).collect();
     let margin = |(at, (difference, _)): (usize, &(Vec<f64>, f64))| {
         let mut row = unit(d + at, -1.0);
         row.iter_mut().zip(difference).for_each(|(to, value)| *to = -value);
@@ -136,7 +167,9 @@ fn optimum_of_pairs(loss: Loss, queries: &[Plain], c_sum: f64) -> f64 {
     };
     let margins = pairs.iter().enumerate().map(margin);
     let rows: Vec<Vec<f64>> = margins.chain((d..n).map(|at| unit(at, -1.0))).collect();
-    let right: Vec<f64> = std::iter::repeat_n(-1.0, pairs.len()).chain(std::iter::repeat_n(0.0, pairs.len())).collect();
+    let right: Vec<f64> = std::iter::repeat_n(-1.0, pairs.len())
+        .chain(std::iter::repeat_n(0.0, pairs.len()))
+        .collect();
     qp(&hessian, &linear, &rows, &right)
 }
 
@@ -165,8 +198,12 @@ fn encloses(certificate: Certificate, optimum: f64) -> bool {
 }
 
 /// Problems of these losses, with a constant of the summed slack.
-fn small_problems(choices: Vec<(Loss, Rescaling)>, most: usize) -> impl Strategy<Value = ((Ranking, Vec<Plain>), f64)> {
-    let problem = prop::sample::select(choices).prop_flat_map(move |choice| problems(choice, most, false));
+fn small_problems(
+    choices: Vec<(Loss, Rescaling)>,
+    most: usize,
+) -> impl Strategy<Value = ((Ranking, Vec<Plain>), f64)> {
+    let problem =
+        prop::sample::select(choices).prop_flat_map(move |choice| problems(choice, most, false));
     (problem, prop::sample::select(vec![0.02, 0.3, 3.0]))
 }
 

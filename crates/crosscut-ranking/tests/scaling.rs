@@ -1,4 +1,5 @@
-//! `--scale standard` and `global`: training on raw documents is training on documents scaled by hand, and so is prediction.
+//! `--scale standard` and `global`: training on raw documents is training on documents scaled by
+//! hand, and so is prediction.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
 
@@ -42,7 +43,9 @@ fn text(table: &Table) -> String {
 
 /// The table with each feature shifted and multiplied.
 fn changed(table: &Table, by: [(f64, f64); 4]) -> Table {
-    let value = |row: &[f64; 4]| std::array::from_fn(|feature| by[feature].1 * (row[feature] + by[feature].0));
+    let value = |row: &[f64; 4]| {
+        std::array::from_fn(|feature| by[feature].1 * (row[feature] + by[feature].0))
+    };
     table.iter().map(|(query, grade, row)| (*query, *grade, value(row))).collect()
 }
 
@@ -51,9 +54,11 @@ fn by_hand(scale: &str, train: &Table, table: &Table) -> Table {
     let column = |feature: usize| train.iter().map(move |(_, _, row)| row[feature]);
     let n = train.len() as f64;
     let formula = |feature: usize| {
-        let (low, high) = (column(feature).fold(f64::MAX, f64::min), column(feature).fold(f64::MIN, f64::max));
+        let (low, high) =
+            (column(feature).fold(f64::MAX, f64::min), column(feature).fold(f64::MIN, f64::max));
         let mean = column(feature).sum::<f64>() / n;
-        let deviation = (column(feature).map(|value| (value - mean).powi(2)).sum::<f64>() / n).sqrt();
+        let deviation =
+            (column(feature).map(|value| (value - mean).powi(2)).sum::<f64>() / n).sqrt();
         let having = column(feature).filter(|&value| value != 0.0).count() as f64;
         match scale {
             _ if low == high => (0.0, 0.0),
@@ -100,8 +105,12 @@ fn assert_same(a: (&Model<Ranking>, &str), b: (&Model<Ranking>, &str), at: &str)
     assert!(near(a.certificate.primal, b.certificate.primal, 0.01 * b.certificate.primal), "{at}");
     for (a, b) in scores(a, text_a).iter().zip(&scores(b, text_b)) {
         // Up to what all documents of a query have.
-        let differences = |scores: &[f64]| scores.iter().map(|score| score - scores[0]).collect::<Vec<_>>();
-        assert!(differences(a).iter().zip(&differences(b)).all(|(a, b)| near(*a, *b, 1.0)), "{at}: {a:?} {b:?}");
+        let differences =
+            |scores: &[f64]| scores.iter().map(|score| score - scores[0]).collect::<Vec<_>>();
+        assert!(
+            differences(a).iter().zip(&differences(b)).all(|(a, b)| near(*a, *b, 1.0)),
+            "{at}: {a:?} {b:?}"
+        );
     }
 }
 
@@ -109,7 +118,8 @@ fn assert_same(a: (&Model<Ranking>, &str), b: (&Model<Ranking>, &str), at: &str)
 fn training_and_prediction_are_those_of_files_scaled_by_hand() {
     let (train, test) = (table(0..120), table(120..300));
     for scale in ["standard", "global"] {
-        let [train_by_hand, test_by_hand] = [&train, &test].map(|table| text(&by_hand(scale, &train, table)));
+        let [train_by_hand, test_by_hand] =
+            [&train, &test].map(|table| text(&by_hand(scale, &train, table)));
         let (scaled, plain) = (learn(scale, &text(&train)), learn("none", &train_by_hand));
         assert_same((&scaled, &text(&test)), (&plain, &test_by_hand), scale);
         assert_eq!((scaled.task.scale(), plain.task.scale()), (Some(scale), None));
@@ -134,9 +144,12 @@ fn a_stream_has_the_same_scaling() {
     let path = folder.path().join("train");
     std::fs::write(&path, text(&table(0..90))).unwrap();
     for scale in ["none", "query", "standard", "global"] {
-        let (task, _) = Ranking::define(&options(scale), Source::open(&path, &mut ()).unwrap()).unwrap();
+        let (task, _) =
+            Ranking::define(&options(scale), Source::open(&path, &mut ()).unwrap()).unwrap();
         for size in [1, 200, 1 << 20] {
-            let surveyed = Ranking::survey(&options(scale), &mut Pieces::with_size(&path, size).unwrap()).unwrap();
+            let surveyed =
+                Ranking::survey(&options(scale), &mut Pieces::with_size(&path, size).unwrap())
+                    .unwrap();
             assert_eq!(surveyed, task, "{scale}");
         }
     }

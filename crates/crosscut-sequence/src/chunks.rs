@@ -13,23 +13,24 @@ pub struct Chunk<'t> {
     pub kind: &'t str,
 }
 
-/// The chunks that the tags of one sequence mark, in order, by the rules of the CoNLL-2000 evaluation.
+/// The chunks that the tags of one sequence mark, in order, by the rules of the CoNLL-2000
+/// evaluation.
 ///
-/// A tag is a letter, or a letter and a kind with a hyphen between them (the first one, kinds may have more). Tags
-/// without one of the letters B, I, E, S are outside of chunks; L and U, as BILOU has them, are E and S. A token inside
-/// begins a chunk
+/// A tag is a letter, or a letter and a kind with a hyphen between them (the first one, kinds may
+/// have more). Tags without one of the letters B, I, E, S are outside of chunks; L and U, as BILOU
+/// has them, are E and S. A token inside begins a chunk
 /// * after a token outside, and at the beginning of the sequence;
 /// * after a token of another kind;
 /// * where its letter is B or S;
 /// * after E or S.
 ///
-/// Otherwise it continues the chunk of the token before it. So every sequence of tags has chunks, also one that breaks
-/// the rules of its scheme, and no scheme need be named: IOB1, IOB2, IOE1, IOE2, IOBES and BILOU are all read by these
-/// rules.
+/// Otherwise it continues the chunk of the token before it. So every sequence of tags has chunks,
+/// also one that breaks the rules of its scheme, and no scheme need be named: IOB1, IOB2, IOE1,
+/// IOE2, IOBES and BILOU are all read by these rules.
 ///
-/// For tags of B, I, E and O they are those of `conlleval`, except that it begins no chunk with B after E of the same
-/// kind. S, L and U are additions. Other letters are outside here; `conlleval` does not expect them, and begins a chunk
-/// wherever the kind changes.
+/// For tags of B, I, E and O they are those of `conlleval`, except that it begins no chunk with B
+/// after E of the same kind. S, L and U are additions. Other letters are outside here; `conlleval`
+/// does not expect them, and begins a chunk wherever the kind changes.
 ///
 /// ```
 /// use crosscut_sequence::{Chunk, chunks};
@@ -43,7 +44,8 @@ pub fn chunks<'t>(tags: impl IntoIterator<Item = &'t str>) -> Vec<Chunk<'t>> {
     let mut before = ('O', "");
     for (token, tag) in tags.into_iter().enumerate() {
         let (letter, kind) = split(tag);
-        let continues = matches!(before.0, 'B' | 'I') && matches!(letter, 'I' | 'E') && before.1 == kind;
+        let continues =
+            matches!(before.0, 'B' | 'I') && matches!(letter, 'I' | 'E') && before.1 == kind;
         match chunks.last_mut() {
             Some(chunk) if continues => chunk.end = token + 1,
             _ if letter != 'O' => chunks.push(Chunk { start: token, end: token + 1, kind }),
@@ -58,11 +60,14 @@ pub fn chunks<'t>(tags: impl IntoIterator<Item = &'t str>) -> Vec<Chunk<'t>> {
 mod tests {
     use super::*;
 
-    /// `START-END KIND, …` with the last token instead of the one after it, and a kind if there is one.
+    /// `START-END KIND, …` with the last token instead of the one after it, and a kind if there is
+    /// one.
     fn show(tags: &str) -> String {
         let shown = chunks(tags.split_whitespace()).into_iter();
         let shown: Vec<String> = shown
-            .map(|Chunk { start, end, kind }| format!("{start}-{} {kind}", end - 1).trim_end().to_owned())
+            .map(|Chunk { start, end, kind }| {
+                format!("{start}-{} {kind}", end - 1).trim_end().to_owned()
+            })
             .collect();
         shown.join(", ")
     }

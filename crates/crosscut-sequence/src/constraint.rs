@@ -6,14 +6,16 @@ use serde::{Deserialize, Serialize};
 /// How tags mark chunks: a letter, and after a hyphen the kind of chunk, as in `B-NP`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Scheme {
-    /// `B` begins every chunk and `I` continues it; everything else is outside (IOB2). `E` and `S` may not occur.
+    /// `B` begins every chunk and `I` continues it; everything else is outside (IOB2). `E` and `S`
+    /// may not occur.
     Bio,
-    /// `B` begins a chunk of two or more tokens, `I` continues it, `E` ends it; `S` is a chunk of one; everything else is
-    /// outside.
+    /// `B` begins a chunk of two or more tokens, `I` continues it, `E` ends it; `S` is a chunk of
+    /// one; everything else is outside.
     Bioes,
 }
 
-/// A tag as chunk schemes see it: its letter, `O` where it is none of `letters`, and the kind of chunk.
+/// A tag as chunk schemes see it: its letter, `O` where it is none of `letters`, and the kind of
+/// chunk.
 ///
 /// A tag is `LETTER-KIND` or a letter alone, in which case the kind is empty.
 pub fn split(tag: &str) -> (char, &str) {
@@ -60,10 +62,14 @@ pub(crate) struct Penalties {
 
 impl Penalties {
     pub fn new(scheme: Scheme, tags: &Labels) -> Self {
-        let penalty = |before, after| if scheme.allows(before, after) { 0.0 } else { f64::NEG_INFINITY };
+        let penalty =
+            |before, after| if scheme.allows(before, after) { 0.0 } else { f64::NEG_INFINITY };
         Self {
             start: tags.iter().map(|tag| penalty(None, Some(tag))).collect(),
-            pairs: tags.iter().flat_map(|a| tags.iter().map(move |b| penalty(Some(a), Some(b)))).collect(),
+            pairs: tags
+                .iter()
+                .flat_map(|a| tags.iter().map(move |b| penalty(Some(a), Some(b))))
+                .collect(),
             end: tags.iter().map(|tag| penalty(Some(tag), None)).collect(),
         }
     }

@@ -1,16 +1,18 @@
 //! [`Chain`]: dynamic programmes over the tags of a sequence.
 //!
-//! A *state* at token t is the tags of the last m tokens up to there, m = max(order of transitions, 1), read as a number
-//! in base k, the last tag last. At the first tokens there are fewer tags before, and fewer states. Where the tag a leaves,
-//! the tags b stay and the tag y comes, Viterbi's recursion is
+//! A *state* at token t is the tags of the last m tokens up to there, m = max(order of transitions,
+//! 1), read as a number in base k, the last tag last. At the first tokens there are fewer tags
+//! before, and fewer states. Where the tag a leaves, the tags b stay and the tag y comes, Viterbi's
+//! recursion is
 //!
 //! ```text
 //! V(t, (b, y)) = max over a of [ V(t−1, (a, b)) + inside(t, a, b, y) ] + outside(t, b, y)
 //! ```
 //!
-//! `inside` are the transitions of the highest order, read where they lie among the weights; `outside` is what does not
-//! depend on a: emissions and transitions of lower orders. V is kept for every token, and paths are traced back by taking
-//! the maximum again for the states on them, so that the recursion need not remember where its maxima come from.
+//! `inside` are the transitions of the highest order, read where they lie among the weights;
+//! `outside` is what does not depend on a: emissions and transitions of lower orders. V is kept for
+//! every token, and paths are traced back by taking the maximum again for the states on them, so
+//! that the recursion need not remember where its maxima come from.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -126,7 +128,8 @@ impl Chain<'_> {
         }
     }
 
-    /// What depends on two neighbouring tags where states are single tags and it is not a piece of the weights.
+    /// What depends on two neighbouring tags where states are single tags and it is not a piece of
+    /// the weights.
     fn sum_inside(&self, t: usize, inside: &mut Vec<f64>) {
         let sums = self.pair_sums(t, inside);
         match self.transitions.first() {
@@ -135,7 +138,8 @@ impl Chain<'_> {
         }
     }
 
-    /// Scores of emissions at pairs of tags and penalties, k² numbers; `false` if there are neither.
+    /// Scores of emissions at pairs of tags and penalties, k² numbers; `false` if there are
+    /// neither.
     fn pair_sums(&self, t: usize, sums: &mut Vec<f64>) -> bool {
         sums.clear();
         if self.pairs.is_none() && self.penalties.is_none() {
@@ -165,7 +169,12 @@ impl Chain<'_> {
     }
 
     /// The states before `state` at token t > 0, each with the score `inside`.
-    fn before<'t>(&'t self, token: &'t Token, t: usize, state: usize) -> impl Iterator<Item = (usize, f64)> + 't {
+    fn before<'t>(
+        &'t self,
+        token: &'t Token,
+        t: usize,
+        state: usize,
+    ) -> impl Iterator<Item = (usize, f64)> + 't {
         let (stay, y) = (state / self.k, state % self.k);
         let grows = t < self.memory();
         let each = self.most_states() / self.k;
@@ -196,7 +205,9 @@ impl Chain<'_> {
             arriving.resize(before.len(), NEVER);
             for (a, from) in before.chunks_exact(before.len() / k).enumerate() {
                 let first = a * from.len();
-                for (stay, (&score, to)) in from.iter().zip(arriving.chunks_exact_mut(k)).enumerate() {
+                for (stay, (&score, to)) in
+                    from.iter().zip(arriving.chunks_exact_mut(k)).enumerate()
+                {
                     if score > NEVER
                         && let Some(inside) = self.inside(token, first + stay)
                     {
@@ -250,7 +261,9 @@ impl Chain<'_> {
                 _ => {
                     self.arrive(t, &before[(t - 1) * most..][..self.states(t - 1)], token);
                     let sums = token.arriving.iter().zip(&token.outside);
-                    here.iter_mut().zip(sums).for_each(|(here, (arriving, outside))| *here = arriving + outside);
+                    here.iter_mut()
+                        .zip(sums)
+                        .for_each(|(here, (arriving, outside))| *here = arriving + outside);
                 }
             }
             self.prune(beam, here, &mut token.arriving);
@@ -263,14 +276,16 @@ impl Chain<'_> {
         let (n, most) = (self.tokens(), self.most_states());
         let mut tags = vec![0; n];
         let Some(last) = n.checked_sub(1) else { return tags };
-        let mut state = first_largest(best[last * most..][..self.states(last)].iter().copied().enumerate());
+        let mut state =
+            first_largest(best[last * most..][..self.states(last)].iter().copied().enumerate());
         for t in (0..n).rev() {
             tags[t] = state % self.k;
             if t > 0 {
                 self.prepare_inside(t, nodes, token);
                 let scores = &best[(t - 1) * most..][..most];
                 state = first_largest(
-                    self.before(token, t, state).map(|(before, inside)| (before, scores[before] + inside)),
+                    self.before(token, t, state)
+                        .map(|(before, inside)| (before, scores[before] + inside)),
                 );
             }
         }
@@ -286,8 +301,9 @@ impl Chain<'_> {
 
     /// The best `count` paths with their scores, best first, after [`forward`](Self::forward).
     ///
-    /// Suffixes are extended towards the beginning, those first whose best completion is best (A*; V knows it exactly), so
-    /// that hardly more than the suffixes of the answers are ever looked at.
+    /// Suffixes are extended towards the beginning, those first whose best completion is best (A*;
+    /// V knows it exactly), so that hardly more than the suffixes of the answers are ever looked
+    /// at.
     pub fn n_best(&self, scratch: &mut Scratch, count: usize) -> Vec<(f64, Vec<usize>)> {
         let Scratch { nodes, best, token, .. } = scratch;
         let (n, most) = (self.tokens(), self.most_states());
@@ -323,15 +339,20 @@ impl Chain<'_> {
                 let total = scores[before] + inside + score;
                 if total > NEVER {
                     suffixes.push((before, suffix));
-                    open.push(Open { total, t: t - 1, suffix: suffixes.len() - 1, score: score + inside });
+                    open.push(Open {
+                        total,
+                        t: t - 1,
+                        suffix: suffixes.len() - 1,
+                        score: score + inside,
+                    });
                 }
             }
         }
         paths
     }
 
-    /// For each token the best score of all paths minus the best of those with another tag there, after
-    /// [`forward`](Self::forward).
+    /// For each token the best score of all paths minus the best of those with another tag there,
+    /// after [`forward`](Self::forward).
     pub fn max_marginals(&self, scratch: &mut Scratch) -> Vec<f64> {
         let Scratch { nodes, best, token, .. } = scratch;
         let (n, k, most) = (self.tokens(), self.k, self.most_states());
@@ -364,9 +385,14 @@ impl Chain<'_> {
         max_marginals
     }
 
-    /// Viterbi's recursion with a table for each number of errors up to `most_errors`, which stands for all beyond as well;
-    /// `errors` counts those of a tag at a token.
-    pub fn forward_counting(&self, scratch: &mut Scratch, most_errors: usize, errors: impl Fn(usize, usize) -> usize) {
+    /// Viterbi's recursion with a table for each number of errors up to `most_errors`, which stands
+    /// for all beyond as well; `errors` counts those of a tag at a token.
+    pub fn forward_counting(
+        &self,
+        scratch: &mut Scratch,
+        most_errors: usize,
+        errors: impl Fn(usize, usize) -> usize,
+    ) {
         self.score_nodes(&mut scratch.nodes, |_, _| {});
         self.recur_counting(self.beam, scratch, most_errors, &errors);
         if self.is_lost(&scratch.best) {
@@ -403,7 +429,9 @@ impl Chain<'_> {
                     }
                     self.arrive(t, before, token);
                 }
-                for (state, (arriving, outside)) in token.arriving.iter().zip(&token.outside).enumerate() {
+                for (state, (arriving, outside)) in
+                    token.arriving.iter().zip(&token.outside).enumerate()
+                {
                     let to = (layer + costs[state % self.k]).min(most_errors) * most + state;
                     here[to] = f64::max(here[to], arriving + outside);
                 }
@@ -444,7 +472,8 @@ impl Chain<'_> {
                 let from = |before: usize| (before + cost).min(most_errors) == layer;
                 let froms = (0..=layer).rev().filter(|&before| from(before)).flat_map(|layer| {
                     let scores = table(t - 1, layer);
-                    self.before(token, t, state).map(move |(before, inside)| ((layer, before), scores[before] + inside))
+                    self.before(token, t, state)
+                        .map(move |(before, inside)| ((layer, before), scores[before] + inside))
                 });
                 (layer, state) = first_largest(froms);
             }
@@ -468,7 +497,10 @@ struct Open {
 impl Ord for Open {
     /// The best first; of equals the longer one, then the one that was made first.
     fn cmp(&self, other: &Self) -> Ordering {
-        self.total.total_cmp(&other.total).then(other.t.cmp(&self.t)).then(other.suffix.cmp(&self.suffix))
+        self.total
+            .total_cmp(&other.total)
+            .then(other.t.cmp(&self.t))
+            .then(other.suffix.cmp(&self.suffix))
     }
 }
 
@@ -502,7 +534,8 @@ fn add(sums: &mut [f64], terms: &[f64]) {
     sums.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term);
 }
 
-/// best = max(score + row of terms) over all scores, each with its row. The best are taken in groups that stay in registers.
+/// best = max(score + row of terms) over all scores, each with its row. The best are taken in
+/// groups that stay in registers.
 fn raise_all(best: &mut [f64], scores: &[f64], terms: &[f64]) {
     let mut first = 0;
     while first < best.len() {
@@ -517,7 +550,12 @@ fn raise_all(best: &mut [f64], scores: &[f64], terms: &[f64]) {
 
 /// The same for N of the best; returns N.
 #[inline]
-fn raise_group<const N: usize>(best: &mut [f64], first: usize, scores: &[f64], terms: &[f64]) -> usize {
+fn raise_group<const N: usize>(
+    best: &mut [f64],
+    first: usize,
+    scores: &[f64],
+    terms: &[f64],
+) -> usize {
     let mut group = [NEVER; N];
     for (score, row) in scores.iter().zip(terms.chunks_exact(best.len())) {
         for (best, term) in group.iter_mut().zip(&row[first..first + N]) {

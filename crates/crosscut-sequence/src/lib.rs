@@ -1,5 +1,5 @@
-//! Sequence tagging for [`crosscut`]: max-margin Markov chains (Altun, Tsochantaridis, Hofmann 2003; Taskar, Guestrin, Koller
-//! 2003), with the feature map of SVM^hmm.
+//! Sequence tagging for [`crosscut`]: max-margin Markov chains (Altun, Tsochantaridis, Hofmann
+//! 2003; Taskar, Guestrin, Koller 2003), with the feature map of SVM^hmm.
 //!
 //! | | |
 //! |---|---|
@@ -9,13 +9,15 @@
 //! | Δ(y, ŷ) | the number of wrong tags, or their fraction, or zero/one for the whole sequence, or a sum of costs ([`Loss`]) |
 //! | ⟨w, Ψ(x, y)⟩ | the sum over tokens of emission and transition weights |
 //!
-//! **Orders.** Transitions of order t ≤ 3 include those of all lower orders from 1, emissions of order 1 those of order 0. A token
-//! with fewer tokens before it has only the features that fit. There are no weights for beginning or ending with a
-//! tag; features of the first and the last token can say that.
+//! **Orders.** Transitions of order t ≤ 3 include those of all lower orders from 1, emissions of
+//! order 1 those of order 0. A token with fewer tokens before it has only the features that fit.
+//! There are no weights for beginning or ending with a tag; features of the first and the last
+//! token can say that.
 //!
-//! **The layout.** The weight of feature f and tag y is w\[f · k + y\]; then follow, for emissions of order 1, f · k² + a · k + y for the
-//! tag a before y; then the transitions, order by order, tags read as digits in base k. All tags of a token are scored in one
-//! sweep, each feature a contiguous piece of w, and transitions are used where they lie.
+//! **The layout.** The weight of feature f and tag y is w\[f · k + y\]; then follow, for emissions
+//! of order 1, f · k² + a · k + y for the tag a before y; then the transitions, order by order,
+//! tags read as digits in base k. All tags of a token are scored in one sweep, each feature a
+//! contiguous piece of w, and transitions are used where they lie.
 //!
 //! **The oracles** are exact (unless a beam is asked for). Let m be the larger of t and 1.
 //!
@@ -28,9 +30,10 @@
 //! | the N best taggings | A* from the end, with Viterbi's table as an exact bound | N · n · k more | N · n · k |
 //! | max-marginals of tokens | the recursion from both ends | twice that of prediction | n · k^m |
 //!
-//! Ties are broken the same way each time: by the first of the last states (the last m tags, compared in the task's order of tags), then, going
-//! backwards, by the first tag. With a [`Scheme`] the recursions pass over tags that may not follow each other. A beam that has led to a
-//! place where nothing may follow is dropped for that sequence.
+//! Ties are broken the same way each time: by the first of the last states (the last m tags,
+//! compared in the task's order of tags), then, going backwards, by the first tag. With a
+//! [`Scheme`] the recursions pass over tags that may not follow each other. A beam that has led to
+//! a place where nothing may follow is dropped for that sequence.
 //!
 //! # Example
 //! ```
@@ -63,32 +66,39 @@
 //! | `crfsuite` | `TAG<TAB>attribute[:weight]<TAB>…`, with `\:` and `\\` in names | a blank line | as given, by name |
 //! | `columns` (CoNLL) | columns, separated by a TAB in lines that have one, else by white space; the last is the tag | a blank line | made by a template |
 //!
-//! Tags are any tokens. In files to be classified the tags may be missing, for all tokens of a sequence: `?` or nothing (`hmm`), `?` or an
-//! empty field (`crfsuite`), one column less (`columns`). Features that were not seen in training are ignored. `cost:V` (`hmm`, the same at all tokens of a
-//! sequence) and a line `@weight:V` before a sequence (`crfsuite`) are the weight of the sequence.
+//! Tags are any tokens. In files to be classified the tags may be missing, for all tokens of a
+//! sequence: `?` or nothing (`hmm`), `?` or an empty field (`crfsuite`), one column less
+//! (`columns`). Features that were not seen in training are ignored. `cost:V` (`hmm`, the same at
+//! all tokens of a sequence) and a line `@weight:V` before a sequence (`crfsuite`) are the weight
+//! of the sequence.
 //!
-//! **Templates** (`--template FILE`, or `chunking`, `pos`, `ner`, which are built in) have the notation of CRF++. A line `U01:%x[-1,0]/%x[0,0]` is a
-//! feature named by the line with each macro replaced: `%x[row,column]` by the text so many tokens further down. From Wapiti come
-//! `%m[row,column,"regex"]`, what the expression matches, `%t[row,column,"regex"]`, whether it does, and `%X`, `%M`, `%T`, the same in lower case.
-//! Outside a sequence macros find `_B-1`, `_B-2`, …, `_B+1`, …. A line `B` asks for transitions of order 1. The model keeps the template.
+//! **Templates** (`--template FILE`, or `chunking`, `pos`, `ner`, which are built in) have the
+//! notation of CRF++. A line `U01:%x[-1,0]/%x[0,0]` is a feature named by the line with each macro
+//! replaced: `%x[row,column]` by the text so many tokens further down. From Wapiti come
+//! `%m[row,column,"regex"]`, what the expression matches, `%t[row,column,"regex"]`, whether it
+//! does, and `%X`, `%M`, `%T`, the same in lower case. Outside a sequence macros find `_B-1`,
+//! `_B-2`, …, `_B+1`, …. A line `B` asks for transitions of order 1. The model keeps the template.
 //!
 //! **Scaling.** `--scale standard|global` scales each feature by its values at all training tokens
 //! ([`crosscut_app::scaling`] has the formulas); the model keeps it and scales what it reads. By
-//! `global`, features of value 1 that some tokens lack stay as they are. Features that all tokens have
-//! are shifted, and there is no bias to take that up; the weights of transitions can, in part.
+//! `global`, features of value 1 that some tokens lack stay as they are. Features that all tokens
+//! have are shifted, and there is no bias to take that up; the weights of transitions can, in part.
 //! Constants become 0. Without `--scale`, `learn` names features whose sizes lie far apart.
 //!
-//! **Predictions** are a tag a line, in `columns` after the line of the file, with a blank line after each sequence except in `hmm`.
-//! `--max-marginals` writes one more column, `inf` where no other tag is possible. With `--n-best N` each of the N best taggings comes between a line `# RANK SCORE`, ranks from 0, and a
-//! blank line.
+//! **Predictions** are a tag a line, in `columns` after the line of the file, with a blank line
+//! after each sequence except in `hmm`. `--max-marginals` writes one more column, `inf` where no
+//! other tag is possible. With `--n-best N` each of the N best taggings comes between a line
+//! `# RANK SCORE`, ranks from 0, and a blank line.
 //!
 //! # Evaluation
-//! * Everything but the counts (`sequences`, `tokens`, `unknown_tags`) is weighted by the weights of the sequences. A ratio whose
-//!   denominator is zero is 0.
-//! * `chunk_f1`, `chunk_precision` and `chunk_recall` are there if all tags of the model are `O` or mark [`chunks()`]. They count as the CoNLL-2000 evaluation
-//!   does, which reads IOB1 and IOB2 alike; `E` and `S` (also `L` and `U`) mark the end of a chunk and a chunk of one token. A chunk is found if a predicted one
-//!   has the same first and last token and the same kind.
-//! * `token_error` is the fraction of wrong tags, `sequence_accuracy` that of sequences without one, `loss` the mean Δ.
+//! * Everything but the counts (`sequences`, `tokens`, `unknown_tags`) is weighted by the weights
+//!   of the sequences. A ratio whose denominator is zero is 0.
+//! * `chunk_f1`, `chunk_precision` and `chunk_recall` are there if all tags of the model are `O` or
+//!   mark [`chunks()`]. They count as the CoNLL-2000 evaluation does, which reads IOB1 and IOB2
+//!   alike; `E` and `S` (also `L` and `U`) mark the end of a chunk and a chunk of one token. A
+//!   chunk is found if a predicted one has the same first and last token and the same kind.
+//! * `token_error` is the fraction of wrong tags, `sequence_accuracy` that of sequences without
+//!   one, `loss` the mean Δ.
 //! * Tags that the model does not know are errors. The chunks they mark count like any others.
 
 mod chunks;

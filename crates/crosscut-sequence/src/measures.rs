@@ -10,17 +10,18 @@ use crate::constraint::split;
 use crate::tags::{Tag, Tags, Tokens};
 use crate::task::Sequence;
 
-/// Chunk F1, precision and recall if the tags mark chunks; errors by token and by sequence, mean loss; figures by tag
-/// and by kind of chunk.
+/// Chunk F1, precision and recall if the tags mark chunks; errors by token and by sequence, mean
+/// loss; figures by tag and by kind of chunk.
 ///
-/// * Everything but the counts (`sequences`, `tokens`, `unknown_tags`) is weighted by the weights of the sequences: a
-///   token or a chunk has the weight of its sequence. Where these are 1, the figures on chunks are those of the
-///   CoNLL-2000 evaluation.
+/// * Everything but the counts (`sequences`, `tokens`, `unknown_tags`) is weighted by the weights
+///   of the sequences: a token or a chunk has the weight of its sequence. Where these are 1, the
+///   figures on chunks are those of the CoNLL-2000 evaluation.
 /// * A ratio whose denominator is zero is 0.
-/// * A chunk is found if a predicted one has the same first and last token and the same kind ([`chunks`]). Chunks do
-///   not reach across sequences. `per_chunk` lists the kinds that occur, in the data or in predictions.
-/// * Tags that the model does not know are errors. They lower the precision of the tag predicted, and have no row in
-///   `per_tag`; the chunks they mark count as those of other tags do.
+/// * A chunk is found if a predicted one has the same first and last token and the same kind
+///   ([`chunks`]). Chunks do not reach across sequences. `per_chunk` lists the kinds that occur, in
+///   the data or in predictions.
+/// * Tags that the model does not know are errors. They lower the precision of the tag predicted,
+///   and have no row in `per_tag`; the chunks they mark count as those of other tags do.
 /// * Tags mark chunks if the model knows one that does, and all others do so too, or are `O`.
 pub(crate) fn report(task: &Sequence, outcomes: &[Outcome<'_, Tokens, Tags>]) -> Report {
     let tally = Tally::of(task.tags().len(), outcomes);
@@ -34,7 +35,10 @@ pub(crate) fn report(task: &Sequence, outcomes: &[Outcome<'_, Tokens, Tags>]) ->
             .measure("chunk_recall", all.recall());
     }
     report = report
-        .measure("token_error", ratio(tally.token_weight - tally.right_token_weight, tally.token_weight))
+        .measure(
+            "token_error",
+            ratio(tally.token_weight - tally.right_token_weight, tally.token_weight),
+        )
         .measure("sequence_accuracy", ratio(tally.right_weight, tally.weight))
         .measure("loss", mean_loss(task, outcomes))
         .measure("token_accuracy", ratio(tally.right_token_weight, tally.token_weight))
@@ -49,19 +53,25 @@ pub(crate) fn report(task: &Sequence, outcomes: &[Outcome<'_, Tokens, Tags>]) ->
         columns: ["precision", "recall", "f1", "support"].map(str::to_owned).to_vec(),
         rows: (task.tags().iter().zip(&tally.per_tag))
             .map(|(name, counts)| {
-                (name.to_owned(), vec![counts.precision(), counts.recall(), counts.f1(), counts.gold])
+                (
+                    name.to_owned(),
+                    vec![counts.precision(), counts.recall(), counts.f1(), counts.gold],
+                )
             })
             .collect(),
     });
     if let Some((all, per_kind)) = chunks {
-        let name = |kind: &str| if kind.is_empty() { "(no kind)".to_owned() } else { kind.to_owned() };
+        let name =
+            |kind: &str| if kind.is_empty() { "(no kind)".to_owned() } else { kind.to_owned() };
         let row = |name: String, counts: &Counts| {
             let Counts { correct, predicted, gold } = *counts;
             (name, vec![counts.precision(), counts.recall(), counts.f1(), gold, predicted, correct])
         };
         report = report.table(Table {
             name: "per_chunk".to_owned(),
-            columns: ["precision", "recall", "f1", "gold", "predicted", "correct"].map(str::to_owned).to_vec(),
+            columns: ["precision", "recall", "f1", "gold", "predicted", "correct"]
+                .map(str::to_owned)
+                .to_vec(),
             rows: (per_kind.iter().map(|(kind, counts)| row(name(kind), counts)))
                 .chain([row("(all)".to_owned(), &all)])
                 .collect(),
@@ -77,12 +87,16 @@ fn mark_chunks(tags: &Labels) -> bool {
 }
 
 /// The chunks of all outcomes, together and by kind.
-fn chunk_counts<'a>(task: &'a Sequence, outcomes: &[Outcome<'a, Tokens, Tags>]) -> (Counts, BTreeMap<&'a str, Counts>) {
+fn chunk_counts<'a>(
+    task: &'a Sequence,
+    outcomes: &[Outcome<'a, Tokens, Tags>],
+) -> (Counts, BTreeMap<&'a str, Counts>) {
     let of = |tags: &'a Tags| chunks((0..tags.len()).map(|token| task.name(tags, token)));
     let mut per_kind: BTreeMap<&'a str, Counts> = BTreeMap::new();
     for outcome in outcomes {
         // In order, so a chunk is quickly found.
-        let (gold, predicted): (Vec<Chunk<'a>>, Vec<Chunk<'a>>) = (of(outcome.y), of(outcome.y_hat));
+        let (gold, predicted): (Vec<Chunk<'a>>, Vec<Chunk<'a>>) =
+            (of(outcome.y), of(outcome.y_hat));
         for chunk in &gold {
             per_kind.entry(chunk.kind).or_default().gold += outcome.weight;
         }
@@ -205,7 +219,8 @@ mod tests {
         Sequence::new(tags, Features::Ids(FeatureIds::Contiguous(1))).unwrap()
     }
 
-    /// The report on lines `word gold predicted`, an empty line between sequences, with the weights of the sequences.
+    /// The report on lines `word gold predicted`, an empty line between sequences, with the weights
+    /// of the sequences.
     fn weighted(task: &Sequence, columns: &str, weights: &[f64]) -> Report {
         let tags = |sequence: &str, column: usize| {
             let mut tags = Tags::default();
@@ -219,11 +234,15 @@ mod tests {
             tags
         };
         let sequences = columns.trim().split("\n\n").filter(|sequence| !sequence.is_empty());
-        let pairs: Vec<(Tags, Tags)> = sequences.map(|sequence| (tags(sequence, 1), tags(sequence, 2))).collect();
+        let pairs: Vec<(Tags, Tags)> =
+            sequences.map(|sequence| (tags(sequence, 1), tags(sequence, 2))).collect();
         let weights = weights.iter().copied().chain(std::iter::repeat(1.0));
         let x = Tokens::default();
-        let outcomes: Vec<Outcome<'_, Tokens, Tags>> =
-            pairs.iter().zip(weights).map(|((y, y_hat), weight)| Outcome { x: &x, y, y_hat, weight }).collect();
+        let outcomes: Vec<Outcome<'_, Tokens, Tags>> = pairs
+            .iter()
+            .zip(weights)
+            .map(|((y, y_hat), weight)| Outcome { x: &x, y, y_hat, weight })
+            .collect();
         report(task, &outcomes)
     }
 
@@ -243,7 +262,8 @@ mod tests {
 
     const CHUNKS: &str = "O B-NP I-NP B-VP I-VP B-PP B-ADVP";
 
-    /// Sequences 2 and 3 must not be joined: the second ends, and the third begins, with a predicted `I-NP`.
+    /// Sequences 2 and 3 must not be joined: the second ends, and the third begins, with a
+    /// predicted `I-NP`.
     const WORKED: &str = "\
 the      B-NP    B-NP
 old      I-NP    I-NP
@@ -331,19 +351,33 @@ yes      O       O
         let task = task("O B-A I-A E-A S-A B-B I-B");
         for (gold, predicted, expected) in cases {
             let pairs = gold.split(' ').zip(predicted.split(' '));
-            let columns: Vec<String> = pairs.map(|(gold, predicted)| format!("w {gold} {predicted}")).collect();
+            let columns: Vec<String> =
+                pairs.map(|(gold, predicted)| format!("w {gold} {predicted}")).collect();
             let report = evaluate(&task, &columns.join("\n"));
-            assert_eq!(counts(&report, "(all)").unwrap(), expected.map(f64::from), "{gold} against {predicted}");
+            assert_eq!(
+                counts(&report, "(all)").unwrap(),
+                expected.map(f64::from),
+                "{gold} against {predicted}"
+            );
             let [known, found, right] = expected.map(f64::from);
             let [precision, recall] = [right / found.max(1.0), right / known.max(1.0)];
-            assert_eq!(report.get("chunk_precision"), Some(precision), "{gold} against {predicted}");
+            assert_eq!(
+                report.get("chunk_precision"),
+                Some(precision),
+                "{gold} against {predicted}"
+            );
             assert_eq!(report.get("chunk_recall"), Some(recall), "{gold} against {predicted}");
-            let f1 = if right > 0.0 { 2.0 * precision * recall / (precision + recall) } else { 0.0 };
-            assert!((report.get("chunk_f1").unwrap() - f1).abs() < 1e-15, "{gold} against {predicted}");
+            let f1 =
+                if right > 0.0 { 2.0 * precision * recall / (precision + recall) } else { 0.0 };
+            assert!(
+                (report.get("chunk_f1").unwrap() - f1).abs() < 1e-15,
+                "{gold} against {predicted}"
+            );
         }
     }
 
-    /// A chunk at the end of a sequence and another at the beginning of the next are two, found one by one.
+    /// A chunk at the end of a sequence and another at the beginning of the next are two, found one
+    /// by one.
     #[test]
     fn chunks_end_with_their_sequence() {
         let apart = evaluate(&task("O I-A B-A"), "w O O\nw I-A I-A\n\nw I-A B-A\nw I-A I-A\n");
@@ -354,9 +388,10 @@ yes      O       O
 
     #[test]
     fn unknown_tags_are_errors_and_their_chunks_are_missed() {
-        // A kind the model has never seen; a letter it has never seen, which marks a chunk that is found nevertheless;
-        // a tag that marks nothing.
-        let report = evaluate(&task("O B-A I-A"), "w B-C B-A\nw I-C I-A\nw O O\n\nw S-A B-A\nw X O\n");
+        // A kind the model has never seen; a letter it has never seen, which marks a chunk that is
+        // found nevertheless; a tag that marks nothing.
+        let report =
+            evaluate(&task("O B-A I-A"), "w B-C B-A\nw I-C I-A\nw O O\n\nw S-A B-A\nw X O\n");
         assert_eq!(counts(&report, "C"), Some([1.0, 0.0, 0.0]));
         assert_eq!(row(&report, "per_chunk", "C").unwrap()[..3], [0.0; 3]);
         assert_eq!(counts(&report, "A"), Some([1.0, 2.0, 1.0]));
@@ -375,8 +410,8 @@ yes      O       O
     #[test]
     fn weights_count_for_tokens_chunks_and_sequences() {
         let task = task("O B-A I-A").with_loss(Loss::Fraction).unwrap();
-        // Of weight 3: one chunk found, one missed, one of 4 tokens wrong. Of weight 0.5: one chunk too many, one of 2
-        // tokens.
+        // Of weight 3: one chunk found, one missed, one of 4 tokens wrong. Of weight 0.5: one chunk
+        // too many, one of 2 tokens.
         let columns = "w B-A B-A\nw I-A I-A\nw O O\nw B-A O\n\nw O B-A\nw O O\n";
         let report = weighted(&task, columns, &[3.0, 0.5]);
         assert_eq!(counts(&report, "A"), Some([6.0, 3.5, 3.0]));
@@ -417,8 +452,16 @@ yes      O       O
         for (tags, expected) in cases {
             let report = evaluate(&task(tags), "");
             assert_eq!(report.get("chunk_f1").is_some(), expected, "{tags}");
-            assert_eq!(report.tables().iter().any(|table| table.name == "per_chunk"), expected, "{tags}");
-            assert_eq!(report.measures()[0].0, if expected { "chunk_f1" } else { "token_error" }, "{tags}");
+            assert_eq!(
+                report.tables().iter().any(|table| table.name == "per_chunk"),
+                expected,
+                "{tags}"
+            );
+            assert_eq!(
+                report.measures()[0].0,
+                if expected { "chunk_f1" } else { "token_error" },
+                "{tags}"
+            );
             // Nothing to evaluate: zeros.
             assert!(report.measures().iter().all(|(_, value)| *value == 0.0), "{tags}");
         }

@@ -1,4 +1,5 @@
-//! Taggings put together from tags that kept planes have at their tokens: Viterbi's recursion over few tags a token.
+//! Taggings put together from tags that kept planes have at their tokens: Viterbi's recursion over
+//! few tags a token.
 
 use crosscut::{Example, FeatureMap, Part, Place, Recombine, Sink};
 
@@ -44,8 +45,8 @@ impl Recombine for Sequence {
 }
 
 impl Sequence {
-    /// The most violating tags if every token has its true one or one that planes have made of a part there, and if their slack is
-    /// above `least`.
+    /// The most violating tags if every token has its true one or one that planes have made of a
+    /// part there, and if their slack is above `least`.
     fn best_of_parts(
         &self,
         w: &[f64],
@@ -64,7 +65,12 @@ impl Sequence {
         choices.clear();
         choices.extend(seen.iter().filter_map(|&Part { name, place, score }| {
             let (token, tag) = (name as usize, place.class_of(k)?);
-            (token < truth.len()).then(|| Choice { token, tag, score: score + cost(token, tag), from: 0 })
+            (token < truth.len()).then(|| Choice {
+                token,
+                tag,
+                score: score + cost(token, tag),
+                from: 0,
+            })
         }));
         choices.sort_unstable_by_key(|choice| (choice.token, choice.tag));
 
@@ -96,7 +102,8 @@ impl Sequence {
                         (best, from) = (score, at);
                     }
                 }
-                choice.score += if token == first { pair_score(previous, Some(choice.tag)) } else { best };
+                choice.score +=
+                    if token == first { pair_score(previous, Some(choice.tag)) } else { best };
                 choice.from = from;
             }
             before = start..lattice.len();

@@ -7,7 +7,8 @@ use crosscut::{Feature, RowError, SparseRows};
 pub struct Tag(u16);
 
 impl Tag {
-    /// A tag that the model has never seen. It only occurs in data to be evaluated, where every prediction is an error.
+    /// A tag that the model has never seen. It only occurs in data to be evaluated, where every
+    /// prediction is an error.
     pub const UNKNOWN: Tag = Tag(u16::MAX);
     /// The most tags a task may have.
     pub const MOST: usize = u16::MAX as usize;

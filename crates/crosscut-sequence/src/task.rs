@@ -11,7 +11,8 @@ use crate::lattice::{Chain, Scratch};
 use crate::loss::Loss;
 use crate::tags::{Tag, Tags, Tokens};
 
-/// The most weights a task may have: more is a mistake in the data (or needs another representation).
+/// The most weights a task may have: more is a mistake in the data (or needs another
+/// representation).
 const MOST_WEIGHTS: usize = 1 << 40;
 /// The most numbers in the table of a sequence (8 GiB of them).
 const MOST_NUMBERS: usize = 1 << 30;
@@ -42,7 +43,8 @@ impl Features {
     }
 }
 
-/// The most tags for which a scheme says what may follow what: its table has a number for each pair.
+/// The most tags for which a scheme says what may follow what: its table has a number for each
+/// pair.
 const MOST_CONSTRAINED: usize = 1 << 12;
 
 /// Why a sequence task cannot be defined as asked.
@@ -84,7 +86,9 @@ pub enum TaskError {
     #[error("the scaling is not for the {0} features of the task")]
     Scaling(usize),
     /// Slack rescaling counts costs in units.
-    #[error("slack rescaling needs costs that are multiples of a common unit, at most 1000 of them each")]
+    #[error(
+        "slack rescaling needs costs that are multiples of a common unit, at most 1000 of them each"
+    )]
     Unit,
 }
 
@@ -130,7 +134,17 @@ impl TryFrom<Definition> for Sequence {
     type Error = TaskError;
 
     fn try_from(definition: Definition) -> Result<Self, TaskError> {
-        let Definition { tags, features, transitions, emissions, loss, rescaling, scheme, scaling, .. } = &definition;
+        let Definition {
+            tags,
+            features,
+            transitions,
+            emissions,
+            loss,
+            rescaling,
+            scheme,
+            scaling,
+            ..
+        } = &definition;
         let k = tags.len();
         if !(2..=Tag::MOST).contains(&k) {
             return Err(TaskError::Tags(k));
@@ -139,7 +153,8 @@ impl TryFrom<Definition> for Sequence {
             return Err(TaskError::Orders { transitions: *transitions, emissions: *emissions });
         }
         let weights = || {
-            let pairs = if *emissions > 0 { k.checked_mul(k)?.checked_mul(features.len())? } else { 0 };
+            let pairs =
+                if *emissions > 0 { k.checked_mul(k)?.checked_mul(features.len())? } else { 0 };
             let grams = k.checked_pow(*transitions as u32 + 1)?.checked_mul(2)?;
             k.checked_mul(features.len())?.checked_add(pairs)?.checked_add(grams)
         };
@@ -173,8 +188,8 @@ impl From<Sequence> for Definition {
 }
 
 impl Sequence {
-    /// A task with the tags and features of a file: transitions of order 1, emissions of order 0, the number of wrong
-    /// tags as loss, margin rescaling, no constraints, exact inference.
+    /// A task with the tags and features of a file: transitions of order 1, emissions of order 0,
+    /// the number of wrong tags as loss, margin rescaling, no constraints, exact inference.
     ///
     /// # Errors
     /// Fewer than two tags, or more than [`Tag::MOST`]; more than 2^40 weights.
@@ -193,8 +208,8 @@ impl Sequence {
         })
     }
 
-    /// A task for data that do not come from a file: tags named `0`, `1`, … after their position, features with the
-    /// ids 1, 2, … of svm-light files.
+    /// A task for data that do not come from a file: tags named `0`, `1`, … after their position,
+    /// features with the ids 1, 2, … of svm-light files.
     ///
     /// # Errors
     /// Those of [`new`](Self::new).
@@ -230,8 +245,8 @@ impl Sequence {
 
     /// Forbids tags to follow each other in ways that make no sense for chunks.
     ///
-    /// For a sequence that no tagging fits (one token, where no tag can be a chunk by itself or outside), the prediction is
-    /// not allowed either.
+    /// For a sequence that no tagging fits (one token, where no tag can be a chunk by itself or
+    /// outside), the prediction is not allowed either.
     ///
     /// # Errors
     /// More than 4096 tags.
@@ -239,7 +254,8 @@ impl Sequence {
         Self::try_from(Definition { scheme, ..self.definition })
     }
 
-    /// Scales the features of tokens read from files. Other tokens must be scaled before, by [`Scaling::apply_all`].
+    /// Scales the features of tokens read from files. Other tokens must be scaled before, by
+    /// [`Scaling::apply_all`].
     ///
     /// # Errors
     /// A scaling for another number of features.
@@ -249,8 +265,8 @@ impl Sequence {
 
     /// Keeps only so many states a token, 0 for all of them.
     ///
-    /// Inference is no longer exact then: predictions may miss the best tags, and the primal value reported by a solver
-    /// is only that of the outputs it could reach.
+    /// Inference is no longer exact then: predictions may miss the best tags, and the primal value
+    /// reported by a solver is only that of the outputs it could reach.
     pub fn with_beam(mut self, beam: usize) -> Self {
         self.definition.beam = beam;
         self
@@ -300,22 +316,30 @@ impl Sequence {
     }
 
     /// The best `count` taggings with their scores, the best first; fewer if there are not so many.
-    pub fn n_best(&self, w: &[f64], x: &Tokens, count: usize, scratch: &mut Scratch) -> Vec<(f64, Tags)> {
+    pub fn n_best(
+        &self,
+        w: &[f64],
+        x: &Tokens,
+        count: usize,
+        scratch: &mut Scratch,
+    ) -> Vec<(f64, Tags)> {
         let chain = self.chain(w, x);
         chain.forward(scratch, |_, _| {});
         let paths = chain.n_best(scratch, count);
         paths.into_iter().map(|(score, path)| (score, Tags::from(path))).collect()
     }
 
-    /// For each token the best score of all taggings minus the best score of those with another tag at this token
-    /// (max-marginals): how sure the model is of the tag it predicts. Infinite where no other tag is possible.
+    /// For each token the best score of all taggings minus the best score of those with another tag
+    /// at this token (max-marginals): how sure the model is of the tag it predicts. Infinite where
+    /// no other tag is possible.
     pub fn max_marginals(&self, w: &[f64], x: &Tokens, scratch: &mut Scratch) -> Vec<f64> {
         let chain = self.chain(w, x);
         chain.forward(scratch, |_, _| {});
         chain.max_marginals(scratch)
     }
 
-    /// Where the weight of a feature is for the tag of a token; with two tags, for that after the one before (emissions of order 1).
+    /// Where the weight of a feature is for the tag of a token; with two tags, for that after the
+    /// one before (emissions of order 1).
     pub fn emission_weight(&self, feature: usize, tags: &[Tag]) -> usize {
         let k = self.k();
         match tags {
@@ -325,7 +349,8 @@ impl Sequence {
         }
     }
 
-    /// Where the weight of a transition is: of the tags of one more token than its order (at least 1), the last one last.
+    /// Where the weight of a transition is: of the tags of one more token than its order (at least
+    /// 1), the last one last.
     pub fn transition_weight(&self, tags: &[Tag]) -> usize {
         self.transition(tags)
     }
@@ -340,7 +365,8 @@ impl Sequence {
         self.k() * self.definition.features.len()
     }
 
-    /// Where the weights of transitions of an order begin, for orders from 1; for the order beyond the last, d.
+    /// Where the weights of transitions of an order begin, for orders from 1; for the order beyond
+    /// the last, d.
     fn transitions_at(&self, order: usize) -> usize {
         let k = self.k();
         let pairs = self.definition.emissions * k * k * self.definition.features.len();
@@ -361,14 +387,18 @@ impl Sequence {
         }
     }
 
-    /// Whether all that tags of several tokens score is a sum over pairs of neighbours, and the loss is a sum over tokens.
+    /// Whether all that tags of several tokens score is a sum over pairs of neighbours, and the
+    /// loss is a sum over tokens.
     fn chains_pairs(&self) -> bool {
         let Definition { transitions, emissions, beam, .. } = self.definition;
         transitions <= 1 && emissions == 0 && beam == 0 && !self.counts_errors()
     }
 
     /// What two neighbouring tags score beside their tokens; a tag beyond the ends is `None`.
-    pub(crate) fn pair_scores<'w>(&'w self, w: &'w [f64]) -> impl Fn(Option<usize>, Option<usize>) -> f64 + 'w {
+    pub(crate) fn pair_scores<'w>(
+        &'w self,
+        w: &'w [f64],
+    ) -> impl Fn(Option<usize>, Option<usize>) -> f64 + 'w {
         let (k, weights) = (self.k(), &w[self.transitions_at(1)..]);
         let has_weights = self.definition.transitions > 0;
         move |before: Option<usize>, after: Option<usize>| {
@@ -388,11 +418,19 @@ impl Sequence {
     /// The weight of a transition: the tags of one more token than its order, the last one last.
     fn transition(&self, gram: &[Tag]) -> usize {
         let k = self.k();
-        self.transitions_at(gram.len() - 1) + gram.iter().fold(0, |index, tag| index * k + tag.index())
+        self.transitions_at(gram.len() - 1)
+            + gram.iter().fold(0, |index, tag| index * k + tag.index())
     }
 
     /// Writes ±Ψ at token t for tags up to there.
-    fn write_token<'a>(&'a self, x: &'a Tokens, tags: &[Tag], t: usize, scale: f64, sink: &mut dyn Sink<'a>) {
+    fn write_token<'a>(
+        &'a self,
+        x: &'a Tokens,
+        tags: &[Tag],
+        t: usize,
+        scale: f64,
+        sink: &mut dyn Sink<'a>,
+    ) {
         let k = self.k();
         let row = x.rows().row(t);
         sink.add_row(row, Place::class(tags[t].index(), k), scale);
@@ -402,11 +440,22 @@ impl Sequence {
         }
     }
 
-    fn write_pair<'a>(&'a self, x: &'a Tokens, tags: &[Tag], t: usize, scale: f64, sink: &mut dyn Sink<'a>) {
+    fn write_pair<'a>(
+        &'a self,
+        x: &'a Tokens,
+        tags: &[Tag],
+        t: usize,
+        scale: f64,
+        sink: &mut dyn Sink<'a>,
+    ) {
         let k = self.k();
         if self.definition.emissions > 0 && t > 0 {
             let pair = tags[t - 1].index() * k + tags[t].index();
-            sink.add_row(x.rows().row(t), Place { offset: self.pairs_at() + pair, stride: k * k }, scale);
+            sink.add_row(
+                x.rows().row(t),
+                Place { offset: self.pairs_at() + pair, stride: k * k },
+                scale,
+            );
         }
     }
 
@@ -447,13 +496,18 @@ impl Sequence {
     fn most_units(&self, y: &Tags) -> usize {
         match self.definition.loss {
             Loss::ZeroOne => 1,
-            _ => y.as_slice().iter().map(|&y| (0..self.k()).map(|tag| self.units(y, tag)).max().unwrap_or(0)).sum(),
+            _ => y
+                .as_slice()
+                .iter()
+                .map(|&y| (0..self.k()).map(|tag| self.units(y, tag)).max().unwrap_or(0))
+                .sum(),
         }
     }
 
     /// Whether the oracle needs to count errors: neither sum nor maximum over tokens will do.
     fn counts_errors(&self) -> bool {
-        self.definition.rescaling == Rescaling::Slack || matches!(self.definition.loss, Loss::ZeroOne | Loss::RootCount)
+        self.definition.rescaling == Rescaling::Slack
+            || matches!(self.definition.loss, Loss::ZeroOne | Loss::RootCount)
     }
 
     /// The most violating tags.
@@ -464,7 +518,10 @@ impl Sequence {
         if !self.counts_errors() {
             chain.forward(scratch, |t, scores| match self.definition.loss.costs() {
                 Some(costs) => {
-                    scores.iter_mut().zip(costs.row(truth[t].index())).for_each(|(score, cost)| *score += scale * cost);
+                    scores
+                        .iter_mut()
+                        .zip(costs.row(truth[t].index()))
+                        .for_each(|(score, cost)| *score += scale * cost);
                 }
                 // As good as adding it to all other tags.
                 None => scores[truth[t].index()] -= scale,
@@ -502,7 +559,14 @@ impl Task for Sequence {
         chain.best(scratch).into()
     }
 
-    fn separate<'a>(&'a self, w: &[f64], x: &'a Tokens, y: &'a Tags, scratch: &mut Scratch, planes: &mut Planes<'a>) {
+    fn separate<'a>(
+        &'a self,
+        w: &[f64],
+        x: &'a Tokens,
+        y: &'a Tags,
+        scratch: &mut Scratch,
+        planes: &mut Planes<'a>,
+    ) {
         let y_bar = self.most_violating(w, x, y, scratch);
         planes.add(|sink| match self.definition.rescaling {
             Rescaling::Margin => self.plane(x, y, &y_bar, sink),
@@ -513,7 +577,8 @@ impl Task for Sequence {
         }
     }
 
-    /// Where the oracle is Viterbi's with pairs of tags: not for other orders and losses, nor with a beam.
+    /// Where the oracle is Viterbi's with pairs of tags: not for other orders and losses, nor with
+    /// a beam.
     fn recombine(&self) -> Option<Recombiner<'_, Tokens, Tags, Scratch>> {
         self.chains_pairs().then_some(self as _)
     }
@@ -524,26 +589,40 @@ impl Task for Sequence {
 
     fn validate(&self, x: &Tokens, y: &Tags) -> Result<(), String> {
         if x.len() != y.len() {
-            return Err(format!("expected a tag for each of {} tokens, not {} tags", x.len(), y.len()));
+            return Err(format!(
+                "expected a tag for each of {} tokens, not {} tags",
+                x.len(),
+                y.len()
+            ));
         }
         if !self.knows(y) {
-            return Err(format!("expected tags among the {} of the task, not an unknown one", self.k()));
+            return Err(format!(
+                "expected tags among the {} of the task, not an unknown one",
+                self.k()
+            ));
         }
         let features = self.definition.features.len();
         if x.rows().width() > features {
-            return Err(format!("expected features below {features}, not feature {}", x.rows().width() - 1));
+            return Err(format!(
+                "expected features below {features}, not feature {}",
+                x.rows().width() - 1
+            ));
         }
         if let Some(scheme) = self.definition.scheme
             && let Some(token) = self.breach(scheme, y)
         {
             let tag = self.name(y, token);
-            return Err(format!("expected tags that --constrain allows, not {tag} at token {}", token + 1));
+            return Err(format!(
+                "expected tags that --constrain allows, not {tag} at token {}",
+                token + 1
+            ));
         }
         if x.len() > self.most_tokens() {
             return Err(self.too_long());
         }
         if self.counts_errors() {
-            let cells = x.len().saturating_mul(self.states()).saturating_mul(self.most_units(y) + 1);
+            let cells =
+                x.len().saturating_mul(self.states()).saturating_mul(self.most_units(y) + 1);
             if cells > MOST_CELLS {
                 return Err(format!(
                     "the oracle that counts errors needs tables of {cells} numbers for {} tokens, more than 2^27: \
@@ -567,7 +646,9 @@ impl Sequence {
     pub(crate) fn breach(&self, scheme: Scheme, y: &Tags) -> Option<usize> {
         let name = |token: usize| (token < y.len()).then(|| self.name(y, token));
         (0..=y.len())
-            .find(|&token| !y.is_empty() && !scheme.allows(token.checked_sub(1).and_then(name), name(token)))
+            .find(|&token| {
+                !y.is_empty() && !scheme.allows(token.checked_sub(1).and_then(name), name(token))
+            })
             .map(|token| token.min(y.len() - 1))
     }
 }

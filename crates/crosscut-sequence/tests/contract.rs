@@ -1,4 +1,5 @@
-//! The contract of the task: the three laws, brute force over all taggings, and what exactly is written.
+//! The contract of the task: the three laws, brute force over all taggings, and what exactly is
+//! written.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
 
@@ -7,11 +8,12 @@ mod small;
 use std::ops::ControlFlow;
 
 use crosscut::testing::{
-    brute_force_planes, brute_force_slack, check, check_oracle, check_prediction, plane_of, random_weights, sequences,
-    slack_of,
+    brute_force_planes, brute_force_slack, check, check_oracle, check_prediction, plane_of,
+    random_weights, sequences, slack_of,
 };
 use crosscut::{
-    Dense, Dot, Example, Feature, FeatureMap, Part, Place, Rescaling, Row, Settings, Sink, Solver, Task, solve,
+    Dense, Dot, Example, Feature, FeatureMap, Part, Place, Rescaling, Row, Settings, Sink, Solver,
+    Task, solve,
 };
 use crosscut_app::vocabulary::{FeatureIds, Labels};
 use crosscut_sequence::{Features, Loss, Scheme, Scratch, Sequence, Tag, Tags, TaskError, Tokens};
@@ -51,7 +53,8 @@ fn the_laws_hold_and_brute_force_agrees_for_every_choice() {
     let mut runner = TestRunner::deterministic();
     for choice in choices() {
         for _ in 0..4 {
-            let (task, examples) = problems(choice, MOST_TAGGINGS).new_tree(&mut runner).unwrap().current();
+            let (task, examples) =
+                problems(choice, MOST_TAGGINGS).new_tree(&mut runner).unwrap().current();
             check(&task, &examples);
             for example in &examples {
                 let outputs = taggings(&task, example.x.len());
@@ -88,7 +91,8 @@ proptest! {
         }
     }
 
-    /// Every token has its true tag or one with a part; one without features has no parts, and keeps its true tag. Parts of others are passed over.
+    /// Every token has its true tag or one with a part; one without features has no parts, and
+    /// keeps its true tag. Parts of others are passed over.
     #[test]
     fn recombined_tags_are_the_best_that_parts_make(
         (task, examples) in any_problem(), seed: u64, whole: bool, chosen in prop::collection::vec(any::<bool>(), 25),
@@ -252,7 +256,8 @@ proptest! {
 
 /// ⟨w, Ψ(x, y)⟩ as the table and the layout of the crate page have it.
 fn documented_score(task: &Sequence, w: &[f64], x: &Tokens, y: &[usize]) -> f64 {
-    let (k, features, (transitions, emissions)) = (task.tags().len(), task.features().len(), task.orders());
+    let (k, features, (transitions, emissions)) =
+        (task.tags().len(), task.features().len(), task.orders());
     let mut score = 0.0;
     for t in 0..y.len() {
         for feature in x.rows().row(t).features() {
@@ -273,7 +278,8 @@ fn documented_score(task: &Sequence, w: &[f64], x: &Tokens, y: &[usize]) -> f64 
     score
 }
 
-/// The order in which tags of equal scores are preferred: the last m by themselves, those before from the end.
+/// The order in which tags of equal scores are preferred: the last m by themselves, those before
+/// from the end.
 fn order_of_ties(task: &Sequence, y: &Tags) -> Vec<usize> {
     let tags = indices(y);
     let (rest, last) = tags.split_at(tags.len().saturating_sub(task.orders().0.max(1)));
@@ -283,7 +289,15 @@ fn order_of_ties(task: &Sequence, y: &Tags) -> Vec<usize> {
 #[test]
 fn the_dimension_counts_emissions_and_transitions() {
     let task = Sequence::numbered(3, 5).unwrap();
-    let expected = [15, 15 + 9, 15 + 45 + 9, 15 + 9 + 27, 15 + 45 + 9 + 27, 15 + 9 + 27 + 81, 15 + 45 + 9 + 27 + 81];
+    let expected = [
+        15,
+        15 + 9,
+        15 + 45 + 9,
+        15 + 9 + 27,
+        15 + 45 + 9 + 27,
+        15 + 9 + 27 + 81,
+        15 + 45 + 9 + 27 + 81,
+    ];
     for ((t, e), dim) in ORDERS.into_iter().zip(expected) {
         assert_eq!(task.clone().with_orders(t, e).unwrap().dim(), dim, "orders {t} and {e}");
     }
@@ -304,7 +318,8 @@ fn nothing_is_written_where_the_truth_wins() {
 
 #[test]
 fn losses_are_what_they_say() {
-    let costs = || costs(3, |y, y_hat| [0.0, 0.5, 1.5, 2.5, 0.0, 4.0, 0.0, 8.0, 0.0][y * 3 + y_hat]);
+    let costs =
+        || costs(3, |y, y_hat| [0.0, 0.5, 1.5, 2.5, 0.0, 4.0, 0.0, 8.0, 0.0][y * 3 + y_hat]);
     let truth = vec![0, 1, 2, 2];
     let cases = [
         (Loss::Count, vec![0, 1, 2, 2], 0.0),
@@ -319,7 +334,8 @@ fn losses_are_what_they_say() {
     ];
     for (loss, y_hat, expected) in cases {
         let task = Sequence::numbered(3, 0).unwrap().with_loss(loss.clone()).unwrap();
-        let found = task.loss(&Tokens::default(), &Tags::from(truth.clone()), &Tags::from(y_hat.clone()));
+        let found =
+            task.loss(&Tokens::default(), &Tags::from(truth.clone()), &Tags::from(y_hat.clone()));
         assert_eq!(found, expected, "{loss:?} of {y_hat:?}");
     }
     let mut stranger = Tags::from(vec![0]);
@@ -357,9 +373,15 @@ fn impossible_tasks_are_refused() {
     }
     for (tags, t) in [(2000, 3), (65_535, 2)] {
         let result = Sequence::numbered(tags, 0).and_then(|task| task.with_orders(t, 0));
-        assert_eq!(error(result), format!("{tags} tags and 0 features with these orders make more weights than 2^40"));
+        assert_eq!(
+            error(result),
+            format!("{tags} tags and 0 features with these orders make more weights than 2^40")
+        );
     }
-    assert_eq!(error(task().with_loss(Loss::Costs(costs(2, |_, _| 1.0)))), "the costs are for 2 tags, not for 3");
+    assert_eq!(
+        error(task().with_loss(Loss::Costs(costs(2, |_, _| 1.0)))),
+        "the costs are for 2 tags, not for 3"
+    );
     assert!(task().with_loss(odd()).is_ok());
     assert!(task().with_loss(odd()).unwrap().with_rescaling(Rescaling::Slack).is_err());
     assert_eq!(
@@ -393,7 +415,8 @@ fn impossible_examples_are_refused() {
 #[test]
 fn examples_that_break_the_constraint_are_refused() {
     let names = ["O", "B-a", "I-a", "E-a", "S-a", "I-b"].map(str::to_owned).to_vec();
-    let task = Sequence::new(Labels::from(names), Features::Ids(FeatureIds::Contiguous(0))).unwrap();
+    let task =
+        Sequence::new(Labels::from(names), Features::Ids(FeatureIds::Contiguous(0))).unwrap();
     for scheme in [Scheme::Bio, Scheme::Bioes] {
         let task = task.clone().with_scheme(Some(scheme)).unwrap();
         for tags in (0..4).flat_map(|tokens| sequences(6, tokens)) {
@@ -403,8 +426,12 @@ fn examples_that_break_the_constraint_are_refused() {
         }
     }
     let task = task.with_scheme(Some(Scheme::Bioes)).unwrap();
-    let refusal = |tags: &[usize]| task.validate(&tokens_of(&vec![vec![]; tags.len()]), &Tags::from(tags.to_vec()));
-    let expected = |tag, token| Err(format!("expected tags that --constrain allows, not {tag} at token {token}"));
+    let refusal = |tags: &[usize]| {
+        task.validate(&tokens_of(&vec![vec![]; tags.len()]), &Tags::from(tags.to_vec()))
+    };
+    let expected = |tag, token| {
+        Err(format!("expected tags that --constrain allows, not {tag} at token {token}"))
+    };
     assert_eq!(refusal(&[0, 1, 0]), expected("O", 3));
     assert_eq!(refusal(&[2, 3]), expected("I-a", 1));
     assert_eq!(refusal(&[1, 5, 3]), expected("I-b", 2));
@@ -416,7 +443,12 @@ fn sequences_too_long_to_count_errors_are_refused() {
     let plain = Sequence::numbered(2, 0).unwrap();
     let slack = plain.clone().with_rescaling(Rescaling::Slack).unwrap();
     let halves = slack.clone().with_loss(Loss::Costs(costs(2, |y, _| 0.5 + y as f64))).unwrap();
-    let cubic = Sequence::numbered(32, 0).unwrap().with_orders(3, 0).unwrap().with_loss(Loss::ZeroOne).unwrap();
+    let cubic = Sequence::numbered(32, 0)
+        .unwrap()
+        .with_orders(3, 0)
+        .unwrap()
+        .with_loss(Loss::ZeroOne)
+        .unwrap();
     // Tables of tokens · states · (units of cost + 1) numbers, at most 2^27.
     let cases = [
         ("margin rescaling", &plain, 100_000, true),
@@ -433,30 +465,41 @@ fn sequences_too_long_to_count_errors_are_refused() {
         if let Err(message) = found {
             let start = "the oracle that counts errors needs tables of ";
             assert!(message.starts_with(start), "{message}");
-            assert!(message.contains(&format!(" numbers for {tokens} tokens, more than 2^27")), "{message}");
+            assert!(
+                message.contains(&format!(" numbers for {tokens} tokens, more than 2^27")),
+                "{message}"
+            );
         }
     }
 }
 
-/// No recursion over tokens, and no table whose size is their square: 100,000² numbers would not fit.
+/// No recursion over tokens, and no table whose size is their square: 100,000² numbers would not
+/// fit.
 #[test]
 fn a_sequence_may_have_100_000_tokens() {
     const TOKENS: usize = 100_000;
     // Feature 2 says no more than that the tag is not the one before.
     let tags: Vec<usize> = (0..TOKENS).map(|t| (t / 3 + t % 3 / 2) % 2).collect();
     let rows: Vec<Vec<f32>> = (0..TOKENS)
-        .map(|t| (0..3).map(|feature| f32::from(feature == if t % 5 == 4 { 2 } else { tags[t] })).collect())
+        .map(|t| {
+            (0..3)
+                .map(|feature| f32::from(feature == if t % 5 == 4 { 2 } else { tags[t] }))
+                .collect()
+        })
         .collect();
     let example = Example::new(tokens_of(&rows), Tags::from(tags));
     let (x, mut scratch) = (&example.x, Scratch::default());
-    for (orders, loss, scheme) in
-        [((1, 0), Loss::Count, None), ((3, 1), Loss::Fraction, Some(Scheme::Bio)), ((2, 0), Loss::ZeroOne, None)]
-    {
+    for (orders, loss, scheme) in [
+        ((1, 0), Loss::Count, None),
+        ((3, 1), Loss::Fraction, Some(Scheme::Bio)),
+        ((2, 0), Loss::ZeroOne, None),
+    ] {
         let task = Sequence::numbered(2, 3).unwrap().with_orders(orders.0, orders.1).unwrap();
         let task = task.with_loss(loss).unwrap().with_scheme(scheme).unwrap();
         for solver in [Solver::Block, Solver::OneSlack] {
             let settings = Settings { passes: Some(1), solver, ..Settings::default() };
-            let solution = solve(&task, [&example], &settings, &mut |_| ControlFlow::Continue(())).unwrap();
+            let solution =
+                solve(&task, [&example], &settings, &mut |_| ControlFlow::Continue(())).unwrap();
             assert_eq!(task.predict(&solution.w, x, &mut scratch).len(), TOKENS);
             assert_eq!(task.max_marginals(&solution.w, x, &mut scratch).len(), TOKENS);
             assert_eq!(task.n_best(&solution.w, x, 3, &mut scratch).len(), 3);
@@ -466,7 +509,8 @@ fn a_sequence_may_have_100_000_tokens() {
 
 #[test]
 fn a_beam_that_led_to_a_dead_end_is_dropped() {
-    // After B only I and E may come, and from I only E ends the chunk: the greedy B E leaves nothing for the third token.
+    // After B only I and E may come, and from I only E ends the chunk: the greedy B E leaves
+    // nothing for the third token.
     let tags = Labels::from(["B-a", "I-a", "E-a"].map(str::to_owned).to_vec());
     let task = Sequence::new(tags, Features::Ids(FeatureIds::Contiguous(1)))
         .unwrap()
@@ -477,6 +521,10 @@ fn a_beam_that_led_to_a_dead_end_is_dropped() {
     let x = Tokens::from_features(&[vec![], vec![], vec![]]).unwrap();
     for beam in [0, 1, 2] {
         let task = task.clone().with_beam(beam);
-        assert_eq!(task.predict(&w, &x, &mut Scratch::default()), Tags::from(vec![0, 1, 2]), "beam {beam}");
+        assert_eq!(
+            task.predict(&w, &x, &mut Scratch::default()),
+            Tags::from(vec![0, 1, 2]),
+            "beam {beam}"
+        );
     }
 }

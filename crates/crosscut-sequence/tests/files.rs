@@ -11,7 +11,8 @@ use crosscut_app::{Application, Item, Options, Outcome, Source};
 use crosscut_sequence::{Features, Loss, Scheme, Sequence, Tags, Tokens};
 use proptest::prelude::*;
 
-const HMM: &str = "# two sequences\nN qid:7 1:1 3:0.5 # a\n\nV qid:7 2:1\nN qid:-2 cost:2.5 1:1 # b\n";
+const HMM: &str =
+    "# two sequences\nN qid:7 1:1 3:0.5 # a\n\nV qid:7 2:1\nN qid:-2 cost:2.5 1:1 # b\n";
 const CRF: &str = "N\tw=a\tlong:0.5\nV\tw=b\n\nN\tw=a\n";
 const COLUMNS: &str = "the DT B-NP\ndog NN I-NP\nbarks VBZ B-VP\n\ncats NNS B-NP\npurr VBP B-VP\n";
 const WORD: &str = "U0:%x[0,0]\nB\n";
@@ -31,7 +32,8 @@ fn options(values: &[(&str, &str)]) -> Options {
 type Examples = Vec<Example<Tokens, Tags>>;
 
 fn define(values: &[(&str, &str)], text: &str) -> Result<(Sequence, Examples), String> {
-    Sequence::define(&options(values), Source::from_text("train", text)).map_err(|error| error.to_string())
+    Sequence::define(&options(values), Source::from_text("train", text))
+        .map_err(|error| error.to_string())
 }
 
 fn read(task: &Sequence, text: &str) -> Result<Vec<Item<Tokens, Tags>>, String> {
@@ -66,7 +68,8 @@ fn features(task: &Sequence, x: &Tokens) -> String {
         };
         if feature.value == 1.0 { name } else { format!("{name}:{}", feature.value) }
     };
-    let token = |row: crosscut::Row<'_>| row.features().iter().map(name).collect::<Vec<_>>().join(" ");
+    let token =
+        |row: crosscut::Row<'_>| row.features().iter().map(name).collect::<Vec<_>>().join(" ");
     x.rows().iter().map(token).collect::<Vec<_>>().join(" | ")
 }
 
@@ -74,7 +77,8 @@ fn features(task: &Sequence, x: &Tokens) -> String {
 fn shown(task: &Sequence, examples: &Examples) -> Vec<String> {
     let show = |example: &Example<Tokens, Tags>| {
         task.validate(&example.x, &example.y).unwrap();
-        let weight = if example.weight == 1.0 { String::new() } else { format!(" * {}", example.weight) };
+        let weight =
+            if example.weight == 1.0 { String::new() } else { format!(" * {}", example.weight) };
         format!("{} => {}{weight}", features(task, &example.x), tags(task, &example.y))
     };
     examples.iter().map(show).collect()
@@ -99,7 +103,8 @@ fn tokens_of_svm_hmm_are_read() {
     let (windows, examples) = define(&[("format", "hmm")], &HMM.replace('\n', "\r\n")).unwrap();
     assert_eq!((windows, shown(&task, &examples).len()), (task, 2));
 
-    let (task, examples) = define(&[], "10 qid:1\n9 qid:1 4000000000:2 # no features above\n").unwrap();
+    let (task, examples) =
+        define(&[], "10 qid:1\n9 qid:1 4000000000:2 # no features above\n").unwrap();
     assert_eq!(shown(&task, &examples), [" | 4000000000:2 => 10 9"]);
     assert_eq!(task.tags().iter().collect::<Vec<_>>(), ["9", "10"]);
 }
@@ -119,7 +124,10 @@ fn attributes_of_crfsuite_are_read() {
         // Attributes given more than once, nothing between two TABs, weights of zero.
         ("A\tb\ta\tb:0.5\t\tc:0\t\nB\td:1\td:-1\t-0.25:-.25e1", &["b:1.5 a | -0.25:-2.5 => A B"]),
         ("\n\n  \nA\ta\n   \n\nB\tb\n\n", &["a => A", "b => B"]),
-        ("@weight:2.5\nA\ta\nB\ta\n\nA\ta\n\n@weight:0\t\nB\tb", &["a | a => A B * 2.5", "a => A", "b => B * 0"]),
+        (
+            "@weight:2.5\nA\ta\nB\ta\n\nA\ta\n\n@weight:0\t\nB\tb",
+            &["a | a => A B * 2.5", "a => A", "b => B * 0"],
+        ),
         ("? x\ta b\n#\tc#d", &["a b | c#d => ? x #"]),
         ("?\ta\nA\ta", &["a | a => ? A"]),
         ("A\ta", &[]),
@@ -128,7 +136,10 @@ fn attributes_of_crfsuite_are_read() {
         match define(&[("format", "crfsuite")], text) {
             Ok((task, examples)) => assert_eq!(shown(&task, &examples), expected, "{text:?}"),
             Err(error) => {
-                assert_eq!((error.as_str(), expected.len()), ("train: between 2 and 65535 tags are needed, not 1", 0))
+                assert_eq!(
+                    (error.as_str(), expected.len()),
+                    ("train: between 2 and 65535 tags are needed, not 1", 0)
+                )
             }
         }
     }
@@ -151,10 +162,16 @@ fn columns_are_read() {
         format!("\n\n{}", COLUMNS.trim_end()),
     ] {
         let (again, examples) = columns(template, &text).unwrap();
-        assert_eq!((shown(&again, &examples), again), (expected.map(str::to_owned).to_vec(), task.clone()), "{text:?}");
+        assert_eq!(
+            (shown(&again, &examples), again),
+            (expected.map(str::to_owned).to_vec(), task.clone()),
+            "{text:?}"
+        );
     }
-    // Nothing is a comment, cells between TABs may be empty or hold spaces, a feature may come twice.
-    let (task, examples) = columns("U%x[0,0]\nU%x[-1,0]\nU%x[0,1]\n", "#\t\tA\n#\ta b\t#\n").unwrap();
+    // Nothing is a comment, cells between TABs may be empty or hold spaces, a feature may come
+    // twice.
+    let (task, examples) =
+        columns("U%x[0,0]\nU%x[-1,0]\nU%x[0,1]\n", "#\t\tA\n#\ta b\t#\n").unwrap();
     assert_eq!(shown(&task, &examples), ["U# U_B-1 U | U#:2 Ua b => A #"]);
     assert_eq!(task.orders(), (0, 0));
 }
@@ -170,20 +187,25 @@ fn templates_have_names() {
          U15:_B-2/_B-1 U16:_B-1/DT U17:DT/NN U18:NN/VBZ U20:_B-2/_B-1/DT U21:_B-1/DT/NN U22:DT/NN/VBZ"
     );
     for name in ["pos", "ner"] {
-        let (task, examples) = define(&[("template", name), ("format", "columns")], "A\tX\nb\tY\n").unwrap();
+        let (task, examples) =
+            define(&[("template", name), ("format", "columns")], "A\tX\nb\tY\n").unwrap();
         assert!(features(&task, &examples[0].x).starts_with("U00:A U01:a "), "{name}");
         assert_eq!(task.orders(), (1, 0));
     }
     let error = define(&[("template", "chunking")], "A X\nb Y\n").unwrap_err();
     assert!(error.starts_with("template chunking:"), "{error}");
-    assert!(error.ends_with("expected a column below 1, since column 1 is the tag, found 1"), "{error}");
+    assert!(
+        error.ends_with("expected a column below 1, since column 1 is the tag, found 1"),
+        "{error}"
+    );
 }
 
 #[test]
 fn the_kind_of_a_file_is_seen_in_its_first_line() {
     let refused = "expected `TAG qid:N id:value …` (hmm) or `TAG<TAB>attribute…` (crfsuite), found neither: name the kind \
                    of file with --format, or give the --template of a file of columns";
-    let ids = |text: &str| define(&[], text).map(|(task, _)| matches!(task.features(), Features::Ids(_)));
+    let ids =
+        |text: &str| define(&[], text).map(|(task, _)| matches!(task.features(), Features::Ids(_)));
     let table = [
         ("A qid:1 1:1\nB qid:1\n", Ok(true)),
         ("\n# a comment\n\n A cost:1 qid:1 1:1\nB qid:1", Ok(true)),
@@ -225,12 +247,20 @@ fn bad_training_files_are_refused() {
             "train:3: expected the tokens of qid:1 one after the other, but it returns",
         ),
         ("hmm", "A qid:1\n? qid:1 1:1\n", "train:2: expected a tag to learn from, found none"),
-        ("hmm", "A qid:1 cost:2\nB qid:1\n", "train:2: expected cost:2 at all tokens of qid:1, found 1"),
+        (
+            "hmm",
+            "A qid:1 cost:2\nB qid:1\n",
+            "train:2: expected cost:2 at all tokens of qid:1, found 1",
+        ),
         ("hmm", "A qid:1 1:x\n", "train:1: expected a number after the colon, found `1:x`"),
         ("hmm", "A qid:1 1:1\nA qid:1 1:1\n", "train: between 2 and 65535 tags are needed, not 1"),
         ("hmm", "", "train: expected at least one example, found an empty file"),
         ("crfsuite", "", "train: expected at least one example, found an empty file"),
-        ("crfsuite", "\n \n", "train: expected at least one example, found only blank lines and comments"),
+        (
+            "crfsuite",
+            "\n \n",
+            "train: expected at least one example, found only blank lines and comments",
+        ),
         ("crfsuite", "A\ta\n\ta\n", "train:2: expected a tag to learn from, found none"),
         ("crfsuite", "A\ta\n\t\nB\ta", "train:2: expected a tag to learn from, found none"),
         (
@@ -257,7 +287,11 @@ fn bad_training_files_are_refused() {
             "train:1: expected a number, finite in single precision, after the colon, found `a:1:2` (in names a colon is \
              written `\\:`)",
         ),
-        ("crfsuite", "A\t:1\n", "train:1: expected the name of an attribute before its weight, found `:1`"),
+        (
+            "crfsuite",
+            "A\t:1\n",
+            "train:1: expected the name of an attribute before its weight, found `:1`",
+        ),
         (
             "crfsuite",
             "A\ta:3e38\ta:3e38\n",
@@ -278,14 +312,26 @@ fn bad_training_files_are_refused() {
             "@weight:1\ta\n",
             "train:1: expected a tag or @weight: with a finite number of at least 0 alone on its line, found `@weight:1\ta`",
         ),
-        ("crfsuite", "A\ta\n@weight:1\n", "train:2: expected @weight once and before the tokens of its sequence"),
+        (
+            "crfsuite",
+            "A\ta\n@weight:1\n",
+            "train:2: expected @weight once and before the tokens of its sequence",
+        ),
         (
             "crfsuite",
             "@weight:1\n@weight:1\nA\ta",
             "train:2: expected @weight once and before the tokens of its sequence",
         ),
-        ("crfsuite", "@weight:1\n\nA\ta\n", "train:1: expected the tokens of a sequence after @weight, found none"),
-        ("crfsuite", "A\ta\n\n@weight:1\n", "train:3: expected the tokens of a sequence after @weight, found none"),
+        (
+            "crfsuite",
+            "@weight:1\n\nA\ta\n",
+            "train:1: expected the tokens of a sequence after @weight, found none",
+        ),
+        (
+            "crfsuite",
+            "A\ta\n\n@weight:1\n",
+            "train:3: expected the tokens of a sequence after @weight, found none",
+        ),
     ];
     for (format, text, message) in table {
         assert_eq!(define(&[("format", format)], text).unwrap_err(), message, "{text:?}");
@@ -296,7 +342,11 @@ fn bad_training_files_are_refused() {
         (WORD, "a\n", "train:1: expected at least 2 columns, the last one being the tag, found 1"),
         (WORD, "a\tA\nb\t\n", "train:2: expected a tag in the last column, found nothing"),
         (WORD, "\n\n", "train: expected at least one example, found only blank lines and comments"),
-        ("\nU0:%x[0,1]", "a A\n", "template:2: expected a column below 1, since column 1 is the tag, found 1"),
+        (
+            "\nU0:%x[0,1]",
+            "a A\n",
+            "template:2: expected a column below 1, since column 1 is the tag, found 1",
+        ),
         (
             "U0:%x[0,0]\nU1:%z\n",
             "",
@@ -310,23 +360,38 @@ fn bad_training_files_are_refused() {
 
 #[test]
 fn tags_that_a_scheme_forbids_are_refused_where_they_stand() {
-    let crf =
-        |tags: &str| tags.split(' ').map(|tag| format!("{tag}{}\n", if tag.is_empty() { "" } else { "\tf" })).collect();
+    let crf = |tags: &str| {
+        tags.split(' ')
+            .map(|tag| format!("{tag}{}\n", if tag.is_empty() { "" } else { "\tf" }))
+            .collect()
+    };
     let table: [(&str, &str, Option<&str>); 7] = [
         ("bio", "O B-X I-X B-Y  B-X O", None),
         ("bioes", "O B-X I-X E-X S-Y O", None),
-        ("bio", "O B-X  I-X O", Some("train:4: --constrain bio allows no tag I-X at the beginning of a sequence")),
+        (
+            "bio",
+            "O B-X  I-X O",
+            Some("train:4: --constrain bio allows no tag I-X at the beginning of a sequence"),
+        ),
         ("bio", "O B-Y B-X I-Y", Some("train:4: --constrain bio allows no tag I-Y after B-X")),
         ("bio", "O S-Y", Some("train:2: --constrain bio allows no tag S-Y after O")),
-        ("bioes", "O B-Y  O", Some("train:2: --constrain bioes allows no tag B-Y at the end of a sequence")),
+        (
+            "bioes",
+            "O B-Y  O",
+            Some("train:2: --constrain bioes allows no tag B-Y at the end of a sequence"),
+        ),
         ("bioes", "B-Y B-X", Some("train:2: --constrain bioes allows no tag B-X after B-Y")),
     ];
     for (scheme, tags, message) in table {
         let text: String = crf(tags);
-        let message = message.map(|message| format!("{message}: mend the tags, or leave the option out"));
+        let message =
+            message.map(|message| format!("{message}: mend the tags, or leave the option out"));
         let result = define(&[("constrain", scheme), ("format", "crfsuite")], &text);
         if let Ok((task, _)) = &result {
-            assert_eq!(task.scheme(), Some(if scheme == "bio" { Scheme::Bio } else { Scheme::Bioes }));
+            assert_eq!(
+                task.scheme(),
+                Some(if scheme == "bio" { Scheme::Bio } else { Scheme::Bioes })
+            );
         }
         assert_eq!(result.err(), message, "{scheme} {tags}");
     }
@@ -344,7 +409,10 @@ fn options_define_the_task() {
     assert_eq!(task.rescaling(), Rescaling::Margin);
     let mut slack = options(&[]);
     slack.rescaling = Rescaling::Slack;
-    assert_eq!(Sequence::define(&slack, Source::from_text("f", HMM)).unwrap().0.rescaling(), Rescaling::Slack);
+    assert_eq!(
+        Sequence::define(&slack, Source::from_text("f", HMM)).unwrap().0.rescaling(),
+        Rescaling::Slack
+    );
 
     for (number, loss) in [("0", Loss::ZeroOne), ("1", Loss::Count), ("2", Loss::Fraction)] {
         assert_eq!(define(&[("l", number)], HMM).unwrap().0.loss_function(), &loss);
@@ -354,13 +422,17 @@ fn options_define_the_task() {
         let mut values = vec![("cost", path.as_str())];
         values.extend(number.map(|number| ("l", number)));
         let (task, _) = define(&values, HMM).unwrap();
-        let (Loss::Costs(costs) | Loss::MeanCosts(costs)) = task.loss_function() else { panic!("no costs") };
+        let (Loss::Costs(costs) | Loss::MeanCosts(costs)) = task.loss_function() else {
+            panic!("no costs")
+        };
         assert_eq!(matches!(task.loss_function(), Loss::MeanCosts(_)), number == Some("2"));
         assert_eq!((costs.row(0), costs.row(1)), (&[0.0, 3.0][..], &[1.0, 0.0][..]));
     }
 
     // Transitions where the template has a B, unless --t says otherwise.
-    for (template, t, expected) in [("U", None, 0), ("U\nB", None, 1), ("U", Some("2"), 2), ("U\nB", Some("0"), 0)] {
+    for (template, t, expected) in
+        [("U", None, 0), ("U\nB", None, 1), ("U", Some("2"), 2), ("U\nB", Some("0"), 0)]
+    {
         let (_folder, path) = file(template);
         let mut values = vec![("template", path.as_str())];
         values.extend(t.map(|t| ("t", t)));
@@ -374,20 +446,38 @@ fn bad_options_are_refused() {
     let table: [(&[(&str, &str)], &str); 17] = [
         (&[("t", "4")], "--t expects 0, 1, 2 or 3, not `4`"),
         (&[("t", "x")], "--t expects a whole number, not `x`"),
-        (&[("e", "2")], "--e expects 0, or 1 where the order of transitions (--t) is at least 1, not `2`"),
-        (&[("t", "0"), ("e", "1")], "--e expects 0, or 1 where the order of transitions (--t) is at least 1, not `1`"),
+        (
+            &[("e", "2")],
+            "--e expects 0, or 1 where the order of transitions (--t) is at least 1, not `2`",
+        ),
+        (
+            &[("t", "0"), ("e", "1")],
+            "--e expects 0, or 1 where the order of transitions (--t) is at least 1, not `1`",
+        ),
         (&[("b", "-1")], "--b expects a whole number, not `-1`"),
         (&[("min-count", "0")], "--min-count expects a whole number of at least 1, not `0`"),
         (&[("constrain", "iob")], "--constrain expects bio or bioes, not `iob`"),
         (&[("format", "conll")], "--format expects auto, hmm, crfsuite or columns, not `conll`"),
-        (&[("format", "conll"), ("template", "ner")], "--format expects auto, hmm, crfsuite or columns, not `conll`"),
-        (&[("format", "hmm"), ("template", "ner")], "--format expects columns where --template is given, not `hmm`"),
+        (
+            &[("format", "conll"), ("template", "ner")],
+            "--format expects auto, hmm, crfsuite or columns, not `conll`",
+        ),
+        (
+            &[("format", "hmm"), ("template", "ner")],
+            "--format expects columns where --template is given, not `hmm`",
+        ),
         (
             &[("format", "columns")],
             "--format expects --template with a file, or one of chunking, pos, ner, beside columns, not `columns`",
         ),
-        (&[("template", "/no/such/file")], "/no/such/file: cannot be read: No such file or directory (os error 2)"),
-        (&[("cost", "/no/such/file")], "/no/such/file: cannot be read: No such file or directory (os error 2)"),
+        (
+            &[("template", "/no/such/file")],
+            "/no/such/file: cannot be read: No such file or directory (os error 2)",
+        ),
+        (
+            &[("cost", "/no/such/file")],
+            "/no/such/file: cannot be read: No such file or directory (os error 2)",
+        ),
         (&[("cost", &costs), ("l", "0")], "-l expects 1 or 2 where --cost is given, not `0`"),
         (&[("cost", &costs)], "FILE:1: expected a label of the training examples, found `X`"),
         (&[("l", "3")], "-l expects 0, 1 or 2 for the task sequence, not `3`"),
@@ -400,10 +490,16 @@ fn bad_options_are_refused() {
 
     let (mut task, _) = define(&[], HMM).unwrap();
     let mut prepare = |values| task.prepare(&options(values)).map_err(|error| error.to_string());
-    assert_eq!(prepare(&[("n-best", "0")]).unwrap_err(), "--n-best expects a whole number of at least 1, not `0`");
+    assert_eq!(
+        prepare(&[("n-best", "0")]).unwrap_err(),
+        "--n-best expects a whole number of at least 1, not `0`"
+    );
     assert_eq!(prepare(&[("b", "x")]).unwrap_err(), "--b expects a whole number, not `x`");
     let both = prepare(&[("n-best", "2"), ("max-marginals", "")]);
-    assert_eq!(both.unwrap_err(), "--n-best expects nothing where --max-marginals is given, not `2`");
+    assert_eq!(
+        both.unwrap_err(),
+        "--n-best expects nothing where --max-marginals is given, not `2`"
+    );
 }
 
 #[test]
@@ -414,7 +510,8 @@ fn rare_features_are_dropped() {
     assert_eq!(items(&task, "A\ta\tc:2\td\n"), ["c:2 => A"]);
     assert_eq!(define(&[("min-count", "3")], text).unwrap().0.sizes()[1], ("features", 1));
 
-    let text = "A qid:1 1:1 2:1\nB qid:1 3:2 2:1\n".replace("3:2 2:1", "2:1 3:2") + "A qid:2 2:1 3:1 9:1\n";
+    let text = "A qid:1 1:1 2:1\nB qid:1 3:2 2:1\n".replace("3:2 2:1", "2:1 3:2")
+        + "A qid:2 2:1 3:1 9:1\n";
     let (task, examples) = define(&[("min-count", "2")], &text).unwrap();
     assert_eq!(shown(&task, &examples), ["2 | 2 3:2 => A B", "2 3 => A"]);
     assert_eq!(task.sizes()[1], ("features", 2));
@@ -442,7 +539,10 @@ fn a_model_reads_what_it_has_not_seen() {
         read(&task, text).unwrap_err(),
         "test:1: expected 3 columns as in training, or 2 without the tag, found 4"
     );
-    assert_eq!(items(&task, "the DT B-XX\nfish NN B-NP\n\n\ncats NNS O\n"), ["U0:the |  => B-XX B-NP", "U0:cats => O"]);
+    assert_eq!(
+        items(&task, "the DT B-XX\nfish NN B-NP\n\n\ncats NNS O\n"),
+        ["U0:the |  => B-XX B-NP", "U0:cats => O"]
+    );
     assert_eq!(items(&task, "the\tDT\r\nfish\tNN\r\n"), ["U0:the |  => -"]);
     assert_eq!(read(&task, "the DT\n\nfish NN\n").unwrap()[0].x.text(), Some("the DT"));
 }
@@ -453,14 +553,38 @@ fn bad_files_to_classify_are_refused() {
     let crf = || define(&[], CRF).unwrap().0;
     let column = || columns(WORD, COLUMNS).unwrap().0;
     let table = [
-        (hmm(), "N 1:1\n", "test:1: expected qid:N, the number of the sequence, at every token, found none"),
-        (hmm(), "N qid:1\nqid:1\n", "test:2: expected a tag, as at the first token of the sequence, found none"),
-        (hmm(), "? qid:1\nN qid:1\n", "test:2: expected no tag, as at the first token of the sequence, found `N`"),
+        (
+            hmm(),
+            "N 1:1\n",
+            "test:1: expected qid:N, the number of the sequence, at every token, found none",
+        ),
+        (
+            hmm(),
+            "N qid:1\nqid:1\n",
+            "test:2: expected a tag, as at the first token of the sequence, found none",
+        ),
+        (
+            hmm(),
+            "? qid:1\nN qid:1\n",
+            "test:2: expected no tag, as at the first token of the sequence, found `N`",
+        ),
         (hmm(), "", "test: expected at least one example, found an empty file"),
-        (crf(), "N\n?\n", "test:2: expected a tag, as at the first token of the sequence, found none"),
-        (crf(), "\tw=a\nN\n", "test:2: expected no tag, as at the first token of the sequence, found `N`"),
+        (
+            crf(),
+            "N\n?\n",
+            "test:2: expected a tag, as at the first token of the sequence, found none",
+        ),
+        (
+            crf(),
+            "\tw=a\nN\n",
+            "test:2: expected no tag, as at the first token of the sequence, found `N`",
+        ),
         (column(), "a b\n\na b C\n", "test:3: expected 2 columns as in the first line, found 3"),
-        (column(), "a\n", "test:1: expected 3 columns as in training, or 2 without the tag, found 1"),
+        (
+            column(),
+            "a\n",
+            "test:1: expected 3 columns as in training, or 2 without the tag, found 1",
+        ),
     ];
     for (task, text, message) in table {
         assert_eq!(read(&task, text).unwrap_err(), message, "{text:?}");
@@ -497,7 +621,10 @@ fn split_numbers(text: &str) -> (String, Vec<f64>) {
     let mut numbers = Vec::new();
     let mut rest = String::new();
     for line in text.lines() {
-        match line.rsplit_once(['\t', ' ']).and_then(|(before, number)| Some((before, number, number.parse().ok()?))) {
+        match line
+            .rsplit_once(['\t', ' '])
+            .and_then(|(before, number)| Some((before, number, number.parse().ok()?)))
+        {
             Some((before, text, number)) => {
                 assert_eq!(text.split_once('.').unwrap().1.len(), 6, "{line}");
                 numbers.push(number);
@@ -524,7 +651,8 @@ fn each_kind_of_file_is_learned_and_its_predictions_written() {
     let mut cols = learn(cols_task, &cols_examples);
     assert!(hmm.w == crf.w && crf.w == cols.w);
 
-    // A token that was never seen, between two that were, in a sequence with tags and in one without.
+    // A token that was never seen, between two that were, in a sequence with tags and in one
+    // without.
     let hmm_text = "D qid:1 1:1\nX qid:1 9:1\nV qid:1 3:1\n? qid:2 2:1\n";
     let crf_text = "D\tthe\nX\tcat\nV\tbarks\n\n?\tdog\n";
     assert_eq!(classify(&mut hmm, &[], hmm_text), "D\nN\nV\nN\n");
@@ -533,7 +661,10 @@ fn each_kind_of_file_is_learned_and_its_predictions_written() {
         classify(&mut cols, &[], "the D\ncat X\nbarks V\n\ndog N\n"),
         "the D D\ncat X N\nbarks V V\n\ndog N N\n\n"
     );
-    assert_eq!(classify(&mut cols, &[], "the\tD\r\ncat\tX\r\nbarks  V\r\n"), "the\tD\tD\ncat\tX\tN\nbarks  V V\n\n");
+    assert_eq!(
+        classify(&mut cols, &[], "the\tD\r\ncat\tX\r\nbarks  V\r\n"),
+        "the\tD\tD\ncat\tX\tN\nbarks  V V\n\n"
+    );
     assert_eq!(classify(&mut cols, &[], "the\ncat\nbarks\n"), "the D\ncat N\nbarks V\n\n");
 
     // A column more.
@@ -556,14 +687,21 @@ fn each_kind_of_file_is_learned_and_its_predictions_written() {
 
     // Taggings with their scores.
     let best: &[(&str, &str)] = &[("n-best", "2")];
-    let (text, scores) = split_numbers(&classify(&mut hmm, best, "D qid:1 1:1\nN qid:1 2:1\n? qid:2 2:1\n"));
+    let (text, scores) =
+        split_numbers(&classify(&mut hmm, best, "D qid:1 1:1\nN qid:1 2:1\n? qid:2 2:1\n"));
     let taggings: Vec<&str> = text.split("\n\n").collect();
     let [first, second, third, fourth, ""] = taggings[..] else { panic!("{text:?}") };
     assert_eq!((first, third), ("# 0\nD\nN", "# 0\nN"));
-    assert!(second.starts_with("# 1\n") && second != "# 1\nD\nN" && second.lines().count() == 3, "{second}");
+    assert!(
+        second.starts_with("# 1\n") && second != "# 1\nD\nN" && second.lines().count() == 3,
+        "{second}"
+    );
     assert!(fourth.starts_with("# 1\n") && fourth.lines().count() == 2, "{fourth}");
     assert!(scores.len() == 4 && scores[0] >= scores[1] && scores[2] >= scores[3]);
-    assert_eq!(split_numbers(&classify(&mut crf, best, "D\tthe\nN\tdog\n\n?\tdog\n")), (text.clone(), scores.clone()));
+    assert_eq!(
+        split_numbers(&classify(&mut crf, best, "D\tthe\nN\tdog\n\n?\tdog\n")),
+        (text.clone(), scores.clone())
+    );
     let written = split_numbers(&classify(&mut cols, best, "the D\ndog N\n\ndog N\n"));
     assert!(written.0.starts_with("# 0\nthe D D\ndog N N\n\n# 1\nthe D "), "{}", written.0);
     assert_eq!(written.1, scores);
@@ -590,7 +728,10 @@ fn predictions_without_a_file_are_written() {
         rows
     };
     assert_eq!(write(Tokens::new(rows()), vec![0, 1, 2]), "B-NP\nB-VP\nI-NP\n\n");
-    assert_eq!(write(Tokens::new(rows()).with_text("a b"), vec![0, 1, 2]), "a b B-NP\nB-VP\nI-NP\n\n");
+    assert_eq!(
+        write(Tokens::new(rows()).with_text("a b"), vec![0, 1, 2]),
+        "a b B-NP\nB-VP\nI-NP\n\n"
+    );
     assert_eq!(write(Tokens::default(), vec![]), "\n");
     // Tags beyond those of the task.
     assert_eq!(write(Tokens::new(rows()), vec![0, 70_000, 1]), "B-NP\n?\nB-VP\n\n");
@@ -598,8 +739,10 @@ fn predictions_without_a_file_are_written() {
 
 #[test]
 fn weights_have_names() {
-    let names = |task: &Sequence| (0..task.dim()).map(|index| task.weight_name(index)).collect::<Vec<_>>();
-    let (task, _) = define(&[("t", "2"), ("e", "1"), ("format", "crfsuite")], "A\tw=a\nB\n").unwrap();
+    let names =
+        |task: &Sequence| (0..task.dim()).map(|index| task.weight_name(index)).collect::<Vec<_>>();
+    let (task, _) =
+        define(&[("t", "2"), ("e", "1"), ("format", "crfsuite")], "A\tw=a\nB\n").unwrap();
     let expected = [
         "tag A, feature w=a",
         "tag B, feature w=a",
@@ -624,7 +767,12 @@ fn weights_have_names() {
     let (task, _) = define(&[("t", "0")], "A qid:1 7:1\nB qid:1 4000000000:1\n").unwrap();
     assert_eq!(
         names(&task),
-        ["tag A, feature 7", "tag B, feature 7", "tag A, feature 4000000000", "tag B, feature 4000000000"]
+        [
+            "tag A, feature 7",
+            "tag B, feature 7",
+            "tag A, feature 4000000000",
+            "tag B, feature 4000000000"
+        ]
     );
 }
 
@@ -632,11 +780,14 @@ fn weights_have_names() {
 #[test]
 fn names_of_weights_agree_with_the_feature_map() {
     use crosscut::{Dense, FeatureMap};
-    let (task, examples) = define(&[("t", "2"), ("e", "1")], "A\tx\ty\nB\ty\nB\tz\nC\tx\n").unwrap();
+    let (task, examples) =
+        define(&[("t", "2"), ("e", "1")], "A\tx\ty\nB\ty\nB\tz\nC\tx\n").unwrap();
     let mut psi = vec![0.0; task.dim()];
     task.psi(&examples[0].x, &examples[0].y, &mut Dense(&mut psi));
-    let mut found: Vec<String> =
-        (0..psi.len()).filter(|&index| psi[index] != 0.0).map(|index| task.weight_name(index)).collect();
+    let mut found: Vec<String> = (0..psi.len())
+        .filter(|&index| psi[index] != 0.0)
+        .map(|index| task.weight_name(index))
+        .collect();
     found.sort();
     let mut expected = [
         "tag A, feature x",
@@ -661,7 +812,8 @@ fn names_of_weights_agree_with_the_feature_map() {
 fn damaged_tasks_are_refused() {
     let (task, _) = columns("U0:%t[0,1,\"a\"]\n", COLUMNS).unwrap();
     let text = serde_json::to_string(&task).unwrap();
-    let load = |text: &str| serde_json::from_str::<Sequence>(text).map_err(|error| error.to_string());
+    let load =
+        |text: &str| serde_json::from_str::<Sequence>(text).map_err(|error| error.to_string());
     assert_eq!(load(&text).unwrap(), task);
     let table = [
         (
@@ -669,8 +821,16 @@ fn damaged_tasks_are_refused() {
             "%t[0,2",
             "line 1 of the template: expected a column below 2, since column 2 is the tag, found 2",
         ),
-        (r#"%t[0,1"#, "%t[", "line 1 of the template: expected an integer for the row of the macro"),
-        (r#"\"a\""#, r#"\"(\""#, "line 1 of the template: expected a regular expression, found `(`: unclosed group"),
+        (
+            r#"%t[0,1"#,
+            "%t[",
+            "line 1 of the template: expected an integer for the row of the macro",
+        ),
+        (
+            r#"\"a\""#,
+            r#"\"(\""#,
+            "line 1 of the template: expected a regular expression, found `(`: unclosed group",
+        ),
         (r#""count":2"#, r#""count":1"#, "line 1 of the template: expected a column below 1"),
     ];
     for (part, damaged, message) in table {
@@ -683,9 +843,12 @@ fn damaged_tasks_are_refused() {
     assert!(read(&odd, COLUMNS).unwrap_err().contains("columns as in training"));
     let (ids, _) = define(&[], HMM).unwrap();
     let ids = serde_json::to_string(&ids).unwrap();
-    let (from, to) = (text.find(r#""features":"#).unwrap(), text.find(r#","transitions""#).unwrap());
-    let (ids_from, ids_to) = (ids.find(r#""features":"#).unwrap(), ids.find(r#","transitions""#).unwrap());
-    let mixed = load(&format!("{}{}{}", &text[..from], &ids[ids_from..ids_to], &text[to..])).unwrap();
+    let (from, to) =
+        (text.find(r#""features":"#).unwrap(), text.find(r#","transitions""#).unwrap());
+    let (ids_from, ids_to) =
+        (ids.find(r#""features":"#).unwrap(), ids.find(r#","transitions""#).unwrap());
+    let mixed =
+        load(&format!("{}{}{}", &text[..from], &ids[ids_from..ids_to], &text[to..])).unwrap();
     assert_eq!(
         read(&mixed, COLUMNS).unwrap_err(),
         "test: the model has no names for the features that its template makes"
@@ -698,7 +861,8 @@ fn a_model_is_evaluated_with_tags_it_does_not_know() {
     let model = learn(task, &examples);
     let items = read(&model.task, "N\tw=a\nX\tw=b\n\n?\tw=a\n").unwrap();
     let y_hat = model.predict(&items[0].x);
-    let outcome = Outcome { x: &items[0].x, y: items[0].y.as_ref().unwrap(), y_hat: &y_hat, weight: 1.0 };
+    let outcome =
+        Outcome { x: &items[0].x, y: items[0].y.as_ref().unwrap(), y_hat: &y_hat, weight: 1.0 };
     let report = model.task.evaluate(&[outcome]);
     assert_eq!(report.get("token_accuracy"), Some(0.5));
     assert_eq!(items[1].y, None);
@@ -747,7 +911,9 @@ fn sequences_longer_than_a_table_is_made_for_are_refused_at_their_line() {
     assert_eq!(task.read(Source::from_text("test", text(17_895))).unwrap().len(), 2);
     let error = task.read(Source::from_text("test", text(17_896))).unwrap_err().to_string();
     assert!(
-        error.starts_with("test:17896: expected a sequence of at most 17895 tokens, since its table has 60000"),
+        error.starts_with(
+            "test:17896: expected a sequence of at most 17895 tokens, since its table has 60000"
+        ),
         "{error}"
     );
 }

@@ -1,5 +1,5 @@
-//! Every solver meets the optimum: a golden one, those that SVM^hmm finds, and those of a general QP solver on small random
-//! problems.
+//! Every solver meets the optimum: a golden one, those that SVM^hmm finds, and those of a general
+//! QP solver on small random problems.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
 
@@ -46,7 +46,10 @@ const ROUNDING: f64 = 5e-6;
 #[test]
 fn every_solver_meets_the_golden_optimum() {
     let (task, examples) = read("sequence.train.hmm", include_str!("data/sequence.train.hmm"));
-    assert_eq!((examples.len(), examples.iter().map(|example| example.x.len()).sum::<usize>()), (60, 381));
+    assert_eq!(
+        (examples.len(), examples.iter().map(|example| example.x.len()).sum::<usize>()),
+        (60, 381)
+    );
     let relative_gap = 1e-7;
     for settings in solvers(C::Mean(60.0), relative_gap) {
         let solution = run(&task, &examples, settings);
@@ -55,12 +58,15 @@ fn every_solver_meets_the_golden_optimum() {
         assert!(certificate.dual <= GOLDEN + ROUNDING, "{name}: {certificate:?}");
         assert!(certificate.primal >= GOLDEN - ROUNDING, "{name}: {certificate:?}");
         let primal = primal(&task, &examples, &settings, &solution.w).unwrap();
-        assert!((certificate.primal - primal).abs() <= 1e-9 * primal, "{name}: {primal}, {certificate:?}");
+        assert!(
+            (certificate.primal - primal).abs() <= 1e-9 * primal,
+            "{name}: {primal}, {certificate:?}"
+        );
     }
 }
 
-/// Bounds of the optimum at C = 100 of the mean slack, for orders of transitions and emissions: the dual and primal values
-/// that SVM^hmm V3.10 prints with `-c 100 -e 0.001 -l 1`.
+/// Bounds of the optimum at C = 100 of the mean slack, for orders of transitions and emissions: the
+/// dual and primal values that SVM^hmm V3.10 prints with `-c 100 -e 0.001 -l 1`.
 const SVM_HMM: [((usize, usize), f64, f64); 6] = [
     ((1, 0), 207.51914, 207.54840),
     ((1, 1), 203.58045, 203.59651),
@@ -70,7 +76,8 @@ const SVM_HMM: [((usize, usize), f64, f64); 6] = [
     ((3, 1), 6.63609, 6.63993),
 ];
 
-/// The brackets are narrow and far apart: other weights for the same orders would miss some of them.
+/// The brackets are narrow and far apart: other weights for the same orders would miss some of
+/// them.
 #[test]
 fn the_feature_map_is_that_of_svm_hmm() {
     let (task, examples) = read("tiny.hmm", include_str!("data/tiny.hmm"));
@@ -86,7 +93,8 @@ fn the_feature_map_is_that_of_svm_hmm() {
     }
 }
 
-/// max over α ≥ 0 with Σ α ≤ C for each example of Σ αΔ − ½‖Σ αδ‖², over the planes of all taggings.
+/// max over α ≥ 0 with Σ α ≤ C for each example of Σ αΔ − ½‖Σ αδ‖², over the planes of all
+/// taggings.
 fn optimum(task: &Sequence, examples: &Examples, c_sum: f64) -> f64 {
     let (mut planes, mut blocks) = (Vec::new(), 0);
     for example in examples {
@@ -102,17 +110,23 @@ fn optimum(task: &Sequence, examples: &Examples, c_sum: f64) -> f64 {
     }
     let n = planes.len();
     let dot = |a: &[f64], b: &[f64]| -> f64 { a.iter().zip(b).map(|(a, b)| a * b).sum() };
-    let gram: Vec<Vec<f64>> =
-        planes.iter().map(|(_, (_, a))| planes.iter().map(|(_, (_, b))| dot(a, b)).collect()).collect();
+    let gram: Vec<Vec<f64>> = planes
+        .iter()
+        .map(|(_, (_, a))| planes.iter().map(|(_, (_, b))| dot(a, b)).collect())
+        .collect();
     let hessian = CscMatrix::from(&gram).to_triu();
     let gain: Vec<f64> = planes.iter().map(|(_, (loss, _))| -loss).collect();
     let bounds = (0..n).map(|at| (0..n).map(|other| -f64::from(at == other)).collect::<Vec<f64>>());
-    let sums = (0..blocks).map(|block| planes.iter().map(|(of, _)| f64::from(*of == block)).collect());
+    let sums =
+        (0..blocks).map(|block| planes.iter().map(|(of, _)| f64::from(*of == block)).collect());
     let rows: Vec<Vec<f64>> = bounds.chain(sums).collect();
-    let right: Vec<f64> = std::iter::repeat_n(0.0, n).chain(std::iter::repeat_n(c_sum, blocks)).collect();
+    let right: Vec<f64> =
+        std::iter::repeat_n(0.0, n).chain(std::iter::repeat_n(c_sum, blocks)).collect();
     let settings = DefaultSettings { verbose: false, ..DefaultSettings::default() };
     let cones = [NonnegativeConeT(rows.len())];
-    let mut solver = DefaultSolver::new(&hessian, &gain, &CscMatrix::from(&rows), &right, &cones, settings).unwrap();
+    let mut solver =
+        DefaultSolver::new(&hessian, &gain, &CscMatrix::from(&rows), &right, &cones, settings)
+            .unwrap();
     solver.solve();
     assert!(matches!(solver.solution.status, SolverStatus::Solved | SolverStatus::AlmostSolved));
     -solver.solution.obj_val
@@ -160,24 +174,42 @@ impl Task for Plain {
         self.0.predict(w, x, scratch)
     }
 
-    fn separate<'a>(&'a self, w: &[f64], x: &'a Tokens, y: &'a Tags, scratch: &mut Scratch, planes: &mut Planes<'a>) {
+    fn separate<'a>(
+        &'a self,
+        w: &[f64],
+        x: &'a Tokens,
+        y: &'a Tags,
+        scratch: &mut Scratch,
+        planes: &mut Planes<'a>,
+    ) {
         self.0.separate(w, x, y, scratch, planes);
     }
 }
 
-/// Tags follow from few of many features, and neighbours help: what the best planes have in common is soon seen, but not all in one plane.
+/// Tags follow from few of many features, and neighbours help: what the best planes have in common
+/// is soon seen, but not all in one plane.
 #[test]
 fn recombined_planes_save_exact_passes() {
     let (tokens, tags, words) = (20, 5, 300);
-    let mut random = testing::random_weights(100 * tokens * 3, 0.5, 11).into_iter().map(|value| value + 0.5);
+    let mut random =
+        testing::random_weights(100 * tokens * 3, 0.5, 11).into_iter().map(|value| value + 0.5);
     let mut text = String::new();
     for sequence in 1..=100 {
         let mut before = 0;
         for _ in 0..tokens {
             let [word, noise, other] = [(); 3].map(|()| random.next().unwrap());
             let word = (word * f64::from(words)) as usize;
-            let tag = if noise < 0.15 { (other * f64::from(tags)) as usize } else { (word + before) % tags as usize };
-            text += &format!("{} qid:{sequence} {}:1 {}:1\n", tag + 1, word + 1, words as usize + 1 + word % 17);
+            let tag = if noise < 0.15 {
+                (other * f64::from(tags)) as usize
+            } else {
+                (word + before) % tags as usize
+            };
+            text += &format!(
+                "{} qid:{sequence} {}:1 {}:1\n",
+                tag + 1,
+                word + 1,
+                words as usize + 1 + word % 17
+            );
             before = tag;
         }
     }
@@ -185,7 +217,9 @@ fn recombined_planes_save_exact_passes() {
     let settings = Settings { c: C::Mean(100.0), ..Settings::default() };
     let with = run(&task, &examples, settings).certificate;
     let plain = Plain(task);
-    let without = solve(&plain, &examples, &settings, &mut |_| ControlFlow::Continue(())).unwrap().certificate;
+    let without = solve(&plain, &examples, &settings, &mut |_| ControlFlow::Continue(()))
+        .unwrap()
+        .certificate;
     assert!(with.dual <= without.primal && without.dual <= with.primal, "{with:?} {without:?}");
     assert!(2.0 * with.passes <= without.passes, "{} and {} passes", with.passes, without.passes);
 }

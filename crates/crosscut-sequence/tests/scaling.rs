@@ -46,9 +46,11 @@ fn by_hand(scale: &str, train: &Table, table: &Table) -> Table {
     let column = |feature: usize| train.iter().map(move |(_, _, row)| row[feature]);
     let n = train.len() as f64;
     let formula = |feature: usize| {
-        let (low, high) = (column(feature).fold(f64::MAX, f64::min), column(feature).fold(f64::MIN, f64::max));
+        let (low, high) =
+            (column(feature).fold(f64::MAX, f64::min), column(feature).fold(f64::MIN, f64::max));
         let mean = column(feature).sum::<f64>() / n;
-        let deviation = (column(feature).map(|value| (value - mean).powi(2)).sum::<f64>() / n).sqrt();
+        let deviation =
+            (column(feature).map(|value| (value - mean).powi(2)).sum::<f64>() / n).sqrt();
         let having = column(feature).filter(|&value| value != 0.0).count() as f64;
         match scale {
             _ if low == high => (0.0, f64::INFINITY),
@@ -57,8 +59,9 @@ fn by_hand(scale: &str, train: &Table, table: &Table) -> Table {
         }
     };
     let formulas: Vec<(f64, f64)> = (0..4).map(formula).collect();
-    let scaled =
-        |row: &[f64; 4]| std::array::from_fn(|feature| (row[feature] - formulas[feature].0) / formulas[feature].1);
+    let scaled = |row: &[f64; 4]| {
+        std::array::from_fn(|feature| (row[feature] - formulas[feature].0) / formulas[feature].1)
+    };
     table.iter().map(|(sequence, tag, row)| (*sequence, *tag, scaled(row))).collect()
 }
 
@@ -94,14 +97,22 @@ fn predictions(model: &Model<Sequence>, text: &str) -> Vec<Tags> {
 fn training_and_prediction_are_those_of_files_scaled_by_hand() {
     let (train, test) = (table(0..180), table(180..420));
     for scale in ["standard", "global"] {
-        let [train_by_hand, test_by_hand] = [&train, &test].map(|table| text(&by_hand(scale, &train, table)));
+        let [train_by_hand, test_by_hand] =
+            [&train, &test].map(|table| text(&by_hand(scale, &train, table)));
         for more in [&[][..], &[("e", "1")]] {
             let scaled = learn(&[&[("scale", scale)], more].concat(), &text(&train));
             let plain = learn(more, &train_by_hand);
             let (a, b) = (scaled.certificate, plain.certificate);
             let near = |x: f64, y: f64| (x - y).abs() <= 1e-6 * y.abs();
-            assert!(near(a.primal, b.primal) && near(a.dual, b.dual), "{scale} {more:?}: {a:?} {b:?}");
-            assert_eq!(predictions(&scaled, &text(&test)), predictions(&plain, &test_by_hand), "{scale} {more:?}");
+            assert!(
+                near(a.primal, b.primal) && near(a.dual, b.dual),
+                "{scale} {more:?}: {a:?} {b:?}"
+            );
+            assert_eq!(
+                predictions(&scaled, &text(&test)),
+                predictions(&plain, &test_by_hand),
+                "{scale} {more:?}"
+            );
             assert_eq!((scaled.task.scale(), plain.task.scale()), (Some(scale), None));
         }
     }
@@ -116,7 +127,8 @@ fn symbols_stay_as_they_are_by_global_and_only_weights_change() {
     assert_eq!(rows(&[("scale", "global")], text), rows(&[], text));
     let weighted = text.replace("long", "long:4");
     assert_eq!(rows(&[("scale", "global")], &weighted), rows(&[], text));
-    // By standard too, rows have no features that they did not have, if half of the rows or more lack each.
+    // By standard too, rows have no features that they did not have, if half of the rows or more
+    // lack each.
     let of = |rows: &[SparseRows]| {
         rows.iter().flat_map(SparseRows::iter).map(|row| row.features().len()).collect::<Vec<_>>()
     };
@@ -126,7 +138,9 @@ fn symbols_stay_as_they_are_by_global_and_only_weights_change() {
     let columns = "the DT B-NP\ndog NN I-NP\nbarks VBZ B-VP\n\ncats NNS B-NP\npurr VBP B-VP\n";
     let (task, examples) = define(&[("template", "pos"), ("scale", "global")], columns);
     let again = task.read(Source::from_text("test", columns)).unwrap();
-    assert!(again.iter().map(|item| item.x.rows()).eq(examples.iter().map(|example| example.x.rows())));
+    assert!(
+        again.iter().map(|item| item.x.rows()).eq(examples.iter().map(|example| example.x.rows()))
+    );
 }
 
 #[test]
@@ -137,9 +151,12 @@ fn a_stream_has_the_same_scaling() {
     for scale in ["none", "standard", "global"] {
         for more in [&[][..], &[("min-count", "30")]] {
             let options = options(&[&[("scale", scale)], more].concat());
-            let (task, _) = Sequence::define(&options, Source::open(&path, &mut ()).unwrap()).unwrap();
+            let (task, _) =
+                Sequence::define(&options, Source::open(&path, &mut ()).unwrap()).unwrap();
             for size in [1, 200, 1 << 20] {
-                let surveyed = Sequence::survey(&options, &mut Pieces::with_size(&path, size).unwrap()).unwrap();
+                let surveyed =
+                    Sequence::survey(&options, &mut Pieces::with_size(&path, size).unwrap())
+                        .unwrap();
                 assert_eq!(surveyed, task, "{scale} {more:?}");
             }
         }
@@ -160,7 +177,8 @@ fn what_is_told_while_training() {
     let notes = |text: &str, values: &[(&str, &str)]| {
         std::fs::write(&path, text).unwrap();
         let mut ears = Ears::default();
-        Sequence::define(&options(values), Source::open(Path::new(&path), &mut ears).unwrap()).unwrap();
+        Sequence::define(&options(values), Source::open(Path::new(&path), &mut ears).unwrap())
+            .unwrap();
         ears.0.into_iter().map(|note| note.replace(path.to_str().unwrap(), "f")).collect::<Vec<_>>()
     };
     let far = |name: &str| {
@@ -171,7 +189,10 @@ fn what_is_told_while_training() {
     };
     let hmm = "N qid:1 1:1 2:1 9:-20000\nV qid:1 1:1\n";
     assert_eq!(notes(hmm, &[]), [far("9")]);
-    assert_eq!(notes(hmm, &[("scale", "standard")]), ["f: feature 1 has one value only and becomes 0 by --scale"]);
+    assert_eq!(
+        notes(hmm, &[("scale", "standard")]),
+        ["f: feature 1 has one value only and becomes 0 by --scale"]
+    );
     let long = "x".repeat(100);
     let crf = format!("N\ta\tb\t{long}:20000\nV\ta\n");
     assert_eq!(notes(&crf, &[]), [far(&(long[..40].to_owned() + "…"))]);
@@ -180,21 +201,32 @@ fn what_is_told_while_training() {
 
 #[test]
 fn broken_scalings_and_words_are_refused() {
-    let error = Sequence::define(&options(&[("scale", "query")]), Source::from_text("train", "A qid:1 1:1\nB qid:1\n"));
-    assert_eq!(error.unwrap_err().to_string(), "--scale expects none, standard or global, not `query`");
+    let error = Sequence::define(
+        &options(&[("scale", "query")]),
+        Source::from_text("train", "A qid:1 1:1\nB qid:1\n"),
+    );
+    assert_eq!(
+        error.unwrap_err().to_string(),
+        "--scale expects none, standard or global, not `query`"
+    );
 
     let (task, _) = define(&[("scale", "global")], "A qid:1 1:1 2:1\nB qid:1 1:3\n");
     let text = serde_json::to_string(&task).unwrap();
     assert_eq!(serde_json::from_str::<Sequence>(&text).unwrap(), task);
     let table = [
         (r#"{"origin":1.0,"width":2.0},"#, "", "the scaling is not for the 2 features of the task"),
-        (r#""Contiguous":2"#, r#""Contiguous":1"#, "the scaling is not for the 1 features of the task"),
+        (
+            r#""Contiguous":2"#,
+            r#""Contiguous":1"#,
+            "the scaling is not for the 1 features of the task",
+        ),
         (r#""width":2.0"#, r#""width":-2.0"#, "expected finite numbers to scale feature 0 by"),
         (r#""Global""#, r#""None""#, "expected no numbers to scale by"),
     ];
     for (from, to, message) in table {
         assert!(text.contains(from), "{from} in {text}");
-        let error = serde_json::from_str::<Sequence>(&text.replace(from, to)).unwrap_err().to_string();
+        let error =
+            serde_json::from_str::<Sequence>(&text.replace(from, to)).unwrap_err().to_string();
         assert!(error.contains(message), "{to}: {error}");
     }
 }
@@ -208,7 +240,13 @@ fn values_at_the_edges_stay_finite() {
         let items = task.read(Source::from_text("test", test)).unwrap();
         for x in examples.iter().map(|example| &example.x).chain(items.iter().map(|item| &item.x)) {
             assert!(x.rows().width() <= task.features().len(), "{scale}");
-            assert!(x.rows().iter().flat_map(|row| row.features()).all(|feature| feature.value.is_finite()), "{scale}");
+            assert!(
+                x.rows()
+                    .iter()
+                    .flat_map(|row| row.features())
+                    .all(|feature| feature.value.is_finite()),
+                "{scale}"
+            );
         }
         // What training held always is nothing later either.
         assert_eq!(items[0].x.rows().row(0).get(2), 0.0, "{scale}");

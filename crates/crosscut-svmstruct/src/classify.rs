@@ -40,7 +40,8 @@ pub fn classify<P: Program>(flags: &Classify) -> Result<(), Error> {
             .try_for_each(|(x, y_hat)| P::write(&task, &w, model.threshold, x, y_hat, out))
     })?;
     if say.tells(2) {
-        (1..=predictions.len() / 100).for_each(|hundreds| say.part(&format!("{}..", 100 * hundreds)));
+        (1..=predictions.len() / 100)
+            .for_each(|hundreds| say.part(&format!("{}..", 100 * hundreds)));
     }
     say.line("done");
     say.line(format!("Runtime (without IO) in cpu-seconds: {cpu:.2}"));

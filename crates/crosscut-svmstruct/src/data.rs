@@ -1,4 +1,5 @@
-//! The svm-light lines of the family: a number, `qid:`, `cost:`, features; and what lines of one `qid` are together.
+//! The svm-light lines of the family: a number, `qid:`, `cost:`, features; and what lines of one
+//! `qid` are together.
 
 use std::collections::HashSet;
 
@@ -43,10 +44,20 @@ pub fn read(source: &mut Source<'_>) -> Result<Lines, Error> {
         let Some(target) = parsed.target else {
             return Err("expected a line that begins with a number, found none".to_owned());
         };
-        let number = target.strip_prefix('+').unwrap_or(target).parse::<f64>().ok().filter(|number| number.is_finite());
-        let target = number.ok_or_else(|| format!("expected a line that begins with a number, found `{target}`"))?;
+        let number = target
+            .strip_prefix('+')
+            .unwrap_or(target)
+            .parse::<f64>()
+            .ok()
+            .filter(|number| number.is_finite());
+        let target = number.ok_or_else(|| {
+            format!("expected a line that begins with a number, found `{target}`")
+        })?;
         if parsed.last_id > HIGHEST_ID {
-            return Err(format!("expected ids of features up to {HIGHEST_ID}, found {}", parsed.last_id));
+            return Err(format!(
+                "expected ids of features up to {HIGHEST_ID}, found {}",
+                parsed.last_id
+            ));
         }
         let (qid, cost, mut features) = (parsed.qid.unwrap_or(0), parsed.cost, parsed.features);
         features.shrink_to_fit();
@@ -73,8 +84,10 @@ impl Lines {
                 Some(group) if group[0].qid == line.qid => group.push(line),
                 _ => {
                     if !seen.insert(line.qid) {
-                        let message =
-                            format!("expected the lines of qid:{} one after the other, but it returns", line.qid);
+                        let message = format!(
+                            "expected the lines of qid:{} one after the other, but it returns",
+                            line.qid
+                        );
                         return Err(Error::line(file, line.number, message));
                     }
                     groups.push(vec![line]);

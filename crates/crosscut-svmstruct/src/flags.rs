@@ -1,6 +1,7 @@
 //! [`Learn`] and [`Classify`]: the flags of the family, as they are typed.
 //!
-//! Flags come first, each a word that begins with `-` and one value after it; the first other word is the file of examples.
+//! Flags come first, each a word that begins with `-` and one value after it; the first other word
+//! is the file of examples.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -66,17 +67,22 @@ pub enum Parsed<T> {
     Help,
 }
 
-/// Flags of the inner optimiser of the family, which is another one here: the flag, what it must be, and whether a value is that.
+/// Flags of the inner optimiser of the family, which is another one here: the flag, what it must
+/// be, and whether a value is that.
 type Idle = (&'static str, &'static str, fn(&str) -> bool);
 const IDLE: [Idle; 13] = [
     ("-y", "a whole number", |text| text.parse::<i64>().is_ok()),
     ("-k", "a whole number of at least 0", |text| text.parse::<u64>().is_ok()),
-    ("-f", "a whole number of at least 1", |text| text.parse::<u64>().is_ok_and(|value| value >= 1)),
+    ("-f", "a whole number of at least 1", |text| {
+        text.parse::<u64>().is_ok_and(|value| value >= 1)
+    }),
     ("-b", "a number above 0 and at most 100", |text| {
         text.parse::<f64>().is_ok_and(|value| value > 0.0 && value <= 100.0)
     }),
     ("-n", "a whole number of at least 0", |text| text.parse::<u64>().is_ok()),
-    ("-q", "a whole number of at least 2", |text| text.parse::<u64>().is_ok_and(|value| value >= 2)),
+    ("-q", "a whole number of at least 2", |text| {
+        text.parse::<u64>().is_ok_and(|value| value >= 2)
+    }),
     ("-m", "a number", |text| text.parse::<f64>().is_ok()),
     ("-h", "a whole number", |text| text.parse::<i64>().is_ok()),
     ("-#", "a whole number", |text| text.parse::<i64>().is_ok()),
@@ -87,8 +93,8 @@ const IDLE: [Idle; 13] = [
 ];
 
 impl Learn {
-    /// Reads the words after the name of the program. `own` are the program's options with two dashes; others are refused, or passed
-    /// over if `lenient`.
+    /// Reads the words after the name of the program. `own` are the program's options with two
+    /// dashes; others are refused, or passed over if `lenient`.
     ///
     /// # Errors
     /// [`Error::Option`] for flags that are unknown, lack their value or have one they cannot have.
@@ -114,25 +120,45 @@ impl Learn {
             let Some((flag, value)) = next_flag(&mut words)? else { break words.as_slice().iter() };
             let Some(value) = value else { return Ok(Parsed::Help) };
             let value = value.to_owned();
-            let text = || value.to_str().ok_or_else(|| Error::option(&flag, "plain text", value.display()));
+            let text = || {
+                value.to_str().ok_or_else(|| Error::option(&flag, "plain text", value.display()))
+            };
             match flag.as_str() {
                 "-v" => learn.verbosity = number(&flag, text()?, "a whole number", |_| true)?,
-                "-c" => c = Some(number(&flag, text()?, "a number above 0", |c: &f64| c.is_finite() && *c > 0.0)?),
+                "-c" => {
+                    c = Some(number(&flag, text()?, "a number above 0", |c: &f64| {
+                        c.is_finite() && *c > 0.0
+                    })?)
+                }
                 "-p" => {
                     learn.slack_norm = match text()? {
                         "1" => SlackNorm::Linear,
                         "2" => SlackNorm::Squared,
-                        other => return Err(Error::option(flag, "1 (slacks) or 2 (squared slacks)", other)),
+                        other => {
+                            return Err(Error::option(
+                                flag,
+                                "1 (slacks) or 2 (squared slacks)",
+                                other,
+                            ));
+                        }
                     }
                 }
                 "-o" => {
                     learn.rescaling = match text()? {
                         "1" => Rescaling::Slack,
                         "2" => Rescaling::Margin,
-                        other => return Err(Error::option(flag, "1 (slack rescaling) or 2 (margin rescaling)", other)),
+                        other => {
+                            return Err(Error::option(
+                                flag,
+                                "1 (slack rescaling) or 2 (margin rescaling)",
+                                other,
+                            ));
+                        }
                     }
                 }
-                "-l" => learn.loss = Some(number(&flag, text()?, "the number of a loss", |_| true)?),
+                "-l" => {
+                    learn.loss = Some(number(&flag, text()?, "the number of a loss", |_| true)?)
+                }
                 "-w" => {
                     let expected = "0 or 1 (n-slack) or 2, 3 or 4 (1-slack)";
                     learn.algorithm = Some(number(&flag, text()?, expected, |w: &u32| *w <= 4)?);
@@ -144,7 +170,8 @@ impl Learn {
                 "-t" => {
                     let expected = "0: kernels are not offered. Put the features of the kernel (its products, or random \
                                     features) into the file, or use the program of SVM^struct";
-                    let kernel: u32 = number(&flag, text()?, expected, |kernel: &u32| *kernel == 0)?;
+                    let kernel: u32 =
+                        number(&flag, text()?, expected, |kernel: &u32| *kernel == 0)?;
                     learn.idle.push(format!("-t {kernel}"));
                 }
                 "-a" => learn.alphas = Some(PathBuf::from(value)),
@@ -158,7 +185,9 @@ impl Learn {
                         learn.idle.push(format!("{flag} {text}"));
                     }
                     None => match flag.strip_prefix("--") {
-                        Some(name) if own.contains(&name) => learn.own.push((name.to_owned(), text()?.to_owned())),
+                        Some(name) if own.contains(&name) => {
+                            learn.own.push((name.to_owned(), text()?.to_owned()))
+                        }
                         Some(_) if lenient => learn.surplus.push(format!("{flag} {}", text()?)),
                         _ => return Err(unknown(&flag)),
                     },
@@ -170,7 +199,8 @@ impl Learn {
             learn.model = model.into();
         }
         learn.surplus.extend(files.map(|word| word.display().to_string()));
-        learn.c = c.ok_or_else(|| missing("-c C, the trade-off between margin and training error"))?;
+        learn.c =
+            c.ok_or_else(|| missing("-c C, the trade-off between margin and training error"))?;
         Ok(Parsed::Run(learn))
     }
 
@@ -178,13 +208,19 @@ impl Learn {
     ///
     /// # Errors
     /// [`Error::Option`] where it is none, or not one of those allowed.
-    pub fn own_count(&self, name: &str, expected: &str, most: usize) -> Result<Option<usize>, Error> {
+    pub fn own_count(
+        &self,
+        name: &str,
+        expected: &str,
+        most: usize,
+    ) -> Result<Option<usize>, Error> {
         own_count(&self.own, name, expected, most)
     }
 }
 
 impl Classify {
-    /// Reads the words after the name of the program. `own` are the program's options with two dashes.
+    /// Reads the words after the name of the program. `own` are the program's options with two
+    /// dashes.
     ///
     /// # Errors
     /// [`Error::Option`] for flags that are unknown, lack their value or have one they cannot have.
@@ -205,11 +241,15 @@ impl Classify {
             }
             let Some((flag, value)) = next_flag(&mut words)? else { break words.as_slice().iter() };
             let Some(value) = value else { return Ok(Parsed::Help) };
-            let text = value.to_str().ok_or_else(|| Error::option(&flag, "plain text", value.display()))?;
+            let text = value
+                .to_str()
+                .ok_or_else(|| Error::option(&flag, "plain text", value.display()))?;
             match (flag.as_str(), flag.strip_prefix("--")) {
                 ("-v", _) => classify.verbosity = number(&flag, text, "a whole number", |_| true)?,
                 ("-y", _) => drop(number::<i64>(&flag, text, "a whole number", |_| true)?),
-                (_, Some(name)) if own.contains(&name) => classify.own.push((name.to_owned(), text.to_owned())),
+                (_, Some(name)) if own.contains(&name) => {
+                    classify.own.push((name.to_owned(), text.to_owned()))
+                }
                 _ => return Err(unknown(&flag)),
             }
         };
@@ -226,7 +266,12 @@ impl Classify {
     ///
     /// # Errors
     /// [`Error::Option`] where it is none, or not one of those allowed.
-    pub fn own_count(&self, name: &str, expected: &str, most: usize) -> Result<Option<usize>, Error> {
+    pub fn own_count(
+        &self,
+        name: &str,
+        expected: &str,
+        most: usize,
+    ) -> Result<Option<usize>, Error> {
         own_count(&self.own, name, expected, most)
     }
 }
@@ -235,7 +280,9 @@ type Flag<'w> = (String, Option<&'w OsString>);
 
 /// The next flag with its value, which is `None` for `-?`; nothing where the files begin.
 fn next_flag<'w>(words: &mut std::slice::Iter<'w, OsString>) -> Result<Option<Flag<'w>>, Error> {
-    let Some(flag) = words.as_slice().first().and_then(|word| word.to_str()) else { return Ok(None) };
+    let Some(flag) = words.as_slice().first().and_then(|word| word.to_str()) else {
+        return Ok(None);
+    };
     // `-` alone is standard input.
     if !flag.starts_with('-') || flag == "-" {
         return Ok(None);
@@ -250,12 +297,22 @@ fn next_flag<'w>(words: &mut std::slice::Iter<'w, OsString>) -> Result<Option<Fl
     }
 }
 
-fn own_count(own: &[(String, String)], name: &str, expected: &str, most: usize) -> Result<Option<usize>, Error> {
+fn own_count(
+    own: &[(String, String)],
+    name: &str,
+    expected: &str,
+    most: usize,
+) -> Result<Option<usize>, Error> {
     let Some((_, text)) = own.iter().rev().find(|(own, _)| own == name) else { return Ok(None) };
     number(&format!("--{name}"), text, expected, |value: &usize| *value <= most).map(Some)
 }
 
-fn number<T: FromStr>(flag: &str, text: &str, expected: &str, holds: impl Fn(&T) -> bool) -> Result<T, Error> {
+fn number<T: FromStr>(
+    flag: &str,
+    text: &str,
+    expected: &str,
+    holds: impl Fn(&T) -> bool,
+) -> Result<T, Error> {
     match text.parse() {
         Ok(value) if holds(&value) => Ok(value),
         _ => Err(Error::option(flag, expected, text)),

@@ -1,4 +1,5 @@
-//! SVM^hmm: tags 1 to k, the number of wrong tags as loss, transitions before emissions among the weights.
+//! SVM^hmm: tags 1 to k, the number of wrong tags as loss, transitions before emissions among the
+//! weights.
 
 use std::io;
 
@@ -50,18 +51,26 @@ impl Program for SvmHmm {
     const DIMENSION: &'static str = "Dimensionality of Psi";
 
     fn training(flags: &Learn, source: &mut Source<'_>) -> Result<Training<Sequence>, Error> {
-        let transitions = flags.own_count("t", "an order of transitions from 0 to 3", 3)?.unwrap_or(1);
-        let expected =
-            format!("an order of emissions from 0 to {}, that of transitions and 1 at most", transitions.min(1));
+        let transitions =
+            flags.own_count("t", "an order of transitions from 0 to 3", 3)?.unwrap_or(1);
+        let expected = format!(
+            "an order of emissions from 0 to {}, that of transitions and 1 at most",
+            transitions.min(1)
+        );
         let emissions = flags.own_count("e", &expected, transitions.min(1))?.unwrap_or(0);
         let beam = flags.own_count("b", "a number of states, 0 for all", usize::MAX)?.unwrap_or(0);
         let loss = match (flags.loss, flags.slack_norm) {
             (None | Some(1), SlackNorm::Linear) => Loss::Count,
-            // Squared slacks bound the loss where the margin is its root; that of zero and one is the same.
+            // Squared slacks bound the loss where the margin is its root; that of zero and one is
+            // the same.
             (None | Some(1), SlackNorm::Squared) => Loss::RootCount,
             (Some(0), _) => Loss::ZeroOne,
             (Some(other), _) => {
-                return Err(Error::option("-l", "0 (any wrong tag) or 1 (number of wrong tags)", other));
+                return Err(Error::option(
+                    "-l",
+                    "0 (any wrong tag) or 1 (number of wrong tags)",
+                    other,
+                ));
             }
         };
         let file = source.name().to_owned();
@@ -82,15 +91,28 @@ impl Program for SvmHmm {
         let task = define(k, ids, transitions, emissions).map_err(refuse)?;
         let task = task.with_loss(loss).and_then(|task| task.with_rescaling(flags.rescaling));
         let task = task.map_err(|error| refuse(error.to_string()))?.with_beam(beam);
-        let longest = |group: &Vec<Line>| if *task.loss_function() == Loss::ZeroOne { 1.0 } else { group.len() as f64 };
+        let longest = |group: &Vec<Line>| {
+            if *task.loss_function() == Loss::ZeroOne { 1.0 } else { group.len() as f64 }
+        };
         let largest_loss = groups.iter().map(longest).sum::<f64>() / groups.len() as f64;
-        let read = format!(" {} examples, {tokens} tokens, {features} features, {k} classes... done", groups.len());
+        let read = format!(
+            " {} examples, {tokens} tokens, {features} features, {k} classes... done",
+            groups.len()
+        );
         let example = |group: Vec<Line>| {
             let tags: Vec<usize> = group.iter().map(|line| tag(line) as usize - 1).collect();
             Ok(Example::new(input(&task, group, &file)?, Tags::from(tags)))
         };
         let examples = groups.into_iter().map(example).collect::<Result<Vec<_>, Error>>()?;
-        Ok(Training { task, examples, read, head: Vec::new(), features, largest_loss, epsilon_factor: None })
+        Ok(Training {
+            task,
+            examples,
+            read,
+            head: Vec::new(),
+            features,
+            largest_loss,
+            epsilon_factor: None,
+        })
     }
 
     fn dimension(task: &Sequence, features: u32) -> u64 {
@@ -102,18 +124,22 @@ impl Program for SvmHmm {
         let (transitions, emissions) = task.orders();
         let mut weights = Vec::new();
         for order in 1..=transitions {
-            ids.tuples(order).for_each(|(code, tags)| weights.push((code, w[task.transition_weight(&tags)])));
+            ids.tuples(order)
+                .for_each(|(code, tags)| weights.push((code, w[task.transition_weight(&tags)])));
         }
         for order in 0..=emissions {
             for (code, tags) in ids.tuples(order) {
-                let known = (0..task.features().len()).map(|index| (feature_id(task, index), index));
-                let weight = known
-                    .map(|(id, index)| (ids.emission(code, u64::from(id) - 1), w[task.emission_weight(index, &tags)]));
+                let known =
+                    (0..task.features().len()).map(|index| (feature_id(task, index), index));
+                let weight = known.map(|(id, index)| {
+                    (ids.emission(code, u64::from(id) - 1), w[task.emission_weight(index, &tags)])
+                });
                 weights.extend(weight.filter(|(_, weight)| *weight != 0.0));
             }
         }
         let loss = i64::from(*task.loss_function() != Loss::ZeroOne);
-        let header = [i64::from(features), ids.k as i64, transitions as i64, emissions as i64, loss];
+        let header =
+            [i64::from(features), ids.k as i64, transitions as i64, emissions as i64, loss];
         Model { header: header.to_vec(), threshold: 0.0, weights }
     }
 
@@ -130,8 +156,11 @@ impl Program for SvmHmm {
         let emissions = size("an order of emissions", model.header[3], transitions.min(1))?;
         let ids = Ids::new(features, k, transitions, emissions);
         // Only features with weights: a model may claim any number of them.
-        let mut listed: Vec<u32> =
-            model.weights.iter().filter_map(|&(id, _)| Some(ids.feature(id)?.1 as u32 + 1)).collect();
+        let mut listed: Vec<u32> = model
+            .weights
+            .iter()
+            .filter_map(|&(id, _)| Some(ids.feature(id)?.1 as u32 + 1))
+            .collect();
         listed.sort_unstable();
         listed.dedup();
         let kept = Ids::new(listed.len(), k, transitions, emissions);
@@ -142,19 +171,27 @@ impl Program for SvmHmm {
                 kept.first()
             )));
         }
-        let task = define(k, FeatureIds::Listed(listed), transitions, emissions).map_err(unfit)?.with_beam(beam);
+        let task = define(k, FeatureIds::Listed(listed), transitions, emissions)
+            .map_err(unfit)?
+            .with_beam(beam);
         let task = task.with_loss(loss).map_err(|error| unfit(error.to_string()))?;
-        let Features::Ids(known) = task.features() else { return Err(unfit("expected numbered features")) };
+        let Features::Ids(known) = task.features() else {
+            return Err(unfit("expected numbered features"));
+        };
         let mut w = zeros(task.dim(), model.weights.len())?;
         for &(id, weight) in &model.weights {
             let at = match ids.feature(id) {
-                Some((code, feature)) => {
-                    ids.tags(code).zip(known.index(feature as u32 + 1)).and_then(|(tags, feature)| {
-                        (tags.len() <= emissions + 1).then(|| task.emission_weight(feature as usize, &tags))
-                    })
-                }
+                Some((code, feature)) => ids
+                    .tags(code)
+                    .zip(known.index(feature as u32 + 1))
+                    .and_then(|(tags, feature)| {
+                        (tags.len() <= emissions + 1)
+                            .then(|| task.emission_weight(feature as usize, &tags))
+                    }),
                 None => ids.tags(id).and_then(|tags| {
-                    (2..=transitions + 1).contains(&tags.len()).then(|| task.transition_weight(&tags))
+                    (2..=transitions + 1)
+                        .contains(&tags.len())
+                        .then(|| task.transition_weight(&tags))
                 }),
             };
             if let Some(at) = at {
@@ -169,24 +206,42 @@ impl Program for SvmHmm {
         let lines = data::read(source)?;
         let (features, tokens) = (lines.features, lines.lines.len());
         let groups = lines.groups(&file)?;
-        let truths: Vec<Vec<i64>> = groups.iter().map(|group| group.iter().map(tag).collect()).collect();
+        let truths: Vec<Vec<i64>> =
+            groups.iter().map(|group| group.iter().map(tag).collect()).collect();
         let classes = truths.iter().flatten().copied().max().unwrap_or(0).max(0);
-        let read =
-            format!(" {} examples, {tokens} tokens, {features} features, {classes} classes... done.", groups.len());
-        let inputs = groups.into_iter().map(|group| input(task, group, &file)).collect::<Result<Vec<_>, Error>>()?;
+        let read = format!(
+            " {} examples, {tokens} tokens, {features} features, {classes} classes... done.",
+            groups.len()
+        );
+        let inputs = groups
+            .into_iter()
+            .map(|group| input(task, group, &file))
+            .collect::<Result<Vec<_>, Error>>()?;
         Ok(Test { inputs, truths, read })
     }
 
-    fn write(_: &Sequence, _: &[f64], _: f64, _: &Tokens, y_hat: &Tags, out: &mut dyn io::Write) -> io::Result<()> {
+    fn write(
+        _: &Sequence,
+        _: &[f64],
+        _: f64,
+        _: &Tokens,
+        y_hat: &Tags,
+        out: &mut dyn io::Write,
+    ) -> io::Result<()> {
         y_hat.as_slice().iter().try_for_each(|tag| writeln!(out, "{}", tag.index() + 1))
     }
 
     fn report(task: &Sequence, test: &Test<Self>, predictions: &[Tags]) -> Report {
         let wrong = |(truth, y_hat): (&Vec<i64>, &Tags)| {
-            truth.iter().zip(y_hat.as_slice()).filter(|(truth, tag)| **truth != tag.index() as i64 + 1).count()
+            truth
+                .iter()
+                .zip(y_hat.as_slice())
+                .filter(|(truth, tag)| **truth != tag.index() as i64 + 1)
+                .count()
         };
         let wrong: Vec<usize> = test.truths.iter().zip(predictions).map(wrong).collect();
-        let (total, tokens) = (wrong.iter().sum::<usize>() as f64, test.truths.iter().map(Vec::len).sum::<usize>());
+        let (total, tokens) =
+            (wrong.iter().sum::<usize>() as f64, test.truths.iter().map(Vec::len).sum::<usize>());
         let incorrect = wrong.iter().filter(|wrong| **wrong > 0).count();
         let loss = if *task.loss_function() == Loss::ZeroOne { incorrect as f64 } else { total };
         let figures = Some((loss / wrong.len().max(1) as f64, incorrect));
@@ -200,10 +255,16 @@ fn tag(line: &Line) -> i64 {
     line.target as i64
 }
 
-fn define(k: usize, features: FeatureIds, transitions: usize, emissions: usize) -> Result<Sequence, String> {
+fn define(
+    k: usize,
+    features: FeatureIds,
+    transitions: usize,
+    emissions: usize,
+) -> Result<Sequence, String> {
     let names: Vec<String> = (1..=k).map(|tag| tag.to_string()).collect();
     let task = Sequence::new(Labels::from(names), Features::Ids(features));
-    task.and_then(|task| task.with_orders(transitions, emissions)).map_err(|error| error.to_string())
+    task.and_then(|task| task.with_orders(transitions, emissions))
+        .map_err(|error| error.to_string())
 }
 
 /// The id of a feature, from 1.
@@ -227,8 +288,9 @@ fn input(task: &Sequence, group: Vec<Line>, file: &str) -> Result<Tokens, Error>
     Ok(Tokens::new(rows))
 }
 
-/// The ids of the weights. Tags a, b, c, … from 1 have the code ((a · k + b) · k + c) …; transitions have the ids of their codes, and
-/// emissions of feature f at these tags T + code · features + f, with T = Σ kⁱ for i from 0 to the order of transitions + 1.
+/// The ids of the weights. Tags a, b, c, … from 1 have the code ((a · k + b) · k + c) …;
+/// transitions have the ids of their codes, and emissions of feature f at these tags T + code ·
+/// features + f, with T = Σ kⁱ for i from 0 to the order of transitions + 1.
 struct Ids {
     features: u64,
     k: u64,
@@ -238,7 +300,12 @@ struct Ids {
 
 impl Ids {
     fn new(features: usize, k: usize, transitions: usize, emissions: usize) -> Self {
-        Self { features: features as u64, k: k as u64, transitions: transitions as u32, emissions: emissions as u32 }
+        Self {
+            features: features as u64,
+            k: k as u64,
+            transitions: transitions as u32,
+            emissions: emissions as u32,
+        }
     }
 
     fn of(task: &Sequence, features: u32) -> Self {
@@ -246,7 +313,8 @@ impl Ids {
         Self::new(features as usize, task.tags().len(), transitions, emissions)
     }
 
-    /// Σ kⁱ for i from 0 to `last`: one more than the largest code of `last` tags, and the smallest code of one more.
+    /// Σ kⁱ for i from 0 to `last`: one more than the largest code of `last` tags, and the smallest
+    /// code of one more.
     fn sum(&self, last: u32) -> u64 {
         (0..=last).fold(0, |sum: u64, power| sum.saturating_add(self.k.saturating_pow(power)))
     }
@@ -305,12 +373,19 @@ mod tests {
     /// Ids found by setting one weight at a time in models for the original program.
     #[test]
     fn ids_are_those_of_the_family() {
-        let transitions: [(usize, &[usize], u64); 5] =
-            [(1, &[1, 2], 5), (1, &[3, 1], 10), (2, &[1, 2], 5), (2, &[2, 3, 1], 28), (3, &[2, 3, 1, 3], 87)];
+        let transitions: [(usize, &[usize], u64); 5] = [
+            (1, &[1, 2], 5),
+            (1, &[3, 1], 10),
+            (2, &[1, 2], 5),
+            (2, &[2, 3, 1], 28),
+            (3, &[2, 3, 1, 3], 87),
+        ];
         for (order, gram, id) in transitions {
             let ids = Ids::new(2, 3, order, 0);
             assert_eq!(ids.tags(id), Some(tags(gram)));
-            assert!(ids.tuples(gram.len() - 1).any(|(code, found)| code == id && found == tags(gram)));
+            assert!(
+                ids.tuples(gram.len() - 1).any(|(code, found)| code == id && found == tags(gram))
+            );
             assert_eq!(ids.feature(id), None);
         }
         let emissions: [(usize, usize, &[usize], u64, u64); 6] = [

@@ -3,7 +3,10 @@
 use std::ops::ControlFlow;
 use std::process::ExitCode;
 
-use crosscut::{C, DualVariable, Moment, Progress, Settings, SlackNorm, Solution, Solver, StopReason, Trainer, slacks};
+use crosscut::{
+    C, DualVariable, Moment, Progress, Settings, SlackNorm, Solution, Solver, StopReason, Trainer,
+    slacks,
+};
 use crosscut_app::answers::verdict;
 use crosscut_app::output::{self, display_name};
 use crosscut_app::{Error, Interrupt, Source};
@@ -35,12 +38,17 @@ pub fn learn<P: Program>(flags: &Learn) -> Result<ExitCode, Error> {
     head.iter().for_each(|line| say.line(line));
     let epsilon = flags.epsilon.unwrap_or(P::EPSILON) * epsilon_factor.unwrap_or(1.0);
     if epsilon_factor.is_some() {
-        say.line(format!("NOTE: Adjusted stopping criterion relative to maximum loss: eps={epsilon:.6}"));
+        say.line(format!(
+            "NOTE: Adjusted stopping criterion relative to maximum loss: eps={epsilon:.6}"
+        ));
     }
     if say.tells(2) {
         say.line(format!("{}: {}", P::DIMENSION, P::dimension(&task, features)));
         if !flags.idle.is_empty() {
-            say.line(format!("NOTE: Flags of another optimiser, without effect here: {}", flags.idle.join(" ")));
+            say.line(format!(
+                "NOTE: Flags of another optimiser, without effect here: {}",
+                flags.idle.join(" ")
+            ));
         }
     }
 
@@ -55,7 +63,8 @@ pub fn learn<P: Program>(flags: &Learn) -> Result<ExitCode, Error> {
     };
     let began = cpu_seconds();
     let file = display_name(&flags.examples);
-    let mut iterations = Iterations { say: &say, n: examples.len(), n_slack, c: flags.c, largest_loss, last: None };
+    let mut iterations =
+        Iterations { say: &say, n: examples.len(), n_slack, c: flags.c, largest_loss, last: None };
     let interrupt = Interrupt::listen().ok();
     let caught = || interrupt.as_ref().and_then(Interrupt::exit_code);
     let (solution, variables) = {
@@ -82,7 +91,10 @@ pub fn learn<P: Program>(flags: &Learn) -> Result<ExitCode, Error> {
             "the objective overflows double precision: scale the features, or choose a smaller -c",
         ));
     }
-    let is_early = matches!(certificate.stop, StopReason::Precision | StopReason::Inexact | StopReason::Oracle);
+    let is_early = matches!(
+        certificate.stop,
+        StopReason::Precision | StopReason::Inexact | StopReason::Oracle
+    );
     if is_early || certificate.oracle.worse > 0 {
         note(&program, &verdict(certificate.stop, certificate.into(), &certificate.oracle));
     }
@@ -90,21 +102,31 @@ pub fn learn<P: Program>(flags: &Learn) -> Result<ExitCode, Error> {
     if say.tells(1) {
         let slacks = if n_slack { slacks(&task, &examples, &solution.w) } else { Ok(Vec::new()) };
         let slacks = slacks.map_err(|fault| Error::file(&file, fault.to_string()))?;
-        let block = Block { flags, solution: &solution, variables: &variables, last: &last, slacks: &slacks, cpu };
+        let block = Block {
+            flags,
+            solution: &solution,
+            variables: &variables,
+            last: &last,
+            slacks: &slacks,
+            cpu,
+        };
         block.lines(n_slack, &say).iter().for_each(|line| say.line(line));
     }
     if algorithm == 4 {
         say.line(format!("Final number of constraints in cache: {}", variables.len()));
     }
     if P::NAME == "svm_hmm" {
-        // In hundredths of seconds, as they have it; tables of transitions and emissions are not made here.
+        // In hundredths of seconds, as they have it; tables of transitions and emissions are not
+        // made here.
         let viterbi = 100.0 * solution.oracle_seconds;
         say.line(format!("Viterbi timing: CreateTransEmitMatrix={:.6} Viterbi={viterbi:.6}", 0.0));
     }
 
     if let Some(path) = &flags.alphas {
         output::replace(path, |out| {
-            variables.iter().try_for_each(|variable| writeln!(out, "{}", general(alpha(variable, flags.c), 18)))
+            variables
+                .iter()
+                .try_for_each(|variable| writeln!(out, "{}", general(alpha(variable, flags.c), 18)))
         })?;
     }
     say.part("Compacting linear model...");
@@ -120,12 +142,15 @@ pub fn learn<P: Program>(flags: &Learn) -> Result<ExitCode, Error> {
     Ok(caught().map_or(ExitCode::SUCCESS, ExitCode::from))
 }
 
-/// `-w`: 0 and 1 print what n-slack algorithms print, 2 to 4 what 1-slack ones do. All solve the problem to `-e`.
+/// `-w`: 0 and 1 print what n-slack algorithms print, 2 to 4 what 1-slack ones do. All solve the
+/// problem to `-e`.
 fn algorithm<P: Program>(flags: &Learn) -> Result<u32, Error> {
     match (flags.slack_norm, flags.algorithm) {
-        (SlackNorm::Squared, Some(2..)) => {
-            Err(Error::option("-p", "1 where -w is 2, 3 or 4: one slack for all examples is not squared", 2))
-        }
+        (SlackNorm::Squared, Some(2..)) => Err(Error::option(
+            "-p",
+            "1 where -w is 2, 3 or 4: one slack for all examples is not squared",
+            2,
+        )),
         (SlackNorm::Squared, None) => Ok(0),
         (_, algorithm) => Ok(algorithm.unwrap_or(P::ALGORITHM)),
     }
@@ -152,7 +177,8 @@ impl Iterations<'_> {
         if progress.moment == Moment::Within {
             return;
         }
-        let (before, passes) = self.last.map_or((0, 0), |(last, passes)| (last.planes_found, passes));
+        let (before, passes) =
+            self.last.map_or((0, 0), |(last, passes)| (last.planes_found, passes));
         let passes = passes + 1;
         self.last = Some((*progress, passes));
         if !self.say.tells(1) {
@@ -161,7 +187,9 @@ impl Iterations<'_> {
         let ended = matches!(progress.moment, Moment::End(_));
         let new = (progress.planes_found - before).min(self.n as u64) as usize;
         let calls = match self.n_slack {
-            true => format!(" ({} active): {}{}", self.n, ".".repeat(new), "+".repeat(self.n - new)),
+            true => {
+                format!(" ({} active): {}{}", self.n, ".".repeat(new), "+".repeat(self.n - new))
+            }
             false => format!(": {}", ".".repeat(if self.n > 10 { 9 } else { self.n })),
         };
         // Weights of zero are better than what has no certificate yet.
@@ -191,7 +219,8 @@ impl Block<'_> {
     fn lines(&self, n_slack: bool, say: &Say) -> Vec<String> {
         let Self { flags, solution, variables, last: (progress, passes), slacks, cpu } = self;
         let certificate = &solution.certificate;
-        let (c, n, squared) = (flags.c, certificate.examples, flags.slack_norm == SlackNorm::Squared);
+        let (c, n, squared) =
+            (flags.c, certificate.examples, flags.slack_norm == SlackNorm::Squared);
         let norm: f64 = solution.w.iter().map(|weight| weight * weight).sum();
         let epsilon = certificate.gap().max(0.0) / c;
         let support = variables.iter().filter(|variable| variable.alpha > 0.0).count();
@@ -216,20 +245,28 @@ impl Block<'_> {
                 progress.planes_found.max(variables.len() as u64)
             ),
             format!("Number of iterations: {passes}"),
-            format!("Number of calls to 'find_most_violated_constraint': {}", certificate.oracle_calls),
+            format!(
+                "Number of calls to 'find_most_violated_constraint': {}",
+                certificate.oracle_calls
+            ),
         ]);
         let charged: f64 = slacks.iter().map(|slack| 2.0 * c / n as f64 * slack * slack).sum();
         lines.extend(match squared {
             true => [
                 format!("Number of SV: {support} (including 0 at upper bound)"),
-                format!("Norm of weight vector (including L2-loss): |w|={:.5}", (norm + charged).sqrt()),
+                format!(
+                    "Norm of weight vector (including L2-loss): |w|={:.5}",
+                    (norm + charged).sqrt()
+                ),
             ]
             .to_vec(),
             false => {
                 let mut lines = vec![format!("Number of SV: {support} ")];
                 if n_slack {
                     let positive = slacks.iter().filter(|slack| **slack > 0.0).count();
-                    lines.push(format!("Number of non-zero slack variables: {positive} (out of {n})"));
+                    lines.push(format!(
+                        "Number of non-zero slack variables: {positive} (out of {n})"
+                    ));
                 }
                 lines.push(format!("Norm of weight vector: |w|={:.5}", norm.sqrt()));
                 lines
@@ -237,9 +274,14 @@ impl Block<'_> {
         });
         if n_slack {
             let mean = slacks.iter().sum::<f64>() / n as f64;
-            lines.push(format!("Norm. sum of slack variables (on working set): sum(xi_i)/n={mean:.5}"));
+            lines.push(format!(
+                "Norm. sum of slack variables (on working set): sum(xi_i)/n={mean:.5}"
+            ));
         } else {
-            lines.push(format!("Value of slack variable (on working set): xi={:.5}", (slack - epsilon).max(0.0)));
+            lines.push(format!(
+                "Value of slack variable (on working set): xi={:.5}",
+                (slack - epsilon).max(0.0)
+            ));
             lines.push(format!("Value of slack variable (global): xi={slack:.5}"));
         }
         lines.push(format!(
@@ -249,7 +291,9 @@ impl Block<'_> {
         let share = 100.0 * (solution.oracle_seconds / solution.seconds.max(1e-9)).min(1.0);
         let rest = 100.0 - share;
         let split = match (n_slack, say.tells(2)) {
-            (true, _) => format!(" ({rest:.2}% for QP, {share:.2}% for Argmax, 0.00% for Psi, 0.00% for init)"),
+            (true, _) => format!(
+                " ({rest:.2}% for QP, {share:.2}% for Argmax, 0.00% for Psi, 0.00% for init)"
+            ),
             (false, true) => format!(
                 " ({rest:.2}% for QP, 0.00% for kernel, {share:.2}% for Argmax, 0.00% for Psi, 0.00% for init, 0.00% for \
                  cache update, 0.00% for cache const, 0.00% for cache add (incl. 0.00% for sum))"

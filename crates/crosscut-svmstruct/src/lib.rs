@@ -1,17 +1,22 @@
-//! Programs that take the place of SVM^multiclass, SVM^hmm, SVM^rank and Propensity SVM^rank: the same flags, files and printed
-//! lines, so that scripts written for those run with the solvers of [`crosscut`].
+//! Programs that take the place of SVM^multiclass, SVM^hmm, SVM^rank and Propensity SVM^rank: the
+//! same flags, files and printed lines, so that scripts written for those run with the solvers of
+//! [`crosscut`].
 //!
-//! `docs/coming-from-svmstruct.md` says what is the same, what is better, and what is refused. In short:
+//! `docs/coming-from-svmstruct.md` says what is the same, what is better, and what is refused. In
+//! short:
 //!
-//! * `crosscut link DIR` puts the eight names into a folder; `crosscut svm_rank_learn …` is the same without links.
-//! * The problem is theirs, in their units: a wrong class costs 100, `-c` multiplies the mean slack, `-e` is in units of the loss (for swapped pairs
-//!   times the mean number of pairs of a query).
-//! * Training ends when P − D ≤ C · ε, whatever `-w` is. What is printed as primal value, dual value and gap is certified, except
-//!   with the beam of `--b`, where a note says so.
+//! * `crosscut link DIR` puts the eight names into a folder; `crosscut svm_rank_learn …` is the
+//!   same without links.
+//! * The problem is theirs, in their units: a wrong class costs 100, `-c` multiplies the mean
+//!   slack, `-e` is in units of the loss (for swapped pairs times the mean number of pairs of a
+//!   query).
+//! * Training ends when P − D ≤ C · ε, whatever `-w` is. What is printed as primal value, dual
+//!   value and gap is certified, except with the beam of `--b`, where a note says so.
 //! * Models are their text models, read and written.
 //!
-//! Errors go to standard error, and end with exit code 2 (1 for failures of the machine). SIGINT and SIGTERM end training with the best model so far,
-//! which is written, and exit code 130 or 143; a second signal ends the program at once. No program ever waits for a key.
+//! Errors go to standard error, and end with exit code 2 (1 for failures of the machine). SIGINT
+//! and SIGTERM end training with the best model so far, which is written, and exit code 130 or 143;
+//! a second signal ends the program at once. No program ever waits for a key.
 //!
 //! The eight programs are two functions, `learn` and `classify`, for each `Program`.
 
@@ -39,7 +44,8 @@ use multiclass::SvmMulticlass;
 use program::Program;
 use rank::{SvmPropRank, SvmRank};
 
-/// A program: its name, and what runs it with the words after the name. It ends with another code than 0 if a signal has ended training.
+/// A program: its name, and what runs it with the words after the name. It ends with another code
+/// than 0 if a signal has ended training.
 type Run = fn(&[OsString]) -> Result<ExitCode, Error>;
 
 const PROGRAMS: [(&str, Run); 8] = [
@@ -58,8 +64,8 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     PROGRAMS.iter().map(|(name, _)| *name)
 }
 
-/// Runs a program if the words of a command line call one: by the name of the program that was started, or by the word after it.
-/// `link DIR` makes links.
+/// Runs a program if the words of a command line call one: by the name of the program that was
+/// started, or by the word after it. `link DIR` makes links.
 pub fn run(arguments: &[OsString]) -> Option<ExitCode> {
     let (name, result) = call(arguments)?;
     Some(match result {
@@ -71,7 +77,8 @@ pub fn run(arguments: &[OsString]) -> Option<ExitCode> {
     })
 }
 
-/// The same, but what goes wrong is handed back, with the name of the program, and nothing is said about it.
+/// The same, but what goes wrong is handed back, with the name of the program, and nothing is said
+/// about it.
 pub fn call(arguments: &[OsString]) -> Option<(&'static str, Result<ExitCode, Error>)> {
     let called = arguments.first().map(|name| Path::new(name).file_stem().unwrap_or_default());
     let by_name = |name: &std::ffi::OsStr| PROGRAMS.iter().find(|(program, _)| name == *program);
@@ -81,7 +88,9 @@ pub fn call(arguments: &[OsString]) -> Option<(&'static str, Result<ExitCode, Er
     let word = arguments.get(1)?;
     match by_name(word) {
         Some((name, run)) => Some((*name, run(&arguments[2..]))),
-        None if word == "link" => Some(("crosscut", link(&arguments[2..]).map(|()| ExitCode::SUCCESS))),
+        None if word == "link" => {
+            Some(("crosscut", link(&arguments[2..]).map(|()| ExitCode::SUCCESS)))
+        }
         None => None,
     }
 }
@@ -140,17 +149,26 @@ fn link(words: &[OsString]) -> Result<(), Error> {
         return Err(Error::option("crosscut link", "one folder, where the links go", words.len()));
     };
     if folder.to_string_lossy().starts_with('-') {
-        return Err(Error::option("crosscut link", "one folder, where the links go", folder.display()));
+        return Err(Error::option(
+            "crosscut link",
+            "one folder, where the links go",
+            folder.display(),
+        ));
     }
     let folder = PathBuf::from(folder);
-    let target = env::current_exe().and_then(fs::canonicalize).map_err(|source| unwritable(&folder, source))?;
+    let target = env::current_exe()
+        .and_then(fs::canonicalize)
+        .map_err(|source| unwritable(&folder, source))?;
     let name = |name: &str| folder.join(name).with_extension(env::consts::EXE_EXTENSION);
     // All or none: what is there already stays, unless it is a link to this program, or to nothing.
     for path in names().map(name) {
         let known = fs::canonicalize(&path).is_ok_and(|known| known == target);
         let dangling = fs::metadata(&path).is_err();
         if !known && path.symlink_metadata().is_ok_and(|found| !found.is_symlink() || !dangling) {
-            return Err(Error::file(path.display().to_string(), "expected no such file, or a link of this command"));
+            return Err(Error::file(
+                path.display().to_string(),
+                "expected no such file, or a link of this command",
+            ));
         }
     }
     fs::create_dir_all(&folder).map_err(|source| unwritable(&folder, source))?;

@@ -1,4 +1,5 @@
-//! [`Model`]: the text models of the family, a header of numbers and a line of weights; and numbers printed as C prints them.
+//! [`Model`]: the text models of the family, a header of numbers and a line of weights; and numbers
+//! printed as C prints them.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,7 +11,8 @@ use crosscut_app::{Error, Source};
 /// A text model, apart from what its numbers mean for one program.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model {
-    /// The numbers between the kernel and the highest feature, or before it: the program's own, in order.
+    /// The numbers between the kernel and the highest feature, or before it: the program's own, in
+    /// order.
     pub header: Vec<i64>,
     /// What scores are lowered by.
     pub threshold: f64,
@@ -25,7 +27,8 @@ pub struct Layout {
     pub version: &'static str,
     /// Comments of the program's own lines before those of the kernel.
     pub before: &'static [&'static str],
-    /// Comments of its own lines after the highest feature, without the number of training documents.
+    /// Comments of its own lines after the highest feature, without the number of training
+    /// documents.
     pub after: &'static [&'static str],
     /// Whether there is a line with the number of training documents.
     pub documents: bool,
@@ -34,11 +37,18 @@ pub struct Layout {
 }
 
 impl Model {
-    /// Writes a model; zero weights are left out. `planes` stands for the number of training documents, as it does in the family.
+    /// Writes a model; zero weights are left out. `planes` stands for the number of training
+    /// documents, as it does in the family.
     ///
     /// # Errors
     /// Those of `out`.
-    pub fn write(&self, layout: &Layout, highest: u64, planes: usize, out: &mut dyn Write) -> io::Result<()> {
+    pub fn write(
+        &self,
+        layout: &Layout,
+        highest: u64,
+        planes: usize,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
         let (before, after) = self.header.split_at(layout.before.len());
         let mut text = format!("{}\n", layout.version);
         for (number, comment) in before.iter().zip(layout.before) {
@@ -55,7 +65,10 @@ impl Model {
         }
         let _ = writeln!(text, "2 # number of support vectors plus 1 ");
         let threshold = general(self.threshold, 8);
-        let _ = writeln!(text, "{threshold} # threshold b, each following line is a SV (starting with alpha*y)");
+        let _ = writeln!(
+            text,
+            "{threshold} # threshold b, each following line is a SV (starting with alpha*y)"
+        );
         out.write_all(text.as_bytes())?;
         write!(out, "1 {}", layout.mark)?;
         for &(id, weight) in self.weights.iter().filter(|(_, weight)| *weight != 0.0) {
@@ -64,8 +77,8 @@ impl Model {
         writeln!(out, "#")
     }
 
-    /// Reads a model. Numbers of the header go by their position, what follows them on their line does not matter; several support
-    /// vectors are summed.
+    /// Reads a model. Numbers of the header go by their position, what follows them on their line
+    /// does not matter; several support vectors are summed.
     ///
     /// # Errors
     /// Another program's model, a kernel, and what is damaged.
@@ -81,7 +94,9 @@ impl Model {
         let version = lines.next("a model")?;
         if version.trim_end() != layout.version {
             let found: String = version.chars().take(60).collect();
-            return Err(lines.fault(&format!("a model that begins with `{}`", layout.version), &found));
+            return Err(
+                lines.fault(&format!("a model that begins with `{}`", layout.version), &found)
+            );
         }
         let mut header = Vec::new();
         for expected in layout.before {
@@ -110,15 +125,22 @@ impl Model {
                 let total = sum.entry(id).or_default();
                 *total += weight;
                 if !total.is_finite() {
-                    return Err((lines.at, "expected support vectors whose sum is finite".to_owned()));
+                    return Err((
+                        lines.at,
+                        "expected support vectors whose sum is finite".to_owned(),
+                    ));
                 }
             }
         }
         // There is no checksum, but a line ends with # or at least with a line break.
-        if vectors > 0 && !text.ends_with('\n') && !text.lines().next_back().is_some_and(|line| line.contains('#')) {
+        if vectors > 0
+            && !text.ends_with('\n')
+            && !text.lines().next_back().is_some_and(|line| line.contains('#'))
+        {
             return Err((
                 lines.at,
-                "expected # or a line break after the last support vector: the model is truncated".to_owned(),
+                "expected # or a line break after the last support vector: the model is truncated"
+                    .to_owned(),
             ));
         }
         sum.retain(|id, weight| i64::try_from(*id).is_ok_and(|id| id <= highest) && *weight != 0.0);
@@ -153,7 +175,12 @@ impl<'t> Header<'t> {
 
     /// The number at the beginning of the next line.
     fn number(&mut self, expected: &str) -> Result<f64, Fault> {
-        let word = self.next(expected)?.split_whitespace().next().unwrap_or_default().trim_end_matches('#');
+        let word = self
+            .next(expected)?
+            .split_whitespace()
+            .next()
+            .unwrap_or_default()
+            .trim_end_matches('#');
         let number = word.parse::<f64>().ok().filter(|number| number.is_finite());
         number.ok_or_else(|| self.fault(expected, word))
     }
@@ -173,7 +200,8 @@ fn support_vector(line: &str) -> Result<Vec<(u64, f64)>, String> {
     let mut words = line.split_ascii_whitespace();
     let word = words.next().unwrap_or_default();
     let alpha = word.parse::<f64>().ok().filter(|alpha| alpha.is_finite());
-    let alpha = alpha.ok_or_else(|| format!("expected the factor of a support vector, found `{word}`"))?;
+    let alpha =
+        alpha.ok_or_else(|| format!("expected the factor of a support vector, found `{word}`"))?;
     let mut weights: Vec<(u64, f64)> = Vec::new();
     for word in words {
         if ["qid:", "sid:", "cost:"].iter().any(|mark| word.starts_with(mark)) {
@@ -184,9 +212,13 @@ fn support_vector(line: &str) -> Result<Vec<(u64, f64)>, String> {
             let product = alpha * f64::from(weight);
             (id > 0 && weight.is_finite() && product.is_finite()).then_some((id, product))
         });
-        let (id, weight) = weight.ok_or_else(|| format!("expected a weight as id:value, found `{word}`"))?;
+        let (id, weight) =
+            weight.ok_or_else(|| format!("expected a weight as id:value, found `{word}`"))?;
         if weights.last().is_some_and(|(last, _)| *last >= id) {
-            return Err(format!("expected increasing ids, found {id} after {}", weights[weights.len() - 1].0));
+            return Err(format!(
+                "expected increasing ids, found {id} after {}",
+                weights[weights.len() - 1].0
+            ));
         }
         weights.push((id, weight));
     }
@@ -255,7 +287,11 @@ mod tests {
     }
 
     fn model() -> Model {
-        Model { header: vec![7, 1], threshold: 0.25, weights: vec![(1, 1.5), (3, -0.25), (40, 2.0)] }
+        Model {
+            header: vec![7, 1],
+            threshold: 0.25,
+            weights: vec![(1, 1.5), (3, -0.25), (40, 2.0)],
+        }
     }
 
     fn text() -> String {
@@ -267,23 +303,30 @@ mod tests {
     #[test]
     fn what_is_written_is_read_and_comments_do_not_matter() {
         let text = text();
+        assert!(text.starts_with(
+            "SVM-toy Version V1\n7 # number of classes\n0 # kernel type\n3 # kernel parameter -d \n"
+        ));
         assert!(
-            text.starts_with("SVM-toy Version V1\n7 # number of classes\n0 # kernel type\n3 # kernel parameter -d \n")
+            text.ends_with("(starting with alpha*y)\n1 qid:0 1:1.5 3:-0.25 40:2 #\n"),
+            "{text}"
         );
-        assert!(text.ends_with("(starting with alpha*y)\n1 qid:0 1:1.5 3:-0.25 40:2 #\n"), "{text}");
         assert_eq!(Model::parse(&text, &LAYOUT), Ok(model()));
-        let bare: String =
-            text.lines().map(|line| line.split(" # ").next().unwrap_or(line).to_owned() + "\r\n").collect();
+        let bare: String = text
+            .lines()
+            .map(|line| line.split(" # ").next().unwrap_or(line).to_owned() + "\r\n")
+            .collect();
         assert_eq!(Model::parse(&bare, &LAYOUT), Ok(model()));
-        let halves = text
-            .replace("2 # number of support", "3 # number of support")
-            .replace("1 qid:0 1:1.5 3:-0.25 40:2 #", "0.5 1:3 3:-1 # a\n-2 3:-0.125 40:-1 41:0 42:5 # b");
+        let halves = text.replace("2 # number of support", "3 # number of support").replace(
+            "1 qid:0 1:1.5 3:-0.25 40:2 #",
+            "0.5 1:3 3:-1 # a\n-2 3:-0.125 40:-1 41:0 42:5 # b",
+        );
         let sum = Model { weights: vec![(1, 1.5), (3, -0.25), (40, 2.0)], ..model() };
         assert_eq!(Model::parse(&halves, &LAYOUT), Ok(sum));
     }
 
     proptest! {
-        /// Weights have eight digits in the file and single precision behind it; whatever survived that once is not changed again.
+        /// Weights have eight digits in the file and single precision behind it; whatever survived
+        /// that once is not changed again.
         #[test]
         fn what_is_read_and_written_is_read_the_same(
             header in [-9_000_000_000_000_000_i64..9_000_000_000_000_000, 0..100_i64],
@@ -316,11 +359,16 @@ mod tests {
 
     #[test]
     fn many_support_vectors_are_added_up_in_time_that_grows_with_the_file() {
-        // 60,000 weights, then 60,000 lines: with a pass over all weights for each line these were minutes.
+        // 60,000 weights, then 60,000 lines: with a pass over all weights for each line these were
+        // minutes.
         let first: String = (1..60_000).map(|id| format!("{id}:1 ")).collect();
         let text = text().replace("2 # number of support", "60001 # number of support");
-        let text = text.replace("41 # highest", "60000 # highest").replace("1 qid:0 1:1.5 3:-0.25 40:2 #\n", "");
-        let model = Model::parse(&format!("{text}1 {first}\n{}", "0.5 7:1\n".repeat(59_999)), &LAYOUT).unwrap();
+        let text = text
+            .replace("41 # highest", "60000 # highest")
+            .replace("1 qid:0 1:1.5 3:-0.25 40:2 #\n", "");
+        let model =
+            Model::parse(&format!("{text}1 {first}\n{}", "0.5 7:1\n".repeat(59_999)), &LAYOUT)
+                .unwrap();
         assert_eq!((model.weights.len(), model.weights[6]), (59_999, (7, 30_000.5)));
     }
 
@@ -328,7 +376,12 @@ mod tests {
     fn damage_is_told_with_its_line() {
         let good = text();
         let table = [
-            ("SVM-toy Version V1", "SVM-toy Version V2", 1, "expected a model that begins with `SVM-toy Version V1`"),
+            (
+                "SVM-toy Version V1",
+                "SVM-toy Version V2",
+                1,
+                "expected a model that begins with `SVM-toy Version V1`",
+            ),
             ("7 # number", "x # number", 2, "expected number of classes, found `x`"),
             ("7 # number", "7.5 # number", 2, "expected number of classes, found `7.5`"),
             ("0 # kernel", "2 # kernel", 3, "expected a linear model"),
@@ -337,7 +390,12 @@ mod tests {
             ("1 qid:0 1", "x qid:0 1", 14, "expected the factor of a support vector, found `x`"),
             ("3:-0.25", "3:x", 14, "expected a weight as id:value, found `3:x`"),
             ("3:-0.25", "1:1", 14, "expected increasing ids, found 1 after 1"),
-            ("1 qid:0 1:1.5 3:-0.25 40:2 #\n", "", 14, "expected a support vector, found the end of the file"),
+            (
+                "1 qid:0 1:1.5 3:-0.25 40:2 #\n",
+                "",
+                14,
+                "expected a support vector, found the end of the file",
+            ),
         ];
         for (from, to, line, expected) in table {
             let (at, message) = Model::parse(&good.replace(from, to), &LAYOUT).unwrap_err();

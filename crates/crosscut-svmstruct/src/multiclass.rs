@@ -48,7 +48,13 @@ impl Program for SvmMulticlass {
         let loss = match flags.loss {
             None | Some(0) => 0,
             Some(1) => 1,
-            Some(other) => return Err(Error::option("-l", "0 (100 for a mistake) or 1 (squared difference)", other)),
+            Some(other) => {
+                return Err(Error::option(
+                    "-l",
+                    "0 (100 for a mistake) or 1 (squared difference)",
+                    other,
+                ));
+            }
         };
         let file = source.name().to_owned();
         let lines = data::read(source)?;
@@ -66,22 +72,42 @@ impl Program for SvmMulticlass {
         // Squared slacks bound the loss where the margin is its root.
         let squared = flags.slack_norm == SlackNorm::Squared;
         let task = match (loss, squared) {
-            (0, _) => task.with_loss(Loss::Constant(if squared { MISTAKE.sqrt() } else { MISTAKE })),
+            (0, _) => {
+                task.with_loss(Loss::Constant(if squared { MISTAKE.sqrt() } else { MISTAKE }))
+            }
             (_, false) => task.with_squared_loss(),
-            (_, true) => task.with_loss(Loss::Cost(differences(k).map_err(|reason| Error::file(&*file, reason))?)),
+            (_, true) => task.with_loss(Loss::Cost(
+                differences(k).map_err(|reason| Error::file(&*file, reason))?,
+            )),
         };
-        let task = task.map_err(|error| Error::file(&*file, error.to_string()))?.with_rescaling(flags.rescaling);
+        let task = task
+            .map_err(|error| Error::file(&*file, error.to_string()))?
+            .with_rescaling(flags.rescaling);
         let farthest = |label: usize| (label - 1).max(k - label) as f64;
         let largest_loss = match loss {
             0 => MISTAKE,
-            _ => labels.iter().map(|&label| farthest(label).powi(2)).sum::<f64>() / labels.len() as f64,
+            _ => {
+                labels.iter().map(|&label| farthest(label).powi(2)).sum::<f64>()
+                    / labels.len() as f64
+            }
         };
-        let head = vec![format!("Training set properties: {} features, {k} classes", lines.features)];
+        let head =
+            vec![format!("Training set properties: {} features, {k} classes", lines.features)];
         let examples: Vec<_> = (lines.lines.into_iter().zip(labels))
-            .map(|(line, label)| Ok(Example::new(input(&task, line, &file)?, Class::new(label - 1))))
+            .map(|(line, label)| {
+                Ok(Example::new(input(&task, line, &file)?, Class::new(label - 1)))
+            })
             .collect::<Result<_, Error>>()?;
         let read = format!(" ({} examples) done", examples.len());
-        Ok(Training { task, examples, read, head, features: lines.features, largest_loss, epsilon_factor: None })
+        Ok(Training {
+            task,
+            examples,
+            read,
+            head,
+            features: lines.features,
+            largest_loss,
+            epsilon_factor: None,
+        })
     }
 
     fn dimension(task: &Multiclass, features: u32) -> u64 {
@@ -91,12 +117,18 @@ impl Program for SvmMulticlass {
     /// Class y has the ids (y − 1) · features + feature.
     fn store(task: &Multiclass, w: &[f64], features: u32) -> Model {
         let (k, known) = (task.classes().len(), task.features());
-        let id = |class: usize, index: usize| class as u64 * u64::from(features) + u64::from(known.id(index));
+        let id = |class: usize, index: usize| {
+            class as u64 * u64::from(features) + u64::from(known.id(index))
+        };
         let all = (0..k).flat_map(|class| (0..known.len()).map(move |index| (class, index)));
         let weights = all.map(|(class, index)| (id(class, index), w[index * k + class]));
         let loss = i64::from(!matches!(task.loss_function(), Loss::Constant(_)));
         let header = vec![k as i64, i64::from(features), loss];
-        Model { header, threshold: 0.0, weights: weights.filter(|(_, weight)| *weight != 0.0).collect() }
+        Model {
+            header,
+            threshold: 0.0,
+            weights: weights.filter(|(_, weight)| *weight != 0.0).collect(),
+        }
     }
 
     fn load(model: &Model, _: &Classify) -> Result<(Multiclass, Vec<f64>), Error> {
@@ -108,11 +140,15 @@ impl Program for SvmMulticlass {
             let (class, feature) = (at / features.max(1) as u64, at % features.max(1) as u64);
             (class < k as u64).then_some((class as usize, feature as u32 + 1))
         };
-        let mut ids: Vec<u32> = model.weights.iter().filter_map(|&(id, _)| Some(place(id)?.1)).collect();
+        let mut ids: Vec<u32> =
+            model.weights.iter().filter_map(|&(id, _)| Some(place(id)?.1)).collect();
         ids.sort_unstable();
         ids.dedup();
         if k.saturating_mul(ids.len()) > MOST_WEIGHTS {
-            return Err(unfit(format!("expected at most {MOST_WEIGHTS} weights, found {k} times {}", ids.len())));
+            return Err(unfit(format!(
+                "expected at most {MOST_WEIGHTS} weights, found {k} times {}",
+                ids.len()
+            )));
         }
         // Before there are names for so many classes.
         let mut w = zeros(k * ids.len(), model.weights.len())?;
@@ -137,7 +173,10 @@ impl Program for SvmMulticlass {
         let file = source.name().to_owned();
         let lines = data::read(source)?.lines;
         let truths: Vec<i64> = lines.iter().map(|line| label(line).max(0)).collect();
-        let inputs = lines.into_iter().map(|line| input(task, line, &file)).collect::<Result<Vec<_>, Error>>()?;
+        let inputs = lines
+            .into_iter()
+            .map(|line| input(task, line, &file))
+            .collect::<Result<Vec<_>, Error>>()?;
         let read = format!(" ({} examples) done.", inputs.len());
         Ok(Test { inputs, truths, read })
     }
@@ -159,7 +198,12 @@ impl Program for SvmMulticlass {
         if test.truths.contains(&0) {
             return Report::default();
         }
-        let pairs = || test.truths.iter().zip(predictions).map(|(&truth, y_hat)| (truth, y_hat.index() as i64 + 1));
+        let pairs = || {
+            test.truths
+                .iter()
+                .zip(predictions)
+                .map(|(&truth, y_hat)| (truth, y_hat.index() as i64 + 1))
+        };
         let loss = |(truth, predicted): (i64, i64)| match task.loss_function() {
             Loss::Constant(mistake) => {
                 if truth == predicted {
@@ -192,12 +236,15 @@ fn differences(k: usize) -> Result<CostMatrix, String> {
         return Err(format!("expected at most {MOST_FOR_COSTS} classes for -l 1 -p 2, found {k}"));
     }
     let mut costs = CostMatrix::zero_one(k);
-    for (y, y_hat) in (0..k).flat_map(|y| (0..k).map(move |y_hat| (y, y_hat))).filter(|(y, y_hat)| y != y_hat) {
+    for (y, y_hat) in
+        (0..k).flat_map(|y| (0..k).map(move |y_hat| (y, y_hat))).filter(|(y, y_hat)| y != y_hat)
+    {
         costs.set(y, y_hat, y.abs_diff(y_hat) as f64).map_err(|error| error.to_string())?;
     }
     Ok(costs)
 }
 
 fn input(task: &Multiclass, line: Line, file: &str) -> Result<SparseVector, Error> {
-    task.input(task.features().map(line.features)).map_err(|error| Error::line(file, line.number, error.to_string()))
+    task.input(task.features().map(line.features))
+        .map_err(|error| Error::line(file, line.number, error.to_string()))
 }

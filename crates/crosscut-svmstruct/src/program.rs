@@ -40,7 +40,8 @@ pub trait Program {
     /// Flags that do not fit together, and bad lines.
     fn training(flags: &Learn, source: &mut Source<'_>) -> Result<Training<Self::Task>, Error>;
 
-    /// How many weights there are as the family counts them; `features` is the largest id of a feature.
+    /// How many weights there are as the family counts them; `features` is the largest id of a
+    /// feature.
     fn dimension(task: &Self::Task, features: u32) -> u64;
 
     /// The weights as a text model.
@@ -72,7 +73,11 @@ pub trait Program {
     ) -> io::Result<()>;
 
     /// How good predictions are.
-    fn report(task: &Self::Task, test: &Test<Self>, predictions: &[<Self::Task as Task>::Output]) -> Report;
+    fn report(
+        task: &Self::Task,
+        test: &Test<Self>,
+        predictions: &[<Self::Task as Task>::Output],
+    ) -> Report;
 }
 
 /// Training examples, and what is told about them.
@@ -87,7 +92,8 @@ pub struct Training<T: Task> {
     pub head: Vec<String>,
     /// The largest id of a feature.
     pub features: u32,
-    /// The largest loss of an example, on average: what slacks, or with the root of the loss their squares, are without weights.
+    /// The largest loss of an example, on average: what slacks, or with the root of the loss their
+    /// squares, are without weights.
     pub largest_loss: f64,
     /// What ε is multiplied by, if by anything; this is told.
     pub epsilon_factor: Option<f64>,
@@ -123,7 +129,8 @@ pub fn size(name: &str, value: i64, most: usize) -> Result<usize, Error> {
     }
 }
 
-/// So many zeros, for a model that lists so many weights; the others are zero. It may claim any number of classes in a few bytes.
+/// So many zeros, for a model that lists so many weights; the others are zero. It may claim any
+/// number of classes in a few bytes.
 ///
 /// # Errors
 /// Too many beside those that are listed; no memory.
@@ -139,9 +146,9 @@ pub fn zeros(count: usize, listed: usize) -> Result<Vec<f64>, Error> {
         )));
     }
     let mut zeros = Vec::new();
-    zeros
-        .try_reserve_exact(count)
-        .map_err(|_| unfit(format!("expected fewer weights than {count}, for which there is no memory")))?;
+    zeros.try_reserve_exact(count).map_err(|_| {
+        unfit(format!("expected fewer weights than {count}, for which there is no memory"))
+    })?;
     zeros.resize(count, 0.0);
     Ok(zeros)
 }

@@ -65,8 +65,13 @@ impl<K: Kind> Program for Ranks<K> {
     const HELP: &'static str = K::HELP;
     const EPSILON: f64 = 0.001;
     const ALGORITHM: u32 = 3;
-    const LAYOUT: Layout =
-        Layout { version: "SVM-light Version V6.20", before: &[], after: &[], documents: true, mark: "" };
+    const LAYOUT: Layout = Layout {
+        version: "SVM-light Version V6.20",
+        before: &[],
+        after: &[],
+        documents: true,
+        mark: "",
+    };
     const DIMENSION: &'static str = "Size of Phi";
 
     fn training(flags: &Learn, source: &mut Source<'_>) -> Result<Training<Ranking>, Error> {
@@ -84,7 +89,9 @@ impl<K: Kind> Program for Ranks<K> {
     }
 
     fn load(model: &Model, _: &Classify) -> Result<(Ranking, Vec<f64>), Error> {
-        let known = || model.weights.iter().filter_map(|&(id, weight)| Some((u32::try_from(id).ok()?, weight)));
+        let known = || {
+            model.weights.iter().filter_map(|&(id, weight)| Some((u32::try_from(id).ok()?, weight)))
+        };
         let task = Ranking::new(FeatureIds::Listed(known().map(|(id, _)| id).collect()));
         Ok((task, known().map(|(_, weight)| weight).collect()))
     }
@@ -123,15 +130,18 @@ impl<K: Kind> Program for Ranks<K> {
 
 impl Kind for Grades {
     const NAME: &'static str = "svm_rank";
-    const HELP: &'static str =
-        "  -l 1|2        loss: number of swapped pairs (1, the default), their fraction of a query's pairs (2)\n";
+    const HELP: &'static str = "  -l 1|2        loss: number of swapped pairs (1, the default), their fraction of a query's pairs (2)\n";
 
     fn training(flags: &Learn, source: &mut Source<'_>) -> Result<Training<Ranking>, Error> {
         let loss = match flags.loss {
             None | Some(1) => Loss::SwappedPairs,
             Some(2) => Loss::SwappedFraction,
             Some(other) => {
-                return Err(Error::option("-l", "1 (swapped pairs) or 2 (fraction of swapped pairs)", other));
+                return Err(Error::option(
+                    "-l",
+                    "1 (swapped pairs) or 2 (fraction of swapped pairs)",
+                    other,
+                ));
             }
         };
         refuse_others(flags)?;
@@ -157,7 +167,9 @@ impl Kind for Clicks {
         let adjusted = match flags.loss {
             None | Some(1) => true,
             Some(2) => false,
-            Some(other) => return Err(Error::option("-l", "1 or 2 (ranks of clicked documents)", other)),
+            Some(other) => {
+                return Err(Error::option("-l", "1 or 2 (ranks of clicked documents)", other));
+            }
         };
         refuse_others(flags)?;
         let file = source.name().to_owned();
@@ -168,8 +180,10 @@ impl Kind for Clicks {
             let clicks = query.iter().filter(|line| line.target > 0.0);
             let count = clicks.clone().count();
             if count == 0 {
-                let message =
-                    format!("expected a clicked document (a number above 0) among those of qid:{}", query[0].qid);
+                let message = format!(
+                    "expected a clicked document (a number above 0) among those of qid:{}",
+                    query[0].qid
+                );
                 return Err(Error::line(file.as_str(), query[0].number, message));
             }
             comparable += count * (query.len() - 1);
@@ -179,7 +193,14 @@ impl Kind for Clicks {
             Ok(Example::new(input(query, &sizes.ids)?, y))
         });
         let examples = examples.collect::<Result<Vec<_>, Error>>()?;
-        training(Loss::RankOfRelevant, examples, &sizes, adjusted.then_some(comparable as f64), largest, root)
+        training(
+            Loss::RankOfRelevant,
+            examples,
+            &sizes,
+            adjusted.then_some(comparable as f64),
+            largest,
+            root,
+        )
     }
 
     fn tell(truths: &[Truth], predictions: &[Scores]) -> Option<String> {
@@ -187,13 +208,19 @@ impl Kind for Clicks {
         for (Truth { y, .. }, y_hat) in truths.iter().zip(predictions) {
             let scores = y_hat.values();
             for (clicked, _) in y.values().iter().enumerate().filter(|(_, grade)| **grade > 0.0) {
-                let above = scores.iter().filter(|score| **score >= scores[clicked]).count().saturating_sub(1);
+                let above = scores
+                    .iter()
+                    .filter(|score| **score >= scores[clicked])
+                    .count()
+                    .saturating_sub(1);
                 ranks += y.cost(clicked) * above as f64;
                 costs += y.cost(clicked);
             }
         }
         let rank = if costs > 0.0 { ranks / costs } else { 0.0 };
-        Some(format!("Avg Rank of Positive Examples: {rank:6.2} (via SNIPS Estimator [Swaminathan & Joachims, 2015d])"))
+        Some(format!(
+            "Avg Rank of Positive Examples: {rank:6.2} (via SNIPS Estimator [Swaminathan & Joachims, 2015d])"
+        ))
     }
 }
 
@@ -235,7 +262,8 @@ fn pairs(y: &Scores) -> f64 {
     Ranking::new(FeatureIds::Contiguous(0)).delta(y, &Scores::new(vec![0.0; y.len()]))
 }
 
-/// ε is multiplied by the `comparable` pairs of a query, and the largest loss is `largest`, both on average.
+/// ε is multiplied by the `comparable` pairs of a query, and the largest loss is `largest`, both on
+/// average.
 fn training(
     loss: Loss,
     examples: Vec<Example<Query, Scores>>,
@@ -250,8 +278,11 @@ fn training(
     let task = task.map_err(|error| unfit(error.to_string()))?;
     let n = examples.len() as f64;
     let Sizes { features, documents, rankings, .. } = sizes;
-    let head = vec![format!("Training set properties: {features} features, {rankings} rankings, {documents} examples")];
-    let epsilon_factor = comparable.filter(|comparable| *comparable > 0.0).map(|comparable| comparable / n);
+    let head = vec![format!(
+        "Training set properties: {features} features, {rankings} rankings, {documents} examples"
+    )];
+    let epsilon_factor =
+        comparable.filter(|comparable| *comparable > 0.0).map(|comparable| comparable / n);
     Ok(Training {
         task,
         examples,
@@ -271,7 +302,8 @@ fn report(truths: &[Truth], predictions: &[Scores]) -> Report {
         (swapped, if truth.pairs > 0.0 { swapped / truth.pairs } else { 0.0 })
     };
     let swapped: Vec<(f64, f64)> = truths.iter().zip(predictions).map(swapped).collect();
-    let mean = swapped.iter().map(|(_, fraction)| fraction).sum::<f64>() / swapped.len().max(1) as f64;
+    let mean =
+        swapped.iter().map(|(_, fraction)| fraction).sum::<f64>() / swapped.len().max(1) as f64;
     let total: f64 = swapped.iter().map(|(count, _)| count).sum();
     let wrong = swapped.iter().filter(|(count, _)| *count > 0.0).count();
     let tail = vec![

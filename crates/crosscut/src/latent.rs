@@ -1,24 +1,28 @@
 //! Outputs with hidden parts: [`solve`] alternates between imputing them and training.
 //!
-//! The output of an example is (y, h), where y is observed and h is not: the position of an object in an image, the
-//! alignment behind a translation. The objective counts the best completion on both sides,
+//! The output of an example is (y, h), where y is observed and h is not: the position of an object
+//! in an image, the alignment behind a translation. The objective counts the best completion on
+//! both sides,
 //!
 //! ```text
 //! F(w) = ½‖w‖² + (C/n) Σᵢ weightᵢ · [ max over (ȳ, h̄) of  Δ(yᵢ, ȳ) + ⟨w, Ψ(xᵢ, ȳ, h̄)⟩  −  max over h of ⟨w, Ψ(xᵢ, yᵢ, h)⟩ ]
 //! ```
 //!
-//! which is a difference of convex functions and has local minima. With the hidden parts fixed it is bounded from above
-//! by a convex training problem that touches it where they are the best ones. A round solves that problem and imputes
-//! the hidden parts again (the concave–convex procedure: Yuille and Rangarajan 2003; Yu and Joachims 2009), so F does
-//! not increase from round to round by more than the duality gap of the round.
+//! which is a difference of convex functions and has local minima. With the hidden parts fixed it
+//! is bounded from above by a convex training problem that touches it where they are the best ones.
+//! A round solves that problem and imputes the hidden parts again (the concave–convex procedure:
+//! Yuille and Rangarajan 2003; Yu and Joachims 2009), so F does not increase from round to round by
+//! more than the duality gap of the round.
 //!
-//! A [`Latent`] task keeps two promises beyond those of [`Task`]: [`impute`](Latent::impute) finds the
-//! best hidden part, and Δ(y, ȳ) does not depend on the hidden part of y. If its oracle does not say how much it
-//! [may have missed](crate::Planes::may_miss), F(w) has no bound and all rounds are made.
+//! A [`Latent`] task keeps two promises beyond those of [`Task`]: [`impute`](Latent::impute) finds
+//! the best hidden part, and Δ(y, ȳ) does not depend on the hidden part of y. If its oracle does
+//! not say how much it [may have missed](crate::Planes::may_miss), F(w) has no bound and all rounds
+//! are made.
 
 //!
-//! Examples whose hidden part has not changed keep their planes and dual variables from round to round, if the solver has planes of
-//! single examples and the task gives its rows back ([`Task::row`]).
+//! Examples whose hidden part has not changed keep their planes and dual variables from round to
+//! round, if the solver has planes of single examples and the task gives its rows back
+//! ([`Task::row`]).
 
 use std::time::Instant;
 
@@ -39,8 +43,15 @@ use crate::task::{Example, Task};
 /// A task whose outputs have a part that is never observed: [`solve`] alternates
 /// between imputing it and solving the convex problem that remains (Yu and Joachims 2009, CCCP).
 pub trait Latent: Task<Output: PartialEq> {
-    /// y with its hidden part replaced by the one that scores best under w: argmax over h of ⟨w, Ψ(x, (y, h))⟩.
-    fn impute(&self, w: &[f64], x: &Self::Input, y: &Self::Output, scratch: &mut Self::Scratch) -> Self::Output;
+    /// y with its hidden part replaced by the one that scores best under w: argmax over h of ⟨w,
+    /// Ψ(x, (y, h))⟩.
+    fn impute(
+        &self,
+        w: &[f64],
+        x: &Self::Input,
+        y: &Self::Output,
+        scratch: &mut Self::Scratch,
+    ) -> Self::Output;
 }
 
 /// When to stop imputing.
@@ -48,8 +59,8 @@ pub trait Latent: Task<Output: PartialEq> {
 pub struct Rounds {
     /// Stop after this many rounds, at least 1. Default 50.
     pub limit: usize,
-    /// Stop when a round lowers F by no more than this times F. Default 1e-3. Below the relative gap of the
-    /// settings it asks for more than the rounds can tell.
+    /// Stop when a round lowers F by no more than this times F. Default 1e-3. Below the relative
+    /// gap of the settings it asks for more than the rounds can tell.
     pub tolerance: f64,
 }
 
@@ -70,7 +81,8 @@ pub enum RoundsStop {
     Seconds,
     /// The observer asked to stop.
     Interrupted,
-    /// The separation oracle failed in a round after the first; the result is that of the rounds before.
+    /// The separation oracle failed in a round after the first; the result is that of the rounds
+    /// before.
     Oracle(Fault),
 }
 
@@ -79,13 +91,15 @@ pub enum RoundsStop {
 pub struct Round {
     /// F at the weights of this round.
     pub objective: f64,
-    /// How well the convex problem of this round was solved. Its primal value is at least `objective`.
+    /// How well the convex problem of this round was solved. Its primal value is at least
+    /// `objective`.
     pub certificate: Certificate,
 }
 
 /// The result of training with hidden parts.
 ///
-/// F(w) is a local value: the certificates hold for the convex problems of the rounds, and nothing bounds F from below.
+/// F(w) is a local value: the certificates hold for the convex problems of the rounds, and nothing
+/// bounds F from below.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LatentSolution {
     /// The weights of the best round.
@@ -104,7 +118,8 @@ pub struct LatentSolution {
     pub oracle_seconds: f64,
 }
 
-/// The rounds made so far, as data: with the [`State`] of the round under way, all that decides what follows.
+/// The rounds made so far, as data: with the [`State`] of the round under way, all that decides
+/// what follows.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RoundsState {
     rounds: Vec<Round>,
@@ -123,7 +138,10 @@ impl RoundsState {
     fn check(&self, dim: usize) -> Result<(), StateError> {
         let Self { rounds, best, imputed_by } = self;
         let fits = best.is_none() == rounds.is_empty() && imputed_by.is_some() == best.is_some();
-        require(fits && best.as_ref().is_none_or(|(at, _)| *at < rounds.len()), "the rounds are miscounted")?;
+        require(
+            fits && best.as_ref().is_none_or(|(at, _)| *at < rounds.len()),
+            "the rounds are miscounted",
+        )?;
         let weights = best.iter().map(|(_, w)| w).chain(imputed_by);
         weights.into_iter().try_for_each(|w| require_finite("the weights of a round", w, dim))
     }
@@ -131,16 +149,18 @@ impl RoundsState {
 
 /// Trains with hidden parts.
 ///
-/// The first round takes the hidden parts as they are in `examples`: a good guess there is worth more than
-/// many rounds. On return, `examples` holds the hidden parts that score best under the weights returned.
+/// The first round takes the hidden parts as they are in `examples`: a good guess there is worth
+/// more than many rounds. On return, `examples` holds the hidden parts that score best under the
+/// weights returned.
 ///
-/// `settings` holds for every round, except that `seconds` limits all rounds together.
-/// `observer` is called as in [`solve`](crate::solve) and told the rounds completed so far; when it asks to stop, the
-/// round under way ends with the weights it has, is evaluated, and is the last. The result does not depend on the number of threads.
+/// `settings` holds for every round, except that `seconds` limits all rounds together. `observer`
+/// is called as in [`solve`](crate::solve) and told the rounds completed so far; when it asks to
+/// stop, the round under way ends with the weights it has, is evaluated, and is the last. The
+/// result does not depend on the number of threads.
 ///
 /// # Errors
-/// See [`SolveError`]; an imputed output that the task refuses is one of them, and so is an oracle that fails in the
-/// first round.
+/// See [`SolveError`]; an imputed output that the task refuses is one of them, and so is an oracle
+/// that fails in the first round.
 pub fn solve<T: Latent>(
     task: &T,
     examples: &mut [Example<T::Input, T::Output>],
@@ -154,9 +174,9 @@ pub fn solve<T: Latent>(
 /// Who is shown the state before each pass.
 pub type RoundsKeeper<'k> = dyn FnMut(&RoundsState, &State<'_>) + 'k;
 
-/// The same, and `keeper` is shown the state before each pass of each round. What it keeps can be given back as `from` later, with
-/// the same task, settings, rounds and examples, whose hidden parts may be any: training ends with the same bits as if it had
-/// never been interrupted.
+/// The same, and `keeper` is shown the state before each pass of each round. What it keeps can be
+/// given back as `from` later, with the same task, settings, rounds and examples, whose hidden
+/// parts may be any: training ends with the same bits as if it had never been interrupted.
 ///
 /// # Errors
 /// As [`solve`], and a state that does not fit.
@@ -217,8 +237,13 @@ impl<'d, T: Latent> Driver<'d, T> {
         let mut carried: Option<(Carried, Vec<bool>)> = None;
         let stop = loop {
             let spent = self.began.elapsed().as_secs_f64();
-            let left = self.settings.seconds.map(|seconds| (seconds - spent).max(f64::MIN_POSITIVE));
-            let mut trainer = Trainer::new(self.task, &*self.examples, &Settings { seconds: left, ..*self.settings })?;
+            let left =
+                self.settings.seconds.map(|seconds| (seconds - spent).max(f64::MIN_POSITIVE));
+            let mut trainer = Trainer::new(
+                self.task,
+                &*self.examples,
+                &Settings { seconds: left, ..*self.settings },
+            )?;
             if let Some(state) = kept.take() {
                 trainer.restore(state)?;
             } else if let Some((carried, same)) = carried.take() {
@@ -232,7 +257,9 @@ impl<'d, T: Latent> Driver<'d, T> {
             };
             let solution = match &mut keeper {
                 None => trainer.solve(&mut observer),
-                Some(keeper) => trainer.solve_keeping(&mut observer, &mut |kept| keeper(state, kept)),
+                Some(keeper) => {
+                    trainer.solve_keeping(&mut observer, &mut |kept| keeper(state, kept))
+                }
             };
             let found = trainer.carry();
             drop(trainer);
@@ -243,7 +270,8 @@ impl<'d, T: Latent> Driver<'d, T> {
                     let same = impute(&self.pool, self.task, &solution.w, self.examples);
                     carried = found.map(|found| (found, same));
                     // With the best hidden parts the slacks are those of the convex problem.
-                    self.pool.install(|| primal(self.task, &*self.examples, self.settings, &solution.w))
+                    self.pool
+                        .install(|| primal(self.task, &*self.examples, self.settings, &solution.w))
                 }
             };
             let objective = match objective {
@@ -251,7 +279,8 @@ impl<'d, T: Latent> Driver<'d, T> {
                 Err(fault) if self.state.rounds.is_empty() => return Err(fault.into()),
                 Err(fault) => break RoundsStop::Oracle(fault),
             };
-            let enough = self.take_in(Round { objective, certificate: solution.certificate }, solution.w);
+            let enough =
+                self.take_in(Round { objective, certificate: solution.certificate }, solution.w);
             if interrupted {
                 break RoundsStop::Interrupted;
             } else if solution.certificate.stop == StopReason::Seconds {
@@ -274,7 +303,9 @@ impl<'d, T: Latent> Driver<'d, T> {
             *best = Some((rounds.len() - 1, w.clone()));
         }
         *imputed_by = Some(w);
-        before.is_some_and(|before| before - round.objective <= self.limits.tolerance * round.objective.abs())
+        before.is_some_and(|before| {
+            before - round.objective <= self.limits.tolerance * round.objective.abs()
+        })
     }
 
     fn finish(self, stop: RoundsStop) -> LatentSolution {
@@ -293,17 +324,26 @@ impl Rounds {
     fn check(&self) -> Result<(), SettingsError> {
         if self.limit == 0 {
             let expected = "at least 1";
-            return Err(SettingsError { name: "the number of rounds", expected, found: self.limit.to_string() });
+            return Err(SettingsError {
+                name: "the number of rounds",
+                expected,
+                found: self.limit.to_string(),
+            });
         }
         if !(self.tolerance.is_finite() && self.tolerance >= 0.0) {
             let expected = "a finite number of at least 0";
-            return Err(SettingsError { name: "the tolerance", expected, found: self.tolerance.to_string() });
+            return Err(SettingsError {
+                name: "the tolerance",
+                expected,
+                found: self.tolerance.to_string(),
+            });
         }
         Ok(())
     }
 }
 
-/// Replaces the hidden parts by those that score best under w; returns which of them have stayed the same.
+/// Replaces the hidden parts by those that score best under w; returns which of them have stayed
+/// the same.
 fn impute<T: Latent>(
     pool: &ThreadPool,
     task: &T,
@@ -313,9 +353,13 @@ fn impute<T: Latent>(
     let given = &*examples;
     let complete = |range: std::ops::Range<usize>| {
         let mut scratch = T::Scratch::default();
-        given[range].iter().map(|Example { x, y, .. }| task.impute(w, x, y, &mut scratch)).collect::<Vec<_>>()
+        given[range]
+            .iter()
+            .map(|Example { x, y, .. }| task.impute(w, x, y, &mut scratch))
+            .collect::<Vec<_>>()
     };
-    let imputed: Vec<_> = pool.install(|| map_ranges(given.len(), 64, complete)).into_iter().flatten().collect();
+    let imputed: Vec<_> =
+        pool.install(|| map_ranges(given.len(), 64, complete)).into_iter().flatten().collect();
     let replace = |(example, y): (&mut Example<_, T::Output>, T::Output)| {
         let same = example.y == y;
         example.y = y;
@@ -337,7 +381,8 @@ mod tests {
     use crate::task::{FeatureMap, Task};
     use crate::testing;
 
-    /// Which bags hold something: y is whether, h is which of its items. Ψ(x, y, h) = (x_h, 1) if y, else 0.
+    /// Which bags hold something: y is whether, h is which of its items. Ψ(x, y, h) = (x_h, 1) if
+    /// y, else 0.
     struct Bags;
 
     type Bag = Vec<[f64; 2]>;
@@ -346,7 +391,9 @@ mod tests {
     impl Bags {
         fn item(&self, w: &[f64], x: &Bag) -> (usize, f64) {
             let scores = (0..x.len()).map(|item| (item, self.score(w, x, &(true, item))));
-            scores.reduce(|best, next| if next.1 > best.1 { next } else { best }).expect("bags are not empty")
+            scores
+                .reduce(|best, next| if next.1 > best.1 { next } else { best })
+                .expect("bags are not empty")
         }
 
         fn outputs(x: &Bag) -> Vec<Answer> {
@@ -372,7 +419,14 @@ mod tests {
             (score > 0.0, item)
         }
 
-        fn separate<'a>(&'a self, w: &[f64], x: &'a Bag, y: &'a Answer, (): &mut (), planes: &mut Planes<'a>) {
+        fn separate<'a>(
+            &'a self,
+            w: &[f64],
+            x: &'a Bag,
+            y: &'a Answer,
+            (): &mut (),
+            planes: &mut Planes<'a>,
+        ) {
             let (item, score) = self.item(w, x);
             let gain = if y.0 { score - 1.0 } else { score + 1.0 };
             planes.add(|sink| self.plane(x, y, &(gain > 0.0, item), sink));
@@ -399,27 +453,34 @@ mod tests {
         }
     }
 
-    /// Positive bags hold one item near (1, 1); the rest is scattered around (−0.3, 0). The first guess is right for half of them.
+    /// Positive bags hold one item near (1, 1); the rest is scattered around (−0.3, 0). The first
+    /// guess is right for half of them.
     fn examples() -> Vec<Example<Bag, Answer>> {
         let noise = testing::random_weights(40 * 8, 0.8, 11);
         let bag = |i: usize| {
-            let mut bag: Bag = (0..4).map(|j| [noise[8 * i + 2 * j] - 0.3, noise[8 * i + 2 * j + 1]]).collect();
+            let mut bag: Bag =
+                (0..4).map(|j| [noise[8 * i + 2 * j] - 0.3, noise[8 * i + 2 * j + 1]]).collect();
             if i.is_multiple_of(2) {
                 bag[1 + i % 3] = [1.0 + 0.2 * noise[8 * i], 1.0];
             }
             bag
         };
         let guess = |i: usize| if i.is_multiple_of(4) { 1 + i % 3 } else { i / 2 % 4 };
-        (0..40).map(|i| Example::new(bag(i), (i % 2 == 0, guess(i))).with_weight(1.0 + (i % 3) as f64)).collect()
+        (0..40)
+            .map(|i| Example::new(bag(i), (i % 2 == 0, guess(i))).with_weight(1.0 + (i % 3) as f64))
+            .collect()
     }
 
     /// F by definition, over all outputs.
     fn by_definition(examples: &[Example<Bag, Answer>], c: C, w: &[f64]) -> f64 {
         let slack = |Example { x, y, weight }: &Example<Bag, Answer>| {
             let outputs = Bags::outputs(x);
-            let best =
-                outputs.iter().map(|y_bar| Bags.loss(x, y, y_bar) + Bags.score(w, x, y_bar)).fold(f64::MIN, f64::max);
-            let mine = outputs.iter().filter(|y_hat| y_hat.0 == y.0).map(|y_hat| Bags.score(w, x, y_hat));
+            let best = outputs
+                .iter()
+                .map(|y_bar| Bags.loss(x, y, y_bar) + Bags.score(w, x, y_bar))
+                .fold(f64::MIN, f64::max);
+            let mine =
+                outputs.iter().filter(|y_hat| y_hat.0 == y.0).map(|y_hat| Bags.score(w, x, y_hat));
             weight * (best - mine.fold(f64::MIN, f64::max))
         };
         0.5 * squared_norm(w) + c.sum(examples.len()) * examples.iter().map(slack).sum::<f64>()
@@ -442,21 +503,34 @@ mod tests {
 
     #[test]
     fn the_objective_falls_and_is_the_one_defined() {
-        let settings = Settings { c: C::Sum(1.0), relative_gap: 1e-5, passes: Some(100_000), ..Settings::default() };
+        let settings = Settings {
+            c: C::Sum(1.0),
+            relative_gap: 1e-5,
+            passes: Some(100_000),
+            ..Settings::default()
+        };
         let mut examples = examples();
         let rounds = Rounds { tolerance: 1e-4, ..Rounds::default() };
         let solution = solve(&Bags, &mut examples, &settings, &rounds, &mut go).unwrap();
         assert_eq!(solution.stop, RoundsStop::Tolerance);
         assert!(solution.rounds.len() >= 2);
         for pair in solution.rounds.windows(2) {
-            assert!(pair[1].objective <= pair[0].objective + pair[1].certificate.gap(), "{:?}", solution.rounds);
+            assert!(
+                pair[1].objective <= pair[0].objective + pair[1].certificate.gap(),
+                "{:?}",
+                solution.rounds
+            );
             assert!(pair[1].objective <= pair[1].certificate.primal + 1e-9);
         }
         assert!(solution.rounds.iter().all(|round| round.objective >= solution.objective));
         assert!(solution.objective < 0.9 * solution.rounds[0].objective, "{:?}", solution.rounds);
 
         let defined = by_definition(&examples, settings.c, &solution.w);
-        assert!((defined - solution.objective).abs() <= 1e-9 * defined, "{defined} {}", solution.objective);
+        assert!(
+            (defined - solution.objective).abs() <= 1e-9 * defined,
+            "{defined} {}",
+            solution.objective
+        );
         let primal = primal(&Bags, &examples, &settings, &solution.w).unwrap();
         assert!((primal - solution.objective).abs() <= 1e-9 * primal);
         for Example { x, y, .. } in &examples {
@@ -473,7 +547,8 @@ mod tests {
         let run = |threads| {
             let settings = Settings { c: C::Sum(0.5), threads, ..Settings::default() };
             let mut examples = examples();
-            let solution = solve(&Bags, &mut examples, &settings, &Rounds::default(), &mut go).unwrap();
+            let solution =
+                solve(&Bags, &mut examples, &settings, &Rounds::default(), &mut go).unwrap();
             (solution.w, solution.objective.to_bits(), solution.rounds, examples)
         };
         assert_eq!(run(1), run(2));
@@ -482,44 +557,70 @@ mod tests {
     /// The state before each pass of all rounds, as bytes.
     type Kept = Vec<Vec<u8>>;
 
-    fn keep_all(examples: &mut [Example<Bag, Answer>], settings: &Settings, rounds: &Rounds) -> (LatentSolution, Kept) {
+    fn keep_all(
+        examples: &mut [Example<Bag, Answer>],
+        settings: &Settings,
+        rounds: &Rounds,
+    ) -> (LatentSolution, Kept) {
         let mut kept = Vec::new();
         let mut keep = |rounds: &RoundsState, state: &State<'_>| {
             let mut bytes = Vec::new();
             ciborium::into_writer(&(rounds, state), &mut bytes).unwrap();
             kept.push(bytes);
         };
-        let solution = solve_keeping(&Bags, examples, (settings, rounds), None, &mut go, &mut keep).unwrap();
+        let solution =
+            solve_keeping(&Bags, examples, (settings, rounds), None, &mut go, &mut keep).unwrap();
         (solution, kept)
     }
 
     #[test]
     fn rounds_go_on_from_any_pass_to_the_same_bits() {
         for solver in [Solver::Block, Solver::OneSlack] {
-            let settings = Settings { c: C::Sum(0.5), relative_gap: 1e-4, solver, ..Settings::default() };
+            let settings =
+                Settings { c: C::Sum(0.5), relative_gap: 1e-4, solver, ..Settings::default() };
             let rounds = Rounds { tolerance: 1e-4, ..Rounds::default() };
             let mut whole_examples = examples();
             let (whole, kept) = keep_all(&mut whole_examples, &settings, &rounds);
-            assert!(whole.rounds.len() >= 3 && kept.len() > 2 * whole.rounds.len(), "{:?}", whole.rounds);
+            assert!(
+                whole.rounds.len() >= 3 && kept.len() > 2 * whole.rounds.len(),
+                "{:?}",
+                whole.rounds
+            );
             let unkept = solve(&Bags, &mut examples(), &settings, &rounds, &mut go).unwrap();
             assert_eq!((&unkept.w, &unkept.rounds), (&whole.w, &whole.rounds));
             for bytes in kept.iter().step_by(3) {
                 let from: (RoundsState, State<'_>) = ciborium::from_reader(&**bytes).unwrap();
                 let mut again = examples();
                 let keeper: &mut RoundsKeeper<'_> = &mut |_, _| {};
-                let solution = solve_keeping(&Bags, &mut again, (&settings, &rounds), Some(from), &mut go, keeper);
-                let LatentSolution { w, objective, certificate, rounds, stop, .. } = solution.unwrap();
-                assert_eq!((&w, objective, certificate), (&whole.w, whole.objective, whole.certificate));
-                assert_eq!((rounds, stop, &again), (whole.rounds.clone(), whole.stop, &whole_examples));
+                let solution = solve_keeping(
+                    &Bags,
+                    &mut again,
+                    (&settings, &rounds),
+                    Some(from),
+                    &mut go,
+                    keeper,
+                );
+                let LatentSolution { w, objective, certificate, rounds, stop, .. } =
+                    solution.unwrap();
+                assert_eq!(
+                    (&w, objective, certificate),
+                    (&whole.w, whole.objective, whole.certificate)
+                );
+                assert_eq!(
+                    (rounds, stop, &again),
+                    (whole.rounds.clone(), whole.stop, &whole_examples)
+                );
             }
         }
     }
 
     #[test]
     fn a_state_of_other_rounds_is_refused() {
-        let (settings, rounds) = (Settings { c: C::Sum(0.5), ..Settings::default() }, Rounds::default());
+        let (settings, rounds) =
+            (Settings { c: C::Sum(0.5), ..Settings::default() }, Rounds::default());
         let (_, kept) = keep_all(&mut examples(), &settings, &rounds);
-        let last: (RoundsState, State<'_>) = ciborium::from_reader(&**kept.last().unwrap()).unwrap();
+        let last: (RoundsState, State<'_>) =
+            ciborium::from_reader(&**kept.last().unwrap()).unwrap();
         let bad = [
             RoundsState { best: None, ..last.0.clone() },
             RoundsState { imputed_by: Some(vec![f64::NAN; 3]), ..last.0.clone() },
@@ -527,10 +628,12 @@ mod tests {
             RoundsState { rounds: Vec::new(), ..last.0.clone() },
         ];
         for bad in bad {
-            let state: (RoundsState, State<'_>) = ciborium::from_reader(&**kept.last().unwrap()).unwrap();
+            let state: (RoundsState, State<'_>) =
+                ciborium::from_reader(&**kept.last().unwrap()).unwrap();
             let keeper: &mut RoundsKeeper<'_> = &mut |_, _| {};
             let from = Some((bad, state.1));
-            let refused = solve_keeping(&Bags, &mut examples(), (&settings, &rounds), from, &mut go, keeper);
+            let refused =
+                solve_keeping(&Bags, &mut examples(), (&settings, &rounds), from, &mut go, keeper);
             assert!(matches!(refused, Err(SolveError::State(_))), "{refused:?}");
         }
     }
@@ -545,7 +648,9 @@ mod tests {
         for (done, round) in all.iter().enumerate().skip(1) {
             let mut completed = examples();
             solve(&Bags, &mut completed, &settings, &rounds(done), &mut go).unwrap();
-            let afresh = crate::solve(&Bags, &completed, &settings, &mut |_| ControlFlow::Continue(())).unwrap();
+            let afresh =
+                crate::solve(&Bags, &completed, &settings, &mut |_| ControlFlow::Continue(()))
+                    .unwrap();
             let (a, b) = (round.certificate, afresh.certificate);
             assert!(a.converged() && a.dual <= b.primal && b.dual <= a.primal, "{a:?} {b:?}");
             warm += a.oracle_calls;
@@ -560,7 +665,9 @@ mod tests {
         let one = Rounds { limit: 1, tolerance: 0.0 };
         let solution = solve(&Bags, &mut examples(), &settings, &one, &mut go).unwrap();
         assert_eq!((solution.stop, solution.rounds.len()), (RoundsStop::Rounds, 1));
-        let convex = crate::solve(&Bags, &examples(), &settings, &mut |_| ControlFlow::Continue(())).unwrap();
+        let convex =
+            crate::solve(&Bags, &examples(), &settings, &mut |_| ControlFlow::Continue(()))
+                .unwrap();
         assert_eq!((solution.w, solution.certificate), (convex.w, convex.certificate));
 
         let hasty = Settings { seconds: Some(1e-9), relative_gap: 0.0, ..settings };
@@ -573,28 +680,43 @@ mod tests {
             0 => ControlFlow::Continue(()),
             _ => ControlFlow::Break(()),
         };
-        let solution = solve(&Bags, &mut examples(), &precise, &Rounds::default(), &mut observer).unwrap();
+        let solution =
+            solve(&Bags, &mut examples(), &precise, &Rounds::default(), &mut observer).unwrap();
         assert_eq!((solution.stop, solution.rounds.len()), (RoundsStop::Interrupted, 2));
         let mut examples = examples();
-        let defined = solve(&Bags, &mut examples, &precise, &Rounds::default(), &mut observer).unwrap();
-        assert!((by_definition(&examples, settings.c, &defined.w) - defined.objective).abs() < 1e-9);
+        let defined =
+            solve(&Bags, &mut examples, &precise, &Rounds::default(), &mut observer).unwrap();
+        assert!(
+            (by_definition(&examples, settings.c, &defined.w) - defined.objective).abs() < 1e-9
+        );
     }
 
     #[test]
     fn senseless_limits_and_examples_are_refused() {
-        let run =
-            |examples: &mut [_], settings, rounds| solve(&Bags, examples, &settings, &rounds, &mut go).unwrap_err();
-        let refused =
-            |limit, tolerance| run(&mut examples(), Settings::default(), Rounds { limit, tolerance }).to_string();
+        let run = |examples: &mut [_], settings, rounds| {
+            solve(&Bags, examples, &settings, &rounds, &mut go).unwrap_err()
+        };
+        let refused = |limit, tolerance| {
+            run(&mut examples(), Settings::default(), Rounds { limit, tolerance }).to_string()
+        };
         assert_eq!(refused(0, 0.1), "the number of rounds must be at least 1, not 0");
         assert_eq!(refused(1, -1.0), "the tolerance must be a finite number of at least 0, not -1");
-        assert_eq!(refused(1, f64::NAN), "the tolerance must be a finite number of at least 0, not NaN");
+        assert_eq!(
+            refused(1, f64::NAN),
+            "the tolerance must be a finite number of at least 0, not NaN"
+        );
         let settings = Settings { c: C::Mean(0.0), ..Settings::default() };
-        assert!(matches!(run(&mut examples(), settings, Rounds::default()), SolveError::Settings(_)));
+        assert!(matches!(
+            run(&mut examples(), settings, Rounds::default()),
+            SolveError::Settings(_)
+        ));
         assert_eq!(run(&mut [], Settings::default(), Rounds::default()), SolveError::NoExamples);
         let mut examples = examples();
         examples[3].x.clear();
         let error = run(&mut examples, Settings::default(), Rounds::default());
-        assert_eq!(error, SolveError::Example { index: 3, message: "a bag must not be empty".into() });
+        assert_eq!(
+            error,
+            SolveError::Example { index: 3, message: "a bag must not be empty".into() }
+        );
     }
 }

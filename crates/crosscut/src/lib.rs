@@ -1,5 +1,6 @@
-//! Structural SVMs: max-margin training of models that predict a whole structured object (a class, a tag sequence, a
-//! span, a ranking, a tree, an alignment), with a certificate of how close to the optimum the result is.
+//! Structural SVMs: max-margin training of models that predict a whole structured object (a class,
+//! a tag sequence, a span, a ranking, a tree, an alignment), with a certificate of how close to the
+//! optimum the result is.
 //!
 //! # The problem
 //!
@@ -12,17 +13,18 @@
 //! ξᵢ = max over ȳ of  Δ(yᵢ, ȳ) · (1 − ⟨w, Ψ(xᵢ, yᵢ) − Ψ(xᵢ, ȳ)⟩)        (slack rescaling)
 //! ```
 //!
-//! and predict ŷ = argmax over y of ⟨w, Ψ(x, y)⟩. An example of weight v counts as v · ξᵢ. With [`SlackNorm::Squared`] ξᵢ² takes the
-//! place of ξᵢ in P(w).
+//! and predict ŷ = argmax over y of ⟨w, Ψ(x, y)⟩. An example of weight v counts as v · ξᵢ. With
+//! [`SlackNorm::Squared`] ξᵢ² takes the place of ξᵢ in P(w).
 //!
-//! **C multiplies the mean slack**, as in SVM^struct. Tools that multiply the sum (LIBLINEAR, SVM^light; CRFsuite with
-//! c2 = 1/(2·C(sum))) have C(sum) = C/n, and the papers on Frank–Wolfe methods have λ = 1/C. [`C`] names both conventions:
-//! `C::Mean(n as f64 * c)` is `C::Sum(c)`, and `C::Sum(1.0)` is the default.
+//! **C multiplies the mean slack**, as in SVM^struct. Tools that multiply the sum (LIBLINEAR,
+//! SVM^light; CRFsuite with c2 = 1/(2·C(sum))) have C(sum) = C/n, and the papers on Frank–Wolfe
+//! methods have λ = 1/C. [`C`] names both conventions: `C::Mean(n as f64 * c)` is `C::Sum(c)`, and
+//! `C::Sum(1.0)` is the default.
 //!
-//! Every solver keeps a lower bound D on the optimum P* and stops when the relative duality gap
-//! (P − D) / P is at most [`Settings::relative_gap`], or when P − D ≤ C·ε ([`Settings::epsilon`]). Whatever ended
-//! training, the [`Certificate`] says D ≤ P* ≤ P(w): the first in exact arithmetic, the second as long as the oracle
-//! finds the maximum.
+//! Every solver keeps a lower bound D on the optimum P* and stops when the relative duality gap (P
+//! − D) / P is at most [`Settings::relative_gap`], or when P − D ≤ C·ε ([`Settings::epsilon`]).
+//! Whatever ended training, the [`Certificate`] says D ≤ P* ≤ P(w): the first in exact arithmetic,
+//! the second as long as the oracle finds the maximum.
 //!
 //! # The words
 //!
@@ -54,7 +56,9 @@
 //! ```
 //! use std::ops::ControlFlow;
 //!
-//! use crosscut::{Example, FeatureMap, Place, Planes, Settings, Sink, SparseRows, SparseVector, Task, solve, testing};
+//! use crosscut::{
+//!     Example, FeatureMap, Place, Planes, Settings, Sink, SparseRows, SparseVector, Task, solve, testing,
+//! };
 //!
 //! struct Choice; // of candidates with two features
 //!
@@ -81,25 +85,31 @@
 //!         best(x.len(), |y| self.score(w, x, &y))
 //!     }
 //!
-//!     fn separate<'a>(&'a self, w: &[f64], x: &'a SparseRows, y: &'a usize, (): &mut (), planes: &mut Planes<'a>) {
+//!     fn separate<'a>(
+//!         &'a self, w: &[f64], x: &'a SparseRows, y: &'a usize, (): &mut (), planes: &mut Planes<'a>,
+//!     ) {
 //!         let y_bar = best(x.len(), |y_bar| self.loss(x, y, &y_bar) + self.score(w, x, &y_bar));
 //!         planes.add(|sink| self.plane(x, y, &y_bar, sink)); // writes δ, returns Δ
 //!     }
 //! }
 //!
 //! fn best(candidates: usize, value: impl Fn(usize) -> f64) -> usize {
-//!     (0..candidates).reduce(|a, b| if value(b) > value(a) { b } else { a }).expect("there are candidates")
+//!     let better = |a, b| if value(b) > value(a) { b } else { a };
+//!     (0..candidates).reduce(better).expect("there are candidates")
 //! }
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let x = |rows: [[f32; 2]; 3]| rows.iter().map(|row| SparseVector::from_dense(row)).collect::<Result<SparseRows, _>>();
+//! let x = |rows: [[f32; 2]; 3]| -> Result<SparseRows, _> {
+//!     rows.iter().map(|row| SparseVector::from_dense(row)).collect()
+//! };
 //! let examples = [
 //!     Example::new(x([[1.0, 0.0], [0.0, 2.0], [1.0, 1.0]])?, 0),
 //!     Example::new(x([[0.0, 1.0], [3.0, 0.5], [2.0, 0.0]])?, 1),
 //! ];
 //! testing::check(&Choice, &examples);
 //!
-//! let solution = solve(&Choice, &examples, &Settings::default(), &mut |_progress| ControlFlow::Continue(()))?;
+//! let mut observer = |_progress: &_| ControlFlow::Continue(());
+//! let solution = solve(&Choice, &examples, &Settings::default(), &mut observer)?;
 //! assert!(solution.certificate.relative_gap() <= 1e-3);
 //! assert_eq!(Choice.predict(&solution.w, &examples[1].x, &mut ()), 1);
 //! # Ok(())
@@ -108,20 +118,24 @@
 //!
 //! # Where to go next
 //!
-//! * The [tutorial]: [the problem](tutorial::the_problem), [your first structure](tutorial::your_first_structure),
-//!   [reading the gap](tutorial::reading_the_gap).
-//! * [`Task`], the trait to implement, and its contract; [`testing`], which checks it; [`primal`], which evaluates P at any w.
-//! * [`solve`] trains once; [`Trainer`] again and again with other values of C; [`StreamTrainer`] on examples that do not fit into memory;
-//!   [`validation`] chooses C; [`latent::solve`] trains with hidden parts; [`Trainer::solve_keeping`] shows the [`State`] from which a run can go
-//!   on later.
-//! * The sibling crates: `crosscut-multiclass`, `crosscut-sequence` and `crosscut-ranking` are tasks ready to use, `crosscut-app` gives a task files, vocabularies and verbs,
-//!   `crosscut-cli` is the program `crosscut`.
+//! * The [tutorial]: [the problem](tutorial::the_problem), [your first
+//!   structure](tutorial::your_first_structure), [reading the gap](tutorial::reading_the_gap).
+//! * [`Task`], the trait to implement, and its contract; [`testing`], which checks it; [`primal`],
+//!   which evaluates P at any w.
+//! * [`solve`] trains once; [`Trainer`] again and again with other values of C; [`StreamTrainer`]
+//!   on examples that do not fit into memory; [`validation`] chooses C; [`latent::solve`] trains
+//!   with hidden parts; [`Trainer::solve_keeping`] shows the [`State`] from which a run can go on
+//!   later.
+//! * The sibling crates: `crosscut-multiclass`, `crosscut-sequence` and `crosscut-ranking` are
+//!   tasks ready to use, `crosscut-app` gives a task files, vocabularies and verbs, `crosscut-cli`
+//!   is the program `crosscut`.
 //!
 //! # What it does not do
 //!
-//! It reads and writes no files and prints nothing: progress goes to the observer that the caller passes in, and results
-//! are values. It never builds, compares or stores an output: what it learns from an example is planes.
-//! The result depends on the data, the settings and the seed, and not on the number of threads.
+//! It reads and writes no files and prints nothing: progress goes to the observer that the caller
+//! passes in, and results are values. It never builds, compares or stores an output: what it learns
+//! from an example is planes. The result depends on the data, the settings and the seed, and not on
+//! the number of threads.
 
 mod data;
 pub mod latent;

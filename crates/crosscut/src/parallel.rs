@@ -5,13 +5,20 @@ use std::sync::Mutex;
 
 use rayon::prelude::*;
 
-/// The values of `map` at consecutive ranges that make up `0..n`, in their order. A range has at most `longest` numbers, at least 1.
+/// The values of `map` at consecutive ranges that make up `0..n`, in their order. A range has at
+/// most `longest` numbers, at least 1.
 ///
-/// What runs in parallel is compiled once, and not for each caller: tasks are many, and the machinery of rayon is large.
-pub fn map_ranges<R: Send>(n: usize, longest: usize, map: impl Fn(Range<usize>) -> R + Sync) -> Vec<R> {
+/// What runs in parallel is compiled once, and not for each caller: tasks are many, and the
+/// machinery of rayon is large.
+pub fn map_ranges<R: Send>(
+    n: usize,
+    longest: usize,
+    map: impl Fn(Range<usize>) -> R + Sync,
+) -> Vec<R> {
     // Every thread is to get some, and the slow ones fewer.
     let length = n.div_ceil(8 * rayon::current_num_threads()).clamp(1, longest.max(1));
-    let results: Vec<Mutex<Option<R>>> = (0..n.div_ceil(length)).map(|_| Mutex::new(None)).collect();
+    let results: Vec<Mutex<Option<R>>> =
+        (0..n.div_ceil(length)).map(|_| Mutex::new(None)).collect();
     for_each(results.len(), &|at| {
         let value = map(at * length..n.min((at + 1) * length));
         if let Ok(mut result) = results[at].lock() {

@@ -78,9 +78,9 @@ pub enum FoldError {
 
 /// Divides examples into `k` folds: the answer holds the fold, below `k`, of each example.
 ///
-/// Examples of equal group (a document, a patient, a query) stay in one fold. No fold is empty, and their sizes
-/// differ as little as dealing out whole groups allows: groups are shuffled by `seed`, and the largest go first, each
-/// into the fold with the fewest examples so far.
+/// Examples of equal group (a document, a patient, a query) stay in one fold. No fold is empty, and
+/// their sizes differ as little as dealing out whole groups allows: groups are shuffled by `seed`,
+/// and the largest go first, each into the fold with the fewest examples so far.
 ///
 /// # Errors
 /// `k` below 2 or above the number of different groups.
@@ -135,8 +135,8 @@ pub struct Point {
     pub risks: Vec<f64>,
     /// The mean loss over all examples, each held out once, weighted by their weights.
     pub risk: f64,
-    /// Standard error of the mean of `risks`: their standard deviation divided by √folds. Folds share training
-    /// examples, so it is somewhat too small.
+    /// Standard error of the mean of `risks`: their standard deviation divided by √folds. Folds
+    /// share training examples, so it is somewhat too small.
     pub standard_error: f64,
     /// Exact passes made, summed over the folds.
     pub passes: f64,
@@ -147,20 +147,22 @@ pub struct Point {
 
 /// Trains on all folds but one and measures the risk on that one, for every fold and every C.
 ///
-/// `folds` holds the fold of each example, as [`folds()`] returns it. For every fold there is one [`Trainer`]; it
-/// tries the constants in increasing order, each from the planes and dual variables of the one before. The
-/// `c` of `settings` is not read; its limits on passes and seconds hold for each training run.
+/// `folds` holds the fold of each example, as [`folds()`] returns it. For every fold there is one
+/// [`Trainer`]; it tries the constants in increasing order, each from the planes and dual variables
+/// of the one before. The `c` of `settings` is not read; its limits on passes and seconds hold for
+/// each training run.
 ///
-/// `observer` is called as in [`solve`](crate::solve) and told which run it sees. When it asks to stop, no further
-/// run is begun. `visit` sees every completed run with the indices of the examples held out, for
-/// measures other than the risk.
+/// `observer` is called as in [`solve`](crate::solve) and told which run it sees. When it asks to
+/// stop, no further run is begun. `visit` sees every completed run with the indices of the examples
+/// held out, for measures other than the risk.
 ///
-/// The answer has the order of `cs` and holds only constants that were completed on every fold: all of them, unless
-/// the observer asked to stop. The risk is computed on the current rayon pool.
+/// The answer has the order of `cs` and holds only constants that were completed on every fold: all
+/// of them, unless the observer asked to stop. The risk is computed on the current rayon pool.
 ///
 /// # Errors
-/// See [`SolveError`]; settings and constants are checked before the first run, and an example is named by its index
-/// in `examples`. No fold that measures anything; an oracle that fails in any run.
+/// See [`SolveError`]; settings and constants are checked before the first run, and an example is
+/// named by its index in `examples`. No fold that measures anything; an oracle that fails in any
+/// run.
 ///
 /// # Panics
 /// If `folds` and `examples` differ in length.
@@ -174,9 +176,11 @@ pub fn cross_validate<T: Task>(
     visit: &mut dyn FnMut(&Round, &Solution, &[usize]),
 ) -> Result<Vec<Point>, SolveError> {
     let weights: Vec<f64> = examples.iter().map(|example| example.weight).collect();
-    let trainer =
-        |kept: &[usize], settings: &Settings| Trainer::new(task, kept.iter().map(|&at| &examples[at]), settings);
-    let risk = |w: &[f64], held_out: &[usize]| risk(task, w, held_out.iter().map(|&at| &examples[at]));
+    let trainer = |kept: &[usize], settings: &Settings| {
+        Trainer::new(task, kept.iter().map(|&at| &examples[at]), settings)
+    };
+    let risk =
+        |w: &[f64], held_out: &[usize]| risk(task, w, held_out.iter().map(|&at| &examples[at]));
     cross_validate_any(&weights, folds, cs, settings, (&trainer, &risk), observer, visit)
 }
 
@@ -213,14 +217,17 @@ fn cross_validate_any(
     }
     let mut runs: Vec<Vec<FoldRun>> = vec![Vec::with_capacity(count); cs.len()];
     'folds: for fold in used {
-        let (held_out, kept): (Vec<usize>, Vec<usize>) = (0..weights.len()).partition(|&at| folds[at] == fold);
+        let (held_out, kept): (Vec<usize>, Vec<usize>) =
+            (0..weights.len()).partition(|&at| folds[at] == fold);
         let mut increasing: Vec<usize> = (0..cs.len()).collect();
         increasing.sort_by(|&a, &b| cs[a].mean(kept.len()).total_cmp(&cs[b].mean(kept.len())));
         let Some(&smallest) = increasing.first() else { break };
 
         let first = Settings { c: cs[smallest], ..*settings };
         let mut trainer = trainer(&kept, &first).map_err(|error| match error {
-            SolveError::Example { index, message } => SolveError::Example { index: kept[index], message },
+            SolveError::Example { index, message } => {
+                SolveError::Example { index: kept[index], message }
+            }
             other => other,
         })?;
         let weight = held_out.iter().map(|&at| weights[at]).sum();
@@ -265,7 +272,8 @@ pub struct Search {
     pub points: Vec<Point>,
 }
 
-/// Finds the C of lowest risk by [`cross_validate`]: among equals the smallest, which regularises most.
+/// Finds the C of lowest risk by [`cross_validate`]: among equals the smallest, which regularises
+/// most.
 ///
 /// # Errors
 /// As [`cross_validate`].
@@ -284,9 +292,12 @@ pub fn search<T: Task>(
     Ok(Search { best: best(&points, examples.len()), points })
 }
 
-/// The C of lowest risk; among equals the smallest, [`C::Mean`] and [`C::Sum`] compared for `n` examples.
+/// The C of lowest risk; among equals the smallest, [`C::Mean`] and [`C::Sum`] compared for `n`
+/// examples.
 pub fn best(points: &[Point], n: usize) -> Option<C> {
-    let order = |a: &&Point, b: &&Point| a.risk.total_cmp(&b.risk).then_with(|| a.c.mean(n).total_cmp(&b.c.mean(n)));
+    let order = |a: &&Point, b: &&Point| {
+        a.risk.total_cmp(&b.risk).then_with(|| a.c.mean(n).total_cmp(&b.c.mean(n)))
+    };
     points.iter().min_by(order).map(|point| point.c)
 }
 
@@ -346,7 +357,14 @@ mod tests {
             if self.score(w, x, &1.0) >= 0.0 { 1.0 } else { -1.0 }
         }
 
-        fn separate<'a>(&'a self, w: &[f64], x: &'a f64, y: &'a f64, (): &mut (), planes: &mut Planes<'a>) {
+        fn separate<'a>(
+            &'a self,
+            w: &[f64],
+            x: &'a f64,
+            y: &'a f64,
+            (): &mut (),
+            planes: &mut Planes<'a>,
+        ) {
             let y_bar = if 1.0 + self.score(w, x, &-y) > self.score(w, x, y) { -y } else { *y };
             planes.add(|sink| self.plane(x, y, &y_bar, sink));
         }
@@ -365,7 +383,9 @@ mod tests {
 
     fn examples(n: usize) -> Vec<Example<f64, f64>> {
         let xs = (0..n).map(|i| ((i * 7919) % 101) as f64 / 50.0 - 1.0);
-        xs.enumerate().map(|(i, x)| Example::new(x, if (x > 0.2) != (i % 13 == 0) { 1.0 } else { -1.0 })).collect()
+        xs.enumerate()
+            .map(|(i, x)| Example::new(x, if (x > 0.2) != (i % 13 == 0) { 1.0 } else { -1.0 }))
+            .collect()
     }
 
     fn go(_: &Round, _: &Progress) -> Flow {
@@ -392,7 +412,8 @@ mod tests {
         for (group, fold) in groups.iter().zip(&fold_of) {
             assert_eq!(seen.entry(group).or_insert(fold), &fold);
         }
-        let sizes: Vec<usize> = (0..4).map(|k| fold_of.iter().filter(|&&fold| fold == k).count()).collect();
+        let sizes: Vec<usize> =
+            (0..4).map(|k| fold_of.iter().filter(|&&fold| fold == k).count()).collect();
         assert!(sizes.iter().max().unwrap() - sizes.iter().min().unwrap() <= 10, "{sizes:?}");
     }
 
@@ -413,25 +434,42 @@ mod tests {
         let examples = examples(60);
         let fold_of = folds_of(60, 3, 1).unwrap();
         let cs = [C::Sum(1.0), C::Mean(0.5), C::Sum(0.1)];
-        let settings = Settings { relative_gap: 1e-6, passes: Some(100_000), ..Settings::default() };
+        let settings =
+            Settings { relative_gap: 1e-6, passes: Some(100_000), ..Settings::default() };
         let mut rounds = Vec::new();
-        let points =
-            cross_validate(&Side, &examples, &fold_of, &cs, &settings, &mut go, &mut |round, solution, held_out| {
+        let points = cross_validate(
+            &Side,
+            &examples,
+            &fold_of,
+            &cs,
+            &settings,
+            &mut go,
+            &mut |round, solution, held_out| {
                 assert!(held_out.iter().all(|&at| fold_of[at] == round.fold));
                 assert_eq!(held_out.len() + solution.certificate.examples, 60);
                 assert_eq!(solution.certificate.c, round.c.mean(40));
                 rounds.push((*round, solution.certificate));
-            })
-            .unwrap();
+            },
+        )
+        .unwrap();
         assert_eq!(points.iter().map(|point| point.c).collect::<Vec<_>>(), cs);
         assert_eq!(rounds.len(), 9);
         assert!(rounds[..3].windows(2).all(|pair| pair[0].1.c < pair[1].1.c));
         for (round, warm) in rounds {
-            let kept = examples.iter().zip(&fold_of).filter(|(_, fold)| **fold != round.fold).map(|(e, _)| e);
+            let kept = examples
+                .iter()
+                .zip(&fold_of)
+                .filter(|(_, fold)| **fold != round.fold)
+                .map(|(e, _)| e);
             let settings = Settings { c: round.c, ..settings };
-            let cold = crate::solve(&Side, kept, &settings, &mut |_| ControlFlow::Continue(())).unwrap().certificate;
+            let cold = crate::solve(&Side, kept, &settings, &mut |_| ControlFlow::Continue(()))
+                .unwrap()
+                .certificate;
             let slack = 1e-9 * cold.primal;
-            assert!(warm.dual <= cold.primal + slack && cold.dual <= warm.primal + slack, "{warm:?} {cold:?}");
+            assert!(
+                warm.dual <= cold.primal + slack && cold.dual <= warm.primal + slack,
+                "{warm:?} {cold:?}"
+            );
         }
         for point in &points {
             assert_eq!(point.risks.len(), 3);
@@ -452,7 +490,14 @@ mod tests {
 
     #[test]
     fn search_prefers_low_risk_then_small_c() {
-        let point = |c, risk| Point { c, risks: vec![], risk, standard_error: 0.0, passes: 0.0, relative_gap: 0.0 };
+        let point = |c, risk| Point {
+            c,
+            risks: vec![],
+            risk,
+            standard_error: 0.0,
+            passes: 0.0,
+            relative_gap: 0.0,
+        };
         let points = [point(C::Sum(1.0), 0.2), point(C::Mean(5.0), 0.1), point(C::Sum(0.1), 0.1)];
         assert_eq!(best(&points, 10), Some(C::Sum(0.1)));
         assert_eq!(best(&points, 100), Some(C::Mean(5.0)));
@@ -460,8 +505,15 @@ mod tests {
 
         let examples = examples(40);
         let fold_of = folds_of(40, 4, 0).unwrap();
-        let found =
-            search(&Side, &examples, &fold_of, &[C::Sum(1e-6), C::Sum(1.0)], &Settings::default(), &mut go).unwrap();
+        let found = search(
+            &Side,
+            &examples,
+            &fold_of,
+            &[C::Sum(1e-6), C::Sum(1.0)],
+            &Settings::default(),
+            &mut go,
+        )
+        .unwrap();
         assert_eq!(found.points.len(), 2);
         assert_eq!(found.best, best(&found.points, 40));
     }
@@ -474,7 +526,11 @@ mod tests {
         let settings = Settings { relative_gap: 1e-6, ..Settings::default() };
         // Stops in the last fold with the larger constant: the smaller one is complete by then.
         let mut observer = |round: &Round, _: &Progress| {
-            if round.fold == 1 && round.c == C::Sum(1.0) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            if round.fold == 1 && round.c == C::Sum(1.0) {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
         };
         let found = search(&Side, &examples, &fold_of, &cs, &settings, &mut observer).unwrap();
         assert_eq!(found.points.iter().map(|point| point.c).collect::<Vec<_>>(), [C::Sum(0.1)]);
@@ -483,7 +539,9 @@ mod tests {
         let mut runs = 0;
         let mut observer = |_: &Round, _: &Progress| ControlFlow::Break(());
         let visit = &mut |_: &Round, _: &Solution, _: &[usize]| runs += 1;
-        let points = cross_validate(&Side, &examples, &fold_of, &cs, &settings, &mut observer, visit).unwrap();
+        let points =
+            cross_validate(&Side, &examples, &fold_of, &cs, &settings, &mut observer, visit)
+                .unwrap();
         assert_eq!((points, runs), (vec![], 0));
     }
 
@@ -491,9 +549,15 @@ mod tests {
     fn errors_come_before_training_and_name_the_example() {
         let mut examples = examples(6);
         let validate = |examples: &[_], cs: &[C]| {
-            cross_validate(&Side, examples, &[0, 0, 0, 1, 1, 1], cs, &Settings::default(), &mut go, &mut |_, _, _| {
-                panic!("nothing is trained")
-            })
+            cross_validate(
+                &Side,
+                examples,
+                &[0, 0, 0, 1, 1, 1],
+                cs,
+                &Settings::default(),
+                &mut go,
+                &mut |_, _, _| panic!("nothing is trained"),
+            )
         };
         let error = validate(&examples, &[C::Sum(1.0), C::Sum(-1.0)]).unwrap_err();
         assert!(matches!(error, SolveError::Settings(SettingsError { name: "C", .. })));
@@ -502,10 +566,25 @@ mod tests {
         let error = validate(&examples, &[C::Sum(1.0)]).unwrap_err();
         assert_eq!(error, SolveError::Example { index: 4, message: "x must be a number".into() });
 
-        let none = cross_validate(&Side, &[], &[], &[C::Sum(1.0)], &Settings::default(), &mut go, &mut |_, _, _| {});
+        let none = cross_validate(
+            &Side,
+            &[],
+            &[],
+            &[C::Sum(1.0)],
+            &Settings::default(),
+            &mut go,
+            &mut |_, _, _| {},
+        );
         assert_eq!(none, Err(SolveError::NoExamples));
-        let one_fold =
-            cross_validate(&Side, &examples, &[0; 6], &[C::Sum(1.0)], &Settings::default(), &mut go, &mut |_, _, _| {});
+        let one_fold = cross_validate(
+            &Side,
+            &examples,
+            &[0; 6],
+            &[C::Sum(1.0)],
+            &Settings::default(),
+            &mut go,
+            &mut |_, _, _| {},
+        );
         assert_eq!(one_fold, Err(SolveError::NoExamples));
     }
 }

@@ -1,4 +1,5 @@
-//! What a task may do beyond the required four methods, and what `Passes` may be made of: none of it changes a result.
+//! What a task may do beyond the required four methods, and what `Passes` may be made of: none of
+//! it changes a result.
 
 mod worlds;
 
@@ -9,8 +10,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ciborium::{from_reader, into_writer};
 use crosscut::{
-    Ask, Example, Feature, FeatureMap, Flow, Oracles, PassError, Passes, Place, PlaneSum, Planes, Progress, Row,
-    Settings, Sink, Solution, Solver, SparseVector, Spent, State, StreamTrainer, Task, Trainer, solve, testing,
+    Ask, Example, Feature, FeatureMap, Flow, Oracles, PassError, Passes, Place, PlaneSum, Planes,
+    Progress, Row, Settings, Sink, Solution, Solver, SparseVector, Spent, State, StreamTrainer,
+    Task, Trainer, solve, testing,
 };
 use worlds::spans;
 
@@ -20,11 +22,12 @@ fn go_on(_: &Progress) -> Flow {
     ControlFlow::Continue(())
 }
 
-// ── Rows that are built when they are asked for ──────────────────────────────────────────────────────────────────────
+// ── Rows that are built when they are asked for ──────────────────────────────────────────────────
 
 const FEATURES: usize = 20;
 
-/// Each item of x chooses another one (its head): the row of a pair is the product of both items' features.
+/// Each item of x chooses another one (its head): the row of a pair is the product of both items'
+/// features.
 struct Pairs {
     features: usize,
 }
@@ -62,11 +65,16 @@ impl Pairs {
     /// The best head of each item: scores are computed without building rows.
     fn best(&self, w: &[f64], x: &Items, gain: impl Fn(usize, usize) -> f64) -> Vec<usize> {
         let score = |a: &[f32], b: &[f32]| -> f64 {
-            let product = |(i, j): (usize, usize)| f64::from(a[i] * b[j]) * w[i * self.features + j];
-            (0..self.features).flat_map(|i| (0..self.features).map(move |j| (i, j))).map(product).sum()
+            let product =
+                |(i, j): (usize, usize)| f64::from(a[i] * b[j]) * w[i * self.features + j];
+            (0..self.features)
+                .flat_map(|i| (0..self.features).map(move |j| (i, j)))
+                .map(product)
+                .sum()
         };
         let n = x.items.len();
-        let value = |item: usize, head: usize| score(&x.items[head], &x.items[item]) + gain(item, head);
+        let value =
+            |item: usize, head: usize| score(&x.items[head], &x.items[item]) + gain(item, head);
         let head = |item| (0..n).reduce(|a, b| if value(item, b) > value(item, a) { b } else { a });
         (0..n).map(|item| head(item).expect("there is an item")).collect()
     }
@@ -89,12 +97,22 @@ impl Task for Pairs {
         self.best(w, x, |_, _| 0.0)
     }
 
-    fn separate<'a>(&'a self, w: &[f64], x: &'a Items, y: &'a Vec<usize>, (): &mut (), planes: &mut Planes<'a>) {
+    fn separate<'a>(
+        &'a self,
+        w: &[f64],
+        x: &'a Items,
+        y: &'a Vec<usize>,
+        (): &mut (),
+        planes: &mut Planes<'a>,
+    ) {
         let y_bar = self.best(w, x, |item, head| f64::from(u8::from(y[item] != head)));
         planes.add(|sink| {
-            for (item, (&truth, &other)) in y.iter().zip(&y_bar).enumerate().filter(|(_, (a, b))| a != b) {
+            for (item, (&truth, &other)) in
+                y.iter().zip(&y_bar).enumerate().filter(|(_, (a, b))| a != b)
+            {
                 for (head, sign) in [(truth, 1.0), (other, -1.0)] {
-                    let row = x.row((head * y.len() + item) as u32).expect("there are so many pairs");
+                    let row =
+                        x.row((head * y.len() + item) as u32).expect("there are so many pairs");
                     sink.add_row(row, Place::block(0), sign);
                 }
             }
@@ -115,7 +133,10 @@ fn pairs(n: usize) -> Vec<Example<Items, Vec<usize>>> {
         let item = |at: usize| {
             let mut item = vec![0.0; FEATURES];
             let values = &noise[(12 * i + at) * 3..][..3];
-            values.iter().enumerate().for_each(|(k, &value)| item[(at + 7 * k + i) % FEATURES] = value as f32);
+            values
+                .iter()
+                .enumerate()
+                .for_each(|(k, &value)| item[(at + 7 * k + i) % FEATURES] = value as f32);
             item
         };
         let x = Items::new((0..12).map(item).collect());
@@ -133,16 +154,20 @@ fn few_rows_are_built_and_training_goes_on_with_others() {
         let settings = Settings { solver, relative_gap: 1e-4, threads: 2, ..Settings::default() };
         let examples = pairs(30);
         let mut states = Vec::new();
-        let whole = Trainer::new(&task, &examples, &settings).unwrap().solve_keeping(&mut go_on, &mut |state| {
-            let mut bytes = Vec::new();
-            into_writer(state, &mut bytes).unwrap();
-            states.push(bytes);
-        });
+        let whole = Trainer::new(&task, &examples, &settings).unwrap().solve_keeping(
+            &mut go_on,
+            &mut |state| {
+                let mut bytes = Vec::new();
+                into_writer(state, &mut bytes).unwrap();
+                states.push(bytes);
+            },
+        );
         assert!(whole.certificate.converged());
         let built: usize = examples.iter().map(|example| example.x.built()).sum();
         assert!(built > 0 && 2 * built < 30 * 144, "{built} of {}", 30 * 144);
 
-        // Examples of which no row has been built yet: those of planes are asked for by their names.
+        // Examples of which no row has been built yet: those of planes are asked for by their
+        // names.
         let fresh = pairs(30);
         let mut trainer = Trainer::new(&task, &fresh, &settings).unwrap();
         let state: State<'_> = from_reader(&*states[states.len() / 2]).unwrap();
@@ -154,7 +179,7 @@ fn few_rows_are_built_and_training_goes_on_with_others() {
     }
 }
 
-// ── Chunks ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── Chunks ───────────────────────────────────────────────────────────────────────────────────────
 
 /// Spans whose oracle takes so many examples a call, and counts calls and examples.
 struct Chunked {
@@ -180,7 +205,14 @@ impl Task for Chunked {
         spans::TASK.predict(w, x, &mut ())
     }
 
-    fn separate<'a>(&'a self, _: &[f64], _: &'a Self::Input, _: &'a Self::Output, (): &mut (), _: &mut Planes<'a>) {
+    fn separate<'a>(
+        &'a self,
+        _: &[f64],
+        _: &'a Self::Input,
+        _: &'a Self::Output,
+        (): &mut (),
+        _: &mut Planes<'a>,
+    ) {
         panic!("examples come in chunks");
     }
 
@@ -191,7 +223,9 @@ impl Task for Chunked {
         (): &mut (),
         planes: &mut [Planes<'a>],
     ) {
-        assert!(examples.len() == planes.len() && (1..=self.chunk.max(1)).contains(&examples.len()));
+        assert!(
+            examples.len() == planes.len() && (1..=self.chunk.max(1)).contains(&examples.len())
+        );
         self.calls.fetch_add(1, Ordering::Relaxed);
         self.examples.fetch_add(examples.len(), Ordering::Relaxed);
         for (Example { x, y, .. }, planes) in examples.iter().zip(planes) {
@@ -214,18 +248,27 @@ fn chunks_of_any_size_on_any_threads_give_the_same_bits() {
         for (chunk, threads) in [(0, 1), (1, 3), (7, 1), (7, 2), (1000, 1), (1000, 3)] {
             let task = Chunked { chunk, calls: AtomicUsize::new(0), examples: AtomicUsize::new(0) };
             let settings = Settings { threads, ..settings };
-            let Solution { w, certificate, .. } = solve(&task, &examples, &settings, &mut go_on).unwrap();
-            assert_eq!((w, certificate), (plain.w.clone(), plain.certificate), "{solver:?}, {chunk}, {threads}");
+            let Solution { w, certificate, .. } =
+                solve(&task, &examples, &settings, &mut go_on).unwrap();
+            assert_eq!(
+                (w, certificate),
+                (plain.w.clone(), plain.certificate),
+                "{solver:?}, {chunk}, {threads}"
+            );
             let (calls, seen) = (task.calls.into_inner(), task.examples.into_inner());
             assert_eq!(seen as u64, certificate.oracle_calls);
             // 1-slack sums examples in 64 lanes, each by itself.
-            let fewer = chunk <= 1 || if solver == Solver::Block { 4 * calls < seen } else { 2 * calls < 3 * seen };
-            assert!(calls * chunk.max(1) >= seen && fewer, "{solver:?}, {chunk}, {threads}: {calls} calls for {seen}");
+            let fewer = chunk <= 1
+                || if solver == Solver::Block { 4 * calls < seen } else { 2 * calls < 3 * seen };
+            assert!(
+                calls * chunk.max(1) >= seen && fewer,
+                "{solver:?}, {chunk}, {threads}: {calls} calls for {seen}"
+            );
         }
     }
 }
 
-// ── Several machines ─────────────────────────────────────────────────────────────────────────────────────────────────
+// ── Several machines ─────────────────────────────────────────────────────────────────────────────
 
 /// Examples on several machines; each sends its sum.
 struct Machines<'a>(Vec<Oracles<'a>>);
@@ -243,14 +286,21 @@ impl Passes for Machines<'_> {
 
     fn spent(&self) -> Spent {
         let spent = self.0.iter().map(Passes::spent);
-        spent.fold(Spent::default(), |a, b| Spent { calls: a.calls + b.calls, seconds: a.seconds.max(b.seconds) })
+        spent.fold(Spent::default(), |a, b| Spent {
+            calls: a.calls + b.calls,
+            seconds: a.seconds.max(b.seconds),
+        })
     }
 
     fn go_on_from(&mut self, calls: u64) {
         self.0[0].go_on_from(calls);
     }
 
-    fn sum(&mut self, ask: Ask<'_>, tick: &mut dyn FnMut(Spent)) -> Result<PlaneSum, PassError<Infallible>> {
+    fn sum(
+        &mut self,
+        ask: Ask<'_>,
+        tick: &mut dyn FnMut(Spent),
+    ) -> Result<PlaneSum, PassError<Infallible>> {
         let mut total = PlaneSum::new(ask.w.len());
         for machine in &mut self.0 {
             let mut message = Vec::new();
@@ -277,13 +327,16 @@ fn sums_of_several_machines_train_as_those_of_one() {
     for cuts in [&[45][..], &[10, 70], &[1, 2, 3]] {
         let Solution { w, certificate, .. } = train(cuts);
         assert!(certificate.converged(), "{certificate:?}");
-        assert!(certificate.dual <= one.certificate.primal && one.certificate.dual <= certificate.primal);
+        assert!(
+            certificate.dual <= one.certificate.primal
+                && one.certificate.dual <= certificate.primal
+        );
         let again = train(cuts);
         assert_eq!((w, certificate), (again.w, again.certificate));
     }
 }
 
-// ── Where a row lies ─────────────────────────────────────────────────────────────────────────────────────────────────
+// ── Where a row lies ─────────────────────────────────────────────────────────────────────────────
 
 /// The class of a place is the one that the place was made of.
 #[test]

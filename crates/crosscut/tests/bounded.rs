@@ -1,18 +1,32 @@
-//! Oracles that miss maxima and say by how much, and planes of a relaxation: what their certificates are worth.
+//! Oracles that miss maxima and say by how much, and planes of a relaxation: what their
+//! certificates are worth.
 //!
-//! The two problems have optima that were found by two general solvers with all outputs as constraints.
+//! The two problems have optima that were found by two general solvers with all outputs as
+//! constraints.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use crosscut::{
-    C, Example, FeatureMap, Planes, Settings, Sink, Solution, Solver, StopReason, Task, primal, solve, testing,
+    C, Example, FeatureMap, Planes, Settings, Sink, Solution, Solver, StopReason, Task, primal,
+    solve, testing,
 };
 
 const SOLVERS: [Solver; 2] = [Solver::Block, Solver::OneSlack];
 
-fn train<T: Task>(task: &T, examples: &[Example<T::Input, T::Output>], c: f64, solver: Solver) -> Solution {
-    let settings = Settings { c: C::Mean(c), solver, relative_gap: 1e-6, passes: Some(2000), ..Settings::default() };
+fn train<T: Task>(
+    task: &T,
+    examples: &[Example<T::Input, T::Output>],
+    c: f64,
+    solver: Solver,
+) -> Solution {
+    let settings = Settings {
+        c: C::Mean(c),
+        solver,
+        relative_gap: 1e-6,
+        passes: Some(2000),
+        ..Settings::default()
+    };
     solve(task, examples, &settings, &mut |_| ControlFlow::Continue(())).expect("sound settings")
 }
 
@@ -29,7 +43,7 @@ enum Search {
     Relaxed,
 }
 
-// ── Graphs: two triangles with a common node, two labels a node ─────────────────────────────────────────────────────
+// ── Graphs: two triangles with a common node, two labels a node ──────────────────────────────────
 
 const NODES: usize = 5;
 const EDGES: [[usize; 2]; 6] = [[0, 1], [1, 2], [0, 2], [2, 3], [3, 4], [2, 4]];
@@ -44,10 +58,11 @@ const GRAPHS: [([[f64; 2]; NODES], [u8; NODES]); 6] = [
 const GRAPH_C: f64 = 20.0;
 const GRAPH_OPTIMUM: f64 = 10.22032094;
 
-/// Ψ: the features of a node in the block of its label, then the pairs of labels of edges. Δ: the fraction of wrong nodes.
+/// Ψ: the features of a node in the block of its label, then the pairs of labels of edges. Δ: the
+/// fraction of wrong nodes.
 ///
-/// An output is the probability of label 1 for each node, and of both labels 1 for each edge: whole numbers are labels, others are
-/// points of the local polytope, whose corners are multiples of ½.
+/// An output is the probability of label 1 for each node, and of both labels 1 for each edge: whole
+/// numbers are labels, others are points of the local polytope, whose corners are multiples of ½.
 struct Graph(Search);
 
 type Labels = ([f64; NODES], [f64; EDGES.len()]);
@@ -63,7 +78,8 @@ fn assignments(values: &[f64]) -> impl Iterator<Item = [f64; NODES]> + '_ {
 }
 
 impl Graph {
-    /// The best value of score + loss with these probabilities of nodes, and the probabilities of edges that have it.
+    /// The best value of score + loss with these probabilities of nodes, and the probabilities of
+    /// edges that have it.
     fn best_edges(&self, w: &[f64], nodes: [f64; NODES]) -> Labels {
         let edge = |[a, b]: [usize; 2]| {
             // Linear in the probability that both labels are 1, which lies between two bounds.
@@ -73,7 +89,11 @@ impl Graph {
         (nodes, EDGES.map(edge))
     }
 
-    fn best(&self, value: impl Fn(&Labels) -> f64, outputs: impl Iterator<Item = Labels>) -> Labels {
+    fn best(
+        &self,
+        value: impl Fn(&Labels) -> f64,
+        outputs: impl Iterator<Item = Labels>,
+    ) -> Labels {
         outputs.reduce(|a, b| if value(&b) > value(&a) { b } else { a }).expect("there are labels")
     }
 }
@@ -92,18 +112,32 @@ impl Task for Graph {
     }
 
     fn predict(&self, w: &[f64], x: &Self::Input, (): &mut ()) -> Labels {
-        self.best(|y| self.score(w, x, y), assignments(&[0.0, 1.0]).map(|nodes| self.best_edges(w, nodes)))
+        self.best(
+            |y| self.score(w, x, y),
+            assignments(&[0.0, 1.0]).map(|nodes| self.best_edges(w, nodes)),
+        )
     }
 
-    fn separate<'a>(&'a self, w: &[f64], x: &'a Self::Input, y: &'a Labels, (): &mut (), planes: &mut Planes<'a>) {
+    fn separate<'a>(
+        &'a self,
+        w: &[f64],
+        x: &'a Self::Input,
+        y: &'a Labels,
+        (): &mut (),
+        planes: &mut Planes<'a>,
+    ) {
         let value = |y_bar: &Labels| self.loss(x, y, y_bar) + self.score(w, x, y_bar);
         let whole = || assignments(&[0.0, 1.0]).map(|nodes| self.best_edges(w, nodes));
-        let relaxed = || self.best(value, assignments(&[0.0, 0.5, 1.0]).map(|nodes| self.best_edges(w, nodes)));
+        let relaxed = || {
+            self.best(value, assignments(&[0.0, 0.5, 1.0]).map(|nodes| self.best_edges(w, nodes)))
+        };
         let y_bar = match self.0 {
             Search::Whole => self.best(value, whole()),
             Search::Relaxed => relaxed(),
             // Only where the first node is right.
-            Search::Part | Search::Bounded => self.best(value, whole().filter(|y_bar| y_bar.0[0] == y.0[0])),
+            Search::Part | Search::Bounded => {
+                self.best(value, whole().filter(|y_bar| y_bar.0[0] == y.0[0]))
+            }
         };
         planes.add(|sink| self.plane(x, y, &y_bar, sink));
         if self.0 == Search::Bounded {
@@ -136,7 +170,7 @@ fn graphs() -> Vec<Example<[[f64; 2]; NODES], Labels>> {
     GRAPHS.iter().map(|&(nodes, labels)| Example::new(nodes, whole(labels))).collect()
 }
 
-// ── Diversity: three documents of a query that cover its subtopics (Yue and Joachims 2008) ──────────────────────────
+// ── Diversity: three documents of a query that cover its subtopics (Yue and Joachims 2008) ───────
 
 type Document = (&'static str, &'static [usize]);
 const QUERIES: [(&[Document], [usize; 3]); 3] = [
@@ -180,8 +214,9 @@ const QUERIES: [(&[Document], [usize; 3]); 3] = [
 const DIVERSITY_C: f64 = 3.0;
 const DIVERSITY_OPTIMUM: f64 = 0.590141196;
 
-/// Ψ: the sum of φ(v) over the words of the chosen documents, φ = (1, is it in an 8th of the documents?, a 4th?, a third?, half?, in what
-/// part of them). Δ: the weights of subtopics that no chosen document has; the weight of one is in how many documents it is.
+/// Ψ: the sum of φ(v) over the words of the chosen documents, φ = (1, is it in an 8th of the
+/// documents?, a 4th?, a third?, half?, in what part of them). Δ: the weights of subtopics that no
+/// chosen document has; the weight of one is in how many documents it is.
 struct Diversity(Search);
 
 impl Diversity {
@@ -189,18 +224,32 @@ impl Diversity {
     fn words(x: &[Document]) -> Vec<(&'static str, [f64; 6])> {
         let all: BTreeSet<&str> = x.iter().flat_map(|(words, _)| words.split(' ')).collect();
         let phi = |word: &'static str| {
-            let has = x.iter().filter(|(words, _)| words.split(' ').any(|other| other == word)).count();
+            let has =
+                x.iter().filter(|(words, _)| words.split(' ').any(|other| other == word)).count();
             let part = has as f64 / x.len() as f64;
             let at_least = |least: f64| f64::from(u8::from(part >= least));
-            (word, [1.0, at_least(1.0 / 8.0), at_least(0.25), at_least(1.0 / 3.0), at_least(0.5), part])
+            (
+                word,
+                [
+                    1.0,
+                    at_least(1.0 / 8.0),
+                    at_least(0.25),
+                    at_least(1.0 / 3.0),
+                    at_least(0.5),
+                    part,
+                ],
+            )
         };
         all.into_iter().map(phi).collect()
     }
 
     /// What subtopics that no document of `y` has weigh.
     fn missed(x: &[Document], y: &[usize]) -> f64 {
-        let count = |subtopic: usize| x.iter().filter(|(_, subtopics)| subtopics.contains(&subtopic)).count();
-        let all: BTreeSet<usize> = x.iter().flat_map(|(_, subtopics)| *subtopics).copied().collect();
+        let count = |subtopic: usize| {
+            x.iter().filter(|(_, subtopics)| subtopics.contains(&subtopic)).count()
+        };
+        let all: BTreeSet<usize> =
+            x.iter().flat_map(|(_, subtopics)| *subtopics).copied().collect();
         let lacks = |subtopic: &&usize| !y.iter().any(|&at| x[at].1.contains(subtopic));
         let lost: usize = all.iter().filter(lacks).map(|&subtopic| count(subtopic)).sum();
         lost as f64 / all.iter().map(|&subtopic| count(subtopic)).sum::<usize>() as f64
@@ -208,7 +257,8 @@ impl Diversity {
 
     fn sets(x: &[Document]) -> impl Iterator<Item = Vec<usize>> {
         let n = x.len();
-        (0..n).flat_map(move |a| (a + 1..n).flat_map(move |b| (b + 1..n).map(move |c| vec![a, b, c])))
+        (0..n)
+            .flat_map(move |a| (a + 1..n).flat_map(move |b| (b + 1..n).map(move |c| vec![a, b, c])))
     }
 
     /// The documents that raise the value most, one after the other.
@@ -224,14 +274,17 @@ impl Diversity {
         chosen
     }
 
-    /// No three documents are worth more than all subtopics missed and, each by itself, the words that are worth something.
+    /// No three documents are worth more than all subtopics missed and, each by itself, the words
+    /// that are worth something.
     fn upper_bound(&self, w: &[f64], x: &[Document], y: &[usize]) -> f64 {
         let words = Self::words(x);
         let worth = |word: &str| {
-            let (_, phi) = words.iter().find(|(other, _)| *other == word).expect("all words are there");
+            let (_, phi) =
+                words.iter().find(|(other, _)| *other == word).expect("all words are there");
             phi.iter().zip(w).map(|(phi, w)| phi * w).sum::<f64>().max(0.0)
         };
-        let mut single: Vec<f64> = x.iter().map(|(words, _)| words.split(' ').map(worth).sum()).collect();
+        let mut single: Vec<f64> =
+            x.iter().map(|(words, _)| words.split(' ').map(worth).sum()).collect();
         single.sort_by(|a, b| b.total_cmp(a));
         1.0 - Self::missed(x, y) + single[..3].iter().sum::<f64>()
     }
@@ -254,8 +307,17 @@ impl Task for Diversity {
         Self::greedy(x, |y| self.score(w, x, &y.to_vec()))
     }
 
-    fn separate<'a>(&'a self, w: &[f64], x: &'a Self::Input, y: &'a Vec<usize>, (): &mut (), planes: &mut Planes<'a>) {
-        let value = |y_bar: &[usize]| Self::missed(x, y_bar) - Self::missed(x, y) + self.score(w, x, &y_bar.to_vec());
+    fn separate<'a>(
+        &'a self,
+        w: &[f64],
+        x: &'a Self::Input,
+        y: &'a Vec<usize>,
+        (): &mut (),
+        planes: &mut Planes<'a>,
+    ) {
+        let value = |y_bar: &[usize]| {
+            Self::missed(x, y_bar) - Self::missed(x, y) + self.score(w, x, &y_bar.to_vec())
+        };
         let y_bar = match self.0 {
             Search::Whole => {
                 let best = |a: Vec<usize>, b: Vec<usize>| if value(&b) > value(&a) { b } else { a };
@@ -284,18 +346,24 @@ fn queries() -> Vec<Example<&'static [Document], Vec<usize>>> {
     QUERIES.iter().map(|&(documents, y)| Example::new(documents, y.to_vec())).collect()
 }
 
-// ── What is claimed ──────────────────────────────────────────────────────────────────────────────────────────────────
+// ── What is claimed ──────────────────────────────────────────────────────────────────────────────
 
 #[test]
 fn exact_oracles_meet_the_optima() {
     for solver in SOLVERS {
         let found = [
             (train(&Graph(Search::Whole), &graphs(), GRAPH_C, solver).certificate, GRAPH_OPTIMUM),
-            (train(&Diversity(Search::Whole), &queries(), DIVERSITY_C, solver).certificate, DIVERSITY_OPTIMUM),
+            (
+                train(&Diversity(Search::Whole), &queries(), DIVERSITY_C, solver).certificate,
+                DIVERSITY_OPTIMUM,
+            ),
         ];
         for (certificate, optimum) in found {
             assert!(certificate.converged() && !certificate.relaxed, "{solver:?}: {certificate:?}");
-            assert!((certificate.primal - optimum).abs() <= 2e-6 * optimum, "{solver:?}: {certificate:?}");
+            assert!(
+                (certificate.primal - optimum).abs() <= 2e-6 * optimum,
+                "{solver:?}: {certificate:?}"
+            );
         }
     }
 }
@@ -306,11 +374,18 @@ fn bounds_on_what_is_missed_bracket_the_optima() {
     for solver in SOLVERS {
         let found = [
             (train(&Graph(Search::Bounded), &graphs(), GRAPH_C, solver).certificate, GRAPH_OPTIMUM),
-            (train(&Diversity(Search::Bounded), &queries(), DIVERSITY_C, solver).certificate, DIVERSITY_OPTIMUM),
+            (
+                train(&Diversity(Search::Bounded), &queries(), DIVERSITY_C, solver).certificate,
+                DIVERSITY_OPTIMUM,
+            ),
         ];
         for (certificate, optimum) in found {
             let at = format!("{solver:?}, {optimum}: {certificate:?}");
-            assert!(certificate.dual <= optimum * (1.0 + 1e-8) && certificate.primal >= optimum * (1.0 - 1e-8), "{at}");
+            assert!(
+                certificate.dual <= optimum * (1.0 + 1e-8)
+                    && certificate.primal >= optimum * (1.0 - 1e-8),
+                "{at}"
+            );
             assert!(certificate.primal.is_finite() && certificate.oracle.is_clean(), "{at}");
             assert!(matches!(certificate.stop, StopReason::Oracle | StopReason::Precision), "{at}");
             assert!(certificate.shown < certificate.primal && !certificate.converged(), "{at}");
@@ -322,7 +397,8 @@ fn bounds_on_what_is_missed_bracket_the_optima() {
 #[test]
 fn without_a_bound_the_primal_value_is_too_low() {
     for solver in SOLVERS {
-        let Solution { w, certificate, .. } = train(&Diversity(Search::Part), &queries(), DIVERSITY_C, solver);
+        let Solution { w, certificate, .. } =
+            train(&Diversity(Search::Part), &queries(), DIVERSITY_C, solver);
         let settings = Settings { c: C::Mean(DIVERSITY_C), ..Settings::default() };
         let truth = primal(&Diversity(Search::Whole), &queries(), &settings, &w).expect("sound");
         assert!(certificate.primal < DIVERSITY_OPTIMUM - 0.01, "{solver:?}: {certificate:?}");
@@ -330,11 +406,13 @@ fn without_a_bound_the_primal_value_is_too_low() {
     }
 }
 
-/// The optimum of the relaxed problem is 10.4619 (specified with the fixture); its w certifies an upper bound, and its D no lower one.
+/// The optimum of the relaxed problem is 10.4619 (specified with the fixture); its w certifies an
+/// upper bound, and its D no lower one.
 #[test]
 fn a_relaxation_bounds_from_above_only() {
     for solver in SOLVERS {
-        let Solution { w, certificate, .. } = train(&Graph(Search::Relaxed), &graphs(), GRAPH_C, solver);
+        let Solution { w, certificate, .. } =
+            train(&Graph(Search::Relaxed), &graphs(), GRAPH_C, solver);
         assert!(certificate.converged() && certificate.relaxed, "{certificate:?}");
         assert!((certificate.primal - 10.4619).abs() < 1e-4, "{certificate:?}");
         assert!(certificate.dual > GRAPH_OPTIMUM, "{certificate:?}");

@@ -1,5 +1,6 @@
-//! D ≤ P* ≤ P(w), in exact arithmetic: tiny random problems whose optimum is computed in double-double
-//! arithmetic (some 31 digits), and bounds that may not be wrong by one unit in their last place.
+//! D ≤ P* ≤ P(w), in exact arithmetic: tiny random problems whose optimum is computed in
+//! double-double arithmetic (some 31 digits), and bounds that may not be wrong by one unit in their
+//! last place.
 //!
 //! `CROSSCUT_PROBLEMS=10000 cargo test --release -p crosscut --test certificate -- --nocapture exact`
 //! tries 10,000 problems and prints a table of kinds.
@@ -7,8 +8,8 @@
 use std::ops::ControlFlow;
 
 use crosscut::{
-    BlockSettings, C, Example, Feature, FeatureMap, Place, Planes, Rescaling, Scaled, Settings, Sink, SlackNorm,
-    Solver, SparseRows, SparseVector, StopReason, Task, Trainer,
+    BlockSettings, C, Example, Feature, FeatureMap, Place, Planes, Rescaling, Scaled, Settings,
+    Sink, SlackNorm, Solver, SparseRows, SparseVector, StopReason, Task, Trainer,
 };
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
@@ -22,7 +23,8 @@ use double::Double;
 struct Tiny {
     dim: usize,
     rescaling: Rescaling,
-    /// Rows are written as so many single numbers for each of theirs, from which this offset cancels.
+    /// Rows are written as so many single numbers for each of theirs, from which this offset
+    /// cancels.
     parts: Option<(usize, f64)>,
 }
 
@@ -53,12 +55,19 @@ impl FeatureMap for Tiny {
         self.write(x.rows.row(*y), 1.0, sink);
     }
 
-    fn plane<'a>(&'a self, x: &'a Candidates, y: &usize, y_bar: &usize, sink: &mut dyn Sink<'a>) -> f64 {
+    fn plane<'a>(
+        &'a self,
+        x: &'a Candidates,
+        y: &usize,
+        y_bar: &usize,
+        sink: &mut dyn Sink<'a>,
+    ) -> f64 {
         if y == y_bar {
             return 0.0;
         }
         let loss = x.losses[*y_bar];
-        let mut scaled = Scaled::new(sink, if self.rescaling == Rescaling::Slack { loss } else { 1.0 });
+        let mut scaled =
+            Scaled::new(sink, if self.rescaling == Rescaling::Slack { loss } else { 1.0 });
         self.write(x.rows.row(*y), 1.0, &mut scaled);
         self.write(x.rows.row(*y_bar), -1.0, &mut scaled);
         loss
@@ -82,7 +91,14 @@ impl Task for Tiny {
         best(x.rows.len(), |y| self.score(w, x, &y))
     }
 
-    fn separate<'a>(&'a self, w: &[f64], x: &'a Candidates, y: &'a usize, (): &mut (), planes: &mut Planes<'a>) {
+    fn separate<'a>(
+        &'a self,
+        w: &[f64],
+        x: &'a Candidates,
+        y: &'a usize,
+        (): &mut (),
+        planes: &mut Planes<'a>,
+    ) {
         let loss = |y_bar: usize| if y_bar == *y { 0.0 } else { x.losses[y_bar] };
         let margin = |y_bar: usize| self.score(w, x, y) - self.score(w, x, &y_bar);
         let y_bar = best(x.rows.len(), |y_bar| match self.rescaling {
@@ -142,9 +158,13 @@ fn problem(number: u64) -> Problem {
                 let value = uniform(-1.5, 1.5);
                 (scale * (if coarse { value.round() } else { value } + offset)) as f32
             };
-            let row = |_| SparseVector::from_dense(&(0..dim).map(|_| number()).collect::<Vec<_>>()).expect("finite");
+            let row = |_| {
+                SparseVector::from_dense(&(0..dim).map(|_| number()).collect::<Vec<_>>())
+                    .expect("finite")
+            };
             let rows = (0..k).map(row).collect();
-            let losses = (0..k).map(|_| largest * if coarse { 1.0 } else { uniform(0.1, 1.0) }).collect();
+            let losses =
+                (0..k).map(|_| largest * if coarse { 1.0 } else { uniform(0.1, 1.0) }).collect();
             let y = uniform(0.0, k as f64 - 0.001) as usize;
             let weight = match kind {
                 3 if uniform(0.0, 1.0) < 0.3 => 0.0,
@@ -172,7 +192,11 @@ fn problem(number: u64) -> Problem {
         block: BlockSettings { planes, ..BlockSettings::default() },
         ..Settings::default()
     };
-    let path = if kind == 7 { (0..8).map(|_| 10_f64.powf(uniform(-2.0, 2.0))).collect() } else { Vec::new() };
+    let path = if kind == 7 {
+        (0..8).map(|_| 10_f64.powf(uniform(-2.0, 2.0))).collect()
+    } else {
+        Vec::new()
+    };
     let parts = match kind {
         9 => Some((3, 10_f64.powf(uniform(1.0, 4.0)))),
         10 => Some((1000, 0.0)),
@@ -233,12 +257,13 @@ impl Exact {
         }
     }
 
-    /// By how much the rounding of the scores that the oracle compares may make P(w) too small: it may take
-    /// one output for another. Nobody outside of an oracle knows that.
+    /// By how much the rounding of the scores that the oracle compares may make P(w) too small: it
+    /// may take one output for another. Nobody outside of an oracle knows that.
     fn rounding_of_oracle(&self, w: &[f64], Problem { task, examples, .. }: &Problem) -> f64 {
         let (parts, offset) = task.parts.unwrap_or((1, 0.0));
         let size = |x: &Candidates, y: usize| -> f64 {
-            let term = |f: &Feature| w[f.index as usize].abs() * (f64::from(f.value).abs() + 2.0 * offset);
+            let term =
+                |f: &Feature| w[f.index as usize].abs() * (f64::from(f.value).abs() + 2.0 * offset);
             x.rows.row(y).features().iter().map(term).sum::<f64>() + x.losses[y]
         };
         let error = |Example { x, .. }: &Example<Candidates, usize>| {
@@ -263,23 +288,30 @@ impl Exact {
         let mut sum = dot(w, w) * 0.5.into();
         for (cost, planes) in &self.blocks {
             let slack = planes.iter().map(|plane| value(plane, w)).fold(Double::from(0.0), max);
-            sum += if self.squared { slack * slack * (*cost).into() } else { slack * (*cost).into() };
+            sum +=
+                if self.squared { slack * slack * (*cost).into() } else { slack * (*cost).into() };
         }
         sum
     }
 
-    /// The optimum if the planes that are highest at w, up to a tolerance, are those that decide it; w as
-    /// the combination of them that satisfies the optimality conditions. Any w is as good a bound.
+    /// The optimum if the planes that are highest at w, up to a tolerance, are those that decide
+    /// it; w as the combination of them that satisfies the optimality conditions. Any w is as good
+    /// a bound.
     fn polish(&self, w: &[Double], tolerance: f64) -> Vec<Double> {
         // Unknowns: α of each plane that decides, then ξ of each example whose slack is positive.
         let (mut active, mut slacks) = (Vec::new(), Vec::new());
-        for (index, (cost, planes)) in self.blocks.iter().enumerate().filter(|(_, (cost, _))| *cost > 0.0) {
+        for (index, (cost, planes)) in
+            self.blocks.iter().enumerate().filter(|(_, (cost, _))| *cost > 0.0)
+        {
             let size = |plane: &Plane| {
-                plane.loss + f64::from(dot(w, w)).sqrt() * f64::from(dot(&plane.delta, &plane.delta)).sqrt()
+                plane.loss
+                    + f64::from(dot(w, w)).sqrt()
+                        * f64::from(dot(&plane.delta, &plane.delta)).sqrt()
             };
             let size = planes.iter().map(size).fold(0.0, f64::max);
             let highest = planes.iter().map(|plane| value(plane, w)).fold(Double::from(0.0), max);
-            let is_highest = |plane: &&Plane| f64::from(highest - value(plane, w)) <= tolerance * size;
+            let is_highest =
+                |plane: &&Plane| f64::from(highest - value(plane, w)) <= tolerance * size;
             let touches_zero = f64::from(highest) <= tolerance * size;
             if touches_zero && self.squared {
                 continue;
@@ -322,15 +354,24 @@ impl Exact {
 fn eliminate(mut system: Vec<Vec<Double>>) -> Vec<Double> {
     let size = system.len();
     let size_of = |value: Double| f64::from(value).abs();
-    let largest = system.iter().flat_map(|row| row[..size].iter()).map(|value| size_of(*value)).fold(0.0, f64::max);
+    let largest = system
+        .iter()
+        .flat_map(|row| row[..size].iter())
+        .map(|value| size_of(*value))
+        .fold(0.0, f64::max);
     let mut pivots: Vec<(usize, usize)> = Vec::new();
     for _ in 0..size {
-        let free = |at: usize, taken: &dyn Fn(&(usize, usize)) -> usize| pivots.iter().all(|pivot| taken(pivot) != at);
+        let free = |at: usize, taken: &dyn Fn(&(usize, usize)) -> usize| {
+            pivots.iter().all(|pivot| taken(pivot) != at)
+        };
         let rows = (0..size).filter(|&row| free(row, &|pivot| pivot.0));
         let places = rows.flat_map(|row| (0..size).map(move |column| (row, column)));
         let places = places.filter(|&(_, column)| free(column, &|pivot| pivot.1));
-        let pivot = places.max_by(|a, b| size_of(system[a.0][a.1]).total_cmp(&size_of(system[b.0][b.1])));
-        let Some((row, column)) = pivot.filter(|&(row, column)| size_of(system[row][column]) > 1e-24 * largest) else {
+        let pivot =
+            places.max_by(|a, b| size_of(system[a.0][a.1]).total_cmp(&size_of(system[b.0][b.1])));
+        let Some((row, column)) =
+            pivot.filter(|&(row, column)| size_of(system[row][column]) > 1e-24 * largest)
+        else {
             break;
         };
         pivots.push((row, column));
@@ -338,13 +379,18 @@ fn eliminate(mut system: Vec<Vec<Double>>) -> Vec<Double> {
         for (at, other) in system.iter_mut().enumerate().filter(|(at, _)| *at != row) {
             let factor = other[column] / pivot_row[column];
             if size_of(factor) > 0.0 {
-                other.iter_mut().zip(&pivot_row).for_each(|(value, pivot)| *value -= factor * *pivot);
+                other
+                    .iter_mut()
+                    .zip(&pivot_row)
+                    .for_each(|(value, pivot)| *value -= factor * *pivot);
             }
             debug_assert_ne!(at, row);
         }
     }
     let mut solution = vec![Double::from(0.0); size];
-    pivots.iter().for_each(|&(row, column)| solution[column] = system[row][size] / system[row][column]);
+    pivots
+        .iter()
+        .for_each(|&(row, column)| solution[column] = system[row][size] / system[row][column]);
     solution
 }
 
@@ -367,8 +413,8 @@ fn exactly(w: &[f64]) -> Vec<Double> {
 #[derive(Clone, Copy)]
 struct Row {
     runs: usize,
-    /// The largest (D − P*) / P*, and the largest (P(w) − P) / P* beyond the rounding of the oracle. Neither
-    /// may be positive.
+    /// The largest (D − P*) / P*, and the largest (P(w) − P) / P* beyond the rounding of the
+    /// oracle. Neither may be positive.
     above: (f64, f64),
     /// How often D is within 1e-12 of P*, and P(w) within 1e-6.
     sharp: usize,
@@ -377,8 +423,11 @@ struct Row {
 
 #[test]
 fn certificates_hold_in_exact_arithmetic() {
-    let problems = std::env::var("CROSSCUT_PROBLEMS").map_or(320, |count| count.parse().expect("a number of problems"));
-    let mut table = [Row { runs: 0, above: (f64::NEG_INFINITY, f64::NEG_INFINITY), sharp: 0, arrived: 0 }; KINDS.len()];
+    let problems = std::env::var("CROSSCUT_PROBLEMS")
+        .map_or(320, |count| count.parse().expect("a number of problems"));
+    let mut table =
+        [Row { runs: 0, above: (f64::NEG_INFINITY, f64::NEG_INFINITY), sharp: 0, arrived: 0 };
+            KINDS.len()];
     let mut broken = Vec::new();
     let mut late = Vec::new();
     for number in 0..problems {
@@ -389,7 +438,8 @@ fn certificates_hold_in_exact_arithmetic() {
                 let settings = Settings { slack_norm, solver, ..problem.settings };
                 let first = problem.path.first().map_or(settings.c, |&c| C::Sum(c));
                 let first = Settings { c: first, ..settings };
-                let mut trainer = Trainer::new(&problem.task, &problem.examples, &first).expect("sound problems");
+                let mut trainer =
+                    Trainer::new(&problem.task, &problem.examples, &first).expect("sound problems");
                 for &c in problem.path.iter().skip(1).chain([&problem.settings.c.sum(1)]) {
                     let _ = trainer.solve(&mut |progress| match progress.passes >= 5.0 {
                         true => ControlFlow::Break(()),
@@ -400,11 +450,18 @@ fn certificates_hold_in_exact_arithmetic() {
                 found.push((settings, trainer.solve(&mut |_| ControlFlow::Continue(()))));
             }
             let exact = Exact::new(&problem, &Settings { slack_norm, ..problem.settings });
-            let candidates = found.iter().map(|(_, solution)| exactly(&solution.w)).collect::<Vec<_>>();
-            let lowest =
-                candidates.iter().min_by(|a, b| exact.primal(a).partial_cmp(&exact.primal(b)).expect("numbers"));
-            let polished = [1e-12, 1e-9, 1e-6, 1e-3].map(|tolerance| exact.polish(lowest.expect("some"), tolerance));
-            let values = candidates.iter().chain(&polished).map(|w| exact.primal(w)).filter(|value| value.is_finite());
+            let candidates =
+                found.iter().map(|(_, solution)| exactly(&solution.w)).collect::<Vec<_>>();
+            let lowest = candidates
+                .iter()
+                .min_by(|a, b| exact.primal(a).partial_cmp(&exact.primal(b)).expect("numbers"));
+            let polished = [1e-12, 1e-9, 1e-6, 1e-3]
+                .map(|tolerance| exact.polish(lowest.expect("some"), tolerance));
+            let values = candidates
+                .iter()
+                .chain(&polished)
+                .map(|w| exact.primal(w))
+                .filter(|value| value.is_finite());
             let optimum = values.reduce(|a, b| if b < a { b } else { a }).expect("some");
             for (settings, solution) in &found {
                 let certificate = solution.certificate;
@@ -424,14 +481,19 @@ fn certificates_hold_in_exact_arithmetic() {
                 row.sharp += usize::from(above.0 > -1e-12);
                 let arrived = share(primal - optimum) <= 1e-6;
                 row.arrived += usize::from(arrived);
-                // If C‖δ‖² is beyond 1e12 the rounding of slacks alone may cost more than P*. The others may
-                // need more passes.
+                // If C‖δ‖² is beyond 1e12 the rounding of slacks alone may cost more than P*. The
+                // others may need more passes.
                 if !arrived && settings.solver == Solver::OneSlack && problem.kind != WIDE {
-                    late.push(format!("problem {number}, {slack_norm:?}: {certificate:?}, P* = {optimum:?}"));
+                    late.push(format!(
+                        "problem {number}, {slack_norm:?}: {certificate:?}, P* = {optimum:?}"
+                    ));
                 }
                 // Double-double arithmetic is off by some 1e-30 of the sizes of what is summed.
                 let sound = above.0 <= 0.0 && above.1 <= 0.0 && certificate.gap() >= 0.0;
-                if !sound || certificate.stop == StopReason::Inexact || !certificate.oracle.is_clean() {
+                if !sound
+                    || certificate.stop == StopReason::Inexact
+                    || !certificate.oracle.is_clean()
+                {
                     broken.push(format!(
                         "problem {number} ({}), {}, {slack_norm:?}: {certificate:?}, {above:?}",
                         KINDS[problem.kind],
@@ -442,11 +504,17 @@ fn certificates_hold_in_exact_arithmetic() {
         }
     }
     let head = ["kind", "runs", "(D-P*)/P*", "(P(w)-P)/P*", "D to 1e-12", "P to 1e-6"];
-    println!("{:32} {:>8} {:>14} {:>14} {:>12} {:>12}", head[0], head[1], head[2], head[3], head[4], head[5]);
+    println!(
+        "{:32} {:>8} {:>14} {:>14} {:>12} {:>12}",
+        head[0], head[1], head[2], head[3], head[4], head[5]
+    );
     for (name, Row { runs, above, sharp, arrived }) in KINDS.iter().zip(table) {
         let percent = |count: usize| 100.0 * count as f64 / runs as f64;
         let (sharp, arrived) = (percent(sharp), percent(arrived));
-        println!("{name:32} {runs:>8} {:>14.1e} {:>14.1e} {sharp:>11.1}% {arrived:>11.1}%", above.0, above.1);
+        println!(
+            "{name:32} {runs:>8} {:>14.1e} {:>14.1e} {sharp:>11.1}% {arrived:>11.1}%",
+            above.0, above.1
+        );
     }
     let shown: Vec<_> = broken.iter().take(10).collect();
     assert!(late.is_empty(), "the one-slack method did not arrive: {late:#?}");

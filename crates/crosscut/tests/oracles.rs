@@ -4,8 +4,9 @@ use std::ops::ControlFlow;
 
 use crosscut::testing::{Violation, laws, random_weights};
 use crosscut::{
-    BlockSettings, C, Example, Fault, FaultKind, Feature, FeatureMap, Place, Planes, Row, Settings, Sink, SlackNorm,
-    Solution, Solver, SparseRows, SparseVector, StopReason, Task, Trainer, latent, primal, slacks, solve, validation,
+    BlockSettings, C, Example, Fault, FaultKind, Feature, FeatureMap, Place, Planes, Row, Settings,
+    Sink, SlackNorm, Solution, Solver, SparseRows, SparseVector, StopReason, Task, Trainer, latent,
+    primal, slacks, solve, validation,
 };
 
 const SOLVERS: [Solver; 2] = [Solver::Block, Solver::OneSlack];
@@ -65,7 +66,14 @@ impl Task for Choice {
         best(x.rows.len(), |y| self.score(w, x, &y))
     }
 
-    fn separate<'a>(&'a self, w: &[f64], x: &'a Candidates, y: &'a usize, (): &mut (), planes: &mut Planes<'a>) {
+    fn separate<'a>(
+        &'a self,
+        w: &[f64],
+        x: &'a Candidates,
+        y: &'a usize,
+        (): &mut (),
+        planes: &mut Planes<'a>,
+    ) {
         let wrong = if x.number.is_multiple_of(self.every) { self.wrong } else { Wrong::Nothing };
         let y_bar = match wrong {
             Wrong::Forgetful => self.predict(w, x, &mut ()),
@@ -113,7 +121,9 @@ fn examples(first: usize, n: usize, shift: f64) -> Vec<Example<Candidates, usize
         (noise[(i * 5 + row) * DIM + at] + if row == i % 5 { shift } else { 0.0 }) as f32
     };
     let row = |i: usize, row: usize| (0..DIM).map(|at| value(i, row, at)).collect::<Vec<_>>();
-    let rows = |i: usize| (0..5).map(|at| SparseVector::from_dense(&row(i, at)).expect("finite")).collect();
+    let rows = |i: usize| {
+        (0..5).map(|at| SparseVector::from_dense(&row(i, at)).expect("finite")).collect()
+    };
     (0..n).map(|i| Example::new(Candidates { rows: rows(i), number: first + i }, i % 5)).collect()
 }
 
@@ -144,7 +154,12 @@ fn an_answer_that_is_no_plane_ends_training_and_names_the_example() {
             assert_eq!(certificate.stop, StopReason::Fault, "{at}");
             assert_eq!(certificate.oracle.fault, Some(Fault { example: 23, kind }), "{at}");
             assert!(!certificate.converged() && certificate.primal == f64::INFINITY, "{at}");
-            assert!(certificate.passes <= 1.0 && w.len() == DIM && w.iter().all(|weight| weight.is_finite()), "{at}");
+            assert!(
+                certificate.passes <= 1.0
+                    && w.len() == DIM
+                    && w.iter().all(|weight| weight.is_finite()),
+                "{at}"
+            );
         }
         let task = Choice { wrong, every: 40 };
         let fault = Fault { example: 23, kind };
@@ -178,7 +193,14 @@ impl Task for Tires {
         self.choice.predict(w, x, &mut ())
     }
 
-    fn separate<'a>(&'a self, w: &[f64], x: &'a Candidates, y: &'a usize, (): &mut (), planes: &mut Planes<'a>) {
+    fn separate<'a>(
+        &'a self,
+        w: &[f64],
+        x: &'a Candidates,
+        y: &'a usize,
+        (): &mut (),
+        planes: &mut Planes<'a>,
+    ) {
         let calls = self.calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         match calls < self.after {
             true => self.choice.separate(w, x, y, &mut (), planes),
@@ -194,12 +216,20 @@ fn what_was_certified_before_a_fault_is_kept() {
         let choice = Choice { wrong: Wrong::Nothing, every: 1 };
         let task = Tires { choice, calls: 0.into(), after };
         let settings = Settings { solver, threads: 1, relative_gap: 1e-9, ..Settings::default() };
-        let solution = solve(&task, &examples, &settings, &mut |_| ControlFlow::Continue(())).expect("sound");
+        let solution =
+            solve(&task, &examples, &settings, &mut |_| ControlFlow::Continue(())).expect("sound");
         let certificate = solution.certificate;
         assert_eq!(certificate.stop, StopReason::Fault, "{solver:?}: {certificate:?}");
-        let right = primal(&task.choice, &examples, &settings, &solution.w).expect("a sound oracle");
-        assert!((certificate.primal - right).abs() <= 1e-12 * right, "{solver:?}: {right}, {certificate:?}");
-        assert!(certificate.dual > 0.0 && certificate.dual <= certificate.primal, "{solver:?}: {certificate:?}");
+        let right =
+            primal(&task.choice, &examples, &settings, &solution.w).expect("a sound oracle");
+        assert!(
+            (certificate.primal - right).abs() <= 1e-12 * right,
+            "{solver:?}: {right}, {certificate:?}"
+        );
+        assert!(
+            certificate.dual > 0.0 && certificate.dual <= certificate.primal,
+            "{solver:?}: {certificate:?}"
+        );
     }
 }
 
@@ -210,34 +240,51 @@ fn faults_end_cross_validation_and_latent_training_with_the_example() {
     let folds: Vec<usize> = (0..40).map(|at| at / 20).collect();
     let settings = Settings::default();
     let found =
-        validation::search(&task, &examples, &folds, &[C::Sum(1.0)], &settings, &mut |_, _| ControlFlow::Continue(()));
+        validation::search(&task, &examples, &folds, &[C::Sum(1.0)], &settings, &mut |_, _| {
+            ControlFlow::Continue(())
+        });
     let fault = Fault { example: 23, kind: FaultKind::LossNotFinite };
     assert_eq!(found.unwrap_err(), fault.into());
     let rounds = latent::Rounds::default();
-    let found = latent::solve(&task, &mut examples, &settings, &rounds, &mut |_, _| ControlFlow::Continue(()));
+    let found = latent::solve(&task, &mut examples, &settings, &rounds, &mut |_, _| {
+        ControlFlow::Continue(())
+    });
     assert_eq!(found.unwrap_err(), fault.into());
 }
 
 #[test]
 fn an_oracle_that_misses_the_maximum_never_converges() {
     let examples = examples(0, 200, 0.6);
-    for (wrong, every) in [(Wrong::Forgetful, 1), (Wrong::Forgetful, 10), (Wrong::Lazy, 1), (Wrong::Lazy, 10)] {
+    for (wrong, every) in
+        [(Wrong::Forgetful, 1), (Wrong::Forgetful, 10), (Wrong::Lazy, 1), (Wrong::Lazy, 10)]
+    {
         for solver in SOLVERS {
             for slack_norm in [SlackNorm::Linear, SlackNorm::Squared] {
-                let settings = Settings { solver, slack_norm, passes: Some(200), ..Settings::default() };
+                let settings =
+                    Settings { solver, slack_norm, passes: Some(200), ..Settings::default() };
                 let certificate = train(&Choice { wrong, every }, &examples, &settings).certificate;
-                let at = format!("{wrong:?} in {every}, {solver:?}, {slack_norm:?}: {certificate:?}");
-                // Of sums over all examples only the whole is known: few wrong answers are not seen there.
+                let at =
+                    format!("{wrong:?} in {every}, {solver:?}, {slack_norm:?}: {certificate:?}");
+                // Of sums over all examples only the whole is known: few wrong answers are not seen
+                // there.
                 if solver == Solver::OneSlack && every > 1 {
                     continue;
                 }
-                let noticed = certificate.oracle.worse > 0 || certificate.stop == StopReason::Inexact;
+                let noticed =
+                    certificate.oracle.worse > 0 || certificate.stop == StopReason::Inexact;
                 assert!(!certificate.converged() && noticed, "{at}");
                 if let Some(first) = certificate.oracle.first_worse {
                     assert!(first.is_multiple_of(every), "{at}");
                 }
-                assert!(solver == Solver::OneSlack || certificate.oracle.first_worse.is_some(), "{at}");
-                assert!(certificate.stop == StopReason::Inexact || certificate.dual <= certificate.primal, "{at}");
+                assert!(
+                    solver == Solver::OneSlack || certificate.oracle.first_worse.is_some(),
+                    "{at}"
+                );
+                assert!(
+                    certificate.stop == StopReason::Inexact
+                        || certificate.dual <= certificate.primal,
+                    "{at}"
+                );
             }
         }
     }
@@ -250,19 +297,28 @@ fn an_exact_oracle_is_never_blamed() {
         for slack_norm in [SlackNorm::Linear, SlackNorm::Squared] {
             for c in [1e-6, 1.0, 1e3] {
                 let block = BlockSettings { planes: 3, ..BlockSettings::default() };
-                let limits = Settings { passes: Some(60), relative_gap: 0.0, ..Settings::default() };
+                let limits =
+                    Settings { passes: Some(60), relative_gap: 0.0, ..Settings::default() };
                 let settings = Settings { solver, slack_norm, c: C::Sum(c), block, ..limits };
-                let certificate = train(&Choice { wrong: Wrong::Nothing, every: 1 }, &examples, &settings).certificate;
-                assert!(certificate.oracle.is_clean(), "{solver:?}, {slack_norm:?}, {c}: {certificate:?}");
-                assert!(certificate.gap() >= 0.0, "{solver:?}, {slack_norm:?}, {c}: {certificate:?}");
+                let certificate =
+                    train(&Choice { wrong: Wrong::Nothing, every: 1 }, &examples, &settings)
+                        .certificate;
+                assert!(
+                    certificate.oracle.is_clean(),
+                    "{solver:?}, {slack_norm:?}, {c}: {certificate:?}"
+                );
+                assert!(
+                    certificate.gap() >= 0.0,
+                    "{solver:?}, {slack_norm:?}, {c}: {certificate:?}"
+                );
             }
         }
     }
 }
 
-/// Marks each node of a ring; Ψ has the features of each node at its mark, and the number of neighbours
-/// that agree. The oracle improves one node after the other from where the features alone lead it: that finds
-/// the maximum where neighbours matter little.
+/// Marks each node of a ring; Ψ has the features of each node at its mark, and the number of
+/// neighbours that agree. The oracle improves one node after the other from where the features
+/// alone lead it: that finds the maximum where neighbours matter little.
 struct Ring;
 
 type Marks = Vec<usize>;
@@ -270,13 +326,16 @@ type Marks = Vec<usize>;
 impl Ring {
     fn climb(&self, w: &[f64], x: &[[f64; 2]], loss: impl Fn(usize, usize) -> f64) -> Marks {
         let n = x.len();
-        let own = |v: usize, mark: usize| loss(v, mark) + x[v][0] * w[2 * mark] + x[v][1] * w[2 * mark + 1];
+        let own = |v: usize, mark: usize| {
+            loss(v, mark) + x[v][0] * w[2 * mark] + x[v][1] * w[2 * mark + 1]
+        };
         let mut marks: Marks = (0..n).map(|v| best(3, |mark| own(v, mark))).collect();
         for _ in 0..100 {
             let before = marks.clone();
             for v in 0..n {
                 let sides = [marks[(v + 1) % n], marks[(v + n - 1) % n]];
-                let agreeing = |mark: usize| sides.iter().filter(|side| **side == mark).count() as f64;
+                let agreeing =
+                    |mark: usize| sides.iter().filter(|side| **side == mark).count() as f64;
                 marks[v] = best(3, |mark| own(v, mark) + w[6] * agreeing(mark));
             }
             if marks == before {
@@ -314,7 +373,14 @@ impl Task for Ring {
         self.climb(w, x, |_, _| 0.0)
     }
 
-    fn separate<'a>(&'a self, w: &[f64], x: &'a Vec<[f64; 2]>, y: &'a Marks, (): &mut (), planes: &mut Planes<'a>) {
+    fn separate<'a>(
+        &'a self,
+        w: &[f64],
+        x: &'a Vec<[f64; 2]>,
+        y: &'a Marks,
+        (): &mut (),
+        planes: &mut Planes<'a>,
+    ) {
         let y_bar = self.climb(w, x, |v, mark| f64::from(y[v] != mark));
         planes.add(|sink| self.plane(x, y, &y_bar, sink));
     }
@@ -335,23 +401,34 @@ fn rings(n: usize) -> Vec<Example<Vec<[f64; 2]>, Marks>> {
 #[test]
 fn the_laws_find_a_local_search_that_random_weights_do_not_show() {
     let examples = rings(4);
-    assert!(matches!(laws(&Ring, &examples), Err(Violation::Beaten { .. } | Violation::Prediction { .. })));
+    assert!(matches!(
+        laws(&Ring, &examples),
+        Err(Violation::Beaten { .. } | Violation::Prediction { .. })
+    ));
     let examples = rings(60);
     for solver in SOLVERS {
         let settings = Settings { solver, passes: Some(300), ..Settings::default() };
-        let solution = solve(&Ring, &examples, &settings, &mut |_| ControlFlow::Continue(())).expect("sound settings");
+        let solution = solve(&Ring, &examples, &settings, &mut |_| ControlFlow::Continue(()))
+            .expect("sound settings");
         assert!(!solution.certificate.converged(), "{solver:?}: {:?}", solution.certificate);
     }
 }
 
-/// Multiplying features by s and dividing C by s² is the same problem, of which the weights are divided by s.
-/// Powers of two leave all digits as they are.
+/// Multiplying features by s and dividing C by s² is the same problem, of which the weights are
+/// divided by s. Powers of two leave all digits as they are.
 #[test]
 fn the_scale_of_features_changes_no_pass_and_no_digit() {
-    for (solver, slack_norm) in
-        SOLVERS.into_iter().flat_map(|solver| [(solver, SlackNorm::Linear), (solver, SlackNorm::Squared)])
+    for (solver, slack_norm) in SOLVERS
+        .into_iter()
+        .flat_map(|solver| [(solver, SlackNorm::Linear), (solver, SlackNorm::Squared)])
     {
-        let settings = Settings { solver, slack_norm, relative_gap: 1e-6, passes: Some(400), ..Settings::default() };
+        let settings = Settings {
+            solver,
+            slack_norm,
+            relative_gap: 1e-6,
+            passes: Some(400),
+            ..Settings::default()
+        };
         let task = Choice { wrong: Wrong::Nothing, every: 1 };
         let plain = examples(0, 40, 0.4);
         let expected = train(&task, &plain, &settings);
@@ -361,13 +438,18 @@ fn the_scale_of_features_changes_no_pass_and_no_digit() {
                 .iter()
                 .map(|Example { x, y, .. }| {
                     let scale = |row: Row<'_>| {
-                        let values: Vec<f32> = (0..DIM).map(|at| (s * row.get(at)) as f32).collect();
+                        let values: Vec<f32> =
+                            (0..DIM).map(|at| (s * row.get(at)) as f32).collect();
                         SparseVector::from_dense(&values).expect("finite")
                     };
-                    Example::new(Candidates { rows: x.rows.iter().map(scale).collect(), number: x.number }, *y)
+                    Example::new(
+                        Candidates { rows: x.rows.iter().map(scale).collect(), number: x.number },
+                        *y,
+                    )
                 })
                 .collect();
-            let solution = train(&task, &scaled, &Settings { c: C::Sum(1.0 / (s * s)), ..settings });
+            let solution =
+                train(&task, &scaled, &Settings { c: C::Sum(1.0 / (s * s)), ..settings });
             let (a, b) = (solution.certificate, expected.certificate);
             let at = format!("{solver:?}, {slack_norm:?}, 2^{power}: {a:?} {b:?}");
             assert_eq!((a.passes, a.planes, a.stop), (b.passes, b.planes, b.stop), "{at}");
@@ -376,7 +458,8 @@ fn the_scale_of_features_changes_no_pass_and_no_digit() {
             assert_eq!(weights, expected.w, "{at}");
         }
         // P* far below 1 is solved as well as any other.
-        let certificate = train(&task, &plain, &Settings { c: C::Sum(1e-8), ..settings }).certificate;
+        let certificate =
+            train(&task, &plain, &Settings { c: C::Sum(1e-8), ..settings }).certificate;
         assert!(certificate.converged() && certificate.primal < 1e-6, "{certificate:?}");
         assert!(certificate.gap() <= 1e-6 * certificate.primal, "{certificate:?}");
     }
@@ -389,7 +472,8 @@ fn raw(seed: u64) -> Vec<Example<Candidates, usize>> {
     let row = |i: usize, class: usize| {
         let shift = |at: usize| 0.25 * ((i % 3) * (at % 3)) as f64;
         let value = |at: usize| (sizes[at] * (2.0 + noise[i * 4 + at] + shift(at))) as f32;
-        let features = (0..4).map(|at| Feature { index: (class * 4 + at) as u32, value: value(at) });
+        let features =
+            (0..4).map(|at| Feature { index: (class * 4 + at) as u32, value: value(at) });
         SparseVector::new(features.collect()).expect("in order")
     };
     let x = |i: usize| Candidates { rows: (0..3).map(|class| row(i, class)).collect(), number: i };
@@ -422,47 +506,65 @@ impl Task for Classes {
         best(3, |y| self.score(w, x, &y))
     }
 
-    fn separate<'a>(&'a self, w: &[f64], x: &'a Candidates, y: &'a usize, (): &mut (), planes: &mut Planes<'a>) {
+    fn separate<'a>(
+        &'a self,
+        w: &[f64],
+        x: &'a Candidates,
+        y: &'a usize,
+        (): &mut (),
+        planes: &mut Planes<'a>,
+    ) {
         let y_bar = best(3, |y_bar| self.loss(x, y, &y_bar) + self.score(w, x, &y_bar));
         planes.add(|sink| self.plane(x, y, &y_bar, sink));
     }
 }
 
-/// Block steps alone come to their end at relative gaps of 1e-8 to 3e-7 here, which is not the end of arithmetic. That
-/// is near 1e-8: if D is known to 1e-16, then w to its root.
+/// Block steps alone come to their end at relative gaps of 1e-8 to 3e-7 here, which is not the end
+/// of arithmetic. That is near 1e-8: if D is known to 1e-16, then w to its root.
 #[test]
 fn the_limits_of_precision_are_not_claimed_where_another_method_goes_on() {
     for (seed, c) in (0..6).flat_map(|seed| [(seed, 0.01), (seed, 1.0)]) {
         let examples = raw(seed);
         for solver in SOLVERS {
-            let settings = Settings { solver, c: C::Sum(c), relative_gap: 1e-8, ..Settings::default() };
+            let settings =
+                Settings { solver, c: C::Sum(c), relative_gap: 1e-8, ..Settings::default() };
             let settings = Settings { passes: Some(3000), ..settings };
-            let certificate = solve(&Classes(4), &examples, &settings, &mut |_| ControlFlow::Continue(()));
+            let certificate =
+                solve(&Classes(4), &examples, &settings, &mut |_| ControlFlow::Continue(()));
             let certificate = certificate.expect("sound settings").certificate;
             // Methods with a block for each example may creep, and then say no more than that.
             let creeps = solver != Solver::OneSlack && certificate.stop == StopReason::Passes;
-            assert!(certificate.converged() || creeps, "seed {seed}, {c}, {solver:?}: {certificate:?}");
+            assert!(
+                certificate.converged() || creeps,
+                "seed {seed}, {c}, {solver:?}: {certificate:?}"
+            );
         }
     }
 }
 
-/// Neither the sizes of columns nor C decide how many passes a raw table takes: the dual over the planes is solved as
-/// a whole.
+/// Neither the sizes of columns nor C decide how many passes a raw table takes: the dual over the
+/// planes is solved as a whole.
 #[test]
 fn a_raw_table_takes_few_passes_whatever_c_is() {
     for slack_norm in [SlackNorm::Linear, SlackNorm::Squared] {
         for c in [1e-4, 1e-2, 1.0, 1e2, 1e4, 1e6] {
-            let settings = Settings { c: C::Sum(c), slack_norm, passes: Some(40), ..Settings::default() };
+            let settings =
+                Settings { c: C::Sum(c), slack_norm, passes: Some(40), ..Settings::default() };
             for seed in 0..6 {
-                let solution = solve(&Classes(4), &raw(seed), &settings, &mut |_| ControlFlow::Continue(()));
+                let solution =
+                    solve(&Classes(4), &raw(seed), &settings, &mut |_| ControlFlow::Continue(()));
                 let certificate = solution.expect("sound settings").certificate;
-                assert!(certificate.converged(), "{slack_norm:?}, {c}, seed {seed}: {certificate:?}");
+                assert!(
+                    certificate.converged(),
+                    "{slack_norm:?}, {c}, seed {seed}: {certificate:?}"
+                );
             }
         }
     }
 }
 
-/// Words of texts by how often they occur, in more weights than a solve for all planes at once is worth.
+/// Words of texts by how often they occur, in more weights than a solve for all planes at once is
+/// worth.
 fn counts(seed: u64) -> Vec<Example<Candidates, usize>> {
     let numbers = random_weights(90 * 40, 1.0, seed);
     let row = |i: usize, class: usize| {
@@ -474,20 +576,24 @@ fn counts(seed: u64) -> Vec<Example<Candidates, usize>> {
         let mut words: Vec<u32> = (0..40).map(|at| class as u32 * 1002 + word(at)).collect();
         words.sort_unstable();
         let counted = words.chunk_by(|a, b| a == b);
-        SparseVector::new(counted.map(|same| Feature { index: same[0], value: same.len() as f32 }).collect())
-            .expect("in order")
+        SparseVector::new(
+            counted.map(|same| Feature { index: same[0], value: same.len() as f32 }).collect(),
+        )
+        .expect("in order")
     };
     let x = |i: usize| Candidates { rows: (0..3).map(|class| row(i, class)).collect(), number: i };
     (0..90).map(|i| Example::new(x(i), i % 3)).collect()
 }
 
-/// The optimum has no slack here if C is large: P(w) comes near it only if what is left of slacks is paid with a longer w.
+/// The optimum has no slack here if C is large: P(w) comes near it only if what is left of slacks
+/// is paid with a longer w.
 #[test]
 fn many_weights_take_few_passes_whatever_c_is() {
     for c in [1.0, 1e2, 1e4, 1e6, 1e8] {
         let settings = Settings { c: C::Sum(c), passes: Some(40), ..Settings::default() };
         for seed in 0..4 {
-            let solution = solve(&Classes(1002), &counts(seed), &settings, &mut |_| ControlFlow::Continue(()));
+            let solution =
+                solve(&Classes(1002), &counts(seed), &settings, &mut |_| ControlFlow::Continue(()));
             let certificate = solution.expect("sound settings").certificate;
             assert!(certificate.converged(), "{c}, seed {seed}: {certificate:?}");
         }
@@ -533,7 +639,14 @@ impl Task for Partial {
         Self::EXACT.predict(w, x, &mut ())
     }
 
-    fn separate<'a>(&'a self, w: &[f64], x: &'a Candidates, y: &'a usize, (): &mut (), planes: &mut Planes<'a>) {
+    fn separate<'a>(
+        &'a self,
+        w: &[f64],
+        x: &'a Candidates,
+        y: &'a usize,
+        (): &mut (),
+        planes: &mut Planes<'a>,
+    ) {
         let slack = |y_bar: usize| self.slack(w, x, y, y_bar);
         let y_bar = [*y, (y + 1) % 5][usize::from(slack((y + 1) % 5) > 0.0)];
         planes.add(|sink| FeatureMap::plane(&Partial::EXACT, x, y, &y_bar, sink));
@@ -552,26 +665,45 @@ fn an_oracle_that_says_what_it_may_have_missed_has_true_certificates() {
     let examples = examples(0, 40, 0.4);
     for slack_norm in [SlackNorm::Linear, SlackNorm::Squared] {
         for (solver, c) in SOLVERS.into_iter().flat_map(|solver| [(solver, 0.01), (solver, 1.0)]) {
-            let settings = Settings { solver, slack_norm, c: C::Sum(c), passes: Some(3000), ..Settings::default() };
+            let settings = Settings {
+                solver,
+                slack_norm,
+                c: C::Sum(c),
+                passes: Some(3000),
+                ..Settings::default()
+            };
             let optimum = train(&Partial::EXACT, &examples, &settings).certificate;
             for says in [Says::Exactly, Says::Roughly, Says::Unknown] {
                 let at = format!("{says:?}, {solver:?}, {slack_norm:?}, C = {c}");
                 crosscut::testing::check(&Partial { says }, &examples[..5]);
-                let solution = solve(&Partial { says }, &examples, &settings, &mut |_| ControlFlow::Continue(()));
+                let solution = solve(&Partial { says }, &examples, &settings, &mut |_| {
+                    ControlFlow::Continue(())
+                });
                 let Solution { w, certificate, .. } = solution.expect("sound settings");
                 let at = format!("{at}: {certificate:?}, optimum {optimum:?}");
-                assert!(certificate.dual <= optimum.primal && optimum.dual <= certificate.primal, "{at}");
-                assert!(certificate.oracle.is_clean() && certificate.shown <= certificate.primal, "{at}");
+                assert!(
+                    certificate.dual <= optimum.primal && optimum.dual <= certificate.primal,
+                    "{at}"
+                );
+                assert!(
+                    certificate.oracle.is_clean() && certificate.shown <= certificate.primal,
+                    "{at}"
+                );
                 let exact = primal(&Partial::EXACT, &examples, &settings, &w).expect("planes");
                 assert!(exact <= certificate.primal * (1.0 + 1e-12), "P(w) = {exact}, {at}");
                 let said = primal(&Partial { says }, &examples, &settings, &w).expect("planes");
                 match says {
                     // Scores of sums are rounded otherwise than sums of scores.
-                    Says::Exactly => assert!((said - exact).abs() <= 1e-12 * exact, "{said} {exact}"),
+                    Says::Exactly => {
+                        assert!((said - exact).abs() <= 1e-12 * exact, "{said} {exact}")
+                    }
                     Says::Roughly => assert!(said > exact),
-                    Says::Unknown => assert_eq!((said, certificate.primal), (f64::INFINITY, f64::INFINITY)),
+                    Says::Unknown => {
+                        assert_eq!((said, certificate.primal), (f64::INFINITY, f64::INFINITY))
+                    }
                 }
-                // What is left is what the oracle passes over: by the planes that it shows, all is done.
+                // What is left is what the oracle passes over: by the planes that it shows, all is
+                // done.
                 assert_eq!(certificate.stop, StopReason::Oracle, "{at}");
                 assert!(!certificate.converged(), "{at}");
                 // Without a bound on P, the weights are those at which planes show the least.
@@ -594,13 +726,25 @@ fn folds_that_hold_nothing_out_are_passed_over() {
     let task = Choice { wrong: Wrong::Nothing, every: 1 };
     let run = |examples: &[Example<Candidates, usize>], folds: &[usize]| {
         let go = &mut |_: &validation::Round, _: &crosscut::Progress| ControlFlow::Continue(());
-        validation::cross_validate(&task, examples, folds, &[C::Sum(1.0)], &Settings::default(), go, &mut |_, _, _| {})
+        validation::cross_validate(
+            &task,
+            examples,
+            folds,
+            &[C::Sum(1.0)],
+            &Settings::default(),
+            go,
+            &mut |_, _, _| {},
+        )
     };
     let expected = run(&examples, &(0..40).map(|at| at % 3).collect::<Vec<_>>()).expect("sound");
     // Folds 1 and 4 are never used.
-    let found = run(&examples, &(0..40).map(|at| [0, 2, 3][at % 3]).collect::<Vec<_>>()).expect("sound");
+    let found =
+        run(&examples, &(0..40).map(|at| [0, 2, 3][at % 3]).collect::<Vec<_>>()).expect("sound");
     assert_eq!((found.len(), found[0].risks.len()), (1, 3));
-    assert_eq!((&found[0].risks, found[0].standard_error), (&expected[0].risks, expected[0].standard_error));
+    assert_eq!(
+        (&found[0].risks, found[0].standard_error),
+        (&expected[0].risks, expected[0].standard_error)
+    );
     // Nor is one whose examples all have weight 0.
     let folds: Vec<usize> = (0..40).map(|at| at % 4).collect();
     (0..40).filter(|at| at % 4 == 2).for_each(|at| examples[at].weight = 0.0);
@@ -614,10 +758,13 @@ fn latent_training_counts_squared_slacks() {
     let task = Choice { wrong: Wrong::Nothing, every: 1 };
     for slack_norm in [SlackNorm::Linear, SlackNorm::Squared] {
         let mut examples = examples(0, 40, 0.2);
-        let settings = Settings { slack_norm, c: C::Sum(3.0), relative_gap: 1e-6, ..Settings::default() };
+        let settings =
+            Settings { slack_norm, c: C::Sum(3.0), relative_gap: 1e-6, ..Settings::default() };
         let go = &mut |_: &[latent::Round], _: &crosscut::Progress| ControlFlow::Continue(());
         // Without hidden parts F is P.
-        let solution = latent::solve(&task, &mut examples, &settings, &latent::Rounds::default(), go).expect("sound");
+        let solution =
+            latent::solve(&task, &mut examples, &settings, &latent::Rounds::default(), go)
+                .expect("sound");
         let difference = solution.objective - solution.certificate.primal;
         assert!(difference.abs() <= 1e-9 * solution.objective, "{slack_norm:?}: {solution:?}");
     }
@@ -627,10 +774,17 @@ fn latent_training_counts_squared_slacks() {
 #[test]
 fn constants_far_apart_leave_no_trace() {
     let (examples, task) = (examples(0, 30, 0.4), Choice { wrong: Wrong::Nothing, every: 1 });
-    for (solver, slack_norm) in
-        SOLVERS.into_iter().flat_map(|solver| [(solver, SlackNorm::Linear), (solver, SlackNorm::Squared)])
+    for (solver, slack_norm) in SOLVERS
+        .into_iter()
+        .flat_map(|solver| [(solver, SlackNorm::Linear), (solver, SlackNorm::Squared)])
     {
-        let settings = Settings { solver, slack_norm, relative_gap: 1e-6, passes: Some(300), ..Settings::default() };
+        let settings = Settings {
+            solver,
+            slack_norm,
+            relative_gap: 1e-6,
+            passes: Some(300),
+            ..Settings::default()
+        };
         let fresh = train(&task, &examples, &settings).certificate;
         for far in [1e-300, 1e-100, 1e140] {
             let mut trainer = Trainer::new(&task, &examples, &settings).expect("sound settings");
@@ -640,7 +794,11 @@ fn constants_far_apart_leave_no_trace() {
                 let at = format!("{solver:?}, {slack_norm:?}, {far:e}, then {c}: {certificate:?}");
                 assert!(certificate.oracle.is_clean() && certificate.gap() >= 0.0, "{at}");
                 assert!(c != 1.0 || certificate.converged(), "{at}");
-                assert!(c != 1.0 || (certificate.dual <= fresh.primal && fresh.dual <= certificate.primal), "{at}");
+                assert!(
+                    c != 1.0
+                        || (certificate.dual <= fresh.primal && fresh.dual <= certificate.primal),
+                    "{at}"
+                );
             }
         }
     }
@@ -653,7 +811,11 @@ fn what_a_fault_leaves_does_not_depend_on_threads() {
         let settings = |threads| Settings { solver, threads, ..Settings::default() };
         let expected = train(&task, &examples, &settings(1)).certificate;
         for threads in [2, 5] {
-            assert_eq!(train(&task, &examples, &settings(threads)).certificate, expected, "{solver:?}");
+            assert_eq!(
+                train(&task, &examples, &settings(threads)).certificate,
+                expected,
+                "{solver:?}"
+            );
         }
     }
 }
@@ -661,8 +823,13 @@ fn what_a_fault_leaves_does_not_depend_on_threads() {
 #[test]
 fn a_slack_that_overflows_is_infinite() {
     let task = Choice { wrong: Wrong::Nothing, every: 1 };
-    let row = |value: f32| SparseVector::from_dense(&[value, -value, 0.0, 0.0, 0.0, 0.0]).expect("finite");
-    let examples = [Example::new(Candidates { rows: [row(1e30), row(-1e30)].into_iter().collect(), number: 1 }, 1)];
+    let row = |value: f32| {
+        SparseVector::from_dense(&[value, -value, 0.0, 0.0, 0.0, 0.0]).expect("finite")
+    };
+    let examples = [Example::new(
+        Candidates { rows: [row(1e30), row(-1e30)].into_iter().collect(), number: 1 },
+        1,
+    )];
     let w = [1e300, 1e300, 0.0, 0.0, 0.0, 0.0];
     assert_eq!(slacks(&task, &examples, &w).map(|slacks| slacks[0]), Ok(f64::INFINITY));
     assert_eq!(primal(&task, &examples, &Settings::default(), &w), Ok(f64::INFINITY));

@@ -1,5 +1,5 @@
-//! Training that is kept between two passes and resumed later ends with the same bits as training that nobody stopped, and no state, however
-//! damaged, makes it panic.
+//! Training that is kept between two passes and resumed later ends with the same bits as training
+//! that nobody stopped, and no state, however damaged, makes it panic.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
 
@@ -9,8 +9,8 @@ use std::ops::ControlFlow;
 
 use ciborium::Value;
 use crosscut::{
-    BlockSettings, C, Certificate, Example, Moment, Planes, Progress, Rescaling, Settings, SlackNorm, Solution, Solver,
-    State, StateError, StopReason, Task, Trainer, primal, testing,
+    BlockSettings, C, Certificate, Example, Moment, Planes, Progress, Rescaling, Settings,
+    SlackNorm, Solution, Solver, State, StateError, StopReason, Task, Trainer, primal, testing,
 };
 use proptest::prelude::*;
 use worlds::{chain, ranking, spans};
@@ -45,13 +45,20 @@ fn restored<'a, T: Task>(
 /// Trains to the end, and keeps every state on the way.
 fn keep_all(trainer: &mut Trainer<'_>) -> (Solution, Vec<Vec<u8>>) {
     let mut states = Vec::new();
-    let solution = trainer.solve_keeping(&mut |_| ControlFlow::Continue(()), &mut |state| states.push(write(state)));
+    let solution = trainer
+        .solve_keeping(&mut |_| ControlFlow::Continue(()), &mut |state| states.push(write(state)));
     (solution, states)
 }
 
 fn settings() -> Vec<(&'static str, Settings)> {
-    let all =
-        |c, solver| Settings { c, solver, relative_gap: 1e-7, passes: Some(24), threads: 1, ..Settings::default() };
+    let all = |c, solver| Settings {
+        c,
+        solver,
+        relative_gap: 1e-7,
+        passes: Some(24),
+        threads: 1,
+        ..Settings::default()
+    };
     let block = |block| Settings { block, ..all(C::Sum(1.0), Solver::Block) };
     let standard = BlockSettings::default();
     let mut settings = vec![
@@ -59,29 +66,38 @@ fn settings() -> Vec<(&'static str, Settings)> {
         ("block", block(standard)),
         ("block that accelerates", all(C::Sum(300.0), Solver::Block)),
         ("block that solves for all planes", all(C::Sum(1e6), Solver::Block)),
-        ("block to the end of precision", Settings { relative_gap: 0.0, passes: Some(100), ..block(standard) }),
+        (
+            "block to the end of precision",
+            Settings { relative_gap: 0.0, passes: Some(100), ..block(standard) },
+        ),
         ("few planes", block(BlockSettings { planes: 3, idle: 1, batch: 7, ..standard })),
         ("exact passes only", block(BlockSettings { approximate_passes: 0, ..standard })),
         ("memory for one sum of planes", Settings { max_memory: Some(6_000), ..block(standard) }),
         ("memory that runs out", Settings { max_memory: Some(18_000), ..block(standard) }),
         ("little memory", Settings { max_memory: Some(36_000), ..block(standard) }),
     ];
-    let squared = |&(name, one): &(_, Settings)| (name, Settings { slack_norm: SlackNorm::Squared, ..one });
+    let squared =
+        |&(name, one): &(_, Settings)| (name, Settings { slack_norm: SlackNorm::Squared, ..one });
     settings.extend(settings.iter().map(squared).collect::<Vec<_>>());
     settings
 }
 
-/// From every state of a run, on another number of threads, the same states and the same end follow.
+/// From every state of a run, on another number of threads, the same states and the same end
+/// follow.
 fn check<T: Task>(world: &str, task: &T, examples: &Examples<T>) {
     testing::check(task, examples);
     for (name, settings) in settings() {
         let at = format!("{world}, {name}, {:?}", settings.slack_norm);
         let (solution, states) = keep_all(&mut Trainer::new(task, examples, &settings).unwrap());
-        let unkept = Trainer::new(task, examples, &settings).unwrap().solve(&mut |_| ControlFlow::Continue(()));
+        let unkept = Trainer::new(task, examples, &settings)
+            .unwrap()
+            .solve(&mut |_| ControlFlow::Continue(()));
         assert_eq!(bits(&solution), bits(&unkept), "{at}: keeping must change nothing");
         assert!(states.len() > 3, "{at}: {} states", states.len());
         // The field `on` is true: in CBOR, a text of two bytes and a simple value.
-        let solves_all = states.iter().any(|state| state.windows(4).any(|bytes| bytes == [0x62, b'o', b'n', 0xf5]));
+        let solves_all = states
+            .iter()
+            .any(|state| state.windows(4).any(|bytes| bytes == [0x62, b'o', b'n', 0xf5]));
         assert!(solves_all || name != "block that solves for all planes", "{at}");
         for (k, state) in states.iter().enumerate() {
             let settings = Settings { threads: 1 + k % 3, ..settings };
@@ -109,7 +125,8 @@ fn rankings_resume_to_the_same_bits() {
     check("rankings", &RANKING, &ranking::examples(30, 5));
 }
 
-/// Wherever a run is ended, by the observer or by the number of passes, its last state is one of the run that nobody ended.
+/// Wherever a run is ended, by the observer or by the number of passes, its last state is one of
+/// the run that nobody ended.
 #[test]
 fn what_ends_training_leaves_no_trace_in_the_last_state() {
     let examples = chain::examples(30, 3, 4);
@@ -117,7 +134,8 @@ fn what_ends_training_leaves_no_trace_in_the_last_state() {
         let (_, states) = keep_all(&mut Trainer::new(&CHAIN, &examples, &settings).unwrap());
         for end in 1..states.len() {
             let limited = Settings { passes: Some(end), ..settings };
-            let (solution, limited_states) = keep_all(&mut Trainer::new(&CHAIN, &examples, &limited).unwrap());
+            let (solution, limited_states) =
+                keep_all(&mut Trainer::new(&CHAIN, &examples, &limited).unwrap());
             assert!(limited_states[..] == states[..end], "{name}, {end} passes");
             assert_eq!(solution.certificate.passes, end as f64, "{name}");
 
@@ -138,7 +156,10 @@ fn what_ends_training_leaves_no_trace_in_the_last_state() {
                 assert_eq!(certificate.stop, StopReason::Interrupted, "{name}");
             }
             let primal = primal(&CHAIN, &examples, &settings, &solution.w).unwrap();
-            assert!((primal - certificate.primal).abs() <= 1e-9 * primal.max(1.0), "{name}: {certificate:?}");
+            assert!(
+                (primal - certificate.primal).abs() <= 1e-9 * primal.max(1.0),
+                "{name}: {certificate:?}"
+            );
         }
     }
 }
@@ -147,8 +168,9 @@ fn what_ends_training_leaves_no_trace_in_the_last_state() {
 fn states_of_other_problems_are_refused() {
     let examples = chain::examples(30, 3, 4);
     let all = settings();
-    let state =
-        |settings: &Settings| keep_all(&mut Trainer::new(&CHAIN, &examples, settings).unwrap()).1.pop().unwrap();
+    let state = |settings: &Settings| {
+        keep_all(&mut Trainer::new(&CHAIN, &examples, settings).unwrap()).1.pop().unwrap()
+    };
     let (block, one_slack) = (all[1].1, all[0].1);
     let wider = chain::Chain { tags: 3, features: 5, rescaling: Rescaling::Margin };
     let refusals = [
@@ -157,8 +179,15 @@ fn states_of_other_problems_are_refused() {
         restored(&CHAIN, &examples, &one_slack, &state(&block)).err(),
         restored(&CHAIN, &examples, &block, &state(&one_slack)).err(),
         restored(&CHAIN, &examples, &Settings { c: C::Sum(2.0), ..block }, &state(&block)).err(),
-        restored(&CHAIN, &examples, &Settings { c: C::Sum(2.0), ..one_slack }, &state(&one_slack)).err(),
-        restored(&CHAIN, &examples, &Settings { slack_norm: SlackNorm::Squared, ..block }, &state(&block)).err(),
+        restored(&CHAIN, &examples, &Settings { c: C::Sum(2.0), ..one_slack }, &state(&one_slack))
+            .err(),
+        restored(
+            &CHAIN,
+            &examples,
+            &Settings { slack_norm: SlackNorm::Squared, ..block },
+            &state(&block),
+        )
+        .err(),
     ];
     let expected = [
         "it has 30 examples, not 29",
@@ -184,7 +213,12 @@ impl Task for Hiding {
         self.0.dim()
     }
 
-    fn loss(&self, x: &<chain::Chain as Task>::Input, y: &Self::Output, y_hat: &Self::Output) -> f64 {
+    fn loss(
+        &self,
+        x: &<chain::Chain as Task>::Input,
+        y: &Self::Output,
+        y_hat: &Self::Output,
+    ) -> f64 {
         self.0.loss(x, y, y_hat)
     }
 
@@ -215,10 +249,15 @@ fn rows_without_a_name_are_an_error_where_the_state_is_written() {
             errors.extend(ciborium::into_writer(state, Vec::new()).err());
         },
     );
-    assert!(errors[0].to_string().contains("rows that `Task::row` does not give back"), "{}", errors[0]);
+    assert!(
+        errors[0].to_string().contains("rows that `Task::row` does not give back"),
+        "{}",
+        errors[0]
+    );
 }
 
-/// Changes the part of a value at this place in the order of writing; returns how many places it has, if that is too far.
+/// Changes the part of a value at this place in the order of writing; returns how many places it
+/// has, if that is too far.
 fn change(value: &mut Value, at: usize, how: usize) -> Result<(), usize> {
     let mut passed = 0;
     let mut inner: Vec<&mut Value> = match value {
@@ -257,7 +296,8 @@ fn change(value: &mut Value, at: usize, how: usize) -> Result<(), usize> {
     Ok(())
 }
 
-/// Every number of a state is replaced by others, and every list changed: what is not refused trains without a panic.
+/// Every number of a state is replaced by others, and every list changed: what is not refused
+/// trains without a panic.
 #[test]
 fn no_damaged_state_makes_training_panic() {
     let examples = chain::examples(5, 3, 4);
@@ -276,7 +316,9 @@ fn no_damaged_state_makes_training_panic() {
                 }
                 changed += 1;
                 let mut trainer = Trainer::new(&CHAIN, &examples, &settings).unwrap();
-                let restored = bad.deserialized::<State<'static>>().map(|state| trainer.restore(state).is_ok());
+                let restored = bad
+                    .deserialized::<State<'static>>()
+                    .map(|state| trainer.restore(state).is_ok());
                 if let Ok(true) = restored {
                     let mut told = 0;
                     let solution = trainer.solve(&mut |_| {

@@ -1,30 +1,43 @@
-//! Every solver and every variant on three tiny worlds: they agree on the optimum, their certificates are true,
-//! and their results repeat to the bit.
+//! Every solver and every variant on three tiny worlds: they agree on the optimum, their
+//! certificates are true, and their results repeat to the bit.
 
 mod worlds;
 
 use std::ops::ControlFlow;
 
 use crosscut::{
-    BlockSettings, C, Example, Flow, Moment, Planes, Progress, Rescaling, Settings, SlackNorm, Solution, SolveError,
-    Solver, StopReason, Task, Trainer, primal, solve, testing,
+    BlockSettings, C, Example, Flow, Moment, Planes, Progress, Rescaling, Settings, SlackNorm,
+    Solution, SolveError, Solver, StopReason, Task, Trainer, primal, solve, testing,
 };
 use worlds::{chain, ranking, spans};
 
 const CHAIN: chain::Chain = chain::Chain { tags: 3, features: 4, rescaling: Rescaling::Margin };
-const CHAIN_SLACK: chain::Chain = chain::Chain { tags: 3, features: 4, rescaling: Rescaling::Slack };
+const CHAIN_SLACK: chain::Chain =
+    chain::Chain { tags: 3, features: 4, rescaling: Rescaling::Slack };
 const RANKING: ranking::Ranking = ranking::Ranking { features: 5 };
 
 fn go(_: &Progress) -> Flow {
     ControlFlow::Continue(())
 }
 
-/// Tight enough to tell a wrong optimum from a right one; the passes are a bound against running forever.
+/// Tight enough to tell a wrong optimum from a right one; the passes are a bound against running
+/// forever.
 fn precise(c: C, solver: Solver) -> Settings {
-    Settings { c, solver, relative_gap: 1e-6, passes: Some(20_000), threads: 1, ..Settings::default() }
+    Settings {
+        c,
+        solver,
+        relative_gap: 1e-6,
+        passes: Some(20_000),
+        threads: 1,
+        ..Settings::default()
+    }
 }
 
-fn train<T: Task>(task: &T, examples: &[Example<T::Input, T::Output>], settings: &Settings) -> Solution {
+fn train<T: Task>(
+    task: &T,
+    examples: &[Example<T::Input, T::Output>],
+    settings: &Settings,
+) -> Solution {
     solve(task, examples, settings, &mut go).expect("settings and examples are right")
 }
 
@@ -46,17 +59,37 @@ fn variants(c: C) -> Vec<(&'static str, Settings)> {
 
 /// The variants that converge slowly by nature: their certificates must be true all the same.
 fn slow_variants(c: C) -> Vec<(&'static str, Settings)> {
-    let plain = BlockSettings { acceleration: false, approximate_passes: 0, batch: 1, ..BlockSettings::default() };
-    let block =
-        |name, block| (name, Settings { relative_gap: 1e-2, passes: Some(5_000), block, ..precise(c, Solver::Block) });
+    let plain = BlockSettings {
+        acceleration: false,
+        approximate_passes: 0,
+        batch: 1,
+        ..BlockSettings::default()
+    };
+    let block = |name, block| {
+        (
+            name,
+            Settings {
+                relative_gap: 1e-2,
+                passes: Some(5_000),
+                block,
+                ..precise(c, Solver::Block)
+            },
+        )
+    };
     vec![
         block("plain block-coordinate ascent", plain),
         block("two planes", BlockSettings { planes: 2, ..BlockSettings::default() }),
     ]
 }
 
-/// dual ≤ P* ≤ primal for every solution, so no dual exceeds any primal; and each primal is P(w), computed anew.
-fn check_agreement<T: Task>(world: &str, task: &T, examples: &[Example<T::Input, T::Output>], c: C) {
+/// dual ≤ P* ≤ primal for every solution, so no dual exceeds any primal; and each primal is P(w),
+/// computed anew.
+fn check_agreement<T: Task>(
+    world: &str,
+    task: &T,
+    examples: &[Example<T::Input, T::Output>],
+    c: C,
+) {
     testing::check(task, examples);
     check_agreement_of(SlackNorm::Linear, world, task, examples, c);
     check_agreement_of(SlackNorm::Squared, world, task, examples, c);
@@ -88,7 +121,10 @@ fn check_agreement_of<T: Task>(
     for (name, a) in &found {
         for (other, b) in &found {
             let rounding = 1e-9 * b.primal.max(1.0);
-            assert!(a.dual <= b.primal + rounding, "{world}, {c:?}: dual of {name} {a:?} and primal of {other} {b:?}");
+            assert!(
+                a.dual <= b.primal + rounding,
+                "{world}, {c:?}: dual of {name} {a:?} and primal of {other} {b:?}"
+            );
         }
     }
 }
@@ -102,7 +138,10 @@ fn assert_true_certificate<T: Task>(
 ) {
     let primal = testing::check_solution(task, examples, settings, solution);
     let certificate = solution.certificate;
-    assert!((primal - certificate.primal).abs() <= 1e-9 * primal.max(1.0), "{at}: P(w) is {primal}");
+    assert!(
+        (primal - certificate.primal).abs() <= 1e-9 * primal.max(1.0),
+        "{at}: P(w) is {primal}"
+    );
     assert!(certificate.oracle_calls as f64 >= examples.len() as f64, "{at}");
 }
 
@@ -166,10 +205,16 @@ fn threads_do_not_change_a_bit() {
         assert_eq!(one, run(2), "{name}");
         assert_eq!(one, run(3), "{name}");
         assert_eq!(one, run(1), "{name}: a second run");
-        // Inside a pool its threads do the work, as many as asked for or all of them; another number gets threads of its own.
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().expect("two threads can be had");
+        // Inside a pool its threads do the work, as many as asked for or all of them; another
+        // number gets threads of its own.
+        let pool =
+            rayon::ThreadPoolBuilder::new().num_threads(2).build().expect("two threads can be had");
         for threads in [2, 0, 3] {
-            assert_eq!(one, pool.install(|| run(threads)), "{name}: {threads} threads in a pool of two");
+            assert_eq!(
+                one,
+                pool.install(|| run(threads)),
+                "{name}: {threads} threads in a pool of two"
+            );
         }
     }
 }
@@ -177,7 +222,9 @@ fn threads_do_not_change_a_bit() {
 #[test]
 fn the_seed_matters_only_on_the_way() {
     let examples = spans::examples(40);
-    let run = |seed| train(&spans::TASK, &examples, &Settings { seed, ..precise(C::Sum(0.7), Solver::Block) });
+    let run = |seed| {
+        train(&spans::TASK, &examples, &Settings { seed, ..precise(C::Sum(0.7), Solver::Block) })
+    };
     let (a, b) = (run(1), run(2));
     assert_ne!(a.w, b.w);
     assert!((a.certificate.primal - b.certificate.primal).abs() <= 1e-6 * a.certificate.primal);
@@ -186,9 +233,14 @@ fn the_seed_matters_only_on_the_way() {
 #[test]
 fn a_weight_is_a_repetition() {
     let examples = chain::examples(12, 3, 4);
-    let weighted: Vec<_> =
-        examples.iter().cloned().enumerate().map(|(i, e)| e.with_weight([1.0, 2.0, 0.0][i % 3])).collect();
-    let repeated: Vec<_> = examples.iter().enumerate().flat_map(|(i, e)| vec![e.clone(); [1, 2, 0][i % 3]]).collect();
+    let weighted: Vec<_> = examples
+        .iter()
+        .cloned()
+        .enumerate()
+        .map(|(i, e)| e.with_weight([1.0, 2.0, 0.0][i % 3]))
+        .collect();
+    let repeated: Vec<_> =
+        examples.iter().enumerate().flat_map(|(i, e)| vec![e.clone(); [1, 2, 0][i % 3]]).collect();
     for solver in [Solver::Block, Solver::OneSlack] {
         let settings = precise(C::Sum(0.5), solver);
         let (a, b) = (train(&CHAIN, &weighted, &settings), train(&CHAIN, &repeated, &settings));
@@ -223,7 +275,11 @@ fn every_stopping_rule_stops_with_a_true_gap() {
         for passes in [1, 3] {
             let certificate = run(Settings { passes: Some(passes), ..never });
             assert_eq!(certificate.stop, StopReason::Passes, "{solver:?}");
-            assert!(certificate.passes <= passes as f64 + 1.0, "{solver:?}: {}", certificate.passes);
+            assert!(
+                certificate.passes <= passes as f64 + 1.0,
+                "{solver:?}: {}",
+                certificate.passes
+            );
         }
 
         let certificate = run(Settings { seconds: Some(1e-9), passes: None, ..never });
@@ -238,9 +294,13 @@ fn every_stopping_rule_stops_with_a_true_gap() {
         let certificate = run(precise(c, solver));
         assert_eq!(certificate.stop, StopReason::Gap, "{solver:?}");
 
-        // Asking for a gap of 0 ends by rounding error or by the passes; never with a false certificate.
+        // Asking for a gap of 0 ends by rounding error or by the passes; never with a false
+        // certificate.
         let certificate = run(Settings { passes: Some(150), ..never });
-        assert!(matches!(certificate.stop, StopReason::Precision | StopReason::Passes), "{solver:?}: {certificate:?}");
+        assert!(
+            matches!(certificate.stop, StopReason::Precision | StopReason::Passes),
+            "{solver:?}: {certificate:?}"
+        );
         assert!(certificate.relative_gap() <= 1e-6, "{solver:?}: {certificate:?}");
     }
 }
@@ -257,16 +317,33 @@ fn the_observer_sees_bounds_that_only_improve_and_can_stop() {
         };
         let solution = solve(&CHAIN, &examples, &settings, &mut record).expect("right");
         for pair in seen.windows(2) {
-            assert!(pair[1].primal <= pair[0].primal && pair[1].dual >= pair[0].dual, "{solver:?} {pair:?}");
-            assert!(pair[1].passes >= pair[0].passes && pair[1].oracle_calls >= pair[0].oracle_calls, "{solver:?}");
+            assert!(
+                pair[1].primal <= pair[0].primal && pair[1].dual >= pair[0].dual,
+                "{solver:?} {pair:?}"
+            );
+            assert!(
+                pair[1].passes >= pair[0].passes && pair[1].oracle_calls >= pair[0].oracle_calls,
+                "{solver:?}"
+            );
             assert!(pair[1].seconds >= pair[0].seconds, "{solver:?}");
         }
-        assert!(seen.iter().filter(|progress| progress.moment == Moment::Pass).count() >= 2, "{solver:?}");
+        assert!(
+            seen.iter().filter(|progress| progress.moment == Moment::Pass).count() >= 2,
+            "{solver:?}"
+        );
         let (last, certificate) = (seen.last().expect("it is called"), solution.certificate);
         assert_eq!(last.moment, Moment::End(StopReason::Gap), "{solver:?}");
         assert_eq!((last.primal, last.dual), (certificate.primal, certificate.dual), "{solver:?}");
-        assert_eq!((last.passes, last.oracle_calls), (certificate.passes, certificate.oracle_calls), "{solver:?}");
-        assert_eq!(seen.iter().filter(|progress| matches!(progress.moment, Moment::End(_))).count(), 1, "{solver:?}");
+        assert_eq!(
+            (last.passes, last.oracle_calls),
+            (certificate.passes, certificate.oracle_calls),
+            "{solver:?}"
+        );
+        assert_eq!(
+            seen.iter().filter(|progress| matches!(progress.moment, Moment::End(_))).count(),
+            1,
+            "{solver:?}"
+        );
 
         let mut calls = 0;
         let mut break_soon = |_: &Progress| {
@@ -289,13 +366,17 @@ fn a_warm_start_finds_the_same_optimum() {
     {
         let precise = |c| Settings { slack_norm, ..precise(c, solver) };
         for path in [[0.1, 1.0, 3.0], [3.0, 0.3, 1.0]] {
-            let mut trainer = Trainer::new(&CHAIN, &examples, &precise(C::Sum(path[0]))).expect("settings are right");
+            let mut trainer = Trainer::new(&CHAIN, &examples, &precise(C::Sum(path[0])))
+                .expect("settings are right");
             let mut cold_passes = 0.0;
             for c in path {
                 trainer.set_c(C::Sum(c)).expect("c is positive");
                 let warm = trainer.solve(&mut go);
                 let cold = train(&CHAIN, &examples, &precise(C::Sum(c)));
-                let at = format!("{solver:?}, C {c} of {path:?}: {:?} {:?}", warm.certificate, cold.certificate);
+                let at = format!(
+                    "{solver:?}, C {c} of {path:?}: {:?} {:?}",
+                    warm.certificate, cold.certificate
+                );
                 assert_eq!(warm.certificate.stop, StopReason::Gap, "{at}");
                 assert_true_certificate(&at, &CHAIN, &examples, &precise(C::Sum(c)), &warm);
                 let rounding = 1e-9 * cold.certificate.primal.max(1.0);
@@ -304,7 +385,8 @@ fn a_warm_start_finds_the_same_optimum() {
                 cold_passes = cold.certificate.passes;
             }
             assert!(matches!(trainer.set_c(C::Sum(0.0)), Err(SolveError::Settings(_))));
-            // Solving again what is solved takes little more than the passes that certify it: the weights returned may be older ones.
+            // Solving again what is solved takes little more than the passes that certify it: the
+            // weights returned may be older ones.
             trainer.set_c(C::Sum(path[2])).expect("c is positive");
             let again = trainer.solve(&mut go).certificate;
             assert_eq!(again.stop, StopReason::Gap, "{solver:?}");
@@ -334,7 +416,14 @@ impl Task for Idle {
 
     fn predict(&self, _: &[f64], (): &(), (): &mut ()) {}
 
-    fn separate<'a>(&'a self, _: &[f64], (): &'a (), (): &'a (), (): &mut (), planes: &mut Planes<'a>) {
+    fn separate<'a>(
+        &'a self,
+        _: &[f64],
+        (): &'a (),
+        (): &'a (),
+        (): &mut (),
+        planes: &mut Planes<'a>,
+    ) {
         planes.add(|_| 0.0);
     }
 }
@@ -342,23 +431,35 @@ impl Task for Idle {
 #[test]
 fn a_problem_without_loss_is_solved_by_zero() {
     for solver in [Solver::Auto, Solver::Block, Solver::OneSlack] {
-        let solution = train(&Idle, &[Example::new((), ()), Example::new((), ())], &precise(C::Sum(1.0), solver));
+        let solution = train(
+            &Idle,
+            &[Example::new((), ()), Example::new((), ())],
+            &precise(C::Sum(1.0), solver),
+        );
         assert_eq!(solution.w, [0.0, 0.0], "{solver:?}");
-        assert_eq!((solution.certificate.primal, solution.certificate.stop), (0.0, StopReason::Gap), "{solver:?}");
+        assert_eq!(
+            (solution.certificate.primal, solution.certificate.stop),
+            (0.0, StopReason::Gap),
+            "{solver:?}"
+        );
     }
 }
 
 #[test]
 fn what_cannot_be_trained_on_is_refused_before_training() {
     let refuse = |examples: &[_], settings: &Settings| {
-        solve(&CHAIN, examples, settings, &mut |_| panic!("training has begun")).expect_err("must be refused")
+        solve(&CHAIN, examples, settings, &mut |_| panic!("training has begun"))
+            .expect_err("must be refused")
     };
     let good = Settings::default();
     assert_eq!(refuse(&[], &good), SolveError::NoExamples);
     for weight in [-1.0, f64::NAN, f64::INFINITY] {
         let mut examples = chain::examples(5, 3, 4);
         examples[3].weight = weight;
-        assert!(matches!(refuse(&examples, &good), SolveError::Example { index: 3, .. }), "{weight}");
+        assert!(
+            matches!(refuse(&examples, &good), SolveError::Example { index: 3, .. }),
+            "{weight}"
+        );
     }
     let mut examples = chain::examples(5, 3, 4);
     examples[2].y.push(0);
@@ -370,11 +471,20 @@ fn what_cannot_be_trained_on_is_refused_before_training() {
     let wrong = [
         (Settings { c: C::Sum(0.0), ..good }, "C must be a finite number above 0, not 0"),
         (Settings { c: C::Mean(f64::NAN), ..good }, "C must be a finite number above 0, not NaN"),
-        (Settings { relative_gap: -1.0, ..good }, "the relative gap must be a finite number of at least 0, not -1"),
+        (
+            Settings { relative_gap: -1.0, ..good },
+            "the relative gap must be a finite number of at least 0, not -1",
+        ),
         (Settings { epsilon: Some(0.0), ..good }, "epsilon must be a finite number above 0, not 0"),
         (Settings { passes: Some(0), ..good }, "the number of passes must be at least 1, not 0"),
-        (Settings { seconds: Some(-2.0), ..good }, "the number of seconds must be a finite number above 0, not -2"),
-        (Settings { block: BlockSettings { batch: 0, ..block }, ..good }, "the batch must be at least 1, not 0"),
+        (
+            Settings { seconds: Some(-2.0), ..good },
+            "the number of seconds must be a finite number above 0, not -2",
+        ),
+        (
+            Settings { block: BlockSettings { batch: 0, ..block }, ..good },
+            "the batch must be at least 1, not 0",
+        ),
         (
             Settings { block: BlockSettings { planes: 1, ..block }, ..good },
             "the number of planes must be at least 2, not 1",
@@ -385,8 +495,9 @@ fn what_cannot_be_trained_on_is_refused_before_training() {
     }
 }
 
-/// Memory for planes from the least that is possible: training takes longer and ends with the same certificate; what is counted stays within
-/// the bound at any time; the result does not depend on threads.
+/// Memory for planes from the least that is possible: training takes longer and ends with the same
+/// certificate; what is counted stays within the bound at any time; the result does not depend on
+/// threads.
 fn check_bounded<T: Task>(world: &str, task: &T, examples: &[Example<T::Input, T::Output>], c: C) {
     let least = Settings::least_memory(task.dim());
     for (solver, slack_norm) in [Solver::Block, Solver::OneSlack]
@@ -404,8 +515,12 @@ fn check_bounded<T: Task>(world: &str, task: &T, examples: &[Example<T::Input, T
                     most = most.max(progress.plane_bytes);
                     ControlFlow::Continue(())
                 };
-                let solution = solve(task, examples, &Settings { threads, ..settings }, &mut watch).expect("right");
-                assert!(most <= solution.plane_bytes && solution.plane_bytes <= bound, "{at}: {most}");
+                let solution = solve(task, examples, &Settings { threads, ..settings }, &mut watch)
+                    .expect("right");
+                assert!(
+                    most <= solution.plane_bytes && solution.plane_bytes <= bound,
+                    "{at}: {most}"
+                );
                 solution
             };
             let (one, two) = (run(1), run(2));
@@ -414,7 +529,10 @@ fn check_bounded<T: Task>(world: &str, task: &T, examples: &[Example<T::Input, T
             testing::check_solution(task, examples, &settings, &one);
             let (a, b) = (one.certificate, optimum.certificate);
             let rounding = 1e-9 * b.primal.max(1.0);
-            assert!(a.dual <= b.primal + rounding && b.dual <= a.primal + rounding, "{at}: {a:?} {b:?}");
+            assert!(
+                a.dual <= b.primal + rounding && b.dual <= a.primal + rounding,
+                "{at}: {a:?} {b:?}"
+            );
         }
     }
     let settings = Settings { max_memory: Some(least - 1), ..precise(c, Solver::Auto) };
@@ -433,7 +551,8 @@ fn planes_fit_into_the_memory_they_are_given() {
 fn little_memory_changes_the_solver_and_not_the_path_of_c() {
     let examples = chain::examples(60, 3, 4);
     let bound = Some(Settings::least_memory(CHAIN.dim()));
-    let settings = Settings { max_memory: bound, relative_gap: 1e-3, ..precise(C::Sum(0.1), Solver::Block) };
+    let settings =
+        Settings { max_memory: bound, relative_gap: 1e-3, ..precise(C::Sum(0.1), Solver::Block) };
     let mut trainer = Trainer::new(&CHAIN, &examples, &settings).expect("right");
     for c in [0.1, 1.0, 10.0].map(C::Sum) {
         trainer.set_c(c).expect("positive");

@@ -14,7 +14,8 @@ pub enum Origin {
     File(&'static str),
     /// Svm-light lines, with all values times this.
     Times(&'static str, f64),
-    /// A table of scikit-learn: a line with the sizes, then comma-separated values with the class last. Values are times this.
+    /// A table of scikit-learn: a line with the sizes, then comma-separated values with the class
+    /// last. Values are times this.
     Table(&'static str, f64),
     /// Images and labels as MNIST has them: pixels from 0 to 255 times this.
     Images(&'static str, &'static str, f64),
@@ -42,7 +43,9 @@ impl Origin {
             Self::File(name) => read(&find!(name))?,
             Self::Times(name, factor) => times(&read(&find!(name))?, factor)?,
             Self::Table(name, factor) => times(&table(&read(&find!(name))?), factor)?,
-            Self::Images(images, labels, factor) => times(&pixels(&find!(images), &find!(labels))?, factor)?,
+            Self::Images(images, labels, factor) => {
+                times(&pixels(&find!(images), &find!(labels))?, factor)?
+            }
             Self::Grouped(lines, sizes) => grouped(&read(&find!(lines))?, &read(&find!(sizes))?)?,
             Self::Made(make) => make(),
         }))
@@ -55,8 +58,12 @@ fn find(name: &str, folder: &Path) -> Option<PathBuf> {
     if let Some(path) = here.into_iter().find(|path| path.is_file()) {
         return Some(path);
     }
-    let mut folders: Vec<PathBuf> =
-        fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
+    let mut folders: Vec<PathBuf> = fs::read_dir(folder)
+        .ok()?
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.is_dir())
+        .collect();
     folders.sort();
     folders.iter().find_map(|folder| find(name, folder))
 }
@@ -72,21 +79,27 @@ fn times(text: &str, factor: f64) -> io::Result<String> {
     }
     let word = |word: &str| match word.split_once(':') {
         Some((id, value)) if id != "qid" => {
-            let value: f64 =
-                value.parse().map_err(|_| io::Error::other(format!("expected a number, found {value}")))?;
+            let value: f64 = value
+                .parse()
+                .map_err(|_| io::Error::other(format!("expected a number, found {value}")))?;
             Ok(format!("{id}:{}", value * factor))
         }
         _ => Ok(word.to_owned()),
     };
-    let line =
-        |line: &str| line.split_whitespace().map(word).collect::<io::Result<Vec<_>>>().map(|words| words.join(" "));
+    let line = |line: &str| {
+        line.split_whitespace()
+            .map(word)
+            .collect::<io::Result<Vec<_>>>()
+            .map(|words| words.join(" "))
+    };
     text.lines().map(line).collect::<io::Result<Vec<_>>>().map(|lines| lines.join("\n"))
 }
 
 fn table(text: &str) -> String {
     let line = |line: &str| {
         let (values, class) = line.trim().rsplit_once(',').unwrap_or(("", line));
-        let values = values.split(',').enumerate().map(|(at, value)| format!(" {}:{value}", at + 1));
+        let values =
+            values.split(',').enumerate().map(|(at, value)| format!(" {}:{value}", at + 1));
         format!("{class}{}\n", values.collect::<String>())
     };
     text.lines().skip(1).map(line).collect()
@@ -97,14 +110,18 @@ fn pixels(images: &Path, labels: &Path) -> io::Result<String> {
     let size = (images.sizes[1] * images.sizes[2]).max(1);
     let line = |(image, label): (&[u8], &u8)| {
         let pixels = image.iter().enumerate().filter(|(_, pixel)| **pixel != 0);
-        format!("{label}{}\n", pixels.map(|(at, pixel)| format!(" {}:{pixel}", at + 1)).collect::<String>())
+        format!(
+            "{label}{}\n",
+            pixels.map(|(at, pixel)| format!(" {}:{pixel}", at + 1)).collect::<String>()
+        )
     };
     Ok(images.bytes.chunks_exact(size).zip(&labels.bytes).map(line).collect())
 }
 
 fn grouped(lines: &str, sizes: &str) -> io::Result<String> {
     let sizes: Vec<usize> = crosscut_app::numbers(sizes).map_err(io::Error::other)?;
-    let queries = sizes.iter().enumerate().flat_map(|(query, &size)| std::iter::repeat_n(query + 1, size));
+    let queries =
+        sizes.iter().enumerate().flat_map(|(query, &size)| std::iter::repeat_n(query + 1, size));
     let line = |(line, query): (&str, usize)| {
         let (label, features) = line.trim().split_once(' ').unwrap_or((line.trim(), ""));
         format!("{label} qid:{query} {features}\n")

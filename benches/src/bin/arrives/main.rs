@@ -4,12 +4,15 @@
 //! cargo run --release -p crosscut-benches --bin arrives -- [--data FOLDER]… [--seconds 60] [--only WORD]… [--c C]…
 //! ```
 //!
-//! Each problem is trained to a relative gap of 1e-3 at each C(sum), on one thread, by `auto` for SECONDS at most, and then by the other
-//! solvers for as many seconds and as many exact passes as `auto` took. Data are looked for in `datasets/`, then in each FOLDER and below:
-//! those of the race, scikit-learn's `datasets/data`, satimage, dna, MSLR. What is nowhere is left out, and said so.
+//! Each problem is trained to a relative gap of 1e-3 at each C(sum), on one thread, by `auto` for
+//! SECONDS at most, and then by the other solvers for as many seconds and as many exact passes as
+//! `auto` took. Data are looked for in `datasets/`, then in each FOLDER and below: those of the
+//! race, scikit-learn's `datasets/data`, satimage, dna, MSLR. What is nowhere is left out, and said
+//! so.
 //!
-//! A cell holds exact passes and seconds of training. `!` marks one that did not arrive, with its gap; `<` one where another solver took
-//! less than half the passes, and how many. What is left at the end is a list of these.
+//! A cell holds exact passes and seconds of training. `!` marks one that did not arrive, with its
+//! gap; `<` one where another solver took less than half the passes, and how many. What is left at
+//! the end is a list of these.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program")]
 
@@ -78,12 +81,17 @@ impl Cell {
 
     /// The other solver, if it takes less than half the passes, or arrives alone.
     fn beaten(&self) -> Option<(&'static str, f64)> {
-        self.other.filter(|(_, passes)| !self.arrived() || 2.0 * passes < self.auto.certificate.passes)
+        self.other
+            .filter(|(_, passes)| !self.arrived() || 2.0 * passes < self.auto.certificate.passes)
     }
 
     fn show(&self) -> String {
         let certificate = &self.auto.certificate;
-        let gap = if self.arrived() { String::new() } else { format!("!{:.0e}", certificate.relative_gap()) };
+        let gap = if self.arrived() {
+            String::new()
+        } else {
+            format!("!{:.0e}", certificate.relative_gap())
+        };
         let beaten = self.beaten().map_or(String::new(), |(_, passes)| format!("<{passes:.0}"));
         format!("{gap}{beaten} {:.0} {:.2}s", certificate.passes, self.auto.seconds)
     }
@@ -97,7 +105,9 @@ fn run(flags: &Flags) -> Result<bool, Box<dyn Error>> {
     println!("{:22} {:>6} {:>7}{head}", "problem", "n", "d");
     let (mut cells, mut absent, mut failures) = (0, Vec::new(), Vec::new());
     for problem in PROBLEMS {
-        if !flags.only.is_empty() && !flags.only.iter().any(|word| problem.name.contains(word.as_str())) {
+        if !flags.only.is_empty()
+            && !flags.only.iter().any(|word| problem.name.contains(word.as_str()))
+        {
             continue;
         }
         let text = match problem.origin.text(&data)? {
@@ -113,10 +123,17 @@ fn run(flags: &Flags) -> Result<bool, Box<dyn Error>> {
             let why = match (cell.arrived(), cell.beaten()) {
                 (true, None) => return,
                 (false, None) => {
-                    format!("gap {:.1e} after {:.1} s", cell.auto.certificate.relative_gap(), cell.auto.seconds)
+                    format!(
+                        "gap {:.1e} after {:.1} s",
+                        cell.auto.certificate.relative_gap(),
+                        cell.auto.seconds
+                    )
                 }
                 (_, Some((name, passes))) => {
-                    format!("{name} takes {passes:.0} passes of {:.0}", cell.auto.certificate.passes)
+                    format!(
+                        "{name} takes {passes:.0} passes of {:.0}",
+                        cell.auto.certificate.passes
+                    )
                 }
             };
             failures.push(format!("{} at C = {c:e}: {why}", problem.name));
@@ -127,7 +144,10 @@ fn run(flags: &Flags) -> Result<bool, Box<dyn Error>> {
             Kind::Tags | Kind::Words => line::<Sequence>(problem, text, flags, &mut each)?,
         }
     }
-    println!("\n{} of {cells} cells arrive within twice the passes of the best solver", cells - failures.len());
+    println!(
+        "\n{} of {cells} cells arrive within twice the passes of the best solver",
+        cells - failures.len()
+    );
     failures.iter().for_each(|failure| println!("  {failure}"));
     if !absent.is_empty() {
         println!("left out, since their data are nowhere: {}", absent.join(", "));
@@ -157,7 +177,8 @@ fn line<A: Application>(
     flags: &Flags,
     each: &mut dyn FnMut(f64, Cell),
 ) -> Result<(), Box<dyn Error>> {
-    let (task, examples) = A::define(&options(problem.kind), Source::from_text(problem.name, text))?;
+    let (task, examples) =
+        A::define(&options(problem.kind), Source::from_text(problem.name, text))?;
     let examples: Vec<_> = examples.into_iter().step_by(problem.every).collect();
     print!(" {:6} {:7}", examples.len(), task.dim());
     for &c in &flags.c {
@@ -185,13 +206,17 @@ fn cell<A: Application>(
         threads: 1,
         ..Settings::default()
     };
-    let train = |settings: &Settings| solve(task, examples, settings, &mut |_| ControlFlow::Continue(()));
+    let train =
+        |settings: &Settings| solve(task, examples, settings, &mut |_| ControlFlow::Continue(()));
     let auto = train(&settings)?;
     let passes = auto.certificate.converged().then(|| auto.certificate.passes.ceil() as usize);
     let plain = BlockSettings { acceleration: false, ..BlockSettings::default() };
     let others = [
         ("one-slack", Settings { solver: Solver::OneSlack, passes, ..settings }),
-        ("block without acceleration", Settings { solver: Solver::Block, block: plain, passes, ..settings }),
+        (
+            "block without acceleration",
+            Settings { solver: Solver::Block, block: plain, passes, ..settings },
+        ),
     ];
     let mut other: Option<(&str, f64)> = None;
     for (name, settings) in others.into_iter().filter(|_| !flags.alone) {

@@ -56,7 +56,8 @@ const FASHION: (&str, &str) = ("train-images-idx3-ubyte", "train-labels-idx1-uby
 
 use Kind::{Multiclass, Plain, Ranking, Tags, Words};
 
-/// All of them: tables as they come, made ones of each kind of trouble, and a sixteenth of each task of the race.
+/// All of them: tables as they come, made ones of each kind of trouble, and a sixteenth of each
+/// task of the race.
 pub const PROBLEMS: &[Problem] = &[
     problem("wine", Multiclass, Table(WINE, 1.0)),
     problem("wine / 1000", Multiclass, Table(WINE, 1e-3)),
@@ -114,7 +115,8 @@ fn normal(random: &mut Pcg64) -> f64 {
     (0..12).map(|_| random.random::<f64>()).sum::<f64>() - 6.0
 }
 
-/// A table of `n` rows: features of these means and spreads, and classes by hidden weights on the features at spread 1, with noise.
+/// A table of `n` rows: features of these means and spreads, and classes by hidden weights on the
+/// features at spread 1, with noise.
 fn rows(n: usize, classes: usize, columns: &[(f64, f64)], seed: u64) -> String {
     let random = &mut Pcg64::seed_from_u64(seed);
     let hidden: Vec<f64> = (0..classes * columns.len()).map(|_| normal(random)).collect();
@@ -125,9 +127,9 @@ fn rows(n: usize, classes: usize, columns: &[(f64, f64)], seed: u64) -> String {
             let score: f64 = weights.iter().zip(&x).map(|(weight, x)| weight * x).sum();
             score + 0.5 * normal(random)
         });
-        let (class, _) = scores
-            .enumerate()
-            .fold((0, f64::NEG_INFINITY), |best, (class, score)| if score > best.1 { (class, score) } else { best });
+        let (class, _) = scores.enumerate().fold((0, f64::NEG_INFINITY), |best, (class, score)| {
+            if score > best.1 { (class, score) } else { best }
+        });
         let _ = write!(text, "{}", class + 1);
         for (at, (x, (mean, spread))) in x.iter().zip(columns).enumerate() {
             let _ = write!(text, " {}:{:.6}", at + 1, mean + spread * x);
@@ -139,7 +141,12 @@ fn rows(n: usize, classes: usize, columns: &[(f64, f64)], seed: u64) -> String {
 
 /// A table of people, say: ages, incomes, rates.
 fn sizes() -> String {
-    rows(180, 3, &[(15.0, 3.0), (1100.0, 200.0), (20.0, 5.0), (90.0, 10.0), (1.0, 0.1), (5.0, 1.0)], 1)
+    rows(
+        180,
+        3,
+        &[(15.0, 3.0), (1100.0, 200.0), (20.0, 5.0), (90.0, 10.0), (1.0, 0.1), (5.0, 1.0)],
+        1,
+    )
 }
 
 fn powers() -> String {
@@ -155,7 +162,10 @@ fn copies() -> String {
     let text = rows(300, 3, &[(0.0, 1.0); 6], 4);
     let line = |line: &str| {
         let again = line.split_whitespace().skip(1).enumerate().map(|(at, word)| {
-            let value = word.split_once(':').and_then(|(_, value)| value.parse::<f64>().ok()).unwrap_or(0.0);
+            let value = word
+                .split_once(':')
+                .and_then(|(_, value)| value.parse::<f64>().ok())
+                .unwrap_or(0.0);
             format!(" {}:{:.3}", at + 7, 1000.0 * value)
         });
         format!("{line}{}\n", again.collect::<String>())
@@ -215,11 +225,17 @@ fn contradictions() -> String {
 }
 
 fn contradicting_orders() -> String {
-    (1..=4).map(|qid| format!("2 qid:{qid} 1:1\n1 qid:{qid} 1:{}\n", if qid == 4 { -1 } else { 1 + qid })).collect()
+    (1..=4)
+        .map(|qid| {
+            format!("2 qid:{qid} 1:1\n1 qid:{qid} 1:{}\n", if qid == 4 { -1 } else { 1 + qid })
+        })
+        .collect()
 }
 
 fn contradicting_tags() -> String {
-    (1..=4).map(|qid| format!("{} qid:{qid} 1:1\n{} qid:{qid} 1:1\n", 1 + qid % 3, 1 + qid % 2)).collect()
+    (1..=4)
+        .map(|qid| format!("{} qid:{qid} 1:1\n{} qid:{qid} 1:1\n", 1 + qid % 3, 1 + qid % 2))
+        .collect()
 }
 
 /// Queries of 10 documents, with 5 features of which one is about 800.
@@ -228,9 +244,12 @@ fn one_large_feature() -> String {
     let mut text = String::new();
     for qid in 1..=60 {
         for _ in 0..10 {
-            let x: Vec<f64> =
-                [0.0, 0.0, 0.0, 0.0, 800.0].map(|mean| mean + normal(random) * (1.0 + 0.1 * mean)).to_vec();
-            let grade = (1.5 + 0.7 * x[0] - 0.5 * x[1] + 0.005 * (x[4] - 800.0) + 0.5 * normal(random)).clamp(0.0, 3.0);
+            let x: Vec<f64> = [0.0, 0.0, 0.0, 0.0, 800.0]
+                .map(|mean| mean + normal(random) * (1.0 + 0.1 * mean))
+                .to_vec();
+            let grade =
+                (1.5 + 0.7 * x[0] - 0.5 * x[1] + 0.005 * (x[4] - 800.0) + 0.5 * normal(random))
+                    .clamp(0.0, 3.0);
             let _ = write!(text, "{} qid:{qid}", grade.round());
             x.iter().enumerate().for_each(|(at, x)| {
                 let _ = write!(text, " {}:{x:.4}", at + 1);
@@ -254,7 +273,8 @@ fn readings() -> String {
             }
             let _ = write!(text, "{state} qid:{qid}");
             for (at, unit) in units.iter().enumerate() {
-                let level = 1.0 + 0.2 * f64::from(u8::from(at + 1 == state)) + 0.15 * normal(random);
+                let level =
+                    1.0 + 0.2 * f64::from(u8::from(at + 1 == state)) + 0.15 * normal(random);
                 let _ = write!(text, " {}:{:.6}", at + 1, unit * level);
             }
             text.push('\n');

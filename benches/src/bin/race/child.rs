@@ -1,7 +1,8 @@
 //! [`run`]: a program from its start to its end, with what it used.
 //!
-//! The kernel tells what a child used only to its own parent, and of several children the largest peak alone. So each
-//! program is started by a helper, this program again in another role ([`helper`]), which has no other child.
+//! The kernel tells what a child used only to its own parent, and of several children the largest
+//! peak alone. So each program is started by a helper, this program again in another role
+//! ([`helper`]), which has no other child.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -66,14 +67,25 @@ struct Report {
 ///
 /// # Errors
 /// A helper that cannot be run. What the program itself does wrong is in the answer.
-pub fn run(program: &Path, arguments: &[OsString], at_most: f64, folder: &Path) -> Result<Run, RaceError> {
+pub fn run(
+    program: &Path,
+    arguments: &[OsString],
+    at_most: f64,
+    folder: &Path,
+) -> Result<Run, RaceError> {
     let (report, printed) = (folder.join("child.report"), folder.join("child.output"));
-    let itself = std::env::current_exe().map_err(|source| RaceError::Io { what: "this program".to_owned(), source })?;
+    let itself = std::env::current_exe()
+        .map_err(|source| RaceError::Io { what: "this program".to_owned(), source })?;
     let out = File::create(&printed).map_err(RaceError::at(&printed))?;
     let err = out.try_clone().map_err(RaceError::at(&printed))?;
     let _ = fs::remove_file(&report);
     Command::new(&itself)
-        .args([OsString::from(HELPER), report.clone().into(), at_most.to_string().into(), program.into()])
+        .args([
+            OsString::from(HELPER),
+            report.clone().into(),
+            at_most.to_string().into(),
+            program.into(),
+        ])
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(out)
@@ -84,7 +96,8 @@ pub fn run(program: &Path, arguments: &[OsString], at_most: f64, folder: &Path) 
     let output = String::from_utf8_lossy(&output).into_owned();
     let text = fs::read(&report).map_err(RaceError::at(&report))?;
     let broken = |error| RaceError::Data(format!("{}: {error}", report.display()));
-    let Report { usage, code, too_long, failure } = serde_json::from_slice(&text).map_err(broken)?;
+    let Report { usage, code, too_long, failure } =
+        serde_json::from_slice(&text).map_err(broken)?;
     let end = match (failure, too_long, code) {
         (Some(failure), ..) => End::Bad(failure),
         (None, true, _) => End::TooLong(at_most),
@@ -99,13 +112,20 @@ pub fn run(program: &Path, arguments: &[OsString], at_most: f64, folder: &Path) 
 
 /// The last line that says something, not too long.
 fn last_words(output: &str) -> String {
-    let line = output.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or("it said nothing");
+    let line = output
+        .lines()
+        .rev()
+        .map(str::trim)
+        .find(|line| !line.is_empty())
+        .unwrap_or("it said nothing");
     line.chars().take(120).collect()
 }
 
 /// The other role: runs what the arguments after [`HELPER`] name, and writes its [`Report`].
 pub fn helper(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    let (Some(report), Some(at_most), Some(program)) = (arguments.next(), arguments.next(), arguments.next()) else {
+    let (Some(report), Some(at_most), Some(program)) =
+        (arguments.next(), arguments.next(), arguments.next())
+    else {
         return ExitCode::from(2);
     };
     let at_most = at_most.to_str().and_then(|text| text.parse().ok()).unwrap_or(f64::INFINITY);
@@ -116,7 +136,9 @@ pub fn helper(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
         too_long: false,
         failure: Some(format!("{}: {error}", Path::new(&program).display())),
     });
-    let written = serde_json::to_vec(&answer).map_err(std::io::Error::other).and_then(|text| fs::write(report, text));
+    let written = serde_json::to_vec(&answer)
+        .map_err(std::io::Error::other)
+        .and_then(|text| fs::write(report, text));
     if written.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -188,7 +210,9 @@ mod tests {
     fn a_child_is_timed_and_its_end_is_told() {
         let report = shell("exit 3", 60.0);
         assert_eq!((report.code, report.too_long), (Some(3), false));
-        assert!(report.usage.wall > 0.0 && report.usage.user.is_some() && report.usage.peak.is_some());
+        assert!(
+            report.usage.wall > 0.0 && report.usage.user.is_some() && report.usage.peak.is_some()
+        );
     }
 
     #[cfg(unix)]

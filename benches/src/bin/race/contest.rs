@@ -86,7 +86,14 @@ impl Contest {
         say: &mut dyn FnMut(&str),
     ) -> Result<Self, RaceError> {
         let examples = problem.examples();
-        let job = Job { kind: spec.kind, c: spec.c, examples, files, folder: rules.folder, cores: rules.cores };
+        let job = Job {
+            kind: spec.kind,
+            c: spec.c,
+            examples,
+            files,
+            folder: rules.folder,
+            cores: rules.cores,
+        };
         let mut missing: Vec<Program> = Vec::new();
         let mut runners = Vec::new();
         for &(program, setting) in spec.runners {
@@ -96,8 +103,13 @@ impl Contest {
                 None => missing.push(program),
             }
         }
-        let mut contest =
-            Self { spec: *spec, rows: Vec::new(), bound: f64::NEG_INFINITY, reference: Vec::new(), missing };
+        let mut contest = Self {
+            spec: *spec,
+            rows: Vec::new(),
+            bound: f64::NEG_INFINITY,
+            reference: Vec::new(),
+            missing,
+        };
         if let Some(crosscut) = found.iter().find(|found| found.program == Program::Crosscut) {
             say(&format!("{}: a bound to compare with, {} s", spec.name, rules.reference));
             let setting = format!("--gap 1e-8 --seconds {}", rules.reference);
@@ -121,7 +133,12 @@ impl Contest {
         }
         for round in 1..=rules.rounds {
             for (at, runner) in runners.iter().enumerate() {
-                say(&format!("{}: round {round} of {}, {}", spec.name, rules.rounds, runner.label()));
+                say(&format!(
+                    "{}: round {round} of {}, {}",
+                    spec.name,
+                    rules.rounds,
+                    runner.label()
+                ));
                 contest.step(at, runner, files, problem, rules)?;
             }
         }

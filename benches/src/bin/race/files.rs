@@ -27,14 +27,20 @@ pub struct Prepared {
     pub named: Option<(PathBuf, PathBuf)>,
 }
 
-/// Unpacks the files of a task into `folder`, from the first of `data` that has them. What is there already stays.
-/// `Ok(Err(name))` is a file that is nowhere.
+/// Unpacks the files of a task into `folder`, from the first of `data` that has them. What is there
+/// already stays. `Ok(Err(name))` is a file that is nowhere.
 ///
 /// # Errors
 /// Files that cannot be read or written.
-pub fn prepare(files: Files, data: &[PathBuf], folder: &Path) -> Result<Result<Prepared, &'static str>, RaceError> {
+pub fn prepare(
+    files: Files,
+    data: &[PathBuf],
+    folder: &Path,
+) -> Result<Result<Prepared, &'static str>, RaceError> {
     let names: &[&'static str] = match &files {
-        Files::Ready(train, test) | Files::Unit(train, test) | Files::Copies(train, test, _) => &[train, test],
+        Files::Ready(train, test) | Files::Unit(train, test) | Files::Copies(train, test, _) => {
+            &[train, test]
+        }
         Files::Rare(_) => &[],
         Files::Tagged(names) | Files::Grouped(names) | Files::Images(names) => names,
     };
@@ -46,42 +52,57 @@ pub fn prepare(files: Files, data: &[PathBuf], folder: &Path) -> Result<Result<P
         }
     }
     let plain = |at: usize| unpack(&found[at].1, &folder.join(found[at].0));
-    let made = |name: &str, make: &dyn Fn(&Path) -> Result<(), RaceError>| -> Result<PathBuf, RaceError> {
-        let path = folder.join(name);
-        if !path.exists() {
-            let part = folder.join("part");
-            make(&part)?;
-            fs::rename(&part, &path).map_err(RaceError::at(&path))?;
-        }
-        Ok(path)
-    };
+    let made =
+        |name: &str, make: &dyn Fn(&Path) -> Result<(), RaceError>| -> Result<PathBuf, RaceError> {
+            let path = folder.join(name);
+            if !path.exists() {
+                let part = folder.join("part");
+                make(&part)?;
+                fs::rename(&part, &path).map_err(RaceError::at(&path))?;
+            }
+            Ok(path)
+        };
     let prepared = match files {
         Files::Ready(..) => Prepared { train: plain(0)?, test: plain(1)?, named: None },
         Files::Unit(..) => {
-            let unit = |at: usize| made(&format!("{}.unit", found[at].0), &|out| unit(&found[0].1, &found[at].1, out));
+            let unit = |at: usize| {
+                made(&format!("{}.unit", found[at].0), &|out| unit(&found[0].1, &found[at].1, out))
+            };
             Prepared { train: unit(0)?, test: unit(1)?, named: None }
         }
         Files::Copies(_, _, count) => {
-            let train = made(&format!("{}.{count}", found[0].0), &|out| copies(&found[0].1, count, out))?;
+            let train =
+                made(&format!("{}.{count}", found[0].0), &|out| copies(&found[0].1, count, out))?;
             Prepared { train, test: plain(1)?, named: None }
         }
         Files::Rare(counts) => {
             let draw = |part: &str, seed| {
-                made(&format!("rare.{}.{}.{part}.svm", counts[0], counts[1]), &|out| rare(counts, seed, out))
+                made(&format!("rare.{}.{}.{part}.svm", counts[0], counts[1]), &|out| {
+                    rare(counts, seed, out)
+                })
             };
             Prepared { train: draw("train", 0)?, test: draw("test", 1)?, named: None }
         }
-        Files::Tagged(_) => Prepared { train: plain(0)?, test: plain(1)?, named: Some((plain(2)?, plain(3)?)) },
+        Files::Tagged(_) => {
+            Prepared { train: plain(0)?, test: plain(1)?, named: Some((plain(2)?, plain(3)?)) }
+        }
         Files::Grouped(_) => {
             let grouped = |at: usize| {
-                made(&format!("{}.qid", found[at].0), &|out| with_qids(&found[at].1, &found[at + 2].1, out))
+                made(&format!("{}.qid", found[at].0), &|out| {
+                    with_qids(&found[at].1, &found[at + 2].1, out)
+                })
             };
             Prepared { train: grouped(0)?, test: grouped(1)?, named: None }
         }
         Files::Images(_) => {
-            let images =
-                |name: &str, at: usize| made(name, &|out| idx::to_svm_light(&found[at].1, &found[at + 1].1, out));
-            Prepared { train: images("fashion.train.svm", 0)?, test: images("fashion.test.svm", 2)?, named: None }
+            let images = |name: &str, at: usize| {
+                made(name, &|out| idx::to_svm_light(&found[at].1, &found[at + 1].1, out))
+            };
+            Prepared {
+                train: images("fashion.train.svm", 0)?,
+                test: images("fashion.test.svm", 2)?,
+                named: None,
+            }
         }
     };
     Ok(Ok(prepared))
@@ -89,7 +110,8 @@ pub fn prepare(files: Files, data: &[PathBuf], folder: &Path) -> Result<Result<P
 
 /// The file of this name, packed or not, in the first folder that has it.
 fn find(name: &str, data: &[PathBuf]) -> Option<PathBuf> {
-    let paths = data.iter().flat_map(|folder| [folder.join(name), folder.join(format!("{name}.gz"))]);
+    let paths =
+        data.iter().flat_map(|folder| [folder.join(name), folder.join(format!("{name}.gz"))]);
     paths.into_iter().find(|path| path.is_file())
 }
 
@@ -110,12 +132,17 @@ fn unpack(path: &Path, plain: &Path) -> Result<PathBuf, RaceError> {
 
 /// Lines of an svm-light file: labels, and features by id.
 fn lines(path: &Path) -> Result<Vec<(String, Vec<Feature>)>, RaceError> {
-    let parse = |line: &str| Ok(parse_line(line)?.map(|line| (line.target.unwrap_or("?").to_owned(), line.features)));
+    let parse = |line: &str| {
+        Ok(parse_line(line)?.map(|line| (line.target.unwrap_or("?").to_owned(), line.features)))
+    };
     Ok(Source::open_quietly(path)?.parse_lines(parse)?)
 }
 
 /// Writes svm-light lines; features whose value is 0 are left out.
-fn write_lines<'l>(lines: impl IntoIterator<Item = (&'l str, Vec<Feature>)>, out: &Path) -> Result<(), RaceError> {
+fn write_lines<'l>(
+    lines: impl IntoIterator<Item = (&'l str, Vec<Feature>)>,
+    out: &Path,
+) -> Result<(), RaceError> {
     let mut writer = BufWriter::new(File::create(out).map_err(RaceError::at(out))?);
     let write = || -> io::Result<()> {
         for (label, features) in lines {
@@ -148,9 +175,13 @@ fn unit(train: &Path, path: &Path, out: &Path) -> Result<(), RaceError> {
         }
     }
     let scaled = |features: &[Feature]| {
-        let values = dense(features).into_iter().enumerate().filter(|(at, _)| most[*at] > least[*at]);
+        let values =
+            dense(features).into_iter().enumerate().filter(|(at, _)| most[*at] > least[*at]);
         values
-            .map(|(at, value)| Feature { index: at as u32, value: (value - least[at]) / (most[at] - least[at]) })
+            .map(|(at, value)| Feature {
+                index: at as u32,
+                value: (value - least[at]) / (most[at] - least[at]),
+            })
             .collect()
     };
     let all = lines(path)?;
@@ -163,7 +194,8 @@ fn copies(path: &Path, count: usize, out: &Path) -> Result<(), RaceError> {
     fs::write(out, text.repeat(count)).map_err(RaceError::at(out))
 }
 
-/// Two classes of so many examples with ten features: uniform in [0, 1], and in [0.5, 1] if the class is the second, in random order.
+/// Two classes of so many examples with ten features: uniform in [0, 1], and in [0.5, 1] if the
+/// class is the second, in random order.
 fn rare(counts: [usize; 2], seed: u64, out: &Path) -> Result<(), RaceError> {
     let mut random = Pcg64::seed_from_u64(seed);
     let mut labels: Vec<usize> = (0..2).flat_map(|class| vec![class; counts[class]]).collect();
@@ -178,9 +210,11 @@ fn rare(counts: [usize; 2], seed: u64, out: &Path) -> Result<(), RaceError> {
 
 /// Lines with `qid:N` after the label, from lines without and the sizes of their queries.
 fn with_qids(path: &Path, sizes: &Path, out: &Path) -> Result<(), RaceError> {
-    let sizes: Vec<usize> = crosscut_app::numbers(&Source::open_quietly(sizes)?.text()?).map_err(RaceError::Data)?;
+    let sizes: Vec<usize> =
+        crosscut_app::numbers(&Source::open_quietly(sizes)?.text()?).map_err(RaceError::Data)?;
     let text = Source::open_quietly(path)?.text()?;
-    let queries = sizes.iter().enumerate().flat_map(|(query, &size)| std::iter::repeat_n(query + 1, size));
+    let queries =
+        sizes.iter().enumerate().flat_map(|(query, &size)| std::iter::repeat_n(query + 1, size));
     let mut writer = BufWriter::new(File::create(out).map_err(RaceError::at(out))?);
     let write = || -> io::Result<()> {
         for (line, query) in text.lines().zip(queries) {
@@ -192,15 +226,19 @@ fn with_qids(path: &Path, sizes: &Path, out: &Path) -> Result<(), RaceError> {
     write().map_err(RaceError::at(out))
 }
 
-/// A copy of svm-light lines with one more feature, `bias`, after the last one of all lines: how programs without a bias get one.
+/// A copy of svm-light lines with one more feature, `bias`, after the last one of all lines: how
+/// programs without a bias get one.
 ///
 /// # Errors
 /// Files that cannot be read or written.
 pub fn with_bias(path: &Path, bias: f32, out: &Path) -> Result<(), RaceError> {
     let text = fs::read_to_string(path).map_err(RaceError::at(path))?;
-    let id = |line: &str| line.split_whitespace().last().and_then(|word| word.split(':').next()?.parse::<u64>().ok());
+    let id = |line: &str| {
+        line.split_whitespace().last().and_then(|word| word.split(':').next()?.parse::<u64>().ok())
+    };
     let last = text.lines().filter_map(id).max().unwrap_or(0);
-    let lines: String = text.lines().map(|line| format!("{} {}:{bias}\n", line.trim_end(), last + 1)).collect();
+    let lines: String =
+        text.lines().map(|line| format!("{} {}:{bias}\n", line.trim_end(), last + 1)).collect();
     fs::write(out, lines).map_err(RaceError::at(out))
 }
 
@@ -222,7 +260,8 @@ mod tests {
         copies(&test, 2, &out).unwrap();
         assert_eq!(read(), "b 1:5 3:2.5 9:1\n".repeat(2));
         rare([20, 2], 0, &out).unwrap();
-        let labels: Vec<String> = lines(&out).unwrap().into_iter().map(|(label, _)| label).collect();
+        let labels: Vec<String> =
+            lines(&out).unwrap().into_iter().map(|(label, _)| label).collect();
         let count = |class: &str| labels.iter().filter(|label| *label == class).count();
         assert_eq!((count("1"), count("2")), (20, 2));
     }

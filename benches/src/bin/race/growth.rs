@@ -21,14 +21,28 @@ pub const TASKS: [&str; 3] = ["news", "chunking", "fashion"];
 
 /// The columns of the table of growth.
 pub fn grid() -> Grid {
-    Grid::new(["task", "examples", "passes", "seconds", "µs an example", "of those at full size", "exponent"])
+    Grid::new([
+        "task",
+        "examples",
+        "passes",
+        "seconds",
+        "µs an example",
+        "of those at full size",
+        "exponent",
+    ])
 }
 
-/// Trains on parts of a task to a relative gap of 1e-3. The exponent is the slope of log seconds over log examples: 1 is linear.
+/// Trains on parts of a task to a relative gap of 1e-3. The exponent is the slope of log seconds
+/// over log examples: 1 is linear.
 ///
 /// # Errors
 /// Those of the solver.
-pub fn rows(spec: &Spec, problem: &Problem, rules: &Rules<'_>, grid: &mut Grid) -> Result<Value, RaceError> {
+pub fn rows(
+    spec: &Spec,
+    problem: &Problem,
+    rules: &Rules<'_>,
+    grid: &mut Grid,
+) -> Result<Value, RaceError> {
     let settings = Settings { threads: rules.cores, ..Settings::default() };
     let mut points = Vec::new();
     for every in EVERY {
@@ -43,7 +57,8 @@ pub fn rows(spec: &Spec, problem: &Problem, rules: &Rules<'_>, grid: &mut Grid) 
         }
     }
     let full = points.last().map_or(f64::NAN, |&(n, _, seconds)| seconds / n as f64);
-    let logs: Vec<(f64, f64)> = points.iter().map(|&(n, _, seconds)| ((n as f64).ln(), seconds.ln())).collect();
+    let logs: Vec<(f64, f64)> =
+        points.iter().map(|&(n, _, seconds)| ((n as f64).ln(), seconds.ln())).collect();
     let exponent = slope(&logs);
     for (at, &(n, passes, spent)) in points.iter().enumerate() {
         let each = spent / n as f64;
@@ -70,7 +85,8 @@ pub fn threads_grid() -> Grid {
     Grid::new(["task", "threads", "ms in oracles", "faster", "ms of a pass", "faster", "model"])
 }
 
-/// Exact passes on 1, 2, 4, … threads, up to `most`: how long they take, and whether the models are the same to the byte.
+/// Exact passes on 1, 2, 4, … threads, up to `most`: how long they take, and whether the models are
+/// the same to the byte.
 ///
 /// # Errors
 /// A run that fails.
@@ -111,8 +127,9 @@ pub fn threads_rows(
 
 /// 1, 2, 4, … and `most`.
 fn counts(most: usize) -> Vec<usize> {
-    let mut counts: Vec<usize> =
-        std::iter::successors(Some(1), |&count| Some(2 * count)).take_while(|&count| count < most).collect();
+    let mut counts: Vec<usize> = std::iter::successors(Some(1), |&count| Some(2 * count))
+        .take_while(|&count| count < most)
+        .collect();
     counts.push(most.max(1));
     counts
 }

@@ -8,8 +8,8 @@ use crosscut_benches::idx::Idx;
 
 use crate::error::RaceError;
 
-/// Writes the images and labels of two files as svm-light lines: pixels / 255 with 5 significant digits, zeros left out, classes
-/// counted from 1 (SVM^multiclass knows no class 0).
+/// Writes the images and labels of two files as svm-light lines: pixels / 255 with 5 significant
+/// digits, zeros left out, classes counted from 1 (SVM^multiclass knows no class 0).
 ///
 /// # Errors
 /// Files that are not of this kind, or do not fit together.
@@ -18,12 +18,17 @@ pub fn to_svm_light(images: &Path, labels: &Path, out: &Path) -> Result<(), Race
     let labels = Idx::<1>::open(labels).map_err(RaceError::at(labels))?;
     let ([count, rows, columns], [classes]) = (pixels.sizes, labels.sizes);
     if count != classes {
-        return Err(RaceError::Data(format!("{}: {count} images but {classes} labels", images.display())));
+        return Err(RaceError::Data(format!(
+            "{}: {count} images but {classes} labels",
+            images.display()
+        )));
     }
-    let values: Vec<String> = (0..=255).map(|pixel: u8| significant(f64::from(pixel) / 255.0)).collect();
+    let values: Vec<String> =
+        (0..=255).map(|pixel: u8| significant(f64::from(pixel) / 255.0)).collect();
     let mut writer = BufWriter::new(File::create(out).map_err(RaceError::at(out))?);
     let mut write = || -> std::io::Result<()> {
-        for (image, label) in pixels.bytes.chunks_exact((rows * columns).max(1)).zip(&labels.bytes) {
+        for (image, label) in pixels.bytes.chunks_exact((rows * columns).max(1)).zip(&labels.bytes)
+        {
             write!(writer, "{}", u32::from(*label) + 1)?;
             for (at, &pixel) in image.iter().enumerate().filter(|(_, pixel)| **pixel != 0) {
                 write!(writer, " {}:{}", at + 1, values[usize::from(pixel)])?;

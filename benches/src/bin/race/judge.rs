@@ -1,7 +1,7 @@
 //! [`Judge`]: a task with its examples, and what weights are worth on them.
 //!
-//! P(w) is computed here, from the weights in the model of a program and an oracle call for each example. No program is
-//! asked how good it is.
+//! P(w) is computed here, from the weights in the model of a program and an oracle call for each
+//! example. No program is asked how good it is.
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -40,7 +40,8 @@ impl<A: Application> Judge<A> {
     /// An oracle that fails.
     pub fn primal(&self, w: &[f64]) -> Result<f64, RaceError> {
         let settings = Settings { c: self.c, ..Settings::default() };
-        primal(&self.task, &self.train, &settings, w).map_err(|fault| RaceError::Data(fault.to_string()))
+        primal(&self.task, &self.train, &settings, w)
+            .map_err(|fault| RaceError::Data(fault.to_string()))
     }
 
     /// The weights of a model of Crosscut's.
@@ -51,7 +52,9 @@ impl<A: Application> Judge<A> {
         let model = ModelFile::open(path)?.load::<A>()?;
         match model.w.len() == self.task.dim() {
             true => Ok(model.w),
-            false => Err(RaceError::Data(format!("{}: a model of another problem", path.display()))),
+            false => {
+                Err(RaceError::Data(format!("{}: a model of another problem", path.display())))
+            }
         }
     }
 
@@ -64,7 +67,9 @@ impl<A: Application> Judge<A> {
     /// One measure of the report of the task, by its name there.
     pub fn measure(&self, name: &str, predictions: &[A::Output]) -> Option<f64> {
         let outcomes: Vec<_> = (self.test.iter().zip(predictions))
-            .filter_map(|(item, y_hat)| Some(Outcome { x: &item.x, y: item.y.as_ref()?, y_hat, weight: item.weight }))
+            .filter_map(|(item, y_hat)| {
+                Some(Outcome { x: &item.x, y: item.y.as_ref()?, y_hat, weight: item.weight })
+            })
             .collect();
         self.task.evaluate(&outcomes).get(name)
     }
@@ -92,28 +97,33 @@ mod tests {
 
     use super::*;
 
-    /// The golden problem of the project's peers: 120 examples, 3 classes, 7 features; its optimum for C(sum) = 1 and a bias of 1 is
-    /// one on which five programs agree.
+    /// The golden problem of the project's peers: 120 examples, 3 classes, 7 features; its optimum
+    /// for C(sum) = 1 and a bias of 1 is one on which five programs agree.
     const GOLDEN: f64 = 9.512843;
 
     fn golden() -> Judge<Multiclass> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("crates/crosscut-multiclass/tests/data");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .with_file_name("crates/crosscut-multiclass/tests/data");
         let mut options = Options::new(Rescaling::Margin, None);
         options.set("bias", "1");
         let file = folder.join("multiclass.train.svm");
         Judge::open(&options, C::Sum(1.0), &file, &file).unwrap()
     }
 
-    /// P(w) without oracle, sink and sweep: plain sums over the features of every example, for every class.
+    /// P(w) without oracle, sink and sweep: plain sums over the features of every example, for
+    /// every class.
     fn by_hand(judge: &Judge<Multiclass>, w: &[f64]) -> f64 {
         let k = judge.task.classes().len();
         let slacks = judge.train.iter().map(|example| {
             let score = |class: usize| -> f64 {
                 let features = example.x.features().iter();
-                features.map(|feature| f64::from(feature.value) * w[feature.index as usize * k + class]).sum()
+                features
+                    .map(|feature| f64::from(feature.value) * w[feature.index as usize * k + class])
+                    .sum()
             };
             let truth = example.y.index();
-            let violation = |class: usize| f64::from(u8::from(class != truth)) + score(class) - score(truth);
+            let violation =
+                |class: usize| f64::from(u8::from(class != truth)) + score(class) - score(truth);
             (0..k).map(violation).fold(f64::NEG_INFINITY, f64::max)
         });
         0.5 * w.iter().map(|weight| weight * weight).sum::<f64>() + slacks.sum::<f64>()

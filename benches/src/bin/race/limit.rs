@@ -1,4 +1,5 @@
-//! `--limit`: what an exact pass must touch and compute, what this machine needs for as much, and what a pass takes.
+//! `--limit`: what an exact pass must touch and compute, what this machine needs for as much, and
+//! what a pass takes.
 
 use std::hint::black_box;
 use std::thread;
@@ -24,9 +25,11 @@ pub const PASSES: &str = "--gap 0 --passes 12 --approximate-passes 0 --no-accele
 /// What an exact pass must do at least.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Work {
-    /// Bytes of examples and weights, each touched once: 8 for a feature (id and value), 8 for a weight.
+    /// Bytes of examples and weights, each touched once: 8 for a feature (id and value), 8 for a
+    /// weight.
     pub bytes: f64,
-    /// Multiply-adds of the scores, and for tags an addition and a comparison for each pair of tags of each token.
+    /// Multiply-adds of the scores, and for tags an addition and a comparison for each pair of tags
+    /// of each token.
     pub multiply_adds: f64,
 }
 
@@ -39,7 +42,8 @@ impl Problem {
         };
         match self {
             Self::Multiclass(judge) => {
-                let nonzeros: usize = judge.train.iter().map(|example| example.x.features().len()).sum();
+                let nonzeros: usize =
+                    judge.train.iter().map(|example| example.x.features().len()).sum();
                 work(nonzeros, judge.task.dim(), nonzeros * judge.task.classes().len())
             }
             Self::Sequence(judge, _) => {
@@ -50,9 +54,11 @@ impl Problem {
                 work(nonzeros, judge.task.dim(), nonzeros * k + after_another * k * k)
             }
             Self::Ranking(judge) => {
-                // Scores, and the sum of rows that is the plane. Dense rows have 4 bytes a number, which is half of 8.
+                // Scores, and the sum of rows that is the plane. Dense rows have 4 bytes a number,
+                // which is half of 8.
                 let width = judge.task.dim();
-                let numbers: usize = judge.train.iter().map(|example| example.x.len() * width).sum();
+                let numbers: usize =
+                    judge.train.iter().map(|example| example.x.len() * width).sum();
                 work(numbers / 2, width, 2 * numbers)
             }
         }
@@ -83,10 +89,16 @@ impl Machine {
             });
             began.elapsed().as_secs_f64() / cores as f64
         };
-        let best = |each: &(dyn Fn() -> f64 + Sync)| (0..5).map(|_| time(each)).fold(f64::INFINITY, f64::min);
+        let best = |each: &(dyn Fn() -> f64 + Sync)| {
+            (0..5).map(|_| time(each)).fold(f64::INFINITY, f64::min)
+        };
         let read = best(&|| sum(black_box(&large)));
-        let multiply = best(&|| (0..repeats).map(|_| inner(black_box(&small), black_box(&small))).sum());
-        Self { bandwidth: 8.0 * large.len() as f64 / read, rate: (repeats * small.len()) as f64 / multiply }
+        let multiply =
+            best(&|| (0..repeats).map(|_| inner(black_box(&small), black_box(&small))).sum());
+        Self {
+            bandwidth: 8.0 * large.len() as f64 / read,
+            rate: (repeats * small.len()) as f64 / multiply,
+        }
     }
 }
 
@@ -121,7 +133,8 @@ pub struct Pass {
     pub whole: f64,
 }
 
-/// What an exact pass takes on so many threads, the median of the rounds; and the model of the last.
+/// What an exact pass takes on so many threads, the median of the rounds; and the model of the
+/// last.
 ///
 /// # Errors
 /// A run that fails.
@@ -134,7 +147,8 @@ pub fn measure(
     threads: usize,
 ) -> Result<(Pass, Vec<u8>), RaceError> {
     let examples = problem.examples();
-    let job = Job { kind: spec.kind, c: spec.c, examples, files, folder: rules.folder, cores: threads };
+    let job =
+        Job { kind: spec.kind, c: spec.c, examples, files, folder: rules.folder, cores: threads };
     let runner = Runner::new(crosscut, PASSES, &job, rules.script)?;
     let (mut oracles, mut whole) = (Vec::new(), Vec::new());
     for _ in 0..rules.rounds {
@@ -210,7 +224,8 @@ mod tests {
         let machine = Machine { bandwidth: 1e9, rate: 0.5e9 };
         let mut grid = grid();
         row("t", work, machine, Pass { oracles: 4e-3, whole: 6e-3 }, &mut grid);
-        let cells: Vec<String> = grid.text().lines().last().unwrap().split_whitespace().map(str::to_owned).collect();
+        let cells: Vec<String> =
+            grid.text().lines().last().unwrap().split_whitespace().map(str::to_owned).collect();
         assert_eq!(cells, ["t", "1.0", "1.0", "1.00", "2.00", "4.00", "2.0", "6.00", "3.0"]);
     }
 }

@@ -4,9 +4,10 @@
 //! cargo run --release -p crosscut-benches --bin race -- [TASKS] --data FOLDER --bin FOLDER --python FILE
 //! ```
 //!
-//! Without options it races on the data that are shipped, with the peers that are on PATH. `--help` has the rest. The data
-//! of the other tasks are told in `datasets/README.md`; peers come from the registries of the system and of Python. A peer, or a
-//! file, that is missing is listed as missing, and the race goes on.
+//! Without options it races on the data that are shipped, with the peers that are on PATH. `--help`
+//! has the rest. The data of the other tasks are told in `datasets/README.md`; peers come from the
+//! registries of the system and of Python. A peer, or a file, that is missing is listed as missing,
+//! and the race goes on.
 //!
 //! | option | what it does |
 //! |---|---|
@@ -58,7 +59,8 @@ struct Arguments {
     /// Tasks by name; all if none is named.
     #[arg(value_parser = TASKS.iter().map(|task| task.name).collect::<Vec<_>>())]
     tasks: Vec<String>,
-    /// A folder with files of tasks; may be given several times. Those that are shipped are found anyway.
+    /// A folder with files of tasks; may be given several times. Those that are shipped are found
+    /// anyway.
     #[arg(long, value_name = "FOLDER")]
     data: Vec<PathBuf>,
     /// A folder with peers, before those on PATH; may be given several times.
@@ -125,11 +127,18 @@ fn main() -> ExitCode {
 impl Arguments {
     /// What was typed, with words for folders and files.
     fn command(&self) -> String {
-        let parts =
-            [("--limit", self.limit), ("--growth", self.growth), ("--threads", self.threads), ("--all", self.all)];
+        let parts = [
+            ("--limit", self.limit),
+            ("--growth", self.growth),
+            ("--threads", self.threads),
+            ("--all", self.all),
+        ];
         let mut words = self.tasks.clone();
         words.extend(parts.iter().filter(|(_, given)| *given).map(|(name, _)| (*name).to_owned()));
-        words.push(format!("--rounds {} --reference {} --cores {}", self.rounds, self.reference, self.cores));
+        words.push(format!(
+            "--rounds {} --reference {} --cores {}",
+            self.rounds, self.reference, self.cores
+        ));
         if !self.without.is_empty() {
             words.push(format!("--without {}", self.without.join(",")));
         }
@@ -158,17 +167,28 @@ fn run(arguments: &Arguments) -> Result<(), RaceError> {
     std::fs::write(&script, include_str!("peers.py")).map_err(RaceError::at(&script))?;
 
     programs::build_crosscut();
-    let places = Places { bin: arguments.bin.clone(), python: arguments.python.clone(), script: script.clone() };
-    let takes_part = |program: &Program| !arguments.without.iter().any(|name| name == program.name());
+    let places = Places {
+        bin: arguments.bin.clone(),
+        python: arguments.python.clone(),
+        script: script.clone(),
+    };
+    let takes_part =
+        |program: &Program| !arguments.without.iter().any(|name| name == program.name());
     let taking_part: Vec<Program> = Program::ALL.into_iter().filter(takes_part).collect();
-    let found: Vec<Found> = taking_part.iter().filter_map(|&program| places.find(program)).collect();
-    let version = |program| found.iter().find(|found| found.program == program).map(|found| found.version.clone());
-    let versions: Vec<_> = taking_part.iter().map(|&program| (program.name().to_owned(), version(program))).collect();
+    let found: Vec<Found> =
+        taking_part.iter().filter_map(|&program| places.find(program)).collect();
+    let version = |program| {
+        found.iter().find(|found| found.program == program).map(|found| found.version.clone())
+    };
+    let versions: Vec<_> =
+        taking_part.iter().map(|&program| (program.name().to_owned(), version(program))).collect();
     for (name, version) in &versions {
         println!("{name}: {}", version.as_deref().unwrap_or("missing"));
     }
     if version(Program::Crosscut).is_none() {
-        return Err(RaceError::Data("the program crosscut is not beside this one, and cannot be built".to_owned()));
+        return Err(RaceError::Data(
+            "the program crosscut is not beside this one, and cannot be built".to_owned(),
+        ));
     }
     let setting = page::Setting::look(arguments.command(), versions);
 
@@ -183,7 +203,15 @@ fn run(arguments: &Arguments) -> Result<(), RaceError> {
         script: &script,
         folder: temporary.path(),
     };
-    let mut race = Race { arguments, rules, data, found, files, sections: Vec::new(), json: serde_json::Map::new() };
+    let mut race = Race {
+        arguments,
+        rules,
+        data,
+        found,
+        files,
+        sections: Vec::new(),
+        json: serde_json::Map::new(),
+    };
     race.json.insert("setting".to_owned(), setting.to_json());
     race.run()?;
     if let Some(path) = &arguments.page {
@@ -199,8 +227,10 @@ impl Race<'_> {
     fn run(&mut self) -> Result<(), RaceError> {
         let Arguments { limit, growth, threads, all, .. } = *self.arguments;
         let alone = !(limit || growth || threads);
-        let (mut limits, mut growths, mut speeds) = (limit::grid(), growth::grid(), growth::threads_grid());
-        let mut parts: [(&str, Vec<Value>); 4] = ["tasks", "limit", "growth", "threads"].map(|name| (name, Vec::new()));
+        let (mut limits, mut growths, mut speeds) =
+            (limit::grid(), growth::grid(), growth::threads_grid());
+        let mut parts: [(&str, Vec<Value>); 4] =
+            ["tasks", "limit", "growth", "threads"].map(|name| (name, Vec::new()));
         let machine = (limit || all).then(|| limit::Machine::measure(1));
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         for spec in TASKS {
@@ -212,7 +242,10 @@ impl Race<'_> {
                 Ok(files) => files,
                 Err(name) => {
                     println!("\n{}: {name} is missing", spec.name);
-                    self.sections.push((spec.name.to_owned(), format!("Not raced here: `{name}` is missing.")));
+                    self.sections.push((
+                        spec.name.to_owned(),
+                        format!("Not raced here: `{name}` is missing."),
+                    ));
                     continue;
                 }
             };
@@ -220,7 +253,10 @@ impl Race<'_> {
             if alone || all {
                 parts[0].1.push(self.contest(spec, &files, &problem)?);
             }
-            let Some(crosscut) = self.found.iter().find(|found| found.program == Program::Crosscut) else { continue };
+            let Some(crosscut) = self.found.iter().find(|found| found.program == Program::Crosscut)
+            else {
+                continue;
+            };
             let say = |part: &str| eprintln!("{}: {part}", spec.name);
             if let Some(machine) = machine {
                 say("the limit");
@@ -234,7 +270,15 @@ impl Race<'_> {
             if threads || all {
                 say("threads");
                 let rules = &self.rules;
-                let rows = growth::threads_rows(spec, &files, &problem, crosscut, rules, cores, &mut speeds)?;
+                let rows = growth::threads_rows(
+                    spec,
+                    &files,
+                    &problem,
+                    crosscut,
+                    rules,
+                    cores,
+                    &mut speeds,
+                )?;
                 parts[3].1.push(rows);
             }
         }
@@ -246,7 +290,11 @@ impl Race<'_> {
             );
             self.section("The limit of an exact pass", &words, &limits);
         }
-        self.section("Growth: seconds to a relative gap of 1e-3, reading not included", "", &growths);
+        self.section(
+            "Growth: seconds to a relative gap of 1e-3, reading not included",
+            "",
+            &growths,
+        );
         if !speeds.is_empty() {
             let (one, many) = (limit::Machine::measure(1), limit::Machine::measure(cores));
             let words = format!(
@@ -267,12 +315,22 @@ impl Race<'_> {
     fn section(&mut self, heading: &str, words: &str, grid: &Grid) {
         if !grid.is_empty() {
             println!("\n{heading}\n{words}\n{}", grid.text());
-            self.sections.push((heading.to_owned(), format!("{words}\n\n{}", grid.markdown()).trim().to_owned()));
+            self.sections.push((
+                heading.to_owned(),
+                format!("{words}\n\n{}", grid.markdown()).trim().to_owned(),
+            ));
         }
     }
 
-    fn contest(&mut self, spec: &Spec, files: &files::Prepared, problem: &Problem) -> Result<Value, RaceError> {
-        let contest = Contest::run(spec, files, problem, &self.found, &self.rules, &mut |what| eprintln!("{what}"))?;
+    fn contest(
+        &mut self,
+        spec: &Spec,
+        files: &files::Prepared,
+        problem: &Problem,
+    ) -> Result<Value, RaceError> {
+        let contest = Contest::run(spec, files, problem, &self.found, &self.rules, &mut |what| {
+            eprintln!("{what}")
+        })?;
         let (table, targets) = (contest.table(), contest.targets());
         let notes = contest.notes();
         println!("\n{}: {}\n{}{notes}", spec.name, spec.about, table.text());
@@ -304,7 +362,11 @@ impl Race<'_> {
 fn plot(contest: &Contest) -> String {
     let curve = Series {
         name: "Crosscut, pass by pass".to_owned(),
-        points: contest.reference.iter().map(|&(seconds, primal)| (seconds, contest.off(primal))).collect(),
+        points: contest
+            .reference
+            .iter()
+            .map(|&(seconds, primal)| (seconds, contest.off(primal)))
+            .collect(),
     };
     let end = |row: &contest::Row| {
         let point = (row.median(results::wall)?, contest.off(row.primal?));

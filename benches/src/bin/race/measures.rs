@@ -1,4 +1,5 @@
-//! Test measures, the same for all programs: of what weights predict, or of predictions that a program wrote.
+//! Test measures, the same for all programs: of what weights predict, or of predictions that a
+//! program wrote.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -25,7 +26,11 @@ pub fn of_classes(judge: &Judge<Multiclass>, found: &[Class]) -> Measures {
 /// How well the test queries are ranked.
 pub fn of_orders(judge: &Judge<Ranking>, found: &[Scores]) -> Measures {
     let measure = |name| judge.measure(name, found);
-    listed([("NDCG@10", measure("ndcg@10")), ("MAP", measure("map")), ("swapped", measure("swapped_fraction"))])
+    listed([
+        ("NDCG@10", measure("ndcg@10")),
+        ("MAP", measure("map")),
+        ("swapped", measure("swapped_fraction")),
+    ])
 }
 
 /// The fraction of wrong tags, and F1 of chunks where tags mark chunks.
@@ -37,15 +42,20 @@ pub fn of_tags(truth: &[Vec<String>], found: &[Vec<String>]) -> Measures {
         wrong += truth.iter().zip(found).filter(|(truth, found)| truth != found).count();
         let of = |tags: &'_ [String]| tags.len();
         debug_assert_eq!(of(truth), of(found));
-        let (marks, finds) = (chunks(truth.iter().map(String::as_str)), chunks(found.iter().map(String::as_str)));
+        let (marks, finds) =
+            (chunks(truth.iter().map(String::as_str)), chunks(found.iter().map(String::as_str)));
         right += marks.iter().filter(|&mark| finds.binary_search(mark).is_ok()).count();
         marked += marks.len();
         predicted += finds.len();
     }
-    let ratio = |part: usize, whole: usize| if whole > 0 { part as f64 / whole as f64 } else { 0.0 };
+    let ratio =
+        |part: usize, whole: usize| if whole > 0 { part as f64 / whole as f64 } else { 0.0 };
     let mark = |tag: &String| tag == "O" || tag.starts_with("B-") || tag.starts_with("I-");
     let marks = truth.iter().flatten().all(mark);
-    listed([("token error", Some(ratio(wrong, tokens))), ("F1", marks.then(|| ratio(2 * right, marked + predicted)))])
+    listed([
+        ("token error", Some(ratio(wrong, tokens))),
+        ("F1", marks.then(|| ratio(2 * right, marked + predicted))),
+    ])
 }
 
 /// Those that there are.
@@ -74,7 +84,8 @@ pub fn truth(judge: &Judge<Sequence>, names: &TagNames) -> Vec<Vec<String>> {
 /// Another number of lines than test examples.
 pub fn read_classes(judge: &Judge<Multiclass>, text: &str) -> Result<Measures, String> {
     let class = |label: &str| judge.task.classes().index(label).map_or(Class::UNKNOWN, Class::new);
-    let found: Vec<Class> = text.lines().map(str::trim).filter(|line| !line.is_empty()).map(class).collect();
+    let found: Vec<Class> =
+        text.lines().map(str::trim).filter(|line| !line.is_empty()).map(class).collect();
     same_number(found.len(), judge.test.len())?;
     Ok(of_classes(judge, &found))
 }
@@ -101,10 +112,15 @@ pub fn read_scores(judge: &Judge<Ranking>, text: &str) -> Result<Measures, Strin
 ///
 /// # Errors
 /// Other sequences than those of the test examples.
-pub fn read_tags(judge: &Judge<Sequence>, names: &TagNames, text: &str) -> Result<Measures, String> {
+pub fn read_tags(
+    judge: &Judge<Sequence>,
+    names: &TagNames,
+    text: &str,
+) -> Result<Measures, String> {
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
     let sequences = lines.split(|line| line.is_empty()).filter(|tags| !tags.is_empty());
-    let found: Vec<Vec<String>> = sequences.map(|tags| tags.iter().map(|&tag| tag.to_owned()).collect()).collect();
+    let found: Vec<Vec<String>> =
+        sequences.map(|tags| tags.iter().map(|&tag| tag.to_owned()).collect()).collect();
     let truth = truth(judge, names);
     same_number(found.len(), truth.len())?;
     for (found, truth) in found.iter().zip(&truth) {
@@ -120,7 +136,8 @@ fn same_number(found: usize, expected: usize) -> Result<(), String> {
     }
 }
 
-/// The name of each tag, from two files of the same tokens: the first word of a line is a number in one, a name in the other.
+/// The name of each tag, from two files of the same tokens: the first word of a line is a number in
+/// one, a name in the other.
 ///
 /// # Errors
 /// Files that cannot be read.

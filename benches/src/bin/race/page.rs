@@ -45,8 +45,12 @@ impl Setting {
     /// A paragraph and a list.
     fn markdown(&self) -> String {
         let Self { command, processor, cores, system, day, commit, programs } = self;
-        let mut text = format!("```text\ncargo run --release -p crosscut-benches --bin race -- {command}\n```\n\n");
-        text += &format!("Measured on {day} at commit {commit} on {processor}, {cores} cores, {system}.\n\n");
+        let mut text = format!(
+            "```text\ncargo run --release -p crosscut-benches --bin race -- {command}\n```\n\n"
+        );
+        text += &format!(
+            "Measured on {day} at commit {commit} on {processor}, {cores} cores, {system}.\n\n"
+        );
         for (name, version) in programs {
             let version = version.as_deref().unwrap_or("missing on this machine");
             text += &format!("* {name}: {version}\n");
@@ -84,7 +88,10 @@ fn day(days: u64) -> String {
     let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
     let of_year = of_era - (365 * year + year / 4 - year / 100);
     let shifted = (5 * of_year + 2) / 153;
-    let (day, month) = (of_year - (153 * shifted + 2) / 5 + 1, if shifted < 10 { shifted + 3 } else { shifted - 9 });
+    let (day, month) = (
+        of_year - (153 * shifted + 2) / 5 + 1,
+        if shifted < 10 { shifted + 3 } else { shifted - 9 },
+    );
     format!("{}-{month:02}-{day:02}", year + 400 * era + u64::from(month <= 2))
 }
 
@@ -134,7 +141,8 @@ mod tests {
 
     #[test]
     fn days() {
-        let table = [(0, "1970-01-01"), (59, "1970-03-01"), (11_016, "2000-02-29"), (20_782, "2026-11-25")];
+        let table =
+            [(0, "1970-01-01"), (59, "1970-03-01"), (11_016, "2000-02-29"), (20_782, "2026-11-25")];
         for (days, expected) in table {
             assert_eq!(day(days), expected);
         }
@@ -145,8 +153,10 @@ mod tests {
         let cpuinfo = "processor\t: 0\nmodel name\t: Fast One\n";
         assert_eq!(processor(cpuinfo).as_deref(), Some("Fast One"));
         let programs = vec![("A".to_owned(), Some("1.0".to_owned())), ("B".to_owned(), None)];
-        let setting =
-            Setting { processor: "Fast One".to_owned(), ..Setting::look("--all --rounds 2".to_owned(), programs) };
+        let setting = Setting {
+            processor: "Fast One".to_owned(),
+            ..Setting::look("--all --rounds 2".to_owned(), programs)
+        };
         let text = page(&setting, &[("news".to_owned(), "| a |\n".to_owned())]);
         for part in [
             "race -- --all --rounds 2\n",

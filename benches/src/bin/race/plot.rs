@@ -18,7 +18,8 @@ const RIGHT: f64 = 250.0;
 const TOP: f64 = 36.0;
 const BOTTOM: f64 = 48.0;
 /// Colours that are told apart by most eyes.
-const COLOURS: [&str; 8] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999"];
+const COLOURS: [&str; 8] =
+    ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999"];
 
 /// Decades on one axis.
 struct Axis {
@@ -52,7 +53,8 @@ impl Axis {
 pub fn svg(title: &str, across: &str, up: &str, series: &[Series]) -> String {
     let drawn: Vec<(&str, Vec<(f64, f64)>)> = (series.iter())
         .map(|Series { name, points }| {
-            let known = |&&(x, y): &&(f64, f64)| x > 0.0 && y > 0.0 && x.is_finite() && y.is_finite();
+            let known =
+                |&&(x, y): &&(f64, f64)| x > 0.0 && y > 0.0 && x.is_finite() && y.is_finite();
             (name.as_str(), points.iter().filter(known).copied().collect())
         })
         .filter(|(_, points): &(_, Vec<_>)| !points.is_empty())
@@ -80,7 +82,11 @@ pub fn svg(title: &str, across: &str, up: &str, series: &[Series]) -> String {
         put(label((LEFT - 6.0, at + 4.0), "end", decade));
     }
     let middle = (LEFT + WIDTH - RIGHT) / 2.0;
-    put(format!("<text x=\"{middle}\" y=\"{}\" text-anchor=\"middle\">{}</text>", HEIGHT - 10.0, escape(across)));
+    put(format!(
+        "<text x=\"{middle}\" y=\"{}\" text-anchor=\"middle\">{}</text>",
+        HEIGHT - 10.0,
+        escape(across)
+    ));
     let middle = (TOP + HEIGHT - BOTTOM) / 2.0;
     put(format!(
         "<text x=\"14\" y=\"{middle}\" text-anchor=\"middle\" transform=\"rotate(-90 14 {middle})\">{}</text>",
@@ -113,11 +119,17 @@ pub fn svg(title: &str, across: &str, up: &str, series: &[Series]) -> String {
 }
 
 fn grid_line((x1, y1): (f64, f64), (x2, y2): (f64, f64)) -> String {
-    format!("<line x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" y2=\"{y2:.1}\" stroke=\"#dddddd\"/>")
+    format!(
+        "<line x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" y2=\"{y2:.1}\" stroke=\"#dddddd\"/>"
+    )
 }
 
 fn label((x, y): (f64, f64), anchor: &str, decade: i32) -> String {
-    let number = if (-2..=3).contains(&decade) { format!("{}", 10_f64.powi(decade)) } else { format!("1e{decade}") };
+    let number = if (-2..=3).contains(&decade) {
+        format!("{}", 10_f64.powi(decade))
+    } else {
+        format!("1e{decade}")
+    };
     format!("<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{number}</text>")
 }
 
@@ -134,7 +146,9 @@ mod tests {
         let mut open: Vec<&str> = Vec::new();
         let mut rest = text.trim();
         while let Some(at) = rest.find('<') {
-            if rest[..at].contains('>') || rest[..at].split('&').skip(1).any(|entity| !entity.contains(';')) {
+            if rest[..at].contains('>')
+                || rest[..at].split('&').skip(1).any(|entity| !entity.contains(';'))
+            {
                 return Err(format!("text with a bare character: {}", &rest[..at]));
             }
             let end = at + rest[at..].find('>').ok_or("a tag without an end")?;
@@ -150,7 +164,11 @@ mod tests {
                 None => open.push(tag.split_whitespace().next().unwrap_or_default()),
             }
         }
-        if open.is_empty() && rest.is_empty() { Ok(()) } else { Err(format!("not closed: {open:?} {rest}")) }
+        if open.is_empty() && rest.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("not closed: {open:?} {rest}"))
+        }
     }
 
     fn series(name: &str, points: &[(f64, f64)]) -> Series {
@@ -162,7 +180,11 @@ mod tests {
         let plots = [
             vec![],
             vec![series("a & b < c", &[(0.1, 1.0), (1.0, 1e-3), (2.0, 0.0), (3.0, f64::NAN)])],
-            vec![series("curve", &[(0.1, 1.0), (10.0, 1e-5)]), series("point", &[(5.0, 1e-2)]), series("none", &[])],
+            vec![
+                series("curve", &[(0.1, 1.0), (10.0, 1e-5)]),
+                series("point", &[(5.0, 1e-2)]),
+                series("none", &[]),
+            ],
         ];
         for plot in plots {
             let text = svg("a \"title\"", "seconds", "off by", &plot);
@@ -176,6 +198,9 @@ mod tests {
     #[test]
     fn decades_are_evenly_spread() {
         let axis = Axis::around([0.02, 3.0].into_iter(), 0.0, 300.0);
-        assert_eq!([0.01, 0.1, 1.0, 10.0].map(|value| axis.place(value).round()), [0.0, 100.0, 200.0, 300.0]);
+        assert_eq!(
+            [0.01, 0.1, 1.0, 10.0].map(|value| axis.place(value).round()),
+            [0.0, 100.0, 200.0, 300.0]
+        );
     }
 }

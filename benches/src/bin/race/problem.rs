@@ -148,7 +148,9 @@ impl Problem {
                 };
                 weights::raw(&fs::read(path).map_err(RaceError::at(path))?, dim).map_err(data(path))
             }
-            (_, Left::Liblinear(path)) => Err(data(path)("LIBLINEAR has no models of this task".to_owned())),
+            (_, Left::Liblinear(path)) => {
+                Err(data(path)("LIBLINEAR has no models of this task".to_owned()))
+            }
         }
     }
 
@@ -164,8 +166,8 @@ impl Problem {
         }
     }
 
-    /// Trains inside this program on one example in `every`, with the same C of the sum: how many examples that are, and
-    /// what came out.
+    /// Trains inside this program on one example in `every`, with the same C of the sum: how many
+    /// examples that are, and what came out.
     ///
     /// # Errors
     /// Settings or examples that the solver refuses.
@@ -183,14 +185,18 @@ impl Problem {
             Self::Multiclass(judge) => measures::of_classes(judge, &judge.predictions(w)),
             Self::Ranking(judge) => measures::of_orders(judge, &judge.predictions(w)),
             Self::Sequence(judge, names) => {
-                let found: Vec<_> =
-                    judge.predictions(w).iter().map(|tags| measures::named(&judge.task, names, tags)).collect();
+                let found: Vec<_> = judge
+                    .predictions(w)
+                    .iter()
+                    .map(|tags| measures::named(&judge.task, names, tags))
+                    .collect();
                 measures::of_tags(&measures::truth(judge, names), &found)
             }
         }
     }
 
-    /// The measures of predictions: a class, a tag or a score on each line, with blank lines between sequences.
+    /// The measures of predictions: a class, a tag or a score on each line, with blank lines
+    /// between sequences.
     ///
     /// # Errors
     /// Predictions that are no numbers, or another number of them than test examples.

@@ -33,8 +33,18 @@ use Program::*;
 
 impl Program {
     /// All of them.
-    pub const ALL: [Self; 10] =
-        [Crosscut, Liblinear, SvmMulticlass, SvmHmm, SvmRank, Crfsuite, Dlib, ScikitLearn, Xgboost, LightGbm];
+    pub const ALL: [Self; 10] = [
+        Crosscut,
+        Liblinear,
+        SvmMulticlass,
+        SvmHmm,
+        SvmRank,
+        Crfsuite,
+        Dlib,
+        ScikitLearn,
+        Xgboost,
+        LightGbm,
+    ];
 
     /// What it is called.
     pub fn name(self) -> &'static str {
@@ -105,15 +115,16 @@ impl Places {
     /// The file of this name, beside this program if it is Crosscut.
     fn file(&self, program: Program) -> Option<PathBuf> {
         let beside = std::env::current_exe().ok().and_then(|path| Some(path.parent()?.to_owned()));
-        let on_path: Vec<PathBuf> = std::env::var_os("PATH").iter().flat_map(std::env::split_paths).collect();
+        let on_path: Vec<PathBuf> =
+            std::env::var_os("PATH").iter().flat_map(std::env::split_paths).collect();
         let folders: Vec<PathBuf> = match program {
             Crosscut => beside.into_iter().collect(),
             _ => self.bin.iter().cloned().chain(on_path).collect(),
         };
         let suffix = std::env::consts::EXE_SUFFIX;
-        let files = folders
-            .iter()
-            .flat_map(|folder| program.files().iter().map(move |name| folder.join(format!("{name}{suffix}"))));
+        let files = folders.iter().flat_map(|folder| {
+            program.files().iter().map(move |name| folder.join(format!("{name}{suffix}")))
+        });
         files.into_iter().find(|path| path.is_file())
     }
 
@@ -132,13 +143,23 @@ impl Places {
     }
 }
 
-/// Builds the program `crosscut` beside this one, so that an old one is never measured. Without cargo or the sources there stays what
-/// is there.
+/// Builds the program `crosscut` beside this one, so that an old one is never measured. Without
+/// cargo or the sources there stays what is there.
 pub fn build_crosscut() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("Cargo.toml");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["build", "--quiet", "--release", "--locked", "-p", "crosscut-cli", "--manifest-path"]).arg(folder);
+    command
+        .args([
+            "build",
+            "--quiet",
+            "--release",
+            "--locked",
+            "-p",
+            "crosscut-cli",
+            "--manifest-path",
+        ])
+        .arg(folder);
     let _ = command.stdin(Stdio::null()).status();
 }
 
@@ -177,5 +198,6 @@ fn version(program: Program, path: &Path) -> Option<String> {
 }
 
 fn is_version(word: &str) -> bool {
-    word.strip_prefix('V').is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
+    word.strip_prefix('V')
+        .is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
 }

@@ -10,15 +10,18 @@ use crate::table::{Grid, megabytes, objective, relative, seconds, times};
 use crate::tasks::{Target, What};
 
 impl Contest {
-    /// (P(w) − D) / max(|D|, 1) with the tightest bound D: at least what really is missing to the optimum.
+    /// (P(w) − D) / max(|D|, 1) with the tightest bound D: at least what really is missing to the
+    /// optimum.
     pub fn off(&self, primal: f64) -> f64 {
         ((primal - self.bound) / self.bound.abs()).max(0.0)
     }
 
-    /// Wall seconds of the whole process after which Crosscut had a w as good as this: the median of the rounds, or when the run for the
-    /// bound had it; `None` if none ever had.
+    /// Wall seconds of the whole process after which Crosscut had a w as good as this: the median
+    /// of the rounds, or when the run for the bound had it; `None` if none ever had.
     fn as_good(&self, primal: f64) -> Option<f64> {
-        let reached = |curve: &Curve| curve.iter().find(|&&(_, value)| value <= primal).map(|&(seconds, _)| seconds);
+        let reached = |curve: &Curve| {
+            curve.iter().find(|&&(_, value)| value <= primal).map(|&(seconds, _)| seconds)
+        };
         let rounds = self.rows.iter().map(|row| row.curves.len()).max().unwrap_or(0);
         let first = |round| {
             let curves = self.rows.iter().filter_map(|row| row.curves.get(round));
@@ -34,18 +37,31 @@ impl Contest {
 
     /// What everybody used, and how good the models are. Ratios are to the first row.
     pub fn table(&self) -> Grid {
-        let names: Vec<&str> = self.rows.iter().flat_map(|row| row.measures.iter().map(|(name, _)| *name)).collect();
+        let names: Vec<&str> =
+            self.rows.iter().flat_map(|row| row.measures.iter().map(|(name, _)| *name)).collect();
         let mut measures: Vec<&str> = Vec::new();
         for name in names {
             if !measures.contains(&name) {
                 measures.push(name);
             }
         }
-        let fixed =
-            ["", "user s", "wall s", "peak MB", "passes", "training s", "P(w)", "off by at most", "Crosscut so far in"];
-        let mut grid = Grid::new(fixed.into_iter().chain(measures.iter().copied()).chain(["user ×", "wall ×"]));
+        let fixed = [
+            "",
+            "user s",
+            "wall s",
+            "peak MB",
+            "passes",
+            "training s",
+            "P(w)",
+            "off by at most",
+            "Crosscut so far in",
+        ];
+        let mut grid = Grid::new(
+            fixed.into_iter().chain(measures.iter().copied()).chain(["user ×", "wall ×"]),
+        );
         for row in &self.rows {
-            let show = |value: Option<f64>, how: fn(f64) -> String| value.map(how).unwrap_or_default();
+            let show =
+                |value: Option<f64>, how: fn(f64) -> String| value.map(how).unwrap_or_default();
             let compare = |what: fn(&Usage) -> Option<f64>| match self.rows.first() {
                 Some(first) => show(ratio(&row.each(what), &first.each(what)), times),
                 None => String::new(),
@@ -60,14 +76,16 @@ impl Contest {
                 show(row.primal, objective),
                 show(row.primal.map(|primal| self.off(primal)), relative),
                 show(
-                    row.primal.filter(|_| row.program != Program::Crosscut).and_then(|primal| self.as_good(primal)),
+                    row.primal
+                        .filter(|_| row.program != Program::Crosscut)
+                        .and_then(|primal| self.as_good(primal)),
                     seconds,
                 ),
             ];
             let measure = |name: &&str| row.measures.iter().find(|(known, _)| known == name);
-            cells.extend(
-                measures.iter().map(|name| measure(name).map_or(String::new(), |(_, value)| format!("{value:.4}"))),
-            );
+            cells.extend(measures.iter().map(|name| {
+                measure(name).map_or(String::new(), |(_, value)| format!("{value:.4}"))
+            }));
             cells.extend([compare(user), compare(wall)]);
             grid.row(cells);
         }
@@ -93,14 +111,17 @@ impl Contest {
     pub fn targets(&self) -> Grid {
         let mut grid = Grid::new(["", "of", "wanted at most", "reached", "wall ×", ""]);
         for &Target { what, ours, theirs: (program, setting), at_most } in self.spec.targets {
-            let (Some(ours), Some(theirs)) = (self.row(Program::Crosscut, ours), self.row(program, setting)) else {
+            let (Some(ours), Some(theirs)) =
+                (self.row(Program::Crosscut, ours), self.row(program, setting))
+            else {
                 continue;
             };
             let (name, value): (_, fn(&Usage) -> Option<f64>) = match what {
                 What::User => ("user seconds", user),
                 What::Memory => ("peak memory", peak),
             };
-            let compare = |value: fn(&Usage) -> Option<f64>| ratio(&ours.each(value), &theirs.each(value));
+            let compare =
+                |value: fn(&Usage) -> Option<f64>| ratio(&ours.each(value), &theirs.each(value));
             let Some(reached) = compare(value) else { continue };
             let wall = compare(wall).filter(|_| what == What::User);
             // A program that was ended would have taken longer: the ratio is at most this one.

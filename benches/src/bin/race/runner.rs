@@ -1,4 +1,5 @@
-//! [`Runner`]: how a program is called for a task, what it leaves behind, and what it says ([`told`]).
+//! [`Runner`]: how a program is called for a task, what it leaves behind, and what it says
+//! ([`told`]).
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -52,7 +53,12 @@ impl Runner {
     ///
     /// # Errors
     /// Files that cannot be made for it.
-    pub fn new(found: &Found, setting: &str, job: &Job<'_>, script: &Path) -> Result<Self, RaceError> {
+    pub fn new(
+        found: &Found,
+        setting: &str,
+        job: &Job<'_>,
+        script: &Path,
+    ) -> Result<Self, RaceError> {
         let Found { program, path, .. } = found;
         let Job { kind, c, examples, files, folder, cores } = *job;
         let (model, log) = (folder.join("model"), folder.join("log"));
@@ -105,7 +111,11 @@ impl Runner {
                 line.push(script.into());
                 let say = &mut |words: &[&str]| line.extend(words.iter().map(OsString::from));
                 say(&["learn", program.files()[0], kind.name()]);
-                say(&[&format!("c_mean={mean}"), &format!("c_sum={sum}"), &format!("cores={cores}")]);
+                say(&[
+                    &format!("c_mean={mean}"),
+                    &format!("c_sum={sum}"),
+                    &format!("cores={cores}"),
+                ]);
                 if let Some(bias) = bias {
                     say(&[&format!("bias={bias}")]);
                 }
@@ -115,7 +125,14 @@ impl Runner {
         if *program != Crfsuite {
             line.extend([train.into(), model.clone().into()]);
         }
-        Ok(Self { found: found.clone(), setting: setting.to_owned(), path: path.clone(), arguments: line, model, log })
+        Ok(Self {
+            found: found.clone(),
+            setting: setting.to_owned(),
+            path: path.clone(),
+            arguments: line,
+            model,
+            log,
+        })
     }
 
     /// Program and setting in one line.
@@ -134,7 +151,8 @@ impl Runner {
         }
     }
 
-    /// The predictions of a model that has no weights to compare, as text: a line for each test example.
+    /// The predictions of a model that has no weights to compare, as text: a line for each test
+    /// example.
     pub fn predictions(&self, kind: Kind, files: &Prepared, script: &Path) -> Option<String> {
         let mut command = Command::new(&self.path);
         match self.found.program {
@@ -166,7 +184,8 @@ pub struct Told {
 pub fn told(program: Program, output: &str, examples: usize) -> Told {
     let after = |text: &str| -> Option<f64> {
         let rest = output.rsplit_once(text)?.1.trim_start();
-        let end = rest.find(|c: char| !(c.is_ascii_digit() || ".-+e".contains(c))).unwrap_or(rest.len());
+        let end =
+            rest.find(|c: char| !(c.is_ascii_digit() || ".-+e".contains(c))).unwrap_or(rest.len());
         rest[..end].parse().ok()
     };
     let json = |text: &str| serde_json::from_str::<Value>(text).unwrap_or(Value::Null);
@@ -179,7 +198,8 @@ pub fn told(program: Program, output: &str, examples: usize) -> Told {
         }
         Liblinear => Told { passes: after("#iter ="), ..Told::default() },
         SvmMulticlass | SvmHmm | SvmRank => Told {
-            passes: after("'find_most_violated_constraint':").map(|calls| calls / examples.max(1) as f64),
+            passes: after("'find_most_violated_constraint':")
+                .map(|calls| calls / examples.max(1) as f64),
             training: after("Runtime in cpu-seconds:"),
             ..Told::default()
         },
@@ -190,7 +210,11 @@ pub fn told(program: Program, output: &str, examples: usize) -> Told {
         },
         Dlib | ScikitLearn | Xgboost | LightGbm => {
             let answer = json(output.lines().last().unwrap_or_default());
-            Told { passes: answer["passes"].as_f64(), training: answer["seconds"].as_f64(), ..Told::default() }
+            Told {
+                passes: answer["passes"].as_f64(),
+                training: answer["seconds"].as_f64(),
+                ..Told::default()
+            }
         }
     }
 }
@@ -202,14 +226,18 @@ mod tests {
     #[test]
     fn what_programs_print_is_read() {
         let svm = "Iter 1: .\nNumber of calls to 'find_most_violated_constraint': 30\nRuntime in cpu-seconds: 1.25\n";
-        let crosscut = "{\n \"passes\": 14.0, \"dual\": 1.5,\n \"seconds\": 2.0, \"oracle_seconds\": 1.0 }\n";
+        let crosscut =
+            "{\n \"passes\": 14.0, \"dual\": 1.5,\n \"seconds\": 2.0, \"oracle_seconds\": 1.0 }\n";
         let crf = "***** Iteration #1 *****\n***** Iteration #12 *****\nTotal seconds required for training: 3.5\n";
         let told_by = |program, text| {
             let told = told(program, text, 10);
             (told.passes, told.training)
         };
         assert_eq!(told_by(SvmRank, svm), (Some(3.0), Some(1.25)));
-        assert_eq!(told_by(Liblinear, "..\noptimization finished, #iter = 42\n"), (Some(42.0), None));
+        assert_eq!(
+            told_by(Liblinear, "..\noptimization finished, #iter = 42\n"),
+            (Some(42.0), None)
+        );
         assert_eq!(told_by(Crfsuite, crf), (Some(12.0), Some(3.5)));
         assert_eq!(told_by(Crosscut, crosscut), (Some(14.0), Some(2.0)));
         assert_eq!(told(Crosscut, crosscut, 1).dual, Some(1.5));

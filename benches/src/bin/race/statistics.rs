@@ -1,6 +1,7 @@
 //! Medians, of rounds and of pairs of rounds.
 
-/// The middle of some numbers, the mean of the two middle ones if there is an even number; `None` of none.
+/// The middle of some numbers, the mean of the two middle ones if there is an even number; `None`
+/// of none.
 pub fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
     let mut values: Vec<f64> = values.into_iter().filter(|value| value.is_finite()).collect();
     values.sort_by(f64::total_cmp);
@@ -8,14 +9,15 @@ pub fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
     Some(0.5 * (values[low] + values[high]))
 }
 
-/// The median of ours / theirs, round by round: what disturbs the machine for a while disturbs both of a pair.
-/// Rounds that lack one of the two are passed over.
+/// The median of ours / theirs, round by round: what disturbs the machine for a while disturbs both
+/// of a pair. Rounds that lack one of the two are passed over.
 pub fn ratio(ours: &[Option<f64>], theirs: &[Option<f64>]) -> Option<f64> {
     let pairs = ours.iter().zip(theirs).filter_map(|(&ours, &theirs)| Some((ours?, theirs?)));
     median(pairs.filter(|&(_, theirs)| theirs > 0.0).map(|(ours, theirs)| ours / theirs))
 }
 
-/// The slope of the straight line through points, by least squares; `None` for fewer than two different x.
+/// The slope of the straight line through points, by least squares; `None` for fewer than two
+/// different x.
 pub fn slope(points: &[(f64, f64)]) -> Option<f64> {
     let n = points.len() as f64;
     let mean = |each: fn(&(f64, f64)) -> f64| points.iter().map(each).sum::<f64>() / n;

@@ -25,7 +25,9 @@ impl Grid {
 
     /// The columns that say something in at least one row.
     fn used(&self) -> Vec<usize> {
-        let says = |at: usize| self.rows.iter().any(|row| row.get(at).is_some_and(|cell| !cell.is_empty()));
+        let says = |at: usize| {
+            self.rows.iter().any(|row| row.get(at).is_some_and(|cell| !cell.is_empty()))
+        };
         (0..self.columns.len()).filter(|&at| says(at)).collect()
     }
 
@@ -34,14 +36,16 @@ impl Grid {
         let used = self.used();
         let cell = |row: &[String], at: usize| row.get(at).cloned().unwrap_or_default();
         let lines: Vec<&Vec<String>> = std::iter::once(&self.columns).chain(&self.rows).collect();
-        let width = |at: usize| lines.iter().map(|row| cell(row, at).chars().count()).max().unwrap_or(0);
+        let width =
+            |at: usize| lines.iter().map(|row| cell(row, at).chars().count()).max().unwrap_or(0);
         let widths: Vec<usize> = used.iter().map(|&at| width(at)).collect();
         let mut text = String::new();
         for row in lines {
             let mut line = String::new();
             for (&at, &width) in used.iter().zip(&widths) {
                 let cell = cell(row, at);
-                line += &if at == 0 { format!("{cell:width$}") } else { format!("  {cell:>width$}") };
+                line +=
+                    &if at == 0 { format!("{cell:width$}") } else { format!("  {cell:>width$}") };
             }
             text += line.trim_end();
             text.push('\n');
@@ -53,8 +57,10 @@ impl Grid {
     pub fn markdown(&self) -> String {
         let used = self.used();
         let line = |row: &[String]| {
-            let cells: Vec<String> =
-                used.iter().map(|&at| row.get(at).map_or(String::new(), |cell| cell.replace('|', "\\|"))).collect();
+            let cells: Vec<String> = used
+                .iter()
+                .map(|&at| row.get(at).map_or(String::new(), |cell| cell.replace('|', "\\|")))
+                .collect();
             format!("| {} |\n", cells.join(" | "))
         };
         let rule: Vec<&str> = used.iter().map(|&at| if at == 0 { "---" } else { "---:" }).collect();
@@ -110,7 +116,8 @@ mod tests {
         grid.row(vec!["a|b".to_owned(), "1.00".to_owned(), String::new(), "0.5".to_owned()]);
         grid.row(vec!["c".to_owned(), "10.0".to_owned()]);
         assert_eq!(grid.text(), "who     s  test\na|b  1.00   0.5\nc    10.0\n");
-        let expected = "| who | s | test |\n| --- | ---: | ---: |\n| a\\|b | 1.00 | 0.5 |\n| c | 10.0 |  |\n";
+        let expected =
+            "| who | s | test |\n| --- | ---: | ---: |\n| a\\|b | 1.00 | 0.5 |\n| c | 10.0 |  |\n";
         assert_eq!(grid.markdown(), expected);
     }
 
@@ -118,7 +125,10 @@ mod tests {
     fn numbers() {
         assert_eq!([123.4, 12.34, 1.234, 0.1234].map(seconds), ["123", "12.3", "1.23", "0.123"]);
         assert_eq!([12.0, 1.23, 0.123, 0.0123].map(times), ["12", "1.2", "0.12", "0.0123"]);
-        assert_eq!([0.0, 0.2, 1807.22665, 1e9].map(objective), ["0.0000000", "0.2000000", "1807.2267", "1000000000"]);
+        assert_eq!(
+            [0.0, 0.2, 1807.22665, 1e9].map(objective),
+            ["0.0000000", "0.2000000", "1807.2267", "1000000000"]
+        );
         assert_eq!([0.0, 1.23e-4].map(relative), ["0", "1.2e-4"]);
         assert_eq!([1.5e6, 42.4e6].map(megabytes), ["1.5", "42"]);
     }

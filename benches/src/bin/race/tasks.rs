@@ -109,8 +109,16 @@ pub const TASKS: &[Spec] = &[
         kind: Kind::Multiclass(Some(1.0)),
         c: C::Sum(1.0),
         files: Files::Ready("letter.train.svm", "letter.test.svm"),
-        runners: &[(Crosscut, "--gap 1e-3"), (Liblinear, "-e 0.01"), (ScikitLearn, "tol=0.1"), (Xgboost, "rounds=100")],
-        targets: &[time("--gap 1e-3", (Liblinear, "-e 0.01"), 0.1), memory("--gap 1e-3", (Liblinear, "-e 0.01"), 1.5)],
+        runners: &[
+            (Crosscut, "--gap 1e-3"),
+            (Liblinear, "-e 0.01"),
+            (ScikitLearn, "tol=0.1"),
+            (Xgboost, "rounds=100"),
+        ],
+        targets: &[
+            time("--gap 1e-3", (Liblinear, "-e 0.01"), 0.1),
+            memory("--gap 1e-3", (Liblinear, "-e 0.01"), 1.5),
+        ],
     },
     Spec {
         name: "digits",
@@ -319,7 +327,12 @@ pub const TASKS: &[Spec] = &[
         about: "CoNLL-2000 chunking: 8,936 sentences, 338,547 features, 22 tags; C = 1000, wrong tags",
         kind: Kind::Sequence,
         c: C::Mean(1000.0),
-        files: Files::Tagged(["chunk.train.hmm", "chunk.test.hmm", "chunk.train.crf", "chunk.test.crf"]),
+        files: Files::Tagged([
+            "chunk.train.hmm",
+            "chunk.test.hmm",
+            "chunk.train.crf",
+            "chunk.test.crf",
+        ]),
         runners: &[
             (Crosscut, "--gap 1e-3"),
             (SvmHmm, "-e 0.5"),
@@ -341,7 +354,12 @@ pub const TASKS: &[Spec] = &[
         kind: Kind::Ranking(1),
         c: C::Mean(471.0),
         files: Files::Ready("mq.train.dat", "mq.test.dat"),
-        runners: &[(Crosscut, "--gap 1e-3"), (SvmRank, "-e 0.001"), (Xgboost, "rounds=100"), (LightGbm, "rounds=100")],
+        runners: &[
+            (Crosscut, "--gap 1e-3"),
+            (SvmRank, "-e 0.001"),
+            (Xgboost, "rounds=100"),
+            (LightGbm, "rounds=100"),
+        ],
         targets: &[time("--gap 1e-3", (SvmRank, "-e 0.001"), 0.1)],
     },
     Spec {
@@ -350,7 +368,12 @@ pub const TASKS: &[Spec] = &[
         kind: Kind::Ranking(1),
         c: C::Mean(43.0),
         files: Files::Ready("mslr.norm.train.dat", "mslr.norm.test.dat"),
-        runners: &[(Crosscut, "--gap 1e-3"), (SvmRank, "-e 0.001"), (Xgboost, "rounds=100"), (LightGbm, "rounds=100")],
+        runners: &[
+            (Crosscut, "--gap 1e-3"),
+            (SvmRank, "-e 0.001"),
+            (Xgboost, "rounds=100"),
+            (LightGbm, "rounds=100"),
+        ],
         targets: &[time("--gap 1e-3", (SvmRank, "-e 0.001"), 0.02)],
     },
     Spec {
@@ -382,8 +405,18 @@ mod tests {
     fn targets_are_about_those_who_run() {
         for task in TASKS {
             for target in task.targets {
-                assert!(task.runners.contains(&(Crosscut, target.ours)), "{}: {}", task.name, target.ours);
-                assert!(task.runners.contains(&target.theirs), "{}: {:?}", task.name, target.theirs);
+                assert!(
+                    task.runners.contains(&(Crosscut, target.ours)),
+                    "{}: {}",
+                    task.name,
+                    target.ours
+                );
+                assert!(
+                    task.runners.contains(&target.theirs),
+                    "{}: {:?}",
+                    task.name,
+                    target.theirs
+                );
             }
         }
     }

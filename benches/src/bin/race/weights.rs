@@ -1,4 +1,5 @@
-//! The weights of peers: their model files, and where each number belongs in the layout of a task of Crosscut.
+//! The weights of peers: their model files, and where each number belongs in the layout of a task
+//! of Crosscut.
 
 use std::fs;
 use std::path::Path;
@@ -37,11 +38,14 @@ impl Liblinear {
         };
         let number = |name: &str| {
             let text = entry(name)?.trim();
-            text.parse::<f64>().map_err(|_| format!("expected a number after `{name}`, found `{text}`"))
+            text.parse::<f64>()
+                .map_err(|_| format!("expected a number after `{name}`, found `{text}`"))
         };
         let labels: Vec<String> = entry("label")?.split_whitespace().map(str::to_owned).collect();
         let (features, bias) = (number("nr_feature")? as usize, number("bias")? >= 0.0);
-        let parse = |word: &str| word.parse::<f64>().map_err(|_| format!("expected a weight, found `{word}`"));
+        let parse = |word: &str| {
+            word.parse::<f64>().map_err(|_| format!("expected a weight, found `{word}`"))
+        };
         let w: Vec<f64> = body.split_whitespace().map(parse).collect::<Result<_, _>>()?;
         let expected = (features + usize::from(bias)) * labels.len();
         match w.len() == expected {
@@ -57,13 +61,21 @@ impl Liblinear {
     pub fn place(&self, task: &Multiclass) -> Result<Vec<f64>, String> {
         let mut w = vec![0.0; task.dim()];
         let k = task.classes().len();
-        let classes = self.labels.iter().map(|label| class_of(task.classes(), label)).collect::<Result<Vec<_>, _>>()?;
+        let classes = self
+            .labels
+            .iter()
+            .map(|label| class_of(task.classes(), label))
+            .collect::<Result<Vec<_>, _>>()?;
         if self.bias != task.bias().is_some() {
             return Err("the model has a bias and the task none, or the other way round".to_owned());
         }
         for (row, weights) in self.w.chunks_exact(self.labels.len().max(1)).enumerate() {
             let feature = match row < self.features {
-                true => match index_of(task.features(), row + 1, weights.iter().any(|&weight| weight != 0.0))? {
+                true => match index_of(
+                    task.features(),
+                    row + 1,
+                    weights.iter().any(|&weight| weight != 0.0),
+                )? {
                     Some(feature) => feature,
                     None => continue,
                 },
@@ -85,7 +97,8 @@ fn class_of(labels: &Labels, label: &str) -> Result<usize, String> {
     found.ok_or_else(|| format!("the task has no label `{label}`"))
 }
 
-/// The index of a feature id. A feature that the task does not have is `None`, and may have no weight.
+/// The index of a feature id. A feature that the task does not have is `None`, and may have no
+/// weight.
 fn index_of(ids: &FeatureIds, id: usize, weighs: bool) -> Result<Option<usize>, String> {
     match u32::try_from(id).ok().and_then(|id| ids.index(id)) {
         Some(index) => Ok(Some(index as usize)),
@@ -115,7 +128,8 @@ impl SvmStruct {
         let version = lines.next().unwrap_or_default().trim().to_owned();
         let mut head = Vec::new();
         for line in lines.by_ref() {
-            let (value, name) = line.split_once('#').ok_or("expected `number # name` in the head of the model")?;
+            let (value, name) =
+                line.split_once('#').ok_or("expected `number # name` in the head of the model")?;
             let (value, name) = (value.trim(), name.trim().to_owned());
             let last = name.starts_with("threshold");
             // The parameter of a kernel of one's own is no number, and of no interest.
@@ -138,9 +152,11 @@ impl SvmStruct {
     fn add_support_vector(&mut self, line: &str) -> Result<(), String> {
         let mut words = line.split('#').next().unwrap_or_default().split_whitespace();
         let Some(alpha) = words.next() else { return Ok(()) };
-        let alpha: f64 = alpha.parse().map_err(|_| format!("expected a number, found `{alpha}`"))?;
+        let alpha: f64 =
+            alpha.parse().map_err(|_| format!("expected a number, found `{alpha}`"))?;
         for word in words {
-            let (id, value) = word.split_once(':').ok_or_else(|| format!("expected id:value, found `{word}`"))?;
+            let (id, value) =
+                word.split_once(':').ok_or_else(|| format!("expected id:value, found `{word}`"))?;
             if id == "qid" {
                 continue;
             }
@@ -155,11 +171,13 @@ impl SvmStruct {
     /// A number of the head by the beginning of its name.
     fn number(&self, name: &str) -> Result<f64, String> {
         let found = self.head.iter().find(|(known, _)| known.starts_with(name));
-        found.map(|&(_, value)| value).ok_or_else(|| format!("expected `{name}` in the head of the model"))
+        found
+            .map(|&(_, value)| value)
+            .ok_or_else(|| format!("expected `{name}` in the head of the model"))
     }
 
-    /// The weights of SVM^multiclass: feature f of class y has the id (y − 1) · F + f. Its loss is 100 for a mistake, so that its weights
-    /// are 100 times those of a loss of 1.
+    /// The weights of SVM^multiclass: feature f of class y has the id (y − 1) · F + f. Its loss is
+    /// 100 for a mistake, so that its weights are 100 times those of a loss of 1.
     ///
     /// # Errors
     /// Labels and features that the task does not have.
@@ -181,20 +199,25 @@ impl SvmStruct {
         Ok(w)
     }
 
-    /// The weights of SVM^hmm with transitions of order 1 and emissions of order 0: a before b has the id a · K + b, feature f at
-    /// tag y has 1 + K + K² + y · F + f, tags counted from 1.
+    /// The weights of SVM^hmm with transitions of order 1 and emissions of order 0: a before b has
+    /// the id a · K + b, feature f at tag y has 1 + K + K² + y · F + f, tags counted from 1.
     ///
     /// # Errors
     /// Other orders; tags and features that the task does not have.
     pub fn place_sequence(&self, task: &Sequence) -> Result<Vec<f64>, String> {
         let (mut w, k) = (vec![0.0; task.dim()], task.tags().len());
-        let Features::Ids(ids) = task.features() else { return Err("expected features by number".to_owned()) };
-        let orders = (self.number("HMM order of transitions")?, self.number("HMM order of emissions")?);
+        let Features::Ids(ids) = task.features() else {
+            return Err("expected features by number".to_owned());
+        };
+        let orders =
+            (self.number("HMM order of transitions")?, self.number("HMM order of emissions")?);
         if orders != (1.0, 0.0) || task.orders() != (1, 0) {
             return Err("expected transitions of order 1 and emissions of order 0".to_owned());
         }
-        let (tags, features) =
-            (self.number("number of classes")? as usize, self.number("number of emission")? as usize);
+        let (tags, features) = (
+            self.number("number of classes")? as usize,
+            self.number("number of emission")? as usize,
+        );
         if tags == 0 {
             return Err("expected at least one class".to_owned());
         }
@@ -231,13 +254,15 @@ impl SvmStruct {
     }
 }
 
-/// An id as a block and a place in it, both from 0, where the first id is `first` and blocks have so many.
+/// An id as a block and a place in it, both from 0, where the first id is `first` and blocks have
+/// so many.
 fn split(id: usize, first: usize, width: usize) -> Result<(usize, usize), String> {
     let at = id.checked_sub(first).filter(|_| width > 0);
     at.map(|at| (at / width, at % width)).ok_or_else(|| format!("there is no weight {id}"))
 }
 
-/// Weights as the scripts for Python write them: 64-bit numbers, little-endian, where the task has them.
+/// Weights as the scripts for Python write them: 64-bit numbers, little-endian, where the task has
+/// them.
 ///
 /// # Errors
 /// Another number of weights.
@@ -264,15 +289,20 @@ mod tests {
 
     #[test]
     fn models_of_liblinear_are_read_and_placed() {
-        let text =
-            "solver_type MCSVM_CS\nnr_class 3\nlabel 3 1 2\nnr_feature 2\nbias 1\nw\n1 2 3 \n4 5 -6e-1 \n7 8 9 \n";
+        let text = "solver_type MCSVM_CS\nnr_class 3\nlabel 3 1 2\nnr_feature 2\nbias 1\nw\n1 2 3 \n4 5 -6e-1 \n7 8 9 \n";
         let model = Liblinear::parse(text).unwrap();
         let labels = Labels::collect(["1", "2", "3"]);
         let task = Multiclass::new(labels.clone(), FeatureIds::Contiguous(2)).unwrap();
         let with_bias = task.clone().with_bias(Some(1.0)).unwrap();
-        assert_eq!(model.place(&with_bias).unwrap(), [2.0, 3.0, 1.0, 5.0, -0.6, 4.0, 8.0, 9.0, 7.0]);
+        assert_eq!(
+            model.place(&with_bias).unwrap(),
+            [2.0, 3.0, 1.0, 5.0, -0.6, 4.0, 8.0, 9.0, 7.0]
+        );
         assert!(model.place(&task).unwrap_err().contains("bias"));
-        let fewer = Multiclass::new(labels, FeatureIds::Contiguous(1)).unwrap().with_bias(Some(1.0)).unwrap();
+        let fewer = Multiclass::new(labels, FeatureIds::Contiguous(1))
+            .unwrap()
+            .with_bias(Some(1.0))
+            .unwrap();
         assert_eq!(model.place(&fewer).unwrap_err(), "the task has no feature 2");
     }
 
@@ -283,7 +313,10 @@ mod tests {
             ("label 1\nw\n1", "a line `nr_feature`"),
             ("label 1 2\nnr_feature 2\nbias -1\nw\n1 2 3", "expected 4 weights, found 3"),
             ("label 1 2\nnr_feature 1\nbias -1\nw\n1 x", "expected a weight, found `x`"),
-            ("label 1 2\nnr_feature x\nbias -1\nw\n1 2", "expected a number after `nr_feature`, found `x`"),
+            (
+                "label 1 2\nnr_feature x\nbias -1\nw\n1 2",
+                "expected a number after `nr_feature`, found `x`",
+            ),
         ];
         for (text, expected) in table {
             let message = Liblinear::parse(text).unwrap_err();
@@ -300,18 +333,31 @@ mod tests {
 
     #[test]
     fn models_of_svm_struct_are_read_and_placed() {
-        let task = Multiclass::new(Labels::collect(["1", "2", "3"]), FeatureIds::Contiguous(2)).unwrap();
-        let found = model("3 # number of classes\n2 # number of base features\n", "1 qid:0 1:50 4:200 5:-300 #");
+        let task =
+            Multiclass::new(Labels::collect(["1", "2", "3"]), FeatureIds::Contiguous(2)).unwrap();
+        let found = model(
+            "3 # number of classes\n2 # number of base features\n",
+            "1 qid:0 1:50 4:200 5:-300 #",
+        );
         assert_eq!(found.version, "SVM Version V1");
         assert_eq!(found.place_multiclass(&task).unwrap(), [0.5, 0.0, -3.0, 0.0, 2.0, 0.0]);
 
         // The bias is the last base feature.
-        let found = model("3 # number of classes\n3 # number of base features\n", "200 3:0.5 4:1 #");
+        let found =
+            model("3 # number of classes\n3 # number of base features\n", "200 3:0.5 4:1 #");
         let task = task.with_bias(Some(1.0)).unwrap();
-        assert_eq!(found.place_multiclass(&task).unwrap(), [0.0, 2.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0]);
+        assert_eq!(
+            found.place_multiclass(&task).unwrap(),
+            [0.0, 2.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0]
+        );
 
-        // K = 3, F = 2: (1, 2) is 5, (3, 1) is 10, tag 1 with feature 1 is 16, tag 3 with feature 2 is 21.
-        let task = Sequence::new(Labels::collect(["1", "2", "3"]), Features::Ids(FeatureIds::Contiguous(2))).unwrap();
+        // K = 3, F = 2: (1, 2) is 5, (3, 1) is 10, tag 1 with feature 1 is 16, tag 3 with feature 2
+        // is 21.
+        let task = Sequence::new(
+            Labels::collect(["1", "2", "3"]),
+            Features::Ids(FeatureIds::Contiguous(2)),
+        )
+        .unwrap();
         let head = "2 # number of emission features \n3 # number of classes \n1 # HMM order of transitions \n0 # HMM order \
                     of emissions \n";
         let w = model(head, "1 4:9 5:1 10:2 16:3 21:4 #").place_sequence(&task).unwrap();
@@ -343,7 +389,8 @@ mod tests {
 
     #[test]
     fn raw_weights_must_be_as_many_as_the_task_has() {
-        let bytes: Vec<u8> = [1.0, -2.0].iter().flat_map(|value: &f64| value.to_le_bytes()).collect();
+        let bytes: Vec<u8> =
+            [1.0, -2.0].iter().flat_map(|value: &f64| value.to_le_bytes()).collect();
         assert_eq!(raw(&bytes, 2).unwrap(), [1.0, -2.0]);
         assert!(raw(&bytes, 3).is_err() && raw(&bytes[..15], 2).is_err());
     }

@@ -1,4 +1,5 @@
-//! [`Child`]: the program run in a folder, with a signal at some moment and for no longer than a limit.
+//! [`Child`]: the program run in a folder, with a signal at some moment and for no longer than a
+//! limit.
 
 use std::fs::{self, File};
 use std::io;
@@ -44,12 +45,18 @@ impl Child {
     ///
     /// # Errors
     /// A program that cannot be run, hangs, or panics.
-    pub fn run(&self, arguments: &[String], signal: Option<(Signal, f64)>) -> Result<Ended, String> {
+    pub fn run(
+        &self,
+        arguments: &[String],
+        signal: Option<(Signal, f64)>,
+    ) -> Result<Ended, String> {
         let told = |error: io::Error| format!("{}: {error}", self.folder.display());
         let [out, err] = ["out", "err"].map(|name| self.folder.join(name));
-        // This one still, when the file has been replaced by a newer one in the hour that a soak takes.
+        // This one still, when the file has been replaced by a newer one in the hour that a soak
+        // takes.
         let running = PathBuf::from("/proc/self/exe");
-        let itself = if running.exists() { running } else { std::env::current_exe().map_err(told)? };
+        let itself =
+            if running.exists() { running } else { std::env::current_exe().map_err(told)? };
         let began = Instant::now();
         let mut child = Command::new(itself)
             .arg(PROGRAM)
@@ -70,23 +77,35 @@ impl Child {
                 && now >= moment
             {
                 // It is not reaped yet, so its number is its own.
-                kill(Pid::from_raw(child.id().cast_signed()), signal).map_err(|error| format!("kill: {error}"))?;
+                kill(Pid::from_raw(child.id().cast_signed()), signal)
+                    .map_err(|error| format!("kill: {error}"))?;
                 due = None;
             }
             if now > self.limit {
                 child.kill().map_err(told)?;
                 child.wait().map_err(told)?;
-                return Err(format!("hangs: crosscut {} has run for {now:.0} s", arguments.join(" ")));
+                return Err(format!(
+                    "hangs: crosscut {} has run for {now:.0} s",
+                    arguments.join(" ")
+                ));
             }
             sleep(Duration::from_millis(1));
         };
-        let text = |path| fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).map_err(told);
+        let text = |path| {
+            fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).map_err(told)
+        };
         let end = match (status.code(), status.signal()) {
             (Some(code), _) => End::Code(code),
             (None, signal) => End::Signal(signal.unwrap_or(0)),
         };
         let signalled = signal.is_some() && due.is_none();
-        let ended = Ended { end, signalled, seconds: began.elapsed().as_secs_f64(), out: text(out)?, err: text(err)? };
+        let ended = Ended {
+            end,
+            signalled,
+            seconds: began.elapsed().as_secs_f64(),
+            out: text(out)?,
+            err: text(err)?,
+        };
         match ended.err.contains("panicked") || end == End::Code(101) {
             true => Err(ended.unlike(arguments, "an end without a panic")),
             false => Ok(ended),
@@ -111,6 +130,11 @@ impl Ended {
     pub fn unlike(&self, arguments: &[String], expected: &str) -> String {
         let said = self.err.trim_end();
         let last = said.char_indices().rev().nth(600).map_or(0, |(at, _)| at);
-        format!("crosscut {}: expected {expected}, found {:?}: {}", arguments.join(" "), self.end, &said[last..])
+        format!(
+            "crosscut {}: expected {expected}, found {:?}: {}",
+            arguments.join(" "),
+            self.end,
+            &said[last..]
+        )
     }
 }

@@ -1,4 +1,5 @@
-//! [`bounds`]: what the weights of a model are worth on its training examples, computed from the files alone.
+//! [`bounds`]: what the weights of a model are worth on its training examples, computed from the
+//! files alone.
 
 use std::path::Path;
 
@@ -16,7 +17,8 @@ pub struct Bounds {
     pub dual: f64,
 }
 
-/// Reads a model and its training examples, and computes P(w) by an oracle call for each example. The D is the claimed one.
+/// Reads a model and its training examples, and computes P(w) by an oracle call for each example.
+/// The D is the claimed one.
 ///
 /// # Errors
 /// Files that cannot be read; a P(w) that is not the claimed one.
@@ -30,7 +32,11 @@ pub fn bounds(model: &Path, data: &Path, group: Option<&Path>) -> Result<Bounds,
     }
 }
 
-fn of<A: Application>(stored: ModelFile, data: &Path, group: Option<&Path>) -> Result<Bounds, String> {
+fn of<A: Application>(
+    stored: ModelFile,
+    data: &Path,
+    group: Option<&Path>,
+) -> Result<Bounds, String> {
     let told = |error: crosscut_app::Error| error.to_string();
     let mut model = stored.load::<A>().map_err(told)?;
     let mut options = Options::default();
@@ -46,9 +52,12 @@ fn of<A: Application>(stored: ModelFile, data: &Path, group: Option<&Path>) -> R
     let examples: Vec<_> = items.into_iter().map(example).collect::<Result<_, &str>>()?;
     let claimed = model.certificate;
     let settings = Settings { c: C::Mean(claimed.c), ..model.settings };
-    let primal = primal(&model.task, &examples, &settings, &model.w).map_err(|fault| fault.to_string())?;
+    let primal =
+        primal(&model.task, &examples, &settings, &model.w).map_err(|fault| fault.to_string())?;
     match (primal - claimed.primal).abs() <= 1e-9 * primal.abs() {
         true => Ok(Bounds { primal, dual: claimed.dual }),
-        false => Err(format!("the model claims P(w) = {}, its weights have {primal}", claimed.primal)),
+        false => {
+            Err(format!("the model claims P(w) = {}, its weights have {primal}", claimed.primal))
+        }
     }
 }

@@ -1,22 +1,26 @@
-//! Training that is broken off again and again: random tasks, settings, signals and resumes, for an hour.
+//! Training that is broken off again and again: random tasks, settings, signals and resumes, for an
+//! hour.
 //!
 //! ```text
 //! cargo run --release -p crosscut-benches --bin soak -- --minutes 60
 //! cargo run --release -p crosscut-benches --bin soak -- --seed 7 --trials 1
 //! ```
 //!
-//! A trial draws a problem and settings from its seed (the seed of the first trial, the next number for each further one), and asks:
+//! A trial draws a problem and settings from its seed (the seed of the first trial, the next number
+//! for each further one), and asks:
 //!
-//! * Does the model that a run without checkpoints writes have the P(w) that it claims, by an oracle call for each example? Is D ≤ P, for
-//!   its own P and for that of another solver's model of the same problem, and the other way round?
-//! * Does training that was killed, interrupted or terminated at random moments (SIGKILL, SIGINT, SIGTERM) and resumed, each time on
-//!   another number of threads, end with the same bytes?
-//! * Are models and checkpoints refused with exit code 2 when a bit is flipped or the end is missing, and whole checkpoints when data or
-//!   settings are others?
+//! * Does the model that a run without checkpoints writes have the P(w) that it claims, by an
+//!   oracle call for each example? Is D ≤ P, for its own P and for that of another solver's model
+//!   of the same problem, and the other way round?
+//! * Does training that was killed, interrupted or terminated at random moments (SIGKILL, SIGINT,
+//!   SIGTERM) and resumed, each time on another number of threads, end with the same bytes?
+//! * Are models and checkpoints refused with exit code 2 when a bit is flipped or the end is
+//!   missing, and whole checkpoints when data or settings are others?
 //! * Does every run end in time, and none in a panic?
 //!
-//! A failure keeps the folder of the trial and prints the command that draws the same problem. The moments of signals are fractions of a time that is
-//! measured, so that a failure may take several tries to come back. The program that runs is `crosscut` as this one was linked with it.
+//! A failure keeps the folder of the trial and prints the command that draws the same problem. The
+//! moments of signals are fractions of a time that is measured, so that a failure may take several
+//! tries to come back. The program that runs is `crosscut` as this one was linked with it.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program")]
 
@@ -58,7 +62,8 @@ mod soak {
     use crate::child::PROGRAM;
     use crate::trial::Trial;
 
-    const TASKS: &[Entry] = &[Entry::of::<Multiclass>(), Entry::of::<Sequence>(), Entry::of::<Ranking>()];
+    const TASKS: &[Entry] =
+        &[Entry::of::<Multiclass>(), Entry::of::<Sequence>(), Entry::of::<Ranking>()];
 
     /// So many show what is wrong, and their folders do not fill the disk.
     const MOST_FAILURES: u64 = 20;
@@ -103,7 +108,17 @@ mod soak {
 
     impl fmt::Display for Tally {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            let Self { trials, runs, killed, interrupted, terminated, resumed, refused, bounds, failures } = self;
+            let Self {
+                trials,
+                runs,
+                killed,
+                interrupted,
+                terminated,
+                resumed,
+                refused,
+                bounds,
+                failures,
+            } = self;
             write!(
                 f,
                 "{trials} trials, {runs} runs of the program, {killed} SIGKILL, {interrupted} SIGINT, {terminated} SIGTERM, \
@@ -121,14 +136,18 @@ mod soak {
         let began = Instant::now();
         let minutes = || began.elapsed().as_secs_f64() / 60.0;
         let mut tally = Tally::default();
-        while tally.trials < arguments.trials && (tally.trials == 0 || minutes() < arguments.minutes) {
+        while tally.trials < arguments.trials
+            && (tally.trials == 0 || minutes() < arguments.minutes)
+        {
             let seed = arguments.seed.wrapping_add(tally.trials);
             tally.trials += 1;
             if let Err(error) = Trial::run(seed, &arguments, &mut tally) {
                 tally.failures += 1;
                 let small = if arguments.small { " --small" } else { "" };
                 println!("seed {seed}: {error}");
-                println!("  cargo run --release -p crosscut-benches --bin soak -- --seed {seed} --trials 1{small}");
+                println!(
+                    "  cargo run --release -p crosscut-benches --bin soak -- --seed {seed} --trials 1{small}"
+                );
                 if tally.failures == MOST_FAILURES {
                     println!("no more trials after {MOST_FAILURES} failures");
                     break;

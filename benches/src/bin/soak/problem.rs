@@ -43,14 +43,17 @@ fn words(text: &str) -> impl Iterator<Item = String> {
 }
 
 impl Problem {
-    /// Draws a problem; `help` is that of `crosscut learn TASK`, which says what the program can do. A small one
-    /// takes a fraction of a second.
+    /// Draws a problem; `help` is that of `crosscut learn TASK`, which says what the program can
+    /// do. A small one takes a fraction of a second.
     ///
     /// # Errors
     /// Data that cannot be written.
     pub fn draw(random: &mut Pcg64, folder: &Path, help: &str, small: bool) -> io::Result<Self> {
-        let (mut problem, passes) =
-            if !small && happens(random, 0.15) { shipped(random) } else { made(random, folder, small)? };
+        let (mut problem, passes) = if !small && happens(random, 0.15) {
+            shipped(random)
+        } else {
+            made(random, folder, small)?
+        };
         let c = 10f64.powf(random.random_range(-4.0..1.0));
         problem.problem.extend(words(&format!("--c-sum {c:.3e}")));
         if happens(random, 0.25) {
@@ -60,7 +63,8 @@ impl Problem {
         let gap = 10f64.powf(random.random_range(-7.0..-1.0));
         let passes = random.random_range(3..=passes);
         let seed: u32 = random.random();
-        let mut flags = format!("--solver {solver} --gap {gap:.1e} --passes {passes} --seed {seed}");
+        let mut flags =
+            format!("--solver {solver} --gap {gap:.1e} --passes {passes} --seed {seed}");
         if happens(random, 0.5) {
             let (batch, approximate) = (size(random, 1, 200), one_of(random, &[0, 1, 5, 50]));
             let planes = size(random, 2, 200);
@@ -72,7 +76,9 @@ impl Problem {
         if help.contains("--max-memory") && happens(random, 0.25) {
             // 32 bytes a weight are the least.
             let (least, most) = if problem.made { (250, 20_000) } else { (100_000, 500_000) };
-            problem.optional.extend(words(&format!("--max-memory {}KB", size(random, least, most))));
+            problem
+                .optional
+                .extend(words(&format!("--max-memory {}KB", size(random, least, most))));
         }
         let can_stream = matches!(solver, "auto" | "one-slack") && problem.group.is_none();
         if help.contains("--stream") && can_stream && happens(random, 0.3) {
@@ -84,7 +90,8 @@ impl Problem {
 
 /// Data that comes with the sources, and the most passes for it.
 fn shipped(random: &mut Pcg64) -> (Problem, usize) {
-    let at = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("datasets").join(name);
+    let at =
+        |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("datasets").join(name);
     let loss = random.random_range(1..=5);
     let (task, data, flags, passes) = match random.random_range(0..4) {
         0 => ("multiclass", "digits.train.svm", "--bias 1".to_owned(), 40),
@@ -98,7 +105,18 @@ fn shipped(random: &mut Pcg64) -> (Problem, usize) {
         problem.extend(["--group".to_owned(), group.display().to_string()]);
     }
     let data = at(data);
-    (Problem { task, data, group, made: false, problem, solver: Vec::new(), optional: Vec::new() }, passes)
+    (
+        Problem {
+            task,
+            data,
+            group,
+            made: false,
+            problem,
+            solver: Vec::new(),
+            optional: Vec::new(),
+        },
+        passes,
+    )
 }
 
 /// Data that is made up, in a file in `folder`, and the most passes for it.
@@ -112,7 +130,18 @@ fn made(random: &mut Pcg64, folder: &Path, small: bool) -> io::Result<(Problem, 
     let data = folder.join("data");
     fs::write(&data, text)?;
     let problem = words(&flags).collect();
-    Ok((Problem { task, data, group: None, made: true, problem, solver: Vec::new(), optional: Vec::new() }, 200))
+    Ok((
+        Problem {
+            task,
+            data,
+            group: None,
+            made: true,
+            problem,
+            solver: Vec::new(),
+            optional: Vec::new(),
+        },
+        200,
+    ))
 }
 
 /// Ids and values of a few features.
@@ -129,22 +158,28 @@ fn line(features: &[(usize, f64)]) -> String {
 
 /// The best of some choices under hidden weights; now and then any.
 fn best(random: &mut Pcg64, choices: usize, features: &[(usize, f64)]) -> usize {
-    let weight = |id: usize, choice: usize| ((id * 7919 + choice * 104_729) % 1009) as f64 / 1009.0 - 0.5;
-    let score = |choice| -> f64 { features.iter().map(|&(id, value)| value * weight(id, choice)).sum() };
+    let weight =
+        |id: usize, choice: usize| ((id * 7919 + choice * 104_729) % 1009) as f64 / 1009.0 - 0.5;
+    let score =
+        |choice| -> f64 { features.iter().map(|&(id, value)| value * weight(id, choice)).sum() };
     let best = (0..choices).max_by(|&a, &b| score(a).total_cmp(&score(b))).unwrap_or(0);
     if happens(random, 0.15) { random.random_range(0..choices) } else { best }
 }
 
 fn multiclass(random: &mut Pcg64, shrink: usize) -> (String, String) {
-    let (n, k, width) = (size(random, 2, 20_000 / shrink), size(random, 2, 20), size(random, 1, 300));
+    let (n, k, width) =
+        (size(random, 2, 20_000 / shrink), size(random, 2, 20), size(random, 1, 300));
     let nonzeros = size(random, 1, 30);
     let mut text = String::new();
     for i in 0..n {
         let features = features(random, width, nonzeros);
         // Two classes there must be.
         let class = if i < 2 { i } else { best(random, k, &features) };
-        let cost =
-            if happens(random, 0.1) { format!(" cost:{:.2}", random.random_range(0.0..3.0)) } else { String::new() };
+        let cost = if happens(random, 0.1) {
+            format!(" cost:{:.2}", random.random_range(0.0..3.0))
+        } else {
+            String::new()
+        };
         let _ = writeln!(text, "{class}{cost}{}", line(&features));
     }
     let mut flags = format!("-o {} -l {}", random.random_range(1..=2), random.random_range(0..=1));
@@ -185,7 +220,8 @@ fn ranking(random: &mut Pcg64, shrink: usize) -> (String, String) {
         for document in 0..size(random, 2, 40) {
             let features = features(random, width, width);
             // An order there must be.
-            let grade = if query == 1 && document < 2 { document } else { best(random, 4, &features) };
+            let grade =
+                if query == 1 && document < 2 { document } else { best(random, 4, &features) };
             let _ = writeln!(text, "{grade} qid:{query}{}", line(&features));
         }
     }

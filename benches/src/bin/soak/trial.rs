@@ -30,7 +30,8 @@ impl<'t> Trial<'t> {
     /// # Errors
     /// What does not hold.
     pub fn run(seed: u64, arguments: &Arguments, tally: &'t mut Tally) -> Result<(), String> {
-        let folder = tempfile::Builder::new().prefix("soak").tempdir().map_err(|error| error.to_string())?;
+        let folder =
+            tempfile::Builder::new().prefix("soak").tempdir().map_err(|error| error.to_string())?;
         let outcome = Self::put_to_the_test(seed, arguments, folder.path(), tally);
         outcome.map_err(|error| {
             let kept = arguments.keep.join(seed.to_string());
@@ -48,11 +49,17 @@ impl<'t> Trial<'t> {
         })
     }
 
-    fn put_to_the_test(seed: u64, arguments: &Arguments, folder: &Path, tally: &'t mut Tally) -> Result<(), String> {
+    fn put_to_the_test(
+        seed: u64,
+        arguments: &Arguments,
+        folder: &Path,
+        tally: &'t mut Tally,
+    ) -> Result<(), String> {
         let mut random = Pcg64::seed_from_u64(seed);
         let child = Child { folder: folder.to_owned(), limit: arguments.limit };
         let help = child.ends_with(0, &["learn", "multiclass", "--help"].map(str::to_owned))?.out;
-        let problem = Problem::draw(&mut random, folder, &help, arguments.small).map_err(|error| error.to_string())?;
+        let problem = Problem::draw(&mut random, folder, &help, arguments.small)
+            .map_err(|error| error.to_string())?;
         let mut trial = Self { random, child, problem, tally };
         let seconds = trial.without_checkpoints()?;
         trial.bounds()?;
@@ -117,12 +124,16 @@ impl<'t> Trial<'t> {
         self.problem.optional = optional;
         self.ends_with(0, &line)?;
         let Problem { data, group, .. } = &self.problem;
-        let [ours, theirs] =
-            [MODEL, "other.model"].map(|model| judge::bounds(&self.path(model), data, group.as_deref()));
+        let [ours, theirs] = [MODEL, "other.model"]
+            .map(|model| judge::bounds(&self.path(model), data, group.as_deref()));
         let (ours, theirs) = (ours?, theirs?);
-        for (Bounds { dual, .. }, Bounds { primal, .. }) in [(ours, ours), (ours, theirs), (theirs, ours)] {
+        for (Bounds { dual, .. }, Bounds { primal, .. }) in
+            [(ours, ours), (ours, theirs), (theirs, ours)]
+        {
             if dual > primal + 1e-9 * primal.abs() {
-                return Err(format!("D = {dual} is above P(w) = {primal}; {ours:?} and of another solver {theirs:?}"));
+                return Err(format!(
+                    "D = {dual} is above P(w) = {primal}; {ours:?} and of another solver {theirs:?}"
+                ));
             }
             self.tally.bounds += 1;
         }
@@ -138,7 +149,8 @@ impl<'t> Trial<'t> {
         }
     }
 
-    /// Copies of a file with a flipped bit or without an end are refused by a command, in which `{}` stands for the copy.
+    /// Copies of a file with a flipped bit or without an end are refused by a command, in which
+    /// `{}` stands for the copy.
     fn damaged(&mut self, name: &str, command: &[String]) -> Result<(), String> {
         let whole = self.read(name)?;
         let line: Vec<String> = command.iter().map(|word| word.replace("{}", "damaged")).collect();
@@ -153,24 +165,28 @@ impl<'t> Trial<'t> {
             }
             fs::write(self.path("damaged"), bytes).map_err(|error| error.to_string())?;
             let how = if truncated { "cut off at" } else { "with a bit flipped at" };
-            self.ends_with(2, &line).map_err(|error| format!("{name} {how} {at} of {}: {error}", whole.len()))?;
+            self.ends_with(2, &line)
+                .map_err(|error| format!("{name} {how} {at} of {}: {error}", whole.len()))?;
             self.tally.refused += 1;
         }
         Ok(())
     }
 
-    /// Breaks off training and resumes it until it ends; the model must be the one of the run that went through.
+    /// Breaks off training and resumes it until it ends; the model must be the one of the run that
+    /// went through.
     fn broken_off(&mut self, seconds: f64) -> Result<(), String> {
         let solver = self.problem.solver.clone();
         let every = one_of(&mut self.random, &["1", "1", "3", "0.01s", "0.1s"]);
         let signals = self.random.random_range(1..=8);
         let mut sent = 0;
         loop {
-            let resume: &[&str] = if self.path(CHECKPOINT).exists() { &["--resume", CHECKPOINT] } else { &[] };
+            let resume: &[&str] =
+                if self.path(CHECKPOINT).exists() { &["--resume", CHECKPOINT] } else { &[] };
             let more = [&["--checkpoint", CHECKPOINT, "--every", every], resume].concat();
             let line = self.learn(&solver, &more, RESUMED);
             let moment = 1.2 * seconds * self.random.random::<f64>();
-            let kind = one_of(&mut self.random, &[Signal::SIGKILL, Signal::SIGINT, Signal::SIGTERM]);
+            let kind =
+                one_of(&mut self.random, &[Signal::SIGKILL, Signal::SIGINT, Signal::SIGTERM]);
             let before = self.path(RESUMED).exists().then(|| self.read(RESUMED)).transpose()?;
             let ended = self.child.run(&line, (sent < signals).then_some((kind, moment)))?;
             self.tally.runs += 1;
@@ -185,14 +201,26 @@ impl<'t> Trial<'t> {
                 _ => (&mut self.tally.killed, None),
             };
             *counter += 1;
-            // Signals are heard once training begins, with a line that names the sizes: before that there is nothing to keep.
-            let deaf = ended.end == End::Signal(kind as i32) && (code.is_none() || !ended.err.contains(" examples, "));
+            // Signals are heard once training begins, with a line that names the sizes: before that
+            // there is nothing to keep.
+            let deaf = ended.end == End::Signal(kind as i32)
+                && (code.is_none() || !ended.err.contains(" examples, "));
             let heard = matches!(ended.end, End::Code(found) if Some(found) == code);
             if !(ended.signalled && (heard || deaf)) {
-                return Err(ended.unlike(&line, &format!("exit code 0, or an end by {kind} after {moment:.3} s")));
+                return Err(ended.unlike(
+                    &line,
+                    &format!("exit code 0, or an end by {kind} after {moment:.3} s"),
+                ));
             }
-            if heard && !["go on from pass", "training had ended"].iter().any(|words| ended.err.contains(words)) {
-                return Err(ended.unlike(&line, "a line that says how to go on, or that there is nothing left to do"));
+            if heard
+                && !["go on from pass", "training had ended"]
+                    .iter()
+                    .any(|words| ended.err.contains(words))
+            {
+                return Err(ended.unlike(
+                    &line,
+                    "a line that says how to go on, or that there is nothing left to do",
+                ));
             }
             if self.path(RESUMED).exists() && Some(self.read(RESUMED)?) != before {
                 self.ends_with(0, &["inspect", RESUMED].map(str::to_owned))?;
@@ -214,13 +242,14 @@ impl<'t> Trial<'t> {
     fn same_bytes(&self) -> Result<(), String> {
         match self.read(RESUMED)? == self.read(MODEL)? {
             true => Ok(()),
-            false => {
-                Err(format!("{RESUMED}, of training that was resumed, is not {MODEL}, of training that went through"))
-            }
+            false => Err(format!(
+                "{RESUMED}, of training that was resumed, is not {MODEL}, of training that went through"
+            )),
         }
     }
 
-    /// A checkpoint that is damaged, or of other settings or data, is refused, and leaves what is there.
+    /// A checkpoint that is damaged, or of other settings or data, is refused, and leaves what is
+    /// there.
     fn foreign(&mut self, solver: &[String]) -> Result<(), String> {
         let before = self.path(RESUMED).exists().then(|| self.read(RESUMED)).transpose()?;
         let line = self.learn(solver, &["--resume", "{}"], RESUMED);
@@ -232,7 +261,8 @@ impl<'t> Trial<'t> {
         if self.problem.made {
             let text = String::from_utf8_lossy(&self.read("data")?).into_owned();
             let first = text.lines().next().unwrap_or_default();
-            fs::write(self.path("other.data"), format!("{text}{first}\n")).map_err(|error| error.to_string())?;
+            fs::write(self.path("other.data"), format!("{text}{first}\n"))
+                .map_err(|error| error.to_string())?;
             let mut line = self.learn(solver, &["--resume", CHECKPOINT], RESUMED);
             let at = line.len() - 2;
             line[at] = "other.data".to_owned();
@@ -248,7 +278,9 @@ impl<'t> Trial<'t> {
     /// The flags of the solver with another seed.
     fn other_settings(&self, solver: &[String]) -> Vec<String> {
         let at = solver.iter().position(|word| word == "--seed").map_or(usize::MAX, |at| at + 1);
-        let other = |(index, word): (usize, &String)| if index == at { format!("{word}1") } else { word.clone() };
+        let other = |(index, word): (usize, &String)| {
+            if index == at { format!("{word}1") } else { word.clone() }
+        };
         solver.iter().enumerate().map(other).collect()
     }
 }

@@ -5,7 +5,8 @@
 //! | 4 + length | what the checkpoint was made from (`origin.rs`), as JSON |
 //! | | the [`State`], as `bincode` writes it |
 //!
-//! A checkpoint is for the version of the program that wrote it: it does not outlive a release, as models do.
+//! A checkpoint is for the version of the program that wrote it: it does not outlive a release, as
+//! models do.
 
 mod origin;
 
@@ -32,7 +33,8 @@ const SHARE: u32 = 20;
 pub struct Checkpoints<'a> {
     /// The file; each checkpoint takes the place of the one before.
     pub file: &'a Path,
-    /// How often. Another is written before the last pass, when training is about to end without having reached its gap.
+    /// How often. Another is written before the last pass, when training is about to end without
+    /// having reached its gap.
     pub every: Every,
 }
 
@@ -45,7 +47,8 @@ pub enum Every {
     Passes(usize),
 }
 
-/// Finds out early whether checkpoints of a run could be written, and would not take the place of its other files.
+/// Finds out early whether checkpoints of a run could be written, and would not take the place of
+/// its other files.
 ///
 /// # Errors
 /// As for [`output::check`]; standard output.
@@ -54,12 +57,16 @@ pub(crate) fn check(file: &Path, examples: &Path, model: &Path) -> Result<(), Er
         return Err(Error::option("--checkpoint", "a file", "-"));
     }
     if output::is_same(file, model) {
-        return Err(Error::file(display_name(file), "expected another file than that of the model"));
+        return Err(Error::file(
+            display_name(file),
+            "expected another file than that of the model",
+        ));
     }
     output::check(file, &[examples])
 }
 
-/// Writes checkpoints when they are due. One that cannot be written is told and does not end training.
+/// Writes checkpoints when they are due. One that cannot be written is told and does not end
+/// training.
 pub(crate) struct Keeper<'a> {
     plan: Checkpoints<'a>,
     task: Identity,
@@ -74,7 +81,15 @@ pub(crate) struct Keeper<'a> {
 impl<'a> Keeper<'a> {
     /// Begins with the checkpoint that training goes on from, if there is one.
     pub fn new(plan: Checkpoints<'a>, task: Identity, origin: &'a Origin, passes: f64) -> Self {
-        Self { plan, task, origin, passes, ended: Instant::now(), took: Duration::ZERO, kept: Kept::default() }
+        Self {
+            plan,
+            task,
+            origin,
+            passes,
+            ended: Instant::now(),
+            took: Duration::ZERO,
+            kept: Kept::default(),
+        }
     }
 
     /// Takes a look at the state between two passes. What there is to tell goes to `note`.
@@ -124,8 +139,14 @@ impl<'a> Resumed<'a> {
     /// Reads a checkpoint that was made with the options of `run`.
     ///
     /// # Errors
-    /// What is not a checkpoint, is damaged, or was made with other options; `--passes` that it has made already.
-    pub fn open(path: &'a Path, task: Identity, run: &Origin, settings: &Settings) -> Result<Self, Error> {
+    /// What is not a checkpoint, is damaged, or was made with other options; `--passes` that it has
+    /// made already.
+    pub fn open(
+        path: &'a Path,
+        task: Identity,
+        run: &Origin,
+        settings: &Settings,
+    ) -> Result<Self, Error> {
         let refuse = |message| Error::file(display_name(path), message);
         let bytes = read_bytes(path)?;
         let (origin, state) = read(task, &bytes).map_err(refuse)?;
@@ -136,7 +157,8 @@ impl<'a> Resumed<'a> {
         match settings.passes {
             // An earlier end would have made another pass the last one, which certifies.
             Some(passes) if passes as f64 <= made => {
-                let expected = format!("more than the {made} exact passes that the checkpoint has made");
+                let expected =
+                    format!("more than the {made} exact passes that the checkpoint has made");
                 Err(Error::option("--passes", expected, passes))
             }
             _ => Ok(Self { path, origin, state }),
@@ -148,7 +170,8 @@ impl<'a> Resumed<'a> {
         self.state.passes()
     }
 
-    /// Puts a trainer where the checkpoint was made. `data` are those of this run, from the file `name`.
+    /// Puts a trainer where the checkpoint was made. `data` are those of this run, from the file
+    /// `name`.
     ///
     /// # Errors
     /// Other data; a state that does not fit them.
@@ -157,7 +180,9 @@ impl<'a> Resumed<'a> {
         if let Some(message) = self.origin.data.differs_from(data, name) {
             return Err(refuse(message));
         }
-        trainer.restore(self.state).map_err(|error| refuse(format!("the checkpoint is damaged: {error}")))
+        trainer
+            .restore(self.state)
+            .map_err(|error| refuse(format!("the checkpoint is damaged: {error}")))
     }
 }
 
@@ -215,11 +240,17 @@ fn read(task: Identity, bytes: &[u8]) -> Result<(Origin, State<'static>), String
     let length = take_u32(&mut rest, KIND.name)?;
     let origin = take(&mut rest, u64::from(length), KIND.name)?;
     let origin = serde_json::from_slice(origin);
-    let origin = origin.map_err(|error| format!("the checkpoint is damaged: what it was made from: {error}"))?;
+    let origin = origin
+        .map_err(|error| format!("the checkpoint is damaged: what it was made from: {error}"))?;
     Ok((origin, container.decode(rest)?))
 }
 
-fn write(task: Identity, origin: &Origin, state: &State<'_>, out: &mut dyn Write) -> io::Result<()> {
+fn write(
+    task: Identity,
+    origin: &Origin,
+    state: &State<'_>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let origin = serde_json::to_vec(origin)?;
     container::write(&KIND, task, out, &|out| {
         out.write_all(&(origin.len() as u32).to_le_bytes())?;

@@ -34,7 +34,8 @@ pub(crate) struct Data {
 }
 
 impl Origin {
-    /// What a run with these options is, of a task that has those of `specs`; its data are not known yet.
+    /// What a run with these options is, of a task that has those of `specs`; its data are not
+    /// known yet.
     pub fn new(specs: &[OptionSpec], settings: &Settings, options: &Options, stream: bool) -> Self {
         let mut all = of_settings(settings);
         let rescaling = match options.rescaling {
@@ -74,14 +75,21 @@ impl Origin {
             return None;
         }
         let list = |options: &BTreeMap<String, String>| {
-            let words = names.iter().map(|name| options.get(*name).cloned().unwrap_or_else(|| format!("no {name}")));
+            let words = names
+                .iter()
+                .map(|name| options.get(*name).cloned().unwrap_or_else(|| format!("no {name}")));
             words.collect::<Vec<_>>().join(" ")
         };
-        Some(format!("the checkpoint was made with {}, this run has {}", list(&self.options), list(&run.options)))
+        Some(format!(
+            "the checkpoint was made with {}, this run has {}",
+            list(&self.options),
+            list(&run.options)
+        ))
     }
 }
 
-/// Every setting that decides a bit, under the name of its option. The limits `passes` and `seconds` decide only when to end.
+/// Every setting that decides a bit, under the name of its option. The limits `passes` and
+/// `seconds` decide only when to end.
 fn of_settings(settings: &Settings) -> BTreeMap<String, String> {
     // No `..` here: a setting to come is either named below or left out on purpose.
     let &Settings {
@@ -103,8 +111,9 @@ fn of_settings(settings: &Settings) -> BTreeMap<String, String> {
         C::Sum(c) => format!("--c-sum {c}"),
     };
     let mut all = BTreeMap::from([("C".to_owned(), c)]);
-    let mut add =
-        |name: &str, value: String| all.insert(name.to_owned(), format!("{name} {value}").trim_end().to_owned());
+    let mut add = |name: &str, value: String| {
+        all.insert(name.to_owned(), format!("{name} {value}").trim_end().to_owned())
+    };
     add("-p", if slack_norm == SlackNorm::Squared { "2" } else { "1" }.to_owned());
     add("--solver", solver.name().to_owned());
     add("--gap", relative_gap.to_string());
@@ -127,7 +136,11 @@ fn of_settings(settings: &Settings) -> BTreeMap<String, String> {
 
 impl Data {
     /// Of examples that were read from a text of this length and CRC-32.
-    pub fn new<A: Application>(task: &A, examples: &[Example<A::Input, A::Output>], text: (u64, u32)) -> Self {
+    pub fn new<A: Application>(
+        task: &A,
+        examples: &[Example<A::Input, A::Output>],
+        text: (u64, u32),
+    ) -> Self {
         let mut shape = crc32fast::Hasher::new();
         for Example { x, weight, .. } in examples {
             let rows = (0..).take_while(|&name| task.row(x, name).is_some()).count() as u64;
@@ -136,10 +149,17 @@ impl Data {
         }
         // A task that cannot be written has no model either.
         let task_sum = container::checksum(task).unwrap_or_default();
-        Self { text, examples: examples.len(), weights: task.dim(), task: task_sum, shape: shape.finalize() }
+        Self {
+            text,
+            examples: examples.len(),
+            weights: task.dim(),
+            task: task_sum,
+            shape: shape.finalize(),
+        }
     }
 
-    /// Of examples that come in pieces whose text has this length and checksum. Their other parts are in the text and in the files of options.
+    /// Of examples that come in pieces whose text has this length and checksum. Their other parts
+    /// are in the text and in the files of options.
     pub fn of_stream<A: Application>(task: &A, examples: usize, text: (u64, u32)) -> Self {
         let task_sum = container::checksum(task).unwrap_or_default();
         Self { text, examples, weights: task.dim(), task: task_sum, shape: 0 }

@@ -24,7 +24,9 @@ impl Home {
     /// Eleven examples, `train`, and a checkpoint after four passes over them, `checkpoint`.
     fn new() -> Self {
         let home = Self(tempfile::tempdir().unwrap());
-        let line = |i: usize| format!("{} 1:{} 2:{} 3:1\n", [1, -1][i % 2], i * 7 % 11, (i * 5 % 13) as f64 - 6.0);
+        let line = |i: usize| {
+            format!("{} 1:{} 2:{} 3:1\n", [1, -1][i % 2], i * 7 % 11, (i * 5 % 13) as f64 - 6.0)
+        };
         fs::write(home.path("train"), (0..11).map(line).collect::<String>()).unwrap();
         home.learn::<Sign>(&settings(), &Options::default(), false).unwrap();
         home
@@ -34,7 +36,12 @@ impl Home {
         self.0.path().join(name)
     }
 
-    fn learn<A: Application>(&self, settings: &Settings, options: &Options, resume: bool) -> Result<Learned, Error> {
+    fn learn<A: Application>(
+        &self,
+        settings: &Settings,
+        options: &Options,
+        resume: bool,
+    ) -> Result<Learned, Error> {
         self.learn_with::<A>(settings, options, resume, &mut ())
     }
 
@@ -45,7 +52,8 @@ impl Home {
         resume: bool,
         monitor: &mut dyn Monitor,
     ) -> Result<Learned, Error> {
-        let (examples, model, file) = (self.path("train"), self.path("model"), self.path("checkpoint"));
+        let (examples, model, file) =
+            (self.path("train"), self.path("model"), self.path("checkpoint"));
         let request = Learn {
             examples: &examples,
             model: &model,
@@ -93,15 +101,31 @@ fn other_options_are_refused_by_name() {
         (Settings { c: C::Sum(2.0), ..settings() }, "--c-sum 1", "--c-sum 2"),
         (Settings { c: C::Mean(10.0), ..settings() }, "--c-sum 1", "-c 10"),
         (Settings { slack_norm: SlackNorm::Squared, ..settings() }, "-p 1", "-p 2"),
-        (Settings { solver: Solver::OneSlack, ..settings() }, "--solver auto", "--solver one-slack"),
+        (
+            Settings { solver: Solver::OneSlack, ..settings() },
+            "--solver auto",
+            "--solver one-slack",
+        ),
         (Settings { relative_gap: 0.01, ..settings() }, "--gap 0.000001", "--gap 0.01"),
         (Settings { epsilon: Some(0.1), ..settings() }, "no -e", "-e 0.1"),
         (Settings { seed: 1, ..settings() }, "--seed 0", "--seed 1"),
         (with(BlockSettings { batch: 3, ..block }), "--batch 32", "--batch 3"),
-        (with(BlockSettings { approximate_passes: 3, ..block }), "--approximate-passes 30", "--approximate-passes 3"),
+        (
+            with(BlockSettings { approximate_passes: 3, ..block }),
+            "--approximate-passes 30",
+            "--approximate-passes 3",
+        ),
         (with(BlockSettings { planes: 3, ..block }), "--planes 512", "--planes 3"),
-        (with(BlockSettings { acceleration: false, ..block }), "no --no-acceleration", "--no-acceleration"),
-        (Settings { c: C::Sum(2.0), seed: 1, ..settings() }, "--seed 0 --c-sum 1", "--seed 1 --c-sum 2"),
+        (
+            with(BlockSettings { acceleration: false, ..block }),
+            "no --no-acceleration",
+            "--no-acceleration",
+        ),
+        (
+            Settings { c: C::Sum(2.0), seed: 1, ..settings() },
+            "--seed 0 --c-sum 1",
+            "--seed 1 --c-sum 2",
+        ),
     ];
     for (settings, made, run) in table {
         let expected = format!("the checkpoint was made with {made}, this run has {run}");
@@ -109,7 +133,10 @@ fn other_options_are_refused_by_name() {
     }
     let mut options = Options::default();
     options.set("lazy", "");
-    assert_eq!(home.refusal(&settings(), &options), "the checkpoint was made with no --lazy, this run has --lazy");
+    assert_eq!(
+        home.refusal(&settings(), &options),
+        "the checkpoint was made with no --lazy, this run has --lazy"
+    );
     assert_eq!(
         home.refusal(&Settings { passes: Some(4), ..settings() }, &Options::default()),
         "--passes expects more than the 4 exact passes that the checkpoint has made, not `4`"
@@ -129,12 +156,19 @@ fn other_data_and_tasks_are_refused_by_name() {
         assert_ne!(changed, text);
         fs::write(home.path("train"), changed).unwrap();
         let message = home.refusal(&settings(), &Options::default());
-        assert!(message.starts_with("the data differ: the text of ") && message.contains(expected), "{message}");
+        assert!(
+            message.starts_with("the data differ: the text of ") && message.contains(expected),
+            "{message}"
+        );
     }
     fs::write(home.path("train"), text).unwrap();
     home.learn::<Sign>(&settings(), &Options::default(), true).unwrap();
-    let error = home.learn::<Other>(&settings(), &Options::default(), true).unwrap_err().to_string();
-    assert!(error.ends_with("expected a checkpoint of the task `other`, found one of the task `sign`"), "{error}");
+    let error =
+        home.learn::<Other>(&settings(), &Options::default(), true).unwrap_err().to_string();
+    assert!(
+        error.ends_with("expected a checkpoint of the task `other`, found one of the task `sign`"),
+        "{error}"
+    );
 
     let data = |text, task, shape| Data { text, examples: 3, weights: 4, task, shape };
     let same = data((9, 1), 1, 1);
@@ -142,7 +176,10 @@ fn other_data_and_tasks_are_refused_by_name() {
     for (other, expected) in [
         (Data { examples: 2, ..same.clone() }, "the data differ: f holds 2 examples, and held 3"),
         (Data { weights: 5, ..same.clone() }, "the data differ: the task has 5 weights, and had 4"),
-        (data((9, 1), 2, 1), "the data differ: the task is not the same: files that its options name have changed"),
+        (
+            data((9, 1), 2, 1),
+            "the data differ: the task is not the same: files that its options name have changed",
+        ),
     ] {
         assert_eq!(same.differs_from(&other, "f").unwrap(), expected);
     }
@@ -162,7 +199,8 @@ fn models_and_other_files_are_no_checkpoints() {
     assert!(home.refusal(&settings(), &Options::default()).starts_with("cannot be read: "));
 }
 
-/// Every byte is flipped in each of its bits, and every beginning of the file is tried, and bytes beyond its end.
+/// Every byte is flipped in each of its bits, and every beginning of the file is tried, and bytes
+/// beyond its end.
 #[test]
 fn every_flipped_bit_and_every_missing_end_is_refused() {
     let home = Home::new();
@@ -208,7 +246,8 @@ fn absurd_sizes_are_refused_without_being_allocated() {
         for claimed in [1_u64 << 30, 1 << 37, 1 << 60, u64::MAX] {
             let mut absurd = payload.clone();
             absurd[at..at + 8].copy_from_slice(&claimed.to_le_bytes());
-            // It may be a number that happens to be allowed; what counts is that nothing is allocated for it.
+            // It may be a number that happens to be allowed; what counts is that nothing is
+            // allocated for it.
             claims += usize::from(read(SIGN, &container::forge::<Sign>(&KIND, &absurd)).is_err());
         }
     }

@@ -62,7 +62,13 @@ struct Column {
 impl Columns {
     /// Of features with indices below `features`, without rows.
     pub fn new(features: usize) -> Self {
-        Self { columns: vec![Column { range: Range::EMPTY, count: 0, mean: 0.0, squares: 0.0 }; features], rows: 0 }
+        Self {
+            columns: vec![
+                Column { range: Range::EMPTY, count: 0, mean: 0.0, squares: 0.0 };
+                features
+            ],
+            rows: 0,
+        }
     }
 
     /// Takes in a row with finite values. Those of features beyond the columns are left out.
@@ -90,8 +96,13 @@ impl Columns {
 
     /// The features that have one value only in all rows so far, other than 0.
     pub fn constants(&self) -> impl Iterator<Item = usize> {
-        let is_constant = |column: &Column| column.count > 0 && column.range(self.rows).width() == 0.0;
-        self.columns.iter().enumerate().filter(move |(_, column)| is_constant(column)).map(|(index, _)| index)
+        let is_constant =
+            |column: &Column| column.count > 0 && column.range(self.rows).width() == 0.0;
+        self.columns
+            .iter()
+            .enumerate()
+            .filter(move |(_, column)| is_constant(column))
+            .map(|(index, _)| index)
     }
 }
 
@@ -121,7 +132,8 @@ impl Column {
             return Affine::ZERO;
         }
         let having = self.count as f64 / rows as f64;
-        let variance = having * (self.squares / self.count as f64 + self.mean * self.mean * (1.0 - having));
+        let variance =
+            having * (self.squares / self.count as f64 + self.mean * self.mean * (1.0 - having));
         let origin = if having >= CENTRED { self.mean * having } else { 0.0 };
         Affine { origin, width: variance.sqrt() }
     }

@@ -1,8 +1,8 @@
 //! [`Scaling`]: features brought to comparable sizes by what the training rows hold.
 //!
-//! A row is an example of multiclass, a token of a sequence, a document of a query. A feature that a
-//! row lacks has the value 0 there. Rows count once each, whatever the weights of their examples. The
-//! training rows are those of the whole file, in a cross-validation too.
+//! A row is an example of multiclass, a token of a sequence, a document of a query. A feature that
+//! a row lacks has the value 0 there. Rows count once each, whatever the weights of their examples.
+//! The training rows are those of the whole file, in a cross-validation too.
 //!
 //! | `--scale` | a value x becomes | for |
 //! |---|---|---|
@@ -10,25 +10,25 @@
 //! | `standard` | (x − mean) / σ, or x / σ if most rows lack the feature | tables of numbers with different units |
 //! | `global` | (x − origin) / (high − low) | sparse rows; values with limits |
 //!
-//! σ is the standard deviation over all n training rows (the mean of squares, not n − 1), low and high
-//! are the least and the largest value.
+//! σ is the standard deviation over all n training rows (the mean of squares, not n − 1), low and
+//! high are the least and the largest value.
 //!
 //! **Sparse rows stay sparse.** Subtracting a mean turns every missing value into one that must be
-//! stored. `standard` therefore centres a feature only if at least half of the training rows have it
-//! (a value other than 0), which at most doubles what is stored. The origin of `global` is 0 if 0 lies
-//! in the range of the feature, so zeros stay zeros; otherwise no training row lacks the feature, and
-//! the origin is the end of the range nearest to 0.
+//! stored. `standard` therefore centres a feature only if at least half of the training rows have
+//! it (a value other than 0), which at most doubles what is stored. The origin of `global` is 0 if
+//! 0 lies in the range of the feature, so zeros stay zeros; otherwise no training row lacks the
+//! feature, and the origin is the end of the range nearest to 0.
 //!
-//! **What a shift means.** A shift of a feature changes no ranking, and a task with a bias can take it
-//! up in the weights of the bias. A task without a bias is another problem after a shift: the mean of
-//! the feature was a bias of sorts, and is gone. So are constants: a feature with one value only
-//! becomes 0.
+//! **What a shift means.** A shift of a feature changes no ranking, and a task with a bias can take
+//! it up in the weights of the bias. A task without a bias is another problem after a shift: the
+//! mean of the feature was a bias of sorts, and is gone. So are constants: a feature with one value
+//! only becomes 0.
 //!
 //! **Rare features** become large by `standard`: of a feature that one row of n has, the one value
 //! becomes about √n. `global` keeps values of 0 and 1 as they are.
 //!
-//! Values read later may lie outside the range of the training rows. They are scaled likewise and not
-//! clipped, except that they stay finite in single precision.
+//! Values read later may lie outside the range of the training rows. They are scaled likewise and
+//! not clipped, except that they stay finite in single precision.
 
 mod columns;
 mod note;
@@ -164,8 +164,8 @@ impl Scaling {
 
     /// Appends the features of a row, scaled, in order and without zeros.
     ///
-    /// All values are finite if those of the row are. Takes time for the features of the row and for
-    /// those that are shifted.
+    /// All values are finite if those of the row are. Takes time for the features of the row and
+    /// for those that are shifted.
     ///
     /// # Panics
     /// A feature beyond those that it [`fits`](Self::fits).

@@ -27,7 +27,8 @@ impl Apart {
     };
 }
 
-/// The largest absolute value of each feature over all rows, of features with indices below `features`.
+/// The largest absolute value of each feature over all rows, of features with indices below
+/// `features`.
 ///
 /// The size of values matters, and not only their range, if a row is not compared with other rows.
 pub fn largest<'r>(features: usize, rows: impl Iterator<Item = &'r [Feature]>) -> Vec<f64> {
@@ -39,9 +40,11 @@ pub fn largest<'r>(features: usize, rows: impl Iterator<Item = &'r [Feature]>) -
     sizes.into_iter().map(f64::from).collect()
 }
 
-/// A note on the features whose sizes are over 10,000 times that of the lowest quartile, if there are any.
+/// A note on the features whose sizes are over 10,000 times that of the lowest quartile, if there
+/// are any.
 ///
-/// Features of size 0 are left out. Counts, frequencies and symbols of ordinary text are far from this.
+/// Features of size 0 are left out. Counts, frequencies and symbols of ordinary text are far from
+/// this.
 pub fn far_apart(sizes: &[f64], words: Apart, name: impl Fn(usize) -> String) -> Option<String> {
     const SPREAD: f64 = 1e4;
     let mut varying: Vec<f64> = sizes.iter().copied().filter(|&size| size > 0.0).collect();
@@ -50,7 +53,8 @@ pub fn far_apart(sizes: &[f64], words: Apart, name: impl Fn(usize) -> String) ->
     }
     let quarter = (varying.len() - 1) / 4;
     let (_, &mut quarter, _) = varying.select_nth_unstable_by(quarter, f64::total_cmp);
-    let large: Vec<usize> = (0..sizes.len()).filter(|&index| sizes[index] > SPREAD * quarter).collect();
+    let large: Vec<usize> =
+        (0..sizes.len()).filter(|&index| sizes[index] > SPREAD * quarter).collect();
     let verb = words.verbs[usize::from(large.len() > 1)];
     Some(format!(
         "{} {verb} over 10000 times as {}: training may be slow, and C means something else for each of them; give {}",
@@ -60,17 +64,26 @@ pub fn far_apart(sizes: &[f64], words: Apart, name: impl Fn(usize) -> String) ->
     ))
 }
 
-/// A note on constant features, which scaling makes 0, if there are any. For tasks in which they have an effect.
+/// A note on constant features, which scaling makes 0, if there are any. For tasks in which they
+/// have an effect.
 pub fn constants(columns: &Columns, name: impl Fn(usize) -> String) -> Option<String> {
     let constants: Vec<usize> = columns.constants().collect();
-    let verbs = if constants.len() == 1 { "has one value only and becomes" } else { "have one value only and become" };
+    let verbs = if constants.len() == 1 {
+        "has one value only and becomes"
+    } else {
+        "have one value only and become"
+    };
     Some(format!("{} {verbs} 0 by --scale", named(&constants, name)?))
 }
 
 /// `feature 5` or `features 5, 6 and 2 more`; `None` for no features.
 fn named(features: &[usize], name: impl Fn(usize) -> String) -> Option<String> {
     let names: Vec<String> = features.iter().take(NAMED).map(|&index| name(index)).collect();
-    let more = if features.len() > NAMED { format!(" and {} more", features.len() - NAMED) } else { String::new() };
+    let more = if features.len() > NAMED {
+        format!(" and {} more", features.len() - NAMED)
+    } else {
+        String::new()
+    };
     match features.len() {
         0 => None,
         1 => Some(format!("feature {}", names.concat())),

@@ -66,7 +66,8 @@ fn global_keeps_zeros_and_brings_ranges_to_a_width_of_one() {
 
 #[test]
 fn large_values_with_a_small_spread_have_their_exact_deviation() {
-    // Whole numbers around 2^23 that single precision holds; the sums of their squares need more than 53 bits.
+    // Whole numbers around 2^23 that single precision holds; the sums of their squares need more
+    // than 53 bits.
     let values: Vec<f32> = (0..100_000).map(|at| 8_388_608.0 + f32::from(at % 2 == 0)).collect();
     let found = column(Method::Standard, &values);
     assert!(found.iter().zip(&values).all(|(found, value)| {
@@ -75,7 +76,10 @@ fn large_values_with_a_small_spread_have_their_exact_deviation() {
     }));
     // Equal values have no deviation at all, however often they are summed.
     for value in [0.1, 1e10, -1e30, f32::MAX, f32::from_bits(1)] {
-        assert!(column(Method::Standard, &vec![value; 1000]).iter().all(|&scaled| scaled == 0.0), "{value}");
+        assert!(
+            column(Method::Standard, &vec![value; 1000]).iter().all(|&scaled| scaled == 0.0),
+            "{value}"
+        );
     }
 }
 
@@ -126,24 +130,42 @@ fn what_lies_far_apart_is_named() {
     assert_eq!(note(&[1.0, 0.0, 1e4]), None);
     let text = note(&[1.0, 0.0, 1.1e4]).unwrap();
     assert!(
-        text.starts_with("feature f2 has values over 10000 times as large as a quarter of the features: "),
+        text.starts_with(
+            "feature f2 has values over 10000 times as large as a quarter of the features: "
+        ),
         "{text}"
     );
     let text = note(&[vec![1.0; 9], vec![2e4; 10]].concat()).unwrap();
-    assert!(text.starts_with("features f9, f10, f11, f12, f13, f14, f15, f16 and 2 more have values over"), "{text}");
+    assert!(
+        text.starts_with(
+            "features f9, f10, f11, f12, f13, f14, f15, f16 and 2 more have values over"
+        ),
+        "{text}"
+    );
     // A quarter that is small by itself is not far from the rest of its kind.
     assert_eq!(note(&[1e-9, 1.0, 1.0, 1.0, 1.0]), None);
 
     let table = columns(&[vec![1.0, 0.0, 2.0, 3.0], vec![1.0, 0.0, 2.5, 3.0]]);
     let text = constants(&table, |index| index.to_string()).unwrap();
     assert_eq!(text, "features 0, 3 have one value only and become 0 by --scale");
-    assert_eq!(constants(&columns(&[vec![0.0, 1.0], vec![0.0, 0.0]]), |index| index.to_string()), None);
+    assert_eq!(
+        constants(&columns(&[vec![0.0, 1.0], vec![0.0, 0.0]]), |index| index.to_string()),
+        None
+    );
 }
 
 /// Numbers of every size, with many zeros.
 fn any_value() -> impl Strategy<Value = f32> {
-    let odd =
-        prop::sample::select(vec![-0.0, 1e30, -1e30, f32::MAX, f32::MIN, f32::MIN_POSITIVE, f32::from_bits(1), 1e10]);
+    let odd = prop::sample::select(vec![
+        -0.0,
+        1e30,
+        -1e30,
+        f32::MAX,
+        f32::MIN,
+        f32::MIN_POSITIVE,
+        f32::from_bits(1),
+        1e10,
+    ]);
     prop_oneof![3 => Just(0.0), 3 => -10.0..10.0_f32, 2 => odd, 1 => prop::num::f32::NORMAL]
 }
 

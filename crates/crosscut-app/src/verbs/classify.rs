@@ -25,10 +25,12 @@ pub struct Classify<'a> {
     pub options: &'a Options,
 }
 
-/// Predicts the output of each example, labelled or not, and writes the predictions, one after the other.
+/// Predicts the output of each example, labelled or not, and writes the predictions, one after the
+/// other.
 ///
 /// # Errors
-/// Bad models, options, files and lines; predictions that cannot be written, or would replace what is read.
+/// Bad models, options, files and lines; predictions that cannot be written, or would replace what
+/// is read.
 pub fn classify<A: Application>(
     request: &Classify<'_>,
     model: ModelFile,
@@ -62,7 +64,8 @@ pub fn classify<A: Application>(
     Ok(tally.into_answer(items.len()))
 }
 
-/// Predictions of some examples as they are to be written, and the losses of those that are labelled with their weights.
+/// Predictions of some examples as they are to be written, and the losses of those that are
+/// labelled with their weights.
 #[derive(Default)]
 struct Piece {
     text: Vec<u8>,

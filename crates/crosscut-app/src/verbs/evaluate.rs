@@ -24,17 +24,25 @@ pub fn evaluate<A: Application>(
     let Model { mut task, w, .. } = model.load::<A>()?;
     task.prepare(options)?;
     let items = task.read(Source::open(examples, monitor)?)?;
-    let labelled: Vec<_> = items.iter().filter_map(|item| Some((&item.x, item.y.as_ref()?, item.weight))).collect();
+    let labelled: Vec<_> =
+        items.iter().filter_map(|item| Some((&item.x, item.y.as_ref()?, item.weight))).collect();
     if labelled.is_empty() {
-        return Err(Error::file(display_name(examples), "expected labelled examples, found none with an output"));
+        return Err(Error::file(
+            display_name(examples),
+            "expected labelled examples, found none with an output",
+        ));
     }
     if labelled.len() < items.len() {
         let without = items.len() - labelled.len();
-        monitor.note(&format!("{without} of {} examples have no output and are left out", items.len()));
+        monitor.note(&format!(
+            "{without} of {} examples have no output and are left out",
+            items.len()
+        ));
     }
     let inputs: Vec<_> = labelled.iter().map(|(x, ..)| *x).collect();
     let predictions = predict_all(&task, &w, &inputs);
-    let outcomes: Vec<_> =
-        (labelled.iter().zip(&predictions)).map(|(&(x, y, weight), y_hat)| Outcome { x, y, y_hat, weight }).collect();
+    let outcomes: Vec<_> = (labelled.iter().zip(&predictions))
+        .map(|(&(x, y, weight), y_hat)| Outcome { x, y, y_hat, weight })
+        .collect();
     Ok(task.evaluate(&outcomes))
 }

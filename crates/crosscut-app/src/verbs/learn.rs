@@ -3,7 +3,9 @@
 use std::cell::RefCell;
 use std::path::Path;
 
-use crosscut::{Model, Settings, Solution, SolveError, Solver, State, StreamError, StreamTrainer, Trainer};
+use crosscut::{
+    Model, Settings, Solution, SolveError, Solver, State, StreamError, StreamTrainer, Trainer,
+};
 
 use super::Shape;
 use crate::answers::{Kept, Learned};
@@ -37,26 +39,32 @@ pub struct Learn<'a> {
 
 /// Reads examples, trains, and writes the model.
 ///
-/// Settings and the place of the model are checked before anything is read. If the monitor stops training, the model
-/// is written all the same: it is as good as its certificate says. With checkpoints, training stops between two passes, where one is written.
+/// Settings and the place of the model are checked before anything is read. If the monitor stops
+/// training, the model is written all the same: it is as good as its certificate says. With
+/// checkpoints, training stops between two passes, where one is written.
 ///
-/// A run that goes on from a checkpoint ends with the same model, to the bit, as one that was never stopped. `threads`, `passes` and `seconds` may
-/// differ from those of the run that wrote it.
+/// A run that goes on from a checkpoint ends with the same model, to the bit, as one that was never
+/// stopped. `threads`, `passes` and `seconds` may differ from those of the run that wrote it.
 ///
 /// # Errors
-/// Bad options, settings, files and lines; a checkpoint of other data or settings; a model that cannot be written. A checkpoint that cannot be
-/// written is not an error: [`Learned::checkpoint`] says so.
-pub fn learn<A: Application>(request: &Learn<'_>, monitor: &mut dyn Monitor) -> Result<Learned, Error> {
+/// Bad options, settings, files and lines; a checkpoint of other data or settings; a model that
+/// cannot be written. A checkpoint that cannot be written is not an error: [`Learned::checkpoint`]
+/// says so.
+pub fn learn<A: Application>(
+    request: &Learn<'_>,
+    monitor: &mut dyn Monitor,
+) -> Result<Learned, Error> {
     let origin = Origin::new(A::OPTIONS, request.settings, request.options, request.stream);
     let mut run = Session::begin(request, Identity::of::<A>(), origin)?;
     let (task, shape, solution) = if request.stream {
         let mut pieces = Pieces::open(request.examples)?;
         let task = A::survey(request.options, &mut pieces)?;
         let (shape, digest) = (Shape::of(&task), pieces.digest());
-        let mut trainer = StreamTrainer::new(&task, pieces, request.settings).map_err(|error| match error {
-            StreamError::Solve(error) => shape.blame(request.examples, error),
-            StreamError::Source(error) => error,
-        })?;
+        let mut trainer =
+            StreamTrainer::new(&task, pieces, request.settings).map_err(|error| match error {
+                StreamError::Solve(error) => shape.blame(request.examples, error),
+                StreamError::Source(error) => error,
+            })?;
         run.origin.data = Data::of_stream(&task, trainer.examples(), digest);
         let settings = Settings { solver: Solver::OneSlack, ..*request.settings };
         monitor.start(&shape.start(trainer.examples(), &settings, None));
@@ -85,7 +93,10 @@ pub fn learn<A: Application>(request: &Learn<'_>, monitor: &mut dyn Monitor) -> 
         (task, shape, solution)
     };
     let (w, learned) = run.finish(shape, solution);
-    model_file::save(&Model { task, w, settings: learned.settings, certificate: learned.certificate }, request.model)?;
+    model_file::save(
+        &Model { task, w, settings: learned.settings, certificate: learned.certificate },
+        request.model,
+    )?;
     Ok(learned)
 }
 
@@ -106,7 +117,10 @@ impl<'a> Session<'a> {
         if let Some(Checkpoints { file, .. }) = request.checkpoints {
             checkpoint::check(file, request.examples, request.model)?;
         }
-        let resumed = request.resume.map(|path| Resumed::open(path, task, &origin, request.settings)).transpose()?;
+        let resumed = request
+            .resume
+            .map(|path| Resumed::open(path, task, &origin, request.settings))
+            .transpose()?;
         Ok(Self { request, task, origin, resumed, kept: None })
     }
 
@@ -134,9 +148,13 @@ impl<'a> Session<'a> {
                 let mut keeper = Keeper::new(plan, self.task, &self.origin, passes);
                 // The observer and the keeper take turns.
                 let monitor = RefCell::new(monitor);
-                let mut see = |state: &State<'_>| keeper.see(state, &mut |message| monitor.borrow_mut().note(message));
-                let solution =
-                    trainer.solve(&mut |progress| monitor.borrow_mut().progress(progress), Some(&mut see))?;
+                let mut see = |state: &State<'_>| {
+                    keeper.see(state, &mut |message| monitor.borrow_mut().note(message))
+                };
+                let solution = trainer.solve(
+                    &mut |progress| monitor.borrow_mut().progress(progress),
+                    Some(&mut see),
+                )?;
                 self.kept = Some(keeper.result());
                 solution
             }

@@ -1,7 +1,8 @@
-//! The verbs of the program, written once for all tasks, and [`Entry`]: one task's row in the table of a program.
+//! The verbs of the program, written once for all tasks, and [`Entry`]: one task's row in the table
+//! of a program.
 //!
-//! What is generic is compiled anew for each task of a program, so it is little: reading, predicting, measuring. The rest is told
-//! what it needs of a task as values.
+//! What is generic is compiled anew for each task of a program, so it is little: reading,
+//! predicting, measuring. The rest is told what it needs of a task as values.
 
 mod classify;
 mod evaluate;
@@ -80,7 +81,10 @@ impl Entry {
         let task = model.task();
         table.iter().find(|entry| entry.name == task).ok_or_else(|| {
             let known: Vec<&str> = table.iter().map(|entry| entry.name).collect();
-            let message = format!("expected a model of one of the tasks {}, found `{task}`", known.join(", "));
+            let message = format!(
+                "expected a model of one of the tasks {}, found `{task}`",
+                known.join(", ")
+            );
             Error::file(display_name(model.path()), message)
         })
     }
@@ -124,7 +128,8 @@ impl Shape {
         let file = display_name(examples);
         match error {
             SolveError::Memory { .. } => {
-                let sizes: Vec<String> = self.sizes.iter().map(|(name, size)| format!("{size} {name}")).collect();
+                let sizes: Vec<String> =
+                    self.sizes.iter().map(|(name, size)| format!("{size} {name}")).collect();
                 Error::file(file, format!("{error} ({})", sizes.join(", ")))
             }
             other => Error::Solve(other).in_file(&file),

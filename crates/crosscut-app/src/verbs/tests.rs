@@ -37,7 +37,8 @@ impl Home {
     }
 
     fn learn(&self, settings: &Settings, monitor: &mut dyn Monitor) -> Result<Learned, Error> {
-        let (examples, model, options) = (self.path("train"), self.path("model"), Options::default());
+        let (examples, model, options) =
+            (self.path("train"), self.path("model"), Options::default());
         let request = Learn {
             examples: &examples,
             model: &model,
@@ -51,7 +52,12 @@ impl Home {
     }
 
     /// Predictions go to `out`.
-    fn classify(&self, examples: &str, model: &str, options: &Options) -> Result<Classified, Error> {
+    fn classify(
+        &self,
+        examples: &str,
+        model: &str,
+        options: &Options,
+    ) -> Result<Classified, Error> {
         let (examples, predictions) = (self.path(examples), self.path("out"));
         let request = Classify { examples: &examples, predictions: &predictions, options };
         classify::<Sign>(&request, self.stored(model), &mut ())
@@ -84,7 +90,8 @@ impl Monitor for Ears {
 fn what_is_learned_can_be_inspected_and_evaluated() {
     let home = Home::new();
     let mut ears = Ears::default();
-    let learned = home.learn(&Settings { relative_gap: 1e-6, ..Settings::default() }, &mut ears).unwrap();
+    let learned =
+        home.learn(&Settings { relative_gap: 1e-6, ..Settings::default() }, &mut ears).unwrap();
     assert_eq!(learned.certificate.stop, StopReason::Gap);
     assert!(learned.certificate.relative_gap() <= 1e-6);
     assert_eq!((learned.dim, &*learned.sizes), (3, &[("features", 3)][..]));
@@ -92,12 +99,19 @@ fn what_is_learned_can_be_inspected_and_evaluated() {
     assert_eq!((start.examples, start.dim, start.c_mean, start.c_sum), (60, 3, 60.0, 1.0));
 
     let inspected = inspect::<Sign>(home.stored("model"), 2).unwrap();
-    assert_eq!((inspected.certificate, inspected.dim, inspected.nonzeros), (learned.certificate, 3, 3));
-    assert!(inspected.heaviest.is_sorted_by(|a, b| a.1.abs() >= b.1.abs()) && inspected.heaviest.len() == 2);
+    assert_eq!(
+        (inspected.certificate, inspected.dim, inspected.nonzeros),
+        (learned.certificate, 3, 3)
+    );
+    assert!(
+        inspected.heaviest.is_sorted_by(|a, b| a.1.abs() >= b.1.abs())
+            && inspected.heaviest.len() == 2
+    );
     assert!(inspected.heaviest[0].0.starts_with("feature "));
 
     let none = Options::default();
-    let report = evaluate::<Sign>(&home.path("train"), home.stored("model"), &none, &mut ears).unwrap();
+    let report =
+        evaluate::<Sign>(&home.path("train"), home.stored("model"), &none, &mut ears).unwrap();
     assert_eq!(report.get("loss"), Some(0.0));
     assert!(ears.notes.is_empty());
 }
@@ -116,7 +130,8 @@ fn equal_runs_write_equal_models_on_any_number_of_threads() {
 fn training_that_is_stopped_leaves_a_model_that_says_so() {
     let home = Home::new();
     let mut ears = Ears { stop: true, ..Ears::default() };
-    let learned = home.learn(&Settings { relative_gap: 0.0, ..Settings::default() }, &mut ears).unwrap();
+    let learned =
+        home.learn(&Settings { relative_gap: 0.0, ..Settings::default() }, &mut ears).unwrap();
     assert_eq!(learned.certificate.stop, StopReason::Interrupted);
     assert_eq!(inspect::<Sign>(home.stored("model"), 0).unwrap().certificate, learned.certificate);
 }
@@ -125,7 +140,8 @@ fn training_that_is_stopped_leaves_a_model_that_says_so() {
 fn bad_settings_and_targets_are_refused_before_examples_are_read() {
     let home = Home::new();
     fs::write(home.path("train"), "not an example").unwrap();
-    let error = home.learn(&Settings { c: C::Sum(0.0), ..Settings::default() }, &mut ()).unwrap_err();
+    let error =
+        home.learn(&Settings { c: C::Sum(0.0), ..Settings::default() }, &mut ()).unwrap_err();
     assert_eq!(error.to_string(), "C must be a finite number above 0, not 0");
     fs::create_dir(home.path("model")).unwrap();
     let error = home.learn(&Settings::default(), &mut ()).unwrap_err();
@@ -157,7 +173,8 @@ fn options_of_reading_and_writing_reach_the_task_before_anything_is_read() {
     model_file::save(&model(vec![1.0, 0.0, 0.5]), &home.path("model")).unwrap();
     let mut options = Options::default();
     options.set("above", "1.5");
-    let report = evaluate::<Sign>(&home.path("test"), home.stored("model"), &options, &mut ()).unwrap();
+    let report =
+        evaluate::<Sign>(&home.path("test"), home.stored("model"), &options, &mut ()).unwrap();
     assert_eq!(report.get("loss"), Some(1.0));
     options.set("bare", "");
     home.classify("test", "model", &options).unwrap();
@@ -168,21 +185,34 @@ fn options_of_reading_and_writing_reach_the_task_before_anything_is_read() {
     let expected = "--above expects a number, not `x`";
     let error = home.classify("test", "model", &options).unwrap_err();
     assert_eq!(error.to_string(), expected);
-    let error = evaluate::<Sign>(&home.path("test"), home.stored("model"), &options, &mut ()).unwrap_err();
+    let error =
+        evaluate::<Sign>(&home.path("test"), home.stored("model"), &options, &mut ()).unwrap_err();
     assert_eq!(error.to_string(), expected);
 }
 
 #[test]
 fn an_oracle_that_may_have_missed_something_is_told_of_everywhere() {
     let home = Home::new();
-    let (examples, model, mut options) = (home.path("train"), home.path("model"), Options::default());
+    let (examples, model, mut options) =
+        (home.path("train"), home.path("model"), Options::default());
     let settings = Settings::default();
     let go = |options: &Options| {
         let (settings, checkpoints, resume) = (&settings, None, None);
-        let learn = Learn { examples: &examples, model: &model, options, settings, checkpoints, resume, stream: false };
+        let learn = Learn {
+            examples: &examples,
+            model: &model,
+            options,
+            settings,
+            checkpoints,
+            resume,
+            stream: false,
+        };
         let learned = super::learn::<Sign>(&learn, &mut ()).unwrap();
         let inspected = inspect::<Sign>(home.stored("model"), 0).unwrap();
-        assert_eq!((inspected.verdict(), inspected.certificate), (learned.verdict(), learned.certificate));
+        assert_eq!(
+            (inspected.verdict(), inspected.certificate),
+            (learned.verdict(), learned.certificate)
+        );
         let json = learned.to_json();
         assert_eq!(
             (&json["primal"], &json["converged"]),
@@ -191,11 +221,20 @@ fn an_oracle_that_may_have_missed_something_is_told_of_everywhere() {
         (learned.verdict(), json)
     };
     let (verdict, json) = go(&options);
-    assert!(verdict.starts_with("converged: primal ") && json["primal"] == json["shown"], "{verdict}");
+    assert!(
+        verdict.starts_with("converged: primal ") && json["primal"] == json["shown"],
+        "{verdict}"
+    );
     options.set("lazy", "");
     let (verdict, json) = go(&options);
-    assert!(verdict.starts_with("solved as far as the oracle can tell: primal at least "), "{verdict}");
-    assert!(json["primal"].is_null() && json["shown"].is_number() && json["converged"] == false, "{json}");
+    assert!(
+        verdict.starts_with("solved as far as the oracle can tell: primal at least "),
+        "{verdict}"
+    );
+    assert!(
+        json["primal"].is_null() && json["shown"].is_number() && json["converged"] == false,
+        "{json}"
+    );
 }
 
 #[test]
@@ -205,20 +244,24 @@ fn measures_are_weighted_and_skip_what_has_no_label() {
     fs::write(home.path("test"), "1 1:1\n? 1:1\n-1 cost:3 1:1\n").unwrap();
     let mut ears = Ears::default();
     let none = Options::default();
-    let report = evaluate::<Sign>(&home.path("test"), home.stored("model"), &none, &mut ears).unwrap();
+    let report =
+        evaluate::<Sign>(&home.path("test"), home.stored("model"), &none, &mut ears).unwrap();
     assert_eq!(report.get("loss"), Some(0.75));
     assert_eq!(ears.notes, ["1 of 3 examples have no output and are left out"]);
     fs::write(home.path("test"), "? 1:1\n").unwrap();
-    let error = evaluate::<Sign>(&home.path("test"), home.stored("model"), &none, &mut ears).unwrap_err();
+    let error =
+        evaluate::<Sign>(&home.path("test"), home.stored("model"), &none, &mut ears).unwrap_err();
     assert!(error.to_string().ends_with("expected labelled examples, found none with an output"));
 }
 
 #[test]
 fn every_example_is_held_out_once_for_every_c() {
     let home = Home::new();
-    let (examples, options, settings) = (home.path("train"), Options::default(), Settings::default());
+    let (examples, options, settings) =
+        (home.path("train"), Options::default(), Settings::default());
     let cs = [C::Sum(1.0), C::Mean(0.01), C::Sum(1.0)];
-    let request = Validate { examples: &examples, folds: 4, cs: &cs, options: &options, settings: &settings };
+    let request =
+        Validate { examples: &examples, folds: 4, cs: &cs, options: &options, settings: &settings };
     let mut ears = Ears::default();
     let validated = validate::<Sign>(&request, &mut ears).unwrap();
     assert_eq!(validated.iter().map(|validated| validated.point.c).collect::<Vec<_>>(), &cs[..2]);
@@ -230,11 +273,14 @@ fn every_example_is_held_out_once_for_every_c() {
     assert_eq!(ears.starts.len(), 8);
     assert!(ears.starts.iter().all(|start| start.examples == 45 && start.round.is_some()));
 
-    for (folds, expected) in [(1, "--folds expects at least 2, not `1`"), (61, "groups), 60, not `61`")] {
+    for (folds, expected) in
+        [(1, "--folds expects at least 2, not `1`"), (61, "groups), 60, not `61`")]
+    {
         let error = validate::<Sign>(&Validate { folds, ..request }, &mut ()).unwrap_err();
         assert!(error.to_string().ends_with(expected) && error.is_bad_input(), "{error}");
     }
-    let error = validate::<Sign>(&Validate { cs: &[C::Sum(-1.0)], ..request }, &mut ()).unwrap_err();
+    let error =
+        validate::<Sign>(&Validate { cs: &[C::Sum(-1.0)], ..request }, &mut ()).unwrap_err();
     assert!(error.to_string().starts_with("C must be"), "{error}");
 }
 
@@ -244,19 +290,28 @@ fn a_model_finds_its_row_in_the_table() {
     model_file::save(&model(vec![1.0]), &home.path("model")).unwrap();
     assert_eq!(Entry::of_model(&TABLE, &home.stored("model")).unwrap().name, "sign");
     let error = Entry::of_model(&TABLE[..1], &home.stored("model")).unwrap_err();
-    assert!(error.to_string().ends_with("expected a model of one of the tasks other, found `sign`"), "{error}");
+    assert!(
+        error.to_string().ends_with("expected a model of one of the tasks other, found `sign`"),
+        "{error}"
+    );
     let error = ModelFile::open(&home.path("train")).unwrap_err();
-    assert!(error.to_string().ends_with("expected a Crosscut model, found something else"), "{error}");
+    assert!(
+        error.to_string().ends_with("expected a Crosscut model, found something else"),
+        "{error}"
+    );
 }
 
 #[test]
 fn answers_name_the_figures_of_the_log() {
     let home = Home::new();
     let json = home.learn(&Settings::default(), &mut ()).unwrap().to_json();
-    for name in ["task", "examples", "dim", "sizes", "c_mean", "c_sum", "oracle_calls", "primal", "dual"] {
+    for name in
+        ["task", "examples", "dim", "sizes", "c_mean", "c_sum", "oracle_calls", "primal", "dual"]
+    {
         assert!(!json[name].is_null(), "{name}");
     }
-    for name in ["gap", "relative_gap", "planes", "passes", "seconds", "oracle_seconds", "settings"] {
+    for name in ["gap", "relative_gap", "planes", "passes", "seconds", "oracle_seconds", "settings"]
+    {
         assert!(!json[name].is_null(), "{name}");
     }
     assert_eq!(json["stop"], "gap");
@@ -269,8 +324,17 @@ fn broken_files_are_bad_input_and_leave_nothing_behind() {
     let home = Home::new();
     model_file::save(&model(vec![1.0]), &home.path("good")).unwrap();
     let good = fs::read(home.path("good")).unwrap();
-    let broken: [&[u8]; 9] =
-        [b"", b"\n", b"1:1\n", b"1 1:nan\n", b"1 2:1 1:1", b"1 0:1\r\n", b"1 1:1e400\n", b"1 \xff:1", &[0x1f, 0x8b]];
+    let broken: [&[u8]; 9] = [
+        b"",
+        b"\n",
+        b"1:1\n",
+        b"1 1:nan\n",
+        b"1 2:1 1:1",
+        b"1 0:1\r\n",
+        b"1 1:1e400\n",
+        b"1 \xff:1",
+        &[0x1f, 0x8b],
+    ];
     for bytes in broken.into_iter().chain([&good[..], &good[..good.len() / 2]]) {
         fs::write(home.path("train"), bytes).unwrap();
         let learned = home.learn(&Settings::default(), &mut ()).unwrap_err();

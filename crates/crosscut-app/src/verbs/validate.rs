@@ -30,12 +30,15 @@ pub struct Validate<'a> {
 
 /// Cross-validation: each fold in turn is predicted by a model trained on the others, for every C.
 ///
-/// The answer has the order of the constants, each once, and holds those that were completed before the monitor
-/// asked to stop.
+/// The answer has the order of the constants, each once, and holds those that were completed before
+/// the monitor asked to stop.
 ///
 /// # Errors
 /// Bad options, settings, files and lines; more folds than groups of examples.
-pub fn validate<A: Application>(request: &Validate<'_>, monitor: &mut dyn Monitor) -> Result<Vec<Validated>, Error> {
+pub fn validate<A: Application>(
+    request: &Validate<'_>,
+    monitor: &mut dyn Monitor,
+) -> Result<Vec<Validated>, Error> {
     request.options.check::<A>()?;
     let (settings, cs) = (request.settings, request.constants()?);
     let (task, examples) = A::define(request.options, Source::open(request.examples, monitor)?)?;
@@ -64,10 +67,16 @@ pub fn validate<A: Application>(request: &Validate<'_>, monitor: &mut dyn Monito
     .map_err(|error| shape.blame(request.examples, error))?;
 
     let validated = points.into_iter().map(|point| {
-        let predictions = cs.iter().position(|&c| c == point.c).map_or(&[][..], |at| &predictions[at]);
+        let predictions =
+            cs.iter().position(|&c| c == point.c).map_or(&[][..], |at| &predictions[at]);
         let outcomes: Vec<_> = (examples.iter().zip(predictions))
             .filter_map(|(example, y_hat)| {
-                Some(Outcome { x: &example.x, y: &example.y, y_hat: y_hat.as_ref()?, weight: example.weight })
+                Some(Outcome {
+                    x: &example.x,
+                    y: &example.y,
+                    y_hat: y_hat.as_ref()?,
+                    weight: example.weight,
+                })
             })
             .collect();
         Validated { point, report: task.evaluate(&outcomes) }
@@ -93,7 +102,8 @@ impl Validate<'_> {
         folds(groups, self.folds, self.settings.seed).map_err(|error| match error {
             FoldError::TooFew { folds } => Error::option("--folds", "at least 2", folds),
             FoldError::TooMany { folds, groups } => {
-                let expected = format!("at most the number of examples (or of their groups), {groups}");
+                let expected =
+                    format!("at most the number of examples (or of their groups), {groups}");
                 Error::option("--folds", expected, folds)
             }
         })

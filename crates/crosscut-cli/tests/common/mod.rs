@@ -22,8 +22,8 @@ pub struct Run {
 }
 
 impl Home {
-    /// `train.svm` and `test.svm`: three classes of 20 points each, most of them separable; `test.svm` has an
-    /// unlabelled line. The labels are `-1`, `1` and `sci.space`.
+    /// `train.svm` and `test.svm`: three classes of 20 points each, most of them separable;
+    /// `test.svm` has an unlabelled line. The labels are `-1`, `1` and `sci.space`.
     pub fn new() -> Self {
         let home = Self(tempfile::tempdir().unwrap());
         let line = |i: usize| {
@@ -72,7 +72,9 @@ impl Home {
         let entries = fs::read_dir(self.0.path()).unwrap().map(Result::unwrap);
         entries
             .filter(|entry| entry.path().is_file())
-            .map(|entry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap()))
+            .map(|entry| {
+                (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap())
+            })
             .collect()
     }
 
@@ -91,10 +93,15 @@ impl Home {
             .output()
             .unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        let code =
-            output.status.code().unwrap_or_else(|| panic!("{arguments:?} was killed or took too long: {output:?}"));
+        let code = output
+            .status
+            .code()
+            .unwrap_or_else(|| panic!("{arguments:?} was killed or took too long: {output:?}"));
         let run = Run { code, out: text(output.stdout), err: text(output.stderr) };
-        assert!(!run.err.contains("panicked") && (0..=2).contains(&run.code), "{arguments:?}: {run:?}");
+        assert!(
+            !run.err.contains("panicked") && (0..=2).contains(&run.code),
+            "{arguments:?}: {run:?}"
+        );
         run
     }
 
@@ -108,17 +115,21 @@ impl Home {
     /// Runs the program with `--json`, which must succeed, and reads the object it prints.
     pub fn json(&self, arguments: &[&str]) -> Value {
         let run = self.succeeds(&[arguments, &["--json"]].concat());
-        serde_json::from_str(&run.out).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {}", run.out))
+        serde_json::from_str(&run.out)
+            .unwrap_or_else(|error| panic!("{arguments:?}: {error}: {}", run.out))
     }
 
-    /// Runs the program, which must refuse its arguments or files: exit code 2, one error that contains every part
-    /// of `expected`, nothing on standard output, and all files as they were.
+    /// Runs the program, which must refuse its arguments or files: exit code 2, one error that
+    /// contains every part of `expected`, nothing on standard output, and all files as they were.
     pub fn refuses(&self, arguments: &[&str], expected: &[&str]) {
         let before = self.files();
         let run = self.run(arguments);
         assert_eq!((run.code, run.out.as_str()), (2, ""), "{arguments:?}: {run:?}");
         if !run.err.starts_with("error: ") {
-            assert!(run.err.starts_with("crosscut: ") && run.err.lines().count() == 1, "{arguments:?}: {run:?}");
+            assert!(
+                run.err.starts_with("crosscut: ") && run.err.lines().count() == 1,
+                "{arguments:?}: {run:?}"
+            );
         }
         for part in expected {
             assert!(run.err.contains(part), "{arguments:?}: expected `{part}` in {run:?}");

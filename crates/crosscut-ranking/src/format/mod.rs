@@ -9,7 +9,8 @@ use crosscut::{Example, Rescaling};
 use crosscut_app::scaling::{self, Apart, Columns, Method};
 use crosscut_app::vocabulary::{FeatureIds, SeenIds};
 use crosscut_app::{
-    Application, Cut, Error, Examples, Item, Items, OptionSpec, Options, Outcome, Pieces, Report, Source,
+    Application, Cut, Error, Examples, Item, Items, OptionSpec, Options, Outcome, Pieces, Report,
+    Source,
 };
 
 use crate::measures;
@@ -52,7 +53,8 @@ const GROUP: OptionSpec = OptionSpec {
 
 impl Application for Ranking {
     const NAME: &'static str = "ranking";
-    const ABOUT: &'static str = "Learning to rank (SVM^rank and structured measures) of svm-light lines with qid";
+    const ABOUT: &'static str =
+        "Learning to rank (SVM^rank and structured measures) of svm-light lines with qid";
     const RESCALINGS: &'static [Rescaling] = &[Rescaling::Margin, Rescaling::Slack];
     const LOSSES: &'static [u32] = &[1, 2, 3, 4, 5, 6, 7, 8];
     const SCHEMA: u32 = 2;
@@ -88,7 +90,11 @@ impl Application for Ranking {
                    after # on its line (or the one after `docid =`), else d and the number of the line. Default: scores \
                    in the order of the examples.",
         },
-        OptionSpec { name: "run-tag", value: "NAME", help: "The last column of --ranks. Default: crosscut." },
+        OptionSpec {
+            name: "run-tag",
+            value: "NAME",
+            help: "The last column of --ranks. Default: crosscut.",
+        },
     ];
 
     fn define(options: &Options, mut source: Source<'_>) -> Result<(Self, Examples<Self>), Error> {
@@ -101,7 +107,9 @@ impl Application for Ranking {
         if let Some(weights) = &weights {
             weights.check(raws.len(), source.name())?;
         }
-        let ids = FeatureIds::collect(raws.iter().flat_map(|raw| raw.rows.iter()).map(|row| row.features()));
+        let ids = FeatureIds::collect(
+            raws.iter().flat_map(|raw| raw.rows.iter()).map(|row| row.features()),
+        );
         let mut buffer = Vec::new();
         raws.iter_mut().for_each(|raw| raw.number(&mut buffer, |id| ids.index(id)));
 
@@ -109,8 +117,11 @@ impl Application for Ranking {
         task.scaling = match scale {
             Scale::Query => Scaling::Query,
             Scale::Documents(Method::None) => {
-                let note = scaling::far_apart(&widest(ids.len(), rows), APART, |index| ids.id(index).to_string());
-                note.iter().for_each(|note| source.note(&format!("{}: {note}", source.name().to_owned())));
+                let note = scaling::far_apart(&widest(ids.len(), rows), APART, |index| {
+                    ids.id(index).to_string()
+                });
+                note.iter()
+                    .for_each(|note| source.note(&format!("{}: {note}", source.name().to_owned())));
                 Scaling::default()
             }
             Scale::Documents(method) => {
@@ -124,7 +135,9 @@ impl Application for Ranking {
         let mut examples: Vec<_> = (task.finish(raws).into_iter())
             .map(|Item { x, y, weight }| Example { x, y: y.unwrap_or_default(), weight })
             .collect();
-        for (example, weight) in examples.iter_mut().zip(weights.into_iter().flat_map(|weights| weights.weights)) {
+        for (example, weight) in
+            examples.iter_mut().zip(weights.into_iter().flat_map(|weights| weights.weights))
+        {
             example.weight = weight;
         }
         Ok((task, examples))
@@ -134,14 +147,23 @@ impl Application for Ranking {
         let (mut task, scale) = build(options)?;
         for name in ["group", "query-weights"] {
             if let Some(file) = options.text(name) {
-                return Err(Error::option(format!("--{name}"), "nothing where --stream is given", file));
+                return Err(Error::option(
+                    format!("--{name}"),
+                    "nothing where --stream is given",
+                    file,
+                ));
             }
         }
-        let reader = Reader { learning: true, loss: task.loss_function(), sizes: None, named: false };
+        let reader =
+            Reader { learning: true, loss: task.loss_function(), sizes: None, named: false };
         let mut ids = SeenIds::default();
         pieces.cut_at(Cut::Qids);
         while let Some(mut piece) = pieces.next_piece()? {
-            reader.read(&mut piece)?.iter().flat_map(|raw| raw.rows.iter()).for_each(|row| ids.add(row.features()));
+            reader
+                .read(&mut piece)?
+                .iter()
+                .flat_map(|raw| raw.rows.iter())
+                .for_each(|row| ids.add(row.features()));
         }
         task.features = ids.finish();
         task.scaling = match scale {
@@ -176,14 +198,16 @@ impl Application for Ranking {
             (false, None) => None,
             (false, Some(tag)) => return Err(Error::option("--run-tag", "--ranks beside it", tag)),
         };
-        self.beside = Beside { sizes: options.text("group").map(Sizes::read).transpose()?, run_tag };
+        self.beside =
+            Beside { sizes: options.text("group").map(Sizes::read).transpose()?, run_tag };
         Ok(())
     }
 
     fn read(&self, mut source: Source<'_>) -> Result<Items<Self>, Error> {
         let Beside { sizes, run_tag } = &self.beside;
         let loss = self.loss_function();
-        let reader = Reader { learning: false, loss, sizes: sizes.as_ref(), named: run_tag.is_some() };
+        let reader =
+            Reader { learning: false, loss, sizes: sizes.as_ref(), named: run_tag.is_some() };
         let mut raws = reader.read(&mut source)?;
         let mut buffer = Vec::new();
         raws.iter_mut().for_each(|raw| raw.number(&mut buffer, |id| self.features().index(id)));
@@ -191,7 +215,13 @@ impl Application for Ranking {
     }
 
     /// The score of each document on a line, or the rank list. See the [crate page](crate#files).
-    fn write(&self, _: &[f64], x: &Query, y_hat: &Scores, out: &mut dyn io::Write) -> io::Result<()> {
+    fn write(
+        &self,
+        _: &[f64],
+        x: &Query,
+        y_hat: &Scores,
+        out: &mut dyn io::Write,
+    ) -> io::Result<()> {
         let scores = y_hat.values();
         let Some(tag) = &self.beside.run_tag else {
             return scores.iter().try_for_each(|score| writeln!(out, "{score:.8}"));
@@ -261,12 +291,16 @@ fn build(options: &Options) -> Result<(Ranking, Scale), Error> {
     let scale = match (scale, Method::named(scale)) {
         ("query", _) => Scale::Query,
         (_, Some(method)) => Scale::Documents(method),
-        (_, None) => return Err(Error::option("--scale", "none, query, standard or global", scale)),
+        (_, None) => {
+            return Err(Error::option("--scale", "none, query, standard or global", scale));
+        }
     };
     let task = Ranking::new(FeatureIds::Contiguous(0)).with_loss(loss(options)?, options.rescaling);
     let task = task.map_err(|error| {
         let expected = match error {
-            TaskError::Slack => format!("2 with -l {} ({error}: -l 6 and 7)", options.loss.unwrap_or(1)),
+            TaskError::Slack => {
+                format!("2 with -l {} ({error}: -l 6 and 7)", options.loss.unwrap_or(1))
+            }
             other => other.to_string(),
         };
         Error::option("-o", expected, 1)

@@ -58,7 +58,8 @@ impl Reader<'_> {
     /// The queries of a file in order. A file in which no line has a `qid:` is one query.
     ///
     /// # Errors
-    /// Bad lines; queries that are not in one piece; sizes that do not add up to the number of documents.
+    /// Bad lines; queries that are not in one piece; sizes that do not add up to the number of
+    /// documents.
     pub fn read(self, source: &mut Source<'_>) -> Result<Vec<Raw>, Error> {
         let file = source.name().to_owned();
         let mut queries: Vec<Raw> = Vec::new();
@@ -127,7 +128,9 @@ impl Reader<'_> {
         match (division, self.sizes) {
             (Division::Sizes { .. }, Some(sizes)) => sizes.check(documents, &file)?,
             (Division::None, _) if documents > 1 => {
-                source.note(&format!("{file}: no line has a qid, so its {documents} documents are one query"));
+                source.note(&format!(
+                    "{file}: no line has a qid, so its {documents} documents are one query"
+                ));
             }
             _ => {}
         }
@@ -140,7 +143,8 @@ impl Reader<'_> {
         if grade.is_none() && self.learning {
             return Err("expected a grade to learn from, found none".to_owned());
         }
-        let counts_pairs = matches!(self.loss, Loss::SwappedPairs | Loss::SwappedFraction | Loss::RankOfRelevant);
+        let counts_pairs =
+            matches!(self.loss, Loss::SwappedPairs | Loss::SwappedFraction | Loss::RankOfRelevant);
         if self.learning && line.cost != 1.0 && !counts_pairs {
             return Err(format!(
                 "expected no cost where the loss does not count pairs (-l 1, 2 and 8 do), found cost:{}",
@@ -153,32 +157,47 @@ impl Reader<'_> {
 
     fn grade(self, target: &str) -> Result<f64, String> {
         let grade = target.parse().ok().filter(|grade: &f64| grade.is_finite());
-        let grade = grade.ok_or_else(|| format!("expected a grade that is a finite number, found `{target}`"))?;
+        let grade = grade
+            .ok_or_else(|| format!("expected a grade that is a finite number, found `{target}`"))?;
         let gains = matches!(self.loss, Loss::Ndcg(_) | Loss::Dcg(_));
         if gains && !(0.0..=HIGHEST).contains(&grade) {
-            return Err(format!("expected a grade from 0 to {HIGHEST} for a gain of 2^grade − 1, found `{target}`"));
+            return Err(format!(
+                "expected a grade from 0 to {HIGHEST} for a gain of 2^grade − 1, found `{target}`"
+            ));
         }
         Ok(grade)
     }
 }
 
-/// The name of a document in the comment of its line: its first word, in `docid = WORD` (LETOR) the one after the sign.
+/// The name of a document in the comment of its line: its first word, in `docid = WORD` (LETOR) the
+/// one after the sign.
 fn name(comment: &str) -> Option<&str> {
     let after = comment.strip_prefix("docid").and_then(|rest| rest.trim_start().strip_prefix('='));
     after.unwrap_or(comment).split_whitespace().next()
 }
 
 impl Raw {
-    /// Adds the document on line `number`. `seen` are the names of those before it, where it is to have one.
-    fn push(&mut self, document: Document, number: u64, seen: &mut HashSet<Box<str>>) -> Result<(), String> {
+    /// Adds the document on line `number`. `seen` are the names of those before it, where it is to
+    /// have one.
+    fn push(
+        &mut self,
+        document: Document,
+        number: u64,
+        seen: &mut HashSet<Box<str>>,
+    ) -> Result<(), String> {
         let Document { grade, cost, features, name, .. } = document;
         match grade {
             Some(grade) if self.grades.len() == self.rows.len() => self.grades.push(grade),
             Some(grade) => {
-                return Err(format!("expected no grade, as at the first document of the query, found {grade}"));
+                return Err(format!(
+                    "expected no grade, as at the first document of the query, found {grade}"
+                ));
             }
             None if self.grades.is_empty() => {}
-            None => return Err("expected a grade, as at the first document of the query, found none".to_owned()),
+            None => {
+                return Err("expected a grade, as at the first document of the query, found none"
+                    .to_owned());
+            }
         }
         if cost != 1.0 && self.costs.is_empty() {
             self.costs = vec![1.0; self.rows.len()];
@@ -210,12 +229,20 @@ impl Raw {
     /// From now on features are numbered by these positions; those without one are gone.
     pub fn number(&mut self, buffer: &mut Vec<Feature>, number: impl Fn(u32) -> Option<u32>) {
         self.rewrite(buffer, |row, to| {
-            to.extend(row.iter().filter_map(|feature| Some(Feature { index: number(feature.index)?, ..*feature })));
+            to.extend(
+                row.iter().filter_map(|feature| {
+                    Some(Feature { index: number(feature.index)?, ..*feature })
+                }),
+            );
         });
     }
 
     /// Replaces each row by what `write` appends to a buffer.
-    pub fn rewrite(&mut self, buffer: &mut Vec<Feature>, write: impl Fn(&[Feature], &mut Vec<Feature>)) {
+    pub fn rewrite(
+        &mut self,
+        buffer: &mut Vec<Feature>,
+        write: impl Fn(&[Feature], &mut Vec<Feature>),
+    ) {
         let rows = mem::take(&mut self.rows);
         for row in rows.iter() {
             buffer.clear();

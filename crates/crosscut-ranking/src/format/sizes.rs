@@ -19,9 +19,10 @@ impl Sizes {
     /// # Errors
     /// Other lines; a file without any.
     pub fn read(path: &str) -> Result<Self, Error> {
-        let (file, lines, documents) = numbers(path, "the size of a query, a whole number of at least 1", |text| {
-            text.parse().ok().filter(|&size: &usize| size > 0)
-        })?;
+        let (file, lines, documents) =
+            numbers(path, "the size of a query, a whole number of at least 1", |text| {
+                text.parse().ok().filter(|&size: &usize| size > 0)
+            })?;
         Ok(Self { file, documents, lines })
     }
 
@@ -39,13 +40,16 @@ impl Sizes {
         for (size, &line) in self.documents.iter().zip(&self.lines) {
             sum = sum.saturating_add(*size);
             if sum > documents {
-                let message =
-                    format!("expected sizes that add up to the {documents} documents of {file}, found {sum} by here");
+                let message = format!(
+                    "expected sizes that add up to the {documents} documents of {file}, found {sum} by here"
+                );
                 return Err(Error::line(&*self.file, line, message));
             }
         }
         if sum < documents {
-            let message = format!("expected sizes that add up to the {documents} documents of {file}, found {sum}");
+            let message = format!(
+                "expected sizes that add up to the {documents} documents of {file}, found {sum}"
+            );
             return Err(Error::file(&*self.file, message));
         }
         Ok(())
@@ -65,9 +69,10 @@ impl Weights {
     /// # Errors
     /// Other lines; a file without any.
     pub fn read(path: &str) -> Result<Self, Error> {
-        let (file, _, weights) = numbers(path, "the weight of a query, a finite number of at least 0", |text| {
-            text.parse().ok().filter(|weight: &f64| weight.is_finite() && *weight >= 0.0)
-        })?;
+        let (file, _, weights) =
+            numbers(path, "the weight of a query, a finite number of at least 0", |text| {
+                text.parse().ok().filter(|weight: &f64| weight.is_finite() && *weight >= 0.0)
+            })?;
         Ok(Self { file, weights })
     }
 
@@ -80,7 +85,8 @@ impl Weights {
         if found == queries {
             return Ok(());
         }
-        let message = format!("expected a weight for each query of {file}, {queries} in all, found {found}");
+        let message =
+            format!("expected a weight for each query of {file}, {queries} in all, found {found}");
         Err(Error::file(&*self.file, message))
     }
 }
@@ -101,7 +107,8 @@ fn numbers<T>(
             continue;
         }
         let value = parse(line);
-        let refuse = || Error::line(file.as_str(), number, format!("expected {expected}, found `{line}`"));
+        let refuse =
+            || Error::line(file.as_str(), number, format!("expected {expected}, found `{line}`"));
         values.push(value.ok_or_else(refuse)?);
         lines.push(number);
     }

@@ -1,6 +1,8 @@
-//! Files of columns, as in CoNLL's shared tasks: a token a line, its tag in the last column, a blank line between sentences.
+//! Files of columns, as in CoNLL's shared tasks: a token a line, its tag in the last column, a
+//! blank line between sentences.
 //!
-//! Columns are separated by a TAB in lines that have one, else by white space. What the features are, a [`Template`] says.
+//! Columns are separated by a TAB in lines that have one, else by white space. What the features
+//! are, a [`Template`] says.
 
 use crosscut::Feature;
 use crosscut_app::{Error, Source};
@@ -34,7 +36,9 @@ impl From<Columns> for UncheckedColumns {
 impl TryFrom<UncheckedColumns> for Columns {
     type Error = TemplateError;
 
-    fn try_from(UncheckedColumns { template, count }: UncheckedColumns) -> Result<Self, TemplateError> {
+    fn try_from(
+        UncheckedColumns { template, count }: UncheckedColumns,
+    ) -> Result<Self, TemplateError> {
         let template = Template::parse(&template)?;
         template.check_columns(count)?;
         Ok(Self { template, count })
@@ -43,8 +47,11 @@ impl TryFrom<UncheckedColumns> for Columns {
 
 /// The columns of a line.
 fn split(line: &str) -> impl Iterator<Item = &str> {
-    let (by_tab, by_space) =
-        if line.contains('\t') { (Some(line.split('\t')), None) } else { (None, Some(line.split_ascii_whitespace())) };
+    let (by_tab, by_space) = if line.contains('\t') {
+        (Some(line.split('\t')), None)
+    } else {
+        (None, Some(line.split_ascii_whitespace()))
+    };
     by_tab.into_iter().flatten().chain(by_space.into_iter().flatten())
 }
 
@@ -57,7 +64,8 @@ fn parse_line(line: &str) -> Result<Option<Box<str>>, String> {
     Ok(Some(line).filter(|line| !line.trim_ascii().is_empty()).map(Box::from))
 }
 
-/// Reads a file to learn from, or the first piece of one; `None` if there is nothing in it. `template_file` is the template's name in messages.
+/// Reads a file to learn from, or the first piece of one; `None` if there is nothing in it.
+/// `template_file` is the template's name in messages.
 ///
 /// # Errors
 /// Bad lines; a template that asks for other columns.
@@ -70,10 +78,13 @@ pub(super) fn learn(
 ) -> Result<Option<Columns>, Error> {
     let check = |number: u64, width: usize, sequences: &Sequences<'_>| {
         if width < 2 {
-            let message = format!("expected at least 2 columns, the last one being the tag, found {width}");
+            let message =
+                format!("expected at least 2 columns, the last one being the tag, found {width}");
             return Err(sequences.refuse(number, message));
         }
-        template.check_columns(width - 1).map_err(|error| Error::line(template_file, error.line, error.message))?;
+        template
+            .check_columns(width - 1)
+            .map_err(|error| Error::line(template_file, error.line, error.message))?;
         Ok(true)
     };
     let width = read(source, &template, check, names, sequences)?;
@@ -91,7 +102,9 @@ impl Columns {
         names: &mut Names<'_>,
         sequences: &mut Sequences<'_>,
     ) -> Result<(), Error> {
-        let check = |number: u64, width: usize, sequences: &Sequences<'_>| match width.checked_sub(self.count) {
+        let check = |number: u64, width: usize, sequences: &Sequences<'_>| match width
+            .checked_sub(self.count)
+        {
             Some(1) => Ok(true),
             Some(0) => Ok(false),
             _ => {
@@ -107,7 +120,8 @@ impl Columns {
     }
 }
 
-/// Reads a file and returns its number of columns. `check` sees those of the first line, and says whether one is the tag.
+/// Reads a file and returns its number of columns. `check` sees those of the first line, and says
+/// whether one is the tag.
 fn read(
     source: &mut Source<'_>,
     template: &Template,
@@ -115,7 +129,8 @@ fn read(
     names: &mut Names<'_>,
     sequences: &mut Sequences<'_>,
 ) -> Result<usize, Error> {
-    let mut reader = Reader { template, names, sequences, width: 0, tagged: false, lines: Vec::new(), first: 0 };
+    let mut reader =
+        Reader { template, names, sequences, width: 0, tagged: false, lines: Vec::new(), first: 0 };
     source.scan_lines(parse_line, |number, line| {
         let found = split(&line).count();
         if reader.width == 0 {
@@ -123,7 +138,8 @@ fn read(
             reader.width = found;
         }
         if found != reader.width {
-            let message = format!("expected {} columns as in the first line, found {found}", reader.width);
+            let message =
+                format!("expected {} columns as in the first line, found {found}", reader.width);
             return Err(reader.sequences.refuse(number, message));
         }
         // What was passed over in between was blank.
@@ -172,7 +188,10 @@ impl Reader<'_, '_, '_> {
             expanded.map_err(|message| sequences.refuse(number, message))?;
             let tag = tagged.then(|| cells[token * width + width - 1]);
             if tag == Some("") {
-                return Err(sequences.refuse(number, "expected a tag in the last column, found nothing".to_owned()));
+                return Err(sequences.refuse(
+                    number,
+                    "expected a tag in the last column, found nothing".to_owned(),
+                ));
             }
             sequences.push(number, tag, &mut features)?;
             sequences.keep_text(&lines[token]);

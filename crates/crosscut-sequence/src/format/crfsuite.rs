@@ -1,7 +1,8 @@
-//! Tokens as CRFsuite reads them: `TAG<TAB>attribute[:weight]<TAB>…`, a blank line between sequences.
+//! Tokens as CRFsuite reads them: `TAG<TAB>attribute[:weight]<TAB>…`, a blank line between
+//! sequences.
 //!
-//! In names `\:` is a colon and `\\` a backslash; the first other colon is followed by the weight, 1 where there is none. A line
-//! `@weight:W` before the tokens of a sequence is its weight.
+//! In names `\:` is a colon and `\\` a backslash; the first other colon is followed by the weight,
+//! 1 where there is none. A line `@weight:W` before the tokens of a sequence is its weight.
 
 use crosscut::Feature;
 use crosscut_app::{Error, Source};
@@ -32,7 +33,9 @@ fn parse_line(line: &str) -> Result<Option<Line>, String> {
     if first.starts_with('@') {
         let weight = first.strip_prefix("@weight:").and_then(|text| text.parse().ok());
         return match weight {
-            Some(weight) if f64::is_finite(weight) && weight >= 0.0 && fields.all(str::is_empty) => {
+            Some(weight)
+                if f64::is_finite(weight) && weight >= 0.0 && fields.all(str::is_empty) =>
+            {
                 Ok(Some(Line::Weight(weight)))
             }
             _ => Err(format!(
@@ -51,7 +54,10 @@ fn parse_line(line: &str) -> Result<Option<Line>, String> {
     for field in fields.filter(|field| !field.is_empty()) {
         let (name, weight) = split_weight(field);
         if name.is_empty() {
-            return Err(format!("expected the name of an attribute before its weight, found `{}`", shorten(field)));
+            return Err(format!(
+                "expected the name of an attribute before its weight, found `{}`",
+                shorten(field)
+            ));
         }
         let weight = weight.map_or(Ok(1.0), |weight| match weight.parse::<f32>() {
             Ok(weight) if weight.is_finite() => Ok(weight),
@@ -82,7 +88,8 @@ fn split_weight(field: &str) -> (&str, Option<&str>) {
     (field, None)
 }
 
-/// Appends `text` to `to`. A backslash before anything but a colon or a backslash is an ordinary character.
+/// Appends `text` to `to`. A backslash before anything but a colon or a backslash is an ordinary
+/// character.
 fn unescape(text: &str, to: &mut String) {
     let mut rest = text;
     while let Some(at) = rest.find('\\') {
@@ -113,7 +120,8 @@ pub(super) fn read(
     // A weight that waits for its sequence, and its line.
     let mut weight = None;
     let lonely = |sequences: &Sequences<'_>, line| {
-        sequences.refuse(line, "expected the tokens of a sequence after @weight, found none".to_owned())
+        sequences
+            .refuse(line, "expected the tokens of a sequence after @weight, found none".to_owned())
     };
     let mut features: Vec<Feature> = Vec::new();
     source.scan_lines(parse_line, |number, line| {
@@ -128,7 +136,8 @@ pub(super) fn read(
         let token = match line {
             Line::Token(token) => token,
             Line::Weight(_) if sequences.is_open() || weight.is_some() => {
-                let message = "expected @weight once and before the tokens of its sequence".to_owned();
+                let message =
+                    "expected @weight once and before the tokens of its sequence".to_owned();
                 return Err(sequences.refuse(number, message));
             }
             Line::Weight(value) => {
@@ -142,7 +151,9 @@ pub(super) fn read(
         features.clear();
         let mut start = 0;
         for &(end, value) in &token.attributes {
-            let index = names.index(&token.names[start..end]).map_err(|message| sequences.refuse(number, message))?;
+            let index = names
+                .index(&token.names[start..end])
+                .map_err(|message| sequences.refuse(number, message))?;
             features.extend(index.map(|index| Feature { index, value }));
             start = end;
         }

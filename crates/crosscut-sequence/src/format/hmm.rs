@@ -18,7 +18,9 @@ struct Token {
 fn parse_line(line: &str) -> Result<Option<Token>, String> {
     let Some(line) = svmlight::parse_line(line)? else { return Ok(None) };
     let Some(sequence) = line.qid else {
-        return Err("expected qid:N, the number of the sequence, at every token, found none".to_owned());
+        return Err(
+            "expected qid:N, the number of the sequence, at every token, found none".to_owned()
+        );
     };
     let tag = line.target.map(Box::from);
     Ok(Some(Token { tag, sequence, weight: line.cost, features: line.features }))
@@ -37,14 +39,18 @@ pub(super) fn read(source: &mut Source<'_>, sequences: &mut Sequences<'_>) -> Re
         match current {
             Some((last, expected)) if last == sequence => {
                 if weight != expected {
-                    let message = format!("expected cost:{expected} at all tokens of qid:{sequence}, found {weight}");
+                    let message = format!(
+                        "expected cost:{expected} at all tokens of qid:{sequence}, found {weight}"
+                    );
                     return Err(sequences.refuse(number, message));
                 }
             }
             _ => {
                 sequences.end()?;
                 if !seen.insert(sequence) {
-                    let message = format!("expected the tokens of qid:{sequence} one after the other, but it returns");
+                    let message = format!(
+                        "expected the tokens of qid:{sequence} one after the other, but it returns"
+                    );
                     return Err(sequences.refuse(number, message));
                 }
                 sequences.begin(weight);

@@ -15,7 +15,8 @@ use crosscut::{Example, Rescaling};
 use crosscut_app::scaling::{self, Apart, Columns as Statistics, Method};
 use crosscut_app::vocabulary::{FeatureIds, Labels, SeenIds, Words};
 use crosscut_app::{
-    Application, CostMatrix, Cut, Error, Examples, Items, OptionSpec, Options, Outcome, Pieces, Report, Source,
+    Application, CostMatrix, Cut, Error, Examples, Items, OptionSpec, Options, Outcome, Pieces,
+    Report, Source,
 };
 use serde::{Deserialize, Serialize};
 
@@ -33,7 +34,8 @@ use template::Template;
 /// How tokens are written in files.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Format {
-    /// With their features: as in SVM^hmm where these are numbers, as in CRFsuite where they are names.
+    /// With their features: as in SVM^hmm where these are numbers, as in CRFsuite where they are
+    /// names.
     #[default]
     Features,
     /// In columns, from which features are made.
@@ -58,7 +60,8 @@ const BEAM: OptionSpec = OptionSpec {
 
 impl Application for Sequence {
     const NAME: &'static str = "sequence";
-    const ABOUT: &'static str = "Tagging of sequences (max-margin Markov chains) of SVM^hmm, CRFsuite or CoNLL files";
+    const ABOUT: &'static str =
+        "Tagging of sequences (max-margin Markov chains) of SVM^hmm, CRFsuite or CoNLL files";
     const RESCALINGS: &'static [Rescaling] = &[Rescaling::Margin, Rescaling::Slack];
     const LOSSES: &'static [u32] = &[0, 1, 2];
     const SCHEMA: u32 = 2;
@@ -143,7 +146,8 @@ impl Application for Sequence {
                 Some(Format::Features)
             }
             Layout::Columns { template, file } => {
-                let columns = columns::learn(&mut source, template, &file, &mut names, &mut sequences)?;
+                let columns =
+                    columns::learn(&mut source, template, &file, &mut names, &mut sequences)?;
                 columns.map(Format::Columns)
             }
         };
@@ -159,7 +163,8 @@ impl Application for Sequence {
         };
 
         let mut task = build(options, choices, tags, features, format, &file)?;
-        let (count, name) = (task.features().len(), |index| template::shorten(&task.feature_id(index)));
+        let (count, name) =
+            (task.features().len(), |index| template::shorten(&task.feature_id(index)));
         let note = if method == Method::None {
             scaling::far_apart(&scaling::largest(count, sequences.rows()), Apart::ROWS, name)
         } else {
@@ -173,7 +178,11 @@ impl Application for Sequence {
         note.iter().for_each(|note| source.note(&format!("{file}: {note}")));
 
         let examples = sequences.finish(task.tags()).into_iter();
-        let examples = examples.map(|item| Example { x: item.x, y: item.y.unwrap_or_default(), weight: item.weight });
+        let examples = examples.map(|item| Example {
+            x: item.x,
+            y: item.y.unwrap_or_default(),
+            weight: item.weight,
+        });
         let examples = examples.collect();
         Ok((task, examples))
     }
@@ -184,7 +193,8 @@ impl Application for Sequence {
         let (scheme, min_count, method) = (choices.scheme, choices.min_count, choices.scale);
         let file = pieces.name().to_owned();
         let guessed = matches!(layout, Layout::Auto);
-        let layout = if guessed { guess(&mut Source::open_quietly(pieces.path())?)? } else { layout };
+        let layout =
+            if guessed { guess(&mut Source::open_quietly(pieces.path())?)? } else { layout };
         let ids = matches!(layout, Layout::Auto | Layout::Hmm);
         pieces.cut_at(if ids { Cut::Qids } else { Cut::Blank });
 
@@ -198,13 +208,21 @@ impl Application for Sequence {
             let mut names = Names::Learn(&mut words);
             match (&layout, &columns) {
                 (Layout::Auto | Layout::Hmm, _) => hmm::read(&mut piece, &mut sequences)?,
-                (Layout::Crfsuite, _) => crfsuite::read(&mut piece, None, &mut names, &mut sequences)?,
+                (Layout::Crfsuite, _) => {
+                    crfsuite::read(&mut piece, None, &mut names, &mut sequences)?
+                }
                 (Layout::Columns { .. }, Some(columns)) => {
                     let columns: &Columns = columns;
                     columns.read(&mut piece, &mut names, &mut sequences)?;
                 }
                 (Layout::Columns { template, file }, None) => {
-                    columns = columns::learn(&mut piece, template.clone(), file, &mut names, &mut sequences)?;
+                    columns = columns::learn(
+                        &mut piece,
+                        template.clone(),
+                        file,
+                        &mut names,
+                        &mut sequences,
+                    )?;
                 }
             }
             for rows in sequences.take_rows() {
@@ -213,7 +231,8 @@ impl Application for Sequence {
                         seen.add(row);
                     }
                     if min_count > 1 {
-                        row.iter().for_each(|feature| *counts.entry(feature.index).or_default() += 1);
+                        row.iter()
+                            .for_each(|feature| *counts.entry(feature.index).or_default() += 1);
                     }
                 }
             }
@@ -222,14 +241,18 @@ impl Application for Sequence {
         if guessed && !ids {
             check_guess(&file, words.len(), tags.len())?;
         }
-        let is_frequent = |index: u32| min_count <= 1 || counts.get(&index).is_some_and(|&count| count >= min_count);
+        let is_frequent = |index: u32| {
+            min_count <= 1 || counts.get(&index).is_some_and(|&count| count >= min_count)
+        };
         let features = if !ids {
             words.retain(is_frequent);
             Features::Names(words)
         } else if min_count <= 1 {
             Features::Ids(seen.finish())
         } else {
-            Features::Ids(FeatureIds::Listed(counts.keys().copied().filter(|&id| is_frequent(id)).collect()))
+            Features::Ids(FeatureIds::Listed(
+                counts.keys().copied().filter(|&id| is_frequent(id)).collect(),
+            ))
         };
         let format = match columns {
             Some(columns) => Some(Format::Columns(columns)),
@@ -244,7 +267,10 @@ impl Application for Sequence {
         pieces.begin_again()?;
         while let Some(piece) = pieces.next_piece()? {
             let items = task.read(piece)?;
-            items.iter().flat_map(|item| item.x.rows().iter()).for_each(|row| statistics.add(row.features()));
+            items
+                .iter()
+                .flat_map(|item| item.x.rows().iter())
+                .for_each(|row| statistics.add(row.features()));
         }
         task.scaled_by(&statistics, method, &file)
     }
@@ -253,7 +279,11 @@ impl Application for Sequence {
         let n_best = positive(options, "n-best")?;
         let max_marginals = options.is_set("max-marginals");
         if let (Some(n_best), true) = (n_best, max_marginals) {
-            return Err(Error::option("--n-best", "nothing where --max-marginals is given", n_best));
+            return Err(Error::option(
+                "--n-best",
+                "nothing where --max-marginals is given",
+                n_best,
+            ));
         }
         self.output = Output { n_best: n_best.unwrap_or(0), max_marginals };
         if let Some(beam) = options.count("b")? {
@@ -288,18 +318,31 @@ impl Application for Sequence {
         Ok(sequences.finish(self.tags()))
     }
 
-    /// A tag a line; after the line of the file, where that was in columns. See the [crate page](crate#files).
-    fn write(&self, w: &[f64], x: &Tokens, y_hat: &Tags, out: &mut dyn io::Write) -> io::Result<()> {
+    /// A tag a line; after the line of the file, where that was in columns. See the [crate
+    /// page](crate#files).
+    fn write(
+        &self,
+        w: &[f64],
+        x: &Tokens,
+        y_hat: &Tags,
+        out: &mut dyn io::Write,
+    ) -> io::Result<()> {
         let Output { n_best, max_marginals } = self.output;
         if n_best > 0 {
-            for (rank, (score, tags)) in self.n_best(w, x, n_best, &mut Scratch::default()).iter().enumerate() {
+            for (rank, (score, tags)) in
+                self.n_best(w, x, n_best, &mut Scratch::default()).iter().enumerate()
+            {
                 writeln!(out, "# {rank} {score:.6}")?;
                 self.write_tokens(x, tags, &[], out)?;
                 writeln!(out)?;
             }
             return Ok(());
         }
-        let max_marginals = if max_marginals { self.max_marginals(w, x, &mut Scratch::default()) } else { Vec::new() };
+        let max_marginals = if max_marginals {
+            self.max_marginals(w, x, &mut Scratch::default())
+        } else {
+            Vec::new()
+        };
         self.write_tokens(x, y_hat, &max_marginals, out)?;
         match self.features() {
             Features::Ids(_) => Ok(()),
@@ -322,8 +365,8 @@ impl Application for Sequence {
         vec![("tags", k), ("features", self.features().len()), ("transitions", transitions)]
     }
 
-    /// `tag B-NP, feature w=the`, or `tags B-NP I-NP, feature w=the` for emissions of order 1, or `tags B-NP I-NP` for
-    /// transitions.
+    /// `tag B-NP, feature w=the`, or `tags B-NP I-NP, feature w=the` for emissions of order 1, or
+    /// `tags B-NP I-NP` for transitions.
     fn weight_name(&self, index: usize) -> String {
         let (k, features) = (self.tags().len(), self.features().len());
         // The tags that are the last digits of a number in base k.
@@ -368,11 +411,18 @@ impl Sequence {
 
     /// The task that scales by these statistics of its features.
     fn scaled_by(self, statistics: &Statistics, method: Method, file: &str) -> Result<Self, Error> {
-        self.with_scaling(statistics.scaling(method)).map_err(|error| Error::file(file, error.to_string()))
+        self.with_scaling(statistics.scaling(method))
+            .map_err(|error| Error::file(file, error.to_string()))
     }
 
     /// A line for each token; `max_marginals` may be empty.
-    fn write_tokens(&self, x: &Tokens, tags: &Tags, max_marginals: &[f64], out: &mut dyn io::Write) -> io::Result<()> {
+    fn write_tokens(
+        &self,
+        x: &Tokens,
+        tags: &Tags,
+        max_marginals: &[f64],
+        out: &mut dyn io::Write,
+    ) -> io::Result<()> {
         let columns = matches!(self.definition.format, Format::Columns(_));
         let mut lines = x.text().filter(|_| columns).into_iter().flat_map(|text| text.split('\n'));
         for token in 0..tags.len() {
@@ -473,7 +523,11 @@ impl Choices {
         }
         let emissions = options.count("e")?.unwrap_or(0);
         if emissions > transitions.min(1) {
-            return Err(Error::option("--e", "0, or 1 where the order of transitions (--t) is at least 1", emissions));
+            return Err(Error::option(
+                "--e",
+                "0, or 1 where the order of transitions (--t) is at least 1",
+                emissions,
+            ));
         }
         let scheme = match options.text("constrain") {
             None => None,
@@ -511,7 +565,9 @@ impl Layout {
                     name,
                 ))
             }
-            ("hmm" | "crfsuite", Some(_)) => Err(Error::option("--format", "columns where --template is given", name)),
+            ("hmm" | "crfsuite", Some(_)) => {
+                Err(Error::option("--format", "columns where --template is given", name))
+            }
             (other, _) => Err(Error::option("--format", "auto, hmm, crfsuite or columns", other)),
         }
     }
@@ -525,7 +581,8 @@ impl Layout {
                 (source.name().to_owned(), source.text()?)
             }
         };
-        let template = Template::parse(&text).map_err(|error| Error::line(&file, error.line, error.message))?;
+        let template = Template::parse(&text)
+            .map_err(|error| Error::line(&file, error.line, error.message))?;
         Ok(Self::Columns { template, file })
     }
 }

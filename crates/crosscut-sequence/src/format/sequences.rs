@@ -79,22 +79,32 @@ impl<'f> Sequences<'f> {
         self.open.is_some()
     }
 
-    /// Adds a token to the sequence that has begun. `features` are sorted, and values of the same one added up.
+    /// Adds a token to the sequence that has begun. `features` are sorted, and values of the same
+    /// one added up.
     ///
     /// # Errors
-    /// A token without a tag where others have one or all must; a tag that may not stand there; sums that overflow.
-    pub fn push(&mut self, line: u64, tag: Option<&str>, features: &mut Vec<Feature>) -> Result<(), Error> {
+    /// A token without a tag where others have one or all must; a tag that may not stand there;
+    /// sums that overflow.
+    pub fn push(
+        &mut self,
+        line: u64,
+        tag: Option<&str>,
+        features: &mut Vec<Feature>,
+    ) -> Result<(), Error> {
         let refuse = |message: String| Error::line(self.file, line, message);
         let open = self.open.get_or_insert_default();
         if let Some(tag) = tag {
             if open.tags.len() < open.rows.len() {
-                return Err(refuse(format!("expected no tag, as at the first token of the sequence, found `{tag}`")));
+                return Err(refuse(format!(
+                    "expected no tag, as at the first token of the sequence, found `{tag}`"
+                )));
             }
             if let Purpose::Learn(Some(scheme)) = self.purpose {
                 let before = open.tags.last().map(|&before| self.tags.name(before));
                 if !scheme.allows(before, Some(tag)) {
-                    let place =
-                        before.map_or("at the beginning of a sequence".to_owned(), |tag| format!("after {tag}"));
+                    let place = before.map_or("at the beginning of a sequence".to_owned(), |tag| {
+                        format!("after {tag}")
+                    });
                     return Err(refuse(breach(scheme, tag, &place)));
                 }
             }
@@ -102,7 +112,9 @@ impl<'f> Sequences<'f> {
         } else if matches!(self.purpose, Purpose::Learn(_)) {
             return Err(refuse("expected a tag to learn from, found none".to_owned()));
         } else if !open.tags.is_empty() {
-            return Err(refuse("expected a tag, as at the first token of the sequence, found none".to_owned()));
+            return Err(refuse(
+                "expected a tag, as at the first token of the sequence, found none".to_owned(),
+            ));
         }
         features.sort_unstable_by_key(|feature| feature.index);
         features.dedup_by(|next, kept| {
@@ -116,7 +128,9 @@ impl<'f> Sequences<'f> {
         })?;
         self.line = line;
         match self.purpose {
-            Purpose::Predict(task) if open.rows.len() > task.most_tokens() => Err(refuse(task.too_long())),
+            Purpose::Predict(task) if open.rows.len() > task.most_tokens() => {
+                Err(refuse(task.too_long()))
+            }
             _ => Ok(()),
         }
     }
@@ -181,9 +195,9 @@ impl<'f> Sequences<'f> {
         self.number(&ids);
         match self.drop_rare(ids.len(), min_count) {
             None => ids,
-            Some(kept) => {
-                FeatureIds::Listed((0..ids.len()).filter(|&id| kept[id].is_some()).map(|id| ids.id(id)).collect())
-            }
+            Some(kept) => FeatureIds::Listed(
+                (0..ids.len()).filter(|&id| kept[id].is_some()).map(|id| ids.id(id)).collect(),
+            ),
         }
     }
 
@@ -199,7 +213,8 @@ impl<'f> Sequences<'f> {
         }
     }
 
-    /// Drops features that fewer tokens have, and returns the new index of each old one; `None` if all of them stay.
+    /// Drops features that fewer tokens have, and returns the new index of each old one; `None` if
+    /// all of them stay.
     fn drop_rare(&mut self, features: usize, min_count: usize) -> Option<Vec<Option<u32>>> {
         if min_count <= 1 {
             return None;
@@ -209,8 +224,10 @@ impl<'f> Sequences<'f> {
             counts[feature.index as usize] += 1;
         }
         let mut next = 0..;
-        let kept: Vec<Option<u32>> =
-            counts.into_iter().map(|count| if count >= min_count { next.next() } else { None }).collect();
+        let kept: Vec<Option<u32>> = counts
+            .into_iter()
+            .map(|count| if count >= min_count { next.next() } else { None })
+            .collect();
         self.renumber(|index| kept[index as usize]);
         Some(kept)
     }
@@ -221,7 +238,8 @@ impl<'f> Sequences<'f> {
         for raw in &mut self.done {
             let rows = mem::take(&mut raw.rows);
             for row in rows.iter() {
-                let renumbered = |feature: &Feature| Some(Feature { index: number(feature.index)?, ..*feature });
+                let renumbered =
+                    |feature: &Feature| Some(Feature { index: number(feature.index)?, ..*feature });
                 features.clear();
                 features.extend(row.features().iter().filter_map(renumbered));
                 raw.rows.push(&features).expect("new numbers have the order of the old ones");
@@ -233,8 +251,9 @@ impl<'f> Sequences<'f> {
     /// The sequences, with tags as positions among those of a task.
     pub fn finish(self, labels: &Labels) -> Items<Sequence> {
         let Self { tags: names, done, .. } = self;
-        let known: Vec<Option<Tag>> =
-            (0..names.len() as u32).map(|tag| labels.index(names.name(tag)).map(Tag::new)).collect();
+        let known: Vec<Option<Tag>> = (0..names.len() as u32)
+            .map(|tag| labels.index(names.name(tag)).map(Tag::new))
+            .collect();
         let item = |Raw { rows, tags, text, weight }| {
             let mut y = Tags::default();
             for &tag in &tags {
@@ -256,5 +275,7 @@ fn breach(scheme: Scheme, tag: &str, place: &str) -> String {
         Scheme::Bio => "bio",
         Scheme::Bioes => "bioes",
     };
-    format!("--constrain {name} allows no tag {tag} {place}: mend the tags, or leave the option out")
+    format!(
+        "--constrain {name} allows no tag {tag} {place}: mend the tags, or leave the option out"
+    )
 }

@@ -1,4 +1,5 @@
-//! [`Template`]: which features a token of a file of columns has, in the notation of CRF++ with the tests of Wapiti.
+//! [`Template`]: which features a token of a file of columns has, in the notation of CRF++ with the
+//! tests of Wapiti.
 //!
 //! | line | |
 //! |---|---|
@@ -13,8 +14,8 @@
 //! | `%t[row,column,"regex"]` | `true` if the expression matches, else `false` |
 //! | `%X`, `%M`, `%T` | the same in lower case |
 //!
-//! Before the first token and after the last one, every macro finds `_B-1`, `_B-2`, … and `_B+1`, `_B+2`, …. A quote in an
-//! expression is written `\"`.
+//! Before the first token and after the last one, every macro finds `_B-1`, `_B-2`, … and `_B+1`,
+//! `_B+2`, …. A quote in an expression is written `\"`.
 
 use regex::{Regex, RegexBuilder};
 
@@ -35,10 +36,11 @@ pub(crate) struct TemplateError {
     pub message: String,
 }
 
-/// No name of a feature is longer, in bytes: with many macros in a line and long cells, a small template and a small file would
-/// otherwise make a very large one.
+/// No name of a feature is longer, in bytes: with many macros in a line and long cells, a small
+/// template and a small file would otherwise make a very large one.
 const LONGEST_NAME: usize = 1 << 16;
-/// The most expressions in a template, and the most bytes that one of them takes, for the same reason.
+/// The most expressions in a template, and the most bytes that one of them takes, for the same
+/// reason.
 const MOST_EXPRESSIONS: usize = 1000;
 const LARGEST_EXPRESSION: usize = 1 << 20;
 
@@ -88,7 +90,8 @@ impl Template {
     /// # Errors
     /// The first line that is not part of one.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
-        let mut template = Self { text: text.into(), features: Vec::new(), transitions: false, highest: None };
+        let mut template =
+            Self { text: text.into(), features: Vec::new(), transitions: false, highest: None };
         let mut expressions = 0;
         for (line, number) in text.lines().zip(1..) {
             let refuse = |message| TemplateError { line: number, message };
@@ -118,7 +121,11 @@ impl Template {
                     )));
                 }
                 Some(b'B') => template.transitions = true,
-                Some(_) => return Err(refuse(format!("expected U, B, # or nothing at the beginning, found `{line}`"))),
+                Some(_) => {
+                    return Err(refuse(format!(
+                        "expected U, B, # or nothing at the beginning, found `{line}`"
+                    )));
+                }
             }
         }
         Ok(template)
@@ -150,8 +157,9 @@ impl Template {
         }
     }
 
-    /// Hands the features of a token to `each`, one for each `U` line. `cells` are all columns of its sentence, row by row,
-    /// `width` to each; there are as many as [`check_columns`](Self::check_columns) was asked about.
+    /// Hands the features of a token to `each`, one for each `U` line. `cells` are all columns of
+    /// its sentence, row by row, `width` to each; there are as many as
+    /// [`check_columns`](Self::check_columns) was asked about.
     ///
     /// # Errors
     /// Those of `each`, and a name that is too long.
@@ -234,12 +242,20 @@ fn parse_macro(text: &str) -> Result<(Macro, &str), String> {
     let unexpected = |expected: &str| format!("expected {expected}, found `{}`", shorten(text));
     let mut chars = text.chars();
     let letter = chars.nth(1).filter(|letter| "xmtXMT".contains(*letter));
-    let letter = letter.ok_or_else(|| unexpected("a macro %x, %m or %t, or one of these in capitals"))?;
-    let rest = chars.as_str().strip_prefix('[').ok_or_else(|| unexpected("[ after the letter of a macro"))?;
-    let (row, rest) = rest.split_once(',').ok_or_else(|| unexpected("a row and a column in the macro"))?;
+    let letter =
+        letter.ok_or_else(|| unexpected("a macro %x, %m or %t, or one of these in capitals"))?;
+    let rest = chars
+        .as_str()
+        .strip_prefix('[')
+        .ok_or_else(|| unexpected("[ after the letter of a macro"))?;
+    let (row, rest) =
+        rest.split_once(',').ok_or_else(|| unexpected("a row and a column in the macro"))?;
     let row = row.trim().parse().map_err(|_| unexpected("an integer for the row of the macro"))?;
     let end = rest.find([',', ']']).ok_or_else(|| unexpected("] at the end of the macro"))?;
-    let column = rest[..end].trim().parse().map_err(|_| unexpected("a whole number for the column of the macro"))?;
+    let column = rest[..end]
+        .trim()
+        .parse()
+        .map_err(|_| unexpected("a whole number for the column of the macro"))?;
     let rest = &rest[end..];
 
     let lower_case = letter.is_ascii_uppercase();
@@ -248,21 +264,35 @@ fn parse_macro(text: &str) -> Result<(Macro, &str), String> {
         return Ok((Macro { row, column, finds: Finds::Text, lower_case }, rest));
     }
     let opening = rest.strip_prefix(',').and_then(|rest| rest.trim_ascii_start().strip_prefix('"'));
-    let opening = opening.ok_or_else(|| unexpected("a regular expression in double quotes after the column"))?;
-    let (regex, rest) = parse_quoted(opening).ok_or_else(|| unexpected("a quote at the end of the expression"))?;
-    let rest = rest.trim_ascii_start().strip_prefix(']').ok_or_else(|| unexpected("] after the expression"))?;
-    let built = RegexBuilder::new(&regex).size_limit(LARGEST_EXPRESSION).dfa_size_limit(LARGEST_EXPRESSION).build();
+    let opening = opening
+        .ok_or_else(|| unexpected("a regular expression in double quotes after the column"))?;
+    let (regex, rest) =
+        parse_quoted(opening).ok_or_else(|| unexpected("a quote at the end of the expression"))?;
+    let rest = rest
+        .trim_ascii_start()
+        .strip_prefix(']')
+        .ok_or_else(|| unexpected("] after the expression"))?;
+    let built = RegexBuilder::new(&regex)
+        .size_limit(LARGEST_EXPRESSION)
+        .dfa_size_limit(LARGEST_EXPRESSION)
+        .build();
     let regex = built.map_err(|error| {
         // It is shown with a marker below it; the last line says what is wrong.
         let error = error.to_string();
         let reason = error.lines().last().unwrap_or_default();
-        format!("expected a regular expression, found `{}`: {}", shorten(&regex), reason.trim_start_matches("error: "))
+        format!(
+            "expected a regular expression, found `{}`: {}",
+            shorten(&regex),
+            reason.trim_start_matches("error: ")
+        )
     })?;
-    let finds = if letter.eq_ignore_ascii_case(&'m') { Finds::Match(regex) } else { Finds::Test(regex) };
+    let finds =
+        if letter.eq_ignore_ascii_case(&'m') { Finds::Match(regex) } else { Finds::Test(regex) };
     Ok((Macro { row, column, finds, lower_case }, rest))
 }
 
-/// The text up to a quote that is not escaped, and what follows it. Other escapes are left to the expression.
+/// The text up to a quote that is not escaped, and what follows it. Other escapes are left to the
+/// expression.
 fn parse_quoted(text: &str) -> Option<(String, &str)> {
     let mut quoted = String::new();
     let mut chars = text.chars();
@@ -340,7 +370,9 @@ mod tests {
 
     #[test]
     fn transitions_are_a_line_b() {
-        for (text, expected) in [("U0:%x[0,0]", false), ("B", true), ("U0\nB01\n", true), ("# B", false), ("", false)] {
+        for (text, expected) in
+            [("U0:%x[0,0]", false), ("B", true), ("U0\nB01\n", true), ("# B", false), ("", false)]
+        {
             assert_eq!(Template::parse(text).unwrap().has_transitions(), expected, "{text}");
         }
     }
@@ -349,7 +381,11 @@ mod tests {
     fn bad_lines_are_refused() {
         let table = [
             ("X", 1, "expected U, B, # or nothing at the beginning, found `X`"),
-            ("U\nu0:%x[0,0]", 2, "expected U, B, # or nothing at the beginning, found `u0:%x[0,0]`"),
+            (
+                "U\nu0:%x[0,0]",
+                2,
+                "expected U, B, # or nothing at the beginning, found `u0:%x[0,0]`",
+            ),
             ("\n\n*", 3, "expected U, B, # or nothing at the beginning, found `*`"),
             (
                 "B0:%x[0,0]",
@@ -357,27 +393,62 @@ mod tests {
                 "expected no macros after B, found `B0:%x[0,0]`: features for pairs of tags come with --e 1, for all U lines",
             ),
             ("U%", 1, "expected a macro %x, %m or %t, or one of these in capitals, found `%`"),
-            ("U%y[0,0]", 1, "expected a macro %x, %m or %t, or one of these in capitals, found `%y[0,0]`"),
+            (
+                "U%y[0,0]",
+                1,
+                "expected a macro %x, %m or %t, or one of these in capitals, found `%y[0,0]`",
+            ),
             ("U%x(0,0)", 1, "expected [ after the letter of a macro, found `%x(0,0)`"),
             ("U%x[0]", 1, "expected a row and a column in the macro, found `%x[0]`"),
             ("U%x[a,0]", 1, "expected an integer for the row of the macro, found `%x[a,0]`"),
-            ("U%x[9999999999,0]", 1, "expected an integer for the row of the macro, found `%x[9999999999,0]`"),
-            ("U%x[0,-1]", 1, "expected a whole number for the column of the macro, found `%x[0,-1]`"),
+            (
+                "U%x[9999999999,0]",
+                1,
+                "expected an integer for the row of the macro, found `%x[9999999999,0]`",
+            ),
+            (
+                "U%x[0,-1]",
+                1,
+                "expected a whole number for the column of the macro, found `%x[0,-1]`",
+            ),
             ("U%x[0,0", 1, "expected ] at the end of the macro, found `%x[0,0`"),
             ("U%x[0,0,\"a\"]", 1, "expected ] after the column of %x, found `%x[0,0,\"a\"]`"),
-            ("U%m[0,0]", 1, "expected a regular expression in double quotes after the column, found `%m[0,0]`"),
-            ("U%m[0,0,a]", 1, "expected a regular expression in double quotes after the column, found `%m[0,0,a]`"),
-            ("U%t[0,0,\"a]", 1, "expected a quote at the end of the expression, found `%t[0,0,\"a]`"),
-            ("U%t[0,0,\"a\\\"]", 1, "expected a quote at the end of the expression, found `%t[0,0,\"a\\\"]`"),
+            (
+                "U%m[0,0]",
+                1,
+                "expected a regular expression in double quotes after the column, found `%m[0,0]`",
+            ),
+            (
+                "U%m[0,0,a]",
+                1,
+                "expected a regular expression in double quotes after the column, found `%m[0,0,a]`",
+            ),
+            (
+                "U%t[0,0,\"a]",
+                1,
+                "expected a quote at the end of the expression, found `%t[0,0,\"a]`",
+            ),
+            (
+                "U%t[0,0,\"a\\\"]",
+                1,
+                "expected a quote at the end of the expression, found `%t[0,0,\"a\\\"]`",
+            ),
             ("U%t[0,0,\"a\"", 1, "expected ] after the expression, found `%t[0,0,\"a\"`"),
             ("U%t[0,0,\"(a\"]", 1, "expected a regular expression, found `(a`: unclosed group"),
-            ("U%t[0,0,\"a{9999}{9999}\"]", 1, "expected a regular expression, found `a{9999}{9999}`: "),
+            (
+                "U%t[0,0,\"a{9999}{9999}\"]",
+                1,
+                "expected a regular expression, found `a{9999}{9999}`: ",
+            ),
         ];
         for (text, line, message) in table {
             let error = Template::parse(text).unwrap_err();
             assert_eq!(error.line, line, "{text}");
             let complete = !message.ends_with(": ");
-            assert!(error.message == message || !complete && error.message.starts_with(message), "{text}: {error}");
+            assert!(
+                error.message == message || !complete && error.message.starts_with(message),
+                "{text}: {error}"
+            );
         }
     }
 
@@ -393,10 +464,9 @@ mod tests {
         };
         assert_eq!(expand(&cell[..65]), Ok(()));
         let message = expand(&cell).unwrap_err();
-        assert!(
-            message
-                .starts_with("expected columns of which the template makes names of at most 65536 bytes, found `Uxx")
-        );
+        assert!(message.starts_with(
+            "expected columns of which the template makes names of at most 65536 bytes, found `Uxx"
+        ));
         assert_eq!(names, [65_001]);
 
         let many = "U%t[0,0,\"a\"]\n".repeat(1001);
@@ -416,10 +486,15 @@ mod tests {
 
     #[test]
     fn templates_that_are_shipped_say_what_they_expect() {
-        for ((name, text), (columns, features)) in SHIPPED.into_iter().zip([(2, 19), (1, 22), (1, 32)]) {
+        for ((name, text), (columns, features)) in
+            SHIPPED.into_iter().zip([(2, 19), (1, 22), (1, 32)])
+        {
             let template = Template::parse(text).unwrap();
             assert_eq!(template.check_columns(columns), Ok(()), "{name}");
-            assert!(template.check_columns(columns - 1).is_err() && template.has_transitions(), "{name}");
+            assert!(
+                template.check_columns(columns - 1).is_err() && template.has_transitions(),
+                "{name}"
+            );
             assert!(text.starts_with("# ") && text.contains("\n# Columns: 0 the word"), "{name}");
             assert_eq!(template.features.len(), features, "{name}");
         }

@@ -37,7 +37,9 @@ fn tag_sets(scheme: Option<Scheme>) -> Vec<Vec<&'static str>> {
     match scheme {
         None => vec![vec!["x", "y"], vec!["O", "B-a", "I-a"]],
         Some(Scheme::Bio) => vec![vec!["O", "B-a", "I-a"], vec!["I-a", "B-a", "B-b", "I-b", "O"]],
-        Some(Scheme::Bioes) => vec![vec!["O", "B-a", "I-a", "E-a", "S-a"], vec!["E-a", "O", "B-b", "B-a", "E-b"]],
+        Some(Scheme::Bioes) => {
+            vec![vec!["O", "B-a", "I-a", "E-a", "S-a"], vec!["E-a", "O", "B-b", "B-a", "E-b"]]
+        }
     }
 }
 
@@ -50,24 +52,31 @@ pub fn choices() -> Vec<Choice> {
     for orders in ORDERS {
         for scheme in [None, Some(Scheme::Bio), Some(Scheme::Bioes)] {
             choices.extend(LOSSES.map(|loss| (orders, loss, Rescaling::Margin, scheme)));
-            choices.extend(LOSSES[..7].iter().map(|&loss| (orders, loss, Rescaling::Slack, scheme)));
+            choices
+                .extend(LOSSES[..7].iter().map(|&loss| (orders, loss, Rescaling::Slack, scheme)));
         }
     }
     choices
 }
 
-/// Tasks of a choice with a few examples: up to 3 features, tokens with all, some or none of them, sequences of 0 to 5
-/// tokens that have at most so many taggings.
-pub fn problems(choice: Choice, most_taggings: usize) -> impl Strategy<Value = (Sequence, Examples)> {
+/// Tasks of a choice with a few examples: up to 3 features, tokens with all, some or none of them,
+/// sequences of 0 to 5 tokens that have at most so many taggings.
+pub fn problems(
+    choice: Choice,
+    most_taggings: usize,
+) -> impl Strategy<Value = (Sequence, Examples)> {
     let (orders, loss, rescaling, scheme) = choice;
     (prop::sample::select(tag_sets(scheme)), 0_u32..4).prop_flat_map(move |(tags, features)| {
         let k = tags.len();
         let longest = (1..=5).rev().find(|&n| k.pow(n) <= most_taggings).unwrap() as usize;
         let value = prop_oneof![Just(0.0_f32), Just(1.0), Just(-0.5), -2.0_f32..2.0];
-        let tokens = prop::collection::vec(prop::collection::vec(value, features as usize), 0..=longest);
+        let tokens =
+            prop::collection::vec(prop::collection::vec(value, features as usize), 0..=longest);
         prop::collection::vec((tokens, any::<prop::sample::Index>()), 1..4).prop_map(move |drawn| {
             let names: Vec<String> = tags.iter().map(|&tag| tag.to_owned()).collect();
-            let task = Sequence::new(Labels::from(names), Features::Ids(FeatureIds::Contiguous(features))).unwrap();
+            let task =
+                Sequence::new(Labels::from(names), Features::Ids(FeatureIds::Contiguous(features)))
+                    .unwrap();
             let task = task.with_orders(orders.0, orders.1).unwrap().with_loss(loss(k)).unwrap();
             let task = task.with_rescaling(rescaling).unwrap().with_scheme(scheme).unwrap();
             let example = |(rows, truth): (Vec<Vec<f32>>, prop::sample::Index)| {
@@ -96,7 +105,8 @@ pub fn taggings(task: &Sequence, tokens: usize) -> Vec<Tags> {
     all.filter(|tags| is_allowed(task, tags)).map(Tags::from).collect()
 }
 
-/// Whether the tags can be read as chunks: `(O | B-x I-x*)*`, or with ends `(O | S-x | B-x I-x* E-x)*`.
+/// Whether the tags can be read as chunks: `(O | B-x I-x*)*`, or with ends
+/// `(O | S-x | B-x I-x* E-x)*`.
 pub fn is_allowed(task: &Sequence, tags: &[usize]) -> bool {
     let names: Vec<&str> = tags.iter().map(|&tag| task.tags().name(tag)).collect();
     task.scheme().is_none_or(|scheme| is_read(scheme, &names))
@@ -108,10 +118,13 @@ fn is_read(scheme: Scheme, tags: &[&str]) -> bool {
         None => is_read(scheme, rest),
         Some(("S", _)) => scheme == Scheme::Bioes && is_read(scheme, rest),
         Some(("B", kind)) => {
-            let inside = rest.iter().take_while(|tag| tag.split_once('-') == Some(("I", kind))).count();
+            let inside =
+                rest.iter().take_while(|tag| tag.split_once('-') == Some(("I", kind))).count();
             match (scheme, &rest[inside..]) {
                 (Scheme::Bio, rest) => is_read(scheme, rest),
-                (Scheme::Bioes, [end, rest @ ..]) => end.split_once('-') == Some(("E", kind)) && is_read(scheme, rest),
+                (Scheme::Bioes, [end, rest @ ..]) => {
+                    end.split_once('-') == Some(("E", kind)) && is_read(scheme, rest)
+                }
                 (Scheme::Bioes, []) => false,
             }
         }

@@ -1,4 +1,5 @@
-//! The vectors of the data: sparse [rows](row), and the [sinks](sink) that feature maps and oracles write them into.
+//! The vectors of the data: sparse [rows](row), and the [sinks](sink) that feature maps and oracles
+//! write them into.
 
 mod row;
 mod sink;

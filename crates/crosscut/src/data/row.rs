@@ -1,4 +1,5 @@
-//! [`SparseVector`], [`SparseRows`] and [`Row`]: the shape in which most inputs carry their features.
+//! [`SparseVector`], [`SparseRows`] and [`Row`]: the shape in which most inputs carry their
+//! features.
 
 use serde::{Deserialize, Serialize};
 
@@ -61,7 +62,8 @@ impl SparseVector {
         Self::new(entries.map(|(index, &value)| Feature { index: index as u32, value }).collect())
     }
 
-    /// Takes a row of an [`sprs`] matrix (`CsMatView::outer_view`). Values are rounded to single precision.
+    /// Takes a row of an [`sprs`] matrix (`CsMatView::outer_view`). Values are rounded to single
+    /// precision.
     ///
     /// # Errors
     /// [`RowError::NotFinite`] for values that are not finite in single precision.
@@ -125,7 +127,9 @@ impl SparseRows {
 
     fn push_checked(&mut self, row: &[Feature]) {
         self.features.extend_from_slice(row);
-        self.ends.push(u32::try_from(self.features.len()).expect("rows have fewer than 2^32 entries in all"));
+        self.ends.push(
+            u32::try_from(self.features.len()).expect("rows have fewer than 2^32 entries in all"),
+        );
     }
 
     /// The row at `index < len()`, which is its name too.
@@ -136,7 +140,8 @@ impl SparseRows {
         Row { features, name: index as u32 }
     }
 
-    /// The row with a name, `None` if there are not so many: what [`Task::row`](crate::Task::row) asks for.
+    /// The row with a name, `None` if there are not so many: what [`Task::row`](crate::Task::row)
+    /// asks for.
     pub fn get(&self, name: u32) -> Option<Row<'_>> {
         ((name as usize) < self.len()).then(|| self.row(name as usize))
     }
@@ -158,7 +163,11 @@ impl SparseRows {
 
     /// One more than the largest index of all rows, 0 if there is none.
     pub fn width(&self) -> usize {
-        self.iter().filter_map(|row| row.features.last()).map(|last| last.index as usize + 1).max().unwrap_or(0)
+        self.iter()
+            .filter_map(|row| row.features.last())
+            .map(|last| last.index as usize + 1)
+            .max()
+            .unwrap_or(0)
     }
 
     /// Gives back memory that is not used.
@@ -174,7 +183,10 @@ fn check(features: &[Feature]) -> Result<(), RowError> {
             return Err(RowError::NotFinite { index: feature.index });
         }
         if at > 0 && features[at - 1].index >= feature.index {
-            return Err(RowError::Unsorted { previous: features[at - 1].index, next: feature.index });
+            return Err(RowError::Unsorted {
+                previous: features[at - 1].index,
+                next: feature.index,
+            });
         }
     }
     Ok(())
@@ -190,11 +202,13 @@ impl FromIterator<SparseVector> for SparseRows {
     }
 }
 
-/// A borrowed sparse row with its name. Copying it copies a pointer, which is what plane caches keep.
+/// A borrowed sparse row with its name. Copying it copies a pointer, which is what plane caches
+/// keep.
 ///
 /// The name is a number that no other row of the same example has. A solver recognises rows by it,
-/// and training that is [kept](crate::State) names them by it, so a row must have the same name each
-/// time it is written. One name for two rows ends training with a [fault](crate::FaultKind::RowName).
+/// and training that is [kept](crate::State) names them by it, so a row must have the same name
+/// each time it is written. One name for two rows ends training with a
+/// [fault](crate::FaultKind::RowName).
 #[derive(Clone, Copy, Debug)]
 pub struct Row<'a> {
     features: &'a [Feature],
@@ -231,11 +245,13 @@ impl<'a> Row<'a> {
         dot_row(w, self, place)
     }
 
-    /// Writes ⟨w, x⟩ at [`Place::class(c, k)`](crate::Place::class) for each of the k = `scores.len()` classes c: the
-    /// weights of a feature lie side by side, so this is one sweep over the row, each feature a contiguous piece of w.
+    /// Writes ⟨w, x⟩ at [`Place::class(c, k)`](crate::Place::class) for each of the k =
+    /// `scores.len()` classes c: the weights of a feature lie side by side, so this is one sweep
+    /// over the row, each feature a contiguous piece of w.
     ///
-    /// Classes are taken in groups whose sums stay in registers: two to three times as fast for few classes as a loop
-    /// over slices, a quarter faster for many. Every class sums its features in their order, so grouping changes no bits.
+    /// Classes are taken in groups whose sums stay in registers: two to three times as fast for few
+    /// classes as a loop over slices, a quarter faster for many. Every class sums its features in
+    /// their order, so grouping changes no bits.
     pub fn sweep(self, w: &[f64], scores: &mut [f64]) {
         let classes = scores.len();
         let mut first = 0;
@@ -328,8 +344,9 @@ mod tests {
 
     /// Rows of features below 30, possibly empty.
     fn row() -> impl Strategy<Value = Vec<Feature>> {
-        prop::collection::btree_map(0..30_u32, -10.0..10.0_f32, 0..20)
-            .prop_map(|row| row.into_iter().map(|(index, value)| Feature { index, value }).collect())
+        prop::collection::btree_map(0..30_u32, -10.0..10.0_f32, 0..20).prop_map(|row| {
+            row.into_iter().map(|(index, value)| Feature { index, value }).collect()
+        })
     }
 
     proptest! {

@@ -1,11 +1,13 @@
-//! [`Sink`]: where feature maps and oracles write feature vectors, and the things one can write them into.
+//! [`Sink`]: where feature maps and oracles write feature vectors, and the things one can write
+//! them into.
 
 use crate::data::{Feature, Row};
 
 /// Where a row lands among the weights: feature `f` of the row is weight `offset + stride · f`.
 ///
 /// Class-major blocks have stride 1; feature-major weights (index = feature · k + class) have
-/// `offset = class` and `stride = k`, so that all k classes of a row are scored in one contiguous sweep.
+/// `offset = class` and `stride = k`, so that all k classes of a row are scored in one contiguous
+/// sweep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
     /// Weight index of feature 0.
@@ -31,12 +33,13 @@ impl Place {
     }
 }
 
-/// Receives a feature vector piece by piece. What is added twice counts twice; order does not matter.
+/// Receives a feature vector piece by piece. What is added twice counts twice; order does not
+/// matter.
 ///
-/// The lifetime `'a` is that of the data: a row written with [`add_row`](Self::add_row) may be kept as a
-/// reference for as long as the examples live, which is how plane caches stay small. It is recognised by its
-/// [name](Row::name), which no other row of the example may have.
-/// Numbers computed on the fly go through [`add`](Self::add).
+/// The lifetime `'a` is that of the data: a row written with [`add_row`](Self::add_row) may be kept
+/// as a reference for as long as the examples live, which is how plane caches stay small. It is
+/// recognised by its [name](Row::name), which no other row of the example may have. Numbers
+/// computed on the fly go through [`add`](Self::add).
 pub trait Sink<'a> {
     /// Adds `value` at `index < dim`.
     fn add(&mut self, index: usize, value: f64);
@@ -44,7 +47,10 @@ pub trait Sink<'a> {
     /// Adds `scale` times a row at a place: one virtual call a row.
     fn add_row(&mut self, row: Row<'a>, place: Place, scale: f64) {
         for feature in row.features() {
-            self.add(place.offset + place.stride * feature.index as usize, scale * f64::from(feature.value));
+            self.add(
+                place.offset + place.stride * feature.index as usize,
+                scale * f64::from(feature.value),
+            );
         }
     }
 }
@@ -90,7 +96,8 @@ impl<'a> Sink<'a> for Dot<'_> {
 
 /// Multiplies what is written by a factor on its way to another sink.
 ///
-/// With factor −1 it writes a difference; with factor Δ it turns a plane (Δ, δ) into the plane (Δ, Δ·δ) of slack rescaling.
+/// With factor −1 it writes a difference; with factor Δ it turns a plane (Δ, δ) into the plane (Δ,
+/// Δ·δ) of slack rescaling.
 pub struct Scaled<'s, 'a> {
     sink: &'s mut dyn Sink<'a>,
     factor: f64,
@@ -116,7 +123,9 @@ impl<'a> Sink<'a> for Scaled<'_, 'a> {
 /// ⟨w, row at place⟩, in four partial sums so that additions need not wait for each other.
 #[inline]
 pub(crate) fn dot_row(w: &[f64], row: Row<'_>, place: Place) -> f64 {
-    let term = |feature: &Feature| w[place.offset + place.stride * feature.index as usize] * f64::from(feature.value);
+    let term = |feature: &Feature| {
+        w[place.offset + place.stride * feature.index as usize] * f64::from(feature.value)
+    };
     let (fours, rest) = row.features().as_chunks::<4>();
     let mut sums = [0.0; 4];
     for four in fours {
@@ -130,7 +139,9 @@ pub(crate) fn dot_row(w: &[f64], row: Row<'_>, place: Place) -> f64 {
 /// The same, and the sum of the sizes of its terms.
 #[inline]
 pub(crate) fn dot_row_sized(w: &[f64], row: Row<'_>, place: Place) -> (f64, f64) {
-    let term = |feature: &Feature| w[place.offset + place.stride * feature.index as usize] * f64::from(feature.value);
+    let term = |feature: &Feature| {
+        w[place.offset + place.stride * feature.index as usize] * f64::from(feature.value)
+    };
     let (fours, rest) = row.features().as_chunks::<4>();
     let (mut sums, mut sizes) = ([0.0; 4], [0.0; 4]);
     for four in fours {
@@ -140,7 +151,8 @@ pub(crate) fn dot_row_sized(w: &[f64], row: Row<'_>, place: Place) -> (f64, f64)
             *size += term.abs();
         }
     }
-    let (mut sum, mut size) = ((sums[0] + sums[1]) + (sums[2] + sums[3]), sizes.iter().sum::<f64>());
+    let (mut sum, mut size) =
+        ((sums[0] + sums[1]) + (sums[2] + sums[3]), sizes.iter().sum::<f64>());
     for term in rest.iter().map(term) {
         sum += term;
         size += term.abs();

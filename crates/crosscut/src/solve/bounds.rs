@@ -7,10 +7,10 @@
 //!   their sizes. P(w) is raised and D is lowered by such bounds.
 //! * **Infeasible dual variables.** D bounds P* only if Σα is at most its bound. [`confine`] makes
 //!   that true in exact arithmetic.
-//! * **Oracles.** What an oracle may have missed, as it says itself, is counted as slack. An answer that is no plane is a
-//!   [`Fault`] and ends the run. An answer with a
-//!   smaller slack than a plane that is already known breaks law 3 of the
-//!   [`Task`](crate::Task) contract and is counted in an [`OracleAudit`].
+//! * **Oracles.** What an oracle may have missed, as it says itself, is counted as slack. An answer
+//!   that is no plane is a [`Fault`] and ends the run. An answer with a smaller slack than a plane
+//!   that is already known breaks law 3 of the [`Task`](crate::Task) contract and is counted in an
+//!   [`OracleAudit`].
 
 use std::fmt;
 
@@ -26,7 +26,8 @@ use crate::task::{Example, Task};
 ///
 /// Both bounds allow for the rounding of their own sums, but not for that of the scores which an
 /// oracle compares. An answer is worse than a known plane if it is so by more than this fraction of
-/// the size of the numbers in that. The same tolerance as in [`testing`](crate::testing::TOLERANCE).
+/// the size of the numbers in that. The same tolerance as in
+/// [`testing`](crate::testing::TOLERANCE).
 const PROOF: f64 = 1e-9;
 
 /// Relative rounding error of a sequential sum of `terms` numbers, measured against Σ|term|, with
@@ -117,7 +118,8 @@ fn excess(alpha: &[f64], bound: f64) -> f64 {
     if terms < 2 || high - bound < -f64::EPSILON * f64::from(terms) * bound {
         return (high - bound).max(0.0);
     }
-    let error = if terms > 2 { f64::from(terms).powi(2) * f64::EPSILON * f64::EPSILON * high } else { 0.0 };
+    let error =
+        if terms > 2 { f64::from(terms).powi(2) * f64::EPSILON * f64::EPSILON * high } else { 0.0 };
     (high - bound) + low + error
 }
 
@@ -165,8 +167,8 @@ impl DualSum {
         self.additions += additions;
     }
 
-    /// What was summed, as one plane (Σα·offset, u): its offset, the sizes of what was summed, and bounds
-    /// on the rounding errors.
+    /// What was summed, as one plane (Σα·offset, u): its offset, the sizes of what was summed, and
+    /// bounds on the rounding errors.
     pub fn as_plane(&self) -> (f64, Sizes, Sizes) {
         (self.value, self.sizes, self.sizes.scaled(off(self.additions)).plus(self.inside))
     }
@@ -176,7 +178,8 @@ impl DualSum {
         self.value - 0.5 * u_squared
     }
 
-    /// D less all that rounding may have added to it; `u_squared` is ‖u‖², a sum over `dim` weights.
+    /// D less all that rounding may have added to it; `u_squared` is ‖u‖², a sum over `dim`
+    /// weights.
     fn lower(&self, u_squared: f64, dim: usize) -> f64 {
         let (_, _, errors) = self.as_plane();
         // ‖u‖ may be longer by this, and its square is summed in eight parts.
@@ -201,8 +204,8 @@ impl Known {
         Self { value: (value - rounding * size).max(0.0), size }
     }
 
-    /// Whether an answer is worse by more than the rounding of scores may explain: those that an oracle
-    /// compares can be larger than the ones it writes, in which equal parts have cancelled.
+    /// Whether an answer is worse by more than the rounding of scores may explain: those that an
+    /// oracle compares can be larger than the ones it writes, in which equal parts have cancelled.
     fn beats(self, answer: f64) -> bool {
         self.value > answer + PROOF * self.size
     }
@@ -228,8 +231,15 @@ pub(crate) struct SlackSum {
 }
 
 impl SlackSum {
-    /// Adds the slack of an example: the answer of its oracle, or what is `known` if that is larger.
-    pub fn add(&mut self, cost: SlackCost, example: usize, Answer { value, missed }: Answer, known: Known) {
+    /// Adds the slack of an example: the answer of its oracle, or what is `known` if that is
+    /// larger.
+    pub fn add(
+        &mut self,
+        cost: SlackCost,
+        example: usize,
+        Answer { value, missed }: Answer,
+        known: Known,
+    ) {
         let most = value + missed;
         if known.beats(most) {
             self.audit.count(Some(example));
@@ -262,9 +272,9 @@ impl SlackSum {
 ///
 /// In a pass that certifies, each answer is compared with the planes that are known for the example
 /// at the same w: none may have a larger slack (law 3 of the [`Task`](crate::Task) contract), and
-/// none may lie below 0, the slack of y. Differences below 1e-9 of the numbers compared are forgiven.
-/// The solver that keeps one sum over all examples compares sums. An oracle that passes may still be
-/// inexact; one that does not is.
+/// none may lie below 0, the slack of y. Differences below 1e-9 of the numbers compared are
+/// forgiven. The solver that keeps one sum over all examples compares sums. An oracle that passes
+/// may still be inexact; one that does not is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OracleAudit {
     /// Answers that were worse than a known plane, by more than rounding explains.
@@ -295,7 +305,9 @@ impl OracleAudit {
 }
 
 /// An answer of an oracle that is not a plane.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, thiserror::Error)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, thiserror::Error,
+)]
 #[error("example {example}: {kind}")]
 pub struct Fault {
     /// Zero-based position among the examples.
@@ -328,9 +340,13 @@ pub enum FaultKind {
 impl fmt::Display for FaultKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::LossNotFinite => "the separation oracle returned a loss that is not a finite number",
+            Self::LossNotFinite => {
+                "the separation oracle returned a loss that is not a finite number"
+            }
             Self::LossNegative => "the separation oracle returned a loss below 0",
-            Self::DeltaNotFinite => "the separation oracle wrote a value that is not a finite number",
+            Self::DeltaNotFinite => {
+                "the separation oracle wrote a value that is not a finite number"
+            }
             Self::IndexBeyondDim => "the separation oracle wrote at an index beyond the weights",
             Self::ZeroStride => "the separation oracle wrote a row with a stride of 0",
             Self::RowName => "the separation oracle wrote two different rows with one name",
@@ -352,7 +368,8 @@ pub(crate) struct Certified {
 /// The bounds of a run, and what it has noticed about the oracle.
 #[derive(Clone, Debug)]
 pub(crate) struct Bounds {
-    /// Those with the lowest primal value; of several without a bound, those with the lowest one shown.
+    /// Those with the lowest primal value; of several without a bound, those with the lowest one
+    /// shown.
     pub best: Option<Certified>,
     /// The lowest primal value that planes have shown, at any weights.
     pub lowest: f64,
@@ -379,7 +396,8 @@ impl Bounds {
         self.audit.absorb(slacks.audit);
         let shown = rounded_up(summed, examples, w.len());
         if !shown.is_finite() {
-            let none = || Certified { primal: f64::INFINITY, shown: f64::INFINITY, w: vec![0.0; w.len()] };
+            let none =
+                || Certified { primal: f64::INFINITY, shown: f64::INFINITY, w: vec![0.0; w.len()] };
             self.best.get_or_insert_with(none);
             return summed;
         }
@@ -452,8 +470,9 @@ fn rounded_up(primal: f64, examples: usize, dim: usize) -> f64 {
 /// current rayon pool. No solver takes part.
 ///
 /// Rounded up, as the primal value of a [`Certificate`](crate::Certificate) is: by at most some
-/// units in the last place for each number that is summed. What an oracle says that it
-/// [may have missed](crate::Planes::may_miss) is counted as slack. The bits do not depend on the number of threads.
+/// units in the last place for each number that is summed. What an oracle says that it [may have
+/// missed](crate::Planes::may_miss) is counted as slack. The bits do not depend on the number of
+/// threads.
 ///
 /// # Errors
 /// The first example whose oracle answers with something that is not a plane.
@@ -548,7 +567,10 @@ mod tests {
     fn far_too_large_dual_variables_are_scaled_down() {
         let mut alpha = [3.0, 1.0, 0.0];
         assert!(confine(&mut alpha, 1.0));
-        assert!(alpha[0] + alpha[1] <= 1.0 && alpha[0] + alpha[1] > 1.0 - 1e-14 && alpha[2] == 0.0, "{alpha:?}");
+        assert!(
+            alpha[0] + alpha[1] <= 1.0 && alpha[0] + alpha[1] > 1.0 - 1e-14 && alpha[2] == 0.0,
+            "{alpha:?}"
+        );
         assert!((alpha[0] / alpha[1] - 3.0).abs() < 1e-12, "{alpha:?}");
         assert!(confine(&mut alpha, 0.0) && alpha == [0.0; 3]);
         assert!(!confine(&mut [1e300, 1e300], f64::INFINITY));
@@ -565,13 +587,17 @@ mod tests {
         let answer = Answer { value: f64::NAN, missed: 0.0 };
         slacks.add(SlackCost::new(1.0, SlackNorm::Linear), 0, answer, Known::new(1.0, 1.0, 0.0));
         bounds.certify(&[1.0], &slacks, 1);
-        assert_eq!(bounds.best, Some(Certified { primal: f64::INFINITY, shown: f64::INFINITY, w: vec![0.0] }));
+        assert_eq!(
+            bounds.best,
+            Some(Certified { primal: f64::INFINITY, shown: f64::INFINITY, w: vec![0.0] })
+        );
     }
 
     #[test]
     fn what_an_oracle_may_have_missed_is_slack() {
         let none = Known::default();
-        let (linear, squared) = (SlackCost::new(2.0, SlackNorm::Linear), SlackCost::new(2.0, SlackNorm::Squared));
+        let (linear, squared) =
+            (SlackCost::new(2.0, SlackNorm::Linear), SlackCost::new(2.0, SlackNorm::Squared));
         let sum = |cost, value, missed, known| {
             let mut slacks = SlackSum::default();
             slacks.add(cost, 0, Answer { value, missed }, known);
@@ -581,7 +607,8 @@ mod tests {
         assert_eq!(sum(squared, 3.0, 1.0, none), (18.0, 14.0, 0));
         assert_eq!(sum(linear, -1.0, 1.5, none), (0.0, 1.0, 0));
         assert_eq!(sum(linear, 3.0, f64::INFINITY, none), (6.0, f64::INFINITY, 0));
-        // A plane that was known before is shown too; only one beyond the bound makes the oracle a liar.
+        // A plane that was known before is shown too; only one beyond the bound makes the oracle a
+        // liar.
         assert_eq!(sum(linear, 3.0, 0.5, Known::new(3.25, 1.0, 0.0)), (6.5, 0.5, 0));
         assert_eq!(sum(linear, 3.0, 0.5, Known::new(4.0, 1.0, 0.0)), (8.0, 0.0, 1));
     }
@@ -589,7 +616,9 @@ mod tests {
     #[test]
     fn of_weights_without_a_bound_those_with_the_lowest_value_shown_are_kept() {
         let mut bounds = Bounds::new();
-        for (w, cost, missed) in [(1.0, 5.0, f64::INFINITY), (2.0, 1.0, f64::INFINITY), (3.0, 3.0, f64::INFINITY)] {
+        for (w, cost, missed) in
+            [(1.0, 5.0, f64::INFINITY), (2.0, 1.0, f64::INFINITY), (3.0, 3.0, f64::INFINITY)]
+        {
             bounds.certify(&[w], &SlackSum { cost, missed, ..SlackSum::default() }, 1);
         }
         let best = bounds.best.as_ref().expect("certified");
@@ -597,7 +626,12 @@ mod tests {
         // One with a bound is better than any without.
         bounds.certify(&[4.0], &SlackSum { cost: 9.0, missed: 1.0, ..SlackSum::default() }, 1);
         let best = bounds.best.as_ref().expect("certified");
-        assert!(best.primal >= 18.0 && best.primal < 18.0 + 1e-9 && best.w == [4.0] && bounds.lowest < 3.1);
+        assert!(
+            best.primal >= 18.0
+                && best.primal < 18.0 + 1e-9
+                && best.w == [4.0]
+                && bounds.lowest < 3.1
+        );
     }
 
     #[test]

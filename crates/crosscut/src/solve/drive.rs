@@ -1,4 +1,5 @@
-//! [`drive`]: the loop around every solver. It watches the clock, tells the observer, keeps the state, and stops.
+//! [`drive`]: the loop around every solver. It watches the clock, tells the observer, keeps the
+//! state, and stops.
 
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
@@ -83,7 +84,8 @@ pub(crate) struct Run<'o> {
     oracle_seconds_before: f64,
     pub bounds: Bounds,
     interrupted: bool,
-    /// The clock and the observer end training between two passes only, where its state has been kept.
+    /// The clock and the observer end training between two passes only, where its state has been
+    /// kept.
     whole_steps: bool,
     /// The pass under way is the last one.
     ending: bool,
@@ -141,7 +143,14 @@ impl<'o> Run<'o> {
         let Bounds { best, lowest, dual, last, audit } = &self.bounds;
         let best = best.as_ref().map(|best| (best.primal, best.shown, (&best.w).into()));
         let oracle_calls_before = self.oracle_calls_before;
-        RunState { oracle_calls_before, best, lowest: *lowest, dual: *dual, last: *last, audit: *audit }
+        RunState {
+            oracle_calls_before,
+            best,
+            lowest: *lowest,
+            dual: *dual,
+            last: *last,
+            audit: *audit,
+        }
     }
 
     /// Goes on where another run was saved.
@@ -169,10 +178,14 @@ impl<'o> Run<'o> {
         (counts.spent.calls - self.oracle_calls_before) as f64 / self.calls as f64
     }
 
-    /// Whether time is up, the observer said so, or no pass is left after the next one: the next pass must certify.
+    /// Whether time is up, the observer said so, or no pass is left after the next one: the next
+    /// pass must certify.
     fn is_last_pass(&mut self, counts: Counts) -> bool {
         self.ending = self.is_told_to_end()
-            || self.settings.passes.is_some_and(|passes| self.passes(counts) + 1.0 >= passes as f64);
+            || self
+                .settings
+                .passes
+                .is_some_and(|passes| self.passes(counts) + 1.0 >= passes as f64);
         self.ending
     }
 
@@ -182,7 +195,11 @@ impl<'o> Run<'o> {
     }
 
     fn is_told_to_end(&self) -> bool {
-        self.interrupted || self.settings.seconds.is_some_and(|seconds| self.began.elapsed().as_secs_f64() >= seconds)
+        self.interrupted
+            || self
+                .settings
+                .seconds
+                .is_some_and(|seconds| self.began.elapsed().as_secs_f64() >= seconds)
     }
 
     /// Which stopping rule holds for the certificate so far.
@@ -193,7 +210,8 @@ impl<'o> Run<'o> {
         }
         let Settings { relative_gap: wanted, epsilon, passes, .. } = self.settings;
         // Without a gap to reach, only an objective of 0 is known to be optimal.
-        let close = |primal| relative_gap(primal, dual) <= wanted && (wanted > 0.0 || primal == 0.0);
+        let close =
+            |primal| relative_gap(primal, dual) <= wanted && (wanted > 0.0 || primal == 0.0);
         let near = |primal| epsilon.is_some_and(|epsilon| primal - dual <= self.c * epsilon);
         let shown = self.bounds.lowest;
         let rules = [
@@ -238,7 +256,13 @@ impl<'o> Run<'o> {
     }
 
     /// Ends the run with the best certified weights; without a certificate, with the `latest`.
-    fn finish(mut self, stop: StopReason, solver: Solver, counts: Counts, latest: &[f64]) -> Solution {
+    fn finish(
+        mut self,
+        stop: StopReason,
+        solver: Solver,
+        counts: Counts,
+        latest: &[f64],
+    ) -> Solution {
         self.tell(Moment::End(stop), counts);
         let certificate = Certificate {
             solver,

@@ -4,7 +4,8 @@ use crate::solve::bounds::Fault;
 use crate::solve::settings::SettingsError;
 use crate::solve::state::StateError;
 
-/// So many vectors as long as the weights a solver keeps: w, the best one so far, and what it averages or extrapolates.
+/// So many vectors as long as the weights a solver keeps: w, the best one so far, and what it
+/// averages or extrapolates.
 pub(crate) const VECTORS: usize = 4;
 
 /// Why there is no result of training.

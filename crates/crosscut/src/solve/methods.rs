@@ -1,6 +1,7 @@
 //! [`Method`]: what a solver is, and [`METHODS`]: which ones there are.
 //!
-//! A solver is a room of its own and, here, a variant of [`Solver`], a row in [`METHODS`] and a variant of [`MethodState`].
+//! A solver is a room of its own and, here, a variant of [`Solver`], a row in [`METHODS`] and a
+//! variant of [`MethodState`].
 
 use serde::{Deserialize, Serialize};
 
@@ -39,7 +40,8 @@ pub(crate) struct Entry {
     pub new: for<'a> fn(&Oracles<'a>, &Settings) -> Box<dyn Method<Oracles<'a>> + 'a>,
 }
 
-/// All solvers. Where the memory does not suffice for the one that is asked for, it is the last one.
+/// All solvers. Where the memory does not suffice for the one that is asked for, it is the last
+/// one.
 pub(crate) const METHODS: [Entry; 2] = [
     Entry {
         solver: Solver::Block,
@@ -53,7 +55,9 @@ pub(crate) const METHODS: [Entry; 2] = [
         solver: Solver::OneSlack,
         name: "one-slack",
         fits: |_, _| true,
-        new: |oracles, settings| Box::new(OneSlack::new(oracles.examples(), oracles.dim(), *settings)),
+        new: |oracles, settings| {
+            Box::new(OneSlack::new(oracles.examples(), oracles.dim(), *settings))
+        },
     },
 ];
 
@@ -68,9 +72,10 @@ impl Solver {
         METHODS.iter().find(|entry| entry.solver == self).map_or("auto", |entry| entry.name)
     }
 
-    /// What `Auto` means for this many examples: the 1-slack cutting plane method for one (both methods see the same
-    /// planes then, and one quadratic programme beats block steps), block-coordinate ascent from two on.
-    /// `cargo run --release -p crosscut-benches --bin auto` prints the table behind the rule.
+    /// What `Auto` means for this many examples: the 1-slack cutting plane method for one (both
+    /// methods see the same planes then, and one quadratic programme beats block steps),
+    /// block-coordinate ascent from two on. `cargo run --release -p crosscut-benches --bin auto`
+    /// prints the table behind the rule.
     pub fn resolve(self, examples: usize) -> Self {
         match self {
             Solver::Auto if examples < 2 => Solver::OneSlack,
@@ -83,11 +88,15 @@ impl Solver {
     pub(crate) fn entry(settings: &Settings, examples: usize) -> &'static Entry {
         let wanted = settings.solver.resolve(examples);
         let [others @ .., last] = &METHODS;
-        others.iter().find(|entry| entry.solver == wanted && (entry.fits)(settings, examples)).unwrap_or(last)
+        others
+            .iter()
+            .find(|entry| entry.solver == wanted && (entry.fits)(settings, examples))
+            .unwrap_or(last)
     }
 }
 
-/// A solver with its state, for examples `O` that it is shown at each pass. [`drive`](super::drive::drive) is the loop around it.
+/// A solver with its state, for examples `O` that it is shown at each pass.
+/// [`drive`](super::drive::drive) is the loop around it.
 pub(crate) trait Method<O: Passes + ?Sized> {
     fn solver(&self) -> Solver;
 
@@ -98,7 +107,12 @@ pub(crate) trait Method<O: Passes + ?Sized> {
     ///
     /// # Errors
     /// An answer that is no plane, or examples that could not be had.
-    fn pass(&mut self, examples: &mut O, run: &mut Run<'_>, last: bool) -> Result<Pass, PassError<O::Error>>;
+    fn pass(
+        &mut self,
+        examples: &mut O,
+        run: &mut Run<'_>,
+        last: bool,
+    ) -> Result<Pass, PassError<O::Error>>;
 
     /// What is done between that pass and the next one.
     ///
@@ -106,7 +120,8 @@ pub(crate) trait Method<O: Passes + ?Sized> {
     /// A plane that is none.
     fn settle(&mut self, examples: &mut O, run: &mut Run<'_>) -> Result<(), Fault>;
 
-    /// What goes on in its place, from w and D as they are, once it is [at its end](Pass::at_its_end).
+    /// What goes on in its place, from w and D as they are, once it is [at its
+    /// end](Pass::at_its_end).
     fn successor(&mut self) -> Option<Box<dyn Method<O>>>;
 
     /// Counters, beside what the examples have counted.
@@ -130,7 +145,8 @@ pub(crate) trait Method<O: Passes + ?Sized> {
         None
     }
 
-    /// Begins with planes that another has [carried](Self::carry), of those examples for which `same` holds by their position.
+    /// Begins with planes that another has [carried](Self::carry), of those examples for which
+    /// `same` holds by their position.
     fn adopt(&mut self, examples: &O, carried: Carried, same: &[bool]) {
         let _ = (examples, carried, same);
     }

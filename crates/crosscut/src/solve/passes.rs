@@ -6,12 +6,13 @@ use crate::solve::bounds::{Answer, Fault, Known, Sizes, SlackCost, SlackSum, off
 use crate::solve::settings::SlackNorm;
 use crate::task::RawPlane;
 
-/// All separation oracles at one w, and the sum of their planes: what the 1-slack method needs of the examples, wherever
-/// they are.
+/// All separation oracles at one w, and the sum of their planes: what the 1-slack method needs of
+/// the examples, wherever they are.
 ///
-/// Examples may be in memory ([`Oracles`](crate::Oracles)), read again for each pass ([`Stream`](crate::Stream)), or on
-/// other machines: then each of them sums its own, and the sums are [added](PlaneSum::add) in a fixed order, so that the
-/// bits of the result are the same each time. [`StreamTrainer`](crate::StreamTrainer) trains on them.
+/// Examples may be in memory ([`Oracles`](crate::Oracles)), read again for each pass
+/// ([`Stream`](crate::Stream)), or on other machines: then each of them sums its own, and the sums
+/// are [added](PlaneSum::add) in a fixed order, so that the bits of the result are the same each
+/// time. [`StreamTrainer`](crate::StreamTrainer) trains on them.
 pub trait Passes {
     /// Why examples could not be had.
     type Error;
@@ -43,12 +44,16 @@ pub trait Passes {
     /// Training goes on where it was kept, after so many oracle calls.
     fn go_on_from(&mut self, calls: u64);
 
-    /// Calls every oracle at one w, and sums the planes. `tick` is told several times a second what is [spent](Self::spent) by
-    /// then.
+    /// Calls every oracle at one w, and sums the planes. `tick` is told several times a second what
+    /// is [spent](Self::spent) by then.
     ///
     /// # Errors
     /// An answer that is no plane, or examples that could not be had.
-    fn sum(&mut self, ask: Ask<'_>, tick: &mut dyn FnMut(Spent)) -> Result<PlaneSum, PassError<Self::Error>>;
+    fn sum(
+        &mut self,
+        ask: Ask<'_>,
+        tick: &mut dyn FnMut(Spent),
+    ) -> Result<PlaneSum, PassError<Self::Error>>;
 }
 
 /// At which weights planes are asked for, and what the slacks cost.
@@ -98,7 +103,8 @@ impl PassError<std::convert::Infallible> {
 
 /// The plane that touches Σ costᵢ ξᵢ (or Σ costᵢ ξᵢ²), as a function of the weights, at one w.
 ///
-/// It can be sent between machines by serde, and sums over different examples can be [added](Self::add).
+/// It can be sent between machines by serde, and sums over different examples can be
+/// [added](Self::add).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PlaneSum {
     /// Σ costᵢ Δᵢ over examples with positive slack; Σ costᵢ (2ξᵢ Δᵢ − ξᵢ²) if slacks are squared.
@@ -135,9 +141,19 @@ impl PlaneSum {
     }
 
     /// Adds the plane of an example, whose value is known, if its slack costs anything.
-    pub(crate) fn add_plane(&mut self, (plane, missed): (&RawPlane<'_>, f64), cost: SlackCost, example: usize) {
+    pub(crate) fn add_plane(
+        &mut self,
+        (plane, missed): (&RawPlane<'_>, f64),
+        cost: SlackCost,
+        example: usize,
+    ) {
         let slack = plane.value;
-        self.slacks.add(cost, example, Answer { value: slack, missed }, Known::new(0.0, plane.magnitude, 0.0));
+        self.slacks.add(
+            cost,
+            example,
+            Answer { value: slack, missed },
+            Known::new(0.0, plane.magnitude, 0.0),
+        );
         if slack > 0.0 && cost.bound > 0.0 {
             // The tangent of the cost at the slack: of squared slacks 2ξΔ − ξ² and 2ξδ.
             let slope = cost.slope(slack);

@@ -25,7 +25,8 @@ pub struct Progress {
     pub passes: f64,
     /// Oracle calls made.
     pub oracle_calls: u64,
-    /// Lowest certified primal value P(w) so far: an upper bound on the optimum. Infinite before the first certificate.
+    /// Lowest certified primal value P(w) so far: an upper bound on the optimum. Infinite before
+    /// the first certificate.
     pub primal: f64,
     /// As [`Certificate::shown`](crate::Certificate::shown).
     pub shown: f64,
@@ -37,7 +38,8 @@ pub struct Progress {
     pub support: usize,
     /// Planes that have ever entered the caches or the working set.
     pub planes_found: u64,
-    /// Bytes that the planes take, as last counted: what [`Settings::max_memory`](crate::Settings::max_memory) bounds.
+    /// Bytes that the planes take, as last counted: what
+    /// [`Settings::max_memory`](crate::Settings::max_memory) bounds.
     pub plane_bytes: usize,
     /// As [`Certificate::relaxed`](crate::Certificate::relaxed).
     pub relaxed: bool,

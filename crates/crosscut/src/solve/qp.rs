@@ -1,11 +1,13 @@
-//! The small dual: max over α ≥ 0, Σα ≤ the alpha bound of Σ αₚ Δₚ − ½ ‖Σ αₚ δₚ‖², over the planes of one block or one working set.
+//! The small dual: max over α ≥ 0, Σα ≤ the alpha bound of Σ αₚ Δₚ − ½ ‖Σ αₚ δₚ‖², over the planes
+//! of one block or one working set.
 
 use nalgebra::{Cholesky, DMatrix, DVector};
 use serde::{Deserialize, Serialize};
 
-/// A symmetric matrix that grows by rows. What is stored is one half of it: the rows up to the diagonal, end to end. Nothing is stored of
-/// n · (1 + I), where 1 has ones everywhere: the inner products of differences of one vector, of ‖·‖² = n, with others like it that are
-/// orthogonal to it and to each other.
+/// A symmetric matrix that grows by rows. What is stored is one half of it: the rows up to the
+/// diagonal, end to end. Nothing is stored of n · (1 + I), where 1 has ones everywhere: the inner
+/// products of differences of one vector, of ‖·‖² = n, with others like it that are orthogonal to
+/// it and to each other.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(try_from = "Vec<f64>", into = "Vec<f64>")]
 pub(crate) struct Gram {
@@ -151,7 +153,8 @@ pub(crate) struct Curvature<'g> {
     pub gram: &'g Gram,
     /// Multiplies the Gram matrix; 1 unless steps are damped.
     pub damping: f64,
-    /// Is added to every entry: the conjugate of a squared slack's cost bends by it. 0 for slacks that are not squared.
+    /// Is added to every entry: the conjugate of a squared slack's cost bends by it. 0 for slacks
+    /// that are not squared.
     pub ridge: f64,
 }
 
@@ -161,14 +164,16 @@ impl Curvature<'_> {
     }
 }
 
-/// Raises the dual over `alpha` until the largest violation of the optimality conditions is at most a tolerance, which is a function of the
-/// one at the start (both in units of the loss), or steps no longer help.
+/// Raises the dual over `alpha` until the largest violation of the optimality conditions is at most
+/// a tolerance, which is a function of the one at the start (both in units of the loss), or steps
+/// no longer help.
 ///
-/// On entry and exit `gradient[p]` = Δₚ − ⟨w, δₚ⟩ − ridge · Σα with w including this block's own part.
-/// The plane (0, 0) takes up what Σα leaves of the alpha bound, which may be infinite. Returns the gain in the dual value.
+/// On entry and exit `gradient[p]` = Δₚ − ⟨w, δₚ⟩ − ridge · Σα with w including this block's own
+/// part. The plane (0, 0) takes up what Σα leaves of the alpha bound, which may be infinite.
+/// Returns the gain in the dual value.
 ///
-/// For m planes it takes at most 9 (m + 8) pairwise steps of O(m), and factorises at most m + 8 matrices. A
-/// tolerance below the rounding of the gradient is raised to that.
+/// For m planes it takes at most 9 (m + 8) pairwise steps of O(m), and factorises at most m + 8
+/// matrices. A tolerance below the rounding of the gradient is raised to that.
 pub(crate) fn solve(
     curvature: Curvature<'_>,
     gradient: &mut [f64],
@@ -204,8 +209,8 @@ pub(crate) fn solve(
         if violation <= tolerance {
             return gain;
         }
-        // Pairs zigzag if planes are nearly parallel: move on the face they have found instead, and on
-        // smaller ones if a plane leaves it.
+        // Pairs zigzag if planes are nearly parallel: move on the face they have found instead, and
+        // on smaller ones if a plane leaves it.
         while factorisations > 0 {
             factorisations -= 1;
             let (step, left) = newton_step(curvature, gradient, alpha, alpha_bound);
@@ -224,11 +229,13 @@ pub(crate) fn solve(
 /// What rounding does to the gradient at least: an entry is a sum of α · curvature.
 fn noise(curvature: Curvature<'_>, alpha: &[f64]) -> f64 {
     let support = || alpha.iter().enumerate().filter(|(_, alpha)| **alpha > 0.0);
-    let size = |p: usize| support().map(|(q, alpha)| alpha * curvature.get(p, q).abs()).sum::<f64>();
+    let size =
+        |p: usize| support().map(|(q, alpha)| alpha * curvature.get(p, q).abs()).sum::<f64>();
     f64::EPSILON * (0..alpha.len()).map(size).fold(0.0, f64::max)
 }
 
-/// The dual weight of the plane (0, 0): what Σα leaves of the alpha bound, 0 if that is no more than rounding.
+/// The dual weight of the plane (0, 0): what Σα leaves of the alpha bound, 0 if that is no more
+/// than rounding.
 pub(crate) fn left(alpha: &[f64], alpha_bound: f64) -> f64 {
     let sum = alpha.iter().sum::<f64>();
     let left = alpha_bound - sum;
@@ -238,8 +245,8 @@ pub(crate) fn left(alpha: &[f64], alpha_bound: f64) -> f64 {
 /// The plane to raise and the plane to lower; `None` is the plane (0, 0).
 type Pair = (Option<usize>, Option<usize>);
 
-/// The most violating pair, and by how much raising one and lowering the other would pay per unit; `left` is the dual
-/// weight of the plane (0, 0).
+/// The most violating pair, and by how much raising one and lowering the other would pay per unit;
+/// `left` is the dual weight of the plane (0, 0).
 pub(crate) fn worst_pair(gradient: &[f64], alpha: &[f64], left: f64) -> (Pair, f64) {
     const NONE: usize = usize::MAX;
     let (mut up, mut best) = (NONE, 0.0);
@@ -303,9 +310,14 @@ fn pairwise_step(
     step * (slope - 0.5 * step * bend)
 }
 
-/// A Newton step on the planes in use, cut at the first dual variable that would leave its bounds; returns the gain, and
-/// whether it was cut.
-fn newton_step(curvature: Curvature<'_>, gradient: &mut [f64], alpha: &mut [f64], alpha_bound: f64) -> (f64, bool) {
+/// A Newton step on the planes in use, cut at the first dual variable that would leave its bounds;
+/// returns the gain, and whether it was cut.
+fn newton_step(
+    curvature: Curvature<'_>,
+    gradient: &mut [f64],
+    alpha: &mut [f64],
+    alpha_bound: f64,
+) -> (f64, bool) {
     let support: Vec<usize> = (0..alpha.len()).filter(|&p| alpha[p] > 0.0).collect();
     let m = support.len();
     let slack = left(alpha, alpha_bound);
@@ -351,7 +363,8 @@ fn newton_step(curvature: Curvature<'_>, gradient: &mut [f64], alpha: &mut [f64]
     }
     for (i, &p) in support.iter().enumerate() {
         let moved = alpha[p] + longest * direction[i];
-        alpha[p] = if moved > 1e-15 * alpha_bound.min(sum) && leaving != Some(p) { moved } else { 0.0 };
+        alpha[p] =
+            if moved > 1e-15 * alpha_bound.min(sum) && leaving != Some(p) { moved } else { 0.0 };
     }
     for (value, change) in gradient.iter_mut().zip(&image) {
         *value -= longest * change;
@@ -369,13 +382,25 @@ mod tests {
     }
 
     /// Σ αₚ Δₚ − ½ ‖Σ αₚ δₚ‖² and its gradient, from the definition.
-    fn dual(planes: &[(f64, Vec<f64>)], alpha: &[f64], damping: f64, ridge: f64) -> (f64, Vec<f64>) {
-        let sum: Vec<f64> =
-            (0..3).map(|at| planes.iter().zip(alpha).map(|((_, delta), alpha)| alpha * delta[at]).sum()).collect();
+    fn dual(
+        planes: &[(f64, Vec<f64>)],
+        alpha: &[f64],
+        damping: f64,
+        ridge: f64,
+    ) -> (f64, Vec<f64>) {
+        let sum: Vec<f64> = (0..3)
+            .map(|at| planes.iter().zip(alpha).map(|((_, delta), alpha)| alpha * delta[at]).sum())
+            .collect();
         let loss: f64 = planes.iter().zip(alpha).map(|((loss, _), alpha)| alpha * loss).sum();
         let slack_cost = ridge * alpha.iter().sum::<f64>();
-        let gradient = planes.iter().map(|(loss, delta)| loss - damping * dot(&sum, delta) - slack_cost).collect();
-        (loss - 0.5 * damping * dot(&sum, &sum) - 0.5 * slack_cost * alpha.iter().sum::<f64>(), gradient)
+        let gradient = planes
+            .iter()
+            .map(|(loss, delta)| loss - damping * dot(&sum, delta) - slack_cost)
+            .collect();
+        (
+            loss - 0.5 * damping * dot(&sum, &sum) - 0.5 * slack_cost * alpha.iter().sum::<f64>(),
+            gradient,
+        )
     }
 
     fn gram(planes: &[(f64, Vec<f64>)]) -> Gram {
@@ -392,10 +417,12 @@ mod tests {
         let plane = (prop_oneof![Just(0.0), Just(1.0), 0.0..3.0], prop::collection::vec(number, 3));
         let damping = prop_oneof![Just(1.0), Just(0.1)];
         // Bounds with and without squared slacks, and squared slacks alone.
-        let (bound, ridge) = (prop_oneof![Just(1e-3), Just(1.0), Just(1e3)], prop_oneof![Just(0.0), 0.01..2.0]);
+        let (bound, ridge) =
+            (prop_oneof![Just(1e-3), Just(1.0), Just(1e3)], prop_oneof![Just(0.0), 0.01..2.0]);
         let bounds = prop_oneof![(bound, ridge), (Just(f64::INFINITY), 1e-3..10.0)];
-        (prop::collection::vec(plane, 1..9), bounds, damping)
-            .prop_map(|(planes, (alpha_bound, ridge), damping)| (planes, alpha_bound, damping, ridge))
+        (prop::collection::vec(plane, 1..9), bounds, damping).prop_map(
+            |(planes, (alpha_bound, ridge), damping)| (planes, alpha_bound, damping, ridge),
+        )
     }
 
     proptest! {
@@ -414,7 +441,8 @@ mod tests {
             for (kept, exact) in gradient.iter().zip(&exact) {
                 prop_assert!((kept - exact).abs() <= 1e-8 * size, "{:?} {:?}", gradient, exact);
             }
-            // No plane would rise faster than those in use: the value cannot be raised by more than alpha_bound · violation.
+            // No plane would rise faster than those in use: the value cannot be raised by more than
+            // alpha_bound · violation.
             let (_, violation) = worst_pair(&exact, &alpha, left(&alpha, alpha_bound));
             let reach = alpha_bound.min(1.0 + alpha.iter().sum::<f64>());
             prop_assert!(violation * reach <= 1e-4 * size, "violation {} at {:?}", violation, alpha);
@@ -427,16 +455,21 @@ mod tests {
         for (alpha_bound, expected) in [(10.0, 0.25), (0.1, 0.1)] {
             let (mut alpha, mut gradient) = (vec![0.0], vec![1.0]);
             let gram = gram(&planes);
-            solve(Curvature { gram: &gram, damping: 1.0, ridge: 0.0 }, &mut gradient, &mut alpha, alpha_bound, |_| {
-                1e-12
-            });
+            solve(
+                Curvature { gram: &gram, damping: 1.0, ridge: 0.0 },
+                &mut gradient,
+                &mut alpha,
+                alpha_bound,
+                |_| 1e-12,
+            );
             assert!((alpha[0] - expected).abs() < 1e-12, "{alpha:?}");
         }
     }
 
     #[test]
     fn retained_rows_keep_their_products() {
-        let planes: Vec<_> = (0..4).map(|at| (0.0, vec![f64::from(at), 1.0, -2.0 * f64::from(at)])).collect();
+        let planes: Vec<_> =
+            (0..4).map(|at| (0.0, vec![f64::from(at), 1.0, -2.0 * f64::from(at)])).collect();
         let mut kept = gram(&planes);
         kept.retain(&[true, false, true, true]);
         let expected = gram(&[planes[0].clone(), planes[2].clone(), planes[3].clone()]);

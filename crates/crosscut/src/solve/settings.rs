@@ -45,19 +45,22 @@ pub enum SlackNorm {
 /// What only the block-coordinate solver reads. The defaults are the measured ones.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BlockSettings {
-    /// Oracles called against one w before the updates are applied in order: what threads share; at most an eighth of the
-    /// examples, rounded up. The result depends on it, and not on the number of threads. At least 1.
+    /// Oracles called against one w before the updates are applied in order: what threads share; at
+    /// most an eighth of the examples, rounded up. The result depends on it, and not on the number
+    /// of threads. At least 1.
     pub batch: usize,
-    /// Most visits to cached planes between two exact passes, in passes of n; 0 for none. Blocks that are near their optimum are left out,
-    /// so there may be many more passes than that. After the first exact passes there are fewer.
+    /// Most visits to cached planes between two exact passes, in passes of n; 0 for none. Blocks
+    /// that are near their optimum are left out, so there may be many more passes than that. After
+    /// the first exact passes there are fewer.
     pub approximate_passes: usize,
-    /// Largest number of planes kept for one example, at least 2. The least useful are dropped, or merged when in use.
+    /// Largest number of planes kept for one example, at least 2. The least useful are dropped, or
+    /// merged when in use.
     pub planes: usize,
     /// Exact passes after which a plane that is not in use leaves the cache.
     pub idle: u32,
-    /// If approximate passes are slow (features that are not centred or of different sizes, large C): surrounds them
-    /// with an accelerated proximal point method, and where weights or planes are few enough replaces them by a
-    /// second-order solution of the dual over all planes.
+    /// If approximate passes are slow (features that are not centred or of different sizes, large
+    /// C): surrounds them with an accelerated proximal point method, and where weights or planes
+    /// are few enough replaces them by a second-order solution of the dual over all planes.
     pub acceleration: bool,
 }
 
@@ -81,21 +84,25 @@ pub struct Settings {
     /// Stop when (P − D) / P is at most this. Default 1e-3; with 0 training goes on until no step
     /// raises D any more.
     pub relative_gap: f64,
-    /// Stop when P − D ≤ C · ε with C the constant of the mean slack, in units of the loss (SVM^struct's `-e`, as a certificate).
+    /// Stop when P − D ≤ C · ε with C the constant of the mean slack, in units of the loss
+    /// (SVM^struct's `-e`, as a certificate).
     pub epsilon: Option<f64>,
     /// Stop after this many exact passes (n oracle calls each), at least 1.
     pub passes: Option<usize>,
     /// Stop after about this many seconds of wall time; a last exact pass certifies the result.
     pub seconds: Option<f64>,
-    /// Threads for oracle passes; 0 for all cores. The result does not depend on it. On a thread of a rayon pool of so many threads (0: of any
-    /// pool) these do the work, and the caller takes part in it: with short oracles that is faster, since batches need not wake everybody.
+    /// Threads for oracle passes; 0 for all cores. The result does not depend on it. On a thread of
+    /// a rayon pool of so many threads (0: of any pool) these do the work, and the caller takes
+    /// part in it: with short oracles that is faster, since batches need not wake everybody.
     pub threads: usize,
     /// Seed of the order in which examples are visited.
     pub seed: u64,
-    /// Bytes that the planes of the solver may take, with their dual variables and Gram matrices; no bound by default. With less
-    /// of it training takes longer, and ends with the same certificate: example by example fewer planes are kept, and where two are too
-    /// many the block solvers go on as `OneSlack`, whose planes are sums over all examples. The examples, w and its few copies, and the buffers
-    /// of oracles come on top. At least [`least_memory`](Self::least_memory). It is not kept in model files.
+    /// Bytes that the planes of the solver may take, with their dual variables and Gram matrices;
+    /// no bound by default. With less of it training takes longer, and ends with the same
+    /// certificate: example by example fewer planes are kept, and where two are too many the block
+    /// solvers go on as `OneSlack`, whose planes are sums over all examples. The examples, w and
+    /// its few copies, and the buffers of oracles come on top. At least
+    /// [`least_memory`](Self::least_memory). It is not kept in model files.
     #[serde(skip)]
     pub max_memory: Option<usize>,
     /// Settings of the block-coordinate solver.
@@ -149,18 +156,37 @@ impl Settings {
             expected: &'static str,
             found: impl ToString,
         ) -> Result<(), SettingsError> {
-            if ok { Ok(()) } else { Err(SettingsError { name, expected, found: found.to_string() }) }
+            if ok {
+                Ok(())
+            } else {
+                Err(SettingsError { name, expected, found: found.to_string() })
+            }
         }
         let (C::Mean(c) | C::Sum(c)) = self.c;
         require(c.is_finite() && c > 0.0, "C", "a finite number above 0", c)?;
         let gap = self.relative_gap;
-        require(gap.is_finite() && gap >= 0.0, "the relative gap", "a finite number of at least 0", gap)?;
+        require(
+            gap.is_finite() && gap >= 0.0,
+            "the relative gap",
+            "a finite number of at least 0",
+            gap,
+        )?;
         if let Some(epsilon) = self.epsilon {
-            require(epsilon.is_finite() && epsilon > 0.0, "epsilon", "a finite number above 0", epsilon)?;
+            require(
+                epsilon.is_finite() && epsilon > 0.0,
+                "epsilon",
+                "a finite number above 0",
+                epsilon,
+            )?;
         }
         require(self.passes != Some(0), "the number of passes", "at least 1", 0)?;
         if let Some(seconds) = self.seconds {
-            require(seconds.is_finite() && seconds > 0.0, "the number of seconds", "a finite number above 0", seconds)?;
+            require(
+                seconds.is_finite() && seconds > 0.0,
+                "the number of seconds",
+                "a finite number above 0",
+                seconds,
+            )?;
         }
         require(self.block.batch >= 1, "the batch", "at least 1", self.block.batch)?;
         require(self.block.planes >= 2, "the number of planes", "at least 2", self.block.planes)

@@ -19,7 +19,8 @@ pub struct Solution {
     pub w: Vec<f64>,
     /// How they were found and how good they are.
     pub certificate: Certificate,
-    /// The most bytes that the planes took, as counted after each exact pass; where they are bounded, after each new plane.
+    /// The most bytes that the planes took, as counted after each exact pass; where they are
+    /// bounded, after each new plane.
     pub plane_bytes: usize,
     /// Wall seconds of training.
     pub seconds: f64,
@@ -30,10 +31,11 @@ pub struct Solution {
 /// A plane that a solver holds, with its dual variable.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DualVariable {
-    /// The example whose plane it is; `None` for a sum over all examples, as the 1-slack method has it.
+    /// The example whose plane it is; `None` for a sum over all examples, as the 1-slack method has
+    /// it.
     pub example: Option<usize>,
-    /// α, at least 0. Those of one example add up to at most C · weight / n (to anything where slacks are squared), those of sums to at
-    /// most 1.
+    /// α, at least 0. Those of one example add up to at most C · weight / n (to anything where
+    /// slacks are squared), those of sums to at most 1.
     pub alpha: f64,
     /// Δ; for sums C/n · Σ Δᵢ, or what a tangent of the sum of squares has there.
     pub offset: f64,
@@ -46,7 +48,9 @@ pub struct DualVariable {
 ///
 /// D ≤ P* holds whatever the oracle does, as long as each of its answers is a plane of the problem:
 /// rounding and the feasibility of α are accounted for. P* ≤ P(w) also needs the oracle to find the
-/// maximum at w, or to say by how much it may have missed it: `primal` counts that, [`shown`](Self::shown) does not. What training can notice about that is in [`oracle`](Self::oracle).
+/// maximum at w, or to say by how much it may have missed it: `primal` counts that,
+/// [`shown`](Self::shown) does not. What training can notice about that is in
+/// [`oracle`](Self::oracle).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Certificate {
     /// The solver that ran (never `Auto`).
@@ -55,11 +59,11 @@ pub struct Certificate {
     pub c: f64,
     /// Number of examples n.
     pub examples: usize,
-    /// P(w), rounded up. Infinite if training ended before the first certificate, or if nothing is known of what the oracle
-    /// missed.
+    /// P(w), rounded up. Infinite if training ended before the first certificate, or if nothing is
+    /// known of what the oracle missed.
     pub primal: f64,
-    /// P(w) by the planes that the oracle has shown, without what it [may have missed](crate::Planes::may_miss): equal to
-    /// `primal` if the oracle is exact.
+    /// P(w) by the planes that the oracle has shown, without what it [may have
+    /// missed](crate::Planes::may_miss): equal to `primal` if the oracle is exact.
     pub shown: f64,
     /// D, a lower bound on the optimum, rounded down.
     pub dual: f64,
@@ -71,8 +75,9 @@ pub struct Certificate {
     pub planes: usize,
     /// Why training stopped.
     pub stop: StopReason,
-    /// Whether the planes are those of a [relaxation](crate::Task::is_relaxed). P(w) is an upper bound on that of the problem itself
-    /// then; D is a lower bound on the optimum of the relaxed problem only.
+    /// Whether the planes are those of a [relaxation](crate::Task::is_relaxed). P(w) is an upper
+    /// bound on that of the problem itself then; D is a lower bound on the optimum of the relaxed
+    /// problem only.
     pub relaxed: bool,
     /// What training has noticed about the separation oracle.
     pub oracle: OracleAudit,
@@ -103,8 +108,8 @@ pub enum StopReason {
     Gap,
     /// P − D ≤ C · ε.
     Epsilon,
-    /// What is left of the gap is what the separation oracle [may have missed](crate::Planes::may_miss): by the planes
-    /// that it shows, the gap asked for is reached.
+    /// What is left of the gap is what the separation oracle [may have
+    /// missed](crate::Planes::may_miss): by the planes that it shows, the gap asked for is reached.
     Oracle,
     /// The allowed number of exact passes was made.
     Passes,

@@ -11,13 +11,14 @@ use crate::solve::methods::MethodState;
 /// Counters beyond this are not those of a run: there is room for all that can follow.
 pub(crate) const MOST_PASSES: u32 = u32::MAX / 2;
 
-/// A training run between two passes: weights, planes, dual variables, averages, counters, random generator, best weights so far,
-/// which is everything that decides what follows, to the bit.
+/// A training run between two passes: weights, planes, dual variables, averages, counters, random
+/// generator, best weights so far, which is everything that decides what follows, to the bit.
 ///
-/// [`Trainer::solve_keeping`](crate::Trainer::solve_keeping) shows it, borrowed from the solver, to be serialised in whatever format;
-/// [`Trainer::restore`](crate::Trainer::restore) takes what was deserialised. Rows of the data
-/// stand in it by their [names](crate::Row::name), so it is small beside the data and means nothing without them. Its layout may change with every
-/// version of this crate.
+/// [`Trainer::solve_keeping`](crate::Trainer::solve_keeping) shows it, borrowed from the solver, to
+/// be serialised in whatever format; [`Trainer::restore`](crate::Trainer::restore) takes what was
+/// deserialised. Rows of the data stand in it by their [names](crate::Row::name), so it is small
+/// beside the data and means nothing without them. Its layout may change with every version of this
+/// crate.
 #[derive(Serialize, Deserialize)]
 pub struct State<'s> {
     pub(crate) examples: usize,
@@ -34,16 +35,22 @@ pub(crate) type Keeper<'k> = dyn FnMut(&State<'_>) + 'k;
 impl State<'_> {
     /// Exact passes made so far in this run.
     pub fn passes(&self) -> f64 {
-        self.oracle_calls.saturating_sub(self.run.oracle_calls_before) as f64 / self.examples.max(1) as f64
+        self.oracle_calls.saturating_sub(self.run.oracle_calls_before) as f64
+            / self.examples.max(1) as f64
     }
 
-    /// Whether it can be that of a run with so many examples and weights, as far as that does not depend on the solver.
+    /// Whether it can be that of a run with so many examples and weights, as far as that does not
+    /// depend on the solver.
     pub(crate) fn check(&self, examples: usize, dim: usize) -> Result<(), StateError> {
-        require(self.examples == examples, format!("it has {} examples, not {examples}", self.examples))?;
+        require(
+            self.examples == examples,
+            format!("it has {} examples, not {examples}", self.examples),
+        )?;
         self.run.check(dim, self.oracle_calls)
     }
 
-    /// Whether training ends after one more pass, which certifies the weights: the observer said so, time is up, or no other pass is allowed.
+    /// Whether training ends after one more pass, which certifies the weights: the observer said
+    /// so, time is up, or no other pass is allowed.
     pub fn is_last_pass(&self) -> bool {
         self.last_pass
     }
@@ -73,13 +80,20 @@ pub(crate) fn require(holds: bool, otherwise: impl Into<String>) -> Result<(), S
 
 /// Refuses lists of the wrong length, and numbers that are not finite.
 pub(crate) fn require_finite(what: &str, numbers: &[f64], length: usize) -> Result<(), StateError> {
-    require(numbers.len() == length, format!("{what}: expected {length} numbers, found {}", numbers.len()))?;
-    require(numbers.iter().all(|number| number.is_finite()), format!("{what}: not all are finite numbers"))
+    require(
+        numbers.len() == length,
+        format!("{what}: expected {length} numbers, found {}", numbers.len()),
+    )?;
+    require(
+        numbers.iter().all(|number| number.is_finite()),
+        format!("{what}: not all are finite numbers"),
+    )
 }
 
 /// Refuses a number that is not, but for rounding, the one that the settings lead to.
 pub(crate) fn require_close(what: &str, found: f64, expected: f64) -> Result<(), StateError> {
-    let close = found == expected || (expected.is_finite() && (found - expected).abs() <= 1e-9 * expected.abs());
+    let close = found == expected
+        || (expected.is_finite() && (found - expected).abs() <= 1e-9 * expected.abs());
     require(close, format!("{what}: expected {expected}, found {found}"))
 }
 
@@ -104,7 +118,10 @@ impl drive::RunState<'_> {
         require_finite("the best weights", w, dim)?;
         // An oracle that misses maxima may leave them the other way round.
         let ordered = *primal >= dual - 1e-6 * dual.abs() || !audit.is_clean();
-        require(shown.is_finite() && shown <= primal, "the primal value is below what planes show")?;
+        require(
+            shown.is_finite() && shown <= primal,
+            "the primal value is below what planes show",
+        )?;
         require(ordered, "the primal value is below the dual value")
     }
 }

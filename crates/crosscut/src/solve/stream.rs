@@ -1,7 +1,8 @@
 //! Training on examples that do not fit into memory: they are read again for each pass.
 //!
-//! The 1-slack method needs nothing of an example but its plane at the w of the pass, and sums these at once. So examples may come
-//! in pieces, and what stays in memory is one piece, w, and the planes of the working set, which are sums over all examples.
+//! The 1-slack method needs nothing of an example but its plane at the w of the pass, and sums
+//! these at once. So examples may come in pieces, and what stays in memory is one piece, w, and the
+//! planes of the working set, which are sums over all examples.
 
 use crate::solve::bounds::Fault;
 use crate::solve::drive::{self, drive};
@@ -19,7 +20,8 @@ use crate::task::{Example, Task};
 
 /// Examples in pieces, which can be had again and again.
 ///
-/// After each [`rewind`](Self::rewind) the same examples must come in the same pieces and order; who reads files says so if they do not.
+/// After each [`rewind`](Self::rewind) the same examples must come in the same pieces and order;
+/// who reads files says so if they do not.
 pub trait Stream<T: Task> {
     /// Why examples cannot be had.
     type Error;
@@ -51,9 +53,9 @@ pub enum StreamError<E> {
     Source(E),
 }
 
-/// Training with the 1-slack method on [passes](Passes) of any kind: on a stream, or on several machines. The result does not
-/// depend on the number of threads; it differs from that of [`Trainer`](crate::Trainer) in the rounding of sums, which are taken
-/// piece by piece.
+/// Training with the 1-slack method on [passes](Passes) of any kind: on a stream, or on several
+/// machines. The result does not depend on the number of threads; it differs from that of
+/// [`Trainer`](crate::Trainer) in the rounding of sums, which are taken piece by piece.
 pub struct StreamTrainer<'a, E> {
     settings: Settings,
     passes: Box<dyn Passes<Error = E> + 'a>,
@@ -66,7 +68,8 @@ impl<'a, E: 'a> StreamTrainer<'a, E> {
     /// Reads the stream once to count and check the examples.
     ///
     /// # Errors
-    /// Settings out of range or for another solver; no examples, or one that cannot be handled; what the stream says.
+    /// Settings out of range or for another solver; no examples, or one that cannot be handled;
+    /// what the stream says.
     pub fn new<T: Task>(
         task: &'a T,
         mut stream: impl Stream<T, Error = E> + 'a,
@@ -91,11 +94,16 @@ impl<'a, E: 'a> StreamTrainer<'a, E> {
         Ok(Self::on(pieces, [largest, sum - largest], settings)?)
     }
 
-    /// Trains on passes over examples whose weights add up to the sum of `weights`; the largest of these is that of an example.
+    /// Trains on passes over examples whose weights add up to the sum of `weights`; the largest of
+    /// these is that of an example.
     ///
     /// # Errors
     /// Settings out of range or for another solver; no examples.
-    pub fn on(passes: impl Passes<Error = E> + 'a, weights: [f64; 2], settings: &Settings) -> Result<Self, SolveError> {
+    pub fn on(
+        passes: impl Passes<Error = E> + 'a,
+        weights: [f64; 2],
+        settings: &Settings,
+    ) -> Result<Self, SolveError> {
         settings.check()?;
         check_solver(settings)?;
         check_weights(passes.dim())?;
@@ -121,7 +129,8 @@ impl<'a, E: 'a> StreamTrainer<'a, E> {
         self.drive(observer, None)
     }
 
-    /// The same, and `keeper` is shown the state before each pass; as [`Trainer::solve_keeping`](crate::Trainer::solve_keeping).
+    /// The same, and `keeper` is shown the state before each pass; as
+    /// [`Trainer::solve_keeping`](crate::Trainer::solve_keeping).
     ///
     /// # Errors
     /// Why examples could not be had.
@@ -142,7 +151,8 @@ impl<'a, E: 'a> StreamTrainer<'a, E> {
         drive(&mut *self.passes, &mut self.method, &self.settings, resumed, observer, keeper)
     }
 
-    /// Goes on where a run on the same examples was kept; as [`Trainer::restore`](crate::Trainer::restore).
+    /// Goes on where a run on the same examples was kept; as
+    /// [`Trainer::restore`](crate::Trainer::restore).
     ///
     /// # Errors
     /// A state that does not fit.
@@ -188,7 +198,11 @@ impl<T: Task, S: Stream<T>> Passes for Pieces<'_, T, S> {
         self.spent.calls = calls;
     }
 
-    fn sum(&mut self, ask: Ask<'_>, tick: &mut dyn FnMut(Spent)) -> Result<PlaneSum, PassError<S::Error>> {
+    fn sum(
+        &mut self,
+        ask: Ask<'_>,
+        tick: &mut dyn FnMut(Spent),
+    ) -> Result<PlaneSum, PassError<S::Error>> {
         let mut total = PlaneSum::new(ask.w.len());
         let mut first = 0;
         self.stream.rewind().map_err(PassError::Source)?;
@@ -199,8 +213,11 @@ impl<T: Task, S: Stream<T>> Passes for Pieces<'_, T, S> {
             let Spent { calls, seconds } = self.spent;
             let workers = self.workers.take().expect("it is given back after each piece");
             let mut oracles = Oracles::of(self.task, piece.iter().collect(), first, workers);
-            let mut tick = |more: Spent| tick(Spent { calls: calls + more.calls, seconds: seconds + more.seconds });
-            let sum: Result<PlaneSum, Fault> = oracles.sum(ask, &mut tick).map_err(PassError::into_fault);
+            let mut tick = |more: Spent| {
+                tick(Spent { calls: calls + more.calls, seconds: seconds + more.seconds })
+            };
+            let sum: Result<PlaneSum, Fault> =
+                oracles.sum(ask, &mut tick).map_err(PassError::into_fault);
             let more = oracles.spent();
             self.spent = Spent { calls: calls + more.calls, seconds: seconds + more.seconds };
             self.workers = Some(oracles.into_workers());

@@ -15,7 +15,8 @@ use crate::task::{Example, Task};
 /// Trains on examples until one of the stopping rules of `settings` holds.
 ///
 /// # Errors
-/// [`SolveError`] before the first iteration: settings out of range, no examples, an example that cannot be handled.
+/// [`SolveError`] before the first iteration: settings out of range, no examples, an example that
+/// cannot be handled.
 pub fn solve<'a, T: Task>(
     task: &'a T,
     examples: impl IntoIterator<Item = &'a Example<T::Input, T::Output>>,
@@ -64,10 +65,12 @@ impl<'a> Trainer<'a> {
         Ok(Self { settings: *settings, oracles, method, resumed: None })
     }
 
-    /// Changes the regularisation constant; planes are kept and dual variables scaled with it (warm start).
+    /// Changes the regularisation constant; planes are kept and dual variables scaled with it (warm
+    /// start).
     ///
-    /// Training starts afresh if the constant changes by more than a factor of 1e50, or if the last run went on with another
-    /// solver than the one of the settings, since that has kept no planes of single examples.
+    /// Training starts afresh if the constant changes by more than a factor of 1e50, or if the last
+    /// run went on with another solver than the one of the settings, since that has kept no planes
+    /// of single examples.
     ///
     /// # Errors
     /// A constant that is not finite and positive, or out of range.
@@ -86,16 +89,19 @@ impl<'a> Trainer<'a> {
         Ok(())
     }
 
-    /// Trains until one of the stopping rules holds. `observer` is called a few times a second, after each exact pass,
-    /// and at the end; it may ask to stop, which takes one more exact pass to certify the weights reached.
+    /// Trains until one of the stopping rules holds. `observer` is called a few times a second,
+    /// after each exact pass, and at the end; it may ask to stop, which takes one more exact pass
+    /// to certify the weights reached.
     pub fn solve(&mut self, observer: &mut dyn FnMut(&Progress) -> Flow) -> Solution {
         self.drive(observer, None)
     }
 
-    /// The same, and `keeper` is shown the state before each pass: what it keeps can be [restored](Self::restore) later.
+    /// The same, and `keeper` is shown the state before each pass: what it keeps can be
+    /// [restored](Self::restore) later.
     ///
-    /// Training ends between two passes only, so that what was kept last lies on the way of a run that nobody stops: what the observer says
-    /// and [`Settings::seconds`] count after the pass under way, and the pass that certifies the weights follows then.
+    /// Training ends between two passes only, so that what was kept last lies on the way of a run
+    /// that nobody stops: what the observer says and [`Settings::seconds`] count after the pass
+    /// under way, and the pass that certifies the weights follows then.
     pub fn solve_keeping(
         &mut self,
         observer: &mut dyn FnMut(&Progress) -> Flow,
@@ -104,21 +110,29 @@ impl<'a> Trainer<'a> {
         self.drive(observer, Some(keeper))
     }
 
-    fn drive(&mut self, observer: &mut dyn FnMut(&Progress) -> Flow, keeper: Option<&mut Keeper<'_>>) -> Solution {
+    fn drive(
+        &mut self,
+        observer: &mut dyn FnMut(&Progress) -> Flow,
+        keeper: Option<&mut Keeper<'_>>,
+    ) -> Solution {
         let resumed = self.resumed.take();
-        let solution = drive(&mut self.oracles, &mut self.method, &self.settings, resumed, observer, keeper);
+        let solution =
+            drive(&mut self.oracles, &mut self.method, &self.settings, resumed, observer, keeper);
         solution.unwrap_or_else(|never| match never {})
     }
 
-    /// Goes on where a run was kept, with the next call of [`solve`](Self::solve): to the same bits as if it had never ended.
+    /// Goes on where a run was kept, with the next call of [`solve`](Self::solve): to the same bits
+    /// as if it had never ended.
     ///
-    /// That takes the same task, examples and settings, which the caller sees to. `threads` and `seconds` may differ, and `passes`
-    /// too where it is larger than [`State::passes`]: they decide nothing before the last pass. The stopping gaps may not: they decide
-    /// which passes certify.
+    /// That takes the same task, examples and settings, which the caller sees to. `threads` and
+    /// `seconds` may differ, and `passes` too where it is larger than [`State::passes`]: they
+    /// decide nothing before the last pass. The stopping gaps may not: they decide which passes
+    /// certify.
     ///
     /// # Errors
-    /// A state that does not fit: sizes, indices and numbers are checked, so that a damaged or hostile one can do no other harm than to waste
-    /// the training. The trainer is not to be used after an error.
+    /// A state that does not fit: sizes, indices and numbers are checked, so that a damaged or
+    /// hostile one can do no other harm than to waste the training. The trainer is not to be used
+    /// after an error.
     pub fn restore(&mut self, state: State<'_>) -> Result<(), StateError> {
         state.check(self.oracles.len(), self.oracles.dim())?;
         let State { oracle_calls, run, method: saved, .. } = state;
@@ -128,7 +142,10 @@ impl<'a> Trainer<'a> {
             && self.method.solver() != Solver::OneSlack
         {
             let settings = Settings { solver: Solver::OneSlack, ..self.settings };
-            self.method = (Solver::entry(&settings, self.oracles.examples()).new)(&self.oracles, &self.settings);
+            self.method = (Solver::entry(&settings, self.oracles.examples()).new)(
+                &self.oracles,
+                &self.settings,
+            );
         }
         self.method.restore(&self.oracles, saved)?;
         self.oracles.go_on_from(oracle_calls);
@@ -146,13 +163,15 @@ impl<'a> Trainer<'a> {
         self.method.adopt(&self.oracles, carried, same);
     }
 
-    /// The planes it holds, example by example, with their dual variables: where these are positive, the support vectors. The weights
-    /// that they add up to are those of the highest dual value, or later ones; not always those of a [`Solution`].
+    /// The planes it holds, example by example, with their dual variables: where these are
+    /// positive, the support vectors. The weights that they add up to are those of the highest dual
+    /// value, or later ones; not always those of a [`Solution`].
     pub fn dual_variables(&self) -> Vec<DualVariable> {
         self.oracles.divide(self.method.dual_variables())
     }
 
-    /// How many examples are different, as far as [`Task::first_of_equals`] says: equal ones are trained as one.
+    /// How many examples are different, as far as [`Task::first_of_equals`] says: equal ones are
+    /// trained as one.
     pub fn different(&self) -> usize {
         self.oracles.len()
     }
@@ -171,28 +190,39 @@ pub(crate) fn check_memory(settings: &Settings, dim: usize) -> Result<(), Settin
     }
 }
 
-/// Solvers make vectors of d numbers and cannot fail: whether there is memory for them is asked before. A file of a few bytes may ask
-/// for any number of weights, with many classes or transitions of a high order.
+/// Solvers make vectors of d numbers and cannot fail: whether there is memory for them is asked
+/// before. A file of a few bytes may ask for any number of weights, with many classes or
+/// transitions of a high order.
 pub(crate) fn check_weights(dim: usize) -> Result<(), SolveError> {
     let numbers = dim.saturating_mul(VECTORS);
     let bytes = dim.saturating_mul(size_of::<f64>());
-    Vec::<f64>::new().try_reserve_exact(numbers).map_err(|_| SolveError::Memory { weights: dim, bytes })
+    Vec::<f64>::new()
+        .try_reserve_exact(numbers)
+        .map_err(|_| SolveError::Memory { weights: dim, bytes })
 }
 
 /// C times the weights, and products of such numbers, must stay within double precision.
-pub(crate) fn check_c(n: usize, weights: impl Iterator<Item = f64>, c: C) -> Result<(), SettingsError> {
-    let (sum, largest) = weights.fold((0.0, 0.0_f64), |(sum, largest), weight| (sum + weight, largest.max(weight)));
+pub(crate) fn check_c(
+    n: usize,
+    weights: impl Iterator<Item = f64>,
+    c: C,
+) -> Result<(), SettingsError> {
+    let (sum, largest) =
+        weights.fold((0.0, 0.0_f64), |(sum, largest), weight| (sum + weight, largest.max(weight)));
     let most = c.mean(n).max(c.sum(n) * sum);
     let least = if largest > 0.0 { c.sum(n) * largest.min(1.0) } else { c.sum(n) };
     let (expected, found) = match () {
         () if most >= 1e150 => ("below 1e150 when multiplied by the weights of the examples", most),
-        () if least < 1e-305 => ("at least 1e-305 when multiplied by the largest weight of an example", least),
+        () if least < 1e-305 => {
+            ("at least 1e-305 when multiplied by the largest weight of an example", least)
+        }
         () => return Ok(()),
     };
     Err(SettingsError { name: "C", expected, found: format!("{found:e}") })
 }
 
-/// Whether planes and dual variables can be multiplied by a factor, and their products by its square, with all their digits.
+/// Whether planes and dual variables can be multiplied by a factor, and their products by its
+/// square, with all their digits.
 fn is_moderate(factor: f64) -> bool {
     (1e-50..=1e50).contains(&factor)
 }

@@ -9,8 +9,9 @@ pub struct Example<X, Y> {
     pub x: X,
     /// The output y.
     pub y: Y,
-    /// Multiplies this example's slack: the objective is ½‖w‖² + (C/n) Σ weightᵢ · ξᵢ with n the number of
-    /// examples. 1 by default; a cost, an inverse propensity, or how often the example was seen. Finite, at least 0.
+    /// Multiplies this example's slack: the objective is ½‖w‖² + (C/n) Σ weightᵢ · ξᵢ with n the
+    /// number of examples. 1 by default; a cost, an inverse propensity, or how often the example
+    /// was seen. Finite, at least 0.
     pub weight: f64,
 }
 

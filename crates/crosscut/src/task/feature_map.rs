@@ -7,13 +7,20 @@ use crate::data::{Dot, Scaled, Sink};
 
 /// The joint feature map, for tasks whose oracle can name its ȳ.
 ///
-/// Not compulsory: in pairwise ranking, ȳ is one of 2^pairs choices and the oracle writes δ from counts.
+/// Not compulsory: in pairwise ranking, ȳ is one of 2^pairs choices and the oracle writes δ from
+/// counts.
 pub trait FeatureMap: Task {
     /// Writes Ψ(x, y) into `sink`.
     fn psi<'a>(&'a self, x: &'a Self::Input, y: &Self::Output, sink: &mut dyn Sink<'a>);
 
     /// Writes δ = Ψ(x, y) − Ψ(x, ȳ) into `sink` and returns Δ(y, ȳ): the plane of margin rescaling.
-    fn plane<'a>(&'a self, x: &'a Self::Input, y: &Self::Output, y_bar: &Self::Output, sink: &mut dyn Sink<'a>) -> f64 {
+    fn plane<'a>(
+        &'a self,
+        x: &'a Self::Input,
+        y: &Self::Output,
+        y_bar: &Self::Output,
+        sink: &mut dyn Sink<'a>,
+    ) -> f64 {
         self.psi(x, y, sink);
         self.psi(x, y_bar, &mut Scaled::new(sink, -1.0));
         self.loss(x, y, y_bar)

@@ -26,8 +26,8 @@ impl<'a> Planes<'a> {
         Self { only_first: true, ..Self::default() }
     }
 
-    /// Adds a plane ξ ≥ offset − ⟨w, δ⟩: `write` writes δ and returns the offset, finite and at least 0. That is Δ for
-    /// hinge losses.
+    /// Adds a plane ξ ≥ offset − ⟨w, δ⟩: `write` writes δ and returns the offset, finite and at
+    /// least 0. That is Δ for hinge losses.
     pub fn add(&mut self, write: impl FnOnce(&mut dyn Sink<'a>) -> f64) {
         if self.only_first && self.len > 0 {
             return;
@@ -41,11 +41,13 @@ impl<'a> Planes<'a> {
         self.len += 1;
     }
 
-    /// Says how far the maximum over all outputs may lie above the first plane: an upper bound, infinite if nothing is known.
+    /// Says how far the maximum over all outputs may lie above the first plane: an upper bound,
+    /// infinite if nothing is known.
     ///
-    /// An exact oracle says nothing, which means 0. One that searches in part (a beam, a greedy search, dual decomposition that
-    /// has not closed) says this, and the certificate stays true: P(w) counts the bound as slack
-    /// ([`Certificate::shown`](crate::Certificate::shown) is without it).
+    /// An exact oracle says nothing, which means 0. One that searches in part (a beam, a greedy
+    /// search, dual decomposition that has not closed) says this, and the certificate stays true:
+    /// P(w) counts the bound as slack ([`Certificate::shown`](crate::Certificate::shown) is without
+    /// it).
     pub fn may_miss(&mut self, at_most: f64) {
         // What is no number is no bound.
         self.missed = if at_most.is_nan() { f64::INFINITY } else { at_most.max(0.0) };
@@ -95,7 +97,9 @@ impl<'a> Planes<'a> {
 
     /// The plane with the largest value at w; one that is not a number counts as larger than all.
     pub(crate) fn highest(&self) -> Option<&RawPlane<'a>> {
-        self.as_slice().iter().reduce(|a, b| if a.value >= b.value || a.value.is_nan() { a } else { b })
+        self.as_slice()
+            .iter()
+            .reduce(|a, b| if a.value >= b.value || a.value.is_nan() { a } else { b })
     }
 
     pub(crate) fn as_mut_slice(&mut self) -> &mut [RawPlane<'a>] {

@@ -18,11 +18,16 @@ impl RowTerm<'_> {
     /// The weight at `index`, as a row of one feature.
     pub fn single(index: usize) -> Self {
         static UNIT: [Feature; 1] = [Feature { index: 0, value: 1.0 }];
-        Self { row: Row::from_checked(&UNIT, UNIT_ROW), place: Place { offset: index, stride: 1 }, scale: 1.0 }
+        Self {
+            row: Row::from_checked(&UNIT, UNIT_ROW),
+            place: Place { offset: index, stride: 1 },
+            scale: 1.0,
+        }
     }
 }
 
-/// A plane ξ ≥ offset − ⟨w, δ⟩ in the pieces in which it was written: references to rows, and single entries.
+/// A plane ξ ≥ offset − ⟨w, δ⟩ in the pieces in which it was written: references to rows, and
+/// single entries.
 ///
 /// It is a buffer: the same one takes the answers of many oracle calls.
 #[derive(Debug, Default)]
@@ -49,7 +54,12 @@ impl<'a> RawPlane<'a> {
             && self.entries.iter().all(|(_, value)| value.is_finite());
         let last = |term: &RowTerm<'_>| {
             let feature = term.row.features().last()?;
-            Some(term.place.stride.saturating_mul(feature.index as usize).saturating_add(term.place.offset))
+            Some(
+                term.place
+                    .stride
+                    .saturating_mul(feature.index as usize)
+                    .saturating_add(term.place.offset),
+            )
         };
         let inside = self.rows.iter().filter_map(last).all(|index| index < dim)
             && self.entries.iter().all(|&(index, _)| index < dim);
@@ -84,7 +94,8 @@ impl<'a> RawPlane<'a> {
 
     /// An upper bound on ‖δ‖, and the size that the rounding of δ is measured against: Σ ‖term‖.
     pub fn size(&self) -> f64 {
-        let rows: f64 = self.rows.iter().map(|term| term.scale.abs() * term.row.squared_norm().sqrt()).sum();
+        let rows: f64 =
+            self.rows.iter().map(|term| term.scale.abs() * term.row.squared_norm().sqrt()).sum();
         rows + self.entries.iter().map(|(_, value)| value.abs()).sum::<f64>()
     }
 

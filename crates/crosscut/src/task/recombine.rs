@@ -5,14 +5,17 @@ use crate::data::{Place, Sink};
 
 /// The ability to put a plane together from parts of planes that the oracle has shown.
 ///
-/// It is worth having if outputs have many parts, and little of what each of them could be is ever seen: the search among that costs a
-/// small part of an oracle call then. A task that has it says so in [`Task::recombine`].
+/// It is worth having if outputs have many parts, and little of what each of them could be is ever
+/// seen: the search among that costs a small part of an oracle call then. A task that has it says
+/// so in [`Task::recombine`].
 pub trait Recombine: Task {
-    /// Among the outputs ȳ whose plane has no other rows than those `seen`, looks for one that violates the margin most. If its slack
-    /// Δ − ⟨w, δ⟩ is above `least`, writes δ into `sink` and returns Δ. Any ȳ will do; a better one saves more oracle calls.
+    /// Among the outputs ȳ whose plane has no other rows than those `seen`, looks for one that
+    /// violates the margin most. If its slack Δ − ⟨w, δ⟩ is above `least`, writes δ into `sink` and
+    /// returns Δ. Any ȳ will do; a better one saves more oracle calls.
     ///
-    /// `seen` are the rows at places that the planes kept for this example are made of, those of one row together. Parts that the oracle
-    /// never writes are passed over: a state that training [goes on](crate::Trainer::restore) from may have been changed.
+    /// `seen` are the rows at places that the planes kept for this example are made of, those of
+    /// one row together. Parts that the oracle never writes are passed over: a state that training
+    /// [goes on](crate::Trainer::restore) from may have been changed.
     fn recombined<'a>(
         &'a self,
         w: &[f64],
@@ -24,7 +27,8 @@ pub trait Recombine: Task {
     ) -> Option<f64>;
 }
 
-/// A task that can [recombine](Recombine), with the types X of inputs, Y of outputs and S of buffers.
+/// A task that can [recombine](Recombine), with the types X of inputs, Y of outputs and S of
+/// buffers.
 pub type Recombiner<'t, X, Y, S> = &'t dyn Recombine<Input = X, Output = Y, Scratch = S>;
 
 /// A part of the planes of an example: a row at a place.

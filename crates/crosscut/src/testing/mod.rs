@@ -1,6 +1,7 @@
-//! Checks for tasks: [`check`] tries the three laws of the [`Task`] contract on any examples; [`check_oracle`] and
-//! [`check_prediction`] compare with brute force over all outputs of a tiny input. And a check for what comes out of training:
-//! [`check_solution`] evaluates P anew, and tries to find weights whose P is below the dual value.
+//! Checks for tasks: [`check`] tries the three laws of the [`Task`] contract on any examples;
+//! [`check_oracle`] and [`check_prediction`] compare with brute force over all outputs of a tiny
+//! input. And a check for what comes out of training: [`check_solution`] evaluates P anew, and
+//! tries to find weights whose P is below the dual value.
 //!
 //! The first is the first test of every task, the others are the second:
 //!
@@ -66,8 +67,9 @@ use crate::solve::trainer::solve;
 use crate::task::{Example, FeatureMap, Rescaling, Task};
 use crate::task::{Planes, RawPlane, RowTerm};
 
-/// Relative tolerance of every comparison here: a slack is as good as another if it is at least that less `TOLERANCE`
-/// times the sizes Δ + Σ|wⱼδⱼ| of what is compared (in law 2 and in comparisons with brute force at least 1).
+/// Relative tolerance of every comparison here: a slack is as good as another if it is at least
+/// that less `TOLERANCE` times the sizes Δ + Σ|wⱼδⱼ| of what is compared (in law 2 and in
+/// comparisons with brute force at least 1).
 ///
 /// It forgives the rounding of sums in double precision and nothing else.
 pub const TOLERANCE: f64 = 1e-9;
@@ -85,30 +87,36 @@ pub fn check<T: Task>(task: &T, examples: &[Example<T::Input, T::Output>]) {
 
 /// Tries the contract of [`Task`] at about twenty w for all examples, and at some more for each:
 ///
-/// * zero, random w of scales at which the loss dominates, balances and vanishes beside the score, and random ones
-///   with many ties;
-/// * trained w: by passive-aggressive updates, and by the block solver for values of C over six decades;
+/// * zero, random w of scales at which the loss dominates, balances and vanishes beside the score,
+///   and random ones with many ties;
+/// * trained w: by passive-aggressive updates, and by the block solver for values of C over six
+///   decades;
 /// * huge ones: a trained w times 1e3 and 1e6;
-/// * for each example, w between trained ones at which two answers tie, where an approximate oracle errs most easily.
+/// * for each example, w between trained ones at which two answers tie, where an approximate oracle
+///   errs most easily.
 ///
 /// For every example:
 ///
 /// * [`validate`](Task::validate) accepts it;
-/// * every index written is below [`dim`](Task::dim), every value finite, every loss finite and at least 0;
+/// * every index written is below [`dim`](Task::dim), every value finite, every loss finite and at
+///   least 0;
 /// * law 1: Δ(y, y) = 0, and Δ(y, ŷ) ≥ 0 for every prediction;
 /// * law 2: slack(w) ≥ Δ(y, predict(w));
-/// * law 3: slack(w) ≥ Δ′ − ⟨w, δ′⟩ for all planes (Δ′, δ′) found at this and any other w′: the first one is the highest;
-/// * what an oracle says that it [may have missed](crate::Planes::may_miss) is added to slack(w) in laws 2 and 3;
+/// * law 3: slack(w) ≥ Δ′ − ⟨w, δ′⟩ for all planes (Δ′, δ′) found at this and any other w′: the
+///   first one is the highest;
+/// * what an oracle says that it [may have missed](crate::Planes::may_miss) is added to slack(w) in
+///   laws 2 and 3;
 /// * law 3 again, during training: no answer is worse than a plane in the cache ([`OracleAudit`]);
-/// * what a task that can [`recombine`](Task::recombine) makes of parts of all these planes has no other rows, a slack above what was
-///   asked for, and none above slack(w);
-/// * every row written is the one that [`row`](Task::row) gives back for its name, if it gives any back, and no other row has the name;
+/// * what a task that can [`recombine`](Task::recombine) makes of parts of all these planes has no
+///   other rows, a slack above what was asked for, and none above slack(w);
+/// * every row written is the one that [`row`](Task::row) gives back for its name, if it gives any
+///   back, and no other row has the name;
 /// * the oracle and the prediction give the same answer with a fresh and with a used scratch.
 ///
-/// It costs about 120 oracle calls and 40 predictions an example. Use some of your own examples too: what an
-/// oracle gets wrong often shows on real data only. The laws are necessary and not sufficient:
-/// an oracle that always returns (0, 0) and a prediction that always returns y would pass. Compare with brute
-/// force too ([`check_oracle`]).
+/// It costs about 120 oracle calls and 40 predictions an example. Use some of your own examples
+/// too: what an oracle gets wrong often shows on real data only. The laws are necessary and not
+/// sufficient: an oracle that always returns (0, 0) and a prediction that always returns y would
+/// pass. Compare with brute force too ([`check_oracle`]).
 ///
 /// # Errors
 /// The first violation found.
@@ -132,7 +140,8 @@ pub fn laws<T: Task>(task: &T, examples: &[Example<T::Input, T::Output>]) -> Res
             answers.push(Answer { probe: Cow::Borrowed(probe), shown });
         }
         let ends = || trained.clone().map(|at| &answers[at]);
-        let between = ends().zip(ends().skip(1)).map(|(a, b)| ties(task, a, b, example, index, TIES));
+        let between =
+            ends().zip(ends().skip(1)).map(|(a, b)| ties(task, a, b, example, index, TIES));
         let between = between.collect::<Result<Vec<_>, _>>()?;
         answers.extend(between.into_iter().flatten());
 
@@ -147,7 +156,8 @@ pub fn laws<T: Task>(task: &T, examples: &[Example<T::Input, T::Output>]) -> Res
         for answer in &answers {
             let (probe, plane) = (&answer.probe, answer.plane());
             let slack = answer.slack();
-            let slacks = || rivals.iter().map(|(found_at, rival)| (found_at, rival, rival.slack(&probe.w)));
+            let slacks =
+                || rivals.iter().map(|(found_at, rival)| (found_at, rival, rival.slack(&probe.w)));
             // The size of the numbers that the oracle compares at this w.
             let size = slacks().map(|(_, _, slack)| slack.magnitude).fold(0.0, f64::max);
             for (found_at, rival, better) in slacks() {
@@ -214,25 +224,43 @@ fn answer<T: Task>(
 ) -> Result<Shown, Violation> {
     let shown = separate(task, &probe.w, example, index, scratch)?;
     if shown != separate(task, &probe.w, example, index, &mut T::Scratch::default())? {
-        return Err(Violation::Unsteady { example: index, at: probe.name.clone(), what: "separate" });
+        return Err(Violation::Unsteady {
+            example: index,
+            at: probe.name.clone(),
+            what: "separate",
+        });
     }
     let slack = shown.slack(&probe.w);
     let loss = task.loss(&example.x, &example.y, &task.predict(&probe.w, &example.x, scratch));
     if !(loss.is_finite() && loss >= 0.0) {
         return Err(Violation::Loss { example: index, at: probe.name.clone(), loss });
     }
-    let again = task.loss(&example.x, &example.y, &task.predict(&probe.w, &example.x, &mut T::Scratch::default()));
+    let again = task.loss(
+        &example.x,
+        &example.y,
+        &task.predict(&probe.w, &example.x, &mut T::Scratch::default()),
+    );
     if loss.to_bits() != again.to_bits() {
-        return Err(Violation::Unsteady { example: index, at: probe.name.clone(), what: "predict" });
+        return Err(Violation::Unsteady {
+            example: index,
+            at: probe.name.clone(),
+            what: "predict",
+        });
     }
     if slack.is_below(Measured::exactly(loss), 1.0) {
-        return Err(Violation::Prediction { example: index, at: probe.name.clone(), slack: slack.value, loss });
+        return Err(Violation::Prediction {
+            example: index,
+            at: probe.name.clone(),
+            slack: slack.value,
+            loss,
+        });
     }
     Ok(shown)
 }
 
-/// The answers at w between two others at which those tie: along a segment the slack is the maximum of linear
-/// functions, so the oracle must find one there that is at least as high. At most `budget` of them.
+/// The answers at w between two others at which those tie: along a segment the slack is the maximum
+/// of linear functions, so the oracle must find one there that is at least as high. At most
+/// `budget` of them.
 fn ties<T: Task>(
     task: &T,
     a: &Answer<'_>,
@@ -261,7 +289,8 @@ fn ties<T: Task>(
     Ok(all)
 }
 
-/// How a task breaks its contract; `example` is the zero-based index among the examples, `at` names the w.
+/// How a task breaks its contract; `example` is the zero-based index among the examples, `at` names
+/// the w.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[allow(missing_docs)] // the messages name every field
 pub enum Violation {
@@ -278,13 +307,17 @@ pub enum Violation {
     #[error("example {example}: `separate` writes {value} at index {index}; values must be finite")]
     NotFinite { example: usize, index: usize, value: f64 },
     /// The loss that the oracle returns.
-    #[error("example {example}: `separate` returns the loss {loss}; it must be finite and at least 0")]
+    #[error(
+        "example {example}: `separate` returns the loss {loss}; it must be finite and at least 0"
+    )]
     PlaneLoss { example: usize, loss: f64 },
     /// Law 1 at the truth.
     #[error("law 1, example {example}: the loss of y against itself is {loss}; Δ(y, y) must be 0")]
     Truth { example: usize, loss: f64 },
     /// Law 1 elsewhere.
-    #[error("law 1, example {example}: Δ(y, ŷ) = {loss} for the prediction at {at}; it must be finite and at least 0")]
+    #[error(
+        "law 1, example {example}: Δ(y, ŷ) = {loss} for the prediction at {at}; it must be finite and at least 0"
+    )]
     Loss { example: usize, at: String, loss: f64 },
     /// Law 2.
     #[error(
@@ -298,9 +331,19 @@ pub enum Violation {
          {found_at} (loss {better_loss}) has slack {better} there; `separate` does not find the maximum, \
          or the loss it returns and the δ it writes belong to different outputs"
     )]
-    Beaten { example: usize, at: String, slack: f64, loss: f64, found_at: String, better: f64, better_loss: f64 },
+    Beaten {
+        example: usize,
+        at: String,
+        slack: f64,
+        loss: f64,
+        found_at: String,
+        better: f64,
+        better_loss: f64,
+    },
     /// A row that is not given back.
-    #[error("example {example}: `separate` writes another row with the name {name} than the one that `row` gives back")]
+    #[error(
+        "example {example}: `separate` writes another row with the name {name} than the one that `row` gives back"
+    )]
     Hidden { example: usize, name: u32 },
     /// What is put together from parts.
     #[error("example {example}: at {at} `recombine` {what}")]
@@ -323,8 +366,8 @@ pub enum Violation {
     Unsteady { example: usize, at: String, what: &'static str },
 }
 
-/// Panics unless the oracle's slack at `w` is the maximum over all `outputs` (every output of x, y among them), to a
-/// relative [`TOLERANCE`].
+/// Panics unless the oracle's slack at `w` is the maximum over all `outputs` (every output of x, y
+/// among them), to a relative [`TOLERANCE`].
 ///
 /// # Panics
 /// With both numbers.
@@ -344,7 +387,8 @@ pub fn check_oracle<T: FeatureMap>(
     );
 }
 
-/// Panics unless the score of the prediction at `w` is the maximum over all `outputs`, to a relative [`TOLERANCE`].
+/// Panics unless the score of the prediction at `w` is the maximum over all `outputs`, to a
+/// relative [`TOLERANCE`].
 ///
 /// # Panics
 /// With both numbers.
@@ -367,7 +411,11 @@ pub fn check_prediction<T: FeatureMap>(
 ///
 /// # Panics
 /// If it finds none.
-pub fn plane_of<T: Task>(task: &T, w: &[f64], example: &Example<T::Input, T::Output>) -> (f64, Vec<f64>) {
+pub fn plane_of<T: Task>(
+    task: &T,
+    w: &[f64],
+    example: &Example<T::Input, T::Output>,
+) -> (f64, Vec<f64>) {
     let (mut delta, mut planes) = (vec![0.0; task.dim()], Planes::default());
     task.separate(w, &example.x, &example.y, &mut T::Scratch::default(), &mut planes);
     let loss = planes.write(0, &mut Dense(&mut delta));
@@ -395,8 +443,8 @@ pub fn brute_force_slack<T: FeatureMap>(
     best_of(outputs, |y_bar| rescaled_slack(task, w, example, y_bar, rescaling)).0
 }
 
-/// The planes (Δ, δ), or (Δ, Δ·δ) for slack rescaling, of all `outputs`: every constraint of one example, for a
-/// reference solver.
+/// The planes (Δ, δ), or (Δ, Δ·δ) for slack rescaling, of all `outputs`: every constraint of one
+/// example, for a reference solver.
 pub fn brute_force_planes<T: FeatureMap>(
     task: &T,
     example: &Example<T::Input, T::Output>,
@@ -465,11 +513,15 @@ struct Probes {
 const TIES: usize = 4;
 
 /// The set of w described at [`laws`].
-fn probes<T: Task>(task: &T, examples: &[Example<T::Input, T::Output>]) -> Result<Probes, Violation> {
+fn probes<T: Task>(
+    task: &T,
+    examples: &[Example<T::Input, T::Output>],
+) -> Result<Probes, Violation> {
     let dim = task.dim();
     let mut scratch = T::Scratch::default();
 
-    // Passive-aggressive updates lead to weights of the size that training finds, and give the typical sizes of δ and Δ.
+    // Passive-aggressive updates lead to weights of the size that training finds, and give the
+    // typical sizes of δ and Δ.
     let (mut w, mut length, mut loss, mut trained) = (vec![0.0; dim], 0.0_f64, 0.0_f64, Vec::new());
     for round in 0..2 {
         for (index, example) in examples.iter().enumerate() {
@@ -482,7 +534,10 @@ fn probes<T: Task>(task: &T, examples: &[Example<T::Input, T::Output>]) -> Resul
                 plane.delta.iter().for_each(|&(at, value)| w[at] += step * value);
             }
         }
-        trained.push(Probe { name: format!("w after {} passes of training", round + 1), w: w.clone() });
+        trained.push(Probe {
+            name: format!("w after {} passes of training", round + 1),
+            w: w.clone(),
+        });
     }
     let unit = if length > 0.0 { 1.0 / length } else { 1.0 };
 
@@ -493,9 +548,17 @@ fn probes<T: Task>(task: &T, examples: &[Example<T::Input, T::Output>]) -> Resul
         if !(c.is_finite() && c > 0.0) {
             break;
         }
-        let settings =
-            Settings { c: C::Sum(c), solver: Solver::Block, passes: Some(8), threads: 1, ..Settings::default() };
-        let Ok(solution) = solve(task, examples, &settings, &mut |_| ControlFlow::Continue(())) else { break };
+        let settings = Settings {
+            c: C::Sum(c),
+            solver: Solver::Block,
+            passes: Some(8),
+            threads: 1,
+            ..Settings::default()
+        };
+        let Ok(solution) = solve(task, examples, &settings, &mut |_| ControlFlow::Continue(()))
+        else {
+            break;
+        };
         let OracleAudit { worse, first_worse, fault } = solution.certificate.oracle;
         if let Some(fault) = fault {
             return Err(Violation::Fault(fault));
@@ -518,13 +581,18 @@ fn probes<T: Task>(task: &T, examples: &[Example<T::Input, T::Output>]) -> Resul
     }
     for (number, scale) in [unit, 1.0].into_iter().enumerate() {
         let seed = 100 + number as u64;
-        let coarse = random_weights(dim, 1.5, seed).into_iter().map(|value| value.round() * scale).collect();
-        all.push(Probe { name: format!("random weights of −{scale:e}, 0 and {scale:e} (seed {seed})"), w: coarse });
+        let coarse =
+            random_weights(dim, 1.5, seed).into_iter().map(|value| value.round() * scale).collect();
+        all.push(Probe {
+            name: format!("random weights of −{scale:e}, 0 and {scale:e} (seed {seed})"),
+            w: coarse,
+        });
     }
     for factor in [1e3, 1e6] {
         let Some(Probe { name, w }) = trained.last() else { break };
         all.push(Probe {
-            name: format!("{factor:e} · ({name})"), w: w.iter().map(|weight| factor * weight).collect()
+            name: format!("{factor:e} · ({name})"),
+            w: w.iter().map(|weight| factor * weight).collect(),
         });
     }
     // A random w, zero and the trained ones are neighbours, between which ties are looked for.
@@ -565,7 +633,8 @@ impl Measured {
         Self { value, magnitude: value.abs() }
     }
 
-    /// Whether it is below another number by more than the rounding of numbers of this `size`, or of their own.
+    /// Whether it is below another number by more than the rounding of numbers of this `size`, or
+    /// of their own.
     fn is_below(self, other: Self, size: f64) -> bool {
         let tolerance = TOLERANCE * size.max(self.magnitude).max(other.magnitude);
         self.value < other.value - tolerance
@@ -611,7 +680,12 @@ fn separate<T: Task>(
 }
 
 /// What was written, checked and summed by index.
-fn written<T: Task>(task: &T, index: usize, loss: f64, mut entries: Vec<(usize, f64)>) -> Result<Written, Violation> {
+fn written<T: Task>(
+    task: &T,
+    index: usize,
+    loss: f64,
+    mut entries: Vec<(usize, f64)>,
+) -> Result<Written, Violation> {
     if !(loss.is_finite() && loss >= 0.0) {
         return Err(Violation::PlaneLoss { example: index, loss });
     }
@@ -653,7 +727,10 @@ fn rescaled_slack<T: FeatureMap>(
 
 /// The largest value and the number of the output that has it.
 #[track_caller]
-fn best_of<Y>(outputs: impl IntoIterator<Item = Y>, mut value: impl FnMut(&Y) -> f64) -> (f64, usize) {
+fn best_of<Y>(
+    outputs: impl IntoIterator<Item = Y>,
+    mut value: impl FnMut(&Y) -> f64,
+) -> (f64, usize) {
     let values = outputs.into_iter().enumerate().map(|(at, output)| (value(&output), at));
     let best = values.reduce(|best, next| if next.0 > best.0 { next } else { best });
     best.expect("brute force needs at least one output")

@@ -4,7 +4,8 @@ use super::{Entries, Measured, Probe, TOLERANCE, Violation, written};
 use crate::data::{Place, Row, dot_row};
 use crate::task::{Example, Part, Planes, RawPlane, RowTerm, Task};
 
-/// Recombines the parts of the planes of all probes at each of them, where the oracle finds these slacks.
+/// Recombines the parts of the planes of all probes at each of them, where the oracle finds these
+/// slacks.
 pub(super) fn check<'p, T: Task>(
     task: &T,
     probes: impl Iterator<Item = (&'p Probe, Measured)> + Clone,
@@ -27,18 +28,31 @@ pub(super) fn check<'p, T: Task>(
         }
     }
     for (probe, slack) in probes {
-        let part =
-            |&(row, place): &(Row<'_>, Place)| Part { name: row.name(), place, score: dot_row(&probe.w, row, place) };
+        let part = |&(row, place): &(Row<'_>, Place)| Part {
+            name: row.name(),
+            place,
+            score: dot_row(&probe.w, row, place),
+        };
         let parts: Vec<Part> = rows.iter().map(part).collect();
         let mut recombine = |least: f64| {
             let mut plane = RawPlane::default();
-            let offset = recombiner.recombined(&probe.w, example, &parts, least, &mut scratch, &mut plane)?;
+            let offset = recombiner.recombined(
+                &probe.w,
+                example,
+                &parts,
+                least,
+                &mut scratch,
+                &mut plane,
+            )?;
             Some(RawPlane { offset, ..plane })
         };
         let Some(plane) = recombine(f64::NEG_INFINITY) else { continue };
-        let fails = |what: String| Err(Violation::Recombined { example: index, at: probe.name.clone(), what });
-        let is_part =
-            |term: &RowTerm<'_>| parts.iter().any(|part| (part.name, part.place) == (term.row.name(), term.place));
+        let fails = |what: String| {
+            Err(Violation::Recombined { example: index, at: probe.name.clone(), what })
+        };
+        let is_part = |term: &RowTerm<'_>| {
+            parts.iter().any(|part| (part.name, part.place) == (term.row.name(), term.place))
+        };
         if !plane.rows.iter().all(is_part) {
             return fails("writes a row at a place that is not among its parts".into());
         }
@@ -51,7 +65,10 @@ pub(super) fn check<'p, T: Task>(
         }
         let least = found.value + 2.0 * TOLERANCE * found.magnitude.max(1.0);
         if recombine(least).is_some() {
-            return fails(format!("finds a slack above {least} now, but of {} before", found.value));
+            return fails(format!(
+                "finds a slack above {least} now, but of {} before",
+                found.value
+            ));
         }
     }
     Ok(())

@@ -15,15 +15,19 @@ const TERMS: f64 = 1e-13;
 /// Steps along subgradients in search of weights whose P lies below the dual value.
 const STEPS: u32 = 20;
 
-/// Panics unless what a training run reports is true, by an evaluation of its own in about twice the precision of the solvers.
+/// Panics unless what a training run reports is true, by an evaluation of its own in about twice
+/// the precision of the solvers.
 ///
-/// * w has the length [`dim`](Task::dim), and neither it nor a figure of the certificate is NaN or infinite;
-/// * the primal value is P(w): not below it, and above it by no more than the rounding of a sum in double precision;
-/// * the dual value is at most P at w, at 0, at multiples of w, and along subgradients from w, where a dual value above the optimum
-///   would be found out;
+/// * w has the length [`dim`](Task::dim), and neither it nor a figure of the certificate is NaN or
+///   infinite;
+/// * the primal value is P(w): not below it, and above it by no more than the rounding of a sum in
+///   double precision;
+/// * the dual value is at most P at w, at 0, at multiples of w, and along subgradients from w,
+///   where a dual value above the optimum would be found out;
 /// * the reason for stopping holds, and passes, oracle calls, examples and C are those of this run.
 ///
-/// Returns P(w). It costs about 30 oracle calls an example, and keeps their planes. Settings must be those of the run.
+/// Returns P(w). It costs about 30 oracle calls an example, and keeps their planes. Settings must
+/// be those of the run.
 ///
 /// # Panics
 /// With the claim that fails and the numbers, at the line of the caller.
@@ -53,21 +57,28 @@ fn falsehood<T: Task>(
 ) -> Result<f64, String> {
     let (w, certificate, n) = (&solution.w, solution.certificate, examples.len());
     let (primal, dual) = (certificate.shown, certificate.dual);
-    let claim = |holds: bool, message: &dyn Fn() -> String| if holds { Ok(()) } else { Err(message()) };
+    let claim =
+        |holds: bool, message: &dyn Fn() -> String| if holds { Ok(()) } else { Err(message()) };
 
-    claim(w.len() == task.dim(), &|| format!("there are {} weights for dimension {}", w.len(), task.dim()))?;
+    claim(w.len() == task.dim(), &|| {
+        format!("there are {} weights for dimension {}", w.len(), task.dim())
+    })?;
     let bad = w.iter().position(|weight| !weight.is_finite());
     claim(bad.is_none(), &|| format!("weight {bad:?} is not finite"))?;
     claim(primal.is_finite() && dual.is_finite(), &|| "P and D must be finite".to_owned())?;
 
-    let mut judge = Judge { task, examples, settings, planes: examples.iter().map(|_| Vec::new()).collect() };
+    let mut judge =
+        Judge { task, examples, settings, planes: examples.iter().map(|_| Vec::new()).collect() };
     let there = judge.evaluate(w);
     let rounding = there.rounding;
     claim(primal >= there.primal * (1.0 - SUMS) - f64::MIN_POSITIVE, &|| {
         format!("P is said to be {primal:e}, but P(w) is {:e}", there.primal)
     })?;
     claim(primal <= there.primal * (1.0 + SUMS) + rounding, &|| {
-        format!("P is said to be {primal:e}, but P(w) is only {:e} (rounding {rounding:e})", there.primal)
+        format!(
+            "P is said to be {primal:e}, but P(w) is only {:e} (rounding {rounding:e})",
+            there.primal
+        )
     })?;
 
     let mut below = |at: &str, w: &[f64]| {
@@ -97,21 +108,30 @@ fn falsehood<T: Task>(
 
     let enough = match certificate.stop {
         StopReason::Gap => certificate.relative_gap() <= settings.relative_gap,
-        StopReason::Epsilon => settings.epsilon.is_some_and(|epsilon| certificate.gap() <= certificate.c * epsilon),
-        StopReason::Passes => settings.passes.is_some_and(|passes| certificate.passes >= passes as f64),
+        StopReason::Epsilon => {
+            settings.epsilon.is_some_and(|epsilon| certificate.gap() <= certificate.c * epsilon)
+        }
+        StopReason::Passes => {
+            settings.passes.is_some_and(|passes| certificate.passes >= passes as f64)
+        }
         StopReason::Seconds => settings.seconds.is_some(),
         // Planes show a lower P at other weights.
         StopReason::Oracle => certificate.relative_gap() > settings.relative_gap,
         StopReason::Interrupted | StopReason::Precision => true,
-        StopReason::Inexact | StopReason::Fault => return Err("the oracle was found wrong".to_owned()),
+        StopReason::Inexact | StopReason::Fault => {
+            return Err("the oracle was found wrong".to_owned());
+        }
     };
     claim(certificate.primal >= primal, &|| "P is below what planes show".to_owned())?;
     claim(enough, &|| "the reason for stopping does not hold".to_owned())?;
-    claim(certificate.examples == n && certificate.c == settings.c.mean(n), &|| "n or C are others".to_owned())?;
+    claim(certificate.examples == n && certificate.c == settings.c.mean(n), &|| {
+        "n or C are others".to_owned()
+    })?;
     claim(certificate.solver != Solver::Auto, &|| "auto is no solver".to_owned())?;
     // Of equal examples one is asked, unless they are read again for each pass.
     let different = different(task, examples);
-    let is = |n: usize| (certificate.passes * n as f64 - certificate.oracle_calls as f64).abs() <= 1e-6;
+    let is =
+        |n: usize| (certificate.passes * n as f64 - certificate.oracle_calls as f64).abs() <= 1e-6;
     claim(is(n) || is(different), &|| format!("a pass has {n} calls, or {different}"))?;
     Ok(primal)
 }
@@ -128,7 +148,8 @@ struct Evaluated {
 /// A plane: Δ, and δ as it was written.
 type Plane = (f64, Vec<(usize, f64)>);
 
-/// Evaluates P by all planes that the oracle has shown: where scores are huge, the last one may miss the maximum by their rounding.
+/// Evaluates P by all planes that the oracle has shown: where scores are huge, the last one may
+/// miss the maximum by their rounding.
 struct Judge<'t, T: Task> {
     task: &'t T,
     examples: &'t [&'t Example<T::Input, T::Output>],
@@ -171,7 +192,10 @@ impl<T: Task> Judge<'_, T> {
                     2.0 * cost * slack
                 }
             };
-            worst.iter().flat_map(|plane| &plane.1).for_each(|&(index, value)| slope[index] -= factor * value);
+            worst
+                .iter()
+                .flat_map(|plane| &plane.1)
+                .for_each(|&(index, value)| slope[index] -= factor * value);
         }
         Evaluated { primal: primal.total(), rounding, slope }
     }

@@ -64,7 +64,14 @@ impl Task for Threshold {
         best_of(0..4, |y| sign * self.score(w, x, y)).1
     }
 
-    fn separate<'a>(&'a self, w: &[f64], x: &'a f64, y: &'a usize, scratch: &mut usize, planes: &mut Planes<'a>) {
+    fn separate<'a>(
+        &'a self,
+        w: &[f64],
+        x: &'a f64,
+        y: &'a usize,
+        scratch: &mut usize,
+        planes: &mut Planes<'a>,
+    ) {
         let example = Example::new(*x, *y);
         let mut y_bar = best_of(0..4, |y_bar| match self.fault {
             Fault::SmallestSeparates => -rescaled_slack(self, w, &example, y_bar, self.rescaling),
@@ -151,7 +158,9 @@ fn correct_task_passes() {
     for rescaling in [Rescaling::Margin, Rescaling::Slack] {
         let task = Threshold { fault: Fault::Nothing, rescaling };
         check(&task, &examples());
-        for (seed, example) in (0..50).flat_map(|seed| examples().into_iter().map(move |e| (seed, e))) {
+        for (seed, example) in
+            (0..50).flat_map(|seed| examples().into_iter().map(move |e| (seed, e)))
+        {
             let w = random_weights(2, 3.0, seed);
             check_oracle(&task, &w, &example, 0..4, rescaling);
             check_prediction(&task, &w, &example.x, 0..4);
@@ -173,11 +182,17 @@ fn every_fault_is_found_by_its_law() {
     assert!(matches!(found(Fault::BeyondDim), V::Index { example: 0, index: 2, dim: 2 }));
     assert!(matches!(found(Fault::InfiniteValue), V::NotFinite { example: 0, index: 1, .. }));
     assert!(matches!(found(Fault::AnotherTooGood), V::Beaten { .. }));
-    assert!(matches!(found(Fault::NoPlane), V::Fault(crate::Fault { kind: FaultKind::NoPlane, .. })));
+    assert!(matches!(
+        found(Fault::NoPlane),
+        V::Fault(crate::Fault { kind: FaultKind::NoPlane, .. })
+    ));
     assert!(matches!(found(Fault::RecombinedTooGood), V::Recombined { example: 0, .. }));
     assert!(matches!(found(Fault::RecombinedTooBad), V::Recombined { example: 0, .. }));
     assert!(matches!(found(Fault::WornScratch), V::Unsteady { what: "separate", .. }));
-    assert_eq!(found(Fault::Refuses), V::Refused { example: 0, message: "x must be a name".into() });
+    assert_eq!(
+        found(Fault::Refuses),
+        V::Refused { example: 0, message: "x must be a name".into() }
+    );
 }
 
 #[test]
@@ -190,14 +205,18 @@ fn nothing_to_check_is_a_violation() {
 fn a_later_example_is_named() {
     let task = Threshold { fault: Fault::NegativeLoss, rescaling: Rescaling::Margin };
     // A prediction can never fall below level 0, so the loss is not negative on the first example.
-    let violation = laws(&task, &[Example::new(-0.5, 0), Example::new(2.9, 3)]).expect_err("negative");
+    let violation =
+        laws(&task, &[Example::new(-0.5, 0), Example::new(2.9, 3)]).expect_err("negative");
     assert!(violation.to_string().contains("example 1"), "{violation}");
 }
 
 #[test]
 #[should_panic(expected = "law 2, example 0")]
 fn check_panics_with_the_law_and_the_example() {
-    check(&Threshold { fault: Fault::SmallestPredicted, rescaling: Rescaling::Margin }, &examples());
+    check(
+        &Threshold { fault: Fault::SmallestPredicted, rescaling: Rescaling::Margin },
+        &examples(),
+    );
 }
 
 #[test]
@@ -230,7 +249,8 @@ fn planes_slack_and_primal_agree() {
         let (mut sum, mut squares) = (0.0, 0.0);
         for example in &examples {
             let planes = brute_force_planes(&task, example, 0..4, rescaling);
-            let slack = planes.iter().map(|(loss, delta)| loss - dot(&w, delta)).fold(f64::MIN, f64::max);
+            let slack =
+                planes.iter().map(|(loss, delta)| loss - dot(&w, delta)).fold(f64::MIN, f64::max);
             assert!(is_close(slack, slack_of(&task, &w, example)));
             assert!(is_close(slack, brute_force_slack(&task, &w, example, 0..4, rescaling)));
             sum += slack;
@@ -240,7 +260,10 @@ fn planes_slack_and_primal_agree() {
             let expected = 0.5 * dot(&w, &w) + 2.0 * sum;
             for c in [C::Sum(2.0), C::Mean(6.0)] {
                 let settings = Settings { c, slack_norm: norm, ..Settings::default() };
-                assert!(is_close(crate::primal(&task, &examples, &settings, &w).unwrap(), expected));
+                assert!(is_close(
+                    crate::primal(&task, &examples, &settings, &w).unwrap(),
+                    expected
+                ));
             }
         }
     }
@@ -250,7 +273,10 @@ fn planes_slack_and_primal_agree() {
 fn enumerations_are_complete_and_in_order() {
     let all: Vec<_> = sequences(2, 3).collect();
     assert_eq!(all.len(), 8);
-    assert_eq!((&all[0][..], &all[1][..], &all[7][..]), (&[0, 0, 0][..], &[0, 0, 1][..], &[1, 1, 1][..]));
+    assert_eq!(
+        (&all[0][..], &all[1][..], &all[7][..]),
+        (&[0, 0, 0][..], &[0, 0, 1][..], &[1, 1, 1][..])
+    );
     assert!(all.is_sorted());
     assert_eq!(sequences(3, 0).collect::<Vec<_>>(), [Vec::<usize>::new()]);
     assert_eq!(sequences(0, 2).count(), 0);

@@ -17,17 +17,18 @@
 //!
 //! The bounds are true whatever ended training, and with every solver:
 //!
-//! * D ≤ P* holds for any oracle, as long as its answers are planes of the problem. Rounding is accounted for: the
-//!   inequality holds in exact arithmetic.
+//! * D ≤ P* holds for any oracle, as long as its answers are planes of the problem. Rounding is
+//!   accounted for: the inequality holds in exact arithmetic.
 //! * P* ≤ P(w) holds if the oracle finds the maximum. One that misses it makes `primal` too small.
-//!   [`testing::check`](crate::testing::check) looks for that before training. During training each answer of a
-//!   certifying pass is compared with planes that were found before for the same example. `oracle.worse` counts the
-//!   answers that lost, and `oracle.first_worse` names the first example. (The 1-slack method compares sums over all
-//!   examples.)
+//!   [`testing::check`](crate::testing::check) looks for that before training. During training each
+//!   answer of a certifying pass is compared with planes that were found before for the same
+//!   example. `oracle.worse` counts the answers that lost, and `oracle.first_worse` names the first
+//!   example. (The 1-slack method compares sums over all examples.)
 //!
-//! Two things are not claimed. An oracle that never shows some output at all cannot be found out. And the scores that
-//! an oracle compares are rounded inside of it, by an amount that it alone knows: if C · n · 1e-16 times the scores
-//! is not small beside P, the last digits of P mean nothing.
+//! Two things are not claimed. An oracle that never shows some output at all cannot be found out.
+//! And the scores that an oracle compares are rounded inside of it, by an amount that it alone
+//! knows: if C · n · 1e-16 times the scores is not small beside P, the last digits of P mean
+//! nothing.
 //!
 //! ```
 //! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/worlds/span.rs"));
@@ -81,19 +82,22 @@
 //! | `Inexact` | P(w) < D, by more than rounding | the oracle missed a maximum: the upper bound is none |
 //! | `Fault` | an answer of the oracle was no plane, such as a loss of NaN | `oracle.fault` names the example; the weights are the best certified before |
 //!
-//! [`converged`](crate::Certificate::converged) is true of the first two, if no answer of the oracle was found wrong.
+//! [`converged`](crate::Certificate::converged) is true of the first two, if no answer of the
+//! oracle was found wrong.
 //!
 //! # How small is small enough?
 //!
-//! The relative gap of 1e-3 by default says that P(w) is within 0.1 % of the best possible, however small P is: the same
-//! data in other units, with C to match, take the same passes. Held-out
-//! examples can seldom tell the difference to the optimum itself. Choose 1e-2 while you compare features or values of C, and 1e-6 or less only to compare solvers.
+//! The relative gap of 1e-3 by default says that P(w) is within 0.1 % of the best possible, however
+//! small P is: the same data in other units, with C to match, take the same passes. Held-out
+//! examples can seldom tell the difference to the optimum itself. Choose 1e-2 while you compare
+//! features or values of C, and 1e-6 or less only to compare solvers.
 //!
-//! `epsilon` measures the same in units of the loss: P − D ≤ C·ε means that the mean slack, with its share of ½‖w‖²,
-//! is within ε of the best. It is the number that SVM^struct calls `-e`, with a difference. There, training ends when no
-//! plane *in the order of visit* is violated by more than ε, which says nothing about P when planes
-//! have changed meanwhile; here it ends when the bounds are that close. If the loss is a percentage, ε = 0.1
-//! is precise; if it is a 0/1 loss, ε = 0.1 is not.
+//! `epsilon` measures the same in units of the loss: P − D ≤ C·ε means that the mean slack, with
+//! its share of ½‖w‖², is within ε of the best. It is the number that SVM^struct calls `-e`, with a
+//! difference. There, training ends when no plane *in the order of visit* is violated by more than
+//! ε, which says nothing about P when planes have changed meanwhile; here it ends when the bounds
+//! are that close. If the loss is a percentage, ε = 0.1 is precise; if it is a 0/1 loss, ε = 0.1 is
+//! not.
 //!
 //! ```
 //! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/worlds/span.rs"));
@@ -131,29 +135,35 @@
 //!
 //! # Which C?
 //!
-//! A small gap says that the training problem is solved, not that it was the right problem. C decides that, and
-//! only held-out examples can tell: try powers of 10 with [`validation::search`](crate::validation::search), then a
-//! finer grid around the best. Two signs help: where P(w) is close to its value at w = 0, C is too small for anything to be
-//! learnt; where the slacks vanish on the training examples and the risk on held-out ones does not, C may be too large.
+//! A small gap says that the training problem is solved, not that it was the right problem. C
+//! decides that, and only held-out examples can tell: try powers of 10 with
+//! [`validation::search`](crate::validation::search), then a finer grid around the best. Two signs
+//! help: where P(w) is close to its value at w = 0, C is too small for anything to be learnt; where
+//! the slacks vanish on the training examples and the risk on held-out ones does not, C may be too
+//! large.
 //!
 //! # Which solver?
 //!
 //! [`Solver::Auto`](crate::Solver::Auto) chooses. Both solve the same problem and certify it alike:
 //!
-//! * `Block` steps on one example at a time and reuses cached planes between oracle calls. It needs the fewest exact passes
-//!   once there are two examples or more, most of all when the oracle is expensive. Its memory grows with the planes.
-//! * `OneSlack` sums the planes of all examples into one for each exact pass. It is right for a single example, and where no more
-//!   planes than that fit into memory; the number of passes does not depend on n, but grows with C.
+//! * `Block` steps on one example at a time and reuses cached planes between oracle calls. It needs
+//!   the fewest exact passes once there are two examples or more, most of all when the oracle is
+//!   expensive. Its memory grows with the planes.
+//! * `OneSlack` sums the planes of all examples into one for each exact pass. It is right for a
+//!   single example, and where no more planes than that fit into memory; the number of passes does
+//!   not depend on n, but grows with C.
 //!
 //! # When the gap does not close
 //!
-//! 1. **Is the oracle exact?** Run [`testing::check`](crate::testing::check) on some examples. An oracle that
-//!    misses the maximum, or writes a δ that does not belong to the loss it returns, can leave any gap and even a
-//!    negative one.
-//! 2. **Are the features of one size?** Up to some 2,500 weights, or planes in use, this matters little. Beyond that, weights of features in the
-//!    thousands and in the thousandths are found slowly: scale rows to unit length or columns to a common range.
-//! 3. **Is C very large?** With more weights than that, passes grow with C. Start from a smaller one and go up with
-//!    [`Trainer::set_c`](crate::Trainer::set_c), as above.
-//! 4. **Is time the limit?** A gap of 1 % is often as good on held-out examples; the certificate tells what you gave up.
+//! 1. **Is the oracle exact?** Run [`testing::check`](crate::testing::check) on some examples. An
+//!    oracle that misses the maximum, or writes a δ that does not belong to the loss it returns,
+//!    can leave any gap and even a negative one.
+//! 2. **Are the features of one size?** Up to some 2,500 weights, or planes in use, this matters
+//!    little. Beyond that, weights of features in the thousands and in the thousandths are found
+//!    slowly: scale rows to unit length or columns to a common range.
+//! 3. **Is C very large?** With more weights than that, passes grow with C. Start from a smaller
+//!    one and go up with [`Trainer::set_c`](crate::Trainer::set_c), as above.
+//! 4. **Is time the limit?** A gap of 1 % is often as good on held-out examples; the certificate
+//!    tells what you gave up.
 //!
 //! Back to [the crate page](crate).

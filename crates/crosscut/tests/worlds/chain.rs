@@ -1,7 +1,10 @@
-use crosscut::{Example, FeatureMap, Place, Planes, Rescaling, Row, Sink, SparseRows, SparseVector, Task, testing};
+use crosscut::{
+    Example, FeatureMap, Place, Planes, Rescaling, Row, Sink, SparseRows, SparseVector, Task,
+    testing,
+};
 
-/// Tags the positions of a sequence: emission weights tag by tag within a feature, then transition weights.
-/// The loss is the number of wrong tags.
+/// Tags the positions of a sequence: emission weights tag by tag within a feature, then transition
+/// weights. The loss is the number of wrong tags.
 pub struct Chain {
     pub tags: usize,
     pub features: usize,
@@ -22,7 +25,13 @@ impl Chain {
     }
 
     /// The sequence with the largest sum of scores and bonuses.
-    fn best(&self, w: &[f64], x: &SparseRows, bonus: impl Fn(usize, usize) -> f64, tables: &mut Tables) -> Vec<usize> {
+    fn best(
+        &self,
+        w: &[f64],
+        x: &SparseRows,
+        bonus: impl Fn(usize, usize) -> f64,
+        tables: &mut Tables,
+    ) -> Vec<usize> {
         let k = self.tags;
         let Tables { scores, from } = tables;
         scores.clear();
@@ -45,7 +54,9 @@ impl Chain {
         for t in (0..x.len()).rev() {
             y[t] = match y.get(t + 1) {
                 Some(&next) => from[(t + 1) * k + next],
-                None => (0..k).reduce(|a, b| if scores[t * k + b] > scores[t * k + a] { b } else { a }).unwrap_or(0),
+                None => (0..k)
+                    .reduce(|a, b| if scores[t * k + b] > scores[t * k + a] { b } else { a })
+                    .unwrap_or(0),
             };
         }
         y
@@ -84,8 +95,11 @@ impl Task for Chain {
             }
             Rescaling::Slack => {
                 let own = self.score(w, x, y);
-                let slack = |y_bar: &Vec<usize>| self.loss(x, y, y_bar) * (1.0 - own + self.score(w, x, y_bar));
-                let all = testing::sequences(self.tags, x.len()).map(|y_bar| (slack(&y_bar), y_bar));
+                let slack = |y_bar: &Vec<usize>| {
+                    self.loss(x, y, y_bar) * (1.0 - own + self.score(w, x, y_bar))
+                };
+                let all =
+                    testing::sequences(self.tags, x.len()).map(|y_bar| (slack(&y_bar), y_bar));
                 let best = all.reduce(|best, next| if next.0 > best.0 { next } else { best });
                 let (_, y_bar) = best.expect("there is a tag");
                 planes.add(|sink| self.rescaled_plane(x, y, &y_bar, sink));
@@ -98,7 +112,11 @@ impl Task for Chain {
     }
 
     fn validate(&self, x: &SparseRows, y: &Vec<usize>) -> Result<(), String> {
-        if x.len() == y.len() { Ok(()) } else { Err(format!("{} tags for {} positions", y.len(), x.len())) }
+        if x.len() == y.len() {
+            Ok(())
+        } else {
+            Err(format!("{} tags for {} positions", y.len(), x.len()))
+        }
     }
 }
 
@@ -125,7 +143,8 @@ pub fn examples(n: usize, tags: usize, features: usize) -> Vec<Example<SparseRow
             if next() > 0.4 {
                 tag = (tag + 1) % tags;
             }
-            let row: Vec<f32> = (0..features).map(|f| (next() + f64::from(f % tags == tag)) as f32).collect();
+            let row: Vec<f32> =
+                (0..features).map(|f| (next() + f64::from(f % tags == tag)) as f32).collect();
             x.push(SparseVector::from_dense(&row).expect("finite").features()).expect("in order");
             y.push(tag);
         }

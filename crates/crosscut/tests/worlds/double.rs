@@ -1,4 +1,5 @@
-//! Numbers as unevaluated sums of two `f64`: some 31 digits (Dekker 1971; Knuth 1997, 4.2.2, theorems B and C).
+//! Numbers as unevaluated sums of two `f64`: some 31 digits (Dekker 1971; Knuth 1997, 4.2.2,
+//! theorems B and C).
 
 use std::ops::{Add, AddAssign, Div, Mul, Sub, SubAssign};
 

@@ -12,7 +12,8 @@ pub mod spans {
 
     pub const TASK: Spans = Spans { features: 3 };
 
-    /// Sequences of 3 to 9 positions in which a span stands out a little; every fifth span is empty.
+    /// Sequences of 3 to 9 positions in which a span stands out a little; every fifth span is
+    /// empty.
     pub fn examples(n: usize) -> Vec<Example<SparseRows, Range<usize>>> {
         let noise = testing::random_weights(n * 9 * 2, 1.0, 1);
         let example = |i: usize| {
@@ -21,7 +22,8 @@ pub mod spans {
             let row = |t: usize| {
                 let inside = f64::from(y.contains(&t));
                 let at = 2 * (9 * i + t);
-                SparseVector::from_dense(&[(noise[at] + inside) as f32, noise[at + 1] as f32, 1.0]).expect("finite")
+                SparseVector::from_dense(&[(noise[at] + inside) as f32, noise[at + 1] as f32, 1.0])
+                    .expect("finite")
             };
             Example::new((0..len).map(row).collect(), y.clone())
         };

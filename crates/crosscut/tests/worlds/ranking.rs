@@ -1,8 +1,9 @@
 use crosscut::{Example, Place, Planes, Row, SparseRows, SparseVector, Task, testing};
 
-/// Orders the items of a query by score. The loss is the fraction of the pairs ordered by the truth that the
-/// prediction does not order so. Any set of these pairs may be swapped, so ȳ is one of 2^pairs choices:
-/// the oracle counts swaps, writes δ from the counts and never names ȳ. There is no joint feature map.
+/// Orders the items of a query by score. The loss is the fraction of the pairs ordered by the truth
+/// that the prediction does not order so. Any set of these pairs may be swapped, so ȳ is one of
+/// 2^pairs choices: the oracle counts swaps, writes δ from the counts and never names ȳ. There is
+/// no joint feature map.
 pub struct Ranking {
     pub features: usize,
 }
@@ -77,7 +78,9 @@ pub fn examples(n: usize, features: usize) -> Vec<Example<SparseRows, Vec<f64>>>
         let items = 2 + i % 6;
         let relevance = |j: usize| ((i + 2 * j) % 3) as f64;
         let row = |j: usize| {
-            let value = |f: usize| (noise[(i * 7 + j) * features + f] + 0.5 * relevance(j) / (1.0 + f as f64)) as f32;
+            let value = |f: usize| {
+                (noise[(i * 7 + j) * features + f] + 0.5 * relevance(j) / (1.0 + f as f64)) as f32
+            };
             SparseVector::from_dense(&(0..features).map(value).collect::<Vec<_>>()).expect("finite")
         };
         Example::new((0..items).map(row).collect(), (0..items).map(relevance).collect())

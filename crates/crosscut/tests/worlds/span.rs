@@ -9,7 +9,8 @@ pub struct Spans {
 }
 
 impl Spans {
-    /// The span with the largest sum of gains, in one sweep (Kadane's algorithm); empty if no gain is positive.
+    /// The span with the largest sum of gains, in one sweep (Kadane's algorithm); empty if no gain
+    /// is positive.
     fn best(&self, x: &SparseRows, gain: impl Fn(usize) -> f64) -> Range<usize> {
         let (mut best, mut best_sum) = (0..0, 0.0);
         let (mut start, mut sum) = (0, 0.0);
@@ -53,7 +54,8 @@ impl Task for Spans {
         (): &mut (),
         planes: &mut Planes<'a>,
     ) {
-        // A position outside y costs 1 when taken in, a position of y saves 1: the loss is part of the gains.
+        // A position outside y costs 1 when taken in, a position of y saves 1: the loss is part of
+        // the gains.
         let gain = |t| x.row(t).score(w, Place::block(0)) + if y.contains(&t) { -1.0 } else { 1.0 };
         let y_bar = self.best(x, gain);
         planes.add(|sink| self.plane(x, y, &y_bar, sink));

@@ -1,21 +1,25 @@
 //! Block-coordinate dual ascent with cached planes and approximate passes.
 //!
-//! The dual of the n-slack problem has one block of variables αᵢ for each example, over the planes its oracle has shown:
+//! The dual of the n-slack problem has one block of variables αᵢ for each example, over the planes
+//! its oracle has shown:
 //!
 //! ```text
 //! maximise D(α) = Σᵢ Σₚ αᵢₚ Δᵢₚ − ½ ‖w‖²,   w = Σᵢ Σₚ αᵢₚ δᵢₚ,   αᵢₚ ≥ 0,   Σₚ αᵢₚ ≤ C · weightᵢ / n
 //! ```
 //!
-//! Where slacks are squared, Σₚ αᵢₚ is not bounded, but costs: D has −½ · n/(2 · C · weightᵢ) · (Σₚ αᵢₚ)² for each example.
+//! Where slacks are squared, Σₚ αᵢₚ is not bounded, but costs: D has −½ · n/(2 · C · weightᵢ) · (Σₚ
+//! αᵢₚ)² for each example.
 //!
-//! An *exact pass* calls n oracles, in batches; each answer joins the plane cache of its example, whose small dual is
-//! then improved with all other blocks fixed. *Approximate passes* repeat these block steps over cached planes alone
-//! (Shah, Kolmogorov, Lampert 2015; Chang and Yih 2013) until the gap they can see is a fraction of the one the
-//! exact pass saw, or of the one at which training stops. Where the task can put outputs together from parts of those
-//! seen ([`Recombine`](crate::Recombine)), they take in planes of these. A *certifying pass* is an exact pass whose oracles are all
-//! called at one w: their slacks give P(w), and with D the gap. It is made when the gap seen in passing suggests that it
-//! will end training, and now and then. If approximate passes creep, and weights or planes in use are few, the dual over all
-//! planes is solved together in their place ([`master`]).
+//! An *exact pass* calls n oracles, in batches; each answer joins the plane cache of its example,
+//! whose small dual is then improved with all other blocks fixed. *Approximate passes* repeat these
+//! block steps over cached planes alone (Shah, Kolmogorov, Lampert 2015; Chang and Yih 2013) until
+//! the gap they can see is a fraction of the one the exact pass saw, or of the one at which
+//! training stops. Where the task can put outputs together from parts of those seen
+//! ([`Recombine`](crate::Recombine)), they take in planes of these. A *certifying pass* is an exact
+//! pass whose oracles are all called at one w: their slacks give P(w), and with D the gap. It is
+//! made when the gap seen in passing suggests that it will end training, and now and then. If
+//! approximate passes creep, and weights or planes in use are few, the dual over all planes is
+//! solved together in their place ([`master`]).
 
 mod cache;
 mod master;
@@ -106,7 +110,8 @@ impl<'a> Method<Oracles<'a>> for BlockCoordinate<'a> {
         run: &mut Run<'_>,
         last: bool,
     ) -> Result<Pass, PassError<std::convert::Infallible>> {
-        let certifies = last || self.schedule.certifies(run.target(self.dual)) || self.master.is_on();
+        let certifies =
+            last || self.schedule.certifies(run.target(self.dual)) || self.master.is_on();
         self.schedule.count(certifies);
         if !certifies {
             self.schedule.seen = self.exact_pass(oracles, run)?;
@@ -119,14 +124,16 @@ impl<'a> Method<Oracles<'a>> for BlockCoordinate<'a> {
             self.schedule.wait();
             stuck = false;
         }
-        // Acceleration may have left D below its best. Only if D no longer rises are block steps at their end, and not yet arithmetic.
+        // Acceleration may have left D below its best. Only if D no longer rises are block steps at
+        // their end, and not yet arithmetic.
         Ok(Pass { certified: true, at_its_end: (stuck && !rises) || self.store.overflows })
     }
 
     fn settle(&mut self, oracles: &mut Oracles<'a>, run: &mut Run<'_>) -> Result<(), Fault> {
         self.approximate_passes(oracles, run)?;
         self.solve_master(run);
-        // Acceleration may leave D below its best before the next certificate. What steps added up is no bound: rounding is in it.
+        // Acceleration may leave D below its best before the next certificate. What steps added up
+        // is no bound: rounding is in it.
         if self.proximal.is_active() && self.dual > run.bounds.dual {
             let (sum, u_squared) = self.refresh();
             run.bounds.raise(&sum, u_squared, self.w.len());
@@ -138,7 +145,8 @@ impl<'a> Method<Oracles<'a>> for BlockCoordinate<'a> {
         Ok(())
     }
 
-    /// The 1-slack method, whose first plane is the sum of all planes times their dual variables: w and D stay what they are.
+    /// The 1-slack method, whose first plane is the sum of all planes times their dual variables: w
+    /// and D stay what they are.
     fn successor(&mut self) -> Option<Box<dyn Method<Oracles<'a>>>> {
         self.proximal = Proximal::default();
         let (sum, _) = self.refresh();
@@ -164,7 +172,11 @@ impl<'a> Method<Oracles<'a>> for BlockCoordinate<'a> {
             return;
         }
         let costs = costs(oracles, &self.settings);
-        self.store.blocks.iter_mut().zip(costs).for_each(|(block, cost)| block.rescale(cost, factor));
+        self.store
+            .blocks
+            .iter_mut()
+            .zip(costs)
+            .for_each(|(block, cost)| block.rescale(cost, factor));
         self.proximal = Proximal::default();
         self.master.restart();
         self.suffix.rescale(factor);
@@ -172,7 +184,12 @@ impl<'a> Method<Oracles<'a>> for BlockCoordinate<'a> {
     }
 
     fn dual_variables(&self) -> Vec<DualVariable> {
-        self.store.blocks.iter().enumerate().flat_map(|(example, block)| block.dual_variables(example)).collect()
+        self.store
+            .blocks
+            .iter()
+            .enumerate()
+            .flat_map(|(example, block)| block.dual_variables(example))
+            .collect()
     }
 
     fn save<'s>(&'s self, oracles: &'s Oracles<'a>) -> MethodState<'s> {
@@ -181,8 +198,9 @@ impl<'a> Method<Oracles<'a>> for BlockCoordinate<'a> {
 
     fn carry(&self, oracles: &Oracles<'a>) -> Option<Carried> {
         let row = |index| move |name| oracles.row(index, name);
-        let block =
-            |(index, block): (usize, &Block<'a>)| CarriedBlock::carried(block, oracles.position(index), row(index));
+        let block = |(index, block): (usize, &Block<'a>)| {
+            CarriedBlock::carried(block, oracles.position(index), row(index))
+        };
         Some(Carried(self.store.blocks.iter().enumerate().map(block).collect::<Option<_>>()?))
     }
 
@@ -192,7 +210,10 @@ impl<'a> Method<Oracles<'a>> for BlockCoordinate<'a> {
         for (index, block) in self.store.blocks.iter_mut().enumerate() {
             let position = oracles.position(index);
             while saved.next_if(|saved| saved.position < position).is_some() {}
-            let Some(saved) = saved.next_if(|saved| saved.position == position && same[position]) else { continue };
+            let Some(saved) = saved.next_if(|saved| saved.position == position && same[position])
+            else {
+                continue;
+            };
             let row = |name| oracles.row(index, name);
             // What does not fit is found again.
             if let Ok(found) = saved.restore(block, row, dim, most_planes) {
@@ -246,7 +267,8 @@ impl<'a> BlockCoordinate<'a> {
         }
     }
 
-    /// Calls the oracles batch by batch and steps on each block in turn; returns the sum of the block gaps met.
+    /// Calls the oracles batch by batch and steps on each block in turn; returns the sum of the
+    /// block gaps met.
     ///
     /// # Errors
     /// An answer that is no plane; some that came with it are not taken in.
@@ -254,7 +276,8 @@ impl<'a> BlockCoordinate<'a> {
         let mut order: Vec<usize> = (0..self.store.blocks.len()).collect();
         order.shuffle(&mut self.random);
         let mut seen = 0.0;
-        // With few examples a batch must not be the whole pass: oracles that all see one w show planes for one w.
+        // With few examples a batch must not be the whole pass: oracles that all see one w show
+        // planes for one w.
         for batch in order.chunks(self.settings.block.batch.min(order.len().div_ceil(8))) {
             oracles.separate(&self.w, batch, &mut self.buffers.planes)?;
             for (slot, &index) in batch.iter().enumerate() {
@@ -283,7 +306,11 @@ impl<'a> BlockCoordinate<'a> {
     ///
     /// # Errors
     /// An answer that is no plane; nothing is certified then.
-    fn certifying_pass(&mut self, oracles: &mut Oracles<'a>, run: &mut Run<'_>) -> Result<f64, Fault> {
+    fn certifying_pass(
+        &mut self,
+        oracles: &mut Oracles<'a>,
+        run: &mut Run<'_>,
+    ) -> Result<f64, Fault> {
         let (sum, u_squared) = self.refresh();
         run.bounds.raise(&sum, u_squared, self.w.len());
         let solved = self.master.weights().is_some();
@@ -301,12 +328,22 @@ impl<'a> BlockCoordinate<'a> {
         let (dual, mut slacks) = (self.dual, SlackSum::default());
         let length = squared_norm(&self.w).sqrt();
         for slice in order.chunks(self.buffers.planes.len()) {
-            oracles.compare(&self.w, slice, &mut self.buffers.planes, (&self.store.blocks, length))?;
+            oracles.compare(
+                &self.w,
+                slice,
+                &mut self.buffers.planes,
+                (&self.store.blocks, length),
+            )?;
             for (slot, &index) in slice.iter().enumerate() {
                 let planes = &self.buffers.planes[slot];
                 let value = planes.highest().map_or(f64::NAN, |plane| plane.value);
                 let answer = Answer { value, missed: planes.missed() };
-                slacks.add(self.store.blocks[index].cost(), oracles.position(index), answer, planes.known);
+                slacks.add(
+                    self.store.blocks[index].cost(),
+                    oracles.position(index),
+                    answer,
+                    planes.known,
+                );
                 self.take_in(oracles, slot, index)?;
             }
             run.tick(self.counts(oracles));
@@ -326,16 +363,21 @@ impl<'a> BlockCoordinate<'a> {
         self.store.blocks.iter().map(|block| block.cost().of(block.largest_offset())).sum()
     }
 
-    /// Steps over cached planes until their gap is a fraction of the one that the exact pass has met, or of the one at which
-    /// training stops.
+    /// Steps over cached planes until their gap is a fraction of the one that the exact pass has
+    /// met, or of the one at which training stops.
     ///
     /// At least one pass if the exact pass took no steps itself.
     ///
     /// # Errors
     /// A recombined plane that is none.
-    fn approximate_passes(&mut self, oracles: &Oracles<'a>, run: &mut Run<'_>) -> Result<(), Fault> {
+    fn approximate_passes(
+        &mut self,
+        oracles: &Oracles<'a>,
+        run: &mut Run<'_>,
+    ) -> Result<(), Fault> {
         let (at_least_one, blocks) = (self.schedule.has_certified(), self.store.blocks.len());
-        let early = (TUNING.early * TUNING.early_growth.powi(self.schedule.pass.min(20) as i32)) as usize;
+        let early =
+            (TUNING.early * TUNING.early_growth.powi(self.schedule.pass.min(20) as i32)) as usize;
         let most = self.settings.block.approximate_passes.max(usize::from(at_least_one)).min(early);
         let enough = (TUNING.settled * self.schedule.seen).max(TUNING.left * run.target(self.dual));
         let each = enough / blocks as f64;
@@ -343,7 +385,8 @@ impl<'a> BlockCoordinate<'a> {
         let mut sweep = 0.0;
         for (index, block) in self.store.blocks.iter().enumerate() {
             sweep += block.work() / blocks as f64;
-            // Blocks that were at rest in the exact pass stay so; a certifying pass has looked at none.
+            // Blocks that were at rest in the exact pass stay so; a certifying pass has looked at
+            // none.
             if block.planes() > 0 && (at_least_one || block.gap > TUNING.at_rest * each) {
                 active.push(index);
             }
@@ -375,7 +418,8 @@ impl<'a> BlockCoordinate<'a> {
                 }
             }
             if recombining {
-                recombines = (self.store.found - found) as f64 >= TUNING.fruitful * active.len() as f64;
+                recombines =
+                    (self.store.found - found) as f64 >= TUNING.fruitful * active.len() as f64;
             }
             let total = gap + self.proximal.excess(&self.w);
             if self.proximal.is_active() {
@@ -429,15 +473,21 @@ impl<'a> BlockCoordinate<'a> {
         }
         let sizes = Sizes { dim: self.w.len(), planes: self.store.planes, rank, sweep };
         let memory = sizes.numbers().saturating_mul(size_of::<f64>());
-        let fits = self.settings.max_memory.is_none_or(|limit| self.store.bytes.0.saturating_add(memory) <= limit);
+        let fits = self
+            .settings
+            .max_memory
+            .is_none_or(|limit| self.store.bytes.0.saturating_add(memory) <= limit);
         let seen = self.schedule.seen;
         if !fits || !sizes.is_possible() || !self.master.is_due(seen, sizes) {
             return;
         }
         self.proximal = Proximal::default();
         self.refresh();
-        let goal =
-            Goal { floor: TUNING.overshoot * run.target(self.dual), seen: TUNING.loose * seen, of_dual: TUNING.loose };
+        let goal = Goal {
+            floor: TUNING.overshoot * run.target(self.dual),
+            seen: TUNING.loose * seen,
+            of_dual: TUNING.loose,
+        };
         let (blocks, workspace) = (&mut self.store.blocks, &mut self.buffers.workspace);
         self.master.solve(blocks, &self.w, (goal, sizes), &|| run.must_end(), workspace);
         self.refresh();
@@ -449,12 +499,18 @@ impl<'a> BlockCoordinate<'a> {
         self.dual = offset - 0.5 * self.proximal.squared_norm_of_sum(&self.w);
     }
 
-    /// Visits a block: looks at it and takes a step where the gap is above `enough`. Recombining, it first takes in the best plane that the
-    /// parts of its planes make.
+    /// Visits a block: looks at it and takes a step where the gap is above `enough`. Recombining,
+    /// it first takes in the best plane that the parts of its planes make.
     ///
     /// # Errors
     /// A recombined plane that is none.
-    fn visit(&mut self, oracles: &Oracles<'a>, index: usize, enough: f64, recombining: bool) -> Result<Visit, Fault> {
+    fn visit(
+        &mut self,
+        oracles: &Oracles<'a>,
+        index: usize,
+        enough: f64,
+        recombining: bool,
+    ) -> Result<Visit, Fault> {
         let pass = self.schedule.pass;
         let mut gap = self.store.blocks[index].look(&self.w, pass, &mut self.buffers.workspace);
         if recombining && self.recombine(oracles, index, TUNING.worthwhile * enough)? {
@@ -465,12 +521,18 @@ impl<'a> BlockCoordinate<'a> {
         }
         let accuracy = if enough > 0.0 { TUNING.rough } else { TUNING.fine };
         let damping = self.proximal.damping();
-        let gain = self.store.blocks[index].step(&mut self.w, accuracy, damping, &mut self.buffers.workspace);
+        let gain = self.store.blocks[index].step(
+            &mut self.w,
+            accuracy,
+            damping,
+            &mut self.buffers.workspace,
+        );
         self.dual += gain.max(0.0);
         Ok(Visit { gap, gain })
     }
 
-    /// After a look at a block, takes in the best plane that parts of its planes make, if it raises the block gap by so much; returns whether it does.
+    /// After a look at a block, takes in the best plane that parts of its planes make, if it raises
+    /// the block gap by so much; returns whether it does.
     fn recombine(&mut self, oracles: &Oracles<'a>, index: usize, gap: f64) -> Result<bool, Fault> {
         let Buffers { recombined, parts, workspace, .. } = &mut self.buffers;
         let block = &self.store.blocks[index];
@@ -481,13 +543,14 @@ impl<'a> BlockCoordinate<'a> {
         block.list_parts(workspace, parts);
         oracles.recombine(&self.w, index, parts, least, recombined)?;
         let planes = recombined.as_slice();
-        let inserted = self.store.insert(index, planes, self.w.len(), self.schedule.pass, workspace);
+        let inserted =
+            self.store.insert(index, planes, self.w.len(), self.schedule.pass, workspace);
         inserted.map_err(|kind| Fault { example: oracles.position(index), kind })?;
         Ok(!planes.is_empty())
     }
 
-    /// Makes the dual variables feasible, and recomputes w and D from them, so that rounding errors of
-    /// the updates cannot add up; returns D as it was summed, and ‖u‖² for u = Σ αδ.
+    /// Makes the dual variables feasible, and recomputes w and D from them, so that rounding errors
+    /// of the updates cannot add up; returns D as it was summed, and ‖u‖² for u = Σ αδ.
     fn refresh(&mut self) -> (DualSum, f64) {
         self.w.fill(0.0);
         let mut sum = DualSum::default();

@@ -1,10 +1,11 @@
 //! [`Proximal`]: an accelerated proximal point method around the block steps.
 //!
-//! A block step moves one example's dual variables as far as this example alone can use. Where features are not
-//! centred or C is large, examples share a direction, each step is short, and pass after pass moves the same way.
-//! The proximal point method minimises P(w) + κ/2 ‖w − v‖² instead: the curvature that steps meet falls by 1 + κ, so
-//! they are longer by as much; the centre v follows w with momentum (accelerated SDCA: Shalev-Shwartz and Zhang 2014;
-//! Catalyst: Lin, Mairal, Harchaoui 2015). The dual variables stay feasible for the problem itself, so they bound its
+//! A block step moves one example's dual variables as far as this example alone can use. Where
+//! features are not centred or C is large, examples share a direction, each step is short, and pass
+//! after pass moves the same way. The proximal point method minimises P(w) + κ/2 ‖w − v‖² instead:
+//! the curvature that steps meet falls by 1 + κ, so they are longer by as much; the centre v
+//! follows w with momentum (accelerated SDCA: Shalev-Shwartz and Zhang 2014; Catalyst: Lin, Mairal,
+//! Harchaoui 2015). The dual variables stay feasible for the problem itself, so they bound its
 //! optimum at any time; with u = Σ αδ, the weights are w = (u + κ v) / (1 + κ).
 
 use serde::{Deserialize, Serialize};
@@ -62,7 +63,10 @@ impl Proximal {
     pub fn squared_norm_of_sum(&self, w: &[f64]) -> f64 {
         match self.is_active() {
             false => squared_norm(w),
-            true => (w.iter().zip(&self.center)).map(|(w, v)| w + self.kappa * (w - v)).map(|u| u * u).sum(),
+            true => (w.iter().zip(&self.center))
+                .map(|(w, v)| w + self.kappa * (w - v))
+                .map(|u| u * u)
+                .sum(),
         }
     }
 
@@ -77,7 +81,9 @@ impl Proximal {
         if !self.is_active() {
             return;
         }
-        let turn: f64 = (w.iter().zip(&self.center).zip(&self.last)).map(|((w, v), last)| (v - w) * (w - last)).sum();
+        let turn: f64 = (w.iter().zip(&self.center).zip(&self.last))
+            .map(|((w, v), last)| (v - w) * (w - last))
+            .sum();
         let root = self.damping().sqrt();
         let momentum = if turn > 0.0 { 0.0 } else { (1.0 - root) / (1.0 + root) };
         let pull = self.kappa * self.damping();

@@ -49,7 +49,8 @@ impl Schedule {
 
     /// Whether the next pass should certify, if training stops at the gap `target`.
     pub fn certifies(&self, target: f64) -> bool {
-        let most = if self.certificates == 0 { TUNING.first_uncertified } else { TUNING.uncertified };
+        let most =
+            if self.certificates == 0 { TUNING.first_uncertified } else { TUNING.uncertified };
         self.uncertified >= most || self.forecast <= TUNING.near * target
     }
 
@@ -65,8 +66,8 @@ impl Schedule {
         self.uncertified == 0
     }
 
-    /// Takes in whether a certificate has improved a bound, and D there. Returns whether the certificates are stuck, and whether
-    /// D has risen since the one before.
+    /// Takes in whether a certificate has improved a bound, and D there. Returns whether the
+    /// certificates are stuck, and whether D has risen since the one before.
     pub fn judge(&mut self, improved: bool, dual: f64) -> (bool, bool) {
         self.stuck = if improved { 0 } else { self.stuck + 1 };
         let rises = dual - self.last > 1e-15 * dual.abs();
@@ -87,8 +88,14 @@ impl Schedule {
     /// Refuses what cannot have come about.
     pub fn check(&self) -> Result<(), StateError> {
         let Self { pass, certificates, forecast, uncertified, stuck, last, seen } = *self;
-        require(![forecast, last, seen].iter().any(|number| number.is_nan()), "a gap is not a number")?;
+        require(
+            ![forecast, last, seen].iter().any(|number| number.is_nan()),
+            "a gap is not a number",
+        )?;
         let counters = [certificates, pass, uncertified, stuck];
-        require(counters.iter().all(|count| *count <= MOST_PASSES), "a counter is beyond all bounds")
+        require(
+            counters.iter().all(|count| *count <= MOST_PASSES),
+            "a counter is beyond all bounds",
+        )
     }
 }

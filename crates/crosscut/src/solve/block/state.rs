@@ -46,21 +46,32 @@ impl<'a> BlockCoordinate<'a> {
     }
 
     /// Takes what was saved; after an error there is a mixture.
-    pub(super) fn take(&mut self, oracles: &Oracles<'a>, saved: BlockCoordinateState<'_>) -> Result<(), StateError> {
+    pub(super) fn take(
+        &mut self,
+        oracles: &Oracles<'a>,
+        saved: BlockCoordinateState<'_>,
+    ) -> Result<(), StateError> {
         let dim = self.w.len();
         require_finite("the weights", &saved.w, dim)?;
         require(saved.dual.is_finite(), "the dual value is not a finite number")?;
         require(saved.master.is_sound(dim), "the weights of the last solve do not fit")?;
-        require(saved.proximal.is_sound(dim) && saved.suffix.is_sound(dim), "the averages do not fit the weights")?;
+        require(
+            saved.proximal.is_sound(dim) && saved.suffix.is_sound(dim),
+            "the averages do not fit the weights",
+        )?;
         saved.schedule.check()?;
         require(saved.suffix.age() <= MOST_PASSES, "a counter is beyond all bounds")?;
         require(saved.planes_found <= u64::MAX / 2, "a counter is beyond all bounds")?;
         let most_planes = self.settings.block.planes;
-        require((2..=most_planes.max(2)).contains(&saved.most_planes), "the most planes of an example are miscounted")?;
+        require(
+            (2..=most_planes.max(2)).contains(&saved.most_planes),
+            "the most planes of an example are miscounted",
+        )?;
 
         let row = |index, name| oracles.row(index, name);
         let store = &mut self.store;
-        store.blocks = saved.blocks.restore(&store.blocks, row, dim, most_planes, saved.schedule.pass)?;
+        store.blocks =
+            saved.blocks.restore(&store.blocks, row, dim, most_planes, saved.schedule.pass)?;
         store.count();
         store.bytes.1 = saved.most_bytes;
         store.most_planes = saved.most_planes;

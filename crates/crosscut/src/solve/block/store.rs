@@ -42,7 +42,8 @@ impl<'a> Store<'a> {
         store
     }
 
-    /// Puts planes into the cache of an example, unless there is no room for any. `pass` is the number of the exact pass.
+    /// Puts planes into the cache of an example, unless there is no room for any. `pass` is the
+    /// number of the exact pass.
     ///
     /// # Errors
     /// Two different rows have one name.
@@ -73,8 +74,9 @@ impl<'a> Store<'a> {
         Ok(())
     }
 
-    /// Makes the blocks fit into the memory that is allowed: planes not in use go, then each block keeps half as many, and where two are
-    /// too many the new ones of this block go too, and the method is at its end.
+    /// Makes the blocks fit into the memory that is allowed: planes not in use go, then each block
+    /// keeps half as many, and where two are too many the new ones of this block go too, and the
+    /// method is at its end.
     fn fit(&mut self, index: usize, limit: usize) {
         if self.bytes.0 > limit {
             // With room for some passes, so that this does not happen all the time.

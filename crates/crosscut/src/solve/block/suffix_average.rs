@@ -1,12 +1,16 @@
-//! [`SuffixAverage`]: the average of the last weights, and whether to certify it or the weights themselves.
+//! [`SuffixAverage`]: the average of the last weights, and whether to certify it or the weights
+//! themselves.
 //!
-//! Weights move to and fro around the optimum while planes are still being found, and each swing costs primal value. An average over the ends of
-//! passes that forgets the early ones (polynomial decay: Shamir and Zhang 2013) lies lower where passes creep; where they converge fast it lags behind.
-//! Which of the two is the case is found by trying: a certificate says what either is worth.
+//! Weights move to and fro around the optimum while planes are still being found, and each swing
+//! costs primal value. An average over the ends of passes that forgets the early ones (polynomial
+//! decay: Shamir and Zhang 2013) lies lower where passes creep; where they converge fast it lags
+//! behind. Which of the two is the case is found by trying: a certificate says what either is
+//! worth.
 
 use serde::{Deserialize, Serialize};
 
-/// The k-th average moves towards the weights by (1 + DECAY) / (k + DECAY): later passes count as kᴰᴱᶜᴬʸ.
+/// The k-th average moves towards the weights by (1 + DECAY) / (k + DECAY): later passes count as
+/// kᴰᴱᶜᴬʸ.
 const DECAY: f64 = 8.0;
 /// Ends of passes before the average is looked at.
 const FIRST: u32 = 4;
@@ -18,7 +22,8 @@ const USUAL: f64 = 0.5;
 /// The average with what certificates have shown. Its two choices are the weights and the average.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct SuffixAverage {
-    /// In single precision: it is one more copy of the weights, and what is certified are these very numbers.
+    /// In single precision: it is one more copy of the weights, and what is certified are these
+    /// very numbers.
     average: Vec<f32>,
     count: u32,
     choices: [Choice; 2],
@@ -55,9 +60,9 @@ impl SuffixAverage {
         let length = if *count > 0 { dim } else { 0 };
         average.len() == length
             && average.iter().all(|weight| weight.is_finite())
-            && choices
-                .iter()
-                .all(|choice| choice.share.is_none_or(|share| !share.is_nan()) && choice.at <= *certificates)
+            && choices.iter().all(|choice| {
+                choice.share.is_none_or(|share| !share.is_nan()) && choice.at <= *certificates
+            })
     }
 
     /// How often it was asked and told, at most.
@@ -79,7 +84,9 @@ impl SuffixAverage {
     pub fn write_if_better(&self, w: &mut [f64]) -> bool {
         let chosen = self.prefers_average();
         if chosen {
-            w.iter_mut().zip(&self.average).for_each(|(weight, average)| *weight = f64::from(*average));
+            w.iter_mut()
+                .zip(&self.average)
+                .for_each(|(weight, average)| *weight = f64::from(*average));
         }
         chosen
     }
@@ -97,8 +104,8 @@ impl SuffixAverage {
         }
     }
 
-    /// Takes in what a certificate showed, of the average or of the weights, beside the gap met in passing before it, infinite if there was
-    /// no such pass.
+    /// Takes in what a certificate showed, of the average or of the weights, beside the gap met in
+    /// passing before it, infinite if there was no such pass.
     pub fn judge(&mut self, averaged: bool, gap: f64, seen: f64) {
         self.certificates += 1;
         self.repeats = false;
@@ -119,7 +126,8 @@ impl SuffixAverage {
     }
 }
 
-/// In single precision. What is beyond its range stays finite: an average need not be right to be certified, or to be kept.
+/// In single precision. What is beyond its range stays finite: an average need not be right to be
+/// certified, or to be kept.
 fn single(number: f64) -> f32 {
     number.clamp(f64::from(f32::MIN), f64::from(f32::MAX)) as f32
 }

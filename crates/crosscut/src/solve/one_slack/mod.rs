@@ -1,9 +1,10 @@
 //! The 1-slack cutting plane method (Joachims, Finley, Yu 2009, algorithms 3 and 4).
 //!
-//! Every iteration calls all oracles at w and sums their planes into one, g = Σᵢ C·weightᵢ/n · (Δᵢ, δᵢ). The dual over the
-//! planes so far, max over α ≥ 0, Σα ≤ 1 of Σ αₖ Δₖ − ½ ‖Σ αₖ δₖ‖², is solved again from where it stood; its Gram
-//! matrix grows by one row an iteration. Since each iteration sees all examples at one w, each one certifies.
-//! Squared slacks are convex in w too: their planes are the tangents Σᵢ C·weightᵢ/n · (2ξᵢ·Δᵢ − ξᵢ², 2ξᵢ·δᵢ).
+//! Every iteration calls all oracles at w and sums their planes into one, g = Σᵢ C·weightᵢ/n · (Δᵢ,
+//! δᵢ). The dual over the planes so far, max over α ≥ 0, Σα ≤ 1 of Σ αₖ Δₖ − ½ ‖Σ αₖ δₖ‖², is
+//! solved again from where it stood; its Gram matrix grows by one row an iteration. Since each
+//! iteration sees all examples at one w, each one certifies. Squared slacks are convex in w too:
+//! their planes are the tangents Σᵢ C·weightᵢ/n · (2ξᵢ·Δᵢ − ξᵢ², 2ξᵢ·δᵢ).
 
 mod plane;
 mod state;
@@ -20,8 +21,8 @@ use crate::solve::vectors::squared_norm;
 use plane::{Delta, SummedPlane};
 pub(crate) use state::OneSlackState;
 
-/// A plane out of use for this many iterations leaves the working set, and so many iterations that improve neither bound are
-/// the last ones.
+/// A plane out of use for this many iterations leaves the working set, and so many iterations that
+/// improve neither bound are the last ones.
 const IDLE: u32 = 50;
 
 /// The solver with its state: working set, dual variables, weights.
@@ -57,10 +58,19 @@ impl<P: Passes + ?Sized> Method<P> for OneSlack {
         }
     }
 
-    fn pass(&mut self, passes: &mut P, run: &mut Run<'_>, _: bool) -> Result<Pass, PassError<P::Error>> {
+    fn pass(
+        &mut self,
+        passes: &mut P,
+        run: &mut Run<'_>,
+        _: bool,
+    ) -> Result<Pass, PassError<P::Error>> {
         let before = self.counts(passes);
         let mut tick = |spent| run.tick(Counts { spent, ..before });
-        let ask = Ask { w: &self.w, each: self.settings.c.sum(self.examples), norm: self.settings.slack_norm };
+        let ask = Ask {
+            w: &self.w,
+            each: self.settings.c.sum(self.examples),
+            norm: self.settings.slack_norm,
+        };
         let sum = passes.sum(ask, &mut tick)?;
         self.take_in(sum, passes.len(), run);
         Ok(Pass { certified: true, at_its_end: self.stuck >= IDLE })
@@ -157,7 +167,8 @@ impl OneSlack {
         self.refresh();
     }
 
-    /// Takes in what so many oracles have answered at w: P(w), and the plane, which comes into the working set afterwards.
+    /// Takes in what so many oracles have answered at w: P(w), and the plane, which comes into the
+    /// working set afterwards.
     fn take_in(&mut self, mut sum: PlaneSum, calls: usize, run: &mut Run<'_>) {
         sum.slacks.compare(self.known());
         let primal = run.bounds.certify(&self.w, &sum.slacks, calls);
@@ -171,7 +182,9 @@ impl OneSlack {
         let limit = self.settings.max_memory.unwrap_or(usize::MAX);
         // A row of the Gram matrix, and the plane itself.
         let more = |order: usize| size_of::<f64>() * (order + 2) + size_of::<SummedPlane>();
-        while self.working_set.len() > 1 && self.bytes() + delta.bytes() + more(self.working_set.len()) > limit {
+        while self.working_set.len() > 1
+            && self.bytes() + delta.bytes() + more(self.working_set.len()) > limit
+        {
             self.make_room();
         }
         self.push(SummedPlane { offset, delta, sizes, errors, idle: 0 }, 0.0);
@@ -187,10 +200,12 @@ impl OneSlack {
         self.alpha.push(alpha);
     }
 
-    /// Drops the plane out of use for longest; if all are in use, merges the two with the smallest dual variables.
+    /// Drops the plane out of use for longest; if all are in use, merges the two with the smallest
+    /// dual variables.
     fn make_room(&mut self) {
         let m = self.alpha.len();
-        let out = (0..m).filter(|&k| self.alpha[k] == 0.0).max_by_key(|&k| self.working_set[k].idle);
+        let out =
+            (0..m).filter(|&k| self.alpha[k] == 0.0).max_by_key(|&k| self.working_set[k].idle);
         let mut order: Vec<usize> = (0..m).collect();
         order.sort_by(|&k, &l| self.alpha[k].total_cmp(&self.alpha[l]));
         let Some(out) = out else {
@@ -207,7 +222,10 @@ impl OneSlack {
             }
             errors = errors.plus(sizes.scaled(off(2)));
             self.remove(|at| at == k || at == l);
-            self.push(SummedPlane { offset, delta: Delta::new(delta), sizes, errors, idle: 0 }, a + b);
+            self.push(
+                SummedPlane { offset, delta: Delta::new(delta), sizes, errors, idle: 0 },
+                a + b,
+            );
             return;
         };
         self.remove(|at| at == out);
@@ -225,13 +243,19 @@ impl OneSlack {
 
     /// The memory that the working set takes.
     fn bytes(&self) -> usize {
-        let planes: usize = self.working_set.iter().map(|plane| size_of::<SummedPlane>() + plane.delta.bytes()).sum();
+        let planes: usize = self
+            .working_set
+            .iter()
+            .map(|plane| size_of::<SummedPlane>() + plane.delta.bytes())
+            .sum();
         planes + size_of_val(self.alpha.as_slice()) + self.gram.bytes()
     }
 
     /// The value of each plane at w, b − ⟨w, g⟩, from inner products.
     fn values(&self) -> Vec<f64> {
-        let score = |k: usize| (0..self.alpha.len()).map(|l| self.alpha[l] * self.gram.get(k, l)).sum::<f64>();
+        let score = |k: usize| {
+            (0..self.alpha.len()).map(|l| self.alpha[l] * self.gram.get(k, l)).sum::<f64>()
+        };
         self.working_set.iter().enumerate().map(|(k, plane)| plane.offset - score(k)).collect()
     }
 
@@ -239,7 +263,9 @@ impl OneSlack {
     fn known(&self) -> Known {
         let values = self.values();
         let best = (0..values.len()).max_by(|&k, &l| values[k].total_cmp(&values[l]));
-        let Some(SummedPlane { offset, delta, sizes, errors, .. }) = best.map(|k| &self.working_set[k]) else {
+        let Some(SummedPlane { offset, delta, sizes, errors, .. }) =
+            best.map(|k| &self.working_set[k])
+        else {
             return Known::default();
         };
         let length = squared_norm(&self.w).sqrt();
@@ -248,17 +274,18 @@ impl OneSlack {
         Known::new(offset - delta.dot(&self.w) - errors, size, 0.0)
     }
 
-    /// Solves the dual over the working set from where it stands, and updates w and D. The newest plane
-    /// is the last one.
+    /// Solves the dual over the working set from where it stands, and updates w and D. The newest
+    /// plane is the last one.
     ///
     /// If the solution raises D less than a line search towards the newest plane should (the
-    /// Frank–Wolfe step, whose gain is known), it is beyond the arithmetic of the small dual, and the
-    /// better of the two is taken. So D stops rising only where no step raises it.
+    /// Frank–Wolfe step, whose gain is known), it is beyond the arithmetic of the small dual, and
+    /// the better of the two is taken. So D stops rising only where no step raises it.
     fn maximise(&mut self, tolerance: f64) {
         let mut gradient = self.values();
         let (start, dual) = (self.alpha.clone(), self.dual);
         let newest = start.len() - 1;
-        let slope = gradient[newest] - start.iter().zip(&gradient).map(|(alpha, value)| alpha * value).sum::<f64>();
+        let slope = gradient[newest]
+            - start.iter().zip(&gradient).map(|(alpha, value)| alpha * value).sum::<f64>();
         let bend = self.working_set[newest].delta.squared_distance(&self.w);
         let step = if bend > 0.0 { (slope / bend).clamp(0.0, 1.0) } else { 1.0 };
         let promised = step * (slope - 0.5 * step * bend);
@@ -297,7 +324,12 @@ impl OneSlack {
         for (plane, &alpha) in self.working_set.iter().zip(&self.alpha) {
             if alpha > 0.0 {
                 plane.delta.add_to(&mut self.w, alpha);
-                self.sum.add(alpha * plane.offset, plane.sizes.scaled(alpha), plane.errors.scaled(alpha), 1);
+                self.sum.add(
+                    alpha * plane.offset,
+                    plane.sizes.scaled(alpha),
+                    plane.errors.scaled(alpha),
+                    1,
+                );
             }
         }
         self.dual = self.sum.value(squared_norm(&self.w));

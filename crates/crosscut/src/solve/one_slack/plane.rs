@@ -61,8 +61,12 @@ impl Delta {
 
     pub fn add_to(&self, target: &mut [f64], factor: f64) {
         match self {
-            Self::Dense(values) => target.iter_mut().zip(values).for_each(|(t, value)| *t += factor * value),
-            Self::Sparse(entries) => entries.iter().for_each(|&(index, value)| target[index] += factor * value),
+            Self::Dense(values) => {
+                target.iter_mut().zip(values).for_each(|(t, value)| *t += factor * value)
+            }
+            Self::Sparse(entries) => {
+                entries.iter().for_each(|&(index, value)| target[index] += factor * value)
+            }
         }
     }
 
@@ -80,8 +84,10 @@ impl Delta {
         match self {
             Self::Dense(values) => values.iter().zip(v).map(|(value, v)| square(value - v)).sum(),
             Self::Sparse(entries) => {
-                let apart: f64 =
-                    entries.iter().map(|&(index, value)| square(value - v[index]) - square(v[index])).sum();
+                let apart: f64 = entries
+                    .iter()
+                    .map(|&(index, value)| square(value - v[index]) - square(v[index]))
+                    .sum();
                 (squared_norm(v) + apart).max(0.0)
             }
         }
@@ -90,7 +96,8 @@ impl Delta {
     pub fn inner(&self, other: &Self) -> f64 {
         match (self, other) {
             (Self::Dense(a), Self::Dense(b)) => dot(a, b),
-            (Self::Dense(dense), Self::Sparse(entries)) | (Self::Sparse(entries), Self::Dense(dense)) => {
+            (Self::Dense(dense), Self::Sparse(entries))
+            | (Self::Sparse(entries), Self::Dense(dense)) => {
                 entries.iter().map(|&(index, value)| dense[index] * value).sum()
             }
             (Self::Sparse(a), Self::Sparse(b)) => inner_entries(a, b),

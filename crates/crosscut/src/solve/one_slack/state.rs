@@ -47,8 +47,14 @@ impl OneSlack {
         require(saved.alpha.iter().all(|alpha| *alpha >= 0.0), "a dual variable is negative")?;
         require(saved.alpha.iter().sum::<f64>() <= 1.0 + 1e-9, "the dual variables are too large")?;
         require(saved.gram.order() == m, "the planes are miscounted")?;
-        require(saved.working_set.iter().all(|plane| plane.is_sound(dim)), "a plane does not fit the weights")?;
-        require(saved.planes_found <= u64::MAX / 2 && saved.stuck <= IDLE, "a counter is beyond all bounds")?;
+        require(
+            saved.working_set.iter().all(|plane| plane.is_sound(dim)),
+            "a plane does not fit the weights",
+        )?;
+        require(
+            saved.planes_found <= u64::MAX / 2 && saved.stuck <= IDLE,
+            "a counter is beyond all bounds",
+        )?;
 
         self.working_set = saved.working_set.into_owned();
         self.alpha = saved.alpha.into_owned();
@@ -72,14 +78,17 @@ impl OneSlackState<'_> {
 impl SummedPlane {
     fn is_sound(&self, dim: usize) -> bool {
         let fits = match &self.delta {
-            Delta::Dense(values) => values.len() == dim && values.iter().all(|value| value.is_finite()),
+            Delta::Dense(values) => {
+                values.len() == dim && values.iter().all(|value| value.is_finite())
+            }
             Delta::Sparse(entries) => {
                 entries.is_sorted_by(|a, b| a.0 < b.0)
                     && entries.iter().all(|&(index, value)| index < dim && value.is_finite())
             }
         };
         let sizes = [self.sizes, self.errors];
-        let sizes_are_finite = sizes.iter().all(|sizes| sizes.offset.is_finite() && sizes.delta.is_finite());
+        let sizes_are_finite =
+            sizes.iter().all(|sizes| sizes.offset.is_finite() && sizes.delta.is_finite());
         fits && sizes_are_finite && self.offset.is_finite() && self.idle <= IDLE
     }
 }

@@ -1,7 +1,7 @@
 //! [`Door`]: what solvers may ask of a task and its examples, whatever the task is.
 //!
-//! Solvers are compiled once, for this trait; only what lies behind it is compiled anew for each task. A call of it is for
-//! a chunk of examples, so that it costs nothing beside the oracles.
+//! Solvers are compiled once, for this trait; only what lies behind it is compiled anew for each
+//! task. A call of it is for a chunk of examples, so that it costs nothing beside the oracles.
 
 use std::sync::Mutex;
 
@@ -28,7 +28,14 @@ pub(crate) trait Door<'a>: Send + Sync {
     fn recombines(&self) -> bool;
 
     /// As [`Recombine::recombined`](crate::Recombine::recombined).
-    fn recombine(&self, w: &[f64], example: usize, seen: &[Part], least: f64, sink: &mut dyn Sink<'a>) -> Option<f64>;
+    fn recombine(
+        &self,
+        w: &[f64],
+        example: usize,
+        seen: &[Part],
+        least: f64,
+        sink: &mut dyn Sink<'a>,
+    ) -> Option<f64>;
 }
 
 /// A task and its examples, with buffers for each thread.
@@ -52,7 +59,11 @@ impl<T: Task> Default for Thread<'_, T> {
 }
 
 impl<'a, T: Task> Behind<'a, T> {
-    pub fn new(task: &'a T, examples: Vec<&'a Example<T::Input, T::Output>>, threads: usize) -> Self {
+    pub fn new(
+        task: &'a T,
+        examples: Vec<&'a Example<T::Input, T::Output>>,
+        threads: usize,
+    ) -> Self {
         let threads = (0..threads).map(|_| Mutex::default()).collect();
         Self { task, examples, recombiner: task.recombine(), threads }
     }
@@ -97,8 +108,17 @@ impl<'a, T: Task> Door<'a> for Behind<'a, T> {
         self.recombiner.is_some()
     }
 
-    fn recombine(&self, w: &[f64], example: usize, seen: &[Part], least: f64, sink: &mut dyn Sink<'a>) -> Option<f64> {
+    fn recombine(
+        &self,
+        w: &[f64],
+        example: usize,
+        seen: &[Part],
+        least: f64,
+        sink: &mut dyn Sink<'a>,
+    ) -> Option<f64> {
         let (recombiner, example) = (self.recombiner?, self.examples[example]);
-        self.with(0, |Thread { scratch, .. }| recombiner.recombined(w, example, seen, least, scratch, sink))
+        self.with(0, |Thread { scratch, .. }| {
+            recombiner.recombined(w, example, seen, least, scratch, sink)
+        })
     }
 }

@@ -4,14 +4,16 @@ use crate::solve::solution::DualVariable;
 
 /// Equal examples as one, with the sum of their weights.
 pub(super) struct Merged {
-    /// For each example that was given: the position of the one that stands for it, and its part of the weight of that.
+    /// For each example that was given: the position of the one that stands for it, and its part of
+    /// the weight of that.
     parts: Vec<(u32, f64)>,
     /// For each that is left: the position of the first that was given, and the weight.
     pub left: Vec<(usize, f64)>,
 }
 
 impl Merged {
-    /// From what [`Task::first_of_equals`](crate::Task::first_of_equals) says; `None` if all are different.
+    /// From what [`Task::first_of_equals`](crate::Task::first_of_equals) says; `None` if all are
+    /// different.
     pub fn new(first_of_equals: &[usize], weight: impl Fn(usize) -> f64) -> Option<Self> {
         let n = u32::try_from(first_of_equals.len()).ok()?;
         let mut merged = Self { parts: Vec::new(), left: Vec::new() };
@@ -36,16 +38,26 @@ impl Merged {
         self.parts.len()
     }
 
-    /// Dual variables of the examples that are left, in their order, as dual variables of those that were given.
+    /// Dual variables of the examples that are left, in their order, as dual variables of those
+    /// that were given.
     pub fn divide(&self, variables: Vec<DualVariable>) -> Vec<DualVariable> {
-        let start = |at: u32| variables.partition_point(|variable| variable.example.is_some_and(|e| e < at as usize));
+        let start = |at: u32| {
+            variables.partition_point(|variable| variable.example.is_some_and(|e| e < at as usize))
+        };
         let part = |(given, &(at, part)): (usize, &(u32, f64))| {
             let its = &variables[start(at)..start(at + 1)];
-            let of = move |variable: &DualVariable| DualVariable { alpha: part * variable.alpha, ..*variable };
-            its.iter().map(of).map(move |variable| DualVariable { example: Some(given), ..variable })
+            let of = move |variable: &DualVariable| DualVariable {
+                alpha: part * variable.alpha,
+                ..*variable
+            };
+            its.iter()
+                .map(of)
+                .map(move |variable| DualVariable { example: Some(given), ..variable })
         };
         match variables.first() {
-            Some(DualVariable { example: Some(_), .. }) => self.parts.iter().enumerate().flat_map(part).collect(),
+            Some(DualVariable { example: Some(_), .. }) => {
+                self.parts.iter().enumerate().flat_map(part).collect()
+            }
             _ => variables,
         }
     }

@@ -1,4 +1,5 @@
-//! [`Oracles`]: all separation oracles of the training set, on all threads. The one seam between solvers and tasks.
+//! [`Oracles`]: all separation oracles of the training set, on all threads. The one seam between
+//! solvers and tasks.
 
 mod door;
 mod merged;
@@ -21,7 +22,8 @@ use door::{Behind, Door};
 use merged::Merged;
 pub(crate) use workers::WorkerPool;
 
-/// Memory that the lanes of a [sum](Passes::sum) may take, in bytes. Part of the result: it decides how sums are grouped.
+/// Memory that the lanes of a [sum](Passes::sum) may take, in bytes. Part of the result: it decides
+/// how sums are grouped.
 const LANE_BYTES: usize = 16 << 20;
 const MOST_LANES: usize = 64;
 /// Seconds of work below which a batch is done before other threads have woken up.
@@ -66,8 +68,8 @@ impl<'a> Oracles<'a> {
             check_example(task, index, example)?;
         }
         let workers = WorkerPool::new(threads)?;
-        let Some(merged) =
-            equals(task, &examples).and_then(|equals| Merged::new(&equals, |index| examples[index].weight))
+        let Some(merged) = equals(task, &examples)
+            .and_then(|equals| Merged::new(&equals, |index| examples[index].weight))
         else {
             return Ok(Self::of(task, examples, 0, workers));
         };
@@ -85,7 +87,15 @@ impl<'a> Oracles<'a> {
     ) -> Self {
         let weights = examples.iter().map(|example| example.weight).collect();
         let door = Box::new(Behind::new(task, examples, workers.threads()));
-        Self { door, weights, merged: None, first, workers, each: f64::INFINITY, spent: Spent::default() }
+        Self {
+            door,
+            weights,
+            merged: None,
+            first,
+            workers,
+            each: f64::INFINITY,
+            spent: Spent::default(),
+        }
     }
 
     /// Gives back the threads.
@@ -98,7 +108,8 @@ impl<'a> Oracles<'a> {
         self.first + self.merged.as_ref().map_or(index, |merged| merged.left[index].0)
     }
 
-    /// Dual variables of these examples, in their order, as dual variables of those that were given.
+    /// Dual variables of these examples, in their order, as dual variables of those that were
+    /// given.
     pub(crate) fn divide(&self, variables: Vec<DualVariable>) -> Vec<DualVariable> {
         match &self.merged {
             Some(merged) => merged.divide(variables),
@@ -120,12 +131,17 @@ impl<'a> Oracles<'a> {
     ///
     /// # Errors
     /// The first answer of the batch that is no plane.
-    pub(crate) fn separate(&mut self, w: &[f64], batch: &[usize], planes: &mut [Planes<'a>]) -> Result<(), Fault> {
+    pub(crate) fn separate(
+        &mut self,
+        w: &[f64],
+        batch: &[usize],
+        planes: &mut [Planes<'a>],
+    ) -> Result<(), Fault> {
         self.call_batch(w, batch, planes, &|_, _| {})
     }
 
-    /// The same with the values of the planes at w, beside the largest value of the planes of `cache`:
-    /// the rows that both read are in the processor's cache then. `length` is ‖w‖.
+    /// The same with the values of the planes at w, beside the largest value of the planes of
+    /// `cache`: the rows that both read are in the processor's cache then. `length` is ‖w‖.
     ///
     /// # Errors
     /// As [`separate`](Self::separate).
@@ -138,7 +154,8 @@ impl<'a> Oracles<'a> {
     ) -> Result<(), Fault> {
         self.call_batch(w, batch, planes, &|planes, index| {
             planes.as_mut_slice().iter_mut().for_each(|plane| plane.evaluate(w));
-            let answer = planes.highest().map_or((f64::NAN, 0.0), |plane| (plane.value, plane.magnitude));
+            let answer =
+                planes.highest().map_or((f64::NAN, 0.0), |plane| (plane.value, plane.magnitude));
             let highest = cache[index].highest(w, &mut planes.dots);
             planes.known = match highest > answer.0 {
                 true => cache[index].known(highest, length),
@@ -182,13 +199,18 @@ impl<'a> Oracles<'a> {
         let chunk = self.door.chunk();
         self.workers.run(worth, |parallel| match parallel {
             true => {
-                // Every thread is to get some, and the slow ones fewer; if calls are dear, each gets one.
-                let shares = if chunk > CHUNK { self.workers.threads() } else { 8 * self.workers.threads() };
+                // Every thread is to get some, and the slow ones fewer; if calls are dear, each
+                // gets one.
+                let shares =
+                    if chunk > CHUNK { self.workers.threads() } else { 8 * self.workers.threads() };
                 let share = batch_left.len().div_ceil(shares).min(chunk);
                 let work = planes.par_chunks_mut(share).zip(batch_left.par_chunks(share));
                 work.for_each(|(planes, chunk)| answer(planes, chunk));
             }
-            false => planes.chunks_mut(chunk).zip(batch_left.chunks(chunk)).for_each(|(p, chunk)| answer(p, chunk)),
+            false => planes
+                .chunks_mut(chunk)
+                .zip(batch_left.chunks(chunk))
+                .for_each(|(p, chunk)| answer(p, chunk)),
         });
         self.each = each;
         self.spent.seconds += began.elapsed().as_secs_f64();
@@ -207,7 +229,8 @@ impl<'a> Oracles<'a> {
         self.door.recombines()
     }
 
-    /// Replaces `planes` by the plane put together from parts of an example's, if its slack is above `least`.
+    /// Replaces `planes` by the plane put together from parts of an example's, if its slack is
+    /// above `least`.
     ///
     /// # Errors
     /// What is put together is no plane.
@@ -271,7 +294,8 @@ impl<'a> Passes for Oracles<'a> {
         self.spent.calls = calls;
     }
 
-    /// Examples are summed in fixed lanes and the lanes in order, so the bits do not depend on the number of threads.
+    /// Examples are summed in fixed lanes and the lanes in order, so the bits do not depend on the
+    /// number of threads.
     fn sum(
         &mut self,
         Ask { w, each, norm }: Ask<'_>,
@@ -297,7 +321,9 @@ impl<'a> Passes for Oracles<'a> {
             let run = |lane: &mut Lane<'a>| {
                 let end = lane.end.min(lane.next + slice);
                 while lane.next < end && lane.fault.is_none() {
-                    this.add_chunk(lane, end.min(lane.next + chunk), w, |weight| SlackCost::new(each * weight, norm));
+                    this.add_chunk(lane, end.min(lane.next + chunk), w, |weight| {
+                        SlackCost::new(each * weight, norm)
+                    });
                 }
             };
             let before: usize = lanes.iter().map(|lane| lane.next).sum();
@@ -332,8 +358,15 @@ impl<'a> Passes for Oracles<'a> {
 }
 
 impl<'a> Oracles<'a> {
-    /// Calls the oracles of the next examples of a lane, up to `end`, and adds their planes. A fault ends the lane there.
-    fn add_chunk(&self, lane: &mut Lane<'a>, end: usize, w: &[f64], cost: impl Fn(f64) -> SlackCost) {
+    /// Calls the oracles of the next examples of a lane, up to `end`, and adds their planes. A
+    /// fault ends the lane there.
+    fn add_chunk(
+        &self,
+        lane: &mut Lane<'a>,
+        end: usize,
+        w: &[f64],
+        cost: impl Fn(f64) -> SlackCost,
+    ) {
         let examples: Vec<usize> = (lane.next..end).collect();
         lane.planes.resize_with(lane.planes.len().max(examples.len()), Planes::only_first);
         let planes = &mut lane.planes[..examples.len()];
@@ -361,8 +394,9 @@ fn equals<T: Task>(task: &T, examples: &[&Example<T::Input, T::Output>]) -> Opti
 
 /// How many of the examples training sees: of equal ones, one.
 pub(crate) fn different<T: Task>(task: &T, examples: &[&Example<T::Input, T::Output>]) -> usize {
-    equals(task, examples)
-        .map_or(examples.len(), |equals| equals.iter().enumerate().filter(|(index, first)| *first >= index).count())
+    equals(task, examples).map_or(examples.len(), |equals| {
+        equals.iter().enumerate().filter(|(index, first)| *first >= index).count()
+    })
 }
 
 /// Checks one example.
@@ -373,7 +407,10 @@ pub(crate) fn check_example<T: Task>(
 ) -> Result<(), SolveError> {
     let refuse = |message| SolveError::Example { index, message };
     if !(example.weight.is_finite() && example.weight >= 0.0) {
-        return Err(refuse(format!("its weight must be a finite number of at least 0, not {}", example.weight)));
+        return Err(refuse(format!(
+            "its weight must be a finite number of at least 0, not {}",
+            example.weight
+        )));
     }
     task.validate(&example.x, &example.y).map_err(refuse)
 }

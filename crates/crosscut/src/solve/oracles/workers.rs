@@ -12,7 +12,8 @@ pub(crate) struct WorkerPool {
 enum Pool {
     /// That of the caller, alone.
     Single,
-    /// Those of the pool in which the caller runs: it takes its part of the work, and nobody is waited for who still sleeps.
+    /// Those of the pool in which the caller runs: it takes its part of the work, and nobody is
+    /// waited for who still sleeps.
     Around,
     Own(rayon::ThreadPool),
 }
@@ -22,7 +23,8 @@ impl WorkerPool {
     pub fn new(threads: usize) -> Result<Self, SolveError> {
         let around = rayon::current_thread_index().map(|_| rayon::current_num_threads());
         let threads = match threads {
-            0 => around.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
+            0 => around
+                .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
             given => given,
         };
         let pool = match threads {
@@ -46,7 +48,8 @@ impl WorkerPool {
         rayon::current_thread_index().unwrap_or(0)
     }
 
-    /// Runs `work` where its parallel iterators find the threads, and tells it whether there are several that are worth waking.
+    /// Runs `work` where its parallel iterators find the threads, and tells it whether there are
+    /// several that are worth waking.
     pub fn run(&self, worth: bool, work: impl FnOnce(bool) + Send) {
         match &self.pool {
             Pool::Own(pool) if worth => pool.install(|| work(true)),

@@ -30,12 +30,13 @@ impl Block<'_> {
         }
     }
 
-    /// Drops the plane not in use for longest; if all are in use, merges the two with the smallest dual variables
-    /// into their convex combination, which is a valid plane itself.
+    /// Drops the plane not in use for longest; if all are in use, merges the two with the smallest
+    /// dual variables into their convex combination, which is a valid plane itself.
     pub(super) fn make_room(&mut self) {
         self.unfold();
         let m = self.planes.len();
-        let idle = (0..m).filter(|&p| self.planes[p].alpha == 0.0).min_by_key(|&p| self.planes[p].used);
+        let idle =
+            (0..m).filter(|&p| self.planes[p].alpha == 0.0).min_by_key(|&p| self.planes[p].used);
         if let Some(idle) = idle {
             let keep: Vec<bool> = (0..m).map(|p| p != idle).collect();
             self.retain(&keep);
@@ -54,7 +55,8 @@ impl Block<'_> {
         let terms = if dense.is_none() {
             let ((keys, scales), (more, others)) = (self.terms(p), self.terms(q));
             let first = keys.iter().zip(scales).map(|pair| term(pair, s));
-            let mut terms: Vec<(u32, f64)> = first.chain(more.iter().zip(others).map(|pair| term(pair, t))).collect();
+            let mut terms: Vec<(u32, f64)> =
+                first.chain(more.iter().zip(others).map(|pair| term(pair, t))).collect();
             sum_terms(&mut terms);
             terms
         } else {
@@ -102,8 +104,10 @@ impl Block<'_> {
     pub(super) fn retain(&mut self, keep: &[bool]) {
         if self.is_fan() {
             let mut keeps = keep.iter();
-            self.planes =
-                std::mem::take(&mut self.planes).into_iter().filter(|_| keeps.next() == Some(&true)).collect();
+            self.planes = std::mem::take(&mut self.planes)
+                .into_iter()
+                .filter(|_| keeps.next() == Some(&true))
+                .collect();
             self.placed.retain(std::iter::once(&true).chain(keep));
             self.gram.retain(keep);
             return;
@@ -122,12 +126,17 @@ impl Block<'_> {
         let mut planes = Vec::with_capacity(kept().count());
         for p in kept() {
             let (theirs, factors) = self.terms(p);
-            keys.extend(theirs.iter().map(|&key| if key < ENTRY { renamed[key as usize] } else { key }));
+            keys.extend(
+                theirs.iter().map(|&key| if key < ENTRY { renamed[key as usize] } else { key }),
+            );
             scales.extend_from_slice(factors);
             planes.push(CachedPlane { end: keys.len() as u32, ..self.planes[p] });
         }
         let mut keeps = keep.iter();
-        self.dense = std::mem::take(&mut self.dense).into_iter().filter(|_| keeps.next() == Some(&true)).collect();
+        self.dense = std::mem::take(&mut self.dense)
+            .into_iter()
+            .filter(|_| keeps.next() == Some(&true))
+            .collect();
         self.planes = planes.into();
         self.terms = Terms { keys: keys.into(), scales: scales.into() };
         self.placed.retain(&needed);

@@ -9,12 +9,13 @@ use crate::solve::qp::Gram;
 use crate::solve::vectors::dot;
 use crate::task::{RawPlane, RowTerm};
 
-/// A plane of at most so many terms meets the others placed row by placed row; a longer one is written out first.
+/// A plane of at most so many terms meets the others placed row by placed row; a longer one is
+/// written out first.
 const FEW_TERMS: usize = 8;
 
 impl<'a> Block<'a> {
-    /// Puts planes into the cache, the last one first, unless they are there; returns how many were not. `pass` is the number of the
-    /// exact pass.
+    /// Puts planes into the cache, the last one first, unless they are there; returns how many were
+    /// not. `pass` is the number of the exact pass.
     ///
     /// # Errors
     /// Two different rows have one name.
@@ -28,7 +29,13 @@ impl<'a> Block<'a> {
     ) -> Result<usize, FaultKind> {
         let mut new = 0;
         for count in (1..=planes.len()).rev() {
-            new += usize::from(self.insert_last(&planes[..count], dim, most_planes, pass, workspace)?);
+            new += usize::from(self.insert_last(
+                &planes[..count],
+                dim,
+                most_planes,
+                pass,
+                workspace,
+            )?);
         }
         Ok(new)
     }
@@ -64,7 +71,11 @@ impl<'a> Block<'a> {
             self.planes[p].offset == raw.offset && {
                 let (keys, scales) = self.terms(p);
                 keys.len() == workspace.terms.len()
-                    && keys.iter().zip(scales).zip(&workspace.terms).all(|((n, s), term)| (*n, *s) == *term)
+                    && keys
+                        .iter()
+                        .zip(scales)
+                        .zip(&workspace.terms)
+                        .all(|((n, s), term)| (*n, *s) == *term)
                     && self.dense(p) == dense.as_deref()
             }
         };
@@ -80,7 +91,11 @@ impl<'a> Block<'a> {
             }
         }
         let (p, is_dense) = (self.planes.len(), dense.is_some());
-        self.push(CachedPlane { offset: raw.offset, alpha: 0.0, end: 0, used: pass }, dense, &workspace.terms);
+        self.push(
+            CachedPlane { offset: raw.offset, alpha: 0.0, end: 0, used: pass },
+            dense,
+            &workspace.terms,
+        );
         let products = self.inner_products(p, dim, workspace);
         self.gram.push(products);
         let written = raw.rows.len() + raw.entries.len();
@@ -89,20 +104,23 @@ impl<'a> Block<'a> {
             self.longest = self.longest.max(raw.size());
         } else if workspace.terms.len() < written {
             let rows: f64 = raw.rows.iter().map(|term| term.scale.abs()).sum();
-            let size = self.longest * rows + raw.entries.iter().map(|(_, value)| value.abs()).sum::<f64>();
+            let size =
+                self.longest * rows + raw.entries.iter().map(|(_, value)| value.abs()).sum::<f64>();
             self.cancelled = self.cancelled.max(size - self.size_of(self.terms(p)));
         }
         Ok(true)
     }
 
-    /// Takes in a plane that keeps the block a fan, unless it is there; returns whether it was not. `None` if it does not.
+    /// Takes in a plane that keeps the block a fan, unless it is there; returns whether it was not.
+    /// `None` if it does not.
     fn join_fan(&mut self, raw: &RawPlane<'a>, most_planes: usize, pass: u32) -> Option<bool> {
         let &[truth, other] = raw.rows.as_slice() else { return None };
         let (place, elsewhere) = (truth.place, other.place);
         let same_row = truth.row.name() == other.row.name()
             && truth.row.has_entries_of(other.row)
             && place.stride == elsewhere.stride;
-        let orthogonal = place.offset.max(elsewhere.offset) < place.stride && place.offset != elsewhere.offset;
+        let orthogonal =
+            place.offset.max(elsewhere.offset) < place.stride && place.offset != elsewhere.offset;
         let plain = raw.entries.is_empty() && (truth.scale, other.scale) == (1.0, -1.0);
         if !(same_row && orthogonal && plain) {
             return None;
@@ -127,16 +145,25 @@ impl<'a> Block<'a> {
         }
         self.placed.append(elsewhere.offset);
         self.gram.grow_fan();
-        append(&mut self.planes, [CachedPlane { offset: raw.offset, alpha: 0.0, end: 0, used: pass }]);
+        append(
+            &mut self.planes,
+            [CachedPlane { offset: raw.offset, alpha: 0.0, end: 0, used: pass }],
+        );
         Some(true)
     }
 
-    /// Turns what the oracle wrote into terms, for the last of some planes. Its rows that were not seen before become placed rows, with those of the
-    /// other planes; so do weights whose index is no key.
+    /// Turns what the oracle wrote into terms, for the last of some planes. Its rows that were not
+    /// seen before become placed rows, with those of the other planes; so do weights whose index is
+    /// no key.
     ///
     /// # Errors
     /// Two different rows have one name.
-    fn intern(&mut self, planes: &[RawPlane<'a>], dim: usize, terms: &mut Vec<(u32, f64)>) -> Result<(), FaultKind> {
+    fn intern(
+        &mut self,
+        planes: &[RawPlane<'a>],
+        dim: usize,
+        terms: &mut Vec<(u32, f64)>,
+    ) -> Result<(), FaultKind> {
         let Some((last, others)) = planes.split_last() else { return Ok(()) };
         let mut missing = self.find_keys(last, terms)?;
         if !missing.is_empty() {
@@ -144,7 +171,8 @@ impl<'a> Block<'a> {
                 missing.extend(self.find_keys(plane, terms)?);
             }
             let rows = missing.chunk_by(|a, b| a.row.name() == b.row.name());
-            let longest = rows.map(|same| same[0].row.squared_norm().sqrt()).fold(self.longest, f64::max);
+            let longest =
+                rows.map(|same| same[0].row.squared_norm().sqrt()).fold(self.longest, f64::max);
             let renamed = self.placed.insert(&missing)?;
             self.longest = longest;
             let known = self.terms.keys.iter_mut().filter(|key| **key < ENTRY);
@@ -154,11 +182,16 @@ impl<'a> Block<'a> {
         Ok(())
     }
 
-    /// Replaces `terms` by those of a plane; returns its rows that are no placed rows yet, which are left out.
+    /// Replaces `terms` by those of a plane; returns its rows that are no placed rows yet, which
+    /// are left out.
     ///
     /// # Errors
     /// A row has the name of another one.
-    fn find_keys(&self, raw: &RawPlane<'a>, terms: &mut Vec<(u32, f64)>) -> Result<Vec<PlacedRow<'a>>, FaultKind> {
+    fn find_keys(
+        &self,
+        raw: &RawPlane<'a>,
+        terms: &mut Vec<(u32, f64)>,
+    ) -> Result<Vec<PlacedRow<'a>>, FaultKind> {
         terms.clear();
         let mut missing = Vec::new();
         let mut finder = self.placed.finder(raw.rows.len() + raw.entries.len());
@@ -179,25 +212,31 @@ impl<'a> Block<'a> {
     fn inner_products(&self, last: usize, dim: usize, workspace: &mut Workspace) -> Vec<f64> {
         let Workspace { dots, delta, .. } = workspace;
         let (rows, entries) = split(self.terms(last));
-        let rows: Vec<(PlacedRow<'a>, f64)> = rows.map(|(placed, scale)| (self.placed.get(placed), scale)).collect();
+        let rows: Vec<(PlacedRow<'a>, f64)> =
+            rows.map(|(placed, scale)| (self.placed.get(placed), scale)).collect();
         if let Some(values) = self.dense(last) {
             self.placed.dots(values, dots);
             return self.products(last, dots, |index| values[index]);
         }
         if rows.len() <= FEW_TERMS && !self.has_entries() {
-            let dot =
-                |placed: PlacedRow<'_>| rows.iter().map(|(other, scale)| scale * other.inner(&placed)).sum::<f64>();
+            let dot = |placed: PlacedRow<'_>| {
+                rows.iter().map(|(other, scale)| scale * other.inner(&placed)).sum::<f64>()
+            };
             dots.clear();
             dots.extend(self.placed.iter().map(dot));
             // Placed rows meet placed rows, and nothing else is asked for.
             return self.products(last, dots, |_| 0.0);
         }
         let entries: Vec<(usize, f64)> = entries.collect();
-        let length = rows.iter().map(|(placed, _)| placed.row.features().len()).sum::<usize>() + entries.len();
+        let length = rows.iter().map(|(placed, _)| placed.row.features().len()).sum::<usize>()
+            + entries.len();
         delta.begin(dim, length);
         for (PlacedRow { row, place }, scale) in &rows {
             for feature in row.features() {
-                delta.add(place.offset + place.stride * feature.index as usize, scale * f64::from(feature.value));
+                delta.add(
+                    place.offset + place.stride * feature.index as usize,
+                    scale * f64::from(feature.value),
+                );
             }
         }
         entries.iter().for_each(|&(index, scale)| delta.add(index, scale));
@@ -226,14 +265,20 @@ impl<'a> Block<'a> {
                     let PlacedRow { row, place } = self.placed.get(placed);
                     scale * dot_row(theirs, row, place)
                 };
-                rows.map(row).sum::<f64>() + entries.map(|(index, scale)| scale * theirs[index]).sum::<f64>()
+                rows.map(row).sum::<f64>()
+                    + entries.map(|(index, scale)| scale * theirs[index]).sum::<f64>()
             }
         };
         (0..=last).map(with).collect()
     }
 
     /// Appends a plane with its terms.
-    pub(super) fn push(&mut self, plane: CachedPlane, dense: Option<Box<[f64]>>, terms: &[(u32, f64)]) {
+    pub(super) fn push(
+        &mut self,
+        plane: CachedPlane,
+        dense: Option<Box<[f64]>>,
+        terms: &[(u32, f64)],
+    ) {
         if dense.is_some() || !self.dense.is_empty() {
             let none = self.planes.len() - self.dense.len();
             append(&mut self.dense, std::iter::repeat_n(None, none));
@@ -250,7 +295,8 @@ fn is_far(entry: &(usize, f64)) -> bool {
     entry.0 >= ENTRY as usize
 }
 
-/// What of a plane is placed rows, with what they are multiplied by: its rows, and weights whose index is no key.
+/// What of a plane is placed rows, with what they are multiplied by: its rows, and weights whose
+/// index is no key.
 fn placed_rows_of<'a>(raw: &RawPlane<'a>) -> impl Iterator<Item = (PlacedRow<'a>, f64)> {
     let singles = raw.entries.iter().filter(|entry| is_far(entry));
     let singles = singles.map(|&(index, scale)| (RowTerm::single(index), scale));

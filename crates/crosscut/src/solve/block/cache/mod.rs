@@ -1,4 +1,5 @@
-//! [`Block`]: the planes one example has shown so far, their dual variables, and the small dual over them.
+//! [`Block`]: the planes one example has shown so far, their dual variables, and the small dual
+//! over them.
 
 mod forget;
 mod insert;
@@ -32,30 +33,34 @@ static FAN: [[u32; 2]; 256] = {
 
 /// The plane cache of one example with its part of the dual.
 ///
-/// Planes of one example are made of few distinct rows (the truth is in all of them), so rows are kept once, as placed rows,
-/// and planes as combinations of placed rows. There are as many blocks as examples, and visits spend much of their time on waiting for memory:
-/// lists are exactly as long as what is in them.
+/// Planes of one example are made of few distinct rows (the truth is in all of them), so rows are
+/// kept once, as placed rows, and planes as combinations of placed rows. There are as many blocks
+/// as examples, and visits spend much of their time on waiting for memory: lists are exactly as
+/// long as what is in them.
 ///
-/// Most planes of a multiclass block are a row at the place of the truth less the same row at that of another class. As long as all are like that
-/// (a *fan*: the truth is the first placed row, and the other placed row of plane p is p + 1), neither their terms nor their Gram matrix is stored.
+/// Most planes of a multiclass block are a row at the place of the truth less the same row at that
+/// of another class. As long as all are like that (a *fan*: the truth is the first placed row, and
+/// the other placed row of plane p is p + 1), neither their terms nor their Gram matrix is stored.
 #[derive(Debug)]
 pub(crate) struct Block<'a> {
     /// What the slack costs, for C · weight / n.
     cost: SlackCost,
-    /// Block gap when last looked at: what the best known plane would add to the slack bound beyond the planes in use.
+    /// Block gap when last looked at: what the best known plane would add to the slack bound beyond
+    /// the planes in use.
     pub gap: f64,
     placed: PlacedRows<'a>,
     planes: Box<[CachedPlane]>,
-    /// All of δ of the planes for which that is shorter than their terms; they have none then. Empty if there are no such planes.
+    /// All of δ of the planes for which that is shorter than their terms; they have none then.
+    /// Empty if there are no such planes.
     dense: Box<[Option<Box<[f64]>>]>,
     /// The terms of all planes, one plane after the other; nothing of a fan.
     terms: Terms,
     gram: Gram,
-    /// An upper bound on the norms of the rows that its planes are or were made of, and on the sizes
-    /// of dense planes as they were written.
+    /// An upper bound on the norms of the rows that its planes are or were made of, and on the
+    /// sizes of dense planes as they were written.
     longest: f64,
-    /// The most that a plane as it was written was larger than the sum of its terms, in which equal rows
-    /// and weights have been added up.
+    /// The most that a plane as it was written was larger than the sum of its terms, in which equal
+    /// rows and weights have been added up.
     cancelled: f64,
     /// The most terms that a plane was written in.
     written: u32,
@@ -147,7 +152,8 @@ impl<'a> Block<'a> {
         (0..self.planes.len()).map(|p| self.gram.get(p, p)).fold(0.0, f64::max)
     }
 
-    /// The planes whose dual variables can move by themselves: those in use, less one where Σα is at its bound.
+    /// The planes whose dual variables can move by themselves: those in use, less one where Σα is
+    /// at its bound.
     pub fn rank(&self) -> usize {
         let at_bound = self.alphas().sum::<f64>() >= self.cost.bound * (1.0 - 1e-12);
         self.support().saturating_sub(usize::from(at_bound))

@@ -6,15 +6,17 @@ use super::append;
 use crate::data::{Feature, Place, Row, dot_row};
 use crate::solve::bounds::FaultKind;
 
-/// A row is swept at all offsets below its stride, next to each other, if these are at most so many times the wanted ones, …
+/// A row is swept at all offsets below its stride, next to each other, if these are at most so many
+/// times the wanted ones, …
 const WORTH_SWEEPING: usize = 3;
 /// … and at most so many.
 const MOST_SWEPT: usize = 64;
 /// Among at most so many groups one is found by looking at each.
 const FEW_GROUPS: usize = 64;
 
-/// Rows at places. Those of one row lie together in a group (a multiclass block is one row at several classes, that of a sequence a row a
-/// token at several tags): it is swept once for all of them, and with feature-major weights their entries share cache lines.
+/// Rows at places. Those of one row lie together in a group (a multiclass block is one row at
+/// several classes, that of a sequence a row a token at several tags): it is swept once for all of
+/// them, and with feature-major weights their entries share cache lines.
 #[derive(Debug, Default)]
 pub(super) struct PlacedRows<'a> {
     groups: Box<[Group<'a>]>,
@@ -41,7 +43,8 @@ pub(super) struct PlacedRow<'a> {
 impl<'a> PlacedRows<'a> {
     /// From their parts; `None` where these do not fit together.
     pub fn new(groups: Vec<Group<'a>>, offsets: Vec<usize>) -> Option<Self> {
-        let fits = groups.is_sorted_by_key(|group| group.end) && groups.last().map_or(0, Group::end) == offsets.len();
+        let fits = groups.is_sorted_by_key(|group| group.end)
+            && groups.last().map_or(0, Group::end) == offsets.len();
         fits.then(|| Self { groups: groups.into(), offsets: offsets.into() })
     }
 
@@ -124,7 +127,9 @@ impl<'a> PlacedRows<'a> {
                     [a, b, c] => dots.extend(dot_offsets(v, row, stride, [a, b, c])),
                     [a, b, c, d] => dots.extend(dot_offsets(v, row, stride, [a, b, c, d])),
                     [a, b, c, d, e] => dots.extend(dot_offsets(v, row, stride, [a, b, c, d, e])),
-                    [a, b, c, d, e, f] => dots.extend(dot_offsets(v, row, stride, [a, b, c, d, e, f])),
+                    [a, b, c, d, e, f] => {
+                        dots.extend(dot_offsets(v, row, stride, [a, b, c, d, e, f]))
+                    }
                     _ => {}
                 }
             }
@@ -135,7 +140,9 @@ impl<'a> PlacedRows<'a> {
     pub fn dots_by(&self, v: impl Fn(usize) -> f64, dots: &mut Vec<f64>) {
         dots.clear();
         dots.extend(self.iter().map(|PlacedRow { row, place: Place { offset, stride } }| {
-            let term = |feature: &Feature| f64::from(feature.value) * v(offset + stride * feature.index as usize);
+            let term = |feature: &Feature| {
+                f64::from(feature.value) * v(offset + stride * feature.index as usize)
+            };
             row.features().iter().map(term).sum::<f64>()
         }));
     }
@@ -151,7 +158,9 @@ impl<'a> PlacedRows<'a> {
         for group in &self.groups {
             let (row, stride, end) = (group.row(), group.stride, group.end());
             let (mut waiting, mut count) = ([(0, 0.0); 4], 0);
-            for (&offset, &coefficient) in self.offsets[start..end].iter().zip(&coefficients[start..end]) {
+            for (&offset, &coefficient) in
+                self.offsets[start..end].iter().zip(&coefficients[start..end])
+            {
                 if coefficient != 0.0 {
                     waiting[count] = (offset, coefficient);
                     count += 1;
@@ -186,7 +195,8 @@ impl<'a> PlacedRows<'a> {
         Some((start + place) as u32)
     }
 
-    /// Takes in placed rows that are not here, of which some may be the same; returns the new keys of the old ones, whose order stays.
+    /// Takes in placed rows that are not here, of which some may be the same; returns the new keys
+    /// of the old ones, whose order stays.
     ///
     /// # Errors
     /// Two different rows have one name; nothing is taken in then.
@@ -223,11 +233,14 @@ impl<'a> PlacedRows<'a> {
 
     /// Keeps the placed rows for which `keep` says so.
     pub fn retain<'k>(&mut self, keep: impl IntoIterator<Item = &'k bool>) {
-        let (mut groups, mut offsets) = (Vec::with_capacity(self.groups.len()), Vec::with_capacity(self.offsets.len()));
+        let (mut groups, mut offsets) =
+            (Vec::with_capacity(self.groups.len()), Vec::with_capacity(self.offsets.len()));
         let mut keep = keep.into_iter();
         for (&group, all) in self.grouped() {
             let before = offsets.len();
-            offsets.extend(all.iter().zip(&mut keep).filter(|(_, keep)| **keep).map(|(&offset, _)| offset));
+            offsets.extend(
+                all.iter().zip(&mut keep).filter(|(_, keep)| **keep).map(|(&offset, _)| offset),
+            );
             if offsets.len() > before {
                 groups.push(Group { end: offsets.len() as u32, ..group });
             }
@@ -309,13 +322,19 @@ impl Finder {
 impl PlacedRow<'_> {
     /// Whether it is the same row at the same place.
     pub fn is(&self, other: &Self) -> bool {
-        self.place == other.place && self.row.name() == other.row.name() && self.row.has_entries_of(other.row)
+        self.place == other.place
+            && self.row.name() == other.row.name()
+            && self.row.has_entries_of(other.row)
     }
 
     /// ⟨placed row, other⟩.
     pub fn inner(&self, other: &Self) -> f64 {
         if self.place == other.place {
-            return if self.row.name() == other.row.name() { self.row.squared_norm() } else { self.row.dot(other.row) };
+            return if self.row.name() == other.row.name() {
+                self.row.squared_norm()
+            } else {
+                self.row.dot(other.row)
+            };
         }
         if self.place.stride == other.place.stride
             && !self.place.offset.abs_diff(other.place.offset).is_multiple_of(self.place.stride)
@@ -333,7 +352,9 @@ impl PlacedRow<'_> {
     /// The entry at `index` of the weights.
     fn entry(&self, index: usize) -> f64 {
         match index.checked_sub(self.place.offset) {
-            Some(distance) if distance.is_multiple_of(self.place.stride) => self.row.get(distance / self.place.stride),
+            Some(distance) if distance.is_multiple_of(self.place.stride) => {
+                self.row.get(distance / self.place.stride)
+            }
             _ => 0.0,
         }
     }
@@ -341,7 +362,12 @@ impl PlacedRow<'_> {
 
 /// ⟨v, row⟩ at each of several offsets.
 #[inline]
-fn dot_offsets<const N: usize>(v: &[f64], row: Row<'_>, stride: usize, offsets: [usize; N]) -> [f64; N] {
+fn dot_offsets<const N: usize>(
+    v: &[f64],
+    row: Row<'_>,
+    stride: usize,
+    offsets: [usize; N],
+) -> [f64; N] {
     let mut sums = [0.0; N];
     for feature in row.features() {
         let base = stride * feature.index as usize;
@@ -355,7 +381,12 @@ fn dot_offsets<const N: usize>(v: &[f64], row: Row<'_>, stride: usize, offsets: 
 
 /// target += coefficient · row at each of several offsets.
 #[inline]
-fn add_offsets<const N: usize>(target: &mut [f64], row: Row<'_>, stride: usize, terms: [(usize, f64); N]) {
+fn add_offsets<const N: usize>(
+    target: &mut [f64],
+    row: Row<'_>,
+    stride: usize,
+    terms: [(usize, f64); N],
+) {
     for feature in row.features() {
         let base = stride * feature.index as usize;
         let value = f64::from(feature.value);
@@ -375,14 +406,16 @@ mod tests {
     fn rows() -> Vec<SparseVector> {
         let row = |at: usize| {
             let features = (0..6).filter(|index| !(at + index).is_multiple_of(3_usize));
-            let features = features.map(|index| Feature { index: index as u32, value: (at + 2 * index) as f32 - 3.0 });
+            let features = features
+                .map(|index| Feature { index: index as u32, value: (at + 2 * index) as f32 - 3.0 });
             SparseVector::new(features.collect()).unwrap()
         };
         (0..5).map(row).collect()
     }
 
     proptest! {
-        /// Against placed rows written out, in a list: keys stay true whatever comes and goes, and all sums are those of the list.
+        /// Against placed rows written out, in a list: keys stay true whatever comes and goes, and
+        /// all sums are those of the list.
         #[test]
         fn placed_rows_are_a_list_of_rows_at_places(
             batches in prop::collection::vec(prop::collection::vec((0..5_usize, 0..4_usize, 1..3_usize), 0..90), 1..4),

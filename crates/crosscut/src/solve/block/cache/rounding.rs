@@ -33,15 +33,19 @@ impl Block<'_> {
     pub fn known(&self, highest: f64, length_of_w: f64) -> Known {
         let size = |p: usize| self.planes[p].offset + length_of_w * self.size(p);
         let largest = (0..self.planes.len()).map(size).fold(0.0, f64::max);
-        let longest_row = self.placed.iter().map(|placed| placed.row.features().len()).max().unwrap_or(0);
+        let longest_row =
+            self.placed.iter().map(|placed| placed.row.features().len()).max().unwrap_or(0);
         let dense = self.dense.iter().flatten().map(|values| values.len() / 8).max().unwrap_or(0);
         Known::new(highest, largest, self.off() + off(longest_row + dense + self.count_terms()))
     }
 
-    /// The rounding error of a value Δ − ⟨w, δ⟩, at most: by the sizes of all that is summed for it, and the largest of all planes.
+    /// The rounding error of a value Δ − ⟨w, δ⟩, at most: by the sizes of all that is summed for
+    /// it, and the largest of all planes.
     pub fn rounding(&self, w: &[f64]) -> f64 {
         let sizes: Vec<(f64, usize)> = (self.placed.iter())
-            .map(|PlacedRow { row, place }| (dot_row_sized(w, row, place).1, row.features().len() / 4))
+            .map(|PlacedRow { row, place }| {
+                (dot_row_sized(w, row, place).1, row.features().len() / 4)
+            })
             .collect();
         let of = |p: usize| {
             let plane = &self.planes[p];

@@ -1,7 +1,7 @@
 //! [`Scatter`]: a sparse vector written out, so that single entries can be read.
 
-/// Up to so many weights all of them are written out (256 KiB); of more, those that are not 0 go into a hash table, which stays in the cache
-/// and takes no second copy of the weights.
+/// Up to so many weights all of them are written out (256 KiB); of more, those that are not 0 go
+/// into a hash table, which stays in the cache and takes no second copy of the weights.
 const MOST_WRITTEN: usize = 1 << 15;
 const NONE: usize = usize::MAX;
 
@@ -63,7 +63,8 @@ impl Scatter {
     #[inline]
     fn find(&self, index: usize) -> usize {
         // Fibonacci hashing: the upper bits of a product with 2^64 / golden ratio.
-        let mut at = ((index as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (u64::BITS - self.bits)) as usize;
+        let mut at = ((index as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (u64::BITS - self.bits))
+            as usize;
         while self.cells[at].0 != index && self.cells[at].0 != NONE {
             at = (at + 1) & ((1 << self.bits) - 1);
         }
@@ -91,7 +92,8 @@ mod tests {
     proptest! {
         #[test]
         fn what_was_added_is_read_and_cleared(vectors in prop::collection::vec(prop::collection::vec((0..3000_usize, -2.0..2.0_f64), 0..300), 1..4)) {
-            // The second is beyond what is written out: indices lie as far from each other as those of 20 classes.
+            // The second is beyond what is written out: indices lie as far from each other as those
+            // of 20 classes.
             for (dim, stride) in [(3000, 1), (1 << 40, 20)] {
                 let mut scatter = Scatter::default();
                 for vector in &vectors {

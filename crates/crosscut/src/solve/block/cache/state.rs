@@ -47,7 +47,10 @@ pub(crate) struct BlockState<'s> {
 
 impl<'s> Blocks<'s> {
     /// `row` finds the rows of the examples by their names.
-    pub fn borrowed(blocks: &'s [Block<'s>], row: impl Fn(usize, u32) -> Option<Row<'s>> + 's) -> Self {
+    pub fn borrowed(
+        blocks: &'s [Block<'s>],
+        row: impl Fn(usize, u32) -> Option<Row<'s>> + 's,
+    ) -> Self {
         Self::Borrowed { blocks, row: Box::new(row) }
     }
 
@@ -60,11 +63,19 @@ impl<'s> Blocks<'s> {
         most_planes: usize,
         pass: u32,
     ) -> Result<Vec<Block<'a>>, StateError> {
-        let Self::Read(saved) = self else { return Err(StateError("it was never written".to_owned())) };
-        require(saved.len() == fresh.len(), format!("it has {} examples, not {}", saved.len(), fresh.len()))?;
+        let Self::Read(saved) = self else {
+            return Err(StateError("it was never written".to_owned()));
+        };
+        require(
+            saved.len() == fresh.len(),
+            format!("it has {} examples, not {}", saved.len(), fresh.len()),
+        )?;
         let restore = |(index, (saved, fresh)): (usize, (BlockState<'_>, &Block<'a>))| {
-            let in_example = |StateError(message)| StateError(format!("example {index}: {message}"));
-            saved.restore(fresh, |name| row(index, name), dim, most_planes, pass).map_err(in_example)
+            let in_example =
+                |StateError(message)| StateError(format!("example {index}: {message}"));
+            saved
+                .restore(fresh, |name| row(index, name), dim, most_planes, pass)
+                .map_err(in_example)
         };
         saved.into_iter().zip(fresh).enumerate().map(restore).collect()
     }
@@ -72,10 +83,14 @@ impl<'s> Blocks<'s> {
 
 impl Serialize for Blocks<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self::Borrowed { blocks, row } = self else { return Err(S::Error::custom("it was read, not trained")) };
+        let Self::Borrowed { blocks, row } = self else {
+            return Err(S::Error::custom("it was read, not trained"));
+        };
         let mut sequence = serializer.serialize_seq(Some(blocks.len()))?;
         for (index, block) in blocks.iter().enumerate() {
-            sequence.serialize_element(&block.save(|name| row(index, name)).map_err(S::Error::custom)?)?;
+            sequence.serialize_element(
+                &block.save(|name| row(index, name)).map_err(S::Error::custom)?,
+            )?;
         }
         sequence.end()
     }
@@ -95,11 +110,16 @@ pub(crate) struct CarriedBlock {
 
 impl CarriedBlock {
     /// `None` if its rows cannot be named.
-    pub fn carried<'a>(block: &Block<'a>, position: usize, row: impl Fn(u32) -> Option<Row<'a>>) -> Option<Self> {
+    pub fn carried<'a>(
+        block: &Block<'a>,
+        position: usize,
+        row: impl Fn(u32) -> Option<Row<'a>>,
+    ) -> Option<Self> {
         Some(Self { position, saved: block.save(row).ok()?.into_owned() })
     }
 
-    /// The block of an equal example whose rows have the same names; its planes count as those of a pass before the first.
+    /// The block of an equal example whose rows have the same names; its planes count as those of a
+    /// pass before the first.
     ///
     /// # Errors
     /// It does not fit.
@@ -171,22 +191,30 @@ impl BlockState<'_> {
         require_close("what a slack costs", self.bound, fresh.cost.bound)?;
         require_close("what a squared slack costs", self.ridge, fresh.cost.ridge)?;
         let sizes = [self.longest, self.cancelled];
-        require(sizes.iter().all(|size| size.is_finite() && *size >= 0.0), "the norms of its rows are not finite")?;
+        require(
+            sizes.iter().all(|size| size.is_finite() && *size >= 0.0),
+            "the norms of its rows are not finite",
+        )?;
         require(!self.gap.is_nan(), "its gap is not a number")?;
         let mut start = 0;
         let group = |&(name, stride, end): &(u32, usize, usize)| {
             let row = if name == UNIT_ROW { Some(RowTerm::single(0).row) } else { row(name) };
-            let row = row.ok_or_else(|| StateError(format!("it has no row with the name {name}")))?;
-            let offsets =
-                self.offsets.get(start..end).ok_or_else(|| StateError("its rows are miscounted".to_owned()))?;
+            let row =
+                row.ok_or_else(|| StateError(format!("it has no row with the name {name}")))?;
+            let offsets = self
+                .offsets
+                .get(start..end)
+                .ok_or_else(|| StateError("its rows are miscounted".to_owned()))?;
             start = end;
             let width = row.features().last().map_or(0, |feature| feature.index as usize);
             let ends = offsets.iter().map(|offset| width.checked_mul(stride)?.checked_add(*offset));
-            let fits = stride > 0 && ends.into_iter().all(|end: Option<usize>| end.is_some_and(|end| end < dim));
+            let fits = stride > 0
+                && ends.into_iter().all(|end: Option<usize>| end.is_some_and(|end| end < dim));
             require(fits, "a row lies outside of the weights")?;
             Ok(Group::new(row, stride, end))
         };
-        let groups: Vec<Group<'a>> = self.groups.iter().map(group).collect::<Result<_, StateError>>()?;
+        let groups: Vec<Group<'a>> =
+            self.groups.iter().map(group).collect::<Result<_, StateError>>()?;
         let gram = match groups.first() {
             Some(group) if self.fan => Gram::fan(self.planes.len(), group.row().squared_norm()),
             _ => self.gram.into_owned(),
@@ -220,27 +248,46 @@ impl Block<'_> {
         require(keys.len() == scales.len(), "its terms are miscounted")?;
         if self.is_fan() {
             let (groups, offsets) = (placed.groups(), placed.offsets());
-            let fits =
-                m <= FAN.len() && dense.is_empty() && keys.is_empty() && groups.len() == 1 && offsets.len() == m + 1;
+            let fits = m <= FAN.len()
+                && dense.is_empty()
+                && keys.is_empty()
+                && groups.len() == 1
+                && offsets.len() == m + 1;
             let distinct = HashSet::<&usize>::from_iter(offsets).len() == offsets.len();
-            let inside = groups.iter().all(|group| offsets.iter().all(|&offset| offset < group.stride));
+            let inside =
+                groups.iter().all(|group| offsets.iter().all(|&offset| offset < group.stride));
             require(fits && distinct && inside, "its planes are not of one row")?;
         }
-        require(planes.last().map_or(0, |plane| plane.end as usize) == keys.len(), "its terms are miscounted")?;
+        require(
+            planes.last().map_or(0, |plane| plane.end as usize) == keys.len(),
+            "its terms are miscounted",
+        )?;
         require(planes.is_sorted_by_key(|plane| plane.end), "its planes are not in order")?;
-        require(scales.iter().copied().chain(self.alphas()).all(f64::is_finite), "a number is not finite")?;
+        require(
+            scales.iter().copied().chain(self.alphas()).all(f64::is_finite),
+            "a number is not finite",
+        )?;
         require(self.alphas().all(|alpha| alpha >= 0.0), "a dual variable is negative")?;
-        require(self.alphas().sum::<f64>() <= self.cost.bound * (1.0 + 1e-9), "its dual variables are too large")?;
+        require(
+            self.alphas().sum::<f64>() <= self.cost.bound * (1.0 + 1e-9),
+            "its dual variables are too large",
+        )?;
         for (p, plane) in planes.iter().enumerate() {
             let (keys, scales) = self.terms(p);
-            require(plane.offset.is_finite() && plane.used <= pass, "a plane is not one of this run")?;
+            require(
+                plane.offset.is_finite() && plane.used <= pass,
+                "a plane is not one of this run",
+            )?;
             if let Some(values) = self.dense(p) {
                 let fits = values.len() == dim && values.iter().all(|value| value.is_finite());
                 require(fits && keys.is_empty(), "a plane does not fit the weights")?;
             }
             let (rows, mut entries) = split((keys, scales));
             require(keys.is_sorted_by(|a, b| a < b), "the terms of a plane are not in order")?;
-            require(rows.into_iter().all(|(row, _)| row < placed.len()), "a plane has a row too many")?;
+            require(
+                rows.into_iter().all(|(row, _)| row < placed.len()),
+                "a plane has a row too many",
+            )?;
             require(entries.all(|(index, _)| index < dim), "a plane has a weight too many")?;
         }
         Ok(())

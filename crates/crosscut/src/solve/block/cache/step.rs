@@ -1,4 +1,5 @@
-//! What is done with a block: a look at the values of its planes, a step on their dual variables, sums over them.
+//! What is done with a block: a look at the values of its planes, a step on their dual variables,
+//! sums over them.
 
 use super::placed_rows::PlacedRow;
 use super::terms::{ENTRY, Terms, combine, split};
@@ -8,7 +9,8 @@ use crate::solve::vectors::dot;
 use crate::task::Part;
 
 impl Block<'_> {
-    /// Looks at the block: computes the values of its planes at w and the gap over them, which it returns.
+    /// Looks at the block: computes the values of its planes at w and the gap over them, which it
+    /// returns.
     pub fn look(&mut self, w: &[f64], pass: u32, workspace: &mut Workspace) -> f64 {
         self.gap = 0.0;
         if !self.planes.is_empty() && self.cost.bound > 0.0 {
@@ -26,11 +28,18 @@ impl Block<'_> {
         self.gap
     }
 
-    /// After a [look](Self::look), solves the small dual over the planes to this fraction of its violation, and updates w; returns what
-    /// that added to the dual value.
+    /// After a [look](Self::look), solves the small dual over the planes to this fraction of its
+    /// violation, and updates w; returns what that added to the dual value.
     ///
-    /// With `damping` below 1 the curvature is multiplied by it, and so is the change of w (see [`super::proximal`]).
-    pub fn step(&mut self, w: &mut [f64], accuracy: f64, damping: f64, workspace: &mut Workspace) -> f64 {
+    /// With `damping` below 1 the curvature is multiplied by it, and so is the change of w (see
+    /// [`super::proximal`]).
+    pub fn step(
+        &mut self,
+        w: &mut [f64],
+        accuracy: f64,
+        damping: f64,
+        workspace: &mut Workspace,
+    ) -> f64 {
         let Workspace { gradient, alpha, change, dots, .. } = workspace;
         alpha.clear();
         alpha.extend(self.alphas());
@@ -39,7 +48,9 @@ impl Block<'_> {
             gradient.iter_mut().for_each(|value| *value -= slack);
         }
         let curvature = Curvature { gram: &self.gram, damping, ridge: self.cost.ridge };
-        let gain = qp::solve(curvature, gradient, alpha, self.cost.bound, |violation| accuracy * violation);
+        let gain = qp::solve(curvature, gradient, alpha, self.cost.bound, |violation| {
+            accuracy * violation
+        });
         change.clear();
         change.extend(self.planes.iter_mut().zip(&*alpha).map(|(plane, &alpha)| {
             let change = damping * (alpha - plane.alpha);
@@ -66,7 +77,10 @@ impl Block<'_> {
             match (&self.terms.keys[range.clone()], &self.terms.scales[range]) {
                 // Truth and another output.
                 (&[a, b], &[s, t]) if b < ENTRY => s * dots[a as usize] + t * dots[b as usize],
-                terms => self.dense(p).map_or_else(|| combine(terms, dots, |index| v[index]), |values| dot(values, v)),
+                terms => self.dense(p).map_or_else(
+                    || combine(terms, dots, |index| v[index]),
+                    |values| dot(values, v),
+                ),
             }
         }));
         gradient
@@ -84,7 +98,9 @@ impl Block<'_> {
     pub fn highest(&self, w: &[f64], dots: &mut Vec<f64>) -> f64 {
         self.placed.dots(w, dots);
         let planes = self.planes.iter().enumerate();
-        planes.map(|(p, plane)| plane.offset - self.score(p, w, dots)).fold(f64::NEG_INFINITY, f64::max)
+        planes
+            .map(|(p, plane)| plane.offset - self.score(p, w, dots))
+            .fold(f64::NEG_INFINITY, f64::max)
     }
 
     /// target += Σ cₚ δₚ.
@@ -107,14 +123,21 @@ impl Block<'_> {
                     rows.for_each(|(placed, scale)| sums[placed] += coefficient * scale);
                     entries.for_each(|(index, scale)| target[index] += coefficient * scale);
                 }
-                Some(values) => target.iter_mut().zip(values).for_each(|(t, value)| *t += coefficient * value),
+                Some(values) => {
+                    target.iter_mut().zip(values).for_each(|(t, value)| *t += coefficient * value)
+                }
             }
         }
         self.placed.add_to(target, sums);
     }
 
     /// target += Σ cₚ δₚ.
-    pub fn add_weighted(&self, coefficients: &[f64], target: &mut [f64], workspace: &mut Workspace) {
+    pub fn add_weighted(
+        &self,
+        coefficients: &[f64],
+        target: &mut [f64],
+        workspace: &mut Workspace,
+    ) {
         if coefficients.iter().any(|coefficient| *coefficient != 0.0) {
             self.add_combination(coefficients, target, &mut workspace.dots);
         }
@@ -128,15 +151,28 @@ impl Block<'_> {
         self.add_combination(alpha, w, dots);
     }
 
-    /// Appends the indices where Σ cₚ δₚ, when it was [added](Self::add_weighted) last with this workspace, may not be 0; some of them twice.
-    pub fn list_changed(&self, coefficients: &[f64], dim: usize, indices: &mut Vec<usize>, workspace: &Workspace) {
+    /// Appends the indices where Σ cₚ δₚ, when it was [added](Self::add_weighted) last with this
+    /// workspace, may not be 0; some of them twice.
+    pub fn list_changed(
+        &self,
+        coefficients: &[f64],
+        dim: usize,
+        indices: &mut Vec<usize>,
+        workspace: &Workspace,
+    ) {
         let planes = || (0..self.planes.len()).filter(|&p| coefficients[p] != 0.0);
         if planes().any(|p| self.dense(p).is_some()) {
             indices.extend(0..dim);
             return;
         }
-        for (PlacedRow { row, place }, _) in self.placed.iter().zip(&workspace.dots).filter(|(_, sum)| **sum != 0.0) {
-            indices.extend(row.features().iter().map(|feature| place.offset + place.stride * feature.index as usize));
+        for (PlacedRow { row, place }, _) in
+            self.placed.iter().zip(&workspace.dots).filter(|(_, sum)| **sum != 0.0)
+        {
+            indices.extend(
+                row.features()
+                    .iter()
+                    .map(|feature| place.offset + place.stride * feature.index as usize),
+            );
         }
         planes().for_each(|p| indices.extend(split(self.terms(p)).1.map(|(index, _)| index)));
     }
@@ -145,24 +181,35 @@ impl Block<'_> {
     pub fn list_parts(&self, workspace: &Workspace, parts: &mut Vec<Part>) {
         let placed = self.placed.iter().zip(&workspace.dots);
         parts.clear();
-        parts.extend(placed.map(|(PlacedRow { row, place }, &score)| Part { name: row.name(), place, score }));
+        parts.extend(placed.map(|(PlacedRow { row, place }, &score)| Part {
+            name: row.name(),
+            place,
+            score,
+        }));
     }
 
-    /// The slack of a plane that would raise the gap by so much, after a [look](Self::look); `None` where planes make no difference.
+    /// The slack of a plane that would raise the gap by so much, after a [look](Self::look); `None`
+    /// where planes make no difference.
     pub fn slack_beyond(&self, gap: f64, workspace: &Workspace) -> Option<f64> {
         let highest = workspace.gradient.iter().copied().fold(0.0, f64::max);
         match self.planes.is_empty() || self.cost.bound == 0.0 {
             true => None,
-            false if self.cost.ridge > 0.0 => Some((highest * highest + 2.0 * self.cost.ridge * gap).sqrt()),
+            false if self.cost.ridge > 0.0 => {
+                Some((highest * highest + 2.0 * self.cost.ridge * gap).sqrt())
+            }
             false => Some(highest + gap / self.cost.bound),
         }
     }
 
-    /// Reads a bit of everything that a visit reads. The memory of several blocks is fetched at once if they are all touched before the
-    /// first is visited; visits by themselves wait for one piece after the other.
+    /// Reads a bit of everything that a visit reads. The memory of several blocks is fetched at
+    /// once if they are all touched before the first is visited; visits by themselves wait for one
+    /// piece after the other.
     pub fn touch(&self) -> f64 {
-        let planes =
-            self.planes.first().zip(self.planes.last()).map_or(0.0, |(first, last)| first.offset + last.offset);
+        let planes = self
+            .planes
+            .first()
+            .zip(self.planes.last())
+            .map_or(0.0, |(first, last)| first.offset + last.offset);
         let Terms { keys, scales } = &self.terms;
         let keys = keys.first().zip(keys.last()).map_or(0, |(first, last)| first ^ last);
         let scales = scales.first().zip(scales.last()).map_or(0.0, |(first, last)| first + last);

@@ -2,10 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Terms with keys below this are placed rows; the rest of the key of another is the index of a weight by itself.
+/// Terms with keys below this are placed rows; the rest of the key of another is the index of a
+/// weight by itself.
 pub(super) const ENTRY: u32 = 1 << 31;
 
-/// Numbers times placed rows and single weights: keys, for each plane in increasing order, and what they are multiplied by.
+/// Numbers times placed rows and single weights: keys, for each plane in increasing order, and what
+/// they are multiplied by.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Terms {
     pub keys: Box<[u32]>,
@@ -34,11 +36,14 @@ pub(super) fn sum_terms(terms: &mut Vec<(u32, f64)>) {
 #[inline]
 pub(super) fn combine(terms: (&[u32], &[f64]), dots: &[f64], v: impl Fn(usize) -> f64) -> f64 {
     let at = keys_of_rows(terms.0);
-    let ((rows, entries), (row_scales, entry_scales)) = (terms.0.split_at(at), terms.1.split_at(at));
-    gather(rows, row_scales, |key| dots[key as usize]) + gather(entries, entry_scales, |key| v((key & !ENTRY) as usize))
+    let ((rows, entries), (row_scales, entry_scales)) =
+        (terms.0.split_at(at), terms.1.split_at(at));
+    gather(rows, row_scales, |key| dots[key as usize])
+        + gather(entries, entry_scales, |key| v((key & !ENTRY) as usize))
 }
 
-/// Σ scale · value of a key, in four parts where there are many, so that additions need not wait for each other.
+/// Σ scale · value of a key, in four parts where there are many, so that additions need not wait
+/// for each other.
 #[inline]
 pub(super) fn gather(keys: &[u32], scales: &[f64], value: impl Fn(u32) -> f64) -> f64 {
     let ((fours, keys), (scale_fours, scales)) = (keys.as_chunks::<4>(), scales.as_chunks::<4>());
@@ -72,5 +77,8 @@ pub(super) fn split<'t>(
     let at = keys_of_rows(keys);
     let ((rows, entries), (row_scales, entry_scales)) = (keys.split_at(at), scales.split_at(at));
     let rows = rows.iter().zip(row_scales).map(|(&placed, &scale)| (placed as usize, scale));
-    (rows, entries.iter().zip(entry_scales).map(|(&entry, &scale)| ((entry & !ENTRY) as usize, scale)))
+    (
+        rows,
+        entries.iter().zip(entry_scales).map(|(&entry, &scale)| ((entry & !ENTRY) as usize, scale)),
+    )
 }

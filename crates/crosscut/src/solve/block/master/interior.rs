@@ -1,4 +1,5 @@
-//! An interior point method: some ten steps, whatever the planes, where Newton's steps would be many.
+//! An interior point method: some ten steps, whatever the planes, where Newton's steps would be
+//! many.
 //!
 //! It solves the primal problem over the planes, with slacks s of the planes,
 //!
@@ -6,9 +7,11 @@
 //! minimise ½‖w‖² + Σᵢ cost(ξᵢ)   subject to   sₚ = ξᵢ − vₚ(w) ≥ 0,   ξᵢ ≥ 0,
 //! ```
 //!
-//! by Mehrotra's predictor and corrector (Mehrotra 1992; Nocedal and Wright 2006, section 16.6). The dual variables of s are α, that of ξᵢ
-//! belongs to the plane (0, 0). With ds and dα eliminated, and then dξᵢ, what is left for dw is I plus, for each block, the covariance
-//! matrix of its planes with weights θ = α/s; it is written as outer products by the sums of squares of Welford's recurrence.
+//! by Mehrotra's predictor and corrector (Mehrotra 1992; Nocedal and Wright 2006, section 16.6).
+//! The dual variables of s are α, that of ξᵢ belongs to the plane (0, 0). With ds and dα
+//! eliminated, and then dξᵢ, what is left for dw is I plus, for each block, the covariance matrix
+//! of its planes with weights θ = α/s; it is written as outer products by the sums of squares of
+//! Welford's recurrence.
 
 use super::problem::Problem;
 use super::system::{Columns, System};
@@ -23,18 +26,20 @@ const SAFETY: f64 = 0.995;
 const SHORT: f64 = 1e-6;
 /// Setting dual variables to 0 may cost this fraction of the gap asked for.
 const LOST: f64 = 0.2;
-/// A step after one that has left more than this fraction of the products goes to points whose products are this fraction, all of them.
+/// A step after one that has left more than this fraction of the products goes to points whose
+/// products are this fraction, all of them.
 const SLOW: f64 = 0.9;
 const CENTERED: f64 = 0.5;
-/// Solutions of a system are refined so many times at most: if more than this fraction of the gap asked for is off, and while the square
-/// of the error comes down to this fraction of what it was.
+/// Solutions of a system are refined so many times at most: if more than this fraction of the gap
+/// asked for is off, and while the square of the error comes down to this fraction of what it was.
 const REFINEMENTS: usize = 3;
 const RESIDUAL: f64 = 1e-3;
 const REFINED: f64 = 1e-2;
 /// A plane that adds less than this to the identity is left out.
 const NEGLIGIBLE: f64 = 1e-13;
 
-/// Where the method stands: for each block the dual variable of (0, 0) and the slack, for each plane its slack. α is [`Problem::a`].
+/// Where the method stands: for each block the dual variable of (0, 0) and the slack, for each
+/// plane its slack. α is [`Problem::a`].
 struct Point {
     none: Vec<f64>,
     xi: Vec<f64>,
@@ -53,7 +58,8 @@ struct Direction {
 }
 
 impl Problem {
-    /// Goes on from α and w until the gap is at most `tolerance`, where it gets so far; leaves α feasible.
+    /// Goes on from α and w until the gap is at most `tolerance`, where it gets so far; leaves α
+    /// feasible.
     pub fn interior(
         &mut self,
         blocks: &[Block<'_>],
@@ -64,8 +70,9 @@ impl Problem {
         let mut w = self.w.clone();
         let mut u = vec![0.0; w.len()];
         self.evaluate(blocks, &w, workspace);
-        let in_play: Vec<usize> =
-            (0..blocks.len()).filter(|&i| !self.range(i).is_empty() && self.costs[i].bound > 0.0).collect();
+        let in_play: Vec<usize> = (0..blocks.len())
+            .filter(|&i| !self.range(i).is_empty() && self.costs[i].bound > 0.0)
+            .collect();
         let mut point = self.center(&in_play);
         let count = in_play.iter().map(|&i| self.range(i).len() + 1).sum::<usize>() as f64;
         let mut before = f64::INFINITY;
@@ -80,12 +87,17 @@ impl Problem {
             let Some(system) = System::new(columns, w.len()) else { break };
             let residual: Vec<f64> = u.iter().zip(&w).map(|(u, w)| u - w).collect();
             let mut direction = |problem: &mut Self, target: f64, affine: Option<&Direction>| {
-                problem.direction(blocks, &in_play, &point, &system, &residual, target, affine, workspace)
+                problem.direction(
+                    blocks, &in_play, &point, &system, &residual, target, affine, workspace,
+                )
             };
             let Some(affine) = direction(self, 0.0, None) else { break };
-            let target = (self.products(&in_play, &point, Some(&affine)) / count / mu).powi(3).min(1.0) * mu;
-            // A correction can lead in circles (Cartis 2009): a step without one, to the middle, leads out of them.
-            let (target, affine) = if mu > SLOW * before { (CENTERED * mu, None) } else { (target, Some(&affine)) };
+            let target =
+                (self.products(&in_play, &point, Some(&affine)) / count / mu).powi(3).min(1.0) * mu;
+            // A correction can lead in circles (Cartis 2009): a step without one, to the middle,
+            // leads out of them.
+            let (target, affine) =
+                if mu > SLOW * before { (CENTERED * mu, None) } else { (target, Some(&affine)) };
             before = mu;
             let Some(direction) = direction(self, target, affine) else { break };
             let step = direction.step;
@@ -99,7 +111,8 @@ impl Problem {
                     self.a[p] += step * direction.alpha[p];
                     sum += self.a[p];
                     point.s[p] += step * direction.s[p];
-                    // Without what rounding has left between s and its definition, where that is little.
+                    // Without what rounding has left between s and its definition, where that is
+                    // little.
                     let exact = point.xi[i] - self.value[p];
                     if exact > 0.5 * point.s[p] && exact < 2.0 * point.s[p] {
                         point.s[p] = exact;
@@ -118,8 +131,8 @@ impl Problem {
         }
     }
 
-    /// Sets dual variables of [`best`](Self::best) to 0 that an interior point method has left just above, where D loses little: theirs goes to the
-    /// largest of their block.
+    /// Sets dual variables of [`best`](Self::best) to 0 that an interior point method has left just
+    /// above, where D loses little: theirs goes to the largest of their block.
     pub fn purify(&mut self, blocks: &[Block<'_>], workspace: &mut Workspace) {
         let mut u = vec![0.0; self.w.len()];
         let enough = self.dual - LOST * self.tolerance();
@@ -210,7 +223,13 @@ impl Problem {
             let mut weights: Vec<(usize, f64)> = self.range(i).map(theta).enumerate().collect();
             weights.sort_by(|p, q| q.1.total_cmp(&p.1));
             let stiffness = self.stiffness(i, point);
-            self.push_covariance(&mut columns, &blocks[i], weights.into_iter(), (stiffness, NEGLIGIBLE), workspace);
+            self.push_covariance(
+                &mut columns,
+                &blocks[i],
+                weights.into_iter(),
+                (stiffness, NEGLIGIBLE),
+                workspace,
+            );
         }
         columns
     }
@@ -236,7 +255,8 @@ impl Problem {
             let range = self.range(i);
             let correction = affine.map_or(0.0, |affine| affine.none[i] * affine.xi[i]);
             t_none[i] = (target - point.none[i] * point.xi[i] - correction) / point.xi[i];
-            let (mut sum, mut total, mut alphas) = (t_none[i], self.stiffness(i, point), point.none[i]);
+            let (mut sum, mut total, mut alphas) =
+                (t_none[i], self.stiffness(i, point), point.none[i]);
             for p in range.clone() {
                 let correction = affine.map_or(0.0, |affine| affine.alpha[p] * affine.s[p]);
                 t[p] = (target - self.a[p] * point.s[p] - correction) / point.s[p];
@@ -254,8 +274,14 @@ impl Problem {
             blocks[i].add_weighted(&weights[self.range(i)], &mut right, workspace);
         }
         let d = right.len();
-        let mut direction =
-            Direction { none: zeros(n), xi: zeros(n), s: zeros(m), alpha: zeros(m), w: zeros(d), step: 1.0 };
+        let mut direction = Direction {
+            none: zeros(n),
+            xi: zeros(n),
+            s: zeros(m),
+            alpha: zeros(m),
+            w: zeros(d),
+            step: 1.0,
+        };
         let mut last = f64::INFINITY;
         for round in 0.. {
             let w = system.solve(&right)?;
@@ -277,7 +303,11 @@ impl Problem {
                 break;
             }
             // What rounding has left between w and Σ α δ is a step of its own.
-            right.iter_mut().zip(residual).zip(&direction.w).for_each(|((right, rest), w)| *right = rest - w);
+            right
+                .iter_mut()
+                .zip(residual)
+                .zip(&direction.w)
+                .for_each(|((right, rest), w)| *right = rest - w);
             for &i in in_play {
                 blocks[i].add_weighted(&direction.alpha[self.range(i)], &mut right, workspace);
             }
@@ -319,7 +349,8 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
-        /// Both methods come to one optimum, from w = 0 and α = 0, whatever the scales of features and C, and α stays feasible.
+        /// Both methods come to one optimum, from w = 0 and α = 0, whatever the scales of features
+        /// and C, and α stays feasible.
         #[test]
         fn both_methods_find_the_optimum(
             planes in prop::collection::vec(prop::collection::vec((0.1..2.0_f64, prop::array::uniform4(-1.0..1.0_f64)), 1..5), 2..8),
@@ -343,7 +374,8 @@ mod tests {
             newton.newton(&blocks, &mut 1.0, 1e12, &never, &mut workspace);
             prop_assert!(newton.is_solved(), "{} {}", newton.primal, newton.dual);
             let mut interior = Problem::new(&blocks, vec![0.0; 4], goal);
-            // Beyond 1e-6, rounding of α/s counts where columns differ by 1e4; training asks for a tenth of its own gap.
+            // Beyond 1e-6, rounding of α/s counts where columns differ by 1e4; training asks for a
+            // tenth of its own gap.
             interior.interior(&blocks, 0.5e-6 * newton.dual, &never, &mut workspace);
             prop_assert!(interior.primal - interior.dual <= 1e-6 * newton.dual, "{} {}", interior.primal, interior.dual);
             prop_assert!((interior.dual - newton.dual).abs() <= 1e-6 * newton.dual);

@@ -1,23 +1,27 @@
-//! [`Master`]: the dual over all cached planes, solved for all examples together by a second-order method.
+//! [`Master`]: the dual over all cached planes, solved for all examples together by a second-order
+//! method.
 //!
-//! Block steps change the dual variables of one example with all others fixed. If features differ widely in size, or C
-//! is large, thousands of such passes move w hardly at all, although the planes are good. The dual over the planes (the
-//! restricted master problem) can be solved as a whole, and then neither scales nor C matter.
+//! Block steps change the dual variables of one example with all others fixed. If features differ
+//! widely in size, or C is large, thousands of such passes move w hardly at all, although the
+//! planes are good. The dual over the planes (the restricted master problem) can be solved as a
+//! whole, and then neither scales nor C matter.
 //!
-//! The first way is a proximal point method on α, an augmented Lagrangian method for the primal (Rockafellar 1976; for SVMs: Li,
-//! Sun, Toh 2018). Its k-th subproblem is smooth in w,
+//! The first way is a proximal point method on α, an augmented Lagrangian method for the primal
+//! (Rockafellar 1976; for SVMs: Li, Sun, Toh 2018). Its k-th subproblem is smooth in w,
 //!
 //! ```text
 //! minimise over w   ½‖w‖² + Σᵢ max over a of  ⟨a, v(w)⟩ − φ*(Σa) − ‖a − αᵏ‖² / 2σᵢ,     vₚ(w) = Δₚ − ⟨w, δₚ⟩
 //! ```
 //!
-//! where a ≥ 0 are the dual variables of example i and φ* is the conjugate of the slack cost. The maximum is a projection; the
-//! gradient is w − Σ a δ; and a generalised Hessian is the identity plus outer products of the planes with a > 0. Semismooth
-//! Newton steps with a line search minimise it, and the a of the end is αᵏ⁺¹ ([`newton`]). Where they are too many, an
-//! [`interior`] point method takes over, whose steps are dearer and few.
+//! where a ≥ 0 are the dual variables of example i and φ* is the conjugate of the slack cost. The
+//! maximum is a projection; the gradient is w − Σ a δ; and a generalised Hessian is the identity
+//! plus outer products of the planes with a > 0. Semismooth Newton steps with a line search
+//! minimise it, and the a of the end is αᵏ⁺¹ ([`newton`]). Where they are too many, an [`interior`]
+//! point method takes over, whose steps are dearer and few.
 //!
-//! It is switched on by counting work, not time, so that results repeat: when approximate passes have cost a fraction of
-//! what a solve would, without halving the gap. From then on it takes their place.
+//! It is switched on by counting work, not time, so that results repeat: when approximate passes
+//! have cost a fraction of what a solve would, without halving the gap. From then on it takes their
+//! place.
 
 mod interior;
 mod newton;
@@ -42,10 +46,12 @@ const STEPS: f64 = 20.0;
 const MOST_STEPS: f64 = 150.0;
 /// Steps that the interior point method is expected to take.
 const INTERIOR_STEPS: f64 = 12.0;
-/// The interior point method solves to this fraction of the gap asked for: what follows it loses some.
+/// The interior point method solves to this fraction of the gap asked for: what follows it loses
+/// some.
 const INTERIOR: f64 = 0.7;
 
-/// After so many solves that gave up, and so many times that Newton's steps were too many, waits grow no longer.
+/// After so many solves that gave up, and so many times that Newton's steps were too many, waits
+/// grow no longer.
 const MOST_FAILURES: u32 = 5;
 const MOST_MISSES: u32 = 6;
 
@@ -57,14 +63,16 @@ pub(super) struct Master {
     tau: f64,
     /// Where the last solve ended, which is not Σαδ. Empty before the first.
     w: Vec<f64>,
-    /// Multiplications in approximate passes since the gap has last halved, exact passes since then, and that gap.
+    /// Multiplications in approximate passes since the gap has last halved, exact passes since
+    /// then, and that gap.
     debt: f64,
     stale: u32,
     halved: f64,
     /// Solves in a row that gave up, and exact passes to wait before the next.
     failures: u32,
     waits: u32,
-    /// Solves to come that begin with the interior point method, and how often Newton's steps were too many.
+    /// Solves to come that begin with the interior point method, and how often Newton's steps were
+    /// too many.
     interior_first: u32,
     misses: u32,
 }
@@ -173,7 +181,8 @@ impl Master {
         (self.is_on() && !self.w.is_empty()).then_some(&*self.w)
     }
 
-    /// After approximate passes, of which the exact one before has met the gap `seen`: whether a solve is due now.
+    /// After approximate passes, of which the exact one before has met the gap `seen`: whether a
+    /// solve is due now.
     pub fn is_due(&mut self, seen: f64, sizes: Sizes) -> bool {
         if self.on {
             self.waits = self.waits.saturating_sub(1);
@@ -190,7 +199,8 @@ impl Master {
         self.on
     }
 
-    /// Solves the dual over the planes of all blocks, from where they stand, and sets their dual variables.
+    /// Solves the dual over the planes of all blocks, from where they stand, and sets their dual
+    /// variables.
     pub fn solve(
         &mut self,
         blocks: &mut [Block<'_>],
@@ -206,11 +216,13 @@ impl Master {
         let interior_work = INTERIOR_STEPS * interior_step;
         let most = interior_work.min(MOST_STEPS * step).max(1e6);
         let interior_first = self.interior_first > 0 && interior_work.is_finite();
-        let mut solved = !interior_first && problem.newton(blocks, &mut self.tau, most, stop, workspace);
+        let mut solved =
+            !interior_first && problem.newton(blocks, &mut self.tau, most, stop, workspace);
         if solved {
             self.misses = 0;
         } else if interior_work.is_finite() && !stop() {
-            // Where Newton's steps are too many once, the next solves begin without them, and more of them where that happens again.
+            // Where Newton's steps are too many once, the next solves begin without them, and more
+            // of them where that happens again.
             if !interior_first {
                 self.misses = (self.misses + 1).min(MOST_MISSES);
                 self.interior_first = 1 << self.misses;

@@ -1,4 +1,5 @@
-//! An augmented Lagrangian method with semismooth Newton steps: few of them where the planes that matter are soon known.
+//! An augmented Lagrangian method with semismooth Newton steps: few of them where the planes that
+//! matter are soon known.
 
 use super::problem::{LARGEST_SIGMA, Problem};
 use super::system::{Columns, System};
@@ -18,7 +19,8 @@ const INNER: f64 = 0.1;
 const SMOOTHING: f64 = 10.0;
 
 impl Problem {
-    /// Goes on from α and w for so many multiplications at most; returns whether the goal was reached, or no step helps any more.
+    /// Goes on from α and w for so many multiplications at most; returns whether the goal was
+    /// reached, or no step helps any more.
     pub fn newton(
         &mut self,
         blocks: &[Block<'_>],
@@ -42,13 +44,15 @@ impl Problem {
             gap = at_zero - self.dual;
         }
         // At first the smoothing is about as large as the gap.
-        let reach: f64 = self.most.iter().map(|most| most / LARGEST_SIGMA).sum::<f64>() * self.scale;
+        let reach: f64 =
+            self.most.iter().map(|most| most / LARGEST_SIGMA).sum::<f64>() * self.scale;
         let units: f64 = self.unit.iter().sum();
         *tau = tau.min(SMOOTHING * reach * reach / (gap * units).max(f64::MIN_POSITIVE)).max(1e-9);
         let (mut steps, mut idle) = (0, 0);
         let most_work = self.work + most_work;
         for outer in 0..MOST_OUTER {
-            for (sigma, (unit, most)) in self.sigma.iter_mut().zip(self.unit.iter().zip(&self.most)) {
+            for (sigma, (unit, most)) in self.sigma.iter_mut().zip(self.unit.iter().zip(&self.most))
+            {
                 *sigma = (*tau * unit).min(*most);
             }
             // Exactly again, after steps along directions.
@@ -71,13 +75,18 @@ impl Problem {
                 let gradient: Vec<f64> = w.iter().zip(&u).map(|(w, u)| u - w).collect();
                 let columns = self.hessian(blocks, workspace);
                 self.work += columns.shape(w.len()).work() + 2.0 * self.sweep;
-                let Some(direction) = System::new(columns, w.len()).and_then(|system| system.solve(&gradient)) else {
+                let Some(direction) =
+                    System::new(columns, w.len()).and_then(|system| system.solve(&gradient))
+                else {
                     break false;
                 };
                 self.move_along(blocks, &direction, workspace);
                 let length = self.line_search(&w, &direction, -dot(&gradient, &direction).abs());
                 w.iter_mut().zip(&direction).for_each(|(w, change)| *w += length * change);
-                self.value.iter_mut().zip(&self.change).for_each(|(value, change)| *value += length * change);
+                self.value
+                    .iter_mut()
+                    .zip(&self.change)
+                    .for_each(|(value, change)| *value += length * change);
             };
             if inner < MOST_INNER {
                 self.alpha.copy_from_slice(&self.a);
@@ -102,10 +111,12 @@ impl Problem {
         false
     }
 
-    /// How far to go along a direction, along which the derivative is piecewise linear, rises, and begins at `first` < 0.
+    /// How far to go along a direction, along which the derivative is piecewise linear, rises, and
+    /// begins at `first` < 0.
     fn line_search(&mut self, w: &[f64], direction: &[f64], first: f64) -> f64 {
         let (square, cross) = (squared_norm(direction), dot(w, direction));
-        let (mut low, mut at_low, mut high, mut at_high) = (0.0, first, f64::INFINITY, f64::INFINITY);
+        let (mut low, mut at_low, mut high, mut at_high) =
+            (0.0, first, f64::INFINITY, f64::INFINITY);
         let mut t = 1.0;
         for _ in 0..40 {
             let slope = cross + t * square + self.respond(t);
@@ -130,8 +141,8 @@ impl Problem {
 
     /// E of a generalised Hessian I + E Eᵀ at a.
     ///
-    /// Block i adds σ δδᵀ for each plane with a > 0 if Σa is free. If it is at its bound the mean of these planes drops out, and
-    /// squared slacks hold it to 0 with the weight 1/ρ.
+    /// Block i adds σ δδᵀ for each plane with a > 0 if Σa is free. If it is at its bound the mean
+    /// of these planes drops out, and squared slacks hold it to 0 with the weight 1/ρ.
     fn hessian(&mut self, blocks: &[Block<'_>], workspace: &mut Workspace) -> Columns {
         let mut columns = Columns::default();
         for (i, block) in blocks.iter().enumerate() {

@@ -1,4 +1,5 @@
-//! [`Problem`]: the planes of all blocks with their dual variables, as both methods of [`super`] see them.
+//! [`Problem`]: the planes of all blocks with their dual variables, as both methods of [`super`]
+//! see them.
 
 use std::iter;
 use std::ops::Range;
@@ -11,10 +12,12 @@ use crate::solve::vectors::{dot, squared_norm};
 
 /// Upper bound on σᵢ, in units of dual variable per offset.
 pub(super) const LARGEST_SIGMA: f64 = 1e7;
-/// Up to so many weights, a column of a system is looked through for what is not 0; beyond that its indices are listed.
+/// Up to so many weights, a column of a system is looked through for what is not 0; beyond that its
+/// indices are listed.
 const LOOKED_THROUGH: usize = 4096;
 
-/// A w is made longer by so much of its length at most and at least, and what is tried between them.
+/// A w is made longer by so much of its length at most and at least, and what is tried between
+/// them.
 const LONGEST: f64 = 0.5;
 const SHORTEST: f64 = 1e-15;
 const FINER: f64 = 0.85;
@@ -51,7 +54,8 @@ pub(super) struct Problem {
     buffers: Buffers,
 }
 
-/// For columns of systems: a plane and a mean of planes, both 0 between calls and as long as w; a column; where they may not be 0.
+/// For columns of systems: a plane and a mean of planes, both 0 between calls and as long as w; a
+/// column; where they may not be 0.
 #[derive(Debug, Default)]
 struct Buffers {
     delta: Vec<f64>,
@@ -75,7 +79,8 @@ impl Problem {
         }
         let (m, n) = (offsets.len(), blocks.len());
         let costs: Vec<SlackCost> = blocks.iter().map(Block::cost).collect();
-        let largest = |i: usize| offsets[start[i]..start[i + 1]].iter().copied().fold(0.0, f64::max);
+        let largest =
+            |i: usize| offsets[start[i]..start[i + 1]].iter().copied().fold(0.0, f64::max);
         let scale = (0..n).map(largest).sum::<f64>() / n as f64;
         let scale = if scale > 0.0 { scale } else { 1.0 };
         // What Σα may come to, by the offset.
@@ -123,7 +128,12 @@ impl Problem {
     }
 
     /// The change of v along a direction of w.
-    pub fn move_along(&mut self, blocks: &[Block<'_>], direction: &[f64], workspace: &mut Workspace) {
+    pub fn move_along(
+        &mut self,
+        blocks: &[Block<'_>],
+        direction: &[f64],
+        workspace: &mut Workspace,
+    ) {
         for (i, block) in blocks.iter().enumerate() {
             let range = self.range(i);
             let scores = block.scores(direction, workspace);
@@ -140,7 +150,8 @@ impl Problem {
                 continue;
             }
             self.z.clear();
-            let moved = |p: usize| self.alpha[p] + self.sigma[i] * (self.value[p] + t * self.change[p]);
+            let moved =
+                |p: usize| self.alpha[p] + self.sigma[i] * (self.value[p] + t * self.change[p]);
             self.z.extend(range.clone().map(moved));
             project(&self.z, self.costs[i], self.sigma[i], &mut self.a[range.clone()]);
             slope += dot(&self.a[range.clone()], &self.change[range]);
@@ -155,7 +166,13 @@ impl Problem {
     }
 
     /// The dual value of a, and u = Σ a δ.
-    pub fn dual_of(&self, a: &[f64], blocks: &[Block<'_>], u: &mut [f64], workspace: &mut Workspace) -> f64 {
+    pub fn dual_of(
+        &self,
+        a: &[f64],
+        blocks: &[Block<'_>],
+        u: &mut [f64],
+        workspace: &mut Workspace,
+    ) -> f64 {
         u.fill(0.0);
         let mut conjugates = 0.0;
         for (i, block) in blocks.iter().enumerate() {
@@ -166,9 +183,15 @@ impl Problem {
         dot(a, &self.offsets) - conjugates - 0.5 * squared_norm(u)
     }
 
-    /// Takes in w, at which v is, and a, where they are better than those before; `u` becomes Σ a δ. Returns ½‖w − u‖² and the gap
-    /// between the two.
-    pub fn look(&mut self, blocks: &[Block<'_>], w: &[f64], u: &mut [f64], workspace: &mut Workspace) -> (f64, f64) {
+    /// Takes in w, at which v is, and a, where they are better than those before; `u` becomes Σ a
+    /// δ. Returns ½‖w − u‖² and the gap between the two.
+    pub fn look(
+        &mut self,
+        blocks: &[Block<'_>],
+        w: &[f64],
+        u: &mut [f64],
+        workspace: &mut Workspace,
+    ) -> (f64, f64) {
         let dual = self.dual_of(&self.a, blocks, u, workspace);
         if dual > self.dual {
             self.dual = dual;
@@ -182,26 +205,35 @@ impl Problem {
         (half_distance(w, u), primal - dual)
     }
 
-    /// Whether what a certificate adds to slacks for rounding counts beside the gap at which a solve ends.
+    /// Whether what a certificate adds to slacks for rounding counts beside the gap at which a
+    /// solve ends.
     pub fn counts_rounding(&self, blocks: &[Block<'_>]) -> bool {
         let length = squared_norm(&self.w);
-        let size = |block: &Block<'_>| block.cost().slope(self.scale) * (block.longest_squared() * length).sqrt();
+        let size = |block: &Block<'_>| {
+            block.cost().slope(self.scale) * (block.longest_squared() * length).sqrt()
+        };
         f64::EPSILON * blocks.iter().map(size).sum::<f64>() >= 1e-3 * self.tolerance()
     }
 
     /// Makes w longer, if its primal value over the planes becomes lower, rounding included.
     ///
-    /// If C is large, P(w) is mostly small slacks: a solve leaves them at 0 up to rounding, and approximate passes leave them at about
-    /// what a plane is worth. A longer w has larger margins, so its slacks are smaller.
+    /// If C is large, P(w) is mostly small slacks: a solve leaves them at 0 up to rounding, and
+    /// approximate passes leave them at about what a plane is worth. A longer w has larger margins,
+    /// so its slacks are smaller.
     pub fn stretch(&mut self, blocks: &[Block<'_>], workspace: &mut Workspace) {
         let (length, w) = (squared_norm(&self.w), std::mem::take(&mut self.w));
         self.evaluate(blocks, &w, workspace);
-        // Values of planes are linear in the length of w: one that is positive neither at the shortest nor at the longest never is.
+        // Values of planes are linear in the length of w: one that is positive neither at the
+        // shortest nor at the longest never is.
         let (mut lines, mut ends) = (Vec::new(), Vec::new());
         for (i, block) in blocks.iter().enumerate().filter(|(_, block)| block.planes() > 0) {
             let rounding = block.rounding(&w);
             let line = |p: usize| (self.value[p] + rounding, self.value[p] - self.offsets[p]);
-            lines.extend(self.range(i).map(line).filter(|(value, slope)| value.max(value + LONGEST * slope) > 0.0));
+            lines.extend(
+                self.range(i)
+                    .map(line)
+                    .filter(|(value, slope)| value.max(value + LONGEST * slope) > 0.0),
+            );
             if ends.last().map_or(0, |(_, end)| *end) < lines.len() {
                 ends.push((self.costs[i], lines.len()));
             }
@@ -250,9 +282,10 @@ impl Problem {
         (0..self.costs.len()).filter(|&i| self.sigma[i] > 0.0).map(of).sum()
     }
 
-    /// Appends columns e with Σ e eᵀ = Σ θₚ (δₚ − δ̄)(δₚ − δ̄)ᵀ + stiffness · δ̄ δ̄ᵀ over planes of a block, where δ̄ is their mean with these
-    /// weights and the zero plane, which has the weight `stiffness`. They are the terms of Welford's recurrence (1962), less those that
-    /// are `negligible`.
+    /// Appends columns e with Σ e eᵀ = Σ θₚ (δₚ − δ̄)(δₚ − δ̄)ᵀ + stiffness · δ̄ δ̄ᵀ over planes of a
+    /// block, where δ̄ is their mean with these weights and the zero plane, which has the weight
+    /// `stiffness`. They are the terms of Welford's recurrence (1962), less those that are
+    /// `negligible`.
     pub fn push_covariance(
         &mut self,
         columns: &mut Columns,
@@ -278,7 +311,8 @@ impl Problem {
                 indices.sort_unstable();
                 indices.dedup();
             }
-            let factor = if before.is_finite() { theta * (before / (before + theta)) } else { theta };
+            let factor =
+                if before.is_finite() { theta * (before / (before + theta)) } else { theta };
             let (factor, rate) = (factor.sqrt(), theta / (before + theta));
             let wanted = factor * factor * longest >= negligible && factor > 0.0;
             let differ = |delta: &mut f64, mean: &mut f64| {
@@ -289,7 +323,9 @@ impl Problem {
             };
             if d > LOOKED_THROUGH {
                 column.clear();
-                column.extend(indices.iter().map(|&index| differ(&mut delta[index], &mut mean[index])));
+                column.extend(
+                    indices.iter().map(|&index| differ(&mut delta[index], &mut mean[index])),
+                );
             } else {
                 column.resize(d, 0.0);
                 let entries = delta.iter_mut().zip(&mut *mean).zip(&mut *column);
@@ -319,8 +355,9 @@ pub(super) fn half_distance(w: &[f64], u: &[f64]) -> f64 {
     0.5 * w.iter().zip(u).map(|(w, u)| (w - u) * (w - u)).sum::<f64>()
 }
 
-/// The a ≥ 0 that maximises ⟨a, z⟩ − ½‖a‖² − σ φ*(Σa): z less what they must come down by, at least 0. For a bound on Σa this is
-/// a projection (Michelot 1986); for squared slacks they come down by σρ Σa.
+/// The a ≥ 0 that maximises ⟨a, z⟩ − ½‖a‖² − σ φ*(Σa): z less what they must come down by, at least
+/// 0. For a bound on Σa this is a projection (Michelot 1986); for squared slacks they come down by
+/// σρ Σa.
 fn project(z: &[f64], cost: SlackCost, sigma: f64, a: &mut [f64]) {
     let bend = sigma * cost.ridge;
     let sum: f64 = z.iter().map(|z| z.max(0.0)).sum();
@@ -361,7 +398,8 @@ mod tests {
     use crate::solve::settings::SlackNorm;
 
     proptest! {
-        /// No feasible a is better: the objective is concave, so small moves along and between coordinates decide.
+        /// No feasible a is better: the objective is concave, so small moves along and between
+        /// coordinates decide.
         #[test]
         fn a_projection_is_a_maximum(
             z in prop::collection::vec(prop_oneof![Just(0.0), -3.0..3.0, 1e6..2e6_f64], 1..6),

@@ -32,11 +32,14 @@ impl Columns {
         self.ends.len()
     }
 
-    /// Appends a column with these entries at increasing indices. Zeros are left out where they are many.
+    /// Appends a column with these entries at increasing indices. Zeros are left out where they are
+    /// many.
     pub fn push(&mut self, indices: impl Iterator<Item = usize>, entries: &[f64]) {
         let zeros = entries.iter().filter(|entry| **entry == 0.0).count();
         let kept = |entry: f64| entry != 0.0 || 2 * zeros < entries.len();
-        self.names.extend(indices.zip(entries).filter(|(_, entry)| kept(**entry)).map(|(index, _)| index as u32));
+        self.names.extend(
+            indices.zip(entries).filter(|(_, entry)| kept(**entry)).map(|(index, _)| index as u32),
+        );
         self.values.extend(entries.iter().filter(|entry| kept(**entry)));
         self.ends.push(self.names.len());
     }
@@ -133,19 +136,28 @@ impl System {
         if by_weights {
             return Factor::new(outer_products(&columns, dim)).map(Self::Weights);
         }
-        let factor = Factor::new(inner_products(&columns, dim, DENSE * shape.values > dim as f64 * shape.rank as f64))?;
+        let factor = Factor::new(inner_products(
+            &columns,
+            dim,
+            DENSE * shape.values > dim as f64 * shape.rank as f64,
+        ))?;
         Some(Self::Columns(factor, columns))
     }
 
     /// x; `None` if it is not finite.
     pub fn solve(&self, g: &[f64]) -> Option<Vec<f64>> {
         let x = match self {
-            Self::Weights(factor) => factor.solve(DVector::from_column_slice(g)).as_slice().to_vec(),
+            Self::Weights(factor) => {
+                factor.solve(DVector::from_column_slice(g)).as_slice().to_vec()
+            }
             Self::Columns(factor, columns) => {
                 let z = factor.solve(columns.products(g));
                 let mut x = g.to_vec();
                 for ((names, values), z) in columns.iter().zip(z.iter()) {
-                    names.iter().zip(values).for_each(|(&name, value)| x[name as usize] -= value * z);
+                    names
+                        .iter()
+                        .zip(values)
+                        .for_each(|(&name, value)| x[name as usize] -= value * z);
                 }
                 x
             }
@@ -215,14 +227,20 @@ fn inner_products(columns: &Columns, dim: usize, is_dense: bool) -> DMatrix<f64>
     matrix
 }
 
-/// Adds factor · F Fᵀ to the lower triangle of a matrix from row and column `from` on; F has as many rows as there are.
+/// Adds factor · F Fᵀ to the lower triangle of a matrix from row and column `from` on; F has as
+/// many rows as there are.
 fn add_lower(matrix: &mut DMatrix<f64>, from: usize, factor: f64, f: &DMatrix<f64>) {
     let n = matrix.nrows();
     let transposed = f.transpose();
     for start in (from..n).step_by(WIDTH) {
         let width = WIDTH.min(n - start);
         let mut target = matrix.view_mut((start, start), (n - start, width));
-        target.gemm(factor, &f.rows(start - from, n - start), &transposed.columns(start - from, width), 1.0);
+        target.gemm(
+            factor,
+            &f.rows(start - from, n - start),
+            &transposed.columns(start - from, width),
+            1.0,
+        );
     }
 }
 
@@ -234,7 +252,8 @@ pub(super) struct Factor {
 }
 
 impl Factor {
-    /// Of the matrix with this lower triangle; with a little more on the diagonal where rounding has taken it from there.
+    /// Of the matrix with this lower triangle; with a little more on the diagonal where rounding
+    /// has taken it from there.
     fn new(mut matrix: DMatrix<f64>) -> Option<Self> {
         let n = matrix.nrows();
         let scales = DVector::from_fn(n, |i, _| 1.0 / matrix[(i, i)].sqrt());
@@ -260,8 +279,9 @@ impl Factor {
     }
 }
 
-/// Cholesky's factorisation of a lower triangle in its place, [`WIDTH`] columns at a time, so that most of the work is in products of
-/// matrices (Golub and Van Loan 2013, section 4.2.6); `false` if a pivot is not positive.
+/// Cholesky's factorisation of a lower triangle in its place, [`WIDTH`] columns at a time, so that
+/// most of the work is in products of matrices (Golub and Van Loan 2013, section 4.2.6); `false` if
+/// a pivot is not positive.
 fn factorise(matrix: &mut DMatrix<f64>) -> bool {
     let n = matrix.nrows();
     for start in (0..n).step_by(WIDTH) {
