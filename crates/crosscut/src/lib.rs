@@ -39,7 +39,8 @@
 //! | separation oracle | argmax Δ + ⟨w, Ψ⟩ | [`Task::separate`] | loss-augmented inference, max-oracle |
 //! | most violating output | ȳ | `y_bar` | y* |
 //! | feature difference | δ = Ψ(x, y) − Ψ(x, ȳ) | `delta` | |
-//! | cutting plane | ξ ≥ Δ − ⟨w, δ⟩ | what an oracle writes to a [`Sink`] and returns | constraint |
+//! | cutting plane | ξ ≥ Δ − ⟨w, δ⟩ | what an oracle [adds](Planes::add) | constraint |
+//! | row, name | | [`Row`], [`Row::name`] | features of one thing in x |
 //! | slack | ξ | `slack` | hinge |
 //! | plane cache, working set | W | `planes` | recent planes of one example, constraint set |
 //! | dual variables | α | `alpha` | |
