@@ -46,26 +46,27 @@
 //! }
 //! ```
 
+mod brute_force;
+mod probes;
 mod recombination;
 mod solution;
 #[cfg(test)]
 mod tests;
+mod violation;
 
 use std::borrow::Cow;
-use std::ops::{ControlFlow, Range};
 
-use rand::{RngExt, SeedableRng};
-use rand_pcg::Pcg64;
-
+pub use brute_force::{
+    brute_force_planes, brute_force_slack, check_oracle, check_prediction, permutations, plane_of,
+    random_weights, sequences, slack_of,
+};
 pub use solution::check_solution;
+pub use violation::Violation;
 
-use crate::data::{Dense, Sink};
-use crate::solve::bounds::{Fault, FaultKind, OracleAudit};
-use crate::solve::methods::Solver;
-use crate::solve::settings::{C, Settings};
-use crate::solve::trainer::solve;
-use crate::task::{Example, FeatureMap, Rescaling, Task};
-use crate::task::{Planes, RawPlane, RowTerm};
+use crate::data::Sink;
+use crate::solve::bounds::{Fault, FaultKind};
+use crate::task::{Example, Planes, RawPlane, RowTerm, Task};
+use probes::{Probe, Probes, probes};
 
 /// Relative tolerance of every comparison here: a slack is as good as another if it is at least
 /// that less `TOLERANCE` times the sizes Δ + Σ|wⱼδⱼ| of what is compared (in law 2 and in
@@ -289,319 +290,8 @@ fn ties<T: Task>(
     Ok(all)
 }
 
-/// How a task breaks its contract; `example` is the zero-based index among the examples, `at` names
-/// the w.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[allow(missing_docs)] // the messages name every field
-pub enum Violation {
-    /// Nothing was checked.
-    #[error("there are no examples to check the task on")]
-    NoExamples,
-    /// The task's own [`validate`](Task::validate) refuses an example.
-    #[error("example {example} is refused by `validate`: {message}")]
-    Refused { example: usize, message: String },
-    /// An index beyond the weights.
-    #[error("example {example}: `separate` writes at index {index}, but `dim` is {dim}")]
-    Index { example: usize, index: usize, dim: usize },
-    /// A value that is no number.
-    #[error("example {example}: `separate` writes {value} at index {index}; values must be finite")]
-    NotFinite { example: usize, index: usize, value: f64 },
-    /// The loss that the oracle returns.
-    #[error(
-        "example {example}: `separate` returns the loss {loss}; it must be finite and at least 0"
-    )]
-    PlaneLoss { example: usize, loss: f64 },
-    /// Law 1 at the truth.
-    #[error("law 1, example {example}: the loss of y against itself is {loss}; Δ(y, y) must be 0")]
-    Truth { example: usize, loss: f64 },
-    /// Law 1 elsewhere.
-    #[error(
-        "law 1, example {example}: Δ(y, ŷ) = {loss} for the prediction at {at}; it must be finite and at least 0"
-    )]
-    Loss { example: usize, at: String, loss: f64 },
-    /// Law 2.
-    #[error(
-        "law 2, example {example}: at {at} the slack is {slack}, less than the loss Δ(y, ŷ) = {loss} of the prediction; \
-         `separate` does not find the maximum or `predict` does not find the best-scoring output"
-    )]
-    Prediction { example: usize, at: String, slack: f64, loss: f64 },
-    /// Law 3.
-    #[error(
-        "law 3, example {example}: at {at} `separate` finds slack {slack} (loss {loss}), but the plane it found at \
-         {found_at} (loss {better_loss}) has slack {better} there; `separate` does not find the maximum, \
-         or the loss it returns and the δ it writes belong to different outputs"
-    )]
-    Beaten {
-        example: usize,
-        at: String,
-        slack: f64,
-        loss: f64,
-        found_at: String,
-        better: f64,
-        better_loss: f64,
-    },
-    /// A row that is not given back.
-    #[error(
-        "example {example}: `separate` writes another row with the name {name} than the one that `row` gives back"
-    )]
-    Hidden { example: usize, name: u32 },
-    /// What is put together from parts.
-    #[error("example {example}: at {at} `recombine` {what}")]
-    Recombined { example: usize, at: String, what: String },
-    /// Law 3, during training.
-    #[error(
-        "law 3, {}: during training `separate` found a smaller slack than that of a plane it had found for the same \
-         example before, {worse} times; it does not find the maximum",
-        example.map_or("some example".to_owned(), |example| format!("example {example}"))
-    )]
-    Worse { worse: u64, example: Option<usize> },
-    /// An answer that is no plane, during training.
-    #[error("{0}")]
-    Fault(Fault),
-    /// Two answers to one question.
-    #[error(
-        "example {example}: two calls of `{what}` at {at}, one with a used and one with a fresh scratch, answer \
-         differently; an answer may depend on nothing but w and the example"
-    )]
-    Unsteady { example: usize, at: String, what: &'static str },
-}
-
-/// Panics unless the oracle's slack at `w` is the maximum over all `outputs` (every output of x, y
-/// among them), to a relative [`TOLERANCE`].
-///
-/// # Panics
-/// With both numbers.
-#[track_caller]
-pub fn check_oracle<T: FeatureMap>(
-    task: &T,
-    w: &[f64],
-    example: &Example<T::Input, T::Output>,
-    outputs: impl IntoIterator<Item = T::Output>,
-    rescaling: Rescaling,
-) {
-    let found = slack_of(task, w, example);
-    let (best, at) = best_of(outputs, |y_bar| rescaled_slack(task, w, example, y_bar, rescaling));
-    assert!(
-        is_close(found, best),
-        "the oracle finds slack {found}, but the maximum over all outputs is {best} (output number {at}; {rescaling:?} rescaling)"
-    );
-}
-
-/// Panics unless the score of the prediction at `w` is the maximum over all `outputs`, to a
-/// relative [`TOLERANCE`].
-///
-/// # Panics
-/// With both numbers.
-#[track_caller]
-pub fn check_prediction<T: FeatureMap>(
-    task: &T,
-    w: &[f64],
-    x: &T::Input,
-    outputs: impl IntoIterator<Item = T::Output>,
-) {
-    let found = task.score(w, x, &task.predict(w, x, &mut T::Scratch::default()));
-    let (best, at) = best_of(outputs, |y| task.score(w, x, y));
-    assert!(
-        is_close(found, best),
-        "the prediction scores {found}, but the best score over all outputs is {best} (output number {at})"
-    );
-}
-
-/// The plane (Δ, δ) that the oracle finds at `w`, with δ as a dense vector.
-///
-/// # Panics
-/// If it finds none.
-pub fn plane_of<T: Task>(
-    task: &T,
-    w: &[f64],
-    example: &Example<T::Input, T::Output>,
-) -> (f64, Vec<f64>) {
-    let (mut delta, mut planes) = (vec![0.0; task.dim()], Planes::default());
-    task.separate(w, &example.x, &example.y, &mut T::Scratch::default(), &mut planes);
-    let loss = planes.write(0, &mut Dense(&mut delta));
-    (loss, delta)
-}
-
-/// The slack Δ − ⟨w, δ⟩ of the plane that the oracle finds at `w`.
-pub fn slack_of<T: Task>(task: &T, w: &[f64], example: &Example<T::Input, T::Output>) -> f64 {
-    let (loss, delta) = plane_of(task, w, example);
-    loss - dot(w, &delta)
-}
-
-/// The slack by definition: the maximum over `outputs` of Δ − ⟨w, δ⟩ or of Δ · (1 − ⟨w, δ⟩).
-///
-/// # Panics
-/// If there are no outputs.
-#[track_caller]
-pub fn brute_force_slack<T: FeatureMap>(
-    task: &T,
-    w: &[f64],
-    example: &Example<T::Input, T::Output>,
-    outputs: impl IntoIterator<Item = T::Output>,
-    rescaling: Rescaling,
-) -> f64 {
-    best_of(outputs, |y_bar| rescaled_slack(task, w, example, y_bar, rescaling)).0
-}
-
-/// The planes (Δ, δ), or (Δ, Δ·δ) for slack rescaling, of all `outputs`: every constraint of one
-/// example, for a reference solver.
-pub fn brute_force_planes<T: FeatureMap>(
-    task: &T,
-    example: &Example<T::Input, T::Output>,
-    outputs: impl IntoIterator<Item = T::Output>,
-    rescaling: Rescaling,
-) -> Vec<(f64, Vec<f64>)> {
-    let plane = |y_bar: T::Output| {
-        let mut delta = vec![0.0; task.dim()];
-        let sink = &mut Dense(&mut delta);
-        let loss = match rescaling {
-            Rescaling::Margin => task.plane(&example.x, &example.y, &y_bar, sink),
-            Rescaling::Slack => task.rescaled_plane(&example.x, &example.y, &y_bar, sink),
-        };
-        (loss, delta)
-    };
-    outputs.into_iter().map(plane).collect()
-}
-
-/// Weights drawn uniformly between −`scale` and `scale`; the same for the same seed.
-pub fn random_weights(dim: usize, scale: f64, seed: u64) -> Vec<f64> {
-    let mut rng = Pcg64::seed_from_u64(seed);
-    (0..dim).map(|_| scale * (2.0 * rng.random::<f64>() - 1.0)).collect()
-}
-
-/// All k^len sequences of `len` tags below `k`, the last tag changing fastest.
-pub fn sequences(k: usize, len: usize) -> impl Iterator<Item = Vec<usize>> {
-    let first = (k > 0 || len == 0).then(|| vec![0; len]);
-    std::iter::successors(first, move |tags| {
-        let at = tags.iter().rposition(|&tag| tag + 1 < k)?;
-        let mut next = tags.clone();
-        next[at] += 1;
-        next[at + 1..].fill(0);
-        Some(next)
-    })
-}
-
-/// All n! permutations of 0, …, n − 1 in lexicographic order.
-pub fn permutations(n: usize) -> impl Iterator<Item = Vec<usize>> {
-    std::iter::successors(Some((0..n).collect::<Vec<_>>()), |order| {
-        let at = order.windows(2).rposition(|pair| pair[0] < pair[1])?;
-        let mut next = order.clone();
-        let larger = next.iter().rposition(|&item| item > next[at])?;
-        next.swap(at, larger);
-        next[at + 1..].reverse();
-        Some(next)
-    })
-}
-
-/// A w at which the laws are tried, with words for the message.
-#[derive(Clone)]
-struct Probe {
-    name: String,
-    w: Vec<f64>,
-}
-
-/// What [`laws`] tries for all examples.
-struct Probes {
-    all: Vec<Probe>,
-    /// Those of them that are trained.
-    trained: Range<usize>,
-    /// What training has noticed.
-    audit: OracleAudit,
-}
-
 /// Answers at ties between two neighbouring probes, at most about so many.
 const TIES: usize = 4;
-
-/// The set of w described at [`laws`].
-fn probes<T: Task>(
-    task: &T,
-    examples: &[Example<T::Input, T::Output>],
-) -> Result<Probes, Violation> {
-    let dim = task.dim();
-    let mut scratch = T::Scratch::default();
-
-    // Passive-aggressive updates lead to weights of the size that training finds, and give the
-    // typical sizes of δ and Δ.
-    let (mut w, mut length, mut loss, mut trained) = (vec![0.0; dim], 0.0_f64, 0.0_f64, Vec::new());
-    for round in 0..2 {
-        for (index, example) in examples.iter().enumerate() {
-            let plane = &separate(task, &w, example, index, &mut scratch)?.planes[0];
-            let square: f64 = plane.delta.iter().map(|(_, value)| value * value).sum();
-            loss = loss.max(plane.loss);
-            if square > 0.0 {
-                length = length.max(square.sqrt());
-                let step = plane.slack(&w).value / square;
-                plane.delta.iter().for_each(|&(at, value)| w[at] += step * value);
-            }
-        }
-        trained.push(Probe {
-            name: format!("w after {} passes of training", round + 1),
-            w: w.clone(),
-        });
-    }
-    let unit = if length > 0.0 { 1.0 / length } else { 1.0 };
-
-    let mut audit = OracleAudit::default();
-    // At C = Δ / ‖δ‖² one example alone just reaches its margin.
-    for factor in [1e-2, 1.0, 1e2, 1e4] {
-        let c = factor * loss * unit * unit;
-        if !(c.is_finite() && c > 0.0) {
-            break;
-        }
-        let settings = Settings {
-            c: C::Sum(c),
-            solver: Solver::Block,
-            passes: Some(8),
-            threads: 1,
-            ..Settings::default()
-        };
-        let Ok(solution) = solve(task, examples, &settings, &mut |_| ControlFlow::Continue(()))
-        else {
-            break;
-        };
-        let OracleAudit { worse, first_worse, fault } = solution.certificate.oracle;
-        if let Some(fault) = fault {
-            return Err(Violation::Fault(fault));
-        }
-        audit.worse += worse;
-        audit.first_worse = audit.first_worse.or(first_worse);
-        trained.push(Probe { name: format!("w trained with C::Sum({c:e})"), w: solution.w });
-    }
-
-    let mut all = Vec::new();
-    for (number, factor) in [0.03, 0.3, 3.0, 30.0, 300.0].into_iter().enumerate() {
-        let scale = factor * unit;
-        for draw in 0..2 {
-            let seed = 2 * number as u64 + draw;
-            all.push(Probe {
-                name: format!("random_weights({dim}, {scale:e}, {seed})"),
-                w: random_weights(dim, scale, seed),
-            });
-        }
-    }
-    for (number, scale) in [unit, 1.0].into_iter().enumerate() {
-        let seed = 100 + number as u64;
-        let coarse =
-            random_weights(dim, 1.5, seed).into_iter().map(|value| value.round() * scale).collect();
-        all.push(Probe {
-            name: format!("random weights of −{scale:e}, 0 and {scale:e} (seed {seed})"),
-            w: coarse,
-        });
-    }
-    for factor in [1e3, 1e6] {
-        let Some(Probe { name, w }) = trained.last() else { break };
-        all.push(Probe {
-            name: format!("{factor:e} · ({name})"),
-            w: w.iter().map(|weight| factor * weight).collect(),
-        });
-    }
-    // A random w, zero and the trained ones are neighbours, between which ties are looked for.
-    let first = all.len();
-    all.push(Probe { name: "w = 0".into(), w: vec![0.0; dim] });
-    all.extend(trained);
-    let trained = first - 1..all.len();
-    Ok(Probes { all, trained, audit })
-}
 
 /// A plane as it was written: indices increase, none is repeated.
 #[derive(PartialEq)]
@@ -707,39 +397,4 @@ fn written<T: Task>(
         same
     });
     Ok(Written { loss, delta: entries })
-}
-
-/// Δ − ⟨w, δ⟩ or Δ · (1 − ⟨w, δ⟩) of one ȳ, from scores.
-fn rescaled_slack<T: FeatureMap>(
-    task: &T,
-    w: &[f64],
-    example: &Example<T::Input, T::Output>,
-    y_bar: &T::Output,
-    rescaling: Rescaling,
-) -> f64 {
-    let loss = task.loss(&example.x, &example.y, y_bar);
-    let margin = task.score(w, &example.x, &example.y) - task.score(w, &example.x, y_bar);
-    match rescaling {
-        Rescaling::Margin => loss - margin,
-        Rescaling::Slack => loss * (1.0 - margin),
-    }
-}
-
-/// The largest value and the number of the output that has it.
-#[track_caller]
-fn best_of<Y>(
-    outputs: impl IntoIterator<Item = Y>,
-    mut value: impl FnMut(&Y) -> f64,
-) -> (f64, usize) {
-    let values = outputs.into_iter().enumerate().map(|(at, output)| (value(&output), at));
-    let best = values.reduce(|best, next| if next.0 > best.0 { next } else { best });
-    best.expect("brute force needs at least one output")
-}
-
-fn is_close(a: f64, b: f64) -> bool {
-    (a - b).abs() <= TOLERANCE * a.abs().max(b.abs()).max(1.0)
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }

@@ -1,8 +1,9 @@
 //! Whether the checks find what they are to find, and nothing else.
 
+use super::brute_force::{best_of, dot, is_close, rescaled_slack};
 use super::*;
 use crate::solve::settings::C;
-use crate::task::{Part, Recombine, Recombiner};
+use crate::task::{FeatureMap, Part, Recombine, Recombiner, Rescaling};
 
 /// What a [`Threshold`] task does wrong.
 #[derive(Clone, Copy, PartialEq)]

@@ -1,0 +1,341 @@
+//! The passes: exact ones, certifying ones, approximate ones, and the dual over all planes.
+
+use rand::seq::SliceRandom;
+
+use super::cache::Block;
+use super::master::{self, Goal, Sizes};
+use super::proximal::Proximal;
+use super::tuning::TUNING;
+use super::{BlockCoordinate, Buffers};
+use crate::solve::bounds::{Answer, DualSum, Fault, SlackSum};
+use crate::solve::drive::Run;
+use crate::solve::methods::Method;
+use crate::solve::oracles::Oracles;
+use crate::solve::vectors::squared_norm;
+
+/// What a visit of a block did.
+#[derive(Clone, Copy, Debug, Default)]
+struct Visit {
+    /// The block gap before the step.
+    gap: f64,
+    /// What the step added to the dual value.
+    gain: f64,
+}
+
+impl<'a> BlockCoordinate<'a> {
+    /// Calls the oracles batch by batch and steps on each block in turn; returns the sum of the
+    /// block gaps met.
+    ///
+    /// # Errors
+    /// An answer that is no plane; some that came with it are not taken in.
+    pub(super) fn exact_pass(
+        &mut self,
+        oracles: &mut Oracles<'a>,
+        run: &mut Run<'_>,
+    ) -> Result<f64, Fault> {
+        let mut order: Vec<usize> = (0..self.store.blocks.len()).collect();
+        order.shuffle(&mut self.random);
+        let mut seen = 0.0;
+        // With few examples a batch must not be the whole pass: oracles that all see one w show
+        // planes for one w.
+        for batch in order.chunks(self.settings.block.batch.min(order.len().div_ceil(8))) {
+            oracles.separate(&self.w, batch, &mut self.buffers.planes)?;
+            for (slot, &index) in batch.iter().enumerate() {
+                if slot % TUNING.touched == 0 {
+                    self.store.touch(&batch[slot..batch.len().min(slot + TUNING.touched)]);
+                }
+                self.take_in(oracles, slot, index)?;
+                seen += self.visit(oracles, index, 0.0, false)?.gap;
+            }
+            run.tick(self.counts(oracles));
+            if run.must_end() || self.store.overflows {
+                break;
+            }
+        }
+        if self.proximal.is_active() {
+            self.update_dual();
+        }
+        Ok(seen + self.proximal.excess(&self.w))
+    }
+
+    /// Calls all oracles at one w, which gives P(w); returns P(w) − D. It is where the master was
+    /// solved last, or else the average of the last ones where that promises more.
+    ///
+    /// Each slack is the larger of the answer of the oracle and of the best plane in the cache: an
+    /// oracle that keeps its contract is never worse.
+    ///
+    /// # Errors
+    /// An answer that is no plane; nothing is certified then.
+    pub(super) fn certifying_pass(
+        &mut self,
+        oracles: &mut Oracles<'a>,
+        run: &mut Run<'_>,
+    ) -> Result<f64, Fault> {
+        let (sum, u_squared) = self.refresh();
+        run.bounds.raise(&sum, u_squared, self.w.len());
+        let solved = self.master.weights().is_some();
+        let averaged = !solved && self.suffix.write_if_better(&mut self.w);
+        if let Some(weights) = self.master.weights() {
+            self.w.copy_from_slice(weights);
+        }
+        // A solve has done so already.
+        let stretched = !solved && self.primal_at_zero() > TUNING.huge * self.dual;
+        if stretched {
+            let w = std::mem::take(&mut self.w);
+            self.w = master::stretched(&self.store.blocks, w, &mut self.buffers.workspace);
+        }
+        let order: Vec<usize> = (0..self.store.blocks.len()).collect();
+        let (dual, mut slacks) = (self.dual, SlackSum::default());
+        let length = squared_norm(&self.w).sqrt();
+        for slice in order.chunks(self.buffers.planes.len()) {
+            oracles.compare(
+                &self.w,
+                slice,
+                &mut self.buffers.planes,
+                (&self.store.blocks, length),
+            )?;
+            for (slot, &index) in slice.iter().enumerate() {
+                let planes = &self.buffers.planes[slot];
+                let value = planes.highest().map_or(f64::NAN, |plane| plane.value);
+                let answer = Answer { value, missed: planes.missed() };
+                slacks.add(
+                    self.store.blocks[index].cost(),
+                    oracles.position(index),
+                    answer,
+                    planes.known,
+                );
+                self.take_in(oracles, slot, index)?;
+            }
+            run.tick(self.counts(oracles));
+        }
+        let primal = run.bounds.certify(&self.w, &slacks, self.store.blocks.len());
+        if solved || averaged || stretched {
+            self.refresh();
+        }
+        if !solved {
+            self.suffix.judge(averaged, primal - dual, self.schedule.seen);
+        }
+        Ok(primal - dual)
+    }
+
+    /// P(0) over the planes in the caches.
+    fn primal_at_zero(&self) -> f64 {
+        self.store.blocks.iter().map(|block| block.cost().of(block.largest_offset())).sum()
+    }
+
+    /// Steps over cached planes until their gap is a fraction of the one that the exact pass has
+    /// met, or of the one at which training stops.
+    ///
+    /// At least one pass if the exact pass took no steps itself.
+    ///
+    /// # Errors
+    /// A recombined plane that is none.
+    pub(super) fn approximate_passes(
+        &mut self,
+        oracles: &Oracles<'a>,
+        run: &mut Run<'_>,
+    ) -> Result<(), Fault> {
+        let (at_least_one, blocks) = (self.schedule.has_certified(), self.store.blocks.len());
+        let early =
+            (TUNING.early * TUNING.early_growth.powi(self.schedule.pass.min(20) as i32)) as usize;
+        let most = self.settings.block.approximate_passes.max(usize::from(at_least_one)).min(early);
+        let enough = (TUNING.settled * self.schedule.seen).max(TUNING.left * run.target(self.dual));
+        let each = enough / blocks as f64;
+        let mut active = Vec::with_capacity(blocks);
+        let mut sweep = 0.0;
+        for (index, block) in self.store.blocks.iter().enumerate() {
+            sweep += block.work() / blocks as f64;
+            // Blocks that were at rest in the exact pass stay so; a certifying pass has looked at
+            // none.
+            if block.planes() > 0 && (at_least_one || block.gap > TUNING.at_rest * each) {
+                active.push(index);
+            }
+        }
+        let pays = TUNING.accelerated * self.w.len() as f64 <= sweep * blocks as f64;
+        let accelerate = self.settings.block.acceleration && pays;
+        let (mut lowest, mut before) = (f64::INFINITY, f64::INFINITY);
+        let mut recent = [f64::INFINITY; 2];
+        let mut visits = most * blocks;
+        let mut recombines = oracles.recombines();
+        for pass in 1_usize.. {
+            let Some(left) = visits.checked_sub(active.len()) else { break };
+            visits = left;
+            // A visit computes the values of its planes, and mostly takes a step.
+            self.master.owe(2.0 * sweep * active.len() as f64);
+            active.shuffle(&mut self.random);
+            let (mut gap, mut gain) = (0.0, 0.0);
+            let recombining = recombines && (pass % TUNING.recombining == 1 || self.master.is_on());
+            let found = self.store.found;
+            for (count, group) in active.chunks(TUNING.touched).enumerate() {
+                self.store.touch(group);
+                for &index in group {
+                    let visit = self.visit(oracles, index, each, recombining)?;
+                    gap += visit.gap;
+                    gain += visit.gain;
+                }
+                if count % (TUNING.slice / TUNING.touched) == 0 {
+                    run.tick(self.counts(oracles));
+                }
+            }
+            if recombining {
+                recombines =
+                    (self.store.found - found) as f64 >= TUNING.fruitful * active.len() as f64;
+            }
+            let total = gap + self.proximal.excess(&self.w);
+            if self.proximal.is_active() {
+                self.update_dual();
+            }
+            // Where the dual over all planes is solved afterwards, only the new planes count.
+            if self.master.is_on() && !(recombines && recombining) {
+                break;
+            }
+            if total <= enough || gain <= 1e-15 * self.dual.abs() || run.must_end() {
+                break;
+            }
+            let rises = gain > TUNING.worth * run.target(self.dual);
+            let is_between = total > TUNING.far * self.dual && total < TUNING.within * self.dual;
+            if accelerate && rises && is_between && total > TUNING.creeping * recent[1] {
+                self.proximal.start(gain / gap, &mut self.w);
+            }
+            recent = [total, recent[0]];
+            lowest = lowest.min(total);
+            if pass.is_multiple_of(TUNING.patience) {
+                if lowest >= 0.9 * before {
+                    self.proximal.weaken(&mut self.w);
+                }
+                before = lowest;
+            }
+            self.proximal.advance(&mut self.w);
+            // Acceleration moves the weights far: now and then it looks at all blocks again.
+            let blocks = &self.store.blocks;
+            if self.proximal.is_active() && pass.is_multiple_of(TUNING.look_again) {
+                active.clear();
+                active.extend((0..blocks.len()).filter(|&index| blocks[index].planes() > 0));
+            } else {
+                active.retain(|&index| blocks[index].gap > each);
+            }
+        }
+        Ok(())
+    }
+
+    /// Solves the dual over all planes together, if that is due.
+    pub(super) fn solve_master(&mut self, run: &Run<'_>) {
+        // Multiplications for the values of all planes.
+        let (mut full, mut rank, mut sweep) = (false, 0, 0.0);
+        for block in &self.store.blocks {
+            full |= block.planes() >= self.store.most_planes;
+            rank += block.rank();
+            sweep += block.work();
+        }
+        // Planes that are merged between solves are others each time.
+        if !self.settings.block.acceleration || full {
+            return;
+        }
+        let sizes = Sizes { dim: self.w.len(), planes: self.store.planes, rank, sweep };
+        let memory = sizes.numbers().saturating_mul(size_of::<f64>());
+        let fits = self
+            .settings
+            .max_memory
+            .is_none_or(|limit| self.store.bytes.0.saturating_add(memory) <= limit);
+        let seen = self.schedule.seen;
+        if !fits || !sizes.is_possible() || !self.master.is_due(seen, sizes) {
+            return;
+        }
+        self.proximal = Proximal::default();
+        self.refresh();
+        let goal = Goal {
+            floor: TUNING.overshoot * run.target(self.dual),
+            seen: TUNING.loose * seen,
+            of_dual: TUNING.loose,
+        };
+        let (blocks, workspace) = (&mut self.store.blocks, &mut self.buffers.workspace);
+        self.master.solve(blocks, &self.w, (goal, sizes), &|| run.must_end(), workspace);
+        self.refresh();
+    }
+
+    /// Recomputes D from the dual variables and w.
+    fn update_dual(&mut self) {
+        let offset: f64 = self.store.blocks.iter().map(Block::offset).sum();
+        self.dual = offset - 0.5 * self.proximal.squared_norm_of_sum(&self.w);
+    }
+
+    /// Visits a block: looks at it and takes a step where the gap is above `enough`. Recombining,
+    /// it first takes in the best plane that the parts of its planes make.
+    ///
+    /// # Errors
+    /// A recombined plane that is none.
+    fn visit(
+        &mut self,
+        oracles: &Oracles<'a>,
+        index: usize,
+        enough: f64,
+        recombining: bool,
+    ) -> Result<Visit, Fault> {
+        let pass = self.schedule.pass;
+        let mut gap = self.store.blocks[index].look(&self.w, pass, &mut self.buffers.workspace);
+        if recombining && self.recombine(oracles, index, TUNING.worthwhile * enough)? {
+            gap = self.store.blocks[index].look(&self.w, pass, &mut self.buffers.workspace);
+        }
+        if gap <= enough {
+            return Ok(Visit { gap, gain: 0.0 });
+        }
+        let accuracy = if enough > 0.0 { TUNING.rough } else { TUNING.fine };
+        let damping = self.proximal.damping();
+        let gain = self.store.blocks[index].step(
+            &mut self.w,
+            accuracy,
+            damping,
+            &mut self.buffers.workspace,
+        );
+        self.dual += gain.max(0.0);
+        Ok(Visit { gap, gain })
+    }
+
+    /// After a look at a block, takes in the best plane that parts of its planes make, if it raises
+    /// the block gap by so much; returns whether it does.
+    fn recombine(&mut self, oracles: &Oracles<'a>, index: usize, gap: f64) -> Result<bool, Fault> {
+        let Buffers { recombined, parts, workspace, .. } = &mut self.buffers;
+        let block = &self.store.blocks[index];
+        let Some(least) = block.slack_beyond(gap, workspace) else { return Ok(false) };
+        if block.planes() >= self.store.most_planes {
+            return Ok(false);
+        }
+        block.list_parts(workspace, parts);
+        oracles.recombine(&self.w, index, parts, least, recombined)?;
+        let planes = recombined.as_slice();
+        let inserted =
+            self.store.insert(index, planes, self.w.len(), self.schedule.pass, workspace);
+        inserted.map_err(|kind| Fault { example: oracles.position(index), kind })?;
+        Ok(!planes.is_empty())
+    }
+
+    /// Makes the dual variables feasible, and recomputes w and D from them, so that rounding errors
+    /// of the updates cannot add up; returns D as it was summed, and ‖u‖² for u = Σ αδ.
+    pub(super) fn refresh(&mut self) -> (DualSum, f64) {
+        self.w.fill(0.0);
+        let mut sum = DualSum::default();
+        self.store.support = 0;
+        let workspace = &mut self.buffers.workspace;
+        for block in &mut self.store.blocks {
+            self.store.support += block.support();
+            block.confine(workspace);
+            block.add_to(&mut self.w, workspace);
+            block.add_to_dual(&mut sum);
+        }
+        let u_squared = squared_norm(&self.w);
+        self.dual = sum.value(u_squared);
+        self.proximal.weights_from_sum(&mut self.w);
+        (sum, u_squared)
+    }
+
+    /// Puts the planes of a slot into the cache of an example.
+    ///
+    /// # Errors
+    /// Two different rows have one name.
+    fn take_in(&mut self, oracles: &Oracles<'a>, slot: usize, index: usize) -> Result<(), Fault> {
+        let Buffers { planes, workspace, .. } = &mut self.buffers;
+        let (planes, dim) = (planes[slot].as_slice(), self.w.len());
+        let inserted = self.store.insert(index, planes, dim, self.schedule.pass, workspace);
+        inserted.map_err(|kind| Fault { example: oracles.position(index), kind })
+    }
+}

@@ -1,0 +1,78 @@
+//! [`primal`] and [`slacks`] at any weights.
+
+use super::audit::Fault;
+use super::rounded_up;
+use super::slack::SlackCost;
+use crate::parallel::map_ranges;
+use crate::solve::settings::Settings;
+use crate::solve::vectors::squared_norm;
+use crate::task::{Example, Planes, Task};
+
+/// P(w) for the C and the slack norm of `settings`: one oracle call for each example at `w`, on the
+/// current rayon pool. No solver takes part.
+///
+/// Rounded up, as the primal value of a [`Certificate`](crate::Certificate) is: by at most some
+/// units in the last place for each number that is summed. What an oracle says that it [may have
+/// missed](crate::Planes::may_miss) is counted as slack. The bits do not depend on the number of
+/// threads.
+///
+/// # Errors
+/// The first example whose oracle answers with something that is not a plane.
+///
+/// # Panics
+/// If `w` is shorter than [`Task::dim`].
+pub fn primal<'e, T: Task>(
+    task: &T,
+    examples: impl IntoIterator<Item = &'e Example<T::Input, T::Output>>,
+    settings: &Settings,
+    w: &[f64],
+) -> Result<f64, Fault>
+where
+    T::Input: 'e,
+    T::Output: 'e,
+{
+    let examples: Vec<_> = examples.into_iter().collect();
+    let each = settings.c.sum(examples.len());
+    let slacks = slacks(task, examples.iter().copied(), w)?;
+    let cost = |(example, &slack): (&&Example<_, _>, &f64)| {
+        SlackCost::new(each * example.weight, settings.slack_norm).of(slack)
+    };
+    let cost: f64 = examples.iter().zip(&slacks).map(cost).sum();
+    Ok(rounded_up(0.5 * squared_norm(w) + cost, examples.len(), w.len()))
+}
+
+/// The slack ξ ≥ 0 of each example at `w`, in order, by one oracle call each on the current rayon
+/// pool. Rounded up.
+///
+/// # Errors
+/// As [`primal`].
+///
+/// # Panics
+/// As [`primal`].
+pub fn slacks<'e, T: Task>(
+    task: &T,
+    examples: impl IntoIterator<Item = &'e Example<T::Input, T::Output>>,
+    w: &[f64],
+) -> Result<Vec<f64>, Fault>
+where
+    T::Input: 'e,
+    T::Output: 'e,
+{
+    let examples: Vec<_> = examples.into_iter().collect();
+    let slack = |scratch: &mut T::Scratch, index: usize| {
+        let (example, mut planes) = (examples[index], Planes::default());
+        task.separate(w, &example.x, &example.y, scratch, &mut planes);
+        if let Some(kind) = planes.fault(w.len()) {
+            return Err(Fault { example: index, kind });
+        }
+        planes.as_mut_slice().iter_mut().for_each(|plane| plane.evaluate(w));
+        // One that overflows certifies nothing.
+        let highest = planes.highest().map_or(f64::NAN, |plane| plane.value) + planes.missed();
+        Ok(if highest.is_nan() { f64::INFINITY } else { highest.max(0.0) })
+    };
+    let slacks = map_ranges(examples.len(), 64, |range| {
+        let mut scratch = T::Scratch::default();
+        range.map(|index| slack(&mut scratch, index)).collect::<Result<Vec<f64>, Fault>>()
+    });
+    Ok(slacks.into_iter().collect::<Result<Vec<_>, _>>()?.concat())
+}
