@@ -107,7 +107,8 @@ pub fn check<T: Task>(task: &T, examples: &[Example<T::Input, T::Output>]) {
 ///   first one is the highest;
 /// * what an oracle says that it [may have missed](crate::Planes::may_miss) is added to slack(w) in
 ///   laws 2 and 3;
-/// * law 3 again, during training: no answer is worse than a plane in the cache ([`OracleAudit`]);
+/// * law 3 again, during training: no answer is worse than a plane in the cache
+///   ([`OracleAudit`](crate::OracleAudit));
 /// * what a task that can [`recombine`](Task::recombine) makes of parts of all these planes has no
 ///   other rows, a slack above what was asked for, and none above slack(w);
 /// * every row written is the one that [`row`](Task::row) gives back for its name, if it gives any

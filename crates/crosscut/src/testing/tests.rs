@@ -2,7 +2,7 @@
 
 use super::brute_force::{best_of, dot, is_close, rescaled_slack};
 use super::*;
-use crate::solve::settings::C;
+use crate::solve::settings::{C, Settings};
 use crate::task::{FeatureMap, Part, Recombine, Recombiner, Rescaling};
 
 /// What a [`Threshold`] task does wrong.
