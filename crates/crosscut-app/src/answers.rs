@@ -1,4 +1,4 @@
-//! What the verbs answer: plain figures, and the same as JSON.
+//! The results of the verbs, as values and as JSON.
 
 use crosscut::validation::Point;
 use crosscut::{C, Certificate, OracleAudit, Progress, Settings, StopReason, relative_gap};
@@ -6,40 +6,40 @@ use serde_json::{Map, Value, json};
 
 use crate::report::Report;
 
-/// What [`learn`](crate::verbs::learn) did.
+/// Result of [`learn`](crate::verbs::learn).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Learned {
     /// The task.
     pub task: &'static str,
     /// How close to the optimum the model is.
     pub certificate: Certificate,
-    /// The settings it was trained with.
+    /// The settings of the training run.
     pub settings: Settings,
     /// Number of weights d.
     pub dim: usize,
-    /// The task's own sizes.
+    /// Sizes by name ([`Application::sizes`](crate::Application::sizes)).
     pub sizes: Vec<(&'static str, usize)>,
-    /// The most bytes that planes took
-    /// ([`Solution::plane_bytes`](crosscut::Solution::plane_bytes)).
+    /// Peak memory of planes in bytes ([`Solution::plane_bytes`](crosscut::Solution::plane_bytes)).
     pub plane_bytes: usize,
-    /// Wall seconds of training.
+    /// Wall time of training in seconds.
     pub seconds: f64,
-    /// Wall seconds of these inside oracles.
+    /// Wall time in oracles, in seconds; part of `seconds`.
     pub oracle_seconds: f64,
-    /// What became of the checkpoints, if there were to be any.
+    /// The checkpoints written; `None` if none were asked for.
     pub checkpoint: Option<Kept>,
 }
 
-/// What became of checkpoints.
+/// Summary of the checkpoints of a run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Kept {
-    /// Exact passes of the checkpoint in the file, if this run has written one.
+    /// Exact passes made when the checkpoint in the file was written; `None` if this run has
+    /// written none.
     pub passes: Option<f64>,
-    /// How many were written.
+    /// Number of checkpoints written.
     pub written: usize,
-    /// Wall seconds that writing took, failures included.
+    /// Wall time of writing in seconds, failed attempts included.
     pub seconds: f64,
-    /// Why the last one could not be written, if it could not.
+    /// Error of the last attempt, if it failed.
     pub failure: Option<String>,
 }
 
@@ -61,14 +61,14 @@ impl Learned {
     }
 }
 
-/// What [`classify`](crate::verbs::classify) did.
+/// Result of [`classify`](crate::verbs::classify).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Classified {
     /// Number of examples.
     pub examples: usize,
-    /// How many of them have an output in the file.
+    /// Number of examples that have an output in the file.
     pub labelled: usize,
-    /// Mean loss of the labelled ones, `None` if there are none.
+    /// Mean loss of the labelled examples, `None` if there are none.
     pub loss: Option<f64>,
 }
 
@@ -79,12 +79,12 @@ impl Classified {
     }
 }
 
-/// What [`validate`](crate::verbs::validate) found for one C.
+/// Result of [`validate`](crate::verbs::validate) for one C.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Validated {
-    /// The constant, the risk on the held-out folds, what it took, and the worst certificate.
+    /// C, the risk on the held-out folds, the passes made, and the largest relative gap.
     pub point: Point,
-    /// The task's measures on all held-out predictions taken together.
+    /// The task's measures on the held-out predictions of all folds.
     pub report: Report,
 }
 
@@ -107,26 +107,26 @@ impl Validated {
     }
 }
 
-/// What [`inspect`](crate::verbs::inspect) found in a model.
+/// Result of [`inspect`](crate::verbs::inspect).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Inspected {
     /// The task.
     pub task: &'static str,
     /// Number of weights d.
     pub dim: usize,
-    /// The task's own sizes.
+    /// Sizes by name ([`Application::sizes`](crate::Application::sizes)).
     pub sizes: Vec<(&'static str, usize)>,
-    /// [`Application::scale`](crate::Application::scale): how it scales features.
+    /// How features are scaled ([`Application::scale`](crate::Application::scale)).
     pub scale: Option<&'static str>,
-    /// The settings it was trained with.
+    /// The settings of the training run.
     pub settings: Settings,
-    /// How close to the optimum it is.
+    /// How close to the optimum the model is.
     pub certificate: Certificate,
-    /// How many weights are not zero.
+    /// Number of weights that are not zero.
     pub nonzeros: usize,
     /// ‖w‖.
     pub norm: f64,
-    /// The weights of largest absolute value by name, the heaviest first.
+    /// Names and values of the weights of largest absolute value, largest first.
     pub heaviest: Vec<(String, f64)>,
 }
 
@@ -154,7 +154,7 @@ impl Inspected {
     }
 }
 
-/// What models and training runs have in common.
+/// JSON fields common to models and training runs.
 fn trained(
     task: &str,
     dim: usize,
@@ -173,7 +173,8 @@ fn trained(
         ("solver", json!(certificate.solver)),
         ("c_mean", json!(certificate.c)),
         ("c_sum", json!(C::Mean(certificate.c).sum(n))),
-        // JSON has no infinity: null if nothing is known of what the oracle may have missed.
+        // JSON has no infinity: `primal` is null if there is no bound on the slack that the oracle
+        // may have missed.
         ("primal", json!(certificate.primal)),
         ("shown", json!(certificate.shown)),
         ("dual", json!(certificate.dual)),
@@ -189,16 +190,16 @@ fn trained(
     entries.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-/// The two bounds of a certificate, and P(w) by what planes show.
+/// The two bounds of a certificate, and P(w) estimated from planes alone.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// P(w), infinite if there is no bound.
+    /// Upper bound on P(w), infinite if there is none.
     pub primal: f64,
-    /// P(w) without what the oracle may have missed.
+    /// P(w) without the slack that the oracle may have missed.
     pub shown: f64,
-    /// D.
+    /// The dual value D.
     pub dual: f64,
-    /// Whether they are those of a relaxation of the problem.
+    /// Whether they bound a relaxation of the problem.
     pub relaxed: bool,
 }
 
@@ -214,18 +215,17 @@ impl From<&Progress> for Bounds {
     }
 }
 
-/// How training ended and what its certificate says, in one line: the words that every program
-/// uses.
+/// How training ended and what its certificate says, in one line. Every program uses these words.
 ///
-/// The dual value is a lower bound on the optimum whatever the oracle does. If the oracle does not
-/// say how much it may have missed, or was found to have missed something, P(w) is *at least* what
-/// is said. Answers that were found worse than planes known before are counted. Bounds of a relaxed
-/// problem are said to be that.
+/// The dual value is a lower bound on the optimum whatever the oracle does. P(w) is given as *at
+/// least* a value if the oracle gives no bound on what it may have missed, or was found to have
+/// missed something. The line counts oracle answers that were worse than planes already known, and
+/// says if the bounds are those of a relaxed problem.
 pub fn verdict(stop: StopReason, bounds: Bounds, oracle: &OracleAudit) -> String {
     let Bounds { primal, shown, dual, relaxed } = bounds;
     let (least, primal, missed) = match primal.is_finite() {
         true => (if oracle.worse == 0 { "" } else { "at least " }, primal, primal - shown),
-        // The optimum, and with it P(w), is at least D.
+        // The optimum is at least D, and so is P(w).
         false => ("at least ", shown.max(dual), 0.0),
     };
     let far = match stop {
@@ -269,7 +269,7 @@ fn of_certificate(certificate: &Certificate) -> String {
     verdict(certificate.stop, certificate.into(), &certificate.oracle)
 }
 
-/// The same for programs: whether it converged, the words, and what was noticed about the oracle.
+/// The verdict as JSON fields: whether training converged, the words, and the audit of the oracle.
 fn judged(certificate: &Certificate) -> Vec<(String, Value)> {
     let entries = [
         ("converged", json!(certificate.converged())),
@@ -320,7 +320,7 @@ mod tests {
                 say(StopReason::Oracle, inf, 2.0, 1.5, 0),
                 "solved as far as the oracle can tell: primal at least 2, dual 1.5, gap at least 0.5 (relative 2.50e-1)",
             ),
-            // What planes show may lie below D: the optimum does not.
+            // P(w) estimated from planes may lie below D; the optimum does not.
             (
                 say(StopReason::Oracle, inf, 1.25, 1.5, 0),
                 "solved as far as the oracle can tell: primal at least 1.5, dual 1.5, gap at least 0 (relative 0.00e0)",

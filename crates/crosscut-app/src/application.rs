@@ -1,4 +1,4 @@
-//! [`Application`]: what a task adds to become a program.
+//! [`Application`]: the functions that turn a task into a program.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -15,26 +15,26 @@ use crate::stream::Pieces;
 /// A task with a file format: enough for learn, classify, evaluate, validate, inspect, model files
 /// and help.
 ///
-/// Everything that is serialised goes into the model file, so the task must hold what prediction
-/// needs (vocabularies, sizes) and nothing of the examples.
+/// The serialised task goes into the model file. It must hold what prediction needs (vocabularies,
+/// sizes) and nothing of the examples.
 pub trait Application: Task + Serialize + DeserializeOwned + 'static {
     /// The word after `crosscut learn`; also stored in model files.
     const NAME: &'static str;
     /// One line of help.
     const ABOUT: &'static str;
-    /// Raised when the serialised form of the task changes.
+    /// Version of the serialised form of the task; raise it if the form changes.
     const SCHEMA: u32 = 1;
-    /// The task's own long options; `-o` and `-l` come in [`Options`] for every task.
+    /// The task's own long options. `-o` and `-l` are in [`Options`] for every task.
     const OPTIONS: &'static [OptionSpec] = &[];
-    /// Long options for classify and evaluate, beside a model of this task: how to read and
-    /// predict. Tasks of one program share these options by name, so a name must mean the same in
-    /// all of them; help shows the sentence of the first.
+    /// Long options for classify and evaluate: how to read and predict with a model of this task.
+    /// The tasks of a program share these options by name, so a name must mean the same in all of
+    /// them. Help shows the sentence of the first task.
     const READING: &'static [OptionSpec] = &[];
-    /// The same for classify only: what to write.
+    /// As [`READING`](Self::READING), for classify only: what to write.
     const WRITING: &'static [OptionSpec] = &[];
-    /// The values of `-o` it knows; others are refused before anything is read.
+    /// The values of `-o` that the task accepts; others are refused before anything is read.
     const RESCALINGS: &'static [Rescaling] = &[Rescaling::Margin];
-    /// The values of `-l` it knows; others are refused before anything is read.
+    /// The values of `-l` that the task accepts; others are refused before anything is read.
     const LOSSES: &'static [u32] = &[0];
 
     /// Reads training examples and defines the task they need (sizes, vocabularies, loss).
@@ -44,19 +44,19 @@ pub trait Application: Task + Serialize + DeserializeOwned + 'static {
     /// refused.
     fn define(options: &Options, source: Source<'_>) -> Result<(Self, Examples<Self>), Error>;
 
-    /// `--stream`: defines the task as [`define`](Self::define) does, from a file in pieces of
-    /// which none is kept. [`read`](Self::read) then makes the same examples of each piece that
-    /// `define` would.
+    /// `--stream`: defines the same task as [`define`](Self::define), from a file read in pieces,
+    /// none of which is kept. [`read`](Self::read) must then turn each piece into the same examples
+    /// as `define`.
     ///
     /// # Errors
-    /// Those of `define`, and options that need all examples at once. By default that the task
-    /// cannot do it.
+    /// Those of `define`, and options that need all examples at once. The default refuses
+    /// `--stream`.
     fn survey(options: &Options, pieces: &mut Pieces) -> Result<Self, Error> {
         let _ = (options, pieces);
         Err(Error::option("--stream", "a task whose files can be read in pieces", Self::NAME))
     }
 
-    /// Takes in the options of [`READING`](Self::READING) and [`WRITING`](Self::WRITING) before
+    /// Sets the options of [`READING`](Self::READING) and [`WRITING`](Self::WRITING), before
     /// anything is read or predicted with a model.
     ///
     /// # Errors
@@ -66,7 +66,7 @@ pub trait Application: Task + Serialize + DeserializeOwned + 'static {
         Ok(())
     }
 
-    /// Reads examples for a task that exists already. Outputs may be missing.
+    /// Reads examples for an existing task. Outputs may be missing.
     ///
     /// # Errors
     /// Bad lines by file and number.
@@ -89,13 +89,12 @@ pub trait Application: Task + Serialize + DeserializeOwned + 'static {
         Report::new().measure("loss", mean_loss(self, outcomes))
     }
 
-    /// How features are scaled before they are used, as a word of `--scale`; `None` if they are
-    /// not.
+    /// How features are scaled, as a value of `--scale`; `None` if they are not.
     fn scale(&self) -> Option<&'static str> {
         None
     }
 
-    /// Sizes to show before training and in `inspect`: names and numbers, such as ("classes", 26).
+    /// Names and sizes to show before training and in `inspect`, such as ("classes", 26).
     fn sizes(&self) -> Vec<(&'static str, usize)> {
         Vec::new()
     }
@@ -105,8 +104,8 @@ pub trait Application: Task + Serialize + DeserializeOwned + 'static {
         index.to_string()
     }
 
-    /// Examples of one group (a query, a document, a speaker) stay in one fold of a
-    /// cross-validation.
+    /// The group of an example (a query, a document, a speaker). Cross-validation keeps a group in
+    /// one fold.
     fn group(&self, x: &Self::Input) -> Option<u64> {
         let _ = x;
         None
@@ -126,20 +125,20 @@ pub struct Item<X, Y> {
     pub x: X,
     /// The output, if the file names one.
     pub y: Option<Y>,
-    /// How much it counts in measures and in training, 1 unless the file says otherwise.
+    /// Weight in measures and in training, 1 unless the file gives another.
     pub weight: f64,
 }
 
-/// An output beside its prediction.
+/// An output and its prediction.
 #[derive(Clone, Copy, Debug)]
 pub struct Outcome<'a, X, Y> {
     /// The input.
     pub x: &'a X,
-    /// The output of the file.
+    /// The output in the file.
     pub y: &'a Y,
     /// The prediction.
     pub y_hat: &'a Y,
-    /// How much it counts.
+    /// Weight in measures.
     pub weight: f64,
 }
 
@@ -158,34 +157,34 @@ pub fn mean_loss<A: Task>(task: &A, outcomes: &[Outcome<'_, A::Input, A::Output>
 pub struct OptionSpec {
     /// The name without its dashes: `bias` for `--bias`.
     pub name: &'static str,
-    /// What stands for the value in help: `V`, `FILE`. Empty for a switch, which has none.
+    /// Placeholder of the value in help: `V`, `FILE`. Empty for a switch, which has no value.
     pub value: &'static str,
-    /// One sentence, with the default.
+    /// One sentence of help, with the default.
     pub help: &'static str,
 }
 
-/// The options a task was given: `-o`, `-l`, and its own.
+/// The options given to a task: `-o`, `-l`, and its own.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Options {
-    /// `-o`: where the loss enters the margin.
+    /// `-o`: margin or slack rescaling.
     pub rescaling: Rescaling,
-    /// `-l`: the task's loss by number, its default if `None`.
+    /// `-l`: the number of the task's loss; `None` for its default.
     pub loss: Option<u32>,
     values: BTreeMap<String, String>,
 }
 
 impl<X, Y> Item<X, Y> {
-    /// An example that counts once.
+    /// An example of weight 1.
     pub fn new(x: X, y: Option<Y>) -> Self {
         Self { x, y, weight: 1.0 }
     }
 }
 
 impl Options {
-    /// Refuses rescalings and losses that the task `A` does not know.
+    /// Refuses a rescaling or a loss that the task `A` does not accept.
     ///
     /// # Errors
-    /// [`Error::Option`] with those it knows.
+    /// [`Error::Option`], which lists the accepted values.
     pub fn check<A: Application>(&self) -> Result<(), Error> {
         let number = |rescaling: &Rescaling| match rescaling {
             Rescaling::Slack => 1,
@@ -203,7 +202,7 @@ impl Options {
         }
     }
 
-    /// The options every task has, and none of its own yet.
+    /// Options common to all tasks, without any of the task's own.
     pub fn new(rescaling: Rescaling, loss: Option<u32>) -> Self {
         Self { rescaling, loss, values: BTreeMap::new() }
     }
@@ -213,7 +212,7 @@ impl Options {
         self.values.insert(name.to_owned(), value.into());
     }
 
-    /// The task's own options that were given: name and value.
+    /// Names and values of the task's own options that were given.
     pub(crate) fn given(&self) -> impl Iterator<Item = (&str, &str)> {
         self.values.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
@@ -231,7 +230,7 @@ impl Options {
     /// The value of an option as a whole number.
     ///
     /// # Errors
-    /// [`Error::Option`] if it is not one.
+    /// [`Error::Option`] if it is not a whole number.
     pub fn count(&self, name: &str) -> Result<Option<usize>, Error> {
         let count = |text: &str| {
             text.parse().map_err(|_| Error::option(format!("--{name}"), "a whole number", text))
@@ -242,7 +241,7 @@ impl Options {
     /// The value of an option as a finite number.
     ///
     /// # Errors
-    /// [`Error::Option`] if it is not one.
+    /// [`Error::Option`] if it is not a finite number.
     pub fn number(&self, name: &str) -> Result<Option<f64>, Error> {
         let Some(text) = self.text(name) else { return Ok(None) };
         match text.parse::<f64>() {

@@ -1,12 +1,12 @@
-//! What stands around the contents of binary files: a magic, versions, the task's name, a checksum.
-//! Only this module uses `bincode`.
+//! The layout of binary files around their payload: a magic number, versions, the task's name, a
+//! checksum. Only this module uses `bincode`.
 //!
 //! | bytes | |
 //! |---|---|
 //! | 8 | the magic of the kind of file |
 //! | 4 | version of this layout and of the payload |
 //! | 4 + length | the task's name |
-//! | 4 | [`Application::SCHEMA`](crate::Application::SCHEMA) |
+//! | 4 | [`Application::SCHEMA`] |
 //! | 8 | length of the payload |
 //! | | the payload |
 //! | 4 | CRC-32 of all bytes before |
@@ -33,14 +33,14 @@ const CONFIG: Configuration<LittleEndian, Fixint, Limit<LIMIT>> =
 
 /// A kind of file.
 pub(crate) struct Kind {
-    /// What it is called in messages.
+    /// The word for it in messages.
     pub name: &'static str,
     pub magic: [u8; 8],
-    /// The newest version, the one that is written.
+    /// The newest version. Files are written in this version.
     pub version: u32,
 }
 
-/// The task that a file is for.
+/// The task that a file belongs to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Identity {
     task: &'static str,
@@ -53,16 +53,17 @@ impl Identity {
     }
 }
 
-/// What a file holds, checked.
+/// The parts of a file whose checksum is right.
 pub(crate) struct Container<'b> {
     pub task: &'b str,
     pub schema: u32,
     pub payload: &'b [u8],
-    /// What the file is called in messages.
+    /// The word for the file in messages.
     pub name: &'static str,
 }
 
-/// Writes a file whose payload `write` writes, twice the same: its length comes before it.
+/// Writes a file around the payload that `write` writes. Calls `write` twice, first to count bytes,
+/// since the length comes before the payload; both calls must write the same.
 pub(crate) fn write(
     kind: &Kind,
     of: Identity,
@@ -94,7 +95,7 @@ pub(crate) fn encode(value: impl Serialize, mut out: &mut dyn Write) -> io::Resu
     })
 }
 
-/// The CRC-32 of what [`encode`] writes.
+/// The CRC-32 of the bytes that [`encode`] writes.
 pub(crate) fn checksum(value: impl Serialize) -> io::Result<u32> {
     let mut sum = Summed { out: &mut io::sink(), crc: crc32fast::Hasher::new() };
     encode(value, &mut sum)?;
@@ -102,7 +103,7 @@ pub(crate) fn checksum(value: impl Serialize) -> io::Result<u32> {
 }
 
 impl<'b> Container<'b> {
-    /// Looks at a file of a kind; whoever asks for another kind is told which one it is.
+    /// Parses a file of a kind. If it is one of `others`, the error names that kind.
     pub fn read(bytes: &'b [u8], kind: &Kind, others: &[&Kind]) -> Result<Self, String> {
         let name = kind.name;
         let Some(mut rest) = bytes.strip_prefix(&kind.magic) else {
@@ -143,7 +144,7 @@ impl<'b> Container<'b> {
         Ok(Self { task, schema, payload, name })
     }
 
-    /// Refuses what belongs to another task, or to another version of it.
+    /// Refuses a file of another task or of another version of it.
     pub fn check(&self, of: Identity) -> Result<(), String> {
         let Self { task, schema, name, .. } = *self;
         if task != of.task {
@@ -161,11 +162,11 @@ impl<'b> Container<'b> {
         Ok(())
     }
 
-    /// The value that the rest of a payload holds, which must be all of it.
+    /// Decodes the rest of a payload, all of which must be used.
     ///
-    /// A text is allocated by the length that it claims, before it is read. `bincode` has a limit
-    /// for what is claimed, but as a constant; so whatever the payload is shorter than that is
-    /// claimed first, and nothing in it can claim more than its length.
+    /// `bincode` allocates a text by its claimed length before reading it. Its limit on claimed
+    /// bytes is a constant, so this function first claims the limit less the length of the payload.
+    /// After that nothing in the payload can claim more bytes than the payload has.
     pub fn decode<T: DeserializeOwned>(&self, payload: &[u8]) -> Result<T, String> {
         let name = self.name;
         let damaged = |error: DecodeError| format!("the {name} is damaged: {error}");
@@ -183,7 +184,7 @@ impl<'b> Container<'b> {
     }
 }
 
-/// The next so many bytes.
+/// Takes the next `length` bytes.
 pub(crate) fn take<'b>(rest: &mut &'b [u8], length: u64, name: &str) -> Result<&'b [u8], String> {
     let split = usize::try_from(length).ok().and_then(|length| rest.split_at_checked(length));
     let (head, tail) =
@@ -202,7 +203,7 @@ fn take_array<const N: usize>(rest: &mut &[u8], name: &str) -> Result<[u8; N], S
     Ok(array)
 }
 
-/// Counts what is written.
+/// A writer that counts bytes.
 struct Counter(u64);
 
 impl Write for Counter {
@@ -216,7 +217,7 @@ impl Write for Counter {
     }
 }
 
-/// Keeps the checksum of what is written.
+/// A writer that keeps the checksum of the bytes written.
 struct Summed<'o> {
     out: &'o mut dyn Write,
     crc: crc32fast::Hasher,

@@ -1,4 +1,4 @@
-//! [`CostMatrix`]: what each mistake costs.
+//! [`CostMatrix`]: the cost of each mistake.
 
 use std::collections::HashSet;
 
@@ -8,19 +8,19 @@ use crate::error::Error;
 use crate::source::Source;
 use crate::vocabulary::Labels;
 
-/// The most classes for which a file of costs is read: the matrix is dense.
+/// Largest number of classes for which a file of costs is read: the matrix is dense.
 const MOST_CLASSES: usize = 10_000;
 
-/// Why a cost cannot be one.
+/// Why costs are refused.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum CostError {
     /// A cost is negative or not finite.
     #[error("a cost must be a finite number of at least 0, not {0}")]
     Cost(f64),
-    /// A right prediction costs nothing.
+    /// A right prediction has a cost other than 0.
     #[error("the cost of a right prediction must be 0, not {0}")]
     Diagonal(f64),
-    /// There is not one for each pair of classes.
+    /// The number of costs is not the square of the number of classes.
     #[error("there are {costs} costs for {classes} classes")]
     Size {
         /// Number of classes.
@@ -45,11 +45,11 @@ pub enum CostError {
 #[serde(try_from = "UncheckedCosts")]
 pub struct CostMatrix {
     classes: usize,
-    /// Row by row: costs[truth · classes + prediction].
+    /// Row-major: costs[truth · classes + prediction].
     costs: Vec<f64>,
 }
 
-/// What a model file holds of a [`CostMatrix`], not checked yet.
+/// The serialised form of a [`CostMatrix`], not checked yet.
 #[derive(Deserialize)]
 struct UncheckedCosts {
     classes: usize,
@@ -70,7 +70,7 @@ impl TryFrom<UncheckedCosts> for CostMatrix {
     }
 }
 
-/// Whether a cost can be one.
+/// Refuses a cost that is not allowed for this pair of classes.
 fn check(truth: usize, prediction: usize, cost: f64) -> Result<(), CostError> {
     if !(cost.is_finite() && cost >= 0.0) {
         return Err(CostError::Cost(cost));
@@ -82,7 +82,7 @@ fn check(truth: usize, prediction: usize, cost: f64) -> Result<(), CostError> {
 }
 
 impl CostMatrix {
-    /// Every mistake costs 1.
+    /// The matrix in which every mistake costs 1.
     pub fn zero_one(classes: usize) -> Self {
         let mut costs = vec![1.0; classes * classes];
         for class in 0..classes {
@@ -91,13 +91,13 @@ impl CostMatrix {
         Self { classes, costs }
     }
 
-    /// Sets the cost of predicting one class where another is true.
+    /// Sets the cost of predicting class `prediction` if class `truth` is true.
     ///
     /// # Errors
     /// A cost that is negative or not finite; a cost other than 0 for a right prediction.
     ///
     /// # Panics
-    /// On a class beyond the matrix.
+    /// If a class is not in the matrix.
     pub fn set(&mut self, truth: usize, prediction: usize, cost: f64) -> Result<(), CostError> {
         check(truth, prediction, cost)?;
         assert!(prediction < self.classes, "class {prediction} of {}", self.classes);
@@ -105,12 +105,12 @@ impl CostMatrix {
         Ok(())
     }
 
-    /// Reads lines `true-label predicted-label cost`; pairs not listed cost 1, right predictions 0.
-    /// Blank lines and those that begin with `#` are passed over, and so is what follows the cost
-    /// after a `#`.
+    /// Reads lines `true-label predicted-label cost`. Pairs not listed cost 1, right predictions 0.
+    /// Blank lines and lines that begin with `#` are skipped, and so is anything after the cost
+    /// from a `#` on.
     ///
     /// # Errors
-    /// Labels that are not among `classes`, pairs listed twice, bad costs, by line; more than
+    /// Labels that are not among `classes`, pairs listed twice and bad costs, by line; more than
     /// 10,000 classes.
     pub fn read(source: Source<'_>, classes: &Labels) -> Result<Self, Error> {
         let file = source.name().to_owned();

@@ -1,5 +1,4 @@
-//! [`Error`]: everything that can go wrong between files, options and solver, in sentences a user
-//! can act on.
+//! [`Error`]: every failure of files, options and solver, as a sentence that a user can act on.
 
 use std::fmt::Display;
 use std::io;
@@ -10,7 +9,7 @@ use crosscut::SolveError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A line of a text file cannot be understood.
+    /// A line of a text file is malformed.
     #[error("{file}:{line}: {message}")]
     Line {
         /// The file, as the user named it.
@@ -20,8 +19,7 @@ pub enum Error {
         /// What was expected and what was found.
         message: String,
     },
-    /// A file as a whole is not what it should be: empty, a directory, truncated, another task's
-    /// model.
+    /// A file as a whole is unusable: empty, a directory, truncated, another task's model.
     #[error("{file}: {message}")]
     File {
         /// The file, as the user named it.
@@ -34,7 +32,7 @@ pub enum Error {
     Io {
         /// The file, as the user named it.
         file: String,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// A file cannot be written.
@@ -42,10 +40,10 @@ pub enum Error {
     Write {
         /// The file, as the user named it.
         file: String,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// An option has a value it cannot have.
+    /// An option has a value that it does not accept.
     #[error("{option} expects {expected}, not `{found}`")]
     Option {
         /// The option as it is typed: `--bias`.
@@ -71,7 +69,7 @@ impl Error {
         Self::File { file: file.into(), message: shorten(message.into()) }
     }
 
-    /// An option with a value it cannot have.
+    /// An option with a value that it does not accept.
     pub fn option(
         option: impl Into<String>,
         expected: impl Into<String>,
@@ -84,13 +82,13 @@ impl Error {
         }
     }
 
-    /// Whether the user can mend it by changing what was given: files, their contents, options. The
-    /// rest are failures of the program or the machine: a full disk, no threads.
+    /// Whether the user can fix the error by changing input: files, their contents, options. The
+    /// other errors are failures of the program or the machine: a full disk, no threads.
     pub fn is_bad_input(&self) -> bool {
         !matches!(self, Self::Write { .. } | Self::Solve(SolveError::Threads(_)))
     }
 
-    /// The same error, blaming a file where it speaks of examples only.
+    /// Adds the file to an error that concerns examples only.
     pub fn in_file(self, file: &str) -> Self {
         match self {
             Self::Solve(SolveError::NoExamples) => {
@@ -105,7 +103,7 @@ impl Error {
     }
 }
 
-/// Messages quote what was found, and that may be as long as a file.
+/// Truncates a message, since the text quoted in it may be as long as a file.
 fn shorten(mut message: String) -> String {
     const MOST: usize = 500;
     if let Some((end, _)) = message.char_indices().nth(MOST) {

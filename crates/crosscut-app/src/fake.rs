@@ -1,8 +1,8 @@
 //! A task for the tests of this crate: the sign of a sparse row, y ∈ {−1, 1}, Ψ(x, y) = y·x / 2, Δ
 //! = [y ≠ ŷ].
 //!
-//! It has an option of each kind: `--lazy` claims an oracle that is not exact, `--above V` predicts
-//! 1 for scores of at least V, `--bare` writes no scores.
+//! It has an option of each kind: `--lazy` declares its oracle inexact, `--above V` predicts 1 for
+//! scores of at least V, `--bare` writes no scores.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! Files that fail: every step of every writer is made to fail in turn, and nothing is lost.
+//! Fault injection: makes every step of every writer fail in turn, and checks that nothing is lost.
 
 use std::cell::Cell;
 use std::io;
@@ -12,17 +12,17 @@ enum Fault {
     Full,
     /// The device fails.
     Device,
-    /// A write takes half of what it was given; the next one finds no space. Other steps find none
-    /// at once.
+    /// A write takes half of its bytes, and the next write finds no space. Other steps find no
+    /// space at once.
     Short,
 }
 
-/// Which steps fail.
+/// Which steps fail, and how.
 #[derive(Clone, Copy, Debug)]
 struct Plan {
-    /// The number of the first of them.
+    /// The number of the first failing step.
     first: usize,
-    /// Whether all that follow fail too.
+    /// Whether all later steps fail too.
     all: bool,
     fault: Fault,
 }
@@ -33,7 +33,7 @@ thread_local! {
     static HALVED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// What `output.rs` asks before each step.
+/// Called by `output.rs` before each step.
 pub(crate) fn attempt(step: Step, bytes: usize) -> io::Result<usize> {
     let number = STEPS.replace(STEPS.get() + 1);
     let Some(plan) = PLAN.get() else { return Ok(bytes) };
@@ -53,7 +53,7 @@ pub(crate) fn attempt(step: Step, bytes: usize) -> io::Result<usize> {
     }
 }
 
-/// Does something with failing files; returns how many steps it took.
+/// Runs `work` under a plan; returns its result and the number of steps.
 fn with<R>(plan: Option<Plan>, work: impl FnOnce() -> R) -> (R, usize) {
     PLAN.set(plan);
     STEPS.set(0);
@@ -143,7 +143,7 @@ mod tests {
         }
     }
 
-    /// Every plan for work of so many steps.
+    /// Every plan for work of `steps` steps.
     fn plans(steps: usize) -> impl Iterator<Item = Plan> {
         let faults = [Fault::Full, Fault::Device, Fault::Short];
         let first = move |fault| {
@@ -157,8 +157,8 @@ mod tests {
         assert!(error.to_string().starts_with(&start) && !error.is_bad_input(), "{error}");
     }
 
-    /// What a plan and its work leave is what was there before, or what would be there without a
-    /// fault, and nothing else.
+    /// After a fault, the folder holds either the files from before or those of a run without
+    /// faults, and nothing else.
     #[test]
     fn a_file_is_the_old_one_or_the_new_one_whatever_fails() {
         let mut injected = 0;
@@ -221,7 +221,7 @@ mod tests {
                     }
                     let before = home.files();
                     let result = with(Some(plan), work).0;
-                    // Without an old file there is one step less: its permissions.
+                    // Without an old file there is one step less: copying its permissions.
                     match result {
                         Err(error) => {
                             assert_names(&error, &home.path(name));
@@ -241,8 +241,8 @@ mod tests {
         println!("{injected} faults injected into models and predictions");
     }
 
-    /// A checkpoint that cannot be written does not end training; a model that cannot be written is
-    /// told; and training goes on from whatever checkpoint is there, to the same model.
+    /// A checkpoint that cannot be written does not end training. A model that cannot be written is
+    /// an error. Training resumes from whatever checkpoint is there and gives the same model.
     #[test]
     fn training_survives_whatever_fails_and_resumes_to_the_same_model() {
         let home = Home::new();

@@ -7,22 +7,23 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
-/// Listens for SIGINT and SIGTERM. The first one is remembered, for work that looks at it now and
-/// then; the next one ends the program at once, with 128 plus its number, as shells count.
+/// Listens for SIGINT and SIGTERM. The first signal is recorded, and training polls it. The next
+/// one ends the program at once, with exit code 128 plus its number, as in shells.
 #[derive(Clone, Debug)]
 pub struct Interrupt {
     caught: Arc<AtomicUsize>,
 }
 
 impl Interrupt {
-    /// Starts to listen. Until then, signals end the program as they do any other.
+    /// Starts to listen. Until then, the signals end the program as usual.
     ///
     /// # Errors
-    /// Those of the system.
+    /// Errors of the system.
     pub fn listen() -> io::Result<Self> {
         let caught = Arc::new(AtomicUsize::new(0));
         let again = Arc::new(AtomicBool::new(false));
-        // In this order: the first signal finds nothing to end for, and arms the next.
+        // The shutdown handlers come first: on the first signal they find `again` unset, and only
+        // then is it set. The next signal finds it set and ends the program.
         for signal in [SIGINT, SIGTERM] {
             flag::register_conditional_shutdown(signal, exit_code(signal), Arc::clone(&again))?;
         }
@@ -33,7 +34,7 @@ impl Interrupt {
         Ok(Self { caught })
     }
 
-    /// The exit code for the signal that was caught, if one was: 130 for SIGINT, 143 for SIGTERM.
+    /// The exit code for the recorded signal, if there is one: 130 for SIGINT, 143 for SIGTERM.
     pub fn exit_code(&self) -> Option<u8> {
         match self.caught.load(Ordering::Relaxed) {
             0 => None,

@@ -1,7 +1,7 @@
-//! The outside world of Crosscut, generic over tasks: text files, model files, and the verbs of the
+//! Input and output of Crosscut, generic over tasks: text files, model files, and the verbs of the
 //! program.
 //!
-//! A task becomes a program by implementing [`Application`]; [`Entry::of`] turns it into a row of
+//! A task becomes a program by implementing [`Application`]. [`Entry::of`] turns it into a row of
 //! the table that `crosscut-cli` (or your own binary) dispatches on. This crate knows no flags and
 //! prints nothing.
 
@@ -19,6 +19,7 @@ pub mod interrupt;
 pub mod model_file;
 pub mod monitor;
 pub mod output;
+pub mod parts;
 pub mod report;
 pub mod scaling;
 pub mod source;

@@ -1,8 +1,8 @@
 //! The model file. Only this module knows its payload: task, w, settings and certificate, in the
 //! layout of `container.rs`.
 //!
-//! Equal models give equal bytes. `bincode` has no schema evolution: whoever changes [`Settings`]
-//! or [`Certificate`] raises [`VERSION`] and keeps a reader for the older layout.
+//! Equal models give equal bytes. `bincode` has no schema evolution: a change of [`Settings`] or
+//! [`Certificate`] must raise [`VERSION`] and keep a reader for the older layout.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::output;
 use crate::source::{display_name, read_bytes};
 
-/// The newest layout, the one that is written.
+/// The newest version of the layout. Models are written in this version.
 pub const VERSION: u32 = 6;
 
 pub(crate) const KIND: Kind = Kind { name: "model", magic: *b"CROSSCUT", version: VERSION };
@@ -30,8 +30,8 @@ pub fn save<A: Application>(model: &Model<A>, path: &Path) -> Result<(), Error> 
     output::replace(path, |out| write(model, out))
 }
 
-/// The bytes of a model file, checked. What they mean is known once the task's name has led to its
-/// type.
+/// The bytes of a model file, checked. They are decoded by [`load`](Self::load), once the task's
+/// name has selected the type of the task.
 pub struct ModelFile {
     path: PathBuf,
     task: String,
@@ -42,15 +42,15 @@ impl ModelFile {
     /// Reads a file; `-` is standard input.
     ///
     /// # Errors
-    /// What is not a model, is damaged, or was written by a newer program.
+    /// A file that is no model, is damaged, or was written by a newer program.
     pub fn open(path: &Path) -> Result<Self, Error> {
         Self::from_bytes(path, read_bytes(path)?)
     }
 
-    /// Takes the bytes of a file that have been read already; `path` is for messages.
+    /// Takes the bytes of a file that has been read; `path` is for messages.
     ///
     /// # Errors
-    /// Those of [`open`](Self::open) that are about the bytes.
+    /// Those of [`open`](Self::open) that concern the bytes.
     pub fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Self, Error> {
         match open(&bytes) {
             Ok(container) => {
@@ -60,7 +60,7 @@ impl ModelFile {
         }
     }
 
-    /// The file it was read from.
+    /// The file it was read from; `-` for standard input.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -70,10 +70,10 @@ impl ModelFile {
         &self.task
     }
 
-    /// The model of the task `A`.
+    /// Decodes the model as one of the task `A`.
     ///
     /// # Errors
-    /// Another task's model; a payload that does not fit together.
+    /// Another task's model; an inconsistent payload.
     pub fn load<A: Application>(self) -> Result<Model<A>, Error> {
         read(&self.bytes).map_err(|message| Error::file(display_name(&self.path), message))
     }
@@ -137,7 +137,7 @@ mod tests {
         container::forge::<Sign>(&KIND, payload)
     }
 
-    /// A value from a payload that stands by itself.
+    /// Decodes a value that is a whole payload.
     fn decode<T: serde::de::DeserializeOwned>(payload: &[u8]) -> Result<T, String> {
         Container { task: "", schema: 0, payload, name: KIND.name }.decode(payload)
     }
@@ -210,7 +210,7 @@ mod tests {
         assert!(
             read::<Sign>(&forge(&longer)).unwrap_err().contains("longer than what it describes")
         );
-        // The task has 4 weights; then w claims 2^60 of them.
+        // The task has 4 weights, and w claims another number of them, up to 2^64 − 1.
         let task = encode(&model(vec![0.0; 4]).task);
         for claimed in [5, 1 << 30, 1 << 37, 1 << 60, u64::MAX] {
             let absurd = [&task[..], &u64::to_le_bytes(claimed), &[0; 32]].concat();
@@ -220,7 +220,8 @@ mod tests {
 
     #[test]
     fn texts_and_lists_that_claim_more_than_there_is_are_refused_without_being_allocated() {
-        // Any of these would abort if it were allocated, and so would many small ones that add up.
+        // Any of these claims would abort if it were allocated, and so would many small ones
+        // together.
         for claimed in [9, 1 << 36, (1 << 38) - 9, 1 << 38, 1 << 60, u64::MAX] {
             let claim = |before: &[u8]| [before, &u64::to_le_bytes(claimed), b"12345678"].concat();
             assert!(decode::<String>(&claim(b"")).unwrap_err().contains("damaged"));

@@ -1,30 +1,30 @@
-//! [`Monitor`]: who watches while the verbs work.
+//! [`Monitor`]: follows the verbs while they work.
 
 use crosscut::validation::Round;
 use crosscut::{Flow, Progress, Solver};
 
-/// Is told what is going on and may stop training. Every method may be left out; `()` ignores
+/// Receives progress of the verbs and may stop training. Every method has a default; `()` ignores
 /// everything.
 ///
 /// Methods are called from the thread that called the verb.
 pub trait Monitor {
-    /// A file is being read; `bytes` of its (decompressed) text have been so far.
+    /// Progress of reading a file; `bytes` counts its (decompressed) text read so far.
     fn reading(&mut self, file: &str, bytes: u64) {
         let _ = (file, bytes);
     }
 
-    /// Examples are read, a training run begins.
+    /// A training run begins; its examples have been read.
     fn start(&mut self, start: &Start) {
         let _ = start;
     }
 
-    /// A few times a second, after each exact pass, and when training has stopped.
+    /// Called a few times a second, after each exact pass, and when training has stopped.
     fn progress(&mut self, progress: &Progress) -> Flow {
         let _ = progress;
         Flow::Continue(())
     }
 
-    /// Something a user should know that is not an error.
+    /// Something to tell the user that is not an error.
     fn note(&mut self, message: &str) {
         let _ = message;
     }
@@ -32,14 +32,14 @@ pub trait Monitor {
 
 impl Monitor for () {}
 
-/// What a training run is about to solve.
+/// The problem of a training run that begins.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Start {
     /// The task.
     pub task: &'static str,
     /// Which run of a cross-validation, `None` outside one.
     pub round: Option<Round>,
-    /// Number of examples n that are trained on.
+    /// Number of training examples n.
     pub examples: usize,
     /// Number of weights d.
     pub dim: usize,
@@ -49,6 +49,6 @@ pub struct Start {
     pub c_mean: f64,
     /// C as it multiplies the sum of the slacks.
     pub c_sum: f64,
-    /// The solver that runs.
+    /// The solver.
     pub solver: Solver,
 }

@@ -1,5 +1,5 @@
-//! [`replace`]: files are written beside their target and renamed, so that a crash leaves the old
-//! one or the new one.
+//! [`replace`]: writes a temporary file beside the target and renames it, so that after a crash
+//! either the old file or the new one is there.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -12,11 +12,11 @@ use crate::error::Error;
 
 /// Writes a file as a whole or not at all; `-` is standard output.
 ///
-/// A name that ends in `.gz` (or `.zst`, with the feature `zst`) asks for compression. What exists
-/// and is not a regular file (`/dev/stdout`, a named pipe) is written to directly.
+/// The extension `.gz` (or `.zst`, with the feature `zst`) selects compression. An existing target
+/// that is not a regular file (`/dev/stdout`, a named pipe) is written to directly.
 ///
 /// # Errors
-/// [`Error::Write`], also for what `write` returns; the target is then as it was before.
+/// [`Error::Write`], also for an error that `write` returns; a regular file is then left as it was.
 pub fn replace(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
@@ -33,11 +33,11 @@ pub fn replace(
     .map_err(|source| Error::Write { file: display_name(path), source })
 }
 
-/// Finds out early whether [`replace`] could work: a directory that does not exist or is not
-/// writable is reported before hours of training, not after.
+/// Checks early whether [`replace`] could work, so that a missing or read-only directory is
+/// reported before hours of training, not after.
 ///
 /// # Errors
-/// A target that is a directory or one of `inputs`, the files that are read; one that cannot be
+/// A target that is a directory, that is one of `inputs` (files that are read), or that cannot be
 /// created.
 pub fn check(path: &Path, inputs: &[&Path]) -> Result<(), Error> {
     let Target::File { file, directory } = target(path)? else { return Ok(()) };
@@ -50,12 +50,12 @@ pub fn check(path: &Path, inputs: &[&Path]) -> Result<(), Error> {
         Err(_) if !directory.exists() => {
             refuse(format!("the directory {} does not exist", directory.display()))
         }
-        // The error itself speaks of the temporary file.
+        // The error itself names the temporary file.
         Err(error) => refuse(format!("cannot be written: {}", error.kind())),
     }
 }
 
-/// Whether two names are those of one file that is written to, or will be.
+/// Whether two names denote the same regular file, existing or yet to be written.
 pub fn is_same(a: &Path, b: &Path) -> bool {
     let place = |path: &Path| match target(path) {
         Ok(Target::File { file, directory }) => {
@@ -66,7 +66,7 @@ pub fn is_same(a: &Path, b: &Path) -> bool {
     place(a).is_some_and(|a| place(b) == Some(a))
 }
 
-/// A reader that has gone away (`| head`) has what it wanted.
+/// A closed pipe is no error: the reader (`| head`) needs no more.
 fn forgive_closed_pipe(error: io::Error) -> io::Result<()> {
     if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) }
 }
@@ -85,7 +85,7 @@ fn target(path: &Path) -> Result<Target, Error> {
         let message = "only a program built with the feature `zst` writes zstd archives";
         return Err(Error::file(display_name(path), message));
     }
-    // A link is followed: the file it names is replaced, not the link.
+    // A symbolic link is followed: the file it names is replaced, not the link.
     let file = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     match fs::metadata(&file) {
         Ok(found) if found.is_dir() => {
@@ -119,14 +119,14 @@ fn replace_file(
     new.as_file().sync_all()?;
     attempt(Step::Rename, 0)?;
     new.persist(file)?;
-    // The rename itself should survive a power cut as well; not every file system can promise it.
+    // Makes the rename itself survive a power cut; not every file system can promise it.
     if let Ok(directory) = File::open(directory) {
         let _ = directory.sync_all();
     }
     Ok(())
 }
 
-/// What is done to the file beside a target.
+/// A step of writing a file; tests make each one fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Step {
     Create,
@@ -137,8 +137,8 @@ pub(crate) enum Step {
     Rename,
 }
 
-/// Is asked before every step, and how many bytes of a write to let through. In tests any step can
-/// be made to fail: see `faults.rs`.
+/// Called before every step; returns how many bytes of a write to pass on. Tests can make any step
+/// fail: see `faults.rs`.
 fn attempt(step: Step, bytes: usize) -> io::Result<usize> {
     #[cfg(test)]
     return crate::faults::attempt(step, bytes);
@@ -163,10 +163,11 @@ impl<W: Write> Write for Attempted<W> {
     }
 }
 
-/// A temporary file that is removed unless it is renamed, with the permissions of any new file.
+/// A temporary file with the permissions of any new file; removed unless it is renamed.
 fn beside(file: &Path, directory: &Path) -> io::Result<NamedTempFile> {
     let mut prefix = std::ffi::OsString::from(".");
-    // A part of the name: with its random letters the whole must not exceed what file systems take.
+    // A prefix of the name only: with the random letters, the whole must stay within the length
+    // limit of file systems.
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     prefix.push(name.chars().take(40).collect::<String>());
     prefix.push(".");
@@ -175,13 +176,13 @@ fn beside(file: &Path, directory: &Path) -> io::Result<NamedTempFile> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        // The umask takes from it what it takes from any new file.
+        // The umask applies to this mode as to any new file.
         builder.permissions(fs::Permissions::from_mode(0o666));
     }
     builder.tempfile_in(directory)
 }
 
-/// Writes through a buffer and the compression the name asks for.
+/// Writes through a buffer and the compression that the extension of `path` selects.
 fn pack<W: Write>(
     path: &Path,
     out: W,

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::{Map, Value, json};
 
-/// What an evaluation found: named measures, then tables.
+/// The result of an evaluation: named measures, then tables.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Report {
     measures: Vec<(String, f64)>,
@@ -15,11 +15,11 @@ pub struct Report {
 /// A table of numbers with named columns and rows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Table {
-    /// Its name, `per_class` say.
+    /// The name, for example `per_class`.
     pub name: String,
-    /// The names of its columns.
+    /// The names of the columns.
     pub columns: Vec<String>,
-    /// Each row's name and its numbers, one a column.
+    /// Name and numbers of each row, one number a column.
     pub rows: Vec<(String, Vec<f64>)>,
 }
 
@@ -29,7 +29,7 @@ impl Report {
         Self::default()
     }
 
-    /// Adds a measure. The first is the one shown in summaries.
+    /// Adds a measure. Summaries show the first one.
     pub fn measure(mut self, name: impl Into<String>, value: f64) -> Self {
         self.measures.push((name.into(), value));
         self
@@ -41,7 +41,7 @@ impl Report {
         self
     }
 
-    /// Adds a table for JSON alone: one with a row for each example, which would flood a screen.
+    /// Adds a table for JSON only, such as one with a row for each example, too long for a screen.
     pub fn detail(mut self, table: Table) -> Self {
         self.details.push(table);
         self
@@ -57,7 +57,7 @@ impl Report {
         &self.tables
     }
 
-    /// The tables for JSON alone, in the order they were added.
+    /// The tables for JSON only, in the order they were added.
     pub fn details(&self) -> &[Table] {
         &self.details
     }
@@ -95,7 +95,7 @@ impl fmt::Display for Report {
             let name_width =
                 table.rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
             let name_width = name_width.max(table.name.chars().count());
-            // A column of whole numbers is one of counts if any of them cannot be a ratio.
+            // A column of whole numbers holds counts if any of them is too large for a ratio.
             let counts: Vec<bool> = (0..table.columns.len())
                 .map(|at| {
                     let values = || table.rows.iter().filter_map(|(_, values)| values.get(at));
@@ -139,7 +139,8 @@ impl fmt::Display for Report {
     }
 }
 
-/// Counts as counts, everything else with four decimals.
+/// Whole numbers of absolute value from 2 to below 10¹⁵, and 0, without decimals; all others with
+/// four.
 fn number(value: f64) -> String {
     if value.fract() == 0.0 && value.abs() >= 2.0 && value.abs() < 1e15 || value == 0.0 {
         format!("{value:.0}")

@@ -19,23 +19,23 @@ use crate::application::Item;
 use crate::error::Error;
 use crate::monitor::Monitor;
 
-/// Bytes read at a time: small enough for a few to stay in the cache, large enough to keep a thread
-/// busy.
+/// Bytes read at a time: small enough for a few blocks to stay in the cache, large enough to keep a
+/// thread busy.
 const BLOCK: usize = 256 << 10;
-/// No line may be longer: what claims to be one is no text file.
+/// Longest line accepted, in bytes. A file with a longer one is not a text file.
 const LONGEST_LINE: usize = 1 << 30;
 
-/// Something to read text from, once.
+/// Text that can be read once.
 pub struct Source<'m> {
     name: String,
     reader: Box<dyn Read + Send + 'm>,
     monitor: Option<&'m mut dyn Monitor>,
     digest: Arc<Digest>,
-    /// For a piece of a file: the lines before it.
+    /// If this is a piece of a file: the number of lines before it.
     before: Option<u64>,
 }
 
-/// What tells two texts apart: length and CRC-32 of what was read so far.
+/// Length and CRC-32 of the text read so far. They tell two texts apart.
 #[derive(Debug, Default)]
 pub(crate) struct Digest {
     length: AtomicU64,
@@ -48,7 +48,7 @@ impl Digest {
     }
 }
 
-/// Keeps the digest of what is read.
+/// A reader that keeps the digest of the bytes read.
 struct Digested<R> {
     reader: R,
     length: u64,
@@ -68,8 +68,8 @@ impl<R: Read> Read for Digested<R> {
 }
 
 impl<'m> Source<'m> {
-    /// Opens a file; `-` is standard input. What is compressed with gzip (or zstd, with the feature
-    /// `zst`) is decompressed, whatever its name.
+    /// Opens a file; `-` is standard input. Data compressed with gzip (or zstd, with the feature
+    /// `zst`) are recognised by content, not by name, and decompressed.
     ///
     /// # Errors
     /// A file that cannot be read, a directory, an archive of a kind that is not compiled in.
@@ -85,7 +85,7 @@ impl<'m> Source<'m> {
         Ok(Self { name, reader: Box::new(reader), monitor: Some(monitor), digest, before: None })
     }
 
-    /// The same with nobody watching, for small files beside the examples.
+    /// As [`open`](Self::open), without a monitor; for small files beside the examples.
     ///
     /// # Errors
     /// Those of [`open`](Self::open).
@@ -94,26 +94,26 @@ impl<'m> Source<'m> {
         Ok(Self { name, reader, monitor: None, digest: Arc::default(), before: None })
     }
 
-    /// Text that is in memory already, under a name for messages. It is checked like that of a
-    /// file, so bytes will do.
+    /// Text in memory, with a name for messages. Bytes are accepted, since the text is checked like
+    /// a file.
     pub fn from_text(name: impl Into<String>, text: impl Into<Vec<u8>>) -> Self {
         let reader = Box::new(Cursor::new(text.into()));
         Self { name: name.into(), reader, monitor: None, digest: Arc::default(), before: None }
     }
 
-    /// What tells this text from others, once it has been read from a source that was
-    /// [opened](Self::open).
+    /// The digest of this text: complete once the text has been read, and kept only if the source
+    /// was [opened](Self::open).
     pub(crate) fn digest(&self) -> Arc<Digest> {
         Arc::clone(&self.digest)
     }
 
-    /// A piece of a file, with so many lines before it. It may hold nothing to parse.
+    /// A piece of a file that follows `before` lines. It may hold nothing to parse.
     pub(crate) fn from_piece(name: String, bytes: Vec<u8>, before: u64) -> Self {
         let reader = Box::new(Cursor::new(bytes));
         Self { name, reader, monitor: None, digest: Arc::default(), before: Some(before) }
     }
 
-    /// How many lines of the file are before this text.
+    /// Number of lines of the file before this text.
     pub fn lines_before(&self) -> u64 {
         self.before.unwrap_or(0)
     }
@@ -123,7 +123,7 @@ impl<'m> Source<'m> {
         &self.name
     }
 
-    /// Parses training examples, one a line, as [`parse_lines`](Self::parse_lines) does; a line
+    /// Parses training examples, one a line, as [`parse_lines`](Self::parse_lines) does. A line
     /// without an output is refused.
     ///
     /// # Errors
@@ -141,17 +141,17 @@ impl<'m> Source<'m> {
         })
     }
 
-    /// Parses every line that is not blank and keeps what `parse` finds, in order; `None` passes
-    /// over a line (a comment).
+    /// Parses every line that is not blank and keeps what `parse` returns, in order. `parse`
+    /// returns `None` for a line to skip (a comment).
     ///
     /// Lines come without their line break (`\n` or `\r\n`), the first also without a byte order
-    /// mark. Blocks of lines are parsed on all threads of the current rayon pool while the next
-    /// ones are read, so that no more than a few blocks of text are in memory at any time.
+    /// mark. The current rayon pool parses blocks of lines while the next blocks are read. Only a
+    /// few blocks of text are in memory at any time.
     ///
     /// # Errors
-    /// The first line that `parse` refuses, that is not UTF-8 or that contains a NUL character,
-    /// with its number; a file in which `parse` finds nothing at all; a file that cannot be read to
-    /// its end.
+    /// The first line, by number, that `parse` refuses, that is not UTF-8 or that contains a NUL
+    /// character; a file in which `parse` finds nothing at all; a file that cannot be read to its
+    /// end.
     pub fn parse_lines<T: Send>(
         mut self,
         parse: impl Fn(&str) -> Result<Option<T>, String> + Sync,
@@ -165,13 +165,13 @@ impl<'m> Source<'m> {
         Ok(items)
     }
 
-    /// The same for examples of several lines: what `parse` finds goes to `take`, in order and one
-    /// at a time, with the number of its line (from 1). Blank lines are parsed too. Nothing is
-    /// kept, and nothing left to read.
+    /// As [`parse_lines`](Self::parse_lines), for examples of several lines: passes each value that
+    /// `parse` returns to `take`, in order and one at a time, with its line number (from 1). Blank
+    /// lines are parsed too. Nothing is kept, and the whole text is consumed.
     ///
     /// # Errors
-    /// Those of [`parse_lines`](Self::parse_lines), and the first one of `take`; of several, the
-    /// one of the first line.
+    /// Those of [`parse_lines`](Self::parse_lines), and the first error of `take`. If there are
+    /// several, the one of the first line.
     pub fn scan_lines<T: Send>(
         &mut self,
         parse: impl Fn(&str) -> Result<Option<T>, String> + Sync,
@@ -203,8 +203,8 @@ impl<'m> Source<'m> {
         })
     }
 
-    /// Reads all blocks of lines while those before are worked on. `parse` is told the name of the
-    /// file and how many lines were before these blocks.
+    /// Reads all blocks of lines; reading goes on while earlier blocks are parsed. `parse` gets the
+    /// name of the file and the number of lines before its blocks.
     fn scan_blocks(&mut self, parse: &mut ParseBlocks<'_>) -> Result<(), Error> {
         let Self { name, reader, monitor, before, .. } = self;
         let reader = mem::replace(reader, Box::new(io::empty()));
@@ -214,7 +214,7 @@ impl<'m> Source<'m> {
             let (sender, blocks) = mpsc::sync_channel(at_once);
             scope.spawn(move || send_blocks(reader, &sender));
             while let Ok(first) = blocks.recv() {
-                // Whatever else is ready: few blocks if reading is slow, many if parsing is.
+                // Takes all blocks that are ready: few if reading is slow, many if parsing is.
                 let mut batch = vec![first];
                 batch.extend(blocks.try_iter().take(at_once - 1));
                 let seen = parse(name, batch, all.lines)?;
@@ -237,18 +237,18 @@ impl<'m> Source<'m> {
         })
     }
 
-    /// Tells whoever watches something that is not an error, about what was read.
+    /// Sends the monitor a note about the text: something to know that is not an error.
     pub fn note(&mut self, message: &str) {
         if let Some(monitor) = &mut self.monitor {
             monitor.note(message);
         }
     }
 
-    /// The beginning of the text, at most so many bytes, to find out what kind of file it is. They
-    /// will be read again.
+    /// The first `bytes` bytes of the text or fewer, to recognise the kind of file. They will be
+    /// read again.
     ///
     /// # Errors
-    /// A file that cannot be read so far.
+    /// A file whose beginning cannot be read.
     pub fn peek(&mut self, bytes: usize) -> Result<String, Error> {
         let mut head = Vec::new();
         let read = self.reader.by_ref().take(bytes as u64).read_to_end(&mut head);
@@ -293,10 +293,10 @@ pub(crate) fn read_bytes(path: &Path) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
-/// Finite numbers separated by white space, for formats of one's own.
+/// Finite numbers separated by white space, for custom formats.
 ///
 /// # Errors
-/// The first word that is not one.
+/// The first word that is not a finite number.
 pub fn numbers<T: FromStr>(text: &str) -> Result<Vec<T>, String> {
     let finite = |word: &&str| word.parse::<f64>().is_ok_and(f64::is_finite);
     let number = |word: &str| {
@@ -349,7 +349,7 @@ fn unpack_zstd(_: impl Read + Send + 'static) -> Result<Box<dyn Read + Send>, St
         .to_owned())
 }
 
-/// Sorts damage to an archive from trouble with the disk.
+/// Distinguishes a damaged archive from an I/O error.
 pub(crate) fn unreadable(name: &str, source: io::Error) -> Error {
     match source.kind() {
         io::ErrorKind::UnexpectedEof => {
@@ -362,8 +362,8 @@ pub(crate) fn unreadable(name: &str, source: io::Error) -> Error {
     }
 }
 
-/// Cuts what is read into blocks that end with a line break (the last one need not) and sends them
-/// on, until the end, the first error, or nobody listening.
+/// Cuts the text into blocks that end with a line break (the last one need not) and sends them,
+/// until the end of the text, the first error, or the receiver hangs up.
 fn send_blocks(mut reader: impl Read, sender: &mpsc::SyncSender<io::Result<Vec<u8>>>) {
     let mut rest = Vec::new();
     let mut first = true;
@@ -406,24 +406,24 @@ fn send_blocks(mut reader: impl Read, sender: &mpsc::SyncSender<io::Result<Vec<u
     }
 }
 
-/// Blocks of lines as they were read.
+/// Blocks of lines as read.
 type Blocks = Vec<io::Result<Vec<u8>>>;
-/// Parses blocks of a file that have so many lines before them.
+/// Parses blocks of the named file, given the number of lines before them.
 type ParseBlocks<'p> = dyn FnMut(&str, Blocks, u64) -> Result<Seen, Error> + 'p;
 
-/// What was read so far.
+/// Progress of reading.
 #[derive(Clone, Copy, Default)]
 struct Seen {
-    /// Those before included.
+    /// Including the lines before the text.
     lines: u64,
     bytes: u64,
-    /// Whether anything was found in them.
+    /// Whether `parse` has found anything.
     found_any: bool,
 }
 
-/// What a block held. With an error, `lines` is the number of the bad line within the block.
+/// A parsed block. If there is an error, `lines` is the number of the bad line within the block.
 struct Parsed<T> {
-    /// With the numbers of their lines within the block, from 1.
+    /// Each with its line number within the block, from 1.
     items: Vec<(u64, T)>,
     lines: u64,
     bytes: u64,
@@ -432,7 +432,7 @@ struct Parsed<T> {
 
 fn parse_block<T>(block: &[u8], parse: &impl Fn(&str) -> Result<Option<T>, String>) -> Parsed<T> {
     let mut parsed = Parsed { items: Vec::new(), lines: 0, bytes: block.len() as u64, error: None };
-    // Lines before the first bad byte are parsed first: one of them may be bad as well.
+    // Lines before the first bad byte are parsed first, since one of them may be bad as well.
     let (text, not_utf8) = match str::from_utf8(block) {
         Ok(text) => (text, false),
         Err(error) => {
@@ -683,7 +683,7 @@ mod tests {
         assert_eq!((monitor.0, monitor.1), (5_000_000, vec!["odd".to_owned()]));
     }
 
-    /// Hands out its bytes a few at a time, as pipes do.
+    /// A reader that returns a few bytes at a time, as pipes do.
     struct Trickle<'b>(&'b [u8], usize);
 
     impl Read for Trickle<'_> {

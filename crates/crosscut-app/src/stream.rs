@@ -1,5 +1,4 @@
-//! [`Pieces`]: a file that is larger than memory, read again and again in pieces that hold whole
-//! examples.
+//! [`Pieces`]: a file larger than memory, read once per pass in pieces of whole examples.
 
 use std::collections::HashSet;
 use std::io::Read;
@@ -11,41 +10,41 @@ use crate::application::{Application, Examples};
 use crate::error::Error;
 use crate::source::{self, Source};
 
-/// Bytes of a piece, or of the one example that is longer. Part of the result: it decides how sums
-/// are grouped.
+/// Size of a piece in bytes; a single longer example makes a longer piece. It affects the result,
+/// since it decides how sums are grouped.
 const PIECE: usize = 4 << 20;
 
-/// Where a file may be cut.
+/// The places at which a file may be cut into pieces.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Cut {
     /// After each line.
     #[default]
     Lines,
-    /// Where `qid:N` changes.
+    /// Between lines with different `qid:N`.
     Qids,
-    /// After a line without anything but spaces.
+    /// After a line that is empty or has only spaces.
     Blank,
 }
 
-/// A file in pieces. The first time it is read it is surveyed: what the pieces are is remembered,
-/// and what is read later must be the same.
+/// A file read in pieces. The first reading is the survey: it records length and checksum of each
+/// piece, and every later reading must find the same.
 pub struct Pieces {
     path: PathBuf,
     name: String,
     cut: Cut,
     size: usize,
     reader: Box<dyn Read + Send>,
-    /// What was read and not handed out.
+    /// Bytes read and not yet returned.
     rest: Vec<u8>,
     ended: bool,
-    /// Lines handed out.
+    /// Number of lines returned.
     lines: u64,
     /// The number of the next piece.
     next: usize,
-    /// The length and the checksum of each piece.
+    /// Length and checksum of each piece, recorded in the survey.
     known: Vec<(usize, u32)>,
     surveyed: bool,
-    /// The qids of the survey.
+    /// The qids seen in the survey.
     qids: HashSet<i64>,
     last_qid: Option<i64>,
 }
@@ -59,7 +58,8 @@ impl Pieces {
         Self::with_size(path, PIECE)
     }
 
-    /// The same with pieces of about so many bytes; the pieces are part of the result.
+    /// As [`open`](Self::open), with pieces of about `size` bytes; the size of the pieces affects
+    /// the result.
     ///
     /// # Errors
     /// Those of [`open`](Self::open).
@@ -85,8 +85,8 @@ impl Pieces {
         })
     }
 
-    /// What tells the text of the survey from others: its length, and a checksum of those of the
-    /// pieces.
+    /// A digest of the text read in the survey: its length in bytes, and a checksum of the
+    /// checksums of its pieces.
     pub(crate) fn digest(&self) -> (u64, u32) {
         let mut sum = crc32fast::Hasher::new();
         self.known.iter().for_each(|(_, piece)| sum.update(&piece.to_le_bytes()));
@@ -103,16 +103,16 @@ impl Pieces {
         &self.name
     }
 
-    /// Sets where it may be cut; before anything is read.
+    /// Sets where the file may be cut; must be called before anything is read.
     pub fn cut_at(&mut self, cut: Cut) {
         self.cut = cut;
     }
 
-    /// The next piece, as text to read whose lines have their numbers; `None` after the last one.
-    /// It may hold no example.
+    /// The next piece, with the line numbers of the file; `None` after the last one. A piece may
+    /// hold no example.
     ///
     /// # Errors
-    /// A file that cannot be read on, a qid that returns, and after the survey a file that has
+    /// A file that cannot be read further; a qid that returns; after the survey, a file that has
     /// changed.
     pub fn next_piece(&mut self) -> Result<Option<Source<'static>>, Error> {
         let Some(bytes) = self.take()? else {
@@ -136,7 +136,7 @@ impl Pieces {
         Ok(Some(Source::from_piece(self.name.clone(), bytes, before)))
     }
 
-    /// Begins again. What was read before was the survey.
+    /// Starts reading from the beginning. The first reading was the survey.
     ///
     /// # Errors
     /// A file that cannot be opened again.
@@ -154,7 +154,7 @@ impl Pieces {
         Error::line(self.name.as_str(), self.lines + 1, message)
     }
 
-    /// The bytes of the next piece: whole examples, and whatever stands between them.
+    /// The bytes of the next piece: whole examples and the lines between them.
     fn take(&mut self) -> Result<Option<Vec<u8>>, Error> {
         let mut wanted = self.size;
         loop {
@@ -179,14 +179,14 @@ impl Pieces {
         }
     }
 
-    /// The last place in what was read where it may be cut. What stands after the last line break
-    /// is not known yet.
+    /// The last position in `rest` at which the file may be cut. The text after the last line break
+    /// is ignored, since the line is incomplete.
     fn last_cut(&self) -> Option<usize> {
         let mut end = self.rest.iter().rposition(|&byte| byte == b'\n')? + 1;
         if self.cut == Cut::Lines {
             return Some(end);
         }
-        // The qid of the lines after `end`.
+        // The first qid in the lines after `end`.
         let mut after = None;
         while end > 0 {
             let start =
@@ -207,7 +207,7 @@ impl Pieces {
         None
     }
 
-    /// No qid may return in a later piece.
+    /// Refuses a qid that returns after another qid.
     fn check_qids(&mut self, bytes: &[u8]) -> Result<(), Error> {
         for (line, number) in bytes.split(|&byte| byte == b'\n').zip(self.lines + 1..) {
             let Some(qid) = qid(line).filter(|&qid| self.last_qid != Some(qid)) else { continue };
@@ -242,7 +242,7 @@ impl<A: Application> Stream<A> for Pieces {
         let Some(source) = self.next_piece()? else { return Ok(None) };
         let items = task.read(source)?;
         let changed = || self.has_changed();
-        // All had an output in the survey.
+        // In the survey every example had an output.
         let example = |item: crate::application::Item<A::Input, A::Output>| {
             Ok(Example { x: item.x, y: item.y.ok_or_else(changed)?, weight: item.weight })
         };

@@ -6,13 +6,13 @@ use crosscut::Feature;
 /// One example line.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Line<'t> {
-    /// The target as it is written; `None` for `?` or where the line begins with a feature.
+    /// The target as written; `None` if it is `?` or the line begins with a feature.
     pub target: Option<&'t str>,
     /// The number after `qid:`.
     pub qid: Option<i64>,
     /// The number after `cost:`, finite and at least 0; 1 if there is none.
     pub cost: f64,
-    /// The features with ids as in the file (from 1, strictly increasing), finite and not zero.
+    /// The features, finite and not zero, with ids as in the file (from 1, strictly increasing).
     pub features: Vec<Feature>,
     /// The largest id, also of a feature whose value is zero; 0 without features.
     pub last_id: u32,
@@ -20,12 +20,12 @@ pub struct Line<'t> {
     pub comment: Option<&'t str>,
 }
 
-/// Reads a line (without its line break); `None` if it is blank or a comment.
+/// Parses a line (without its line break); `None` if it is blank or a comment.
 ///
 /// The target is any token without a colon. Features whose value is zero are dropped.
 ///
 /// # Errors
-/// What was expected and the token found instead; the caller adds file and line number.
+/// The expected and the found token; the caller adds file and line number.
 pub fn parse_line(line: &str) -> Result<Option<Line<'_>>, String> {
     let mut rest = line.trim_ascii_start();
     if rest.is_empty() || rest.starts_with('#') {
@@ -90,7 +90,7 @@ fn is_space(byte: u8) -> bool {
     byte.is_ascii_whitespace()
 }
 
-/// The text up to the first byte that ends a token (an ASCII one), and the rest.
+/// Splits the text before the first (ASCII) byte that ends a token.
 fn split_token(text: &str, ends: impl Fn(u8) -> bool) -> (&str, &str) {
     text.split_at(text.bytes().position(ends).unwrap_or(text.len()))
 }
@@ -108,9 +108,9 @@ impl Line<'_> {
     }
 }
 
-/// The fast path: `id:value` at the beginning of `bytes` with a small id and a short decimal
-/// number, and its length. `None` leaves it to [`any_feature`], which finds the same for every
-/// feature this one reads.
+/// The fast path: parses `id:value` at the beginning of `bytes` if the id is small and the value a
+/// short decimal number. Returns the feature and its length in bytes. `None` leaves the token to
+/// [`any_feature`]; both agree on every feature that this function accepts.
 #[inline]
 fn plain_feature(bytes: &[u8]) -> Option<(Feature, usize)> {
     const LONGEST_ID: usize = 9;
@@ -151,9 +151,10 @@ fn plain_feature(bytes: &[u8]) -> Option<(Feature, usize)> {
     {
         return None;
     }
-    // Both operands are exact, so this is the number rounded once, to double precision. Rounding
-    // again, to single precision, can go wrong only from the middle between two singles: elsewhere
-    // the number itself lies on the same side of the middle.
+    // `mantissa` and the power of ten are exact, so the quotient is the number rounded once, to
+    // double precision. Rounding again, to single precision, can err only if the double is halfway
+    // between two singles; otherwise the number lies on the same side of the midpoint as the
+    // double.
     let value = mantissa as f64 / POWERS[decimals];
     const HALF: u64 = 1 << 28;
     if value.to_bits() & (2 * HALF - 1) == HALF {
@@ -163,7 +164,8 @@ fn plain_feature(bytes: &[u8]) -> Option<(Feature, usize)> {
     Some((Feature { index, value: value as f32 }, at))
 }
 
-/// Numbers of so many digits are exact in double precision, and so are the powers of ten.
+/// Integers of at most this number of digits are exact in double precision, and so are the powers
+/// of ten below.
 const LONGEST_NUMBER: usize = 15;
 const POWERS: [f64; LONGEST_NUMBER + 1] =
     [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
@@ -173,7 +175,7 @@ fn digit(bytes: &[u8], at: usize) -> Option<u8> {
     bytes.get(at).map(|byte| byte.wrapping_sub(b'0')).filter(|&digit| digit < 10)
 }
 
-/// `id:value`, beginning with a digit.
+/// Parses `id:value`, which begins with a digit.
 fn any_feature(token: &str) -> Result<Feature, String> {
     let bytes = token.as_bytes();
     let mut id = 0_u64;

@@ -1,5 +1,5 @@
-//! [`Labels`], [`FeatureIds`] and [`Words`]: the words of the training file and the dense numbers
-//! the mathematics wants.
+//! [`Labels`], [`FeatureIds`] and [`Words`]: map labels, feature ids and feature names of the
+//! training file to dense indices.
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
@@ -8,12 +8,12 @@ use crosscut::Feature;
 use indexmap::IndexSet;
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// Label names in a fixed order: by number if all of them are numbers, by text otherwise.
+/// Label names in a fixed order: numerical if all of them are numbers, lexicographic otherwise.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Vec<String>", into = "Vec<String>")]
 pub struct Labels {
     names: Vec<String>,
-    /// Positions in `names`, in the order of their text.
+    /// Positions in `names`, sorted by name.
     by_text: Vec<u32>,
 }
 
@@ -30,7 +30,7 @@ impl Labels {
         Self::from(names)
     }
 
-    /// The position of a name, `None` if it was never seen.
+    /// The position of a name, `None` if it is unknown.
     pub fn index(&self, name: &str) -> Option<usize> {
         let at = self
             .by_text
@@ -44,12 +44,12 @@ impl Labels {
         &self.names[index]
     }
 
-    /// How many labels there are.
+    /// Number of labels.
     pub fn len(&self) -> usize {
         self.names.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no labels.
     pub fn is_empty(&self) -> bool {
         self.names.is_empty()
     }
@@ -83,25 +83,24 @@ fn by_number(a: &str, b: &str) -> Ordering {
     number(a).partial_cmp(&number(b)).unwrap_or(Ordering::Equal).then_with(|| a.cmp(b))
 }
 
-/// The feature ids of the training file: which dense index each one has.
+/// The feature ids of the training file and the dense index of each.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FeatureIds {
     /// Ids 1 to n are indices 0 to n − 1.
     Contiguous(u32),
-    /// Ids in increasing order (hashed features): the index of an id is its position.
+    /// Ids in increasing order (hashed features); the index of an id is its position.
     Listed(#[serde(deserialize_with = "increasing")] Vec<u32>),
 }
 
 impl FeatureIds {
-    /// The ids used in `rows`. They are listed where the largest one exceeds four times their
-    /// number.
+    /// The ids used in `rows`. They are listed if the largest one exceeds four times their number.
     pub fn collect<'r>(rows: impl IntoIterator<Item = &'r [Feature]>) -> Self {
         let mut seen = SeenIds::default();
         rows.into_iter().for_each(|row| seen.add(row));
         seen.finish()
     }
 
-    /// How many indices there are.
+    /// Number of indices.
     pub fn len(&self) -> usize {
         match self {
             Self::Contiguous(n) => *n as usize,
@@ -114,7 +113,7 @@ impl FeatureIds {
         self.len() == 0
     }
 
-    /// The index of an id, `None` if it was never seen.
+    /// The index of an id, `None` if it is unknown.
     pub fn index(&self, id: u32) -> Option<u32> {
         match self {
             Self::Contiguous(n) => (1..=*n).contains(&id).then(|| id - 1),
@@ -130,8 +129,8 @@ impl FeatureIds {
         }
     }
 
-    /// Turns ids into indices; features never seen in training are dropped. What increased strictly
-    /// still does.
+    /// Turns ids into indices and drops features never seen in training. A strictly increasing
+    /// order is preserved.
     pub fn map(&self, mut features: Vec<Feature>) -> Vec<Feature> {
         features.retain_mut(|feature| match self.index(feature.index) {
             Some(index) => {
@@ -150,13 +149,13 @@ impl FeatureIds {
 pub struct Words(IndexSet<Box<str>>);
 
 impl Words {
-    /// No more names than this, since an index has 32 bits.
+    /// Largest number of names, since an index has 32 bits.
     const MOST: usize = if cfg!(test) { 100 } else { u32::MAX as usize };
 
-    /// The index of a name, a new one if it was never seen.
+    /// The index of a name; a new name gets a new index.
     ///
     /// # Errors
-    /// A new name beyond 2³² − 1 of them.
+    /// A new name if there are 2³² − 1 already.
     pub fn insert(&mut self, name: &str) -> Result<u32, String> {
         match self.0.get_index_of(name) {
             Some(index) => Ok(index as u32),
@@ -165,7 +164,7 @@ impl Words {
         }
     }
 
-    /// The index of a name, `None` if it was never seen.
+    /// The index of a name, `None` if it is unknown.
     pub fn index(&self, name: &str) -> Option<u32> {
         self.0.get_index_of(name).map(|index| index as u32)
     }
@@ -175,7 +174,7 @@ impl Words {
         &self.0[index as usize]
     }
 
-    /// Keeps the names at the indices for which `keep` says so, in their order.
+    /// Keeps the names whose indices `keep` accepts, in their order.
     pub fn retain(&mut self, mut keep: impl FnMut(u32) -> bool) {
         let mut index = 0;
         self.0.retain(|_| {
@@ -184,18 +183,19 @@ impl Words {
         });
     }
 
-    /// How many names there are.
+    /// Number of names.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no names.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-/// A set of ids: a bitmap for small ones, a list that is sorted now and then for the others.
+/// A set of ids: a bitmap for small ids, a list for the others, from which duplicates are removed
+/// from time to time.
 #[derive(Debug, Default)]
 pub struct SeenIds {
     bits: Vec<u64>,
@@ -204,7 +204,7 @@ pub struct SeenIds {
 }
 
 impl SeenIds {
-    /// Ids below this are in the bitmap, of 2 MiB at most.
+    /// Ids below this are in the bitmap, which has at most 2 MiB.
     const SMALL: u32 = 1 << 24;
 
     /// Adds the ids of a row.
@@ -233,7 +233,7 @@ impl SeenIds {
         self.distinct_large = self.large.len();
     }
 
-    /// The ids, as [`FeatureIds::collect`] has them.
+    /// The ids, in the form that [`FeatureIds::collect`] chooses.
     pub fn finish(mut self) -> FeatureIds {
         self.tidy();
         let small = (self.bits.iter().zip(0_u32..)).flat_map(|(&bits, word)| {

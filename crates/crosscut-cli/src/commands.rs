@@ -1,4 +1,4 @@
-//! The verbs, from parsed flags to printed answers.
+//! The verbs: from parsed flags to printed results.
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -17,7 +17,7 @@ use crate::flags;
 use crate::log::Log;
 use crate::screen::{Screen, convention, duration, size};
 
-/// Why the program ends with another code than 0.
+/// An error message and the exit code of the program.
 pub struct Failure {
     pub message: String,
     pub code: i32,
@@ -43,7 +43,7 @@ impl From<io::Error> for Failure {
 
 /// Runs the subcommand that was given.
 ///
-/// `arguments` are all words of the command line, to say how to go on.
+/// `arguments` holds all words of the command line; they are repeated in the hint on how to resume.
 pub fn dispatch(
     tasks: &[Entry],
     matches: &ArgMatches,
@@ -71,7 +71,7 @@ pub fn dispatch(
     }
 }
 
-/// The task a subcommand names, with its arguments.
+/// The task that a subcommand names, with its arguments.
 fn task<'t, 'm>(
     tasks: &'t [Entry],
     matches: &'m ArgMatches,
@@ -179,7 +179,7 @@ fn learn(
     }
 }
 
-/// The command line that goes on from a checkpoint: this one with `--resume`.
+/// The command line that resumes from a checkpoint: this one with `--resume`.
 fn resuming(arguments: &[OsString], file: &Path) -> String {
     let mut words: Vec<String> = Vec::new();
     let mut given = arguments.iter().map(|word| word.to_string_lossy());
@@ -190,13 +190,13 @@ fn resuming(arguments: &[OsString], file: &Path) -> String {
             word => words.push(quoted(word)),
         }
     }
-    // After the program, the verb and the task.
+    // Inserts it after the program, the verb and the task.
     let at = words.len().min(3);
     words.splice(at..at, ["--resume".to_owned(), quoted(&file.to_string_lossy())]);
     words.join(" ")
 }
 
-/// A word as shells take it.
+/// A word quoted for a shell.
 fn quoted(word: &str) -> String {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./=,:@%+".contains(letter);
     if !word.is_empty() && word.chars().all(plain) {
@@ -206,7 +206,7 @@ fn quoted(word: &str) -> String {
     }
 }
 
-/// What a training run came to, in two lines.
+/// Summary of a training run in two lines.
 fn summary(learned: &Learned) -> String {
     let Learned { certificate, plane_bytes, seconds, oracle_seconds, .. } = learned;
     format!(
@@ -222,14 +222,15 @@ fn summary(learned: &Learned) -> String {
     )
 }
 
-/// Where training has ended far from its gap: what may be wrong, and what would help.
+/// If training ended far from its gap: the likely cause and a remedy.
 fn advice(learned: &Learned, entry: &Entry, options: &Options) -> Option<String> {
-    /// Gaps above this are far.
+    /// A larger relative gap is far.
     const FAR: f64 = 0.01;
-    /// After fewer exact passes nothing is wrong yet.
+    /// With fewer exact passes, a large gap is normal.
     const MANY: f64 = 30.0;
     let Learned { certificate, settings, dim, .. } = learned;
-    // By what planes show: steps cannot close what the oracle may have missed.
+    // The gap estimated from planes: further steps cannot close the part that the oracle may have
+    // missed.
     let gap = relative_gap(certificate.shown, certificate.dual);
     if gap <= FAR.max(10.0 * settings.relative_gap) || certificate.passes < MANY {
         return None;
@@ -268,7 +269,7 @@ fn advice(learned: &Learned, entry: &Entry, options: &Options) -> Option<String>
     Some(format!("the gap is wide: {why}{weights}; what helps: {}", help.join(", or ")))
 }
 
-/// Opens a model and finds its task, and the options given beside it.
+/// Opens a model and finds its task and the options given for it.
 fn open<'t>(
     tasks: &'t [Entry],
     model: &Path,
@@ -368,7 +369,7 @@ fn validate(entry: &Entry, flags: &flags::Validate, matches: &ArgMatches) -> Res
     }
 }
 
-/// The point with the lowest risk, the smaller C of equals.
+/// The point with the lowest risk; among equals, the one with the smallest C.
 fn best(validated: &[Validated]) -> Option<usize> {
     (0..validated.len()).min_by(|&a, &b| {
         let (a, b) = (&validated[a].point, &validated[b].point);
@@ -376,7 +377,7 @@ fn best(validated: &[Validated]) -> Option<usize> {
     })
 }
 
-/// One row for each C: risk, its standard error, the task's measures, what it took.
+/// One row for each C: risk, its standard error, the task's measures, passes, worst gap.
 fn table(validated: &[Validated], best: Option<usize>) -> String {
     let Some(first) = validated.first() else { return String::new() };
     let names: Vec<&str> =
@@ -417,7 +418,7 @@ fn inspect(tasks: &[Entry], flags: &flags::Inspect) -> Result<(), Failure> {
     if flags.json { print_json(&inspected.to_json()) } else { print(&portrait(&inspected)) }
 }
 
-/// A model in lines.
+/// Description of a model, a property a line.
 fn portrait(inspected: &Inspected) -> String {
     let Inspected { certificate, scale, .. } = inspected;
     let n = certificate.examples;
@@ -454,7 +455,8 @@ fn portrait(inspected: &Inspected) -> String {
     text
 }
 
-/// A stream is for one use only: refuses two of the `claims` that say `-`, or one beside `other`.
+/// Checks that a standard stream has one use only: refuses two of the `claims` that are `-`, or one
+/// together with `other`.
 fn one_each(
     stream: &str,
     claims: &[(&'static str, Option<&PathBuf>)],
@@ -471,7 +473,8 @@ fn one_each(
     }
 }
 
-/// Parsing, prediction and training run on the same threads, of which this one is the first.
+/// Starts the threads on which parsing, prediction and training run. The calling thread is the
+/// first.
 fn use_threads(flags: &flags::Threads) -> Result<(), Failure> {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(flags.threads)
@@ -487,7 +490,7 @@ fn print_json(value: &serde_json::Value) -> Result<(), Failure> {
     print(&format!("{value:#}\n"))
 }
 
-/// Prints on standard output. A reader that has gone away (`| head`) is no failure.
+/// Prints on standard output. A closed pipe (`| head`) is no failure.
 fn print(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {

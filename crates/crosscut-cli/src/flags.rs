@@ -1,4 +1,4 @@
-//! The flags: which there are, and what they mean for the library.
+//! The flags, and their translation into settings of the library.
 
 use std::path::PathBuf;
 
@@ -59,21 +59,20 @@ fn per_task(
     }))
 }
 
-/// A task's options beside a model, as `classify` or `evaluate` takes them.
+/// Selects the options of a task that `classify` or `evaluate` accepts.
 pub type Reading = fn(&Entry) -> Vec<OptionSpec>;
 
-/// What `classify` takes for a task.
+/// The options that `classify` accepts for a task.
 pub fn classifying(entry: &Entry) -> Vec<OptionSpec> {
     [entry.reading, entry.writing].concat()
 }
 
-/// What `evaluate` takes for a task.
+/// The options that `evaluate` accepts for a task.
 pub fn evaluating(entry: &Entry) -> Vec<OptionSpec> {
     entry.reading.to_vec()
 }
 
-/// The options of all tasks, each once: which task it is about is known only when the model is
-/// open.
+/// The options of all tasks, each once: the task is known only when the model has been opened.
 fn of_any_task(tasks: &[Entry], reading: Reading) -> Vec<Arg> {
     let mut options: Vec<(OptionSpec, Vec<&str>)> = Vec::new();
     for entry in tasks {
@@ -99,7 +98,7 @@ fn argument(spec: &OptionSpec) -> Arg {
     }
 }
 
-/// Takes the options and switches of `specs` that were given.
+/// Copies the options and switches of `specs` that were given.
 fn take<'s>(
     options: &mut Options,
     specs: impl IntoIterator<Item = &'s OptionSpec>,
@@ -116,8 +115,8 @@ fn take<'s>(
     }
 }
 
-/// The options for a model of the task `entry`; the error is the name of one that is another
-/// task's.
+/// The options given for a model of the task `entry`. The error is the name of an option that
+/// belongs to another task.
 pub fn beside_model(
     tasks: &[Entry],
     entry: &Entry,
@@ -140,8 +139,8 @@ fn with_flags(
     about: &'static str,
     augment: impl FnOnce(Command) -> Command,
 ) -> Command {
-    // After the flags, because those bring the comments of their structs. `-c -1` is a bad number,
-    // not an unknown option.
+    // `about` comes after the flags, since `augment` brings the comments of their structs. `-c -1`
+    // is a bad number, not an unknown option.
     augment(Command::new(name)).about(about).allow_negative_numbers(true)
 }
 
@@ -171,7 +170,7 @@ pub struct Learn {
     pub model: PathBuf,
 }
 
-/// Where the state of training is kept, and where it comes from.
+/// Flags for checkpoints.
 #[derive(Debug, Args)]
 pub struct Keeping {
     /// Keep the state of training in FILE, so that --resume can go on after a crash, an interrupt,
@@ -191,7 +190,7 @@ pub struct Keeping {
 }
 
 impl Keeping {
-    /// Where to keep the state and how often; the error is what `--every` lacks.
+    /// The file for checkpoints and how often to write them. The error says what `--every` needs.
     pub fn plan(&self) -> Result<Option<Checkpoints<'_>>, &'static str> {
         match (self.checkpoint.as_ref().or(self.resume.as_ref()), self.every) {
             (Some(file), every) => {
@@ -336,7 +335,7 @@ pub struct Training {
     pub threads: Threads,
 }
 
-/// What nobody needs to begin with: `auto` is the measured choice.
+/// Flags that are rarely needed. The defaults, such as `auto`, were chosen by measurements.
 #[derive(Debug, Args)]
 pub struct Advanced {
     /// Block-coordinate ascent with cached planes, or 1-slack cutting planes; auto chooses by the
@@ -426,7 +425,7 @@ pub fn parse<A: FromArgMatches>(matches: &ArgMatches) -> Result<A, clap::Error> 
     A::from_arg_matches(matches)
 }
 
-/// The solvers under their names.
+/// The solvers by name.
 fn solver() -> impl TypedValueParser<Value = Solver> {
     let named =
         |name: String| Solver::all().find(|solver| solver.name() == name).unwrap_or_default();
@@ -463,7 +462,7 @@ fn every(text: &str) -> Result<Every, String> {
         .ok_or_else(|| "expected seconds as in 30s, or a number of exact passes as in 5".to_owned())
 }
 
-/// Bytes, with a unit of 1000 or 1024 of the one before.
+/// Parses a number of bytes; units are powers of 1000 or 1024.
 fn memory(text: &str) -> Result<usize, String> {
     let refuse = || "expected a size such as 500MB, 2GB or 1GiB".to_owned();
     let at = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
@@ -481,11 +480,11 @@ fn memory(text: &str) -> Result<usize, String> {
     };
     let number: f64 = number.parse().map_err(|_| refuse())?;
     let bytes = number * factor;
-    // Beyond 2^53 bytes there is no bound.
+    // The value is capped at 9·10¹⁵, about 2^53: larger bounds mean no bound.
     if bytes >= 1.0 { Ok(bytes.min(9e15) as usize) } else { Err(refuse()) }
 }
 
-/// More threads than any machine has cores would only take its memory.
+/// More threads than any machine has cores would only waste memory.
 fn threads(text: &str) -> Result<usize, String> {
     text.parse()
         .ok()
@@ -546,7 +545,7 @@ mod tests {
         ]
     };
 
-    /// What a command line of words says; the last is that of the verb.
+    /// Parses a command line and returns the arguments of its innermost subcommand.
     fn matches(line: &str) -> Result<ArgMatches, clap::Error> {
         let mut matches = program("crosscut", &TABLE).try_get_matches_from(line.split(' '))?;
         while let Some((_, inner)) = matches.remove_subcommand() {
@@ -592,7 +591,8 @@ mod tests {
 
     #[test]
     fn options_beside_a_model_are_those_of_its_task() {
-        // A command line, the model's task, and its options or the name of one it does not have.
+        // A command line, and either the options it gives for the model's task or the name of one
+        // that the task does not have.
         let table = [
             ("classify x m p", "c", Ok(set(&[]))),
             (
@@ -617,7 +617,7 @@ mod tests {
                 "{line}, model of {task}"
             );
         }
-        // What is only about writing is no option of evaluate.
+        // Options for writing are not options of `evaluate`.
         assert!(matches("crosscut evaluate --loud x m").is_err());
     }
 

@@ -1,6 +1,6 @@
 //! The command line of Crosscut for any table of tasks.
 //!
-//! The program `crosscut` is `run("crosscut", TASKS)`; a program of your own is the same with your
+//! The program `crosscut` is `run("crosscut", TASKS)`; your own program does the same with your
 //! table:
 //!
 //! ```no_run
@@ -13,9 +13,8 @@
 //! }
 //! ```
 //!
-//! Only this crate knows flags, exit codes and what a terminal is. Figures and progress go to
-//! standard error; standard output carries what was asked for: a report, a JSON object, or a file
-//! named `-`.
+//! Only this crate knows flags, exit codes and terminals. Figures and progress go to standard
+//! error. Standard output carries the result: a report, a JSON object, or a file named `-`.
 
 mod commands;
 mod flags;
@@ -27,17 +26,17 @@ use std::process::ExitCode;
 
 use crosscut_app::Entry;
 
-/// Runs the program `name` with the arguments it was given.
+/// Runs the program `name` with the arguments of the process.
 ///
-/// Exit codes: 0, also for training that stopped before the gap it was asked for (it says so); 2
-/// for bad arguments, files and data; 1 for failures of the program or the machine; 130 and 143
-/// after SIGINT and SIGTERM, which end training between two passes with the best model so far.
+/// Exit codes: 0, also if training stopped before reaching its gap (the output says so); 2 for bad
+/// arguments, files and data; 1 for failures of the program or the machine; 130 and 143 after
+/// SIGINT and SIGTERM, which end training between two passes with the best model so far.
 pub fn run(name: &'static str, tasks: &[Entry]) -> ExitCode {
     run_with(name, tasks, "", std::env::args_os())
 }
 
-/// The same with arguments from elsewhere; the first is the name the program was called by.
-/// `others` stands at the end of help: what else the program does.
+/// As [`run`], with explicit arguments; the first one is the name by which the program was called.
+/// Help ends with `others`, the description of what else the program does.
 pub fn run_with(
     name: &'static str,
     tasks: &[Entry],
@@ -49,8 +48,8 @@ pub fn run_with(
         match flags::program(name, tasks).after_help(others).try_get_matches_from(&arguments) {
             Ok(matches) => matches,
             Err(error) => {
-                // Help and version are errors to clap, with exit code 0. Nobody is left to tell if
-                // this cannot be printed.
+                // clap reports help and version as errors with exit code 0. If printing fails,
+                // there is no other place to report it.
                 let _ = error.print();
                 return exit_code(error.exit_code());
             }

@@ -9,8 +9,8 @@ use crosscut_app::answers::verdict;
 use crosscut_app::{Error, Start, output};
 use serde_json::{Value, json};
 
-/// A file of JSON lines, each written through as it happens. A line that cannot be written is
-/// remembered and told at the end, unless nobody wanted to read it (`| head`).
+/// A file of JSON lines, each written at once. If a line cannot be written, the error is kept and
+/// reported at the end, except for a closed pipe (`| head`).
 pub struct Log {
     name: String,
     file: Box<dyn Write>,
@@ -19,7 +19,7 @@ pub struct Log {
 }
 
 impl Log {
-    /// Empties a file that is none of `inputs`; `-` is standard output.
+    /// Creates or empties the file, which must be none of `inputs`; `-` is standard output.
     pub fn create(path: &Path, inputs: &[&Path]) -> Result<Self, Error> {
         let name = output::display_name(path);
         output::check(path, inputs)?;
@@ -34,18 +34,18 @@ impl Log {
         Ok(Self { name, file, failure: None, round: None })
     }
 
-    /// A training run begins: in a cross-validation its lines say which one.
+    /// A training run begins. In a cross-validation, its lines name the round.
     pub fn start(&mut self, start: &Start) {
         self.round = start.round.map(|round| json!({ "fold": round.fold, "c_mean": start.c_mean }));
     }
 
-    /// A line for each exact pass, and one for the end that says why.
+    /// Writes a line for each exact pass, and one at the end that gives the reason.
     pub fn progress(&mut self, progress: &Progress) {
         let mut line = json!({
             "pass": progress.passes,
             "oracle_calls": progress.oracle_calls,
-            // JSON has no infinity: null until the first certificate, and if nothing is known of
-            // what the oracle may have missed.
+            // JSON has no infinity: `primal` is null until the first certificate, and if there is
+            // no bound on what the oracle may have missed.
             "primal": progress.primal,
             "shown": progress.shown,
             "relaxed": progress.relaxed,
@@ -77,7 +77,7 @@ impl Log {
         }
     }
 
-    /// Whether everything was written.
+    /// The first error of writing, if there was one.
     pub fn finish(self) -> Result<(), Error> {
         match self.failure {
             None => Ok(()),

@@ -12,7 +12,7 @@ use crosscut_sequence::Sequence;
 const TASKS: &[Entry] =
     &[Entry::of::<Multiclass>(), Entry::of::<Sequence>(), Entry::of::<Ranking>()];
 
-/// What else it does; see `crosscut_svmstruct`.
+/// Text at the end of help: the programs of `crosscut_svmstruct`.
 const OTHERS: &str = "\
 Called as svm_multiclass_learn, svm_multiclass_classify, svm_hmm_learn, svm_hmm_classify, svm_rank_learn, svm_rank_classify,
 svm_proprank_learn or svm_proprank_classify, it takes their flags and files and prints their lines. `crosscut link DIR` makes links of

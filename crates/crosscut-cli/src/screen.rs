@@ -1,4 +1,4 @@
-//! What a person sees while the program works: one live line on a terminal, plain lines elsewhere.
+//! Progress output for the user: one live line on a terminal, plain lines elsewhere.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -12,27 +12,28 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::log::Log;
 
-/// Where nothing is live, a line is printed at least this often.
+/// Without a live line, a line is printed at least this often.
 const SILENCE: Duration = Duration::from_secs(3);
 
-/// Tells a person what is going on, and writes the log.
+/// Shows progress to the user and writes the log.
 pub struct Screen {
     verbosity: u8,
     teller: Teller,
     forecast: Forecast,
-    /// Which run of a cross-validation this is.
+    /// The current round of a cross-validation, as text.
     round: String,
     pub log: Option<Log>,
-    /// Listens from the first training run on: before, a signal ends the program at once.
+    /// Listens from the first training run on. Before that, a signal ends the program at once.
     interrupt: Option<Interrupt>,
 }
 
 enum Teller {
     /// `-v 0`.
     Nobody,
-    /// A terminal: a line that is redrawn, with a clock of its own.
+    /// A terminal: one line that is redrawn, with its own timer.
     Live(ProgressBar),
-    /// A pipe or a file: plain lines, at least one every few seconds, whatever the solver does.
+    /// A pipe or a file: plain lines, at least one every few seconds even if the solver reports
+    /// nothing.
     Plain(Plain),
 }
 
@@ -42,9 +43,9 @@ struct Plain {
 }
 
 enum Told {
-    /// Print this.
+    /// A line to print at once.
     Line(String),
-    /// This is how things stand: print it if nothing else was for a while.
+    /// The current state, to print if nothing else was printed for a while.
     State(String),
 }
 
@@ -72,7 +73,7 @@ impl Screen {
         }
     }
 
-    /// Prints a line that stays.
+    /// Prints a permanent line.
     pub fn line(&self, line: impl Into<String>) {
         match &self.teller {
             Teller::Nobody => {}
@@ -81,7 +82,7 @@ impl Screen {
         }
     }
 
-    /// Shows how things stand.
+    /// Shows the current state.
     fn state(&self, state: String) {
         match &self.teller {
             Teller::Nobody => {}
@@ -90,7 +91,7 @@ impl Screen {
         }
     }
 
-    /// Ends the live line; what is printed afterwards stays where it is.
+    /// Removes the live line; later output is permanent.
     pub fn finish(&mut self) {
         match &mut self.teller {
             Teller::Nobody => {}
@@ -113,7 +114,7 @@ impl Monitor for Screen {
 
     fn start(&mut self, start: &Start) {
         if self.interrupt.is_none() {
-            // Where the system will not have it, signals end the program as before.
+            // If the system refuses, signals end the program as before.
             self.interrupt = Interrupt::listen().ok();
         }
         self.forecast = Forecast { seen: None, ..self.forecast };
@@ -163,7 +164,7 @@ impl Monitor for Screen {
     }
 }
 
-/// One line of figures.
+/// The figures of a pass, in one line.
 fn describe(progress: &Progress, left: Option<f64>) -> String {
     let (least, primal) =
         if progress.primal.is_finite() { ("", progress.primal) } else { (">= ", progress.shown) };
@@ -186,7 +187,7 @@ fn describe(progress: &Progress, left: Option<f64>) -> String {
     )
 }
 
-/// The flag that gave a constant, and its value there.
+/// The flag for the convention of C, and the value of C under it.
 pub fn convention(c: C) -> (&'static str, f64) {
     match c {
         C::Mean(c) => ("-c", c),
@@ -194,7 +195,7 @@ pub fn convention(c: C) -> (&'static str, f64) {
     }
 }
 
-/// Bytes, in the units of `--max-memory`.
+/// A size in the units of `--max-memory`.
 pub fn size(bytes: usize) -> String {
     let bytes = bytes as f64;
     match bytes {
@@ -205,7 +206,7 @@ pub fn size(bytes: usize) -> String {
     }
 }
 
-/// Seconds, minutes or hours.
+/// A time in seconds, minutes or hours.
 pub fn duration(seconds: f64) -> String {
     if seconds < 10.0 {
         format!("{seconds:.2} s")
@@ -218,7 +219,7 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
-/// Guesses the time left from how fast the logarithm of the gap has fallen.
+/// Estimates the time left from the rate at which the logarithm of the gap has fallen.
 #[derive(Default)]
 struct Forecast {
     /// Seconds and relative gap at the first and the latest improvement.
@@ -250,23 +251,24 @@ impl Forecast {
 }
 
 impl Screen {
-    /// The exit code for the signal that asked training to end, if one did.
+    /// The exit code for the signal that stopped training, if there was one.
     pub fn interrupted(&self) -> Option<u8> {
         self.interrupt.as_ref().and_then(Interrupt::exit_code)
     }
 
-    /// The relative gap that ends training, for the time left.
+    /// Sets the relative gap that ends training, for the estimate of the time left.
     pub fn aim(&mut self, relative_gap: f64) {
         self.forecast.aim(relative_gap);
     }
 }
 
 impl Plain {
-    /// Prints every line, and something whenever nothing was printed for as long as `silence`.
+    /// Prints every line at once, and the state (or `working`) if nothing was printed for
+    /// `silence`.
     fn new(silence: Duration, mut print: impl FnMut(&str) + Send + 'static) -> Self {
         let (lines, told) = channel();
         let printer = std::thread::spawn(move || {
-            // How things stand, since when, and whether that was printed already.
+            // The state, the time it was set, and whether it was printed already.
             let mut state: Option<(String, Instant, bool)> = None;
             let mut printed = Instant::now();
             loop {
@@ -302,7 +304,7 @@ impl Plain {
 
     fn send(&self, told: Told) {
         if let Some(lines) = &self.lines {
-            // The printer ends only when this end is dropped.
+            // The printer ends only when this sender is dropped.
             let _ = lines.send(told);
         }
     }
@@ -315,12 +317,12 @@ impl Plain {
     }
 }
 
-/// Nobody is left to tell when standard error is closed.
+/// If standard error is closed, the failure cannot be reported anywhere.
 fn print(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// Prints an error the way every error is printed.
+/// Prints an error in the format common to all errors.
 pub fn complain(program: &str, message: &str) {
     print(&format!("{program}: {message}"));
 }
@@ -347,7 +349,7 @@ mod tests {
             printed.send((line.to_owned(), Instant::now())).unwrap()
         });
         let next = || lines.recv_timeout(Duration::from_secs(10)).unwrap();
-        // Nothing is known yet; then there is a state, and later still the same one.
+        // Nothing is known yet; then there is a state, and later the same state again.
         let (line, first) = next();
         assert_eq!(line, "working");
         plain.send(Told::State("reading".to_owned()));
@@ -355,7 +357,7 @@ mod tests {
         assert!(line == "reading" && second - first >= silence, "{line}");
         let (line, _) = next();
         assert!(line.starts_with("reading  (") && line.ends_with(" ago, still working)"), "{line}");
-        // A line is printed at once, and what was there before it is no longer news.
+        // A line is printed at once and clears the state before it.
         plain.send(Told::Line("header".to_owned()));
         while next().0 != "header" {}
         assert_eq!(next().0, "working");

@@ -110,11 +110,11 @@ impl Application for Multiclass {
         if method == Method::None {
             return Ok(task);
         }
-        // Statistics need the number of features, so this is another reading.
+        // Statistics need the number of features, so the file is read again.
         let mut columns = Columns::new(task.features().len());
         pieces.begin_again()?;
         while let Some(piece) = pieces.next_piece()? {
-            // The bias lies beyond the columns.
+            // The columns do not include the bias.
             task.read(piece)?.iter().for_each(|item| columns.add(item.x.features()));
         }
         task.with_scaling(columns.scaling(method))
@@ -172,13 +172,13 @@ impl Application for Multiclass {
 }
 
 impl Multiclass {
-    /// The class of a label, [`Class::UNKNOWN`] for one that was not seen in training.
+    /// The class of a label; [`Class::UNKNOWN`] if the label was not seen in training.
     pub fn class(&self, label: &str) -> Class {
         self.classes().index(label).map_or(Class::UNKNOWN, Class::new)
     }
 }
 
-/// The task for what is in a file.
+/// The task for the classes and features of a file.
 fn build(
     options: &Options,
     bias: Option<f32>,
@@ -206,8 +206,8 @@ fn build(
 /// A line of a training file.
 struct Labelled {
     label: Box<str>,
-    /// With ids as in the file, and room for a bias: a file of many short rows must not take more
-    /// than it needs.
+    /// With ids as in the file. The capacity is exact, with room for a bias: a file of many short
+    /// rows must not take more memory than it needs.
     features: Vec<Feature>,
     weight: f64,
 }
@@ -228,7 +228,7 @@ impl Labelled {
     }
 }
 
-/// The loss asked for. The labels it is about are not known yet.
+/// The loss asked for, before the labels it refers to are known.
 enum LossOption {
     ZeroOne,
     Squared,

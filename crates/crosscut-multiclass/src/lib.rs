@@ -3,20 +3,20 @@
 //!
 //! | | |
 //! |---|---|
-//! | x | a sparse row of m features ([`SparseVector`](crosscut::SparseVector)); a bias, if wanted, is one more feature of constant value |
-//! | y | a [`Class`], 0 to k − 1; labels of files are any tokens |
-//! | Ψ(x, y) | x in the weights of class y, 0 in those of all others: d = k · m |
+//! | x | a sparse row of m features ([`SparseVector`](crosscut::SparseVector)); an optional bias is one more feature of constant value |
+//! | y | a [`Class`], 0 to k − 1; labels in files are any tokens |
+//! | Ψ(x, y) | x in the weights of class y, 0 in the weights of all others: d = k · m |
 //! | Δ(y, ŷ) | zero/one, squared difference of numeric labels, or any matrix of costs ([`Loss`]) |
 //! | ⟨w, Ψ(x, y)⟩ | the score of class y, its weights times x |
 //!
-//! **The layout.** The weight of feature f and class c is w\[f · k + c\]: the k weights of a
-//! feature lie side by side, so all classes of a row are scored in one sweep over its features,
-//! each of them a contiguous piece of w.
+//! **Layout of w.** The weight of feature f and class c is w\[f · k + c\]. The k weights of a
+//! feature are adjacent, so one sweep over the features of a row scores all classes, and each
+//! feature is a contiguous slice of w.
 //!
-//! **The oracle** scores every class and takes the first of the best: O(k · non-zeros of x), and
-//! exact, for margin and for slack rescaling. A plane is two rows, x at the true class and −x at ȳ
-//! (both times Δ for slack rescaling); nothing is written where ȳ = y. Predictions take the first
-//! of the best classes as well.
+//! **The oracle** scores every class and takes the first of the best: O(k · non-zeros of x), exact
+//! for margin and slack rescaling. A plane is two rows, x at the true class and −x at ȳ (both times
+//! Δ for slack rescaling); it is empty if ȳ = y. Predictions also take the first of the best
+//! classes.
 //!
 //! # Example
 //! ```
@@ -43,29 +43,29 @@
 //! Rows of an [`sprs`] matrix become examples with [`Multiclass::examples`].
 //!
 //! # Files
-//! Examples are svm-light lines, `label id:value …`, where a label is any token; `cost:` is the
+//! Examples are svm-light lines, `label id:value …`; a label is any token, and `cost:` is the
 //! weight of an example. In files to be classified the label may be `?` or missing. Predictions are
-//! lines `label score …` with the scores of all classes in the model's order: by number where all
-//! labels are numbers, else by text.
+//! lines `label score …` with the scores of all classes in the model's order: numerical if all
+//! labels are numbers, else lexicographic.
 //!
 //! **Scaling.** `--scale standard|global` scales each feature by its values in all training
-//! examples ([`crosscut_app::scaling`] has the formulas); the model keeps it and scales what it
-//! reads, the bias excepted. A shift of a feature is taken up by the bias; without `--bias` it
-//! changes the problem, and constant features, which become 0, are no bias either. Without
-//! `--scale`, `learn` names features whose sizes lie far apart. From Rust,
-//! [`Multiclass::with_scaling`] scales what [`Multiclass::input`] takes.
+//! examples ([`crosscut_app::scaling`] has the formulas). The model keeps the scaling and applies
+//! it to what it reads, except to the bias. The bias absorbs the shift of a feature. Without
+//! `--bias` a shift changes the problem, and constant features, which become 0, can no longer act
+//! as a bias. Without `--scale`, `learn` names features whose sizes are far apart. From Rust,
+//! [`Multiclass::with_scaling`] scales the features passed to [`Multiclass::input`].
 //!
 //! # Evaluation
-//! Everything but the counts (`examples`, `correct`, `incorrect`, `unknown_labels`) is weighted by
-//! the weights of the examples.
-//! * A ratio whose denominator is zero is 0; so a class that is never predicted has precision 0.
+//! All measures but the counts (`examples`, `correct`, `incorrect`, `unknown_labels`) are weighted
+//! by the weights of the examples.
+//! * A ratio whose denominator is zero is 0, so a class that is never predicted has precision 0.
 //! * Macro averages are over the classes that have examples; macro F1 is the mean of their F1.
 //! * Micro precision is over all predictions, micro recall over the examples of known classes. Both
 //!   equal the accuracy unless there are labels that the model does not know.
-//! * Such labels are errors of loss 1. They lower the precision of the class predicted, and are not
-//!   a class themselves.
-//! * The rows of the confusion matrix are true classes, its columns predictions. Above 1000 classes
-//!   it is left out.
+//! * Labels that the model does not know are errors of loss 1. They lower the precision of the
+//!   predicted class, and are not classes themselves.
+//! * The rows of the confusion matrix are true classes, its columns predictions. It is omitted if
+//!   there are more than 1000 classes.
 
 mod format;
 mod measures;

@@ -5,11 +5,11 @@ use crosscut_app::{Outcome, Report, Table, mean_loss};
 
 use crate::task::{Class, Multiclass};
 
-/// The most classes for which the confusion matrix is shown.
+/// Largest number of classes for which the confusion matrix is reported.
 const MOST_CONFUSED: usize = 1000;
 
-/// Error, mean loss, precision, recall and F1, and who was taken for whom, by the conventions on
-/// the [crate page](crate#evaluation).
+/// Error, mean loss, precision, recall, F1 and the confusion matrix, by the conventions on the
+/// [crate page](crate#evaluation).
 pub(crate) fn report(task: &Multiclass, outcomes: &[Outcome<'_, SparseVector, Class>]) -> Report {
     let k = task.classes().len();
     let name = |class: usize| task.classes().name(class).to_owned();
@@ -77,11 +77,11 @@ pub(crate) fn report(task: &Multiclass, outcomes: &[Outcome<'_, SparseVector, Cl
 
 /// Sums over the outcomes, by class.
 struct Tally {
-    /// Weight of the right predictions.
+    /// Weight of the right predictions of a class.
     correct: Vec<f64>,
-    /// Weight of the predictions.
+    /// Weight of the predictions of a class.
     predicted: Vec<f64>,
-    /// Weight of the examples.
+    /// Weight of the examples of a class.
     support: Vec<f64>,
     /// Number of right predictions.
     right: usize,

@@ -11,45 +11,45 @@ use crosscut_app::{CostMatrix, Scaling};
 use serde::{Deserialize, Serialize};
 use sprs::CsMatViewI;
 
-/// The most weights a task may have: more is a mistake in the data (or needs another
+/// Largest number of weights of a task. More indicate a mistake in the data (or need another
 /// representation).
 const MOST_WEIGHTS: usize = 1 << 40;
-/// The most planes that an oracle shows at once: with one more, passes hardly get fewer, and there
-/// are more planes to keep.
+/// Largest number of planes that the oracle returns at once. One more hardly reduces the number of
+/// passes, and more planes must be kept.
 const SEVERAL: usize = 3;
-/// Features of a row that are looked at before it is compared with another.
+/// Largest number of features of a row in the hash by which duplicates are found.
 const SAMPLED: usize = 16;
 
-/// A class: its position in the order of the task's classes.
+/// A class: its index in the order of the task's classes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Class(u32);
 
 impl Class {
-    /// A label that the model has never seen. It only occurs in data to be evaluated, where every
-    /// prediction is an error.
+    /// A label that the model has never seen. It occurs only in data to be evaluated, and every
+    /// prediction for it is an error.
     pub const UNKNOWN: Class = Class(u32::MAX);
 
-    /// The class at a position; [`UNKNOWN`](Self::UNKNOWN) beyond 32 bits.
+    /// The class with an index; [`UNKNOWN`](Self::UNKNOWN) if the index exceeds 32 bits.
     pub fn new(index: usize) -> Self {
         Self(u32::try_from(index).unwrap_or(u32::MAX))
     }
 
-    /// Its position.
+    /// Its index.
     #[inline]
     pub fn index(self) -> usize {
         self.0 as usize
     }
 }
 
-/// Δ(y, ŷ). Whatever the loss, a label that the model does not know costs 1 with every prediction.
+/// Δ(y, ŷ). With every loss, any prediction for an unknown label costs 1.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub enum Loss {
     /// 1 for every wrong class.
     #[default]
     ZeroOne,
-    /// The squared difference of the labels, which are numbers: one a class, in the order of the
-    /// classes.
+    /// The squared difference of the labels, which are numbers: one for each class, in the order of
+    /// the classes.
     Squared(Vec<f64>),
     /// Any cost for any pair of classes.
     Cost(CostMatrix),
@@ -57,13 +57,13 @@ pub enum Loss {
     Constant(f64),
 }
 
-/// Why a multiclass task cannot be defined as asked.
+/// Why a multiclass task cannot be defined.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum TaskError {
-    /// Fewer than two classes leave nothing to decide.
+    /// There are fewer than two classes.
     #[error("at least two classes are needed, not {0}")]
     Classes(usize),
-    /// The number of weights is beyond any memory.
+    /// More weights than any memory holds.
     #[error("{classes} classes times {features} features are more weights than 2^40")]
     Weights {
         /// Number of classes.
@@ -71,13 +71,13 @@ pub enum TaskError {
         /// Number of features.
         features: usize,
     },
-    /// The bias is not a number, or has no effect.
+    /// The bias is not finite, or 0.
     #[error("the bias must be a finite number other than 0, not {0}")]
     Bias(f64),
-    /// The squared loss needs labels that are numbers.
+    /// The squared loss was asked for, and a label is not a finite number.
     #[error("the squared loss needs labels that are numbers, not '{0}'")]
     Label(String),
-    /// The loss is not one.
+    /// The constant loss is not a finite number above 0.
     #[error("the loss must be a finite number above 0, not {0}")]
     Constant(f64),
     /// The loss was made for another number of classes.
@@ -93,13 +93,13 @@ pub enum TaskError {
     Scaling(usize),
 }
 
-/// Why a matrix does not become examples.
+/// Why a matrix cannot be turned into examples.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum MatrixError {
-    /// Examples are the rows of a matrix stored by rows.
+    /// The matrix is not stored by rows; its rows are the examples.
     #[error("the matrix must be stored by rows (CSR)")]
     Columns,
-    /// A class is needed for each row.
+    /// The numbers of rows and classes differ.
     #[error("there are {rows} rows but {classes} classes")]
     Lengths {
         /// Rows of the matrix.
@@ -107,12 +107,12 @@ pub enum MatrixError {
         /// Classes given.
         classes: usize,
     },
-    /// A value is not finite in single precision.
+    /// A row is invalid, for example because a value is not finite in single precision.
     #[error("row {index}: {error}")]
     Row {
         /// Zero-based row.
         index: usize,
-        /// What is wrong with it.
+        /// The cause.
         error: RowError,
     },
 }
@@ -140,7 +140,7 @@ pub struct Multiclass {
     scaling: Scaling,
 }
 
-/// What a model file holds of a [`Multiclass`], not checked yet.
+/// The serialised form of a [`Multiclass`], not checked yet.
 #[derive(Deserialize)]
 struct Definition {
     classes: Labels,
@@ -174,7 +174,7 @@ impl Multiclass {
         if k < 2 {
             return Err(TaskError::Classes(k));
         }
-        // One more row, so that a bias still fits.
+        // With one more row, so that a bias still fits.
         match k.checked_mul(rows + 1) {
             Some(weights) if weights <= MOST_WEIGHTS => {}
             _ => return Err(TaskError::Weights { classes: k, features: rows }),
@@ -189,8 +189,8 @@ impl Multiclass {
         })
     }
 
-    /// A task for data that does not come from a file: classes named `0`, `1`, … after their
-    /// position, features with the ids 1, 2, … of svm-light files.
+    /// A task for data that do not come from a file: classes named `0`, `1`, … by position,
+    /// features with the ids 1, 2, … of svm-light files.
     ///
     /// # Errors
     /// Those of [`new`](Self::new).
@@ -200,7 +200,7 @@ impl Multiclass {
         Self::new(Labels::from(names), FeatureIds::Contiguous(ids))
     }
 
-    /// Gives every row made by [`input`](Self::input) one more feature of this value, whose weights
+    /// Appends one feature of this value to every row made by [`input`](Self::input). Its weights
     /// are regularised like all others.
     ///
     /// # Errors
@@ -253,7 +253,7 @@ impl Multiclass {
         self.with_loss(Loss::Squared(values))
     }
 
-    /// Sets where the loss enters the margin.
+    /// Sets margin or slack rescaling.
     pub fn with_rescaling(self, rescaling: Rescaling) -> Self {
         Self { rescaling, ..self }
     }
@@ -284,12 +284,12 @@ impl Multiclass {
         self.bias
     }
 
-    /// Δ.
+    /// The loss Δ.
     pub fn loss_function(&self) -> &Loss {
         &self.loss
     }
 
-    /// Where the loss enters the margin.
+    /// Margin or slack rescaling.
     pub fn rescaling(&self) -> Rescaling {
         self.rescaling
     }
@@ -299,11 +299,11 @@ impl Multiclass {
         &self.scaling
     }
 
-    /// The input of zero-based features as files have them: those that the task does not have and
-    /// zeros are dropped, the others scaled, the bias is appended.
+    /// The input for zero-based features as in a file: drops zeros and features that the task does
+    /// not have, scales the others, and appends the bias.
     ///
-    /// Every input should come from here: prediction panics on features beyond those of the task,
-    /// and training refuses them.
+    /// Every input should be made by this function: prediction panics on features beyond those of
+    /// the task, and training refuses them.
     ///
     /// # Errors
     /// Features out of order or not finite.
@@ -323,14 +323,14 @@ impl Multiclass {
         SparseVector::new(features)
     }
 
-    /// Examples from the rows of a sparse matrix (columns are features, in single precision) and
-    /// the class of each row.
+    /// Makes examples from the rows of a sparse matrix (columns are features, in single precision)
+    /// and the class of each row.
     ///
     /// Columns beyond the task's features are dropped. The solver refuses examples whose class is
-    /// beyond the task's classes.
+    /// not one of the task's.
     ///
     /// # Errors
-    /// [`MatrixError`] says what does not fit.
+    /// [`MatrixError`] describes the mismatch.
     pub fn examples(
         &self,
         matrix: CsMatViewI<'_, f64, u32>,
@@ -368,7 +368,7 @@ impl Multiclass {
         x.row().sweep(w, scores);
     }
 
-    /// Whether a class is one of the task's.
+    /// Whether the task has this class.
     fn knows(&self, class: Class) -> bool {
         class.index() < self.classes.len()
     }
@@ -377,7 +377,7 @@ impl Multiclass {
         Place::class(class.index(), self.classes.len())
     }
 
-    /// Δ(y, ȳ) of classes that the task knows.
+    /// Δ(y, ȳ) of two classes of the task.
     fn cost(&self, truth: usize, class: usize) -> f64 {
         match &self.loss {
             _ if class == truth => 0.0,
@@ -388,7 +388,8 @@ impl Multiclass {
         }
     }
 
-    /// The N most violating classes, the first of equals first; fewer classes end with what is −∞.
+    /// The N most violating classes with their violations, largest first, ties in the order of the
+    /// classes. If there are fewer than N classes, the rest is padded with −∞.
     fn most_violating<const N: usize>(&self, truth: usize, scores: &[f64]) -> [(f64, usize); N] {
         match &self.loss {
             Loss::ZeroOne => {
@@ -411,7 +412,7 @@ impl Multiclass {
         }
     }
 
-    /// The same for a loss given as Δ(y, ·).
+    /// [`most_violating`](Self::most_violating) for a loss given as Δ(y, ·).
     fn most_violating_by<const N: usize>(
         &self,
         truth: usize,
@@ -487,8 +488,8 @@ impl Task for Multiclass {
         Class::new(first_largest(scratch.iter().copied()))
     }
 
-    /// Shows the next classes too, as long as they violate the margin: a row is scored for all
-    /// classes at once, so they cost nothing.
+    /// Also returns planes of the next most violating classes, if they violate the margin: one
+    /// sweep scores all classes, so they cost nothing.
     fn separate<'a>(
         &'a self,
         w: &[f64],
@@ -515,13 +516,14 @@ impl Task for Multiclass {
         (name == 0).then(|| x.row())
     }
 
-    /// Those whose rows are equal, up to few that are missed.
+    /// Finds equal examples by a hash; misses few.
     fn first_of_equals(&self, examples: &[&Example<SparseVector, Class>]) -> Option<Vec<usize>> {
         let mut seen = HashMap::with_capacity(examples.len());
         let first = |(index, example): (usize, &&Example<SparseVector, Class>)| {
             let first = *seen.entry(sample(example)).or_insert(index);
             let Example { x, y, .. } = examples[first];
-            // Of different examples with one sample only the equals of the first are found.
+            // If different examples have the same hash, only those equal to the first one are
+            // found.
             if *y == example.y && *x == example.x { first } else { index }
         };
         Some(examples.iter().enumerate().map(first).collect())
@@ -547,7 +549,7 @@ impl Task for Multiclass {
 }
 
 impl FeatureMap for Multiclass {
-    /// Nothing for a class that the task does not know.
+    /// Writes nothing if the task does not know the class.
     fn psi<'a>(&'a self, x: &'a SparseVector, y: &Class, sink: &mut dyn Sink<'a>) {
         if self.knows(*y) {
             sink.add_row(x.row(), self.place(*y), 1.0);
@@ -555,7 +557,7 @@ impl FeatureMap for Multiclass {
     }
 }
 
-/// A number that equal examples have in common and others hardly: of the class and some features.
+/// A hash of the class and a sample of the features. Equal examples have the same hash.
 fn sample(example: &Example<SparseVector, Class>) -> u64 {
     let features = example.x.features();
     let some = features.iter().step_by(features.len().div_ceil(SAMPLED).max(1));
@@ -571,7 +573,7 @@ fn squared(values: &[f64], y: usize, y_hat: usize) -> f64 {
     difference * difference
 }
 
-/// The position of the largest number; the first of several.
+/// The index of the largest number, the first among equals.
 fn first_largest(numbers: impl Iterator<Item = f64>) -> usize {
     let mut best = (0, f64::NEG_INFINITY);
     for (at, number) in numbers.enumerate() {

@@ -1,27 +1,26 @@
-//! Swapped pairs: how many there are and which documents are in them, in O(m log m) time and O(m)
-//! memory for m documents of any number of grades (after Joachims 2006, section 3.2, which counts
-//! for two grades).
+//! Swapped pairs: counts them and sums their documents, in O(m log m) time and O(m) memory for m
+//! documents with any number of grades (after Joachims 2006, section 3.2, which treats two grades).
 
 use crate::query::Scores;
 
-/// Which documents should rank above which.
+/// The pairs of documents that count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pairs {
-    /// Those of a higher grade above those of a lower one.
+    /// Every document above every one of a lower grade.
     Graded,
-    /// Each relevant one (of a grade above 0) above all others.
+    /// Every relevant document (grade above 0) above all others.
     RelevantAboveAll,
 }
 
 /// Buffers of one thread.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
-    /// Documents by falling score.
+    /// Documents by decreasing score.
     order: Vec<u32>,
     window: Window,
 }
 
-/// Σ of the costs of the upper documents of all pairs.
+/// Σ over all pairs of the cost of the upper document.
 pub(crate) fn weight(pairs: Pairs, y: &Scores) -> f64 {
     let mut below = vec![0_usize; y.grades() + 1];
     y.levels().iter().for_each(|&level| below[level as usize + 1] += 1);
@@ -36,11 +35,11 @@ pub(crate) fn weight(pairs: Pairs, y: &Scores) -> f64 {
     (0..y.len()).map(|document| y.cost(document) * each(document) as f64).sum()
 }
 
-/// Counts the pairs whose upper document scores less than `margin` more than its lower one, each
-/// times the cost of its upper document. `coefficients` become what each document's row is
-/// multiplied by in the sum over these pairs of cost · (upper − lower).
+/// Counts the swapped pairs: those whose upper document does not score at least `margin` more than
+/// the lower one. Each pair is multiplied by the cost of its upper document. Sets `coefficients` to
+/// the factor of each document's row in Σ cost · (upper − lower) over these pairs.
 ///
-/// With a margin of 0, documents of equal scores are not counted.
+/// With a margin of 0, pairs of equal scores are not counted.
 pub(crate) fn count(
     pairs: Pairs,
     y: &Scores,
@@ -58,14 +57,15 @@ pub(crate) fn count(
     });
     coefficients.clear();
     coefficients.resize(m, 0.0);
-    // One expression for both sweeps: a pair must not be in one of them only.
+    // Both sweeps use this expression: a pair must not be in only one of them.
     let swapped = |upper: u32, lower: u32| scores[upper as usize] < scores[lower as usize] + margin;
     let relevant = |document: usize| pairs == Pairs::Graded || y.values()[document] > 0.0;
     let level =
         |document: usize| if pairs == Pairs::Graded { y.levels()[document] as usize } else { 0 };
     let grades = if pairs == Pairs::Graded { y.grades() } else { 1 };
 
-    // For each document, how many of those it should be above are not far enough below.
+    // First sweep: for each document, the number of those it should be above that are not far
+    // enough below it.
     let mut sum = 0.0;
     window.reset(grades);
     let mut next = 0;
@@ -85,8 +85,8 @@ pub(crate) fn count(
             sum += y.cost(upper) * lower;
         }
     }
-    // And of those it should be below, not far enough above. Here the window counts grades from the
-    // highest.
+    // Second sweep: for each document, those it should be below that are not far enough above it.
+    // The window counts grades from the highest.
     window.reset(grades);
     let level = |document: usize| grades - 1 - level(document);
     let mut next = m;
@@ -110,14 +110,14 @@ pub(crate) fn count(
     sum
 }
 
-/// Maximises √(k / unit) − Σ margins over all sets of k pairs, the margin of a pair being by how
-/// much its upper document scores more than its lower one. Returns unit · k, and the coefficients
-/// of unit · Σ (upper − lower) over the set; pairs cost the same.
+/// Maximises √(k / unit) − Σ margins over all sets of k pairs. The margin of a pair is the score of
+/// its upper document minus the score of its lower one. Returns unit · k, and the coefficients of
+/// unit · Σ (upper − lower) over the set. All pairs have the same cost.
 ///
 /// The k-th smallest margin belongs to the best set as long as it is at most
-/// √(k / unit) − √((k − 1) / unit), which falls with k. So the set is that of all margins below a
-/// threshold, which is found by halving: about fifty counts in O(m log m). Of pairs with margins at
-/// the threshold, the mean over all choices of as many as pay is taken.
+/// √(k / unit) − √((k − 1) / unit), which decreases in k. So the set consists of all margins below
+/// a threshold. Bisection finds the threshold in about fifty counts of O(m log m). Only some of the
+/// pairs with margins at the threshold belong to the set; the mean over all choices is taken.
 pub(crate) fn count_root(
     pairs: Pairs,
     y: &Scores,
@@ -126,16 +126,17 @@ pub(crate) fn count_root(
     scratch: &mut RootScratch,
     coefficients: &mut Vec<f64>,
 ) -> f64 {
-    /// Halvings: as many as there are bits to tell thresholds apart.
+    /// Number of bisections: enough to exhaust the precision of the threshold.
     const HALVINGS: usize = 52;
     let RootScratch { plain, inversions, other } = scratch;
-    // Costs are in the unit.
+    // `unit` already contains the costs.
     plain.clone_from(y);
     plain.forget_costs();
     let gain = |k: f64| {
         if k > 0.0 { (k / unit).sqrt() - ((k - 1.0).max(0.0) / unit).sqrt() } else { f64::INFINITY }
     };
-    // Pairs in the wrong order always pay, and no pair pays more than the first.
+    // Pairs with a negative margin always belong to the set; a margin above gain(1) = √(1 / unit)
+    // never does.
     let (mut low, mut high) = (0.0, (1.0 / unit).sqrt());
     for _ in 0..HALVINGS {
         let middle = 0.5 * (low + high);
@@ -144,8 +145,8 @@ pub(crate) fn count_root(
     }
     let sure = count(pairs, plain, scores, low, inversions, coefficients);
     let most = count(pairs, plain, scores, high, inversions, other);
-    // As many of those at the threshold as pay: √(k / unit) bends, so the whole numbers beside the
-    // best k are looked at.
+    // How many pairs at the threshold to take: √(k / unit) − high · k is concave, so the best
+    // integer is next to the real maximiser.
     let value = |k: f64| (k / unit).sqrt() - high * k;
     let best = (0.25 / (unit * high * high)).clamp(sure, most);
     let k = [best.floor(), best.ceil()].map(|k| k.clamp(sure, most));
@@ -165,7 +166,7 @@ pub(crate) struct RootScratch {
     other: Vec<f64>,
 }
 
-/// Sums by grade that can be asked for all grades below one (a Fenwick tree).
+/// Sums by grade with prefix sums over all lower grades (a Fenwick tree).
 #[derive(Debug, Default)]
 struct Window {
     tree: Vec<f64>,
@@ -231,8 +232,8 @@ mod tests {
         }
     }
 
-    /// The costs of documents that are the better one of no pair, however large, take nothing from
-    /// the precision of the others.
+    /// The costs of documents that are the better one of no pair, however large, do not reduce the
+    /// precision of the others.
     #[test]
     fn costs_that_do_not_count_do_not_matter() {
         let y = Scores::new(vec![0.0, 1.0, 0.0]);
@@ -253,7 +254,7 @@ mod tests {
         }
     }
 
-    /// Two numbers a document, whatever its grade.
+    /// At most two numbers a document, whatever its grade.
     #[test]
     fn buffers_grow_with_the_documents() {
         let (m, mut scratch, mut coefficients) = (50_000, Scratch::default(), Vec::new());

@@ -1,33 +1,33 @@
-//! Learning to rank for [`crosscut`]: the documents of a query are put in order by a linear score
-//! (Herbrich, Graepel, Obermayer 2000; Joachims 2002, 2006).
+//! Learning to rank for [`crosscut`]: a linear score orders the documents of a query (Herbrich,
+//! Graepel, Obermayer 2000; Joachims 2002, 2006).
 //!
 //! | | |
 //! |---|---|
-//! | x | a [`Query`]: a row of d features for each of its m documents, stored densely where that is shorter |
-//! | y | [`Scores`]: a number for each document; the larger, the higher it ranks. The grades of the truth, or the scores of a prediction |
+//! | x | a [`Query`]: a row of d features for each of its m documents, stored densely if that is smaller |
+//! | y | [`Scores`]: a number for each document; a larger number ranks higher. The grades of the truth, or the scores of a prediction |
 //! | ⟨w, x⟩ | the score of a document; prediction sorts by it |
-//! | Δ(y, ŷ) | swapped pairs, or what a measure of the ranking lacks ([`Loss`]) |
+//! | Δ(y, ŷ) | swapped pairs, or a measure of the ranking subtracted from its best value ([`Loss`]) |
 //!
-//! **Swapped pairs.** A ranking says for every pair of documents which comes first, and ȳ is one of
-//! 2^pairs choices: Ψ(x, y) is never written. With the pairs that the truth orders, ξ = Σ over i
-//! above j of costᵢ · max(0, 1 − ⟨w, xᵢ − xⱼ⟩), which is SVM^rank's and, with costs of 1 /
-//! propensity at the clicked documents, that of Propensity SVM-rank (Joachims, Swaminathan,
-//! Schnabel 2017). The oracle sorts the scores and counts in two sweeps, with sums by grade that
-//! answer "how many below this one" in O(log grades).
+//! **Swapped pairs.** A ranking orders every pair of documents, and ȳ is one of 2^pairs choices:
+//! Ψ(x, y) is never written. Over the pairs that the truth orders, ξ = Σ over i above j of costᵢ ·
+//! max(0, 1 − ⟨w, xᵢ − xⱼ⟩). This is SVM^rank and, with costs of 1 / propensity at the clicked
+//! documents, Propensity SVM-rank (Joachims, Swaminathan, Schnabel 2017). The oracle sorts the
+//! scores and counts in two sweeps, with prefix sums by grade that answer "how many below this one"
+//! in O(log grades).
 //!
 //! **Measures of the whole ranking** have a joint feature map, an exact oracle each, and one plane
-//! a call:
+//! per call:
 //!
 //! | loss | Ψ | oracle for m documents | slack rescaling |
 //! |---|---|---|---|
-//! | swapped pairs, count or fraction; rank of relevant documents | by pairs | O(m log m) | no: each pair has a slack of its own, and for it both are the same |
+//! | swapped pairs, count or fraction; rank of relevant documents | by pairs | O(m log m) | no: each pair has its own slack, for which slack and margin rescaling are the same |
 //! | 1 − average precision (Yue, Finley, Radlinski, Joachims 2007) | ± over relevant and irrelevant documents | O(R · N), R relevant and N not | no |
 //! | 1 − reciprocal rank; 1 − precision at k | the same | O(R · N) | exact: there are few values of the loss |
-//! | 1 − NDCG at k, what DCG at k lacks (Le and Smola 2007; Chapelle, Le, Smola 2007) | Σ D(rank) · x | O(m log m), any grades | no |
+//! | 1 − NDCG at k, DCG missing at k (Le and Smola 2007; Chapelle, Le, Smola 2007) | Σ D(rank) · x | O(m log m), any grades | no |
 //!
-//! Where the truth leaves documents in any order, losses take any of these orders for right, and
-//! Ψ(x, y) of the last row is the mean over them. Of documents with equal scores, a loss takes the
-//! worst order; swapped pairs count them as swapped.
+//! If the truth leaves the order of some documents open, losses accept each of these orders as
+//! right, and Ψ(x, y) of the last row is the mean over them. If documents have equal scores, a loss
+//! takes their worst order; swapped pairs count them as swapped.
 //!
 //! # Example
 //! ```
@@ -53,31 +53,31 @@
 //! ```
 //!
 //! # Files
-//! Examples are svm-light lines, a document a line: `grade qid:N [cost:V] id:value … # comment`.
-//! The documents of a query have one `qid`, any integer, one after the other; a `qid` that returns
-//! is refused. Without any `qid` a file of group sizes (`--group FILE`, a number of documents a
-//! line, as LightGBM and XGBoost have it) says where queries end, else all documents are one query.
-//! In files to be classified the grade may be `?` or missing.
+//! Examples are svm-light lines, one document a line: `grade qid:N [cost:V] id:value … # comment`.
+//! The documents of a query share one `qid`, any integer, and follow each other; a `qid` that
+//! returns is refused. If there is no `qid`, a file of group sizes (`--group FILE`, a number of
+//! documents a line, as in LightGBM and XGBoost) gives the sizes of the queries. Without either,
+//! all documents are one query. In files to be classified the grade may be `?` or missing.
 //!
-//! * **Weights.** `cost:V` multiplies the pairs in which a document is the better one (losses of
-//!   pairs only). A query may hold several clicked documents; Propensity SVM-rank is `-l 1` with a
-//!   query for each click, or `-l 8` (ranks of relevant documents) with all clicks of a query in
-//!   one. `--query-weights FILE` has a number for each query, which multiplies its slack.
+//! * **Weights.** `cost:V` multiplies the pairs in which a document is the better one (only with
+//!   losses that count pairs). A query may hold several clicked documents. Propensity SVM-rank is
+//!   `-l 1` with a query for each click, or `-l 8` (ranks of relevant documents) with all clicks of
+//!   a query in one. `--query-weights FILE` has a number for each query, which multiplies its
+//!   slack.
 //! * **Scaling.** `--scale query` brings each feature to a range of width 1 within its query;
 //!   `--scale standard` and `--scale global` scale by all training documents
-//!   ([`crosscut_app::scaling`] has the formulas). The model keeps it and scales what it reads. A
-//!   shift of a feature changes no ranking. Without it, `learn` names features whose ranges within
-//!   queries are far apart.
-//! * **Predictions** are a score a line, in the order of the file. With `--ranks` they are TREC
-//!   runs, `qid Q0 document rank score tag`, the document being the first word of its comment.
-//!
+//!   ([`crosscut_app::scaling`] has the formulas). The model keeps the scaling and applies it to
+//!   what it reads. A shift of a feature changes no ranking. Without `--scale`, `learn` names
+//!   features whose ranges within queries are far apart.
+//! * **Predictions** are one score a line, in the order of the file. With `--ranks` they are TREC
+//!   runs, `qid Q0 document rank score tag`; the document is the first word of its comment.
 //! # Evaluation
-//! Means over queries, weighted by their weights: `map`, `mrr`, `p@k`, `err`, `kendall_tau`,
-//! `swapped_fraction`, `zero_one_error` (queries with a swapped pair), `loss`, and the normalised
-//! discounted cumulative gain in three conventions, `ndcg@k`, `ndcg_linear@k` and `ndcg_letor@k`
-//! ([`Convention`]). [`Ranked`] says how ties are broken and what counts for queries without
-//! relevant documents, of which there are `queries_without_relevant`. With `--json` there are the
-//! values of each query, by position.
+//! Means over queries, weighted by the weights of the queries: `map`, `mrr`, `p@k`, `err`,
+//! `kendall_tau`, `swapped_fraction`, `zero_one_error` (queries with a swapped pair), `loss`, and
+//! the normalised discounted cumulative gain in three conventions, `ndcg@k`, `ndcg_linear@k` and
+//! `ndcg_letor@k` ([`Convention`]). [`Ranked`] says how ties are broken and how queries without
+//! relevant documents count; `queries_without_relevant` is their number. `--json` adds the values
+//! of each query, by position.
 
 mod discount;
 mod format;

@@ -1,15 +1,15 @@
-//! [`Query`] and [`Scores`]: what goes in and what comes out.
+//! [`Query`] and [`Scores`]: inputs and outputs of ranking.
 
 use crosscut::{Feature, Row, RowError, SparseRows};
 
-/// x: the documents of a query, a row of features for each.
+/// x: the documents of a query, each a row of features.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Query {
     documents: Documents,
     names: Option<Box<Names>>,
 }
 
-/// What a query and its documents are called in rank lists.
+/// The names of a query and its documents in rank lists.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Names {
     pub query: String,
@@ -18,7 +18,7 @@ pub(crate) struct Names {
 
 #[derive(Clone, Debug, PartialEq)]
 enum Documents {
-    /// Row after row of `width` > 0 numbers.
+    /// Row-major, `width` > 0 numbers a row.
     Dense {
         values: Box<[f32]>,
         width: usize,
@@ -26,13 +26,11 @@ enum Documents {
     Sparse(SparseRows),
 }
 
-/// Rows of which more than this fraction is not zero are stored densely.
+/// Rows are stored densely if at least this fraction of their values is nonzero.
 const DENSE: f64 = 0.4;
 
 impl Query {
-    /// Documents with zero-based features below `width`.
-    ///
-    /// Stored densely where that takes less memory.
+    /// Documents with zero-based features below `width`, stored densely if that takes less memory.
     ///
     /// # Errors
     /// Features out of order or not finite.
@@ -42,7 +40,7 @@ impl Query {
         Ok(Self::from_rows(rows, width))
     }
 
-    /// The same for rows end to end.
+    /// As [`new`](Self::new), for concatenated rows.
     pub(crate) fn from_rows(mut rows: SparseRows, width: usize) -> Self {
         let stored: usize = rows.iter().map(|row| row.features().len()).sum();
         if width == 0
@@ -62,17 +60,17 @@ impl Query {
         }
     }
 
-    /// The same query with names for rank lists.
+    /// Sets the names for rank lists.
     pub(crate) fn with_names(self, names: Option<Names>) -> Self {
         Self { names: names.map(Box::new), ..self }
     }
 
-    /// The names for rank lists, if it has any.
+    /// The names for rank lists, if there are any.
     pub(crate) fn names(&self) -> Option<&Names> {
         self.names.as_deref()
     }
 
-    /// How many documents there are.
+    /// The number of documents.
     pub fn len(&self) -> usize {
         match &self.documents {
             Documents::Dense { values, width } => values.len() / width,
@@ -80,12 +78,12 @@ impl Query {
         }
     }
 
-    /// Whether there are none.
+    /// Whether there are no documents.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// One more than the largest index of a feature, or more.
+    /// An upper bound on the indices of features, exclusive.
     pub fn width(&self) -> usize {
         match &self.documents {
             Documents::Dense { width, .. } => *width,
@@ -100,7 +98,7 @@ impl Query {
             Documents::Dense { values, width } => {
                 scores.extend(values.chunks_exact((*width).max(1)).map(|row| dot(row, w)));
             }
-            // From 0, since an empty sum is −0.
+            // Starts at 0, since an empty `sum` is −0.
             Documents::Sparse(rows) => scores.extend(rows.iter().map(|row| {
                 let terms = row
                     .features()
@@ -111,7 +109,7 @@ impl Query {
         }
     }
 
-    /// The row of a document, if rows are sparse. Its name is the position of the document.
+    /// The row of a document if rows are stored sparsely. Its name is the position of the document.
     pub(crate) fn sparse_row(&self, document: usize) -> Option<Row<'_>> {
         match &self.documents {
             Documents::Dense { .. } => None,
@@ -119,7 +117,7 @@ impl Query {
         }
     }
 
-    /// target += Σ coefficient · row, where rows are dense.
+    /// target += Σ coefficient · row, if rows are stored densely.
     pub(crate) fn add_dense(&self, coefficients: &[f64], target: &mut [f64]) {
         if let Documents::Dense { values, width } = &self.documents {
             for (row, &coefficient) in values.chunks_exact((*width).max(1)).zip(coefficients) {
@@ -134,7 +132,7 @@ impl Query {
     }
 }
 
-/// In four partial sums, so that additions need not wait for each other.
+/// Dot product in four partial sums, so that the additions do not depend on each other.
 fn dot(row: &[f32], w: &[f64]) -> f64 {
     let (fours, rest) = row.as_chunks::<4>();
     let (weights, last) = w[..row.len()].as_chunks::<4>();
@@ -148,21 +146,21 @@ fn dot(row: &[f32], w: &[f64]) -> f64 {
     (sums[0] + sums[1]) + (sums[2] + sums[3]) + tail
 }
 
-/// y: a number for each document, which ranks the higher the larger its number is. The grades of
-/// the truth, or the scores of a prediction.
+/// y: a number for each document; a larger number ranks higher. The grades of the truth, or the
+/// scores of a prediction.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Scores {
     values: Vec<f64>,
-    /// Which of the distinct values each document has, counted from the smallest.
+    /// The rank of each document's number among the distinct numbers, from 0 for the smallest.
     levels: Vec<u32>,
     grades: usize,
     costs: Option<Box<[f64]>>,
 }
 
 impl Scores {
-    /// Takes a number for each document, none of which is NaN.
+    /// Takes a number for each document; none may be NaN.
     pub fn new(mut values: Vec<f64>) -> Self {
-        // −0 becomes 0, so that the two are one score in every order.
+        // −0 becomes 0, so that the two compare equal in every order.
         values.iter_mut().for_each(|value| *value += 0.0);
         let mut order: Vec<u32> = (0..values.len() as u32).collect();
         order.sort_unstable_by(|&a, &b| values[a as usize].total_cmp(&values[b as usize]));
@@ -177,8 +175,9 @@ impl Scores {
         Self { values, levels, grades: grades as usize, costs: None }
     }
 
-    /// Gives the pairs in which a document is the better one a cost, finite and at least 0: an
-    /// inverse propensity of a click, say. Losses that do not count pairs know no costs.
+    /// Sets a cost for each document, finite and at least 0. It multiplies the pairs in which the
+    /// document is the better one; an inverse propensity of a click, for example.
+    /// Training refuses costs other than 1 with losses that do not count pairs.
     pub fn with_costs(self, costs: Vec<f64>) -> Self {
         Self { costs: Some(costs.into_boxed_slice()), ..self }
     }
@@ -188,12 +187,12 @@ impl Scores {
         self.costs.as_ref().map_or(1.0, |costs| costs[document])
     }
 
-    /// Lets every document cost 1.
+    /// Sets all costs to 1.
     pub(crate) fn forget_costs(&mut self) {
         self.costs = None;
     }
 
-    /// The costs of the documents, if they were given.
+    /// The costs of the documents, if any were given.
     pub fn costs(&self) -> Option<&[f64]> {
         self.costs.as_deref()
     }
@@ -203,22 +202,22 @@ impl Scores {
         &self.values
     }
 
-    /// How many documents there are.
+    /// The number of documents.
     pub fn len(&self) -> usize {
         self.values.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no documents.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
     }
 
-    /// Which of the distinct numbers each document has, counted from the smallest.
+    /// The rank of each document's number among the distinct numbers, from 0 for the smallest.
     pub(crate) fn levels(&self) -> &[u32] {
         &self.levels
     }
 
-    /// How many distinct numbers there are.
+    /// The number of distinct numbers.
     pub(crate) fn grades(&self) -> usize {
         self.grades
     }

@@ -1,20 +1,21 @@
-//! Measures of two grades, relevant or not, that depend on the ranks of the relevant documents
-//! only.
+//! Measures of two grades (relevant or not) that depend only on the ranks of the relevant
+//! documents.
 //!
-//! Among the relevant documents the best ones come first, and so among the others: a ranking is a
-//! merge of the two, told by the number j of irrelevant documents above the i-th relevant one,
-//! which cannot fall with i. With Ψ(x, y) = Σ over relevant r and irrelevant q of ±(x_r − x_q) /
-//! (|R| |N|) (Yue, Finley, Radlinski, Joachims 2007, section 4), score and measure are both sums
-//! over i of terms in (i, j), and a dynamic programme over i and j finds the best: O(|R| |N|).
+//! Within the relevant documents the best scores come first, and likewise within the others. A
+//! ranking is therefore a merge of two sorted lists. It is given by the number j of irrelevant
+//! documents above the i-th relevant one, which is nondecreasing in i. With Ψ(x, y) = Σ over
+//! relevant r and irrelevant q of ±(x_r − x_q) / (|R| |N|) (Yue, Finley, Radlinski, Joachims 2007,
+//! section 4), score and measure are both sums over i of terms in (i, j). A dynamic programme over
+//! i and j finds the best merge in O(|R| |N|).
 
 use serde::{Deserialize, Serialize};
 
 use crate::query::Scores;
 
-/// What is good about the i-th relevant document at a rank.
+/// A measure that is a sum over the relevant documents, each term a function of the rank.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Measure {
-    /// Precision at the ranks of relevant documents, averaged over these.
+    /// Precision at the ranks of relevant documents, averaged over these documents.
     AveragePrecision,
     /// One over the rank of the first relevant document.
     ReciprocalRank,
@@ -27,19 +28,19 @@ pub(crate) enum Measure {
 pub(crate) struct Scratch {
     relevant: Vec<u32>,
     others: Vec<u32>,
-    /// Σ of the scores of the first j irrelevant documents.
+    /// Prefix sums: Σ of the scores of the first j irrelevant documents.
     sums: Vec<f64>,
-    /// The best sum over the relevant documents from the i-th on, the first of them with at least j
-    /// above.
+    /// (i, j): the best sum over the relevant documents from the i-th on, if at least j irrelevant
+    /// ones are above the i-th.
     best: Vec<f64>,
-    /// How many the i-th has above in it.
+    /// (i, j): the number of irrelevant documents above the i-th relevant one in that sum.
     choice: Vec<u32>,
     above: Vec<u32>,
 }
 
 impl Measure {
-    /// What the relevant document number `i` (from 0) of `relevant` ones adds to the measure at a
-    /// rank (from 1).
+    /// Contribution to the measure of the relevant document number `i` (from 0) of `relevant` ones
+    /// at a rank (from 1).
     fn share(self, i: usize, rank: usize, relevant: usize) -> f64 {
         match self {
             Self::AveragePrecision => (i + 1) as f64 / (rank * relevant) as f64,
@@ -48,13 +49,13 @@ impl Measure {
         }
     }
 
-    /// What the relevant document number `i` loses by the `above` irrelevant ones above it.
+    /// Loss of the relevant document number `i` due to the `above` irrelevant ones above it.
     fn loss(self, i: usize, above: usize, relevant: usize) -> f64 {
         self.share(i, i + 1, relevant) - self.share(i, i + 1 + above, relevant)
     }
 
-    /// The measure of the best ranking minus that of a ranking by falling scores. Of documents with
-    /// equal scores, the irrelevant ones come first.
+    /// The measure of the best ranking minus the measure of the ranking by decreasing scores. Among
+    /// documents with equal scores, the irrelevant ones come first.
     pub fn loss_of(self, y: &Scores, scores: &[f64]) -> f64 {
         let mut order: Vec<usize> = (0..y.len()).collect();
         let relevant = |document: usize| y.values()[document] > 0.0;
@@ -74,8 +75,8 @@ impl Measure {
         loss
     }
 
-    /// The most violating ranking: returns its loss, and writes what each document's row is
-    /// multiplied by in δ.
+    /// Finds the most violating ranking. Returns its loss, and sets `coefficients` to the factor of
+    /// each document's row in δ.
     pub fn separate(
         self,
         y: &Scores,
@@ -105,7 +106,7 @@ impl Measure {
         }
         let mut below = scratch.above.iter().filter(|&&above| above > 0).count();
         for (j, &document) in scratch.others.iter().enumerate() {
-            // Those relevant documents that have more than j others above.
+            // The number of relevant documents that have more than j irrelevant ones above them.
             while below > 0 && scratch.above[g - below] as usize <= j {
                 below -= 1;
             }
@@ -114,8 +115,8 @@ impl Measure {
         loss
     }
 
-    /// Slack rescaling: the best for each value of the loss, of which there are few, and the best
-    /// of these.
+    /// Slack rescaling: finds the best ranking for each value of the loss, of which there are few,
+    /// and takes the best of these.
     fn best_slack(self, scores: &[f64], scratch: &mut Scratch) {
         let (g, b) = (scratch.relevant.len(), scratch.others.len());
         let mut best = (0.0, vec![0; g]);
@@ -133,7 +134,7 @@ impl Measure {
                 }
             }
             Self::Precision(k) => {
-                // `first` of the relevant documents are among the first k.
+                // Exactly `first` of the relevant documents are among the first k.
                 for first in 0..=g.min(k) {
                     let allowed = |i: usize, above: usize| {
                         if (i + 1 + above <= k) == (i < first) { 0.0 } else { f64::NEG_INFINITY }
@@ -180,15 +181,15 @@ impl Scratch {
         }));
     }
 
-    /// ⟨w, Ψ(ȳ) − Ψ(y)⟩ of the pairs of the relevant document number `i` with so many irrelevant
+    /// The share in ⟨w, Ψ(ȳ) − Ψ(y)⟩ of the relevant document number `i` with `above` irrelevant
     /// ones above it.
     fn pair_score(&self, scores: &[f64], i: usize, above: usize) -> f64 {
         let each = 2.0 / (self.relevant.len() as f64 * self.others.len() as f64);
         each * (self.sums[above] - above as f64 * scores[self.relevant[i] as usize])
     }
 
-    /// The dynamic programme, from the last relevant document to the first, with something added to
-    /// the score of each.
+    /// The dynamic programme, from the last relevant document to the first; `bonus` is added to the
+    /// score of each.
     fn fill(&mut self, scores: &[f64], bonus: impl Fn(usize, usize) -> f64) {
         let (g, width) = (self.relevant.len(), self.others.len() + 1);
         self.best.clear();
@@ -214,8 +215,8 @@ impl Scratch {
         self.best[i * (self.others.len() + 1) + above]
     }
 
-    /// Writes the choices for the relevant documents from number `i` on, the first with at least so
-    /// many above.
+    /// Traces the choices for the relevant documents from number `i` on, if at least `above`
+    /// irrelevant ones are above the first of them.
     fn follow(&mut self, i: usize, mut above: usize) {
         let width = self.others.len() + 1;
         self.above.clear();
@@ -239,7 +240,7 @@ mod tests {
         Measure::Precision(30),
     ];
 
-    /// All ways in which so many relevant documents can have up to so many others above them.
+    /// All merges of `relevant` relevant documents and `others` other ones.
     fn merges(relevant: usize, others: usize) -> Vec<Vec<usize>> {
         (0..relevant).fold(vec![vec![]], |all, _| {
             let longer = |above: Vec<usize>| {
@@ -250,8 +251,8 @@ mod tests {
         })
     }
 
-    /// More documents than have permutations to try: among relevant ones, and among others, the
-    /// best come first.
+    /// More documents than permutations can enumerate; merges suffice, since the best come first
+    /// among the relevant documents and among the others.
     #[test]
     fn the_best_merge_is_found() {
         let mut scratch = Scratch::default();

@@ -11,50 +11,52 @@ use crate::query::{Query, Scores};
 use crate::relevant_merge::{self, Measure};
 use crate::scaling::Scaling;
 
-/// The most cells of the table over relevant and irrelevant documents.
+/// Largest number of entries in the table over relevant and irrelevant documents.
 const MOST_CELLS: usize = 1 << 25;
 
-/// Δ(y, ŷ). Where a measure knows only relevant and irrelevant documents, grades above 0 are
+/// Δ(y, ŷ). If a measure distinguishes only relevant and irrelevant documents, grades above 0 are
 /// relevant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Loss {
-    /// The number of swapped pairs: documents of a higher grade that do not score more than one of
-    /// a lower grade, each times the cost of the better document.
+    /// The number of swapped pairs: pairs in which the document of the higher grade does not score
+    /// more than the other one. Each pair is multiplied by the cost of its better document.
     #[default]
     SwappedPairs,
-    /// The same divided by the number of pairs of the query (times their costs).
+    /// The number of swapped pairs divided by the number of pairs of the query, both weighted by
+    /// cost.
     SwappedFraction,
     /// For each relevant document, times its cost, the number of others that do not score less: the
     /// sum of ranks from 0, with ties at their worst. For clicks with costs of 1 / propensity
     /// (Joachims, Swaminathan, Schnabel 2017). Relevant documents count against each other, as if
-    /// each click had a query of its own; so with several of them the loss of the truth is not 0
-    /// but the least there is.
+    /// each click had its own query. So if a query has several, the loss of the truth is not 0 but
+    /// the least possible.
     RankOfRelevant,
     /// 1 − average precision.
     AveragePrecision,
-    /// 1 − the normalised discounted cumulative gain of the first k, all if 0. Gains are 2^grade −
-    /// 1.
+    /// 1 − the normalised discounted cumulative gain of the first k documents (all if k is 0).
+    /// Gains are 2^grade − 1.
     Ndcg(usize),
-    /// The discounted cumulative gain that the first k (all if 0) lack.
+    /// The discounted cumulative gain missing from the first k documents (all if k is 0).
     Dcg(usize),
     /// 1 − one over the rank of the first relevant document.
     ReciprocalRank,
-    /// The fraction of relevant documents that the first k lack.
+    /// The precision at k of the best ranking minus the precision at k of this one: relevant
+    /// documents missing from the first k, divided by k.
     Precision(usize),
 }
 
-/// Why a ranking task cannot be defined as asked.
+/// Why a ranking task cannot be defined.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum TaskError {
     /// Slack rescaling is exact for these losses only.
     #[error("slack rescaling is for the losses reciprocal rank and precision at k")]
     Slack,
-    /// The root is that of losses of pairs only.
+    /// The root is offered only for losses that count pairs.
     #[error(
         "the root of the loss is for swapped pairs, their fraction and ranks of relevant documents"
     )]
     Root,
-    /// The first 0 documents have no precision.
+    /// Precision at 0 is undefined.
     #[error("precision at k needs a k of at least 1")]
     K,
     /// The scaling was made for another number of features.
@@ -72,11 +74,11 @@ pub struct Ranking {
     root: bool,
     rescaling: Rescaling,
     pub(crate) scaling: Scaling,
-    /// Not part of a model.
+    /// What to write besides scores. Not part of a model.
     pub(crate) beside: Beside,
 }
 
-/// What a model file holds of a [`Ranking`].
+/// The serialised form of a [`Ranking`].
 #[derive(Serialize, Deserialize)]
 struct Definition {
     features: FeatureIds,
@@ -118,7 +120,7 @@ pub struct Scratch {
     order: Vec<usize>,
 }
 
-/// A loss as its oracle sees it.
+/// The losses, grouped by oracle.
 enum Oracle {
     Swaps(Pairs),
     Merge(Measure),
@@ -140,7 +142,7 @@ impl Loss {
 }
 
 impl Ranking {
-    /// A task with the feature ids of a file; the number of swapped pairs as loss, margin
+    /// A task with the feature ids of a file. Its loss is the number of swapped pairs, with margin
     /// rescaling.
     pub fn new(features: FeatureIds) -> Self {
         Self {
@@ -153,10 +155,10 @@ impl Ranking {
         }
     }
 
-    /// Sets the loss and where it enters the margin.
+    /// Sets the loss, and margin or slack rescaling.
     ///
     /// # Errors
-    /// A pair for which there is no exact oracle.
+    /// A combination without an exact oracle, or precision at 0.
     pub fn with_loss(self, loss: Loss, rescaling: Rescaling) -> Result<Self, TaskError> {
         if rescaling == Rescaling::Slack
             && !matches!(loss, Loss::ReciprocalRank | Loss::Precision(_))
@@ -169,12 +171,12 @@ impl Ranking {
         Ok(Self { loss, root: false, rescaling, ..self })
     }
 
-    /// Takes the square root of the loss, which is by pairs: with squared slacks, what margin
-    /// rescaling bounds that loss by (Tsochantaridis et al. 2005, section 2.2.2). The costs that
-    /// count in a query must be the same then.
+    /// Replaces a loss that counts pairs by its square root. With squared slacks, margin rescaling
+    /// by the root gives a bound on the loss itself (Tsochantaridis et al. 2005, section 2.2.2).
+    /// All pairs of a query must then have the same cost.
     ///
     /// # Errors
-    /// Another loss.
+    /// A loss that does not count pairs.
     pub fn with_root(self) -> Result<Self, TaskError> {
         match self.loss.oracle() {
             Oracle::Swaps(_) => Ok(Self { root: true, ..self }),
@@ -182,7 +184,7 @@ impl Ranking {
         }
     }
 
-    /// The cost of the pairs of a query where it is one; `None` where costs differ.
+    /// The cost of all pairs of a query if they have the same; `None` if costs differ.
     fn common_cost(&self, y: &Scores) -> Option<f64> {
         let counts = |document: usize| match self.loss {
             Loss::RankOfRelevant => y.values()[document] > 0.0,
@@ -199,22 +201,21 @@ impl Ranking {
         &self.features
     }
 
-    /// Δ.
+    /// The loss Δ.
     pub fn loss_function(&self) -> Loss {
         self.loss
     }
 
-    /// Where the loss enters the margin.
+    /// Margin or slack rescaling.
     pub fn rescaling(&self) -> Rescaling {
         self.rescaling
     }
 
-    /// Δ(y, ŷ) of two rankings of the same documents, whatever their features.
+    /// Δ(y, ŷ) of two rankings of the same documents; it does not depend on features.
     pub fn delta(&self, y: &Scores, y_hat: &Scores) -> f64 {
         match self.loss.oracle() {
             Oracle::Swaps(pairs) => {
-                // Levels are whole numbers: within half of one are those of equal scores, and they
-                // count as swapped.
+                // Levels are integers, so a margin of 0.5 counts pairs of equal scores as swapped.
                 let levels: Vec<f64> =
                     y_hat.levels().iter().map(|&level| f64::from(level)).collect();
                 let swapped = inversions::count(
@@ -233,7 +234,7 @@ impl Ranking {
         }
     }
 
-    /// What the loss of a query is divided by.
+    /// The divisor of the loss of a query.
     fn normaliser(&self, y: &Scores) -> f64 {
         match self.loss {
             Loss::SwappedFraction => {
@@ -277,7 +278,7 @@ impl Task for Ranking {
         let slack = self.rescaling == Rescaling::Slack;
         let (loss, scale) = match self.loss.oracle() {
             Oracle::Swaps(pairs) if self.root => {
-                // What one pair adds to the loss of which this is the root.
+                // The contribution of one pair to the loss under the root.
                 let unit = self.common_cost(y).unwrap_or(1.0) / self.normaliser(y);
                 if unit > 0.0 {
                     (inversions::count_root(pairs, y, scores, unit, root, coefficients).sqrt(), 1.0)

@@ -1,18 +1,18 @@
 //! [`Chain`]: dynamic programmes over the tags of a sequence.
 //!
-//! A *state* at token t is the tags of the last m tokens up to there, m = max(order of transitions,
-//! 1), read as a number in base k, the last tag last. At the first tokens there are fewer tags
-//! before, and fewer states. Where the tag a leaves, the tags b stay and the tag y comes, Viterbi's
-//! recursion is
+//! The *state* at token t is the last m tags up to t, m = max(order of transitions, 1), read as a
+//! number in base k, the last tag last. The first tokens have fewer tags before them, and so fewer
+//! states. Let a be the tag that leaves the state, b the tags that stay, and y the new tag.
+//! Viterbi's recursion is
 //!
 //! ```text
 //! V(t, (b, y)) = max over a of [ V(t−1, (a, b)) + inside(t, a, b, y) ] + outside(t, b, y)
 //! ```
 //!
-//! `inside` are the transitions of the highest order, read where they lie among the weights;
-//! `outside` is what does not depend on a: emissions and transitions of lower orders. V is kept for
-//! every token, and paths are traced back by taking the maximum again for the states on them, so
-//! that the recursion need not remember where its maxima come from.
+//! `inside` is the transition of the highest order, read in place from the weights. `outside` is
+//! everything that does not depend on a: emissions and transitions of lower orders. V is kept for
+//! every token. Paths are traced back by computing the maxima again for the states on the path, so
+//! the recursion stores no back pointers.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -24,19 +24,19 @@ use crate::recombine::Recombination;
 
 const NEVER: f64 = f64::NEG_INFINITY;
 
-/// The weights of a chain, taken apart, and the tokens they are to score.
+/// The weights of a chain, split by kind, and the tokens to score.
 pub(crate) struct Chain<'w> {
-    /// The number of tags.
+    /// Number of tags.
     pub k: usize,
-    /// x.
+    /// The rows of x, one a token.
     pub rows: &'w SparseRows,
     /// k weights for each feature.
     pub emissions: &'w [f64],
-    /// k² weights for each feature, by the tag before and the tag.
+    /// k² weights for each feature, indexed by the previous tag and the tag.
     pub pairs: Option<&'w [f64]>,
-    /// k² weights, k³ weights, …: those of order 1, 2, ….
+    /// k² weights of order 1, k³ of order 2, …
     pub transitions: Vec<&'w [f64]>,
-    /// What may not be.
+    /// Penalties (0 or −∞) of the constraints.
     pub penalties: Option<&'w Penalties>,
     /// States kept for each token, 0 for all.
     pub beam: usize,
@@ -45,23 +45,22 @@ pub(crate) struct Chain<'w> {
 /// Tables of the dynamic programmes, for one thread.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    /// n · k: what a tag scores at a token by itself.
+    /// n × k: score of each tag at each token by itself.
     nodes: Vec<f64>,
-    /// n · layers · states: V.
+    /// n × layers × states: V.
     best: Vec<f64>,
-    /// What one token needs.
     token: Token,
     pub(crate) recombination: Recombination,
 }
 
-/// What is known about one token: functions of its state and the state before.
+/// Tables for one token, indexed by its state and the state before.
 #[derive(Debug, Default)]
 struct Token {
-    /// k²: `inside` where it is a sum of several things.
+    /// k²: `inside`, if it is a sum of several terms.
     inside: Vec<f64>,
-    /// States: `outside`.
+    /// One entry a state: `outside`.
     outside: Vec<f64>,
-    /// States: the maxima before `outside` is added.
+    /// One entry a state: the maxima, before `outside` is added.
     arriving: Vec<f64>,
 }
 
@@ -75,17 +74,17 @@ impl Chain<'_> {
         self.transitions.len().max(1)
     }
 
-    /// The number of states at all but the first tokens.
+    /// Number of states at every token but the first ones.
     fn most_states(&self) -> usize {
         self.k.pow(self.memory() as u32)
     }
 
-    /// The number of states at a token.
+    /// Number of states at a token.
     fn states(&self, t: usize) -> usize {
         self.k.pow(self.memory().min(t + 1) as u32)
     }
 
-    /// Scores of tags at each token; `augment` may add to the k scores of a token.
+    /// Computes the score of every tag at each token; `augment` may add to the k scores of a token.
     fn score_nodes(&self, nodes: &mut Vec<f64>, augment: impl Fn(usize, &mut [f64])) {
         nodes.clear();
         nodes.resize(self.tokens() * self.k, 0.0);
@@ -103,7 +102,7 @@ impl Chain<'_> {
         }
     }
 
-    /// Fills in `inside` and `outside` of token t.
+    /// Computes `inside` and `outside` of token t.
     fn prepare(&self, t: usize, nodes: &[f64], token: &mut Token) {
         let (k, m) = (self.k, self.memory());
         let node = &nodes[t * k..][..k];
@@ -128,8 +127,7 @@ impl Chain<'_> {
         }
     }
 
-    /// What depends on two neighbouring tags where states are single tags and it is not a piece of
-    /// the weights.
+    /// Computes `inside` for m = 1 if it is a sum, and not simply a slice of the weights.
     fn sum_inside(&self, t: usize, inside: &mut Vec<f64>) {
         let sums = self.pair_sums(t, inside);
         match self.transitions.first() {
@@ -138,8 +136,8 @@ impl Chain<'_> {
         }
     }
 
-    /// Scores of emissions at pairs of tags and penalties, k² numbers; `false` if there are
-    /// neither.
+    /// Computes the k² scores of pairs of tags: emissions at pairs plus penalties. Returns `false`
+    /// if there are neither.
     fn pair_sums(&self, t: usize, sums: &mut Vec<f64>) -> bool {
         sums.clear();
         if self.pairs.is_none() && self.penalties.is_none() {
@@ -155,7 +153,7 @@ impl Chain<'_> {
         true
     }
 
-    /// The scores `inside`, k for each state before; `None` where they are 0.
+    /// The scores `inside`, k for each previous state; `None` if they are 0.
     fn table<'t>(&'t self, token: &'t Token) -> Option<&'t [f64]> {
         match self.transitions.last() {
             _ if self.memory() == 1 && !token.inside.is_empty() => Some(&token.inside),
@@ -163,12 +161,12 @@ impl Chain<'_> {
         }
     }
 
-    /// The k scores `inside` of the states that follow `state`, `None` where they are 0.
+    /// The k scores `inside` of the states that follow `state`; `None` if they are 0.
     fn inside<'t>(&'t self, token: &'t Token, state: usize) -> Option<&'t [f64]> {
         Some(&self.table(token)?[state * self.k..][..self.k])
     }
 
-    /// The states before `state` at token t > 0, each with the score `inside`.
+    /// The states before `state` at token t > 0, each with its score `inside`.
     fn before<'t>(
         &'t self,
         token: &'t Token,
@@ -187,7 +185,7 @@ impl Chain<'_> {
         })
     }
 
-    /// For all states at token t > 0: the best of the states before, `outside` left out.
+    /// For each state at token t > 0: the maximum over the previous states, without `outside`.
     fn arrive(&self, t: usize, before: &[f64], token: &mut Token) {
         let k = self.k;
         let mut arriving = std::mem::take(&mut token.arriving);
@@ -219,7 +217,7 @@ impl Chain<'_> {
         token.arriving = arriving;
     }
 
-    /// Forgets all but the best states, and those as good as the last of these.
+    /// Sets all states but the `beam` best to −∞; ties with the last of these are kept.
     fn prune(&self, beam: usize, states: &mut [f64], buffer: &mut Vec<f64>) {
         if beam == 0 || beam >= states.len() {
             return;
@@ -239,7 +237,7 @@ impl Chain<'_> {
         }
     }
 
-    /// Whether a beam has led to where no tag may follow.
+    /// Whether the beam has kept only states from which no tag may follow.
     fn is_lost(&self, best: &[f64]) -> bool {
         let layers = best.len() / (self.tokens() * self.most_states()).max(1);
         let last = best.len() - layers * self.most_states().min(best.len());
@@ -270,7 +268,7 @@ impl Chain<'_> {
         }
     }
 
-    /// The tags of the best path, after [`forward`](Self::forward); the first of equals.
+    /// The tags of the best path, after [`forward`](Self::forward); the first among equals.
     pub fn best(&self, scratch: &mut Scratch) -> Vec<usize> {
         let Scratch { nodes, best, token, .. } = scratch;
         let (n, most) = (self.tokens(), self.most_states());
@@ -299,17 +297,17 @@ impl Chain<'_> {
         }
     }
 
-    /// The best `count` paths with their scores, best first, after [`forward`](Self::forward).
+    /// The `count` best paths with their scores, best first, after [`forward`](Self::forward).
     ///
-    /// Suffixes are extended towards the beginning, those first whose best completion is best (A*;
-    /// V knows it exactly), so that hardly more than the suffixes of the answers are ever looked
-    /// at.
+    /// A* search from the end: it extends the suffix whose best completion is best. V gives the
+    /// score of that completion exactly, so hardly more suffixes are visited than those of the
+    /// answers.
     pub fn n_best(&self, scratch: &mut Scratch, count: usize) -> Vec<(f64, Vec<usize>)> {
         let Scratch { nodes, best, token, .. } = scratch;
         let (n, most) = (self.tokens(), self.most_states());
         let mut paths = Vec::new();
         let Some(last) = n.checked_sub(1) else { return vec![(0.0, Vec::new()); count.min(1)] };
-        // Every suffix ever made: its state, and the suffix it extends.
+        // All suffixes created so far: the state, and the index of the suffix that it extends.
         let mut suffixes: Vec<(usize, usize)> = Vec::new();
         let mut open = BinaryHeap::new();
         for (state, &score) in best[last * most..][..self.states(last)].iter().enumerate() {
@@ -351,13 +349,13 @@ impl Chain<'_> {
         paths
     }
 
-    /// For each token the best score of all paths minus the best of those with another tag there,
-    /// after [`forward`](Self::forward).
+    /// For each token, the best score of all paths minus the best score of the paths with another
+    /// tag there, after [`forward`](Self::forward).
     pub fn max_marginals(&self, scratch: &mut Scratch) -> Vec<f64> {
         let Scratch { nodes, best, token, .. } = scratch;
         let (n, k, most) = (self.tokens(), self.k, self.most_states());
         let mut max_marginals = vec![0.0; n];
-        // The best score of what follows each state.
+        // For each state, the best score of the tags after it.
         let mut after = vec![0.0; most];
         for t in (0..n).rev() {
             let here = &best[t * most..][..self.states(t)];
@@ -367,7 +365,7 @@ impl Chain<'_> {
             }
             let tag = first_largest(through.iter().copied().enumerate());
             let others = through.iter().enumerate().filter(|(other, _)| *other != tag);
-            // No tagging at all is allowed: then none is better than another.
+            // If no tagging at all is allowed, none is better than another.
             let best = if through[tag] > NEVER { through[tag] } else { 0.0 };
             max_marginals[t] = best - others.map(|(_, &score)| score).fold(NEVER, f64::max);
             if t == 0 {
@@ -385,8 +383,8 @@ impl Chain<'_> {
         max_marginals
     }
 
-    /// Viterbi's recursion with a table for each number of errors up to `most_errors`, which stands
-    /// for all beyond as well; `errors` counts those of a tag at a token.
+    /// Viterbi's recursion with one table for each number of errors. The last table is for
+    /// `most_errors` and more. `errors` returns the number of errors of a tag at a token.
     pub fn forward_counting(
         &self,
         scratch: &mut Scratch,
@@ -442,8 +440,8 @@ impl Chain<'_> {
         }
     }
 
-    /// The tags of the path with the largest `value` of its errors and score, after
-    /// [`forward_counting`](Self::forward_counting) with the same numbers.
+    /// The tags of the path with the largest `value` of its number of errors and its score, after
+    /// [`forward_counting`](Self::forward_counting) with the same arguments.
     pub fn best_counting(
         &self,
         scratch: &mut Scratch,
@@ -482,20 +480,20 @@ impl Chain<'_> {
     }
 }
 
-/// A suffix of a path that waits to be extended.
+/// A suffix of a path, waiting to be extended.
 struct Open {
     /// The score of the best path with this suffix.
     total: f64,
-    /// Its first token.
+    /// The first token of the suffix.
     t: usize,
-    /// Where it is in the list of suffixes.
+    /// Index in the list of suffixes.
     suffix: usize,
-    /// Its score, what its first state scores left out.
+    /// The score of the suffix, without `outside` of its first state, which V includes.
     score: f64,
 }
 
 impl Ord for Open {
-    /// The best first; of equals the longer one, then the one that was made first.
+    /// The best first. Among equals the longer suffix first, then the one created first.
     fn cmp(&self, other: &Self) -> Ordering {
         self.total
             .total_cmp(&other.total)
@@ -518,7 +516,7 @@ impl PartialEq for Open {
 
 impl Eq for Open {}
 
-/// The key of the largest number, the first of equals; the default key if there is none above −∞.
+/// The key of the largest number, the first among equals; the default key if all numbers are −∞.
 fn first_largest<K: Copy + Default>(numbers: impl Iterator<Item = (K, f64)>) -> K {
     let mut best = (K::default(), NEVER);
     for (key, number) in numbers {
@@ -529,13 +527,13 @@ fn first_largest<K: Copy + Default>(numbers: impl Iterator<Item = (K, f64)>) -> 
     best.0
 }
 
-/// sums += terms, as far as the shorter one goes.
+/// sums += terms, up to the shorter length.
 fn add(sums: &mut [f64], terms: &[f64]) {
     sums.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term);
 }
 
-/// best = max(score + row of terms) over all scores, each with its row. The best are taken in
-/// groups that stay in registers.
+/// best = max(score + row of terms) over all scores, each with its row. Entries of `best` are
+/// computed in groups that stay in registers.
 fn raise_all(best: &mut [f64], scores: &[f64], terms: &[f64]) {
     let mut first = 0;
     while first < best.len() {
@@ -548,7 +546,7 @@ fn raise_all(best: &mut [f64], scores: &[f64], terms: &[f64]) {
     }
 }
 
-/// The same for N of the best; returns N.
+/// [`raise_all`] for N entries of `best`; returns N.
 #[inline]
 fn raise_group<const N: usize>(
     best: &mut [f64],
@@ -572,7 +570,7 @@ fn raise_group<const N: usize>(
 fn raise(best: &mut [f64], score: f64, terms: &[f64]) {
     for (best, term) in best.iter_mut().zip(terms) {
         let sum = score + term;
-        // Not a branch, so that it is done for several at once.
+        // No branch, so that the loop is vectorised.
         *best = if sum > *best { sum } else { *best };
     }
 }

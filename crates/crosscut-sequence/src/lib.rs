@@ -9,31 +9,31 @@
 //! | Δ(y, ŷ) | the number of wrong tags, or their fraction, or zero/one for the whole sequence, or a sum of costs ([`Loss`]) |
 //! | ⟨w, Ψ(x, y)⟩ | the sum over tokens of emission and transition weights |
 //!
-//! **Orders.** Transitions of order t ≤ 3 include those of all lower orders from 1, emissions of
-//! order 1 those of order 0. A token with fewer tokens before it has only the features that fit.
+//! **Orders.** Transitions of order t ≤ 3 include all lower orders from 1; emissions of order 1
+//! include those of order 0. A token with fewer tokens before it has only the features that fit.
 //! There are no weights for beginning or ending with a tag; features of the first and the last
-//! token can say that.
+//! token can take their place.
 //!
-//! **The layout.** The weight of feature f and tag y is w\[f · k + y\]; then follow, for emissions
-//! of order 1, f · k² + a · k + y for the tag a before y; then the transitions, order by order,
-//! tags read as digits in base k. All tags of a token are scored in one sweep, each feature a
-//! contiguous piece of w, and transitions are used where they lie.
+//! **Layout of w.** The weight of feature f and tag y is w\[f · k + y\]. Then follow, for emissions
+//! of order 1, the weights at f · k² + a · k + y for the tag a before y. Then follow the
+//! transitions, order by order, with tags read as digits in base k. One sweep scores all tags of a
+//! token: each feature is a contiguous slice of w. Transitions are read in place.
 //!
-//! **The oracles** are exact (unless a beam is asked for). Let m be the larger of t and 1.
+//! **Oracles.** All are exact unless there is a beam. Let m be the larger of t and 1.
 //!
-//! | what | how | time for n tokens | memory |
+//! | problem | method | time for n tokens | memory |
 //! |---|---|---|---|
 //! | prediction; margin rescaling with a loss that is a sum over tokens | Viterbi's recursion | n · (k · features + k^(m+1)) | n · k^m |
-//! | zero/one loss | the recursion in two layers: all right so far, or not | twice that | 2 · n · k^m |
-//! | slack rescaling | a layer for each number of errors (of units of cost) E, since only the best score for each number can be the best of all | E + 1 times that | (E + 1) · n · k^m |
-//! | planes put together from parts of others, for orders up to 1 and 0 and margin rescaling with a loss that is a sum over tokens | the recursion over the s tags of a token that kept planes have there | n · s² and a sort of their rows | n · s |
+//! | zero/one loss | the recursion in two layers: all tags right so far, or not | twice the time of prediction | 2 · n · k^m |
+//! | slack rescaling | one layer for each number of errors (units of cost) from 0 to E, since only the best score for each number can be the best of all | E + 1 times the time of prediction | (E + 1) · n · k^m |
+//! | planes recombined from parts of others, for transitions of order up to 1, emissions of order 0 and margin rescaling with a loss that is a sum over tokens | the recursion over the s tags of a token for which cached planes have a part | n · s² and a sort of their rows | n · s |
 //! | the N best taggings | A* from the end, with Viterbi's table as an exact bound | N · n · k more | N · n · k |
-//! | max-marginals of tokens | the recursion from both ends | twice that of prediction | n · k^m |
+//! | max-marginals of tokens | the recursion from both ends | twice the time of prediction | n · k^m |
 //!
-//! Ties are broken the same way each time: by the first of the last states (the last m tags,
-//! compared in the task's order of tags), then, going backwards, by the first tag. With a
-//! [`Scheme`] the recursions pass over tags that may not follow each other. A beam that has led to
-//! a place where nothing may follow is dropped for that sequence.
+//! Ties are broken deterministically: by the first of the last states (the last m tags, compared in
+//! the task's order of tags), then, going backwards, by the first tag. With a [`Scheme`] the
+//! recursions skip tags that may not follow each other. If a beam keeps only states that nothing
+//! may follow, it is dropped for that sequence.
 //!
 //! # Example
 //! ```
@@ -58,47 +58,48 @@
 //! ```
 //!
 //! # Files
-//! A token a line, of one of three kinds; `--format` names it, otherwise it is recognised.
+//! One token a line, in one of three formats. `--format` selects it; otherwise it is recognised.
 //!
-//! | kind | a token | between sequences | features |
+//! | format | a token | between sequences | features |
 //! |---|---|---|---|
 //! | `hmm` (SVM^hmm) | `TAG qid:N id:value …` | another N; none may return | as given, by number |
 //! | `crfsuite` | `TAG<TAB>attribute[:weight]<TAB>…`, with `\:` and `\\` in names | a blank line | as given, by name |
 //! | `columns` (CoNLL) | columns, separated by a TAB in lines that have one, else by white space; the last is the tag | a blank line | made by a template |
 //!
-//! Tags are any tokens. In files to be classified the tags may be missing, for all tokens of a
-//! sequence: `?` or nothing (`hmm`), `?` or an empty field (`crfsuite`), one column less
-//! (`columns`). Features that were not seen in training are ignored. `cost:V` (`hmm`, the same at
-//! all tokens of a sequence) and a line `@weight:V` before a sequence (`crfsuite`) are the weight
-//! of the sequence.
+//! A tag is any token. Files to be classified may lack the tags of all tokens of a sequence: `?` or
+//! nothing (`hmm`), `?` or an empty field (`crfsuite`), one column less (`columns`). Features that
+//! were not seen in training are ignored. `cost:V` (`hmm`, the same at all tokens of a sequence) or
+//! a line `@weight:V` before a sequence (`crfsuite`) sets the weight of the sequence.
 //!
-//! **Templates** (`--template FILE`, or `chunking`, `pos`, `ner`, which are built in) have the
-//! notation of CRF++. A line `U01:%x[-1,0]/%x[0,0]` is a feature named by the line with each macro
-//! replaced: `%x[row,column]` by the text so many tokens further down. From Wapiti come
-//! `%m[row,column,"regex"]`, what the expression matches, `%t[row,column,"regex"]`, whether it
-//! does, and `%X`, `%M`, `%T`, the same in lower case. Outside a sequence macros find `_B-1`,
-//! `_B-2`, …, `_B+1`, …. A line `B` asks for transitions of order 1. The model keeps the template.
+//! **Templates** (`--template FILE`, or the built-in `chunking`, `pos`, `ner`) have the notation of
+//! CRF++. A line `U01:%x[-1,0]/%x[0,0]` makes a feature, named by the line with each macro
+//! replaced: `%x[row,column]` is the text in that column, `row` tokens further down. Wapiti's
+//! macros are accepted as well: `%m[row,column,"regex"]` is the text that the expression matches,
+//! `%t[row,column,"regex"]` says whether it matches, and `%X`, `%M`, `%T` are the same in lower
+//! case. Outside a sequence macros find `_B-1`, `_B-2`, …, `_B+1`, …. A line `B` asks for
+//! transitions of order 1. The model keeps the template.
 //!
 //! **Scaling.** `--scale standard|global` scales each feature by its values at all training tokens
-//! ([`crosscut_app::scaling`] has the formulas); the model keeps it and scales what it reads. By
-//! `global`, features of value 1 that some tokens lack stay as they are. Features that all tokens
-//! have are shifted, and there is no bias to take that up; the weights of transitions can, in part.
-//! Constants become 0. Without `--scale`, `learn` names features whose sizes lie far apart.
+//! ([`crosscut_app::scaling`] has the formulas). The model keeps the scaling and applies it to what
+//! it reads. With `global`, features of value 1 that some tokens lack stay as they are. Features
+//! that all tokens have are shifted. No bias can absorb the shift, but the weights of transitions
+//! can in part. Constants become 0. Without `--scale`, `learn` names features whose sizes are far
+//! apart.
 //!
-//! **Predictions** are a tag a line, in `columns` after the line of the file, with a blank line
-//! after each sequence except in `hmm`. `--max-marginals` writes one more column, `inf` where no
-//! other tag is possible. With `--n-best N` each of the N best taggings comes between a line
-//! `# RANK SCORE`, ranks from 0, and a blank line.
+//! **Predictions** are one tag a line, in `columns` after the line of the file, with a blank line
+//! after each sequence except in `hmm`. `--max-marginals` adds a column, `inf` if no other tag is
+//! possible. With `--n-best N`, a line `# RANK SCORE` (ranks from 0) precedes each of the N best
+//! taggings, and a blank line follows it.
 //!
 //! # Evaluation
-//! * Everything but the counts (`sequences`, `tokens`, `unknown_tags`) is weighted by the weights
-//!   of the sequences. A ratio whose denominator is zero is 0.
-//! * `chunk_f1`, `chunk_precision` and `chunk_recall` are there if all tags of the model are `O` or
-//!   mark [`chunks()`]. They count as the CoNLL-2000 evaluation does, which reads IOB1 and IOB2
-//!   alike; `E` and `S` (also `L` and `U`) mark the end of a chunk and a chunk of one token. A
-//!   chunk is found if a predicted one has the same first and last token and the same kind.
-//! * `token_error` is the fraction of wrong tags, `sequence_accuracy` that of sequences without
-//!   one, `loss` the mean Δ.
+//! * All measures but the counts (`sequences`, `tokens`, `unknown_tags`) are weighted by the
+//!   weights of the sequences. A ratio whose denominator is zero is 0.
+//! * `chunk_f1`, `chunk_precision` and `chunk_recall` are reported if all tags of the model are `O`
+//!   or mark [`chunks()`]. They follow the CoNLL-2000 evaluation, which reads IOB1 and IOB2 alike;
+//!   `E` and `S` (also `L` and `U`) mark the end of a chunk and a chunk of one token. A chunk is
+//!   found if a predicted one has the same first and last token and the same kind.
+//! * `token_error` is the fraction of wrong tags, `sequence_accuracy` the fraction of sequences
+//!   without a wrong tag, `loss` the mean Δ.
 //! * Tags that the model does not know are errors. The chunks they mark count like any others.
 
 mod chunks;

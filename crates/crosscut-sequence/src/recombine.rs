@@ -1,5 +1,5 @@
-//! Taggings put together from tags that kept planes have at their tokens: Viterbi's recursion over
-//! few tags a token.
+//! Recombination: builds a tagging from tags at which cached planes have a part, by Viterbi's
+//! recursion over the few such tags of each token.
 
 use crosscut::{Example, FeatureMap, Part, Place, Recombine, Sink};
 
@@ -9,23 +9,23 @@ use crate::task::Sequence;
 
 const NEVER: f64 = f64::NEG_INFINITY;
 
-/// A tag that a token may have.
+/// A candidate tag of a token.
 #[derive(Clone, Copy, Debug)]
 struct Choice {
     token: usize,
     tag: usize,
-    /// Its own score; then that of the best path that ends with it.
+    /// The score of the tag itself; later the score of the best path that ends with it.
     score: f64,
-    /// The choice before it on that path.
+    /// Index of the previous choice on that path.
     from: usize,
 }
 
 /// Buffers.
 #[derive(Debug, Default)]
 pub(crate) struct Recombination {
-    /// Tags with a row among the parts, token by token.
+    /// Tags with a part among the planes, sorted by token and tag.
     choices: Vec<Choice>,
-    /// All tokens from the first of these to the last.
+    /// The choices at every token from the first to the last one with a part.
     lattice: Vec<Choice>,
 }
 
@@ -45,8 +45,8 @@ impl Recombine for Sequence {
 }
 
 impl Sequence {
-    /// The most violating tags if every token has its true one or one that planes have made of a
-    /// part there, and if their slack is above `least`.
+    /// The most violating tags, if each token may take its true tag or a tag for which a plane has
+    /// a part there. `None` unless their slack is above `least`.
     fn best_of_parts(
         &self,
         w: &[f64],
@@ -84,7 +84,7 @@ impl Sequence {
             let true_tag = truth[token].index();
             lattice.extend_from_slice(here);
             if !here.iter().any(|choice| choice.tag == true_tag) {
-                // Where there is nothing to choose the score makes no difference.
+                // If the token has no other choice, its score makes no difference.
                 let place = Place::class(true_tag, k);
                 let score = if here.is_empty() { 0.0 } else { x.rows().row(token).score(w, place) };
                 lattice.push(Choice { token, tag: true_tag, score, from: 0 });

@@ -11,25 +11,25 @@ use crate::lattice::{Chain, Scratch};
 use crate::loss::Loss;
 use crate::tags::{Tag, Tags, Tokens};
 
-/// The most weights a task may have: more is a mistake in the data (or needs another
+/// Largest number of weights of a task. More indicate a mistake in the data (or need another
 /// representation).
 const MOST_WEIGHTS: usize = 1 << 40;
-/// The most numbers in the table of a sequence (8 GiB of them).
+/// Largest number of entries in the table of a sequence (8 GiB).
 const MOST_NUMBERS: usize = 1 << 30;
-/// The most numbers in the tables of an oracle that counts errors.
+/// Largest number of entries in the tables of the oracle that counts errors.
 const MOST_CELLS: usize = 1 << 27;
 
 /// The features of the training file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Features {
-    /// Numbers.
+    /// Feature ids (numbers).
     Ids(FeatureIds),
-    /// Names.
+    /// Feature names.
     Names(Words),
 }
 
 impl Features {
-    /// How many there are.
+    /// The number of features.
     pub fn len(&self) -> usize {
         match self {
             Self::Ids(ids) => ids.len(),
@@ -37,23 +37,22 @@ impl Features {
         }
     }
 
-    /// Whether there are none.
+    /// Whether there are no features.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// The most tags for which a scheme says what may follow what: its table has a number for each
-/// pair.
+/// Largest number of tags for a task with a scheme: its table has an entry for each pair of tags.
 const MOST_CONSTRAINED: usize = 1 << 12;
 
-/// Why a sequence task cannot be defined as asked.
+/// Why a sequence task cannot be defined.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum TaskError {
-    /// Fewer than two tags leave nothing to decide.
+    /// The number of tags is below 2 or above [`Tag::MOST`].
     #[error("between 2 and {most} tags are needed, not {0}", most = Tag::MOST)]
     Tags(usize),
-    /// The number of weights is beyond any memory.
+    /// More weights than any memory holds.
     #[error("{tags} tags and {features} features with these orders make more weights than 2^40")]
     Weights {
         /// Number of tags.
@@ -61,7 +60,7 @@ pub enum TaskError {
         /// Number of features.
         features: usize,
     },
-    /// Orders that are not offered.
+    /// Unsupported orders.
     #[error(
         "transitions have an order of 0 to 3, and emissions of 0 or 1 and at most that of transitions, not {transitions} and {emissions}"
     )]
@@ -79,13 +78,13 @@ pub enum TaskError {
         /// The costs' tags.
         found: usize,
     },
-    /// A scheme for too many tags.
+    /// The task has a scheme and too many tags.
     #[error("tags are constrained if there are at most {most} of them, not {0}", most = MOST_CONSTRAINED)]
     Constrained(usize),
     /// The scaling was made for another number of features.
     #[error("the scaling is not for the {0} features of the task")]
     Scaling(usize),
-    /// Slack rescaling counts costs in units.
+    /// Slack rescaling counts costs in units, and the costs have no common unit.
     #[error(
         "slack rescaling needs costs that are multiples of a common unit, at most 1000 of them each"
     )]
@@ -111,11 +110,11 @@ pub struct Sequence {
     penalties: Option<Penalties>,
     /// Derived from the loss.
     unit: f64,
-    /// What to write beside tags. Not part of a model.
+    /// What to write besides tags. Not part of a model.
     pub(crate) output: Output,
 }
 
-/// What a model file holds of a [`Sequence`].
+/// The serialised form of a [`Sequence`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Definition {
     tags: Labels,
@@ -208,8 +207,8 @@ impl Sequence {
         })
     }
 
-    /// A task for data that do not come from a file: tags named `0`, `1`, … after their position,
-    /// features with the ids 1, 2, … of svm-light files.
+    /// A task for data that do not come from a file: tags named `0`, `1`, … by position, features
+    /// with the ids 1, 2, … of svm-light files.
     ///
     /// # Errors
     /// Those of [`new`](Self::new).
@@ -219,10 +218,11 @@ impl Sequence {
         Self::new(Labels::from(names), Features::Ids(FeatureIds::Contiguous(ids)))
     }
 
-    /// Sets the orders: transitions look at so many tags before (0 to 3), emissions at none or one.
+    /// Sets the orders: the number of previous tags that transitions depend on (0 to 3) and that
+    /// emissions depend on (0 or 1).
     ///
     /// # Errors
-    /// Orders that are not offered, or too many weights.
+    /// Unsupported orders, or too many weights.
     pub fn with_orders(self, transitions: usize, emissions: usize) -> Result<Self, TaskError> {
         Self::try_from(Definition { transitions, emissions, ..self.definition })
     }
@@ -230,12 +230,12 @@ impl Sequence {
     /// Sets the loss.
     ///
     /// # Errors
-    /// Costs for another number of tags; costs without a common unit where slacks are rescaled.
+    /// Costs for another number of tags; costs without a common unit if slacks are rescaled.
     pub fn with_loss(self, loss: Loss) -> Result<Self, TaskError> {
         Self::try_from(Definition { loss, ..self.definition })
     }
 
-    /// Sets where the loss enters the margin.
+    /// Sets margin or slack rescaling.
     ///
     /// # Errors
     /// Slack rescaling for costs without a common unit.
@@ -245,8 +245,8 @@ impl Sequence {
 
     /// Forbids tags to follow each other in ways that make no sense for chunks.
     ///
-    /// For a sequence that no tagging fits (one token, where no tag can be a chunk by itself or
-    /// outside), the prediction is not allowed either.
+    /// If no tagging of a sequence is allowed (one token, and no tag may be a chunk by itself or
+    /// outside one), the prediction is not allowed either.
     ///
     /// # Errors
     /// More than 4096 tags.
@@ -263,10 +263,10 @@ impl Sequence {
         Self::try_from(Definition { scaling, ..self.definition })
     }
 
-    /// Keeps only so many states a token, 0 for all of them.
+    /// Keeps only the `beam` best states of each token, 0 for all.
     ///
-    /// Inference is no longer exact then: predictions may miss the best tags, and the primal value
-    /// reported by a solver is only that of the outputs it could reach.
+    /// Inference is then no longer exact: predictions may miss the best tags, and the primal value
+    /// that a solver reports covers only the outputs it could reach.
     pub fn with_beam(mut self, beam: usize) -> Self {
         self.definition.beam = beam;
         self
@@ -287,12 +287,12 @@ impl Sequence {
         (self.definition.transitions, self.definition.emissions)
     }
 
-    /// Δ.
+    /// The loss Δ.
     pub fn loss_function(&self) -> &Loss {
         &self.definition.loss
     }
 
-    /// Where the loss enters the margin.
+    /// Margin or slack rescaling.
     pub fn rescaling(&self) -> Rescaling {
         self.definition.rescaling
     }
@@ -302,12 +302,12 @@ impl Sequence {
         &self.definition.scaling
     }
 
-    /// Which tags may follow each other.
+    /// The scheme that restricts which tags may follow each other.
     pub fn scheme(&self) -> Option<Scheme> {
         self.definition.scheme
     }
 
-    /// What the tag of a token is called, also where the model does not know it.
+    /// The name of the tag of a token, even if the model does not know the tag.
     pub fn name<'a>(&'a self, tags: &'a Tags, token: usize) -> &'a str {
         match tags.as_slice()[token] {
             Tag::UNKNOWN => tags.stranger(token).unwrap_or("?"),
@@ -315,7 +315,7 @@ impl Sequence {
         }
     }
 
-    /// The best `count` taggings with their scores, the best first; fewer if there are not so many.
+    /// The `count` best taggings with their scores, best first; fewer if fewer exist.
     pub fn n_best(
         &self,
         w: &[f64],
@@ -329,17 +329,17 @@ impl Sequence {
         paths.into_iter().map(|(score, path)| (score, Tags::from(path))).collect()
     }
 
-    /// For each token the best score of all taggings minus the best score of those with another tag
-    /// at this token (max-marginals): how sure the model is of the tag it predicts. Infinite where
-    /// no other tag is possible.
+    /// Max-marginals: for each token, the best score of all taggings minus the best score of the
+    /// taggings with another tag at this token. They measure the confidence in the predicted tag.
+    /// Infinite if no other tag is possible.
     pub fn max_marginals(&self, w: &[f64], x: &Tokens, scratch: &mut Scratch) -> Vec<f64> {
         let chain = self.chain(w, x);
         chain.forward(scratch, |_, _| {});
         chain.max_marginals(scratch)
     }
 
-    /// Where the weight of a feature is for the tag of a token; with two tags, for that after the
-    /// one before (emissions of order 1).
+    /// Index of the weight of a feature for the last of `tags`. Two tags select the weight for the
+    /// last tag after the one before it (emissions of order 1).
     pub fn emission_weight(&self, feature: usize, tags: &[Tag]) -> usize {
         let k = self.k();
         match tags {
@@ -349,24 +349,23 @@ impl Sequence {
         }
     }
 
-    /// Where the weight of a transition is: of the tags of one more token than its order (at least
-    /// 1), the last one last.
+    /// Index of the weight of a transition. Its order (at least 1) is one less than the number of
+    /// `tags`; the last tag comes last.
     pub fn transition_weight(&self, tags: &[Tag]) -> usize {
         self.transition(tags)
     }
 
-    /// The number of tags, k.
+    /// Number of tags k.
     fn k(&self) -> usize {
         self.definition.tags.len()
     }
 
-    /// Where the weights of emissions at pairs of tags begin.
+    /// Index of the first emission weight at pairs of tags.
     fn pairs_at(&self) -> usize {
         self.k() * self.definition.features.len()
     }
 
-    /// Where the weights of transitions of an order begin, for orders from 1; for the order beyond
-    /// the last, d.
+    /// Index of the first transition weight of an order, from 1; d for the order after the last.
     fn transitions_at(&self, order: usize) -> usize {
         let k = self.k();
         let pairs = self.definition.emissions * k * k * self.definition.features.len();
@@ -387,14 +386,15 @@ impl Sequence {
         }
     }
 
-    /// Whether all that tags of several tokens score is a sum over pairs of neighbours, and the
-    /// loss is a sum over tokens.
+    /// Whether the score of a tagging, tokens aside, is a sum over pairs of neighbouring tags, and
+    /// the loss a sum over tokens.
     fn chains_pairs(&self) -> bool {
         let Definition { transitions, emissions, beam, .. } = self.definition;
         transitions <= 1 && emissions == 0 && beam == 0 && !self.counts_errors()
     }
 
-    /// What two neighbouring tags score beside their tokens; a tag beyond the ends is `None`.
+    /// Score of two neighbouring tags, without their tokens. `None` stands for a tag before the
+    /// first or after the last.
     pub(crate) fn pair_scores<'w>(
         &'w self,
         w: &'w [f64],
@@ -415,14 +415,15 @@ impl Sequence {
         }
     }
 
-    /// The weight of a transition: the tags of one more token than its order, the last one last.
+    /// Index of the weight of a transition. The order is one less than the number of tags; the last
+    /// tag comes last.
     fn transition(&self, gram: &[Tag]) -> usize {
         let k = self.k();
         self.transitions_at(gram.len() - 1)
             + gram.iter().fold(0, |index, tag| index * k + tag.index())
     }
 
-    /// Writes ±Ψ at token t for tags up to there.
+    /// Writes ±Ψ at token t, given the tags up to there.
     fn write_token<'a>(
         &'a self,
         x: &'a Tokens,
@@ -459,22 +460,22 @@ impl Sequence {
         }
     }
 
-    /// Whether all tags are among the task's.
+    /// Whether the task has all these tags.
     fn knows(&self, y: &Tags) -> bool {
         y.as_slice().iter().all(|tag| tag.index() < self.k())
     }
 
-    /// The number of states of the chain at a token.
+    /// Number of states of the chain at a token (except the first ones).
     fn states(&self) -> usize {
         self.k().saturating_pow(self.definition.transitions.max(1) as u32)
     }
 
-    /// The length of the longest sequence whose tables are made.
+    /// Length of the longest sequence that is accepted.
     pub(crate) fn most_tokens(&self) -> usize {
         MOST_NUMBERS / self.states().max(1)
     }
 
-    /// What a longer one is told.
+    /// The error for a longer sequence.
     pub(crate) fn too_long(&self) -> String {
         format!(
             "expected a sequence of at most {} tokens, since its table has {} numbers for each of them, and 2^30 in all: divide \
@@ -484,7 +485,7 @@ impl Sequence {
         )
     }
 
-    /// What the tags of a token cost in units of the oracle that counts errors.
+    /// Cost of predicting `y_hat` for the tag `y`, in the units of the oracle that counts errors.
     fn units(&self, y: Tag, y_hat: usize) -> usize {
         match self.definition.loss.costs() {
             Some(costs) => (costs.row(y.index())[y_hat] / self.unit).round() as usize,
@@ -492,7 +493,7 @@ impl Sequence {
         }
     }
 
-    /// The largest number of errors, in units, that the oracle must tell apart.
+    /// Largest number of errors, in units, that the oracle must distinguish.
     fn most_units(&self, y: &Tags) -> usize {
         match self.definition.loss {
             Loss::ZeroOne => 1,
@@ -504,13 +505,14 @@ impl Sequence {
         }
     }
 
-    /// Whether the oracle needs to count errors: neither sum nor maximum over tokens will do.
+    /// Whether the oracle must count errors: it must unless margins are rescaled by a loss that is
+    /// a sum over tokens.
     fn counts_errors(&self) -> bool {
         self.definition.rescaling == Rescaling::Slack
             || matches!(self.definition.loss, Loss::ZeroOne | Loss::RootCount)
     }
 
-    /// The most violating tags.
+    /// The tags of the most violated constraint.
     fn most_violating(&self, w: &[f64], x: &Tokens, y: &Tags, scratch: &mut Scratch) -> Tags {
         let chain = self.chain(w, x);
         let truth = y.as_slice();
@@ -523,7 +525,7 @@ impl Sequence {
                         .zip(costs.row(truth[t].index()))
                         .for_each(|(score, cost)| *score += scale * cost);
                 }
-                // As good as adding it to all other tags.
+                // Equivalent to adding `scale` to all other tags.
                 None => scores[truth[t].index()] -= scale,
             });
             return chain.best(scratch).into();
@@ -577,8 +579,8 @@ impl Task for Sequence {
         }
     }
 
-    /// Where the oracle is Viterbi's with pairs of tags: not for other orders and losses, nor with
-    /// a beam.
+    /// Only if the oracle is Viterbi's over pairs of tags: not with other orders or losses, nor
+    /// with a beam.
     fn recombine(&self) -> Option<Recombiner<'_, Tokens, Tags, Scratch>> {
         self.chains_pairs().then_some(self as _)
     }
@@ -636,13 +638,13 @@ impl Task for Sequence {
 }
 
 impl Sequence {
-    /// Whether the beam leaves out states.
+    /// Whether the beam drops states.
     pub(crate) fn may_miss(&self) -> bool {
         let order = self.definition.transitions.max(1) as u32;
         self.definition.beam > 0 && self.definition.beam < self.k().saturating_pow(order)
     }
 
-    /// The first token whose tag may not stand where it does.
+    /// The first token whose tag the scheme does not allow there.
     pub(crate) fn breach(&self, scheme: Scheme, y: &Tags) -> Option<usize> {
         let name = |token: usize| (token < y.len()).then(|| self.name(y, token));
         (0..=y.len())
@@ -654,18 +656,18 @@ impl Sequence {
 }
 
 impl FeatureMap for Sequence {
-    /// Nothing for tags that the task does not know.
+    /// Writes nothing if the task does not know a tag.
     fn psi<'a>(&'a self, x: &'a Tokens, y: &Tags, sink: &mut dyn Sink<'a>) {
         if self.knows(y) {
             (0..y.len()).for_each(|t| self.write_token(x, y.as_slice(), t, 1.0, sink));
         }
     }
 
-    /// Writes only the tokens at which the two differ.
+    /// Writes only tokens at which the two differ, and transitions that include one.
     fn plane<'a>(&'a self, x: &'a Tokens, y: &Tags, y_bar: &Tags, sink: &mut dyn Sink<'a>) -> f64 {
         let (k, row) = (self.k(), |t| x.rows().row(t));
         let (tags, others) = (y.as_slice(), y_bar.as_slice());
-        // The last token at which they differ, counted from 1.
+        // The last token at which they differ so far, counted from 1; 0 if there is none.
         let mut last = 0;
         for t in 0..tags.len() {
             if tags[t] != others[t] {

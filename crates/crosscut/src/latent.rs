@@ -1,27 +1,26 @@
 //! Outputs with hidden parts: [`solve`] alternates between imputing them and training.
 //!
 //! The output of an example is (y, h), where y is observed and h is not: the position of an object
-//! in an image, the alignment behind a translation. The objective counts the best completion on
+//! in an image, the alignment behind a translation. The objective takes the best hidden part on
 //! both sides,
 //!
 //! ```text
 //! F(w) = ½‖w‖² + (C/n) Σᵢ weightᵢ · [ max over (ȳ, h̄) of  Δ(yᵢ, ȳ) + ⟨w, Ψ(xᵢ, ȳ, h̄)⟩  −  max over h of ⟨w, Ψ(xᵢ, yᵢ, h)⟩ ]
 //! ```
 //!
-//! which is a difference of convex functions and has local minima. With the hidden parts fixed it
-//! is bounded from above by a convex training problem that touches it where they are the best ones.
-//! A round solves that problem and imputes the hidden parts again (the concave–convex procedure:
-//! Yuille and Rangarajan 2003; Yu and Joachims 2009), so F does not increase from round to round by
-//! more than the duality gap of the round.
+//! which is a difference of convex functions and has local minima. With the hidden parts fixed, it
+//! becomes a convex upper bound on F, equal to F at every w for which these hidden parts are the
+//! best ones. A round solves this convex training problem and then imputes the hidden parts again
+//! (the concave–convex procedure: Yuille and Rangarajan 2003; Yu and Joachims 2009). From round to
+//! round, F therefore increases by at most the duality gap of the round.
 //!
-//! A [`Latent`] task keeps two promises beyond those of [`Task`]: [`impute`](Latent::impute) finds
-//! the best hidden part, and Δ(y, ȳ) does not depend on the hidden part of y. If its oracle does
-//! not say how much it [may have missed](crate::Planes::may_miss), F(w) has no bound and all rounds
-//! are made.
-
+//! A [`Latent`] task has two obligations beyond those of [`Task`]: [`impute`](Latent::impute) finds
+//! the best hidden part, and Δ(y, ȳ) does not depend on the hidden part of y. If its oracle reports
+//! an infinite bound on what it [may have missed](crate::Planes::may_miss), F(w) has no finite
+//! bound and all rounds are made.
 //!
-//! Examples whose hidden part has not changed keep their planes and dual variables from round to
-//! round, if the solver has planes of single examples and the task gives its rows back
+//! Examples with an unchanged hidden part keep their planes and dual variables for the next round,
+//! if the solver keeps planes of single examples and the task can return its rows by name
 //! ([`Task::row`]).
 
 use std::time::Instant;
@@ -40,8 +39,8 @@ use crate::solve::state::{State, StateError, require, require_finite};
 use crate::solve::trainer::Trainer;
 use crate::task::{Example, Task};
 
-/// A task whose outputs have a part that is never observed: [`solve`] alternates
-/// between imputing it and solving the convex problem that remains (Yu and Joachims 2009, CCCP).
+/// A task whose outputs have a hidden part, which is never observed. [`solve`] alternates between
+/// imputing it and solving the remaining convex problem (CCCP; Yu and Joachims 2009).
 pub trait Latent: Task<Output: PartialEq> {
     /// y with its hidden part replaced by the one that scores best under w: argmax over h of ⟨w,
     /// Ψ(x, (y, h))⟩.
@@ -54,13 +53,13 @@ pub trait Latent: Task<Output: PartialEq> {
     ) -> Self::Output;
 }
 
-/// When to stop imputing.
+/// Stopping rules for the rounds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rounds {
     /// Stop after this many rounds, at least 1. Default 50.
     pub limit: usize,
-    /// Stop when a round lowers F by no more than this times F. Default 1e-3. Below the relative
-    /// gap of the settings it asks for more than the rounds can tell.
+    /// Stop when a round lowers F by at most this fraction of F. Default 1e-3. A tolerance below
+    /// [`Settings::relative_gap`] is finer than the rounds can resolve.
     pub tolerance: f64,
 }
 
@@ -81,8 +80,8 @@ pub enum RoundsStop {
     Seconds,
     /// The observer asked to stop.
     Interrupted,
-    /// The separation oracle failed in a round after the first; the result is that of the rounds
-    /// before.
+    /// The separation oracle failed in a round after the first; the result is from the earlier
+    /// rounds.
     Oracle(Fault),
 }
 
@@ -91,41 +90,40 @@ pub enum RoundsStop {
 pub struct Round {
     /// F at the weights of this round.
     pub objective: f64,
-    /// How well the convex problem of this round was solved. Its primal value is at least
-    /// `objective`.
+    /// Certificate of the convex problem of this round. Its primal value is at least `objective`.
     pub certificate: Certificate,
 }
 
 /// The result of training with hidden parts.
 ///
-/// F(w) is a local value: the certificates hold for the convex problems of the rounds, and nothing
-/// bounds F from below.
+/// The certificates hold for the convex problem of each round. They give no lower bound on F: the
+/// result may be only a local minimum.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LatentSolution {
     /// The weights of the best round.
     pub w: Vec<f64>,
     /// F(w), the lowest of all rounds.
     pub objective: f64,
-    /// The certificate of the convex problem that `w` solves: the one of the best round.
+    /// Certificate of the best round, whose convex problem `w` solves.
     pub certificate: Certificate,
     /// All rounds in order.
     pub rounds: Vec<Round>,
     /// Why the rounds ended.
     pub stop: RoundsStop,
-    /// Wall seconds of everything.
+    /// Wall seconds in total.
     pub seconds: f64,
-    /// Wall seconds of these inside oracles while the convex problems were solved.
+    /// Of these, wall seconds inside oracles while convex problems were solved.
     pub oracle_seconds: f64,
 }
 
-/// The rounds made so far, as data: with the [`State`] of the round under way, all that decides
-/// what follows.
+/// The completed rounds, as data. Together with the [`State`] of the current round, they determine
+/// the rest of the run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RoundsState {
     rounds: Vec<Round>,
-    /// The best round, and its weights.
+    /// Index of the best round, and its weights.
     best: Option<(usize, Vec<f64>)>,
-    /// The weights under which the hidden parts are the best ones; `None` in the first round.
+    /// The weights that the current hidden parts were imputed with; `None` in the first round.
     imputed_by: Option<Vec<f64>>,
 }
 
@@ -149,18 +147,18 @@ impl RoundsState {
 
 /// Trains with hidden parts.
 ///
-/// The first round takes the hidden parts as they are in `examples`: a good guess there is worth
-/// more than many rounds. On return, `examples` holds the hidden parts that score best under the
-/// weights returned.
+/// The first round uses the hidden parts in `examples`; a good initial guess is worth more than
+/// many rounds. On return, `examples` has the hidden parts that score best under the returned
+/// weights.
 ///
-/// `settings` holds for every round, except that `seconds` limits all rounds together. `observer`
-/// is called as in [`solve`](crate::solve) and told the rounds completed so far; when it asks to
-/// stop, the round under way ends with the weights it has, is evaluated, and is the last. The
+/// `settings` applies to each round, except that `seconds` limits all rounds together. `observer`
+/// is called as in [`solve`](crate::solve()) and also receives the completed rounds. When it asks
+/// to stop, the current round ends with its current weights, is evaluated, and is the last. The
 /// result does not depend on the number of threads.
 ///
 /// # Errors
-/// See [`SolveError`]; an imputed output that the task refuses is one of them, and so is an oracle
-/// that fails in the first round.
+/// See [`SolveError`]. This includes an imputed output that the task refuses, and an oracle that
+/// fails in the first round.
 pub fn solve<T: Latent>(
     task: &T,
     examples: &mut [Example<T::Input, T::Output>],
@@ -171,12 +169,13 @@ pub fn solve<T: Latent>(
     Driver::new(task, examples, settings, rounds)?.solve(None, observer, None)
 }
 
-/// Who is shown the state before each pass.
+/// Callback that receives the state before each pass.
 pub type RoundsKeeper<'k> = dyn FnMut(&RoundsState, &State<'_>) + 'k;
 
-/// The same, and `keeper` is shown the state before each pass of each round. What it keeps can be
-/// given back as `from` later, with the same task, settings, rounds and examples, whose hidden
-/// parts may be any: training ends with the same bits as if it had never been interrupted.
+/// [`solve`] with saved states: `keeper` receives the state before each pass of each round. To
+/// resume, pass a saved state as `from`, with the same task, settings, rounds and examples; the
+/// hidden parts in `examples` may differ. The result then has the same bits as without the
+/// interruption.
 ///
 /// # Errors
 /// As [`solve`], and a state that does not fit.
@@ -233,7 +232,7 @@ impl<'d, T: Latent> Driver<'d, T> {
             }
             (self.state, kept) = (rounds, Some(state));
         }
-        // What the round before has found, and which examples it was found for.
+        // Planes of the last round, and which examples kept their hidden part.
         let mut carried: Option<(Carried, Vec<bool>)> = None;
         let stop = loop {
             let spent = self.began.elapsed().as_secs_f64();
@@ -269,7 +268,8 @@ impl<'d, T: Latent> Driver<'d, T> {
                 None => {
                     let same = impute(&self.pool, self.task, &solution.w, self.examples);
                     carried = found.map(|found| (found, same));
-                    // With the best hidden parts the slacks are those of the convex problem.
+                    // F(w) is P(w) of the convex problem with the hidden parts that are best under
+                    // w.
                     self.pool
                         .install(|| primal(self.task, &*self.examples, self.settings, &solution.w))
                 }
@@ -294,7 +294,7 @@ impl<'d, T: Latent> Driver<'d, T> {
         Ok(self.finish(stop))
     }
 
-    /// Takes in a round; returns whether it lowers F by no more than is worth another.
+    /// Records a round; returns whether it lowers F by at most the tolerance.
     fn take_in(&mut self, round: Round, w: Vec<f64>) -> bool {
         let RoundsState { rounds, best, imputed_by } = &mut self.state;
         let before = best.as_ref().map(|(at, _)| rounds[*at].objective);
@@ -342,8 +342,8 @@ impl Rounds {
     }
 }
 
-/// Replaces the hidden parts by those that score best under w; returns which of them have stayed
-/// the same.
+/// Replaces the hidden parts by the ones that score best under w. Returns for each example whether
+/// it stayed the same.
 fn impute<T: Latent>(
     pool: &ThreadPool,
     task: &T,
@@ -381,8 +381,8 @@ mod tests {
     use crate::task::{FeatureMap, Task};
     use crate::testing;
 
-    /// Which bags hold something: y is whether, h is which of its items. Ψ(x, y, h) = (x_h, 1) if
-    /// y, else 0.
+    /// Bags of items: y says whether a bag is positive, h is the index of its positive item. Ψ(x,
+    /// y, h) = (x_h, 1) if y, else 0.
     struct Bags;
 
     type Bag = Vec<[f64; 2]>;
@@ -453,8 +453,8 @@ mod tests {
         }
     }
 
-    /// Positive bags hold one item near (1, 1); the rest is scattered around (−0.3, 0). The first
-    /// guess is right for half of them.
+    /// Positive bags have one item near (1, 1); all others are scattered around (−0.3, 0). The
+    /// initial h is right for half of the positive bags.
     fn examples() -> Vec<Example<Bag, Answer>> {
         let noise = testing::random_weights(40 * 8, 0.8, 11);
         let bag = |i: usize| {
@@ -471,7 +471,7 @@ mod tests {
             .collect()
     }
 
-    /// F by definition, over all outputs.
+    /// F computed by enumeration of all outputs.
     fn by_definition(examples: &[Example<Bag, Answer>], c: C, w: &[f64]) -> f64 {
         let slack = |Example { x, y, weight }: &Example<Bag, Answer>| {
             let outputs = Bags::outputs(x);
@@ -638,7 +638,7 @@ mod tests {
         }
     }
 
-    /// Beside training from nothing with the same hidden parts.
+    /// Compares oracle calls with training from scratch on the same hidden parts.
     #[test]
     fn what_a_round_has_found_saves_calls_in_the_next() {
         let settings = Settings { c: C::Sum(0.5), relative_gap: 1e-4, ..Settings::default() };

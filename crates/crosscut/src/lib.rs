@@ -14,7 +14,7 @@
 //! ```
 //!
 //! and predict ŷ = argmax over y of ⟨w, Ψ(x, y)⟩. An example of weight v counts as v · ξᵢ. With
-//! [`SlackNorm::Squared`] ξᵢ² takes the place of ξᵢ in P(w).
+//! [`SlackNorm::Squared`], ξᵢ² replaces ξᵢ in P(w).
 //!
 //! **C multiplies the mean slack**, as in SVM^struct. Tools that multiply the sum (LIBLINEAR,
 //! SVM^light; CRFsuite with c2 = 1/(2·C(sum))) have C(sum) = C/n, and the papers on Frank–Wolfe
@@ -23,8 +23,8 @@
 //!
 //! Every solver keeps a lower bound D on the optimum P* and stops when the relative duality gap (P
 //! − D) / P is at most [`Settings::relative_gap`], or when P − D ≤ C·ε ([`Settings::epsilon`]).
-//! Whatever ended training, the [`Certificate`] says D ≤ P* ≤ P(w): the first in exact arithmetic,
-//! the second as long as the oracle finds the maximum.
+//! Whatever ended training, the [`Certificate`] gives D ≤ P* ≤ P(w). The lower bound holds in exact
+//! arithmetic, the upper bound if the oracle finds the maximum.
 //!
 //! # The words
 //!
@@ -39,8 +39,8 @@
 //! | separation oracle | argmax Δ + ⟨w, Ψ⟩ | [`Task::separate`] | loss-augmented inference, max-oracle |
 //! | most violating output | ȳ | `y_bar` | y* |
 //! | feature difference | δ = Ψ(x, y) − Ψ(x, ȳ) | `delta` | |
-//! | cutting plane | ξ ≥ Δ − ⟨w, δ⟩ | what an oracle [adds](Planes::add) | constraint |
-//! | row, name | | [`Row`], [`Row::name`] | features of one thing in x |
+//! | cutting plane | ξ ≥ Δ − ⟨w, δ⟩ | [`Planes::add`] | constraint |
+//! | row, name | | [`Row`], [`Row::name`] | features of one part of x |
 //! | slack | ξ | `slack` | hinge |
 //! | plane cache, working set | W | `planes` | recent planes of one example, constraint set |
 //! | dual variables | α | `alpha` | |
@@ -121,27 +121,28 @@
 //!
 //! * The [tutorial]: [the problem](tutorial::the_problem), [your first
 //!   structure](tutorial::your_first_structure), [reading the gap](tutorial::reading_the_gap).
-//! * [`Task`], the trait to implement, and its contract; [`testing`], which checks it; [`primal`],
-//!   which evaluates P at any w.
-//! * [`solve`] trains once; [`Trainer`] again and again with other values of C; [`StreamTrainer`]
-//!   on examples that do not fit into memory; [`validation`] chooses C; [`latent::solve`] trains
-//!   with hidden parts; [`Trainer::solve_keeping`] shows the [`State`] from which a run can go on
-//!   later.
+//! * [`Task`] is the trait to implement, with its contract. [`testing`] checks the contract.
+//!   [`primal`] evaluates P at any w.
+//! * [`solve()`] trains once. [`Trainer`] trains repeatedly, with other values of C.
+//!   [`StreamTrainer`] trains on examples that do not fit into memory. [`validation`] chooses C.
+//!   [`latent::solve`] trains with hidden parts. [`Trainer::solve_keeping`] passes out the
+//!   [`State`] from which a run can be resumed.
 //! * The sibling crates: `crosscut-multiclass`, `crosscut-sequence` and `crosscut-ranking` are
-//!   tasks ready to use, `crosscut-app` gives a task files, vocabularies and verbs, `crosscut-cli`
+//!   ready-made tasks; `crosscut-app` adds files, vocabularies and verbs to a task; `crosscut-cli`
 //!   is the program `crosscut`.
 //!
 //! # What it does not do
 //!
 //! It reads and writes no files and prints nothing: progress goes to the observer that the caller
-//! passes in, and results are values. It never builds, compares or stores an output: what it learns
-//! from an example is planes. The result depends on the data, the settings and the seed, and not on
-//! the number of threads.
+//! passes in, and results are values. It never builds, compares or stores an output: it sees an
+//! example only through its planes. The result depends on the data, the settings and the seed, not
+//! on the number of threads.
 
 mod data;
 pub mod latent;
 mod model;
 pub mod parallel;
+mod parts;
 mod solve;
 mod task;
 pub mod testing;
@@ -151,11 +152,12 @@ pub mod validation;
 pub use data::{Dense, Dot, Feature, Place, Row, RowError, Scaled, Sink, SparseRows, SparseVector};
 pub use latent::Latent;
 pub use model::{Model, predict_all, risk};
+pub use parts::{Parts, Sum, SumScratch};
 pub use solve::bounds::{Fault, FaultKind, OracleAudit, primal, relative_gap, slacks};
 pub use solve::error::SolveError;
 pub use solve::methods::Solver;
 pub use solve::oracles::Oracles;
-pub use solve::passes::{Ask, PassError, Passes, PlaneSum, Spent};
+pub use solve::passes::{Ask, PassError, Passes, PlaneSum, Spent, Weights};
 pub use solve::progress::{Flow, Moment, Progress};
 pub use solve::settings::{BlockSettings, C, Settings, SettingsError, SlackNorm};
 pub use solve::solution::{Certificate, DualVariable, Solution, StopReason};

@@ -7,11 +7,11 @@ use crate::solve::settings::Settings;
 use crate::solve::solution::Certificate;
 use crate::task::{Example, Task};
 
-/// Examples that one thread predicts at a time.
+/// Maximum number of inputs that a thread predicts at a time.
 const AT_ONCE: usize = 64;
 
-/// A task with weights, ready to predict. It holds the figures of its training but no clock times:
-/// equal runs give equal models.
+/// A trained task: weights, settings and certificate. It has no clock times, so equal runs give
+/// equal models.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Model<T> {
     /// The task.
@@ -20,12 +20,12 @@ pub struct Model<T> {
     pub w: Vec<f64>,
     /// The settings it was trained with (`threads` is set to 0: it does not influence the result).
     pub settings: Settings,
-    /// How close to the optimum it is.
+    /// How close to the optimum the weights are.
     pub certificate: Certificate,
 }
 
 impl<T: Task> Model<T> {
-    /// Puts together a model.
+    /// A model from its parts.
     pub fn new(task: T, w: Vec<f64>, settings: Settings, certificate: Certificate) -> Self {
         Self { task, w, settings: Settings { threads: 0, ..settings }, certificate }
     }

@@ -5,17 +5,16 @@ use std::sync::Mutex;
 
 use rayon::prelude::*;
 
-/// The values of `map` at consecutive ranges that make up `0..n`, in their order. A range has at
-/// most `longest` numbers, at least 1.
+/// Splits `0..n` into consecutive ranges of length 1 to `longest`, calls `map` for each in
+/// parallel, and returns the values in order.
 ///
-/// What runs in parallel is compiled once, and not for each caller: tasks are many, and the
-/// machinery of rayon is large.
+/// The parallel loop is compiled once and not for each caller, since rayon's generic code is large.
 pub fn map_ranges<R: Send>(
     n: usize,
     longest: usize,
     map: impl Fn(Range<usize>) -> R + Sync,
 ) -> Vec<R> {
-    // Every thread is to get some, and the slow ones fewer.
+    // About eight ranges per thread, to balance the load.
     let length = n.div_ceil(8 * rayon::current_num_threads()).clamp(1, longest.max(1));
     let results: Vec<Mutex<Option<R>>> =
         (0..n.div_ceil(length)).map(|_| Mutex::new(None)).collect();
@@ -25,7 +24,7 @@ pub fn map_ranges<R: Send>(
             *result = Some(value);
         }
     });
-    // All are there: if one had panicked, so would this thread have.
+    // No value is missing: a panic in `map` would have reached this thread.
     results.into_iter().filter_map(|result| result.into_inner().ok().flatten()).collect()
 }
 

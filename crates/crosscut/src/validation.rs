@@ -66,7 +66,7 @@ pub enum FoldError {
         /// The number asked for.
         folds: usize,
     },
-    /// A group is never divided.
+    /// There are fewer groups than folds, and a group is never divided.
     #[error("{groups} groups of examples cannot be divided into {folds} folds")]
     TooMany {
         /// The number asked for.
@@ -76,11 +76,11 @@ pub enum FoldError {
     },
 }
 
-/// Divides examples into `k` folds: the answer holds the fold, below `k`, of each example.
+/// Divides examples into `k` folds. Returns the fold of each example, a number below `k`.
 ///
-/// Examples of equal group (a document, a patient, a query) stay in one fold. No fold is empty, and
-/// their sizes differ as little as dealing out whole groups allows: groups are shuffled by `seed`,
-/// and the largest go first, each into the fold with the fewest examples so far.
+/// Examples of the same group (a document, a patient, a query) stay in one fold. No fold is empty.
+/// Groups are shuffled with `seed` and assigned in order of decreasing size, each to the fold with
+/// the fewest examples so far, so that fold sizes differ little.
 ///
 /// # Errors
 /// `k` below 2 or above the number of different groups.
@@ -119,50 +119,52 @@ pub fn folds_of(n: usize, k: usize, seed: u64) -> Result<Vec<usize>, FoldError> 
 pub struct Round {
     /// The fold held out.
     pub fold: usize,
-    /// The number of folds that have an example, those that are passed over included.
+    /// Number of non-empty folds, skipped ones included.
     pub folds: usize,
-    /// The constant trained with; with [`C::Mean`], n is the number of examples trained on.
+    /// C of this run; with [`C::Mean`], n is the number of examples trained on.
     pub c: C,
 }
 
 /// What cross-validation found for one C.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Point {
-    /// The constant, as the caller gave it.
+    /// C, as the caller gave it.
     pub c: C,
-    /// The risk on each fold when it was held out, in order. Folds without an example of positive
-    /// weight measure nothing and are passed over.
+    /// The risk on each held-out fold, in order. Folds without an example of positive weight are
+    /// skipped.
     pub risks: Vec<f64>,
-    /// The mean loss over all examples, each held out once, weighted by their weights.
+    /// The weighted mean loss over all examples, each held out once.
     pub risk: f64,
     /// Standard error of the mean of `risks`: their standard deviation divided by √folds. Folds
     /// share training examples, so it is somewhat too small.
     pub standard_error: f64,
     /// Exact passes made, summed over the folds.
     pub passes: f64,
-    /// The largest relative gap with which training stopped; infinite if it stopped as
-    /// [`StopReason::Inexact`]; by what planes show if it stopped as [`StopReason::Oracle`].
+    /// The largest final relative gap of the runs: infinite for a run that stopped as
+    /// [`StopReason::Inexact`], computed from [`Certificate::shown`] for one that stopped as
+    /// [`StopReason::Oracle`].
     pub relative_gap: f64,
 }
 
 /// Trains on all folds but one and measures the risk on that one, for every fold and every C.
 ///
-/// `folds` holds the fold of each example, as [`folds()`] returns it. For every fold there is one
-/// [`Trainer`]; it tries the constants in increasing order, each from the planes and dual variables
-/// of the one before. The `c` of `settings` is not read; its limits on passes and seconds hold for
-/// each training run.
+/// `folds` has the fold of each example, as [`folds()`] returns it. For each fold, one [`Trainer`]
+/// solves for the values of C in increasing order, each warm-started from the planes and dual
+/// variables of the one before. `settings.c` is ignored; the limits on passes and seconds apply to
+/// each run.
 ///
-/// `observer` is called as in [`solve`](crate::solve) and told which run it sees. When it asks to
-/// stop, no further run is begun. `visit` sees every completed run with the indices of the examples
-/// held out, for measures other than the risk.
+/// `observer` is called as in [`solve`](crate::solve()) and also receives the current [`Round`].
+/// When it asks to stop, no further run begins. `visit` receives every completed run with the
+/// indices of the held-out examples, for measures other than the risk.
 ///
-/// The answer has the order of `cs` and holds only constants that were completed on every fold: all
-/// of them, unless the observer asked to stop. The risk is computed on the current rayon pool.
+/// The result is in the order of `cs` and has only the values of C that were completed on every
+/// fold: all of them, unless the observer asked to stop. The risk is computed on the current rayon
+/// pool.
 ///
 /// # Errors
-/// See [`SolveError`]; settings and constants are checked before the first run, and an example is
-/// named by its index in `examples`. No fold that measures anything; an oracle that fails in any
-/// run.
+/// See [`SolveError`]. Settings and values of C are checked before the first run; an example is
+/// named by its index in `examples`. It is also an error if no example has a positive weight, or if
+/// an oracle fails in any run.
 ///
 /// # Panics
 /// If `folds` and `examples` differ in length.
@@ -184,12 +186,13 @@ pub fn cross_validate<T: Task>(
     cross_validate_any(&weights, folds, cs, settings, (&trainer, &risk), observer, visit)
 }
 
-/// A trainer on some examples.
+/// Creates a trainer on the examples with these indices.
 type NewTrainer<'f, 'a> = &'f dyn Fn(&[usize], &Settings) -> Result<Trainer<'a>, SolveError>;
-/// The risk of weights on some examples.
+/// The risk of weights on the examples with these indices.
 type Risk<'f> = &'f dyn Fn(&[f64], &[usize]) -> f64;
 
-/// The same for examples of any task, with these weights.
+/// [`cross_validate`] without the types of the task, compiled once; `weights` are the weights of
+/// the examples.
 fn cross_validate_any(
     weights: &[f64],
     folds: &[usize],
@@ -266,9 +269,9 @@ fn cross_validate_any(
 /// What [`search`] found.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Search {
-    /// The constant of lowest risk, the smallest among equals. None if no constant was completed.
+    /// The C of lowest risk, the smallest among equals. `None` if no C was completed.
     pub best: Option<C>,
-    /// All constants completed, in the order given.
+    /// All completed values of C, in the order given.
     pub points: Vec<Point>,
 }
 
@@ -301,7 +304,7 @@ pub fn best(points: &[Point], n: usize) -> Option<C> {
     points.iter().min_by(order).map(|point| point.c)
 }
 
-/// What is kept of one training run.
+/// Result of one training run.
 #[derive(Clone, Copy)]
 struct FoldRun {
     risk: f64,
@@ -524,7 +527,7 @@ mod tests {
         let fold_of = folds_of(40, 2, 0).unwrap();
         let cs = [C::Sum(1.0), C::Sum(0.1)];
         let settings = Settings { relative_gap: 1e-6, ..Settings::default() };
-        // Stops in the last fold with the larger constant: the smaller one is complete by then.
+        // Stops in the last fold at the larger C, when the smaller one is complete.
         let mut observer = |round: &Round, _: &Progress| {
             if round.fold == 1 && round.c == C::Sum(1.0) {
                 ControlFlow::Break(())

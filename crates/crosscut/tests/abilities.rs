@@ -12,7 +12,7 @@ use ciborium::{from_reader, into_writer};
 use crosscut::{
     Ask, Example, Feature, FeatureMap, Flow, Oracles, PassError, Passes, Place, PlaneSum, Planes,
     Progress, Row, Settings, Sink, Solution, Solver, SparseVector, Spent, State, StreamTrainer,
-    Task, Trainer, solve, testing,
+    Task, Trainer, Weights, solve, testing,
 };
 use worlds::spans;
 
@@ -280,6 +280,10 @@ impl Passes for Machines<'_> {
         self.0.iter().map(Passes::len).sum()
     }
 
+    fn weights(&self) -> Weights {
+        self.0.iter().map(Passes::weights).fold(Weights::default(), Weights::plus)
+    }
+
     fn dim(&self) -> usize {
         self.0[0].dim()
     }
@@ -320,8 +324,7 @@ fn sums_of_several_machines_train_as_those_of_one() {
         let ends = cuts.iter().copied().chain([examples.len()]);
         let parts = [0].iter().chain(cuts).zip(ends).map(|(&start, end)| &examples[start..end]);
         let machines = parts.map(|part| Oracles::new(&spans::TASK, part, 1).unwrap()).collect();
-        let weights = [1.0, examples.len() as f64 - 1.0];
-        let mut trainer = StreamTrainer::on(Machines(machines), weights, &settings).unwrap();
+        let mut trainer = StreamTrainer::on(Machines(machines), &settings).unwrap();
         trainer.solve(&mut go_on).unwrap()
     };
     for cuts in [&[45][..], &[10, 70], &[1, 2, 3]] {

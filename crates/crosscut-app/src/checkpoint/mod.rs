@@ -1,12 +1,13 @@
-//! Checkpoints: the state of training in a file, now and then, and training that goes on from it.
+//! Checkpoints: the state of training, written to a file from time to time, from which training can
+//! resume.
 //!
 //! | | the payload in the layout of `container.rs` |
 //! |---|---|
-//! | 4 + length | what the checkpoint was made from (`origin.rs`), as JSON |
+//! | 4 + length | the `Origin` (`origin.rs`), as JSON |
 //! | | the [`State`], as `bincode` writes it |
 //!
-//! A checkpoint is for the version of the program that wrote it: it does not outlive a release, as
-//! models do.
+//! Only the version of the program that wrote a checkpoint can read it. Models, in contrast, remain
+//! readable after a release.
 
 mod origin;
 
@@ -25,33 +26,34 @@ pub(crate) use origin::{Data, Origin};
 
 pub(crate) const KIND: Kind = Kind { name: "checkpoint", magic: *b"CROSSCKP", version: 5 };
 
-/// A checkpoint that is made by the clock takes at most this part of the time.
+/// Checkpoints written by the clock take at most 1 / `SHARE` of the time.
 const SHARE: u32 = 20;
 
-/// Where to keep the state of training, and how often.
+/// The file for checkpoints, and how often to write them.
 #[derive(Clone, Copy, Debug)]
 pub struct Checkpoints<'a> {
-    /// The file; each checkpoint takes the place of the one before.
+    /// The file; each checkpoint replaces the one before.
     pub file: &'a Path,
-    /// How often. Another is written before the last pass, when training is about to end without
-    /// having reached its gap.
+    /// How often to write. One more is written before the last pass if training is about to end
+    /// without having reached its gap.
     pub every: Every,
 }
 
 /// How often to write a checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Every {
-    /// After so many seconds, or later where writing would take more than a twentieth of the time.
+    /// After this number of seconds, or later if writing would take more than a twentieth of the
+    /// time.
     Seconds(f64),
-    /// After so many exact passes, whatever it takes.
+    /// After this number of exact passes, however long writing takes.
     Passes(usize),
 }
 
-/// Finds out early whether checkpoints of a run could be written, and would not take the place of
-/// its other files.
+/// Checks early whether the checkpoints of a run could be written without replacing its other
+/// files.
 ///
 /// # Errors
-/// As for [`output::check`]; standard output.
+/// Those of [`output::check`]; standard output; the file of the model.
 pub(crate) fn check(file: &Path, examples: &Path, model: &Path) -> Result<(), Error> {
     if file == Path::new("-") {
         return Err(Error::option("--checkpoint", "a file", "-"));
@@ -65,13 +67,13 @@ pub(crate) fn check(file: &Path, examples: &Path, model: &Path) -> Result<(), Er
     output::check(file, &[examples])
 }
 
-/// Writes checkpoints when they are due. One that cannot be written is told and does not end
-/// training.
+/// Writes checkpoints when they are due. A checkpoint that cannot be written is reported and does
+/// not end training.
 pub(crate) struct Keeper<'a> {
     plan: Checkpoints<'a>,
     task: Identity,
     origin: &'a Origin,
-    /// Exact passes of the last attempt, when it ended, and how long it took.
+    /// Exact passes at the last attempt, the time it ended, and its duration.
     passes: f64,
     ended: Instant,
     took: Duration,
@@ -79,7 +81,8 @@ pub(crate) struct Keeper<'a> {
 }
 
 impl<'a> Keeper<'a> {
-    /// Begins with the checkpoint that training goes on from, if there is one.
+    /// Begins after `passes` exact passes: those of the checkpoint that training resumes from, or
+    /// 0.
     pub fn new(plan: Checkpoints<'a>, task: Identity, origin: &'a Origin, passes: f64) -> Self {
         Self {
             plan,
@@ -92,7 +95,8 @@ impl<'a> Keeper<'a> {
         }
     }
 
-    /// Takes a look at the state between two passes. What there is to tell goes to `note`.
+    /// Called between two passes: writes the state if a checkpoint is due. The first of consecutive
+    /// failures goes to `note`.
     pub fn see(&mut self, state: &State<'_>, note: &mut dyn FnMut(&str)) {
         let since = self.ended.elapsed();
         let due = match self.plan.every {
@@ -122,13 +126,13 @@ impl<'a> Keeper<'a> {
         }
     }
 
-    /// What became of them.
+    /// The summary of the checkpoints.
     pub fn result(self) -> Kept {
         self.kept
     }
 }
 
-/// A checkpoint to go on from.
+/// A checkpoint to resume from.
 pub(crate) struct Resumed<'a> {
     path: &'a Path,
     origin: Origin,
@@ -139,8 +143,8 @@ impl<'a> Resumed<'a> {
     /// Reads a checkpoint that was made with the options of `run`.
     ///
     /// # Errors
-    /// What is not a checkpoint, is damaged, or was made with other options; `--passes` that it has
-    /// made already.
+    /// A file that is no checkpoint or is damaged; one made with other options; `--passes` of at
+    /// most the passes already made.
     pub fn open(
         path: &'a Path,
         task: Identity,
@@ -170,8 +174,8 @@ impl<'a> Resumed<'a> {
         self.state.passes()
     }
 
-    /// Puts a trainer where the checkpoint was made. `data` are those of this run, from the file
-    /// `name`.
+    /// Sets a trainer to the state of the checkpoint. `data` describes the data of this run, read
+    /// from the file `name`.
     ///
     /// # Errors
     /// Other data; a state that does not fit them.
@@ -186,7 +190,7 @@ impl<'a> Resumed<'a> {
     }
 }
 
-/// Training that can be kept, on examples in memory or in pieces.
+/// Training that checkpoints can restore, on examples in memory or in pieces.
 pub(crate) trait Training {
     /// See [`Trainer::restore`].
     fn restore(&mut self, state: State<'_>) -> Result<(), StateError>;

@@ -1,4 +1,5 @@
-//! [`Origin`]: what a checkpoint was made from, and in what another run differs from it.
+//! [`Origin`]: the conditions under which a checkpoint was made, and how those of another run
+//! differ.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,32 +10,32 @@ use serde::{Deserialize, Serialize};
 use crate::application::{Application, OptionSpec, Options};
 use crate::container;
 
-/// Everything that must be the same for training to go on to the same bits.
+/// Everything that must be equal for resumed training to give the same bits.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Origin {
-    /// The version of the program: another may compute other bits.
+    /// The version of the program: another one may compute other bits.
     program: String,
-    /// Options by name, as they are typed. What is not here was not given.
+    /// Options by name, as typed. An option that was not given is missing.
     options: BTreeMap<String, String>,
-    /// Known once the examples are read.
+    /// Set once the examples are read.
     pub data: Data,
 }
 
-/// What tells training data apart.
+/// A fingerprint of the training data.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Data {
     /// Length and CRC-32 of the decompressed text of the examples.
     pub(super) text: (u64, u32),
     pub(super) examples: usize,
     pub(super) weights: usize,
-    /// Of the task: vocabularies, costs, templates.
+    /// Checksum of the task: vocabularies, costs, templates.
     pub(super) task: u32,
-    /// Of what the examples are beside their text: their weights and how many rows each has.
+    /// Checksum of the weight and the number of rows of each example.
     pub(super) shape: u32,
 }
 
 impl Origin {
-    /// What a run with these options is, of a task that has those of `specs`; its data are not
+    /// The origin of a run with these options, of a task with the options `specs`. The data are not
     /// known yet.
     pub fn new(specs: &[OptionSpec], settings: &Settings, options: &Options, stream: bool) -> Self {
         let mut all = of_settings(settings);
@@ -48,7 +49,7 @@ impl Origin {
         }
         all.extend(options.loss.map(|loss| ("-l".to_owned(), format!("-l {loss}"))));
         for (name, value) in options.given() {
-            // A file is what is in it.
+            // A file option stands for the contents of the file.
             let is_file = specs.iter().any(|spec| spec.name == name && spec.value == "FILE");
             let contents = if is_file { fs::read(value).ok() } else { None };
             let value = contents.map_or(value.to_owned(), |bytes| {
@@ -59,7 +60,7 @@ impl Origin {
         Self { program: env!("CARGO_PKG_VERSION").to_owned(), options: all, data: Data::default() }
     }
 
-    /// In what options `run` differs from the ones that this was made with.
+    /// Describes how the options of `run` differ; `None` if they do not.
     pub fn differs_from(&self, run: &Self) -> Option<String> {
         if self.program != run.program {
             let (ours, theirs) = (&self.program, &run.program);
@@ -88,10 +89,10 @@ impl Origin {
     }
 }
 
-/// Every setting that decides a bit, under the name of its option. The limits `passes` and
-/// `seconds` decide only when to end.
+/// Every setting that affects a bit of the result, under the name of its option. The limits
+/// `passes` and `seconds` only decide when training ends.
 fn of_settings(settings: &Settings) -> BTreeMap<String, String> {
-    // No `..` here: a setting to come is either named below or left out on purpose.
+    // No `..` here: a new setting must be either named below or left out on purpose.
     let &Settings {
         c,
         slack_norm,
@@ -135,7 +136,7 @@ fn of_settings(settings: &Settings) -> BTreeMap<String, String> {
 }
 
 impl Data {
-    /// Of examples that were read from a text of this length and CRC-32.
+    /// The data of examples read from a text of this length and CRC-32.
     pub fn new<A: Application>(
         task: &A,
         examples: &[Example<A::Input, A::Output>],
@@ -147,7 +148,7 @@ impl Data {
             shape.update(&weight.to_le_bytes());
             shape.update(&rows.to_le_bytes());
         }
-        // A task that cannot be written has no model either.
+        // A task that cannot be serialised has no model either.
         let task_sum = container::checksum(task).unwrap_or_default();
         Self {
             text,
@@ -158,14 +159,14 @@ impl Data {
         }
     }
 
-    /// Of examples that come in pieces whose text has this length and checksum. Their other parts
-    /// are in the text and in the files of options.
+    /// The data of examples read in pieces, with the digest of their text. Weights and rows need no
+    /// checksum: they follow from the text and from the files that options name.
     pub fn of_stream<A: Application>(task: &A, examples: usize, text: (u64, u32)) -> Self {
         let task_sum = container::checksum(task).unwrap_or_default();
         Self { text, examples, weights: task.dim(), task: task_sum, shape: 0 }
     }
 
-    /// In what the data of a run, from the file `name`, differ from these.
+    /// Describes how the data of a run, read from the file `name`, differ; `None` if they do not.
     pub fn differs_from(&self, run: &Self, name: &str) -> Option<String> {
         let found = if self.text.0 != run.text.0 {
             format!("the text of {name} has {} bytes, and had {}", run.text.0, self.text.0)

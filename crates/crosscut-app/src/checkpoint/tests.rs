@@ -1,4 +1,4 @@
-//! What a checkpoint is refused for, and what goes on from it.
+//! Tests of checkpoints: which files are refused, and what resumed training gives.
 
 use std::fs;
 use std::path::PathBuf;
@@ -21,7 +21,8 @@ fn settings() -> Settings {
 }
 
 impl Home {
-    /// Eleven examples, `train`, and a checkpoint after four passes over them, `checkpoint`.
+    /// A folder with eleven examples (`train`), and a checkpoint after four passes over them
+    /// (`checkpoint`).
     fn new() -> Self {
         let home = Self(tempfile::tempdir().unwrap());
         let line = |i: usize| {
@@ -66,7 +67,7 @@ impl Home {
         verbs::learn::<A>(&request, monitor)
     }
 
-    /// Why training does not go on.
+    /// The message with which resuming is refused.
     fn refusal(&self, settings: &Settings, options: &Options) -> String {
         let error = self.learn::<Sign>(settings, options, true).unwrap_err();
         assert!(error.is_bad_input(), "{error}");
@@ -199,8 +200,7 @@ fn models_and_other_files_are_no_checkpoints() {
     assert!(home.refusal(&settings(), &Options::default()).starts_with("cannot be read: "));
 }
 
-/// Every byte is flipped in each of its bits, and every beginning of the file is tried, and bytes
-/// beyond its end.
+/// Flips every bit of the file, truncates it at every length, and appends bytes.
 #[test]
 fn every_flipped_bit_and_every_missing_end_is_refused() {
     let home = Home::new();
@@ -219,7 +219,7 @@ fn every_flipped_bit_and_every_missing_end_is_refused() {
         refused += 2;
     }
     println!("{refused} damaged checkpoints of {} bytes refused", good.len());
-    // The same through the front door, where it is bad input.
+    // The same with `learn`, which reports bad input.
     for at in (0..good.len()).step_by(97) {
         fs::write(home.path("checkpoint"), &good[..at]).unwrap();
         home.refusal(&settings(), &Options::default());
@@ -240,14 +240,14 @@ fn absurd_sizes_are_refused_without_being_allocated() {
     for claimed in [payload.len() as u32, 1 << 30, u32::MAX] {
         refused(&[&claimed.to_le_bytes(), &payload[4..]].concat());
     }
-    // Wherever a length may stand in the state, it claims up to 2^64 of whatever it counts.
+    // Wherever the state may hold a length, a claim of up to 2^64 − 1.
     let mut claims = 0;
     for at in origin..payload.len() - 8 {
         for claimed in [1_u64 << 30, 1 << 37, 1 << 60, u64::MAX] {
             let mut absurd = payload.clone();
             absurd[at..at + 8].copy_from_slice(&claimed.to_le_bytes());
-            // It may be a number that happens to be allowed; what counts is that nothing is
-            // allocated for it.
+            // The bytes may be a number that is allowed. The point is that nothing of that size is
+            // allocated.
             claims += usize::from(read(SIGN, &container::forge::<Sign>(&KIND, &absurd)).is_err());
         }
     }
@@ -257,7 +257,7 @@ fn absurd_sizes_are_refused_without_being_allocated() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// With a checksum that fits, other bytes are refused as bad input, or train to an end.
+    /// With a matching checksum, changed bytes are either refused as bad input or train to an end.
     #[test]
     fn forged_checkpoints_never_panic(changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4)) {
         thread_local!(static HOME: (Home, Vec<u8>) = {

@@ -1,10 +1,10 @@
-//! [`Columns`]: what the values of each feature are, over rows that come one after the other.
+//! [`Columns`]: statistics of each feature, accumulated row by row.
 
 use crosscut::Feature;
 
 use super::{Affine, Method, Scaling};
 
-/// The least fraction of the rows that have a feature which `standard` centres.
+/// `standard` centres a feature if at least this fraction of the rows have it.
 const CENTRED: f64 = 0.5;
 
 /// The least and the largest value of a feature.
@@ -15,10 +15,10 @@ pub struct Range {
 }
 
 impl Range {
-    /// Of no values.
+    /// The range of no values.
     pub const EMPTY: Self = Self { low: f32::INFINITY, high: f32::NEG_INFINITY };
 
-    /// Takes in a finite value.
+    /// Adds a finite value.
     pub fn add(&mut self, value: f32) {
         self.low = self.low.min(value);
         self.high = self.high.max(value);
@@ -29,7 +29,7 @@ impl Range {
         (f64::from(self.high) - f64::from(self.low)).max(0.0)
     }
 
-    /// Brings the range to a width of 1: [0, 1] if no value is below 0.
+    /// The map to a range of width 1: to [0, 1] if no value is below 0.
     ///
     /// 0 stays 0 if it lies in the range; otherwise the value nearest to 0 becomes 0.
     pub fn affine(self) -> Affine {
@@ -42,14 +42,14 @@ impl Range {
     }
 }
 
-/// Statistics of the values of each feature. The order of the rows decides the last bits.
+/// Statistics of the values of each feature. The last bits depend on the order of the rows.
 #[derive(Clone, Debug)]
 pub struct Columns {
     columns: Vec<Column>,
     rows: u64,
 }
 
-/// Statistics of the values of one feature that are not 0.
+/// Statistics of the nonzero values of one feature.
 #[derive(Clone, Copy, Debug)]
 struct Column {
     range: Range,
@@ -60,7 +60,7 @@ struct Column {
 }
 
 impl Columns {
-    /// Of features with indices below `features`, without rows.
+    /// Statistics of no rows, for features with indices below `features`.
     pub fn new(features: usize) -> Self {
         Self {
             columns: vec![
@@ -71,7 +71,7 @@ impl Columns {
         }
     }
 
-    /// Takes in a row with finite values. Those of features beyond the columns are left out.
+    /// Adds a row with finite values. Features beyond the columns are ignored.
     pub fn add(&mut self, row: &[Feature]) {
         self.rows += 1;
         for feature in row.iter().filter(|feature| feature.value != 0.0) {
@@ -81,7 +81,7 @@ impl Columns {
         }
     }
 
-    /// The scaling by the rows so far.
+    /// The scaling computed from the rows so far.
     pub fn scaling(&self, method: Method) -> Scaling {
         let affine = |column: &Column| match method {
             Method::None => Affine::ZERO,
@@ -94,7 +94,7 @@ impl Columns {
         }
     }
 
-    /// The features that have one value only in all rows so far, other than 0.
+    /// The features that have the same value, other than 0, in all rows so far.
     pub fn constants(&self) -> impl Iterator<Item = usize> {
         let is_constant =
             |column: &Column| column.count > 0 && column.range(self.rows).width() == 0.0;
@@ -117,7 +117,7 @@ impl Column {
         self.squares += difference * (value - self.mean);
     }
 
-    /// The range, with 0 if some of the rows lack the feature.
+    /// The range, including 0 if some of the rows lack the feature.
     fn range(&self, rows: u64) -> Range {
         let mut range = self.range;
         if self.count < rows {
@@ -126,7 +126,7 @@ impl Column {
         range
     }
 
-    /// Mean and standard deviation, where rows that lack the feature have the value 0.
+    /// The map by mean and standard deviation; a row that lacks the feature counts as 0.
     fn standard(&self, rows: u64) -> Affine {
         if self.range(rows).width() == 0.0 {
             return Affine::ZERO;

@@ -1,8 +1,8 @@
-//! [`Scaling`]: features brought to comparable sizes by what the training rows hold.
+//! [`Scaling`]: scales features to comparable sizes, by their values in the training rows.
 //!
-//! A row is an example of multiclass, a token of a sequence, a document of a query. A feature that
-//! a row lacks has the value 0 there. Rows count once each, whatever the weights of their examples.
-//! The training rows are those of the whole file, in a cross-validation too.
+//! A row is an example of multiclass, a token of a sequence, a document of a query. If a row lacks
+//! a feature, the value there is 0. Each row counts once, whatever the weight of its example. The
+//! training rows are those of the whole file, also in a cross-validation.
 //!
 //! | `--scale` | a value x becomes | for |
 //! |---|---|---|
@@ -10,22 +10,22 @@
 //! | `standard` | (x − mean) / σ, or x / σ if most rows lack the feature | tables of numbers with different units |
 //! | `global` | (x − origin) / (high − low) | sparse rows; values with limits |
 //!
-//! σ is the standard deviation over all n training rows (the mean of squares, not n − 1), low and
-//! high are the least and the largest value.
+//! σ is the standard deviation over all n training rows (divisor n, not n − 1); low and high are
+//! the least and the largest value.
 //!
 //! **Sparse rows stay sparse.** Subtracting a mean turns every missing value into one that must be
 //! stored. `standard` therefore centres a feature only if at least half of the training rows have
-//! it (a value other than 0), which at most doubles what is stored. The origin of `global` is 0 if
-//! 0 lies in the range of the feature, so zeros stay zeros; otherwise no training row lacks the
-//! feature, and the origin is the end of the range nearest to 0.
+//! it (a value other than 0). This at most doubles the number of stored values. The origin of
+//! `global` is 0 if 0 lies in the range of the feature, so zeros stay zeros. Otherwise no training
+//! row lacks the feature, and the origin is the end of the range nearest to 0.
 //!
-//! **What a shift means.** A shift of a feature changes no ranking, and a task with a bias can take
-//! it up in the weights of the bias. A task without a bias is another problem after a shift: the
-//! mean of the feature was a bias of sorts, and is gone. So are constants: a feature with one value
-//! only becomes 0.
+//! **Effect of a shift.** Shifting a feature changes no ranking, and a task with a bias can absorb
+//! it in the weights of the bias. For a task without a bias, a shift changes the problem: the mean
+//! of the feature acted as a bias and is removed. The same holds for constants: a feature with a
+//! single value becomes 0.
 //!
-//! **Rare features** become large by `standard`: of a feature that one row of n has, the one value
-//! becomes about √n. `global` keeps values of 0 and 1 as they are.
+//! **Rare features** become large by `standard`: if one row of n has a feature, its value becomes
+//! about √n. `global` keeps values of 0 and 1 as they are.
 //!
 //! Values read later may lie outside the range of the training rows. They are scaled likewise and
 //! not clipped, except that they stay finite in single precision.
@@ -42,7 +42,7 @@ use crate::error::Error;
 pub use columns::{Columns, Range};
 pub use note::{Apart, constants, far_apart, largest};
 
-/// `--scale` for tasks that scale by all training rows.
+/// `--scale` for tasks that compute the scaling from all training rows.
 pub const OPTION: OptionSpec = OptionSpec {
     name: "scale",
     value: "none|standard|global",
@@ -52,7 +52,7 @@ pub const OPTION: OptionSpec = OptionSpec {
            read with the model is scaled likewise. Default: none.",
 };
 
-/// The words of `--scale` that stand for a scaling by all training rows.
+/// The values of `--scale` for a scaling computed from all training rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Method {
     /// Values stay as they are.
@@ -65,21 +65,21 @@ pub enum Method {
 }
 
 impl Method {
-    /// What `--scale` says.
+    /// The value of `--scale`, `none` by default.
     ///
     /// # Errors
-    /// Another word.
+    /// [`Error::Option`] for any other word.
     pub fn of(options: &Options) -> Result<Self, Error> {
         let name = options.text("scale").unwrap_or("none");
         Self::named(name).ok_or_else(|| Error::option("--scale", "none, standard or global", name))
     }
 
-    /// The method of a word.
+    /// The method with this name.
     pub fn named(name: &str) -> Option<Self> {
         [Self::None, Self::Standard, Self::Global].into_iter().find(|method| method.name() == name)
     }
 
-    /// The word.
+    /// The name, as a value of `--scale`.
     pub fn name(self) -> &'static str {
         match self {
             Self::None => "none",
@@ -89,7 +89,7 @@ impl Method {
     }
 }
 
-/// What becomes of the values of each feature (see the [module](self)). By default nothing.
+/// The affine map of each feature (see the [module](self)). By default values stay as they are.
 ///
 /// ```
 /// use crosscut::Feature;
@@ -108,13 +108,13 @@ impl Method {
 #[serde(try_from = "UncheckedScaling", into = "UncheckedScaling")]
 pub struct Scaling {
     method: Method,
-    /// One for each feature; empty for [`Method::None`].
+    /// One map for each feature; empty for [`Method::None`].
     features: Vec<Affine>,
-    /// Derived: the features whose zeros do not stay zeros, in order.
+    /// Derived: the features for which 0 is not mapped to 0, in order.
     shifted: Vec<u32>,
 }
 
-/// What a model file holds of a [`Scaling`], not checked yet.
+/// The serialised form of a [`Scaling`], not checked yet.
 #[derive(Serialize, Deserialize)]
 struct UncheckedScaling {
     method: Method,
@@ -147,7 +147,7 @@ impl Scaling {
         Self { method, shifted: shifted.map(|(index, _)| index).collect(), features }
     }
 
-    /// By which word of `--scale` it was made.
+    /// The method it was computed by.
     pub fn method(&self) -> Method {
         self.method
     }
@@ -157,18 +157,18 @@ impl Scaling {
         self.method == Method::None
     }
 
-    /// Whether it is for this number of features.
+    /// Whether it applies to this number of features.
     pub fn fits(&self, features: usize) -> bool {
         self.is_none() || self.features.len() == features
     }
 
-    /// Appends the features of a row, scaled, in order and without zeros.
+    /// Appends the scaled features of a row, in order and without zeros.
     ///
-    /// All values are finite if those of the row are. Takes time for the features of the row and
-    /// for those that are shifted.
+    /// The results are finite if the values of the row are. The time is proportional to the number
+    /// of features of the row plus the number of shifted features.
     ///
     /// # Panics
-    /// A feature beyond those that it [`fits`](Self::fits).
+    /// If the row has a feature beyond the number that it [`fits`](Self::fits).
     pub fn apply(&self, row: &[Feature], to: &mut Vec<Feature>) {
         if self.is_none() {
             return to.extend_from_slice(row);
@@ -190,7 +190,7 @@ impl Scaling {
         missing.for_each(|index| push(index, 0.0));
     }
 
-    /// The same for several rows.
+    /// Scales several rows with [`apply`](Self::apply).
     ///
     /// # Panics
     /// As for [`apply`](Self::apply).
@@ -217,14 +217,14 @@ pub struct Affine {
 }
 
 impl Affine {
-    /// Everything becomes 0.
+    /// Maps every value to 0.
     pub const ZERO: Self = Self { origin: 0.0, width: 0.0 };
 
     fn is_sound(&self) -> bool {
         self.origin.is_finite() && self.width.is_finite() && self.width >= 0.0
     }
 
-    /// The value scaled: finite if the value is.
+    /// The scaled value, finite if the value is.
     pub fn apply(self, value: f32) -> f32 {
         if self.width == 0.0 {
             return 0.0;

@@ -1,25 +1,25 @@
-//! Notes to people who train: features of very different sizes, and constants that scaling removes.
+//! Notes to the user: features of very different sizes, and constants that scaling removes.
 
 use crosscut::Feature;
 
 use super::Columns;
 
-/// The most features that a note names.
+/// Largest number of features that a note names.
 const NAMED: usize = 8;
 
-/// How a task says that features lie far apart.
+/// The words of a task for features that are far apart in size.
 #[derive(Clone, Copy, Debug)]
 pub struct Apart {
-    /// What they do, of one feature and of several, up to "over 10000 times as …".
+    /// The predicate, for one feature and for several, up to "over 10000 times as …".
     pub verbs: [&'static str; 2],
-    /// With what they are compared: "large as …", "much as …".
+    /// The comparison: "large as …", "much as …".
     pub than: &'static str,
-    /// The words of `--scale` that help.
+    /// The values of `--scale` that help.
     pub remedy: &'static str,
 }
 
 impl Apart {
-    /// For sizes that are those of [`largest`].
+    /// For sizes computed by [`largest`].
     pub const ROWS: Self = Self {
         verbs: ["has values", "have values"],
         than: "large as a quarter of the features",
@@ -27,10 +27,10 @@ impl Apart {
     };
 }
 
-/// The largest absolute value of each feature over all rows, of features with indices below
+/// The largest absolute value of each feature over all rows, for features with indices below
 /// `features`.
 ///
-/// The size of values matters, and not only their range, if a row is not compared with other rows.
+/// If a row is not compared with other rows, the size of values matters, not only their range.
 pub fn largest<'r>(features: usize, rows: impl Iterator<Item = &'r [Feature]>) -> Vec<f64> {
     let mut sizes = vec![0.0_f32; features];
     for feature in rows.flatten() {
@@ -40,11 +40,11 @@ pub fn largest<'r>(features: usize, rows: impl Iterator<Item = &'r [Feature]>) -
     sizes.into_iter().map(f64::from).collect()
 }
 
-/// A note on the features whose sizes are over 10,000 times that of the lowest quartile, if there
-/// are any.
+/// A note on the features of more than 10,000 times the size of the lower quartile; `None` if there
+/// are none.
 ///
-/// Features of size 0 are left out. Counts, frequencies and symbols of ordinary text are far from
-/// this.
+/// Features of size 0 are ignored. Counts, frequencies and symbols of ordinary text are far below
+/// this threshold.
 pub fn far_apart(sizes: &[f64], words: Apart, name: impl Fn(usize) -> String) -> Option<String> {
     const SPREAD: f64 = 1e4;
     let mut varying: Vec<f64> = sizes.iter().copied().filter(|&size| size > 0.0).collect();
@@ -64,8 +64,8 @@ pub fn far_apart(sizes: &[f64], words: Apart, name: impl Fn(usize) -> String) ->
     ))
 }
 
-/// A note on constant features, which scaling makes 0, if there are any. For tasks in which they
-/// have an effect.
+/// A note on constant features, which scaling turns into 0; `None` if there are none. For tasks in
+/// which a constant feature has an effect.
 pub fn constants(columns: &Columns, name: impl Fn(usize) -> String) -> Option<String> {
     let constants: Vec<usize> = columns.constants().collect();
     let verbs = if constants.len() == 1 {

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// A row of a table, as it is stored: without zeros, if `sparse`.
+/// A row as stored: without its zeros if `sparse`.
 fn row(values: &[f32], sparse: bool) -> Vec<Feature> {
     let features = (0..).zip(values).map(|(index, &value)| Feature { index, value });
     features.filter(|feature| !sparse || feature.value != 0.0).collect()
@@ -14,7 +14,7 @@ fn columns(table: &[Vec<f32>]) -> Columns {
     columns
 }
 
-/// A row scaled, with its zeros.
+/// The scaled row, zeros included.
 fn scaled(scaling: &Scaling, values: &[f32]) -> Vec<f32> {
     let mut features = Vec::new();
     scaling.apply(&row(values, true), &mut features);
@@ -23,7 +23,7 @@ fn scaled(scaling: &Scaling, values: &[f32]) -> Vec<f32> {
     dense
 }
 
-/// The values of one feature scaled.
+/// The scaled values of one feature.
 fn column(method: Method, values: &[f32]) -> Vec<f32> {
     let table: Vec<Vec<f32>> = values.iter().map(|&value| vec![value]).collect();
     let scaling = columns(&table).scaling(method);
@@ -36,7 +36,7 @@ fn standard_centres_what_half_of_the_rows_have_and_divides_the_rest() {
         (&[1.0, 3.0], &[-1.0, 1.0]),
         (&[0.0, 2.0], &[-1.0, 1.0]),
         (&[-4.0, 0.0, 0.0, 4.0], &[-2.0_f32.sqrt(), 0.0, 0.0, 2.0_f32.sqrt()]),
-        // Mean 1, variance (9 + 3) / 4; one row of four has it.
+        // Mean 1, variance (9 + 3) / 4. One row of four has the feature, so it is not centred.
         (&[4.0, 0.0, 0.0, 0.0], &[(16.0_f32 / 3.0).sqrt(), 0.0, 0.0, 0.0]),
         (&[7.0, 7.0, 7.0], &[0.0, 0.0, 0.0]),
         (&[0.0, 0.0], &[0.0, 0.0]),
@@ -66,7 +66,7 @@ fn global_keeps_zeros_and_brings_ranges_to_a_width_of_one() {
 
 #[test]
 fn large_values_with_a_small_spread_have_their_exact_deviation() {
-    // Whole numbers around 2^23 that single precision holds; the sums of their squares need more
+    // Whole numbers around 2^23, exact in single precision; the sums of their squares need more
     // than 53 bits.
     let values: Vec<f32> = (0..100_000).map(|at| 8_388_608.0 + f32::from(at % 2 == 0)).collect();
     let found = column(Method::Standard, &values);
@@ -74,7 +74,7 @@ fn large_values_with_a_small_spread_have_their_exact_deviation() {
         let expected = if *value > 8_388_608.0 { 1.0 } else { -1.0 };
         (found - expected).abs() < 1e-6
     }));
-    // Equal values have no deviation at all, however often they are summed.
+    // Equal values have deviation exactly 0, however many there are.
     for value in [0.1, 1e10, -1e30, f32::MAX, f32::from_bits(1)] {
         assert!(
             column(Method::Standard, &vec![value; 1000]).iter().all(|&scaled| scaled == 0.0),
@@ -142,7 +142,7 @@ fn what_lies_far_apart_is_named() {
         ),
         "{text}"
     );
-    // A quarter that is small by itself is not far from the rest of its kind.
+    // A single tiny feature does not move the lower quartile.
     assert_eq!(note(&[1e-9, 1.0, 1.0, 1.0, 1.0]), None);
 
     let table = columns(&[vec![1.0, 0.0, 2.0, 3.0], vec![1.0, 0.0, 2.5, 3.0]]);
@@ -176,7 +176,7 @@ fn table(value: impl Strategy<Value = f32>) -> impl Strategy<Value = Vec<Vec<f32
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
-    /// Means and deviations in two passes, the plain way.
+    /// Means and deviations computed directly, in two passes.
     #[test]
     fn standard_is_what_the_formula_says(table in table(prop_oneof![Just(0.0_f32), -9.0..9.0_f32])) {
         let scaling = columns(&table).scaling(Method::Standard);
@@ -207,7 +207,7 @@ proptest! {
             for values in train.iter().chain(&later) {
                 let mut found = Vec::new();
                 scaling.apply(&row(values, true), &mut found);
-                // Zeros that are written count as those that are not.
+                // Explicit zeros count as missing ones.
                 let mut dense = Vec::new();
                 scaling.apply(&row(values, false), &mut dense);
                 prop_assert!(dense.iter().filter(|feature| feature.value != 0.0).eq(&found));
@@ -228,7 +228,7 @@ proptest! {
         prop_assert!(stored(Method::Standard) <= 2 * before);
     }
 
-    /// The range of training becomes one of width 1, and the deviation 1.
+    /// After scaling, the training range has width 1, or the deviation is 1.
     #[test]
     fn units_do_not_matter(values in prop::collection::vec(-100..100_i16, 1..12), unit in -20..20_i32) {
         let of = |unit: f32| values.iter().map(|&value| f32::from(value) * unit).collect::<Vec<_>>();

@@ -1,4 +1,4 @@
-//! [`classify`]: predictions for a file of examples.
+//! [`classify`]: predicts the outputs of a file of examples.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -14,23 +14,22 @@ use crate::monitor::Monitor;
 use crate::output;
 use crate::source::Source;
 
-/// What [`classify`] is asked to do.
+/// The arguments of [`classify`].
 #[derive(Clone, Copy, Debug)]
 pub struct Classify<'a> {
     /// The file of examples.
     pub examples: &'a Path,
-    /// Where the predictions go.
+    /// The file to write the predictions to.
     pub predictions: &'a Path,
-    /// The options of the task beside its models.
+    /// The options for reading and writing ([`Application::READING`], [`Application::WRITING`]).
     pub options: &'a Options,
 }
 
-/// Predicts the output of each example, labelled or not, and writes the predictions, one after the
-/// other.
+/// Predicts the output of each example, labelled or not, and writes the predictions in order.
 ///
 /// # Errors
-/// Bad models, options, files and lines; predictions that cannot be written, or would replace what
-/// is read.
+/// Bad models, options, files and lines; predictions that cannot be written, or would replace a
+/// file that is read.
 pub fn classify<A: Application>(
     request: &Classify<'_>,
     model: ModelFile,
@@ -64,15 +63,14 @@ pub fn classify<A: Application>(
     Ok(tally.into_answer(items.len()))
 }
 
-/// Predictions of some examples as they are to be written, and the losses of those that are
-/// labelled with their weights.
+/// The predictions of some examples as text, and (weight, loss) of the labelled ones.
 #[derive(Default)]
 struct Piece {
     text: Vec<u8>,
     losses: Vec<(f64, f64)>,
 }
 
-/// The sum of all losses.
+/// Sums over all labelled examples.
 #[derive(Default)]
 struct Tally {
     labelled: usize,
@@ -81,7 +79,7 @@ struct Tally {
 }
 
 impl Tally {
-    /// Writes the predictions, and adds the losses.
+    /// Writes the predictions and adds up the losses.
     fn write(&mut self, pieces: Vec<io::Result<Piece>>, out: &mut dyn Write) -> io::Result<()> {
         for piece in pieces {
             let Piece { text, losses } = piece?;

@@ -11,10 +11,10 @@ use crate::monitor::Monitor;
 use crate::report::Report;
 use crate::source::{Source, display_name};
 
-/// The task's measures of a model on the labelled examples of a file.
+/// Computes the task's measures of a model on the labelled examples of a file.
 ///
 /// # Errors
-/// Bad models, options, files and lines; a file without a single output.
+/// Bad models, options, files and lines; a file without any output.
 pub fn evaluate<A: Application>(
     examples: &Path,
     model: ModelFile,

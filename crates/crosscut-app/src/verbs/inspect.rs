@@ -1,4 +1,4 @@
-//! [`inspect`]: what is in a model.
+//! [`inspect`]: describes a model.
 
 use crosscut::Model;
 
@@ -7,7 +7,7 @@ use crate::application::Application;
 use crate::error::Error;
 use crate::model_file::ModelFile;
 
-/// Looks into a model; `top` is how many of the heaviest weights to name.
+/// Describes a model and names its `top` weights of largest absolute value.
 ///
 /// # Errors
 /// Bad models.
@@ -27,7 +27,8 @@ pub fn inspect<A: Application>(model: ModelFile, top: usize) -> Result<Inspected
     })
 }
 
-/// The positions of the heaviest weights, these first, and how many are not 0.
+/// The indices of the `top` weights of largest absolute value, largest first, and the number of
+/// nonzero weights.
 fn heaviest(w: &[f64], top: usize) -> (Vec<usize>, usize) {
     let mut order: Vec<usize> = (0..w.len()).filter(|&index| w[index] != 0.0).collect();
     let nonzeros = order.len();

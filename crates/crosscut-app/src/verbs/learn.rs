@@ -1,4 +1,4 @@
-//! [`learn`]: from a file of examples to a model.
+//! [`learn`]: trains a model on a file of examples.
 
 use std::cell::RefCell;
 use std::path::Path;
@@ -18,33 +18,34 @@ use crate::source::{Source, display_name};
 use crate::stream::Pieces;
 use crate::{model_file, output};
 
-/// What [`learn`] is asked to do.
+/// The arguments of [`learn`].
 #[derive(Clone, Copy, Debug)]
 pub struct Learn<'a> {
     /// The file of training examples.
     pub examples: &'a Path,
-    /// Where the model goes.
+    /// The file to write the model to.
     pub model: &'a Path,
     /// The options of the task.
     pub options: &'a Options,
     /// How to train.
     pub settings: &'a Settings,
-    /// Where to keep the state of training meanwhile.
+    /// The file for checkpoints and how often to write them, if any are wanted.
     pub checkpoints: Option<Checkpoints<'a>>,
-    /// The checkpoint to go on from.
+    /// The checkpoint to resume from.
     pub resume: Option<&'a Path>,
-    /// Whether the file is read again for each pass, piece by piece, and no example kept.
+    /// Whether to read the file again for each pass, piece by piece, without keeping examples in
+    /// memory.
     pub stream: bool,
 }
 
 /// Reads examples, trains, and writes the model.
 ///
-/// Settings and the place of the model are checked before anything is read. If the monitor stops
-/// training, the model is written all the same: it is as good as its certificate says. With
-/// checkpoints, training stops between two passes, where one is written.
+/// Checks settings and the file of the model before reading anything. If the monitor stops
+/// training, the model is still written, with the certificate it has reached. With checkpoints,
+/// training stops between two passes, and a checkpoint is written there.
 ///
-/// A run that goes on from a checkpoint ends with the same model, to the bit, as one that was never
-/// stopped. `threads`, `passes` and `seconds` may differ from those of the run that wrote it.
+/// A resumed run ends with the same model, bit for bit, as a run that was never stopped. `threads`,
+/// `passes` and `seconds` may differ from those of the run that wrote the checkpoint.
 ///
 /// # Errors
 /// Bad options, settings, files and lines; a checkpoint of other data or settings; a model that
@@ -100,7 +101,7 @@ pub fn learn<A: Application>(
     Ok(learned)
 }
 
-/// Training of any task, between reading examples and writing the model.
+/// A training run of any task, from the examples to the weights. Not generic over the task.
 struct Session<'a> {
     request: &'a Learn<'a>,
     task: Identity,
@@ -146,7 +147,7 @@ impl<'a> Session<'a> {
             None => trainer.solve(&mut |progress| monitor.progress(progress), None)?,
             Some(plan) => {
                 let mut keeper = Keeper::new(plan, self.task, &self.origin, passes);
-                // The observer and the keeper take turns.
+                // The observer and the keeper share the monitor and take turns.
                 let monitor = RefCell::new(monitor);
                 let mut see = |state: &State<'_>| {
                     keeper.see(state, &mut |message| monitor.borrow_mut().note(message))
@@ -170,7 +171,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// The weights, and the answer.
+    /// Splits a solution into the weights and the summary.
     fn finish(self, shape: Shape, solution: Solution) -> (Vec<f64>, Learned) {
         let learned = Learned {
             task: shape.task,

@@ -1,8 +1,8 @@
-//! The verbs of the program, written once for all tasks, and [`Entry`]: one task's row in the table
-//! of a program.
+//! The verbs of the program, written once for all tasks, and [`Entry`], the row of one task in the
+//! table of a program.
 //!
-//! What is generic is compiled anew for each task of a program, so it is little: reading,
-//! predicting, measuring. The rest is told what it needs of a task as values.
+//! Generic code is compiled anew for each task of a program, so little is generic: reading,
+//! predicting, measuring. Everything else gets what it needs to know about a task as values.
 
 mod classify;
 mod evaluate;
@@ -31,7 +31,7 @@ pub use inspect::inspect;
 pub use learn::{Learn, learn};
 pub use validate::{Validate, validate};
 
-/// A task as a program sees it: constants, and the verbs with the task filled in.
+/// A task in the table of a program: its constants, and the verbs instantiated for it.
 #[derive(Clone, Copy)]
 pub struct Entry {
     /// [`Application::NAME`].
@@ -76,7 +76,7 @@ impl Entry {
     /// The row of `table` that a model belongs to.
     ///
     /// # Errors
-    /// A model of a task that is not in the table.
+    /// A model of a task that is not in `table`.
     pub fn of_model<'t>(table: &'t [Self], model: &ModelFile) -> Result<&'t Self, Error> {
         let task = model.task();
         table.iter().find(|entry| entry.name == task).ok_or_else(|| {
@@ -96,7 +96,7 @@ impl fmt::Debug for Entry {
     }
 }
 
-/// What is told of a task before training.
+/// The facts about a task that are reported before training.
 struct Shape {
     task: &'static str,
     dim: usize,
@@ -108,7 +108,7 @@ impl Shape {
         Self { task: A::NAME, dim: task.dim(), sizes: task.sizes() }
     }
 
-    /// What a monitor is told before training on n examples.
+    /// The [`Start`] of training on n examples.
     fn start(&self, n: usize, settings: &Settings, round: Option<Round>) -> Start {
         let c = round.map_or(settings.c, |round| round.c);
         Start {
@@ -123,7 +123,7 @@ impl Shape {
         }
     }
 
-    /// What a solver refuses, as an error about the file of examples.
+    /// Turns an error of a solver into one about the file of examples.
     fn blame(&self, examples: &Path, error: SolveError) -> Error {
         let file = display_name(examples);
         match error {

@@ -1,4 +1,4 @@
-//! The verbs on files, with the task of `fake.rs`.
+//! Tests of the verbs on files, with the task of `fake.rs`.
 
 use std::fs;
 use std::ops::ControlFlow;
@@ -12,7 +12,7 @@ use crate::model_file;
 
 const TABLE: [Entry; 2] = [Entry::of::<Other>(), Entry::of::<Sign>()];
 
-/// A folder with labelled examples that a sign can separate, and two without a label.
+/// A folder with linearly separable labelled examples, and two without a label.
 struct Home(tempfile::TempDir);
 
 impl Home {
@@ -64,7 +64,7 @@ impl Home {
     }
 }
 
-/// Notes what it hears; stops at the first chance if told so.
+/// A monitor that records the notes; stops training at the first chance if `stop` is set.
 #[derive(Default)]
 struct Ears {
     starts: Vec<Start>,
@@ -343,7 +343,7 @@ fn broken_files_are_bad_input_and_leave_nothing_behind() {
             let inspected = ModelFile::open(&home.path("train")).unwrap_err();
             assert!(inspected.is_bad_input(), "{inspected}");
         }
-        // Without a label it may be a file to predict.
+        // Without a label, the file may be one to predict.
         if bytes != b"1:1\n" {
             let classified = home.classify("train", "good", &Options::default()).unwrap_err();
             assert!(classified.is_bad_input() && !home.path("out").exists(), "{classified}");

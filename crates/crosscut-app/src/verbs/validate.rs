@@ -13,25 +13,25 @@ use crate::error::Error;
 use crate::monitor::Monitor;
 use crate::source::Source;
 
-/// What [`validate`] is asked to do.
+/// The arguments of [`validate`].
 #[derive(Clone, Copy, Debug)]
 pub struct Validate<'a> {
     /// The file of examples.
     pub examples: &'a Path,
-    /// Into how many folds to divide them.
+    /// Number of folds.
     pub folds: usize,
-    /// The constants to try.
+    /// The values of C to try.
     pub cs: &'a [C],
     /// The options of the task.
     pub options: &'a Options,
-    /// How to train; its C is not read, its seed also divides the examples.
+    /// How to train. Its C is ignored; its seed also decides the folds.
     pub settings: &'a Settings,
 }
 
-/// Cross-validation: each fold in turn is predicted by a model trained on the others, for every C.
+/// Cross-validation: for every C, each fold is predicted by a model trained on the others.
 ///
-/// The answer has the order of the constants, each once, and holds those that were completed before
-/// the monitor asked to stop.
+/// The results are in the order of the constants, each once. If the monitor stops the run, only the
+/// constants completed before are returned.
 ///
 /// # Errors
 /// Bad options, settings, files and lines; more folds than groups of examples.
@@ -85,7 +85,7 @@ pub fn validate<A: Application>(
 }
 
 impl Validate<'_> {
-    /// The constants, each once.
+    /// The values of C, each checked and without repetitions.
     fn constants(&self) -> Result<Vec<C>, Error> {
         let mut cs: Vec<C> = Vec::new();
         for &c in self.cs {
@@ -110,7 +110,7 @@ impl Validate<'_> {
     }
 }
 
-/// Tells the monitor of each round when it begins.
+/// Passes progress on to the monitor, and announces each round when it begins.
 struct Watch<'w> {
     shape: &'w Shape,
     settings: &'w Settings,
@@ -129,7 +129,7 @@ impl Watch<'_> {
     }
 }
 
-/// A number for each group of examples; those without a group are groups of their own.
+/// A group number for each example. An example without a group forms a group of its own.
 fn groups(given: Vec<Option<u64>>) -> Vec<u64> {
     let mut numbers = HashMap::new();
     let mut count = 0;

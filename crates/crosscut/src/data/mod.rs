@@ -1,5 +1,4 @@
-//! The vectors of the data: sparse [rows](row), and the [sinks](sink) that feature maps and oracles
-//! write them into.
+//! Sparse [rows](row), and the [sinks](sink) that feature maps and oracles write into.
 
 mod row;
 mod sink;

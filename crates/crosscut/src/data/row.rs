@@ -1,5 +1,4 @@
-//! [`SparseVector`], [`SparseRows`] and [`Row`]: the shape in which most inputs carry their
-//! features.
+//! [`SparseVector`], [`SparseRows`] and [`Row`]: sparse feature vectors.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,8 +6,8 @@ use super::sink::{Place, dot_row};
 
 /// One non-zero entry of a sparse row: a zero-based index and a value.
 ///
-/// Index and value sit side by side so that a sweep over a row reads one stream of memory.
-/// Values are single precision (as in SVM^struct); weights and sums are double.
+/// Index and value are adjacent, so that a sweep over a row reads one stream of memory. Values are
+/// single precision (as in SVM^struct); weights and sums are double.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Feature {
     /// Zero-based position in the row.
@@ -38,7 +37,7 @@ pub enum RowError {
 
 /// An owned sparse row: strictly increasing indices, finite values.
 ///
-/// The invariant is established once, here, so that oracles and solvers need not check it.
+/// The constructors check this, so oracles and solvers need not.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<Feature>", into = "Vec<Feature>")]
 pub struct SparseVector(Box<[Feature]>);
@@ -72,8 +71,8 @@ impl SparseVector {
         Self::new(entries.map(|(&index, &value)| Feature { index, value: value as f32 }).collect())
     }
 
-    /// The row, borrowed, with the name 0: the only row of its example. If an example has several,
-    /// each needs a [name](Row::named) of its own; [`SparseRows`] gives them theirs.
+    /// The row, borrowed, with the name 0. If an example has several rows, each needs a different
+    /// [name](Row::named); [`SparseRows`] assigns them.
     pub fn row(&self) -> Row<'_> {
         Row { features: &self.0, name: 0 }
     }
@@ -102,12 +101,12 @@ impl From<SparseVector> for Vec<Feature> {
     }
 }
 
-/// Several sparse rows end to end in one piece of memory, such as the tokens of a sequence. The
-/// name of a row is its position.
+/// Several sparse rows, such as the tokens of a sequence, stored contiguously. The name of a row is
+/// its position.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SparseRows {
     features: Vec<Feature>,
-    /// Where each row ends.
+    /// End of each row in `features`.
     ends: Vec<u32>,
 }
 
@@ -115,10 +114,10 @@ impl SparseRows {
     /// Appends a row of strictly increasing indices and finite values.
     ///
     /// # Errors
-    /// As for [`SparseVector::new`]; nothing is appended then.
+    /// As for [`SparseVector::new`]; then nothing is appended.
     ///
     /// # Panics
-    /// Beyond 2³² entries.
+    /// If all rows together have 2³² entries or more.
     pub fn push(&mut self, row: &[Feature]) -> Result<(), RowError> {
         check(row)?;
         self.push_checked(row);
@@ -132,7 +131,7 @@ impl SparseRows {
         );
     }
 
-    /// The row at `index < len()`, which is its name too.
+    /// The row at `index < len()`; `index` is also its name.
     #[inline]
     pub fn row(&self, index: usize) -> Row<'_> {
         let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
@@ -140,8 +139,8 @@ impl SparseRows {
         Row { features, name: index as u32 }
     }
 
-    /// The row with a name, `None` if there are not so many: what [`Task::row`](crate::Task::row)
-    /// asks for.
+    /// The row with this name, or `None` if there is none; serves to implement
+    /// [`Task::row`](crate::Task::row).
     pub fn get(&self, name: u32) -> Option<Row<'_>> {
         ((name as usize) < self.len()).then(|| self.row(name as usize))
     }
@@ -151,12 +150,12 @@ impl SparseRows {
         (0..self.len()).map(|index| self.row(index))
     }
 
-    /// How many rows there are.
+    /// The number of rows.
     pub fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
@@ -170,7 +169,7 @@ impl SparseRows {
             .unwrap_or(0)
     }
 
-    /// Gives back memory that is not used.
+    /// Frees unused memory.
     pub fn shrink_to_fit(&mut self) {
         self.features.shrink_to_fit();
         self.ends.shrink_to_fit();
@@ -194,7 +193,7 @@ fn check(features: &[Feature]) -> Result<(), RowError> {
 
 impl FromIterator<SparseVector> for SparseRows {
     /// # Panics
-    /// Beyond 2³² entries.
+    /// If all rows together have 2³² entries or more.
     fn from_iter<I: IntoIterator<Item = SparseVector>>(rows: I) -> Self {
         let mut all = Self::default();
         rows.into_iter().for_each(|row| all.push_checked(&row.0));
@@ -202,13 +201,11 @@ impl FromIterator<SparseVector> for SparseRows {
     }
 }
 
-/// A borrowed sparse row with its name. Copying it copies a pointer, which is what plane caches
-/// keep.
+/// A borrowed sparse row with its name. Cheap to copy: plane caches store such references.
 ///
-/// The name is a number that no other row of the same example has. A solver recognises rows by it,
-/// and training that is [kept](crate::State) names them by it, so a row must have the same name
-/// each time it is written. One name for two rows ends training with a
-/// [fault](crate::FaultKind::RowName).
+/// The name is a number that is unique among the rows of an example. Solvers and saved
+/// [states](crate::State) identify rows by name, so a row must have the same name each time it is
+/// written. Two rows with one name end training with a [fault](crate::FaultKind::RowName).
 #[derive(Clone, Copy, Debug)]
 pub struct Row<'a> {
     features: &'a [Feature],
@@ -245,13 +242,13 @@ impl<'a> Row<'a> {
         dot_row(w, self, place)
     }
 
-    /// Writes ⟨w, x⟩ at [`Place::class(c, k)`](crate::Place::class) for each of the k =
-    /// `scores.len()` classes c: the weights of a feature lie side by side, so this is one sweep
-    /// over the row, each feature a contiguous piece of w.
+    /// Scores all classes: writes ⟨w, x⟩ at [`Place::class(c, k)`](crate::Place::class) to
+    /// `scores[c]` for each of the k = `scores.len()` classes c. The k weights of a feature are
+    /// contiguous, so this is one sweep over the row.
     ///
-    /// Classes are taken in groups whose sums stay in registers: two to three times as fast for few
-    /// classes as a loop over slices, a quarter faster for many. Every class sums its features in
-    /// their order, so grouping changes no bits.
+    /// Classes are processed in groups whose sums stay in registers. This is two to three times as
+    /// fast as a loop over slices for few classes, and a quarter faster for many. Each class adds
+    /// its features in order, so grouping does not change a bit.
     pub fn sweep(self, w: &[f64], scores: &mut [f64]) {
         let classes = scores.len();
         let mut first = 0;
@@ -279,7 +276,7 @@ impl<'a> Row<'a> {
     pub fn squared_norm(self) -> f64 {
         let square = |feature: &Feature| f64::from(feature.value) * f64::from(feature.value);
         let (eights, rest) = self.features.as_chunks::<8>();
-        // In eight sums, so that additions need not wait for each other.
+        // Eight partial sums, so that additions need not wait for each other.
         let mut sums = [0.0; 8];
         for eight in eights {
             sums.iter_mut().zip(eight).for_each(|(sum, feature)| *sum += square(feature));
@@ -305,7 +302,7 @@ impl<'a> Row<'a> {
         sum
     }
 
-    /// The value at `index`, 0 where nothing is stored.
+    /// The value at `index`, 0 if none is stored.
     pub fn get(self, index: usize) -> f64 {
         match self.features.binary_search_by_key(&index, |feature| feature.index as usize) {
             Ok(at) => f64::from(self.features[at].value),
@@ -313,7 +310,7 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// Whether the entries are the same, which is quick to see where both borrow the same memory.
+    /// Whether the entries are the same. Fast if both rows borrow the same memory.
     #[inline]
     pub(crate) fn has_entries_of(self, other: Row<'_>) -> bool {
         std::ptr::eq(self.features, other.features) || self.features == other.features

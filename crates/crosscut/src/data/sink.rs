@@ -1,9 +1,10 @@
-//! [`Sink`]: where feature maps and oracles write feature vectors, and the things one can write
-//! them into.
+//! [`Sink`]: the receiver of feature vectors from feature maps and oracles, and its
+//! implementations.
 
 use crate::data::{Feature, Row};
 
-/// Where a row lands among the weights: feature `f` of the row is weight `offset + stride · f`.
+/// Position of a row among the weights: feature `f` of the row belongs to weight
+/// `offset + stride · f`.
 ///
 /// Class-major blocks have stride 1; feature-major weights (index = feature · k + class) have
 /// `offset = class` and `stride = k`, so that all k classes of a row are scored in one contiguous
@@ -22,29 +23,28 @@ impl Place {
         Self { offset, stride: 1 }
     }
 
-    /// The weights of one class when weights are stored feature by feature for `classes` classes.
+    /// The weights of one class, in feature-major order for `classes` classes.
     pub fn class(class: usize, classes: usize) -> Self {
         Self { offset: class, stride: classes }
     }
 
-    /// The class whose place this is among so many, if it is one.
+    /// The class among `classes` with this place, if there is one: the inverse of
+    /// [`class`](Self::class).
     pub fn class_of(self, classes: usize) -> Option<usize> {
         (self.stride == classes && self.offset < classes).then_some(self.offset)
     }
 }
 
-/// Receives a feature vector piece by piece. What is added twice counts twice; order does not
-/// matter.
+/// Receives a feature vector as a sum of parts, in any order. Values at the same index add up.
 ///
-/// The lifetime `'a` is that of the data: a row written with [`add_row`](Self::add_row) may be kept
-/// as a reference for as long as the examples live, which is how plane caches stay small. It is
-/// recognised by its [name](Row::name), which no other row of the example may have. Numbers
-/// computed on the fly go through [`add`](Self::add).
+/// `'a` is the lifetime of the data. A sink may keep a row written with [`add_row`](Self::add_row)
+/// as a reference, so plane caches stay small. A row is identified by its [name](Row::name), which
+/// must be unique in the example. Values computed on the fly go through [`add`](Self::add).
 pub trait Sink<'a> {
     /// Adds `value` at `index < dim`.
     fn add(&mut self, index: usize, value: f64);
 
-    /// Adds `scale` times a row at a place: one virtual call a row.
+    /// Adds `scale` times a row at a place, in one virtual call.
     fn add_row(&mut self, row: Row<'a>, place: Place, scale: f64) {
         for feature in row.features() {
             self.add(
@@ -55,7 +55,7 @@ pub trait Sink<'a> {
     }
 }
 
-/// Adds what is written to a dense vector.
+/// A sink that adds to a dense vector.
 #[derive(Debug)]
 pub struct Dense<'s>(pub &'s mut [f64]);
 
@@ -69,7 +69,7 @@ impl<'a> Sink<'a> for Dense<'_> {
     }
 }
 
-/// Sums ⟨w, what is written⟩ without building it.
+/// A sink that computes the inner product of w and the vector written, without storing the vector.
 #[derive(Debug)]
 pub struct Dot<'w> {
     w: &'w [f64],
@@ -78,7 +78,7 @@ pub struct Dot<'w> {
 }
 
 impl<'w> Dot<'w> {
-    /// Starts at zero.
+    /// The inner product with `w`, zero at first.
     pub fn new(w: &'w [f64]) -> Self {
         Self { w, sum: 0.0 }
     }
@@ -94,7 +94,7 @@ impl<'a> Sink<'a> for Dot<'_> {
     }
 }
 
-/// Multiplies what is written by a factor on its way to another sink.
+/// A sink that multiplies by a factor and forwards to another sink.
 ///
 /// With factor −1 it writes a difference; with factor Δ it turns a plane (Δ, δ) into the plane (Δ,
 /// Δ·δ) of slack rescaling.
@@ -104,7 +104,7 @@ pub struct Scaled<'s, 'a> {
 }
 
 impl<'s, 'a> Scaled<'s, 'a> {
-    /// Multiplies by `factor` what goes to `sink`.
+    /// Forwards to `sink`, multiplied by `factor`.
     pub fn new(sink: &'s mut dyn Sink<'a>, factor: f64) -> Self {
         Self { sink, factor }
     }
@@ -136,7 +136,7 @@ pub(crate) fn dot_row(w: &[f64], row: Row<'_>, place: Place) -> f64 {
     (sums[0] + sums[1]) + (sums[2] + sums[3]) + rest.iter().map(term).sum::<f64>()
 }
 
-/// The same, and the sum of the sizes of its terms.
+/// [`dot_row`], and the sum of the absolute values of its terms.
 #[inline]
 pub(crate) fn dot_row_sized(w: &[f64], row: Row<'_>, place: Place) -> (f64, f64) {
     let term = |feature: &Feature| {

@@ -1,5 +1,5 @@
-//! [`drive`]: the loop around every solver. It watches the clock, tells the observer, keeps the
-//! state, and stops.
+//! [`drive`]: the loop around every solver. It watches the clock, calls the observer, saves the
+//! state, and applies the stopping rules.
 
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
@@ -14,10 +14,10 @@ use crate::solve::settings::Settings;
 use crate::solve::solution::{Certificate, Solution, StopReason};
 use crate::solve::state::{Keeper, State};
 
-/// Trains with a method, and its successors, until one of the stopping rules holds.
+/// Trains with a method, and then its successors, until one of the stopping rules holds.
 ///
 /// # Errors
-/// Examples that could not be had.
+/// Examples that could not be read.
 pub(crate) fn drive<'m, O: Passes + ?Sized>(
     examples: &mut O,
     method: &mut Box<dyn Method<O> + 'm>,
@@ -67,15 +67,15 @@ pub(crate) fn drive<'m, O: Passes + ?Sized>(
     Ok(run.finish(stop, method.solver(), method.counts(examples), method.weights()))
 }
 
-/// One call of a solver: the clock, the observer, and the bounds found so far.
+/// One training run: the clock, the observer, and the bounds found so far.
 pub(crate) struct Run<'o> {
     observer: &'o mut dyn FnMut(&Progress) -> Flow,
     settings: Settings,
     /// C of the mean slack.
     c: f64,
-    /// As they were given.
+    /// n, counted before equal examples are merged.
     examples: usize,
-    /// Oracle calls of an exact pass.
+    /// Oracle calls per exact pass.
     calls: usize,
     is_relaxed: bool,
     began: Instant,
@@ -84,14 +84,14 @@ pub(crate) struct Run<'o> {
     oracle_seconds_before: f64,
     pub bounds: Bounds,
     interrupted: bool,
-    /// The clock and the observer end training between two passes only, where its state has been
-    /// kept.
+    /// Whether the clock and the observer may end training only between two passes, where the state
+    /// has been saved.
     whole_steps: bool,
-    /// The pass under way is the last one.
+    /// Whether the pass under way is the last one.
     ending: bool,
 }
 
-/// A run between two steps, as data.
+/// The part of [`State`] that belongs to [`Run`].
 #[derive(Serialize, Deserialize)]
 pub(crate) struct RunState<'s> {
     pub oracle_calls_before: u64,
@@ -109,7 +109,7 @@ pub(crate) struct Counts {
     pub planes: usize,
     pub support: usize,
     pub planes_found: u64,
-    /// Bytes of the planes, and the most there were.
+    /// Bytes of the planes: current and peak.
     pub bytes: (usize, usize),
 }
 
@@ -153,7 +153,7 @@ impl<'o> Run<'o> {
         }
     }
 
-    /// Goes on where another run was saved.
+    /// Restores a saved run.
     fn restore(&mut self, saved: RunState<'_>) {
         let RunState { oracle_calls_before, best, lowest, dual, last, audit } = saved;
         self.oracle_calls_before = oracle_calls_before;
@@ -161,13 +161,13 @@ impl<'o> Run<'o> {
         self.bounds = Bounds { best, lowest, dual, last, audit };
     }
 
-    /// Ends the run because of an answer that is no plane.
+    /// Records an answer that is not a plane, which ends the run.
     fn fail(&mut self, fault: Fault) -> StopReason {
         self.bounds.audit.fault = Some(fault);
         StopReason::Fault
     }
 
-    /// P − D at which training stops if it stops at about this D.
+    /// The gap P − D at which training would stop if D were `dual`.
     pub fn target(&self, dual: f64) -> f64 {
         let relative = self.settings.relative_gap * dual.max(0.0);
         self.settings.epsilon.map_or(relative, |epsilon| relative.max(self.c * epsilon))
@@ -178,8 +178,8 @@ impl<'o> Run<'o> {
         (counts.spent.calls - self.oracle_calls_before) as f64 / self.calls as f64
     }
 
-    /// Whether time is up, the observer said so, or no pass is left after the next one: the next
-    /// pass must certify.
+    /// Whether the next pass is the last one and must certify: time is up, the observer asked to
+    /// stop, or only one pass is left.
     fn is_last_pass(&mut self, counts: Counts) -> bool {
         self.ending = self.is_told_to_end()
             || self
@@ -189,7 +189,7 @@ impl<'o> Run<'o> {
         self.ending
     }
 
-    /// Whether time is up or the observer said so, and training may end here.
+    /// Whether time is up or the observer asked to stop, and training may end here.
     pub fn must_end(&self) -> bool {
         (self.ending || !self.whole_steps) && self.is_told_to_end()
     }
@@ -202,14 +202,14 @@ impl<'o> Run<'o> {
                 .is_some_and(|seconds| self.began.elapsed().as_secs_f64() >= seconds)
     }
 
-    /// Which stopping rule holds for the certificate so far.
+    /// The stopping rule that holds for the certificate so far.
     fn stop(&self, counts: Counts) -> Option<StopReason> {
         let (primal, dual) = (self.bounds.primal(), self.bounds.dual());
         if !self.bounds.lowest.is_finite() {
             return self.bounds.best.is_some().then_some(StopReason::Precision);
         }
         let Settings { relative_gap: wanted, epsilon, passes, .. } = self.settings;
-        // Without a gap to reach, only an objective of 0 is known to be optimal.
+        // If the requested gap is 0, only an objective of 0 is known to be optimal.
         let close =
             |primal| relative_gap(primal, dual) <= wanted && (wanted > 0.0 || primal == 0.0);
         let near = |primal| epsilon.is_some_and(|epsilon| primal - dual <= self.c * epsilon);
@@ -226,14 +226,14 @@ impl<'o> Run<'o> {
         rules.into_iter().find(|(holds, _)| *holds).map(|(_, reason)| reason)
     }
 
-    /// Tells the observer, at most ten times a second.
+    /// Calls the observer, at most ten times a second.
     pub fn tick(&mut self, counts: Counts) {
         if self.told.elapsed() >= Duration::from_millis(100) {
             self.tell(Moment::Within, counts);
         }
     }
 
-    /// Tells the observer now.
+    /// Calls the observer now.
     fn tell(&mut self, moment: Moment, counts: Counts) {
         self.told = Instant::now();
         let progress = Progress {
@@ -255,7 +255,8 @@ impl<'o> Run<'o> {
         self.interrupted |= (self.observer)(&progress).is_break();
     }
 
-    /// Ends the run with the best certified weights; without a certificate, with the `latest`.
+    /// Ends the run with the best certified weights, or with the `latest` if there is no
+    /// certificate.
     fn finish(
         mut self,
         stop: StopReason,

@@ -4,8 +4,8 @@ use crate::solve::bounds::Fault;
 use crate::solve::settings::SettingsError;
 use crate::solve::state::StateError;
 
-/// So many vectors as long as the weights a solver keeps: w, the best one so far, and what it
-/// averages or extrapolates.
+/// Number of vectors of length d that a solver keeps: w, the best w so far, and averages or
+/// extrapolations.
 pub(crate) const VECTORS: usize = 4;
 
 /// Why there is no result of training.
@@ -25,7 +25,7 @@ pub enum SolveError {
         /// What was expected.
         message: String,
     },
-    /// There is no memory for the weights and what a solver keeps beside them.
+    /// There is not enough memory for the weights and the vectors that a solver keeps beside them.
     #[error(
         "expected weights for which there is memory, found {weights} of them: {bytes} bytes, and training needs about {VECTORS} times as much"
     )]
@@ -35,14 +35,14 @@ pub enum SolveError {
         /// 8 · d.
         bytes: usize,
     },
-    /// An oracle failed while hidden parts were trained; elsewhere training ends with
-    /// [`StopReason::Fault`](crate::StopReason::Fault).
+    /// An oracle failed during training with hidden parts. Without hidden parts, training ends with
+    /// [`StopReason::Fault`](crate::StopReason::Fault) instead.
     #[error(transparent)]
     Oracle(#[from] Fault),
-    /// A kept state with which training on hidden parts cannot go on.
+    /// A saved state from which training with hidden parts cannot go on.
     #[error("training cannot go on: {0}")]
     State(#[from] StateError),
-    /// The pool of threads could not be started.
+    /// The thread pool could not be started.
     #[error("the threads could not be started: {0}")]
     Threads(String),
 }

@@ -1,7 +1,7 @@
-//! [`Method`]: what a solver is, and [`METHODS`]: which ones there are.
+//! [`Method`]: the interface of a solver, and [`METHODS`]: the list of all solvers.
 //!
-//! A solver is a room of its own and, here, a variant of [`Solver`], a row in [`METHODS`] and a
-//! variant of [`MethodState`].
+//! To add a solver, write a module, and add a variant to [`Solver`], a row to [`METHODS`] and a
+//! variant to [`MethodState`].
 
 use serde::{Deserialize, Serialize};
 
@@ -15,12 +15,12 @@ use crate::solve::settings::{C, Settings};
 use crate::solve::solution::DualVariable;
 use crate::solve::state::StateError;
 
-/// Which solver to run.
+/// The solver to run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Solver {
-    /// Picks by the number of examples: see [`Solver::resolve`].
+    /// Chosen by the number of examples: see [`Solver::resolve`].
     #[default]
     Auto,
     /// Block-coordinate dual ascent with cached planes and approximate passes.
@@ -29,19 +29,18 @@ pub enum Solver {
     OneSlack,
 }
 
-/// A solver as the settings name it.
+/// A row in the table of solvers.
 pub(crate) struct Entry {
     pub solver: Solver,
     /// The word used in logs and on command lines.
     pub name: &'static str,
-    /// Whether there is hope for it in the memory that is allowed, for so many examples.
+    /// Whether the solver may fit into [`Settings::max_memory`] with this number of examples.
     pub fits: fn(&Settings, usize) -> bool,
-    /// Begins.
+    /// Creates the solver.
     pub new: for<'a> fn(&Oracles<'a>, &Settings) -> Box<dyn Method<Oracles<'a>> + 'a>,
 }
 
-/// All solvers. Where the memory does not suffice for the one that is asked for, it is the last
-/// one.
+/// All solvers. The last one is used if the requested one does not fit into memory.
 pub(crate) const METHODS: [Entry; 2] = [
     Entry {
         solver: Solver::Block,
@@ -62,7 +61,7 @@ pub(crate) const METHODS: [Entry; 2] = [
 ];
 
 impl Solver {
-    /// `auto`, and each solver.
+    /// `Auto`, and each solver.
     pub fn all() -> impl Iterator<Item = Solver> {
         [Solver::Auto].into_iter().chain(METHODS.iter().map(|entry| entry.solver))
     }
@@ -72,10 +71,10 @@ impl Solver {
         METHODS.iter().find(|entry| entry.solver == self).map_or("auto", |entry| entry.name)
     }
 
-    /// What `Auto` means for this many examples: the 1-slack cutting plane method for one (both
-    /// methods see the same planes then, and one quadratic programme beats block steps),
-    /// block-coordinate ascent from two on. `cargo run --release -p crosscut-benches --bin auto`
-    /// prints the table behind the rule.
+    /// The solver that `Auto` stands for. With one example it is the 1-slack cutting plane method:
+    /// both methods then see the same planes, and one quadratic programme is faster than block
+    /// steps. With two or more it is block-coordinate ascent.
+    /// `cargo run --release -p crosscut-benches --bin auto` prints the table behind the rule.
     pub fn resolve(self, examples: usize) -> Self {
         match self {
             Solver::Auto if examples < 2 => Solver::OneSlack,
@@ -84,7 +83,8 @@ impl Solver {
         }
     }
 
-    /// The solver to begin with.
+    /// The solver to begin with: the requested one, or the last one of [`METHODS`] if that does not
+    /// fit into memory.
     pub(crate) fn entry(settings: &Settings, examples: usize) -> &'static Entry {
         let wanted = settings.solver.resolve(examples);
         let [others @ .., last] = &METHODS;
@@ -95,18 +95,18 @@ impl Solver {
     }
 }
 
-/// A solver with its state, for examples `O` that it is shown at each pass.
+/// A solver with its state. It receives the examples `O` at each pass.
 /// [`drive`](super::drive::drive) is the loop around it.
 pub(crate) trait Method<O: Passes + ?Sized> {
     fn solver(&self) -> Solver;
 
-    /// A run begins: afresh, with what was found before, or where one was kept.
+    /// Begins a run: a new one, one with the planes found before, or a `resumed` one.
     fn begin(&mut self, resumed: bool);
 
-    /// Makes a pass; the last one must certify.
+    /// Makes an exact pass. If it is the `last`, it must certify.
     ///
     /// # Errors
-    /// An answer that is no plane, or examples that could not be had.
+    /// An answer that is not a plane, or examples that could not be read.
     fn pass(
         &mut self,
         examples: &mut O,
@@ -114,65 +114,66 @@ pub(crate) trait Method<O: Passes + ?Sized> {
         last: bool,
     ) -> Result<Pass, PassError<O::Error>>;
 
-    /// What is done between that pass and the next one.
+    /// Does the work between two exact passes.
     ///
     /// # Errors
-    /// A plane that is none.
+    /// A recombined answer that is not a plane.
     fn settle(&mut self, examples: &mut O, run: &mut Run<'_>) -> Result<(), Fault>;
 
-    /// What goes on in its place, from w and D as they are, once it is [at its
+    /// The solver that takes over from the current w and D once this one is [at its
     /// end](Pass::at_its_end).
     fn successor(&mut self) -> Option<Box<dyn Method<O>>>;
 
-    /// Counters, beside what the examples have counted.
+    /// The solver's counters, together with those of `examples`.
     fn counts(&self, examples: &O) -> Counts;
 
     /// The latest weights.
     fn weights(&self) -> &[f64];
 
-    /// Changes C, from which all it holds goes on.
+    /// Changes C; planes and dual variables are kept and rescaled.
     fn set_c(&mut self, examples: &O, c: C);
 
-    /// The planes it holds, in the order of the examples.
+    /// The planes and their dual variables, in the order of the examples.
     fn dual_variables(&self) -> Vec<DualVariable>;
 
-    /// Everything that decides what follows.
+    /// The state that determines the rest of the run.
     fn save<'s>(&'s self, examples: &'s O) -> MethodState<'s>;
 
-    /// The planes of single examples, if it has them and they can be named.
+    /// The planes of single examples, if the solver keeps such planes and all their rows have
+    /// names.
     fn carry(&self, examples: &O) -> Option<Carried> {
         let _ = examples;
         None
     }
 
-    /// Begins with planes that another has [carried](Self::carry), of those examples for which
-    /// `same` holds by their position.
+    /// Adopts the planes that another solver has [carried](Self::carry), for the examples with
+    /// `same[position]`.
     fn adopt(&mut self, examples: &O, carried: Carried, same: &[bool]) {
         let _ = (examples, carried, same);
     }
 
-    /// Takes the place of what is here; not to be used after an error.
+    /// Restores a saved state. After an error the solver must not be used.
     ///
     /// # Errors
-    /// What was saved is of another solver, or does not fit.
+    /// The state belongs to another solver, or does not fit.
     fn restore(&mut self, examples: &O, saved: MethodState<'_>) -> Result<(), StateError>;
 }
 
-/// What a pass did.
+/// The outcome of a pass.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Pass {
-    /// It called all oracles at one w, and took in P there.
+    /// The pass called all oracles at one w, and P(w) was added to the bounds.
     pub certified: bool,
-    /// No other pass of this method helps, or there is no memory for it.
+    /// No further pass of this method helps, or its planes do not fit into memory.
     pub at_its_end: bool,
 }
 
-/// What a method needs to go on.
+/// The saved state of a solver.
 #[derive(Serialize, Deserialize)]
 pub(crate) enum MethodState<'s> {
     Block(Box<block::BlockCoordinateState<'s>>),
     OneSlack(Box<one_slack::OneSlackState<'s>>),
 }
 
-/// Planes of single examples by the names of their rows, so that they outlive the examples.
+/// Planes of single examples. Rows are given by name, so the planes outlive the examples.
 pub(crate) struct Carried(pub Vec<block::CarriedBlock>);

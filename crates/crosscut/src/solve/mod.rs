@@ -1,4 +1,4 @@
-//! Training: solvers, the loop around them, and what they report.
+//! Training: the solvers, the loop that drives them, and the results they report.
 
 pub(crate) mod block;
 pub(crate) mod bounds;

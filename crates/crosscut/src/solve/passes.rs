@@ -1,4 +1,4 @@
-//! [`Passes`]: all oracles at one w, and one sum of their planes.
+//! [`Passes`]: calls all oracles at one w and sums their planes.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,21 +6,22 @@ use crate::solve::bounds::{Answer, Fault, Known, Sizes, SlackCost, SlackSum, off
 use crate::solve::settings::SlackNorm;
 use crate::task::RawPlane;
 
-/// All separation oracles at one w, and the sum of their planes: what the 1-slack method needs of
-/// the examples, wherever they are.
+/// Calls of all separation oracles at one w, and the sum of their planes: the only access to
+/// examples that the 1-slack method needs.
 ///
 /// Examples may be in memory ([`Oracles`](crate::Oracles)), read again for each pass
-/// ([`Stream`](crate::Stream)), or on other machines: then each of them sums its own, and the sums
-/// are [added](PlaneSum::add) in a fixed order, so that the bits of the result are the same each
-/// time. [`StreamTrainer`](crate::StreamTrainer) trains on them.
+/// ([`Stream`](crate::Stream)), or on other machines. If there are several machines, each sums the
+/// planes of its own examples, and the sums are [added](PlaneSum::add) in a fixed order, so the
+/// result is the same to the bit each time. [`StreamTrainer`](crate::StreamTrainer) trains on any
+/// `Passes`.
 pub trait Passes {
-    /// Why examples could not be had.
+    /// Why examples could not be read.
     type Error;
 
-    /// Oracle calls of a pass: of equal examples there is one.
+    /// Oracle calls per pass. Equal examples that are merged count once.
     fn len(&self) -> usize;
 
-    /// Whether there are none.
+    /// Whether there are no examples.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -30,25 +31,28 @@ pub trait Passes {
         self.len()
     }
 
+    /// The sum of the example weights, and the largest one.
+    fn weights(&self) -> Weights;
+
     /// d, the length of w.
     fn dim(&self) -> usize;
 
-    /// As [`Task::is_relaxed`](crate::Task::is_relaxed).
+    /// See [`Task::is_relaxed`](crate::Task::is_relaxed).
     fn is_relaxed(&self) -> bool {
         false
     }
 
-    /// The oracle calls made, and the time spent on them.
+    /// The oracle calls made so far, and their wall time.
     fn spent(&self) -> Spent;
 
-    /// Training goes on where it was kept, after so many oracle calls.
+    /// Sets the number of oracle calls when a saved run is restored.
     fn go_on_from(&mut self, calls: u64);
 
-    /// Calls every oracle at one w, and sums the planes. `tick` is told several times a second what
-    /// is [spent](Self::spent) by then.
+    /// Calls every oracle at one w, and sums the planes. Several times a second, `tick` receives
+    /// the calls and time [spent](Self::spent) so far.
     ///
     /// # Errors
-    /// An answer that is no plane, or examples that could not be had.
+    /// An answer that is not a plane, or examples that could not be read.
     fn sum(
         &mut self,
         ask: Ask<'_>,
@@ -56,18 +60,39 @@ pub trait Passes {
     ) -> Result<PlaneSum, PassError<Self::Error>>;
 }
 
-/// At which weights planes are asked for, and what the slacks cost.
+/// The example weights of a training set.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Weights {
+    /// Their sum.
+    pub sum: f64,
+    /// The largest one, 0 without examples.
+    pub largest: f64,
+}
+
+impl Weights {
+    /// Adds the weight of one more example.
+    pub fn add(&mut self, weight: f64) {
+        *self = Self { sum: self.sum + weight, largest: self.largest.max(weight) };
+    }
+
+    /// The weights of both training sets together.
+    pub fn plus(self, other: Self) -> Self {
+        Self { sum: self.sum + other.sum, largest: self.largest.max(other.largest) }
+    }
+}
+
+/// The weights at which planes are asked for, and the cost of slacks.
 #[derive(Clone, Copy, Debug)]
 pub struct Ask<'w> {
     /// The weights.
     pub w: &'w [f64],
-    /// What the slack of an example of weight 1 costs: C of the sum of slacks.
+    /// Cost of the slack of an example of weight 1: C of the sum of slacks.
     pub each: f64,
     /// How slacks enter the objective.
     pub norm: SlackNorm,
 }
 
-/// Oracle calls, and the time they took.
+/// Oracle calls, and their wall time.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Spent {
     /// Oracle calls.
@@ -79,9 +104,9 @@ pub struct Spent {
 /// Why a pass failed.
 #[derive(Clone, Debug, PartialEq)]
 pub enum PassError<E> {
-    /// An oracle answered with something that is no plane.
+    /// An oracle returned an answer that is not a plane.
     Oracle(Fault),
-    /// The examples could not be had.
+    /// The examples could not be read.
     Source(E),
 }
 
@@ -92,7 +117,7 @@ impl<E> From<Fault> for PassError<E> {
 }
 
 impl PassError<std::convert::Infallible> {
-    /// The answer of the oracle, which is all that can fail.
+    /// The fault of the oracle: no other error is possible.
     pub(crate) fn into_fault(self) -> Fault {
         match self {
             Self::Oracle(fault) => fault,
@@ -101,9 +126,9 @@ impl PassError<std::convert::Infallible> {
     }
 }
 
-/// The plane that touches Σ costᵢ ξᵢ (or Σ costᵢ ξᵢ²), as a function of the weights, at one w.
+/// The tangent plane of Σ costᵢ ξᵢ (or Σ costᵢ ξᵢ²), a function of the weights, at one w.
 ///
-/// It can be sent between machines by serde, and sums over different examples can be
+/// It can be sent between machines with serde, and sums over different examples can be
 /// [added](Self::add).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PlaneSum {
@@ -111,11 +136,11 @@ pub struct PlaneSum {
     pub(crate) offset: f64,
     /// Σ costᵢ δᵢ over the same examples; Σ costᵢ 2ξᵢ δᵢ if slacks are squared.
     pub(crate) delta: Vec<f64>,
-    /// What the slacks of all examples cost.
+    /// The cost of the slacks of all examples.
     pub(crate) slacks: SlackSum,
-    /// The sizes that the rounding of `offset` and `delta` is measured against.
+    /// The sizes against which the rounding errors of `offset` and `delta` are measured.
     pub(crate) sizes: Sizes,
-    /// Additions that a coordinate of `delta` has seen, at most.
+    /// Upper bound on the number of additions to any coordinate of `delta`.
     additions: usize,
 }
 
@@ -140,7 +165,8 @@ impl PlaneSum {
         self.delta.iter_mut().zip(&other.delta).for_each(|(sum, value)| *sum += value);
     }
 
-    /// Adds the plane of an example, whose value is known, if its slack costs anything.
+    /// Adds the plane of an example if its slack has a positive cost. The value of the plane must
+    /// have been evaluated.
     pub(crate) fn add_plane(
         &mut self,
         (plane, missed): (&RawPlane<'_>, f64),
@@ -155,7 +181,8 @@ impl PlaneSum {
             Known::new(0.0, plane.magnitude, 0.0),
         );
         if slack > 0.0 && cost.bound > 0.0 {
-            // The tangent of the cost at the slack: of squared slacks 2ξΔ − ξ² and 2ξδ.
+            // The tangent of the cost at the slack. For squared slacks it is 2ξΔ − ξ² and 2ξδ,
+            // times c.
             let slope = cost.slope(slack);
             let less = if cost.ridge > 0.0 { cost.of(slack) } else { 0.0 };
             self.offset += slope * plane.offset - less;

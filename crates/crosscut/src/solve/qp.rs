@@ -1,13 +1,15 @@
-//! The small dual: max over α ≥ 0, Σα ≤ the alpha bound of Σ αₚ Δₚ − ½ ‖Σ αₚ δₚ‖², over the planes
-//! of one block or one working set.
+//! The small dual of one block or one working set: max over α ≥ 0, Σα ≤ the alpha bound of Σ αₚ Δₚ
+//! − ½ ‖Σ αₚ δₚ‖², over its planes.
 
 use nalgebra::{Cholesky, DMatrix, DVector};
 use serde::{Deserialize, Serialize};
 
-/// A symmetric matrix that grows by rows. What is stored is one half of it: the rows up to the
-/// diagonal, end to end. Nothing is stored of n · (1 + I), where 1 has ones everywhere: the inner
-/// products of differences of one vector, of ‖·‖² = n, with others like it that are orthogonal to
-/// it and to each other.
+/// A symmetric matrix that grows by rows. It stores the lower triangle, row by row, each up to the
+/// diagonal.
+///
+/// A *fan*, n · (1 + I) with 1 the all-ones matrix, stores no entries. It is the Gram matrix of the
+/// differences a − bₚ of one vector a and other vectors bₚ, if all of them are orthogonal and have
+/// ‖·‖² = n.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(try_from = "Vec<f64>", into = "Vec<f64>")]
 pub(crate) struct Gram {
@@ -17,7 +19,7 @@ pub(crate) struct Gram {
 }
 
 impl Gram {
-    /// n · (1 + I).
+    /// A fan n · (1 + I).
     pub fn fan(order: usize, n: f64) -> Self {
         Self { order, values: Vec::new(), fan: Some(n) }
     }
@@ -26,12 +28,12 @@ impl Gram {
         self.fan.is_some()
     }
 
-    /// Appends a row to n · (1 + I).
+    /// Appends a row to a fan.
     pub fn grow_fan(&mut self) {
         self.order += 1;
     }
 
-    /// Stores what was not.
+    /// Stores the entries of a fan, so that any row can be appended.
     pub fn unfold(&mut self) {
         let values = (0..self.order).flat_map(|i| (0..=i).map(move |j| (i, j)));
         self.values = values.map(|(i, j)| self.get(i, j)).collect();
@@ -71,10 +73,10 @@ impl Gram {
         self.order
     }
 
-    /// Appends a row whose last number is the diagonal.
+    /// Appends a row, which ends with the diagonal entry.
     pub fn push(&mut self, row: impl IntoIterator<Item = f64>) {
         self.order += 1;
-        // Most matrices are small, and there are many.
+        // Memory is reserved exactly, since there are many matrices and most are small.
         self.values.reserve_exact(self.order);
         self.values.extend(row.into_iter().take(self.order));
         debug_assert_eq!(self.values.len(), triangle(self.order));
@@ -87,12 +89,12 @@ impl Gram {
         self.push(row);
     }
 
-    /// The memory that it takes.
+    /// Bytes of the stored entries.
     pub fn bytes(&self) -> usize {
         size_of_val(self.values.as_slice())
     }
 
-    /// Reads a bit of it.
+    /// Reads the first and last entry, so that the processor fetches them.
     pub fn touch(&self) -> f64 {
         self.values.first().zip(self.values.last()).map_or(0.0, |(first, last)| first + last)
     }
@@ -102,7 +104,7 @@ impl Gram {
         self.values.iter_mut().for_each(|entry| *entry *= factor);
     }
 
-    /// Keeps the rows and columns for which `keep` says so.
+    /// Keeps the rows and columns i with `keep[i]`.
     pub fn retain(&mut self, keep: &[bool]) {
         let kept: Vec<usize> = (0..self.order).filter(|&i| keep[i]).collect();
         if self.is_fan() {
@@ -122,7 +124,7 @@ fn triangle(n: usize) -> usize {
     n * (n + 1) / 2
 }
 
-/// Row by row up to the diagonal.
+/// The lower triangle, row by row.
 impl From<Gram> for Vec<f64> {
     fn from(mut gram: Gram) -> Self {
         if gram.is_fan() {
@@ -147,14 +149,14 @@ impl TryFrom<Vec<f64>> for Gram {
     }
 }
 
-/// What the dual bends by: the second derivatives damping · ⟨δₚ, δ_q⟩ + ridge, negated.
+/// Curvature of the dual: the second derivatives damping · ⟨δₚ, δ_q⟩ + ridge, negated.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Curvature<'g> {
     pub gram: &'g Gram,
-    /// Multiplies the Gram matrix; 1 unless steps are damped.
+    /// Factor of the Gram matrix; 1 unless steps are damped.
     pub damping: f64,
-    /// Is added to every entry: the conjugate of a squared slack's cost bends by it. 0 for slacks
-    /// that are not squared.
+    /// Added to every entry: the curvature of the conjugate of a squared slack's cost. 0 if slacks
+    /// are not squared.
     pub ridge: f64,
 }
 
@@ -165,15 +167,15 @@ impl Curvature<'_> {
 }
 
 /// Raises the dual over `alpha` until the largest violation of the optimality conditions is at most
-/// a tolerance, which is a function of the one at the start (both in units of the loss), or steps
-/// no longer help.
+/// a tolerance, or until steps no longer help. `tolerance` maps the violation at the start to that
+/// tolerance; both are in units of the loss.
 ///
-/// On entry and exit `gradient[p]` = Δₚ − ⟨w, δₚ⟩ − ridge · Σα with w including this block's own
-/// part. The plane (0, 0) takes up what Σα leaves of the alpha bound, which may be infinite.
-/// Returns the gain in the dual value.
+/// On entry and exit `gradient[p]` = Δₚ − ⟨w, δₚ⟩ − ridge · Σα. Here w includes the contribution of
+/// this block. The plane (0, 0) has the dual variable alpha bound − Σα; the alpha bound may be
+/// infinite. Returns the gain in the dual value.
 ///
-/// For m planes it takes at most 9 (m + 8) pairwise steps of O(m), and factorises at most m + 8
-/// matrices. A tolerance below the rounding of the gradient is raised to that.
+/// With m planes, there are at most 8 (m + 8) pairwise steps of O(m), and at most m + 8 matrix
+/// factorisations. A tolerance below the rounding error of the gradient is raised to it.
 pub(crate) fn solve(
     curvature: Curvature<'_>,
     gradient: &mut [f64],
@@ -202,15 +204,15 @@ pub(crate) fn solve(
             gain += step;
             (pair, violation) = worst_pair(gradient, alpha, rest);
         }
-        // Most solutions are there by now.
+        // Most calls have converged by now.
         if round == 2 {
             tolerance = tolerance.max(noise(curvature, alpha));
         }
         if violation <= tolerance {
             return gain;
         }
-        // Pairs zigzag if planes are nearly parallel: move on the face they have found instead, and
-        // on smaller ones if a plane leaves it.
+        // Pairwise steps zigzag if planes are nearly parallel. Newton steps move on the face found
+        // so far, and on smaller faces after a plane leaves it.
         while factorisations > 0 {
             factorisations -= 1;
             let (step, left) = newton_step(curvature, gradient, alpha, alpha_bound);
@@ -226,7 +228,7 @@ pub(crate) fn solve(
     gain
 }
 
-/// What rounding does to the gradient at least: an entry is a sum of α · curvature.
+/// Lower estimate of the rounding error of the gradient, whose entries are sums of α · curvature.
 fn noise(curvature: Curvature<'_>, alpha: &[f64]) -> f64 {
     let support = || alpha.iter().enumerate().filter(|(_, alpha)| **alpha > 0.0);
     let size =
@@ -234,8 +236,7 @@ fn noise(curvature: Curvature<'_>, alpha: &[f64]) -> f64 {
     f64::EPSILON * (0..alpha.len()).map(size).fold(0.0, f64::max)
 }
 
-/// The dual weight of the plane (0, 0): what Σα leaves of the alpha bound, 0 if that is no more
-/// than rounding.
+/// Dual variable of the plane (0, 0): alpha bound − Σα, or 0 if the difference is within rounding.
 pub(crate) fn left(alpha: &[f64], alpha_bound: f64) -> f64 {
     let sum = alpha.iter().sum::<f64>();
     let left = alpha_bound - sum;
@@ -245,8 +246,8 @@ pub(crate) fn left(alpha: &[f64], alpha_bound: f64) -> f64 {
 /// The plane to raise and the plane to lower; `None` is the plane (0, 0).
 type Pair = (Option<usize>, Option<usize>);
 
-/// The most violating pair, and by how much raising one and lowering the other would pay per unit;
-/// `left` is the dual weight of the plane (0, 0).
+/// The most violating pair, and the gain per unit of dual weight moved from the lowered plane to
+/// the raised one. `left` is the dual variable of the plane (0, 0).
 pub(crate) fn worst_pair(gradient: &[f64], alpha: &[f64], left: f64) -> (Pair, f64) {
     const NONE: usize = usize::MAX;
     let (mut up, mut best) = (NONE, 0.0);
@@ -310,8 +311,8 @@ fn pairwise_step(
     step * (slope - 0.5 * step * bend)
 }
 
-/// A Newton step on the planes in use, cut at the first dual variable that would leave its bounds;
-/// returns the gain, and whether it was cut.
+/// A Newton step on the planes in use, cut at the first dual variable that would leave its bounds.
+/// Returns the gain, and whether the step was cut.
 fn newton_step(
     curvature: Curvature<'_>,
     gradient: &mut [f64],
@@ -337,7 +338,7 @@ fn newton_step(
         let ones = factor.solve(&DVector::from_element(m, 1.0));
         let lambda = direction.sum() / ones.sum();
         direction -= ones * lambda;
-        // Exactly on the face where Σα is at its bound, however ill-conditioned the matrix.
+        // Stay exactly on the face with Σα at its bound, even if the matrix is ill-conditioned.
         direction.add_scalar_mut(-direction.sum() / m as f64);
     }
     let (mut longest, mut leaving) = (1.0, None);
@@ -412,11 +413,11 @@ mod tests {
     }
 
     fn problems() -> impl Strategy<Value = (Vec<(f64, Vec<f64>)>, f64, f64, f64)> {
-        // Few values, so that planes repeat, line up and vanish.
+        // Few distinct values, so that planes repeat, are collinear or vanish.
         let number = prop_oneof![Just(0.0), Just(1.0), Just(-1.0), -2.0..2.0];
         let plane = (prop_oneof![Just(0.0), Just(1.0), 0.0..3.0], prop::collection::vec(number, 3));
         let damping = prop_oneof![Just(1.0), Just(0.1)];
-        // Bounds with and without squared slacks, and squared slacks alone.
+        // A finite bound with linear or squared slacks, and squared slacks without a bound.
         let (bound, ridge) =
             (prop_oneof![Just(1e-3), Just(1.0), Just(1e3)], prop_oneof![Just(0.0), 0.01..2.0]);
         let bounds = prop_oneof![(bound, ridge), (Just(f64::INFINITY), 1e-3..10.0)];
@@ -441,8 +442,7 @@ mod tests {
             for (kept, exact) in gradient.iter().zip(&exact) {
                 prop_assert!((kept - exact).abs() <= 1e-8 * size, "{:?} {:?}", gradient, exact);
             }
-            // No plane would rise faster than those in use: the value cannot be raised by more than
-            // alpha_bound · violation.
+            // The violation bounds the gain that is still possible, by alpha_bound · violation.
             let (_, violation) = worst_pair(&exact, &alpha, left(&alpha, alpha_bound));
             let reach = alpha_bound.min(1.0 + alpha.iter().sum::<f64>());
             prop_assert!(violation * reach <= 1e-4 * size, "violation {} at {:?}", violation, alpha);

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::solve::methods::Solver;
 
-/// The regularisation constant in one of its two conventions.
+/// The regularisation constant C, in one of two conventions.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum C {
     /// C of ½‖w‖² + C · (1/n) Σ ξᵢ, as in SVM^struct (and λ = 1/C in the Frank–Wolfe papers).
@@ -14,7 +14,7 @@ pub enum C {
 }
 
 impl C {
-    /// The constant that multiplies the mean slack of `n` examples.
+    /// C of the mean slack of `n` examples.
     pub fn mean(self, n: usize) -> f64 {
         match self {
             C::Mean(c) => c,
@@ -22,7 +22,7 @@ impl C {
         }
     }
 
-    /// The constant that multiplies the sum of the slacks of `n` examples.
+    /// C of the sum of the slacks of `n` examples.
     pub fn sum(self, n: usize) -> f64 {
         match self {
             C::Mean(c) => c / n as f64,
@@ -42,25 +42,25 @@ pub enum SlackNorm {
     Squared,
 }
 
-/// What only the block-coordinate solver reads. The defaults are the measured ones.
+/// Settings of the block-coordinate solver. The defaults were chosen by measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BlockSettings {
-    /// Oracles called against one w before the updates are applied in order: what threads share; at
-    /// most an eighth of the examples, rounded up. The result depends on it, and not on the number
-    /// of threads. At least 1.
+    /// Oracle calls made at one w before the updates are applied in order; threads share the calls
+    /// of a batch. At least 1, and capped at an eighth of the examples, rounded up. The result
+    /// depends on the batch, but not on the number of threads.
     pub batch: usize,
-    /// Most visits to cached planes between two exact passes, in passes of n; 0 for none. Blocks
-    /// that are near their optimum are left out, so there may be many more passes than that. After
-    /// the first exact passes there are fewer.
+    /// Cap on the approximate passes (over cached planes) between two exact passes, counted in n
+    /// block visits each; 0 for none. Blocks near their optimum are skipped, so there may be many
+    /// more passes than this. The cap is lower after each of the first few exact passes.
     pub approximate_passes: usize,
-    /// Largest number of planes kept for one example, at least 2. The least useful are dropped, or
-    /// merged when in use.
+    /// Largest number of planes kept for one example, at least 2. The least useful planes are
+    /// dropped, or merged if they are in use.
     pub planes: usize,
-    /// Exact passes after which a plane that is not in use leaves the cache.
+    /// Exact passes after which an unused plane leaves the cache.
     pub idle: u32,
-    /// If approximate passes are slow (features that are not centred or of different sizes, large
-    /// C): surrounds them with an accelerated proximal point method, and where weights or planes
-    /// are few enough replaces them by a second-order solution of the dual over all planes.
+    /// Accelerate approximate passes if they are slow (features not centred or of different scales,
+    /// large C). An accelerated proximal point method surrounds them; if weights or planes are few
+    /// enough, a second-order solution of the dual over all planes replaces them.
     pub acceleration: bool,
 }
 
@@ -70,39 +70,43 @@ impl Default for BlockSettings {
     }
 }
 
-/// How to train. Public fields, a sentence and a unit each; checked once by the solver.
+/// Settings of a training run; the solver checks them once.
 ///
-/// Training stops at whichever of the stopping rules comes first.
+/// Training stops as soon as one of the stopping rules holds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
     /// The regularisation constant, finite and above 0. Default `C::Sum(1.0)`.
     pub c: C,
     /// How slacks enter the objective. Default linear.
     pub slack_norm: SlackNorm,
-    /// Which solver.
+    /// The solver. Default `Auto`.
     pub solver: Solver,
-    /// Stop when (P − D) / P is at most this. Default 1e-3; with 0 training goes on until no step
-    /// raises D any more.
+    /// Stop when (P − D) / P is at most this. Default 1e-3. With 0, training goes on until no step
+    /// raises D.
     pub relative_gap: f64,
-    /// Stop when P − D ≤ C · ε with C the constant of the mean slack, in units of the loss
-    /// (SVM^struct's `-e`, as a certificate).
+    /// Stop when P − D ≤ C · ε, with C the constant of the mean slack and ε in units of the loss.
+    /// The same rule as SVM^struct's `-e`, but certified.
     pub epsilon: Option<f64>,
     /// Stop after this many exact passes (n oracle calls each), at least 1.
     pub passes: Option<usize>,
-    /// Stop after about this many seconds of wall time; a last exact pass certifies the result.
+    /// Stop after about this many seconds of wall time. A last exact pass then certifies the
+    /// result.
     pub seconds: Option<f64>,
-    /// Threads for oracle passes; 0 for all cores. The result does not depend on it. On a thread of
-    /// a rayon pool of so many threads (0: of any pool) these do the work, and the caller takes
-    /// part in it: with short oracles that is faster, since batches need not wake everybody.
+    /// Threads for oracle passes; 0 for all cores. The result does not depend on it. If training is
+    /// called on a thread of a rayon pool with this many threads (0: of any size), that pool runs
+    /// the oracles and the caller takes a share. This is faster if oracle calls are short, since a
+    /// batch need not wake every thread.
     pub threads: usize,
     /// Seed of the order in which examples are visited.
     pub seed: u64,
-    /// Bytes that the planes of the solver may take, with their dual variables and Gram matrices;
-    /// no bound by default. With less of it training takes longer, and ends with the same
-    /// certificate: example by example fewer planes are kept, and where two are too many the block
-    /// solvers go on as `OneSlack`, whose planes are sums over all examples. The examples, w and
-    /// its few copies, and the buffers of oracles come on top. At least
-    /// [`least_memory`](Self::least_memory). It is not kept in model files.
+    /// Limit on the bytes taken by planes, their dual variables and Gram matrices; `None` for no
+    /// limit. At least [`least_memory`](Self::least_memory). A lower limit makes training slower,
+    /// but the certificate is the same. The block solver keeps fewer planes for each example; if
+    /// two planes for each example do not fit, it is replaced by `OneSlack`, whose planes are sums
+    /// over all examples.
+    ///
+    /// The limit does not include the examples, w and its few copies, and the buffers of oracles.
+    /// Model files do not store it.
     #[serde(skip)]
     pub max_memory: Option<usize>,
     /// Settings of the block-coordinate solver.
@@ -127,20 +131,21 @@ impl Default for Settings {
     }
 }
 
-/// A setting that makes no sense, by name.
+/// A setting out of its range.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{name} must be {expected}, not {found}")]
 pub struct SettingsError {
     /// The field.
     pub name: &'static str,
-    /// What it accepts.
+    /// The accepted values.
     pub expected: &'static str,
-    /// What it was.
+    /// The value found.
     pub found: String,
 }
 
 impl Settings {
-    /// The least [`max_memory`](Self::max_memory) for d weights: four planes of 8 bytes a weight.
+    /// The smallest [`max_memory`](Self::max_memory) allowed for d weights: four planes of 8 bytes
+    /// per weight, and 4096 bytes.
     pub fn least_memory(dim: usize) -> usize {
         dim.saturating_mul(32).saturating_add(4096)
     }

@@ -9,47 +9,47 @@ use crate::solve::methods::Solver;
 
 /// The result of training: weights with a certificate.
 ///
-/// `dual` ≤ P* ≤ `primal`, where P* is the optimum of the training problem and `primal` is P(`w`)
+/// `dual` ≤ P* ≤ `primal`, with P* the optimum of the training problem and `primal` = P(`w`),
 /// rounded up. The upper bound needs an exact oracle: see [`Certificate`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Solution {
-    /// The weights, of length `task.dim()`: those of the lowest certified P(w). If training ended
-    /// before the first certificate, which only a [fault](StopReason::Fault) makes possible, they
-    /// are the latest ones and `primal` is infinite.
+    /// The weights with the lowest certified P(w), of length `task.dim()`. If a
+    /// [fault](StopReason::Fault) ended training before the first certificate, they are the latest
+    /// weights and `primal` is infinite.
     pub w: Vec<f64>,
-    /// How they were found and how good they are.
+    /// How the weights were found, and how close to the optimum they are.
     pub certificate: Certificate,
-    /// The most bytes that the planes took, as counted after each exact pass; where they are
-    /// bounded, after each new plane.
+    /// Peak memory of the planes, in bytes. It is measured after each exact pass; if memory is
+    /// limited, after each new plane.
     pub plane_bytes: usize,
     /// Wall seconds of training.
     pub seconds: f64,
-    /// Wall seconds of these inside oracles.
+    /// Wall seconds inside oracles, included in `seconds`.
     pub oracle_seconds: f64,
 }
 
-/// A plane that a solver holds, with its dual variable.
+/// A plane of the solver, with its dual variable.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DualVariable {
-    /// The example whose plane it is; `None` for a sum over all examples, as the 1-slack method has
-    /// it.
+    /// The example of the plane; `None` if the plane is a sum over all examples, as in the 1-slack
+    /// method.
     pub example: Option<usize>,
-    /// α, at least 0. Those of one example add up to at most C · weight / n (to anything where
-    /// slacks are squared), those of sums to at most 1.
+    /// The dual variable α ≥ 0. The dual variables of one example add up to at most C · weight / n,
+    /// or are unbounded if slacks are squared. The dual variables of sums add up to at most 1.
     pub alpha: f64,
-    /// Δ; for sums C/n · Σ Δᵢ, or what a tangent of the sum of squares has there.
+    /// Δ. For sums, C/n · Σ Δᵢ, or the offset of the tangent if slacks are squared.
     pub offset: f64,
-    /// ‖δ‖²; for sums that of C/n · Σ δᵢ, or of the tangent.
+    /// ‖δ‖². For sums, the squared norm of C/n · Σ δᵢ, or of the tangent's δ if slacks are squared.
     pub squared_norm: f64,
 }
 
-/// How close to the optimum a training run came and what it took. Holds no clock times, so it is
-/// the same for two equal runs.
+/// How close to the optimum a training run came, and the work it took. A certificate holds no clock
+/// times, so two equal runs have equal certificates.
 ///
-/// D ≤ P* holds whatever the oracle does, as long as each of its answers is a plane of the problem:
-/// rounding and the feasibility of α are accounted for. P* ≤ P(w) also needs the oracle to find the
-/// maximum at w, or to say by how much it may have missed it: `primal` counts that,
-/// [`shown`](Self::shown) does not. What training can notice about that is in
+/// D ≤ P* holds for any oracle whose answers are planes of the problem: rounding and the
+/// feasibility of α are accounted for. P* ≤ P(w) also needs the oracle to find the maximum at w, or
+/// to report how much it may have missed. `primal` includes the reported amount,
+/// [`shown`](Self::shown) does not. Errors of the oracle that training could detect are in
 /// [`oracle`](Self::oracle).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Certificate {
@@ -59,11 +59,11 @@ pub struct Certificate {
     pub c: f64,
     /// Number of examples n.
     pub examples: usize,
-    /// P(w), rounded up. Infinite if training ended before the first certificate, or if nothing is
-    /// known of what the oracle missed.
+    /// P(w), rounded up. Infinite if training ended before the first certificate, or if the oracle
+    /// gave no bound on what it may have missed.
     pub primal: f64,
-    /// P(w) by the planes that the oracle has shown, without what it [may have
-    /// missed](crate::Planes::may_miss): equal to `primal` if the oracle is exact.
+    /// P(w) over the planes that the oracle returned, without the amount it [may have
+    /// missed](crate::Planes::may_miss). Equal to `primal` if the oracle is exact.
     pub shown: f64,
     /// D, a lower bound on the optimum, rounded down.
     pub dual: f64,
@@ -75,16 +75,16 @@ pub struct Certificate {
     pub planes: usize,
     /// Why training stopped.
     pub stop: StopReason,
-    /// Whether the planes are those of a [relaxation](crate::Task::is_relaxed). P(w) is an upper
-    /// bound on that of the problem itself then; D is a lower bound on the optimum of the relaxed
-    /// problem only.
+    /// Whether the planes belong to a [relaxation](crate::Task::is_relaxed) of the problem. If so,
+    /// P(w) of the relaxation is an upper bound on P(w) of the problem itself, but D is a lower
+    /// bound on the optimum of the relaxation only.
     pub relaxed: bool,
-    /// What training has noticed about the separation oracle.
+    /// Errors of the separation oracle that training detected.
     pub oracle: OracleAudit,
 }
 
 impl Certificate {
-    /// Whether the gap asked for was reached, and no answer of the oracle was found wrong.
+    /// Whether the requested gap was reached and no answer of the oracle was found wrong.
     pub fn converged(&self) -> bool {
         matches!(self.stop, StopReason::Gap | StopReason::Epsilon) && self.oracle.is_clean()
     }
@@ -104,12 +104,12 @@ impl Certificate {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StopReason {
-    /// The relative duality gap is at most the one asked for.
+    /// The relative duality gap is at most the one requested.
     Gap,
     /// P − D ≤ C · ε.
     Epsilon,
-    /// What is left of the gap is what the separation oracle [may have
-    /// missed](crate::Planes::may_miss): by the planes that it shows, the gap asked for is reached.
+    /// The rest of the gap is the amount that the separation oracle [may have
+    /// missed](crate::Planes::may_miss): over the planes it returned, the requested gap is reached.
     Oracle,
     /// The allowed number of exact passes was made.
     Passes,
@@ -120,10 +120,10 @@ pub enum StopReason {
     /// No step of any solver raises D by more than its rounding error, or P(w) overflows: the gap
     /// cannot be closed further in double precision.
     Precision,
-    /// P(w) < D, by more than rounding: the separation oracle has missed a maximum, so P(w) is no
+    /// P(w) < D by more than rounding: the separation oracle missed a maximum, so P(w) is not an
     /// upper bound.
     Inexact,
-    /// The separation oracle answered with something that is no plane, such as a loss of NaN.
+    /// The separation oracle returned an answer that is not a plane, such as a loss of NaN.
     /// [`OracleAudit::fault`] names the example.
     Fault,
 }
@@ -145,7 +145,7 @@ impl StopReason {
     }
 }
 
-/// A clause that tells a person how training ended.
+/// A clause for messages to the user.
 impl fmt::Display for StopReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

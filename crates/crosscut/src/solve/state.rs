@@ -8,17 +8,17 @@ use serde::{Deserialize, Serialize};
 use crate::solve::drive;
 use crate::solve::methods::MethodState;
 
-/// Counters beyond this are not those of a run: there is room for all that can follow.
+/// Largest counter accepted in a saved state. It leaves room for all later passes.
 pub(crate) const MOST_PASSES: u32 = u32::MAX / 2;
 
 /// A training run between two passes: weights, planes, dual variables, averages, counters, random
-/// generator, best weights so far, which is everything that decides what follows, to the bit.
+/// generator and the best weights so far. It determines the rest of the run to the bit.
 ///
-/// [`Trainer::solve_keeping`](crate::Trainer::solve_keeping) shows it, borrowed from the solver, to
-/// be serialised in whatever format; [`Trainer::restore`](crate::Trainer::restore) takes what was
-/// deserialised. Rows of the data stand in it by their [names](crate::Row::name), so it is small
-/// beside the data and means nothing without them. Its layout may change with every version of this
-/// crate.
+/// [`Trainer::solve_keeping`](crate::Trainer::solve_keeping) passes a state that borrows from the
+/// solver and can be serialised in any format; [`Trainer::restore`](crate::Trainer::restore) takes
+/// a deserialised one. The state refers to rows of the data by their [names](crate::Row::name), so
+/// it is small compared with the data and useless without them. Its layout may change with every
+/// version of this crate.
 #[derive(Serialize, Deserialize)]
 pub struct State<'s> {
     pub(crate) examples: usize,
@@ -29,7 +29,7 @@ pub struct State<'s> {
     pub(crate) last_pass: bool,
 }
 
-/// Who is shown the state before each pass.
+/// The callback that receives the state before each pass.
 pub(crate) type Keeper<'k> = dyn FnMut(&State<'_>) + 'k;
 
 impl State<'_> {
@@ -39,8 +39,8 @@ impl State<'_> {
             / self.examples.max(1) as f64
     }
 
-    /// Whether it can be that of a run with so many examples and weights, as far as that does not
-    /// depend on the solver.
+    /// Checks everything that does not depend on the solver, for a run with this number of examples
+    /// and weights.
     pub(crate) fn check(&self, examples: usize, dim: usize) -> Result<(), StateError> {
         require(
             self.examples == examples,
@@ -49,8 +49,8 @@ impl State<'_> {
         self.run.check(dim, self.oracle_calls)
     }
 
-    /// Whether training ends after one more pass, which certifies the weights: the observer said
-    /// so, time is up, or no other pass is allowed.
+    /// Whether the next pass is the last one and certifies the weights: the observer asked to stop,
+    /// time is up, or no other pass is allowed.
     pub fn is_last_pass(&self) -> bool {
         self.last_pass
     }
@@ -62,7 +62,7 @@ impl fmt::Debug for State<'_> {
     }
 }
 
-/// Why a [`State`] cannot be that of a run with this task, these examples and these settings.
+/// Why a [`State`] does not fit this task, these examples and these settings.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{0}")]
 pub struct StateError(pub(crate) String);
@@ -73,12 +73,12 @@ impl StateError {
     }
 }
 
-/// Refuses a state unless something holds.
+/// An error with the message `otherwise` unless `holds`.
 pub(crate) fn require(holds: bool, otherwise: impl Into<String>) -> Result<(), StateError> {
     if holds { Ok(()) } else { Err(StateError(otherwise.into())) }
 }
 
-/// Refuses lists of the wrong length, and numbers that are not finite.
+/// Requires a list of the given length whose numbers are all finite.
 pub(crate) fn require_finite(what: &str, numbers: &[f64], length: usize) -> Result<(), StateError> {
     require(
         numbers.len() == length,
@@ -90,7 +90,7 @@ pub(crate) fn require_finite(what: &str, numbers: &[f64], length: usize) -> Resu
     )
 }
 
-/// Refuses a number that is not, but for rounding, the one that the settings lead to.
+/// Requires a number that equals the one that follows from the settings, except for rounding.
 pub(crate) fn require_close(what: &str, found: f64, expected: f64) -> Result<(), StateError> {
     let close = found == expected
         || (expected.is_finite() && (found - expected).abs() <= 1e-9 * expected.abs());
@@ -98,7 +98,7 @@ pub(crate) fn require_close(what: &str, found: f64, expected: f64) -> Result<(),
 }
 
 impl drive::RunState<'_> {
-    /// The same with memory of its own.
+    /// A copy that owns its memory.
     pub(crate) fn into_owned(self) -> drive::RunState<'static> {
         let best = self.best.map(|(primal, shown, w)| (primal, shown, Cow::Owned(w.into_owned())));
         drive::RunState { best, ..self }
@@ -116,7 +116,7 @@ impl drive::RunState<'_> {
         )?;
         let Some((primal, shown, w)) = best else { return Ok(()) };
         require_finite("the best weights", w, dim)?;
-        // An oracle that misses maxima may leave them the other way round.
+        // If the oracle misses maxima, the primal value may be below the dual value.
         let ordered = *primal >= dual - 1e-6 * dual.abs() || !audit.is_clean();
         require(
             shown.is_finite() && shown <= primal,

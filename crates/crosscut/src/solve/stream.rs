@@ -1,8 +1,8 @@
 //! Training on examples that do not fit into memory: they are read again for each pass.
 //!
-//! The 1-slack method needs nothing of an example but its plane at the w of the pass, and sums
-//! these at once. So examples may come in pieces, and what stays in memory is one piece, w, and the
-//! planes of the working set, which are sums over all examples.
+//! The 1-slack method needs only the plane of each example at the w of the pass, and adds it to a
+//! sum at once. So examples can be read in pieces. Memory holds one piece, w, and the planes of the
+//! working set, which are sums over all examples.
 
 use crate::solve::bounds::Fault;
 use crate::solve::drive::{self, drive};
@@ -10,7 +10,7 @@ use crate::solve::error::SolveError;
 use crate::solve::methods::{Method, Solver};
 use crate::solve::one_slack::OneSlack;
 use crate::solve::oracles::{Oracles, WorkerPool, check_example};
-use crate::solve::passes::{Ask, PassError, Passes, PlaneSum, Spent};
+use crate::solve::passes::{Ask, PassError, Passes, PlaneSum, Spent, Weights};
 use crate::solve::progress::{Flow, Progress};
 use crate::solve::settings::{Settings, SettingsError};
 use crate::solve::solution::Solution;
@@ -18,15 +18,15 @@ use crate::solve::state::{Keeper, State, StateError};
 use crate::solve::trainer::{check_c, check_memory, check_weights};
 use crate::task::{Example, Task};
 
-/// Examples in pieces, which can be had again and again.
+/// A training set read in pieces, once per exact pass.
 ///
-/// After each [`rewind`](Self::rewind) the same examples must come in the same pieces and order;
-/// who reads files says so if they do not.
+/// After each [`rewind`](Self::rewind) the same examples must come in the same pieces and order. A
+/// reader of files must return an error if they do not.
 pub trait Stream<T: Task> {
-    /// Why examples cannot be had.
+    /// Why examples cannot be read.
     type Error;
 
-    /// Begins from the first piece.
+    /// Goes back to the first piece.
     ///
     /// # Errors
     /// A source that cannot be read again.
@@ -53,14 +53,14 @@ pub enum StreamError<E> {
     Source(E),
 }
 
-/// Training with the 1-slack method on [passes](Passes) of any kind: on a stream, or on several
-/// machines. The result does not depend on the number of threads; it differs from that of
-/// [`Trainer`](crate::Trainer) in the rounding of sums, which are taken piece by piece.
+/// Training with the 1-slack method on [passes](Passes) of any kind: over a stream, or on several
+/// machines. The result does not depend on the number of threads. It differs from the result of
+/// [`Trainer`](crate::Trainer) in rounding, since planes are summed piece by piece.
 pub struct StreamTrainer<'a, E> {
     settings: Settings,
     passes: Box<dyn Passes<Error = E> + 'a>,
     method: Box<dyn Method<dyn Passes<Error = E> + 'a> + 'a>,
-    /// Where the next run goes on, if it is one that was kept.
+    /// The restored state from which the next run goes on.
     resumed: Option<drive::RunState<'static>>,
 }
 
@@ -68,8 +68,8 @@ impl<'a, E: 'a> StreamTrainer<'a, E> {
     /// Reads the stream once to count and check the examples.
     ///
     /// # Errors
-    /// Settings out of range or for another solver; no examples, or one that cannot be handled;
-    /// what the stream says.
+    /// Settings out of range or for another solver; no examples, or an invalid one; an error of the
+    /// stream.
     pub fn new<T: Task>(
         task: &'a T,
         mut stream: impl Stream<T, Error = E> + 'a,
@@ -78,30 +78,26 @@ impl<'a, E: 'a> StreamTrainer<'a, E> {
         settings.check().map_err(SolveError::from)?;
         check_solver(settings).map_err(SolveError::from)?;
         check_weights(task.dim())?;
-        // The sum of the weights, and the largest.
-        let (mut examples, mut weights) = (0, [0.0, 0.0_f64]);
+        let (mut examples, mut weights) = (0, Weights::default());
         stream.rewind().map_err(StreamError::Source)?;
         while let Some(piece) = stream.next(task).map_err(StreamError::Source)? {
             for example in &piece {
                 check_example(task, examples, example)?;
                 examples += 1;
-                weights = [weights[0] + example.weight, weights[1].max(example.weight)];
+                weights.add(example.weight);
             }
         }
-        let [sum, largest] = weights;
         let workers = Some(WorkerPool::new(settings.threads)?);
-        let pieces = Pieces { task, stream, workers, examples, spent: Spent::default() };
-        Ok(Self::on(pieces, [largest, sum - largest], settings)?)
+        let pieces = Pieces { task, stream, workers, examples, weights, spent: Spent::default() };
+        Ok(Self::on(pieces, settings)?)
     }
 
-    /// Trains on passes over examples whose weights add up to the sum of `weights`; the largest of
-    /// these is that of an example.
+    /// Trains on `passes`.
     ///
     /// # Errors
     /// Settings out of range or for another solver; no examples.
     pub fn on(
         passes: impl Passes<Error = E> + 'a,
-        weights: [f64; 2],
         settings: &Settings,
     ) -> Result<Self, SolveError> {
         settings.check()?;
@@ -111,29 +107,29 @@ impl<'a, E: 'a> StreamTrainer<'a, E> {
         if passes.is_empty() {
             return Err(SolveError::NoExamples);
         }
-        check_c(passes.examples(), weights.into_iter(), settings.c)?;
+        check_c(passes.examples(), passes.weights(), settings.c)?;
         let method = Box::new(OneSlack::new(passes.examples(), passes.dim(), *settings));
         Ok(Self { settings: *settings, passes: Box::new(passes), method, resumed: None })
     }
 
-    /// n.
+    /// The number of examples, n.
     pub fn examples(&self) -> usize {
         self.passes.examples()
     }
 
-    /// Trains until one of the stopping rules holds; as [`Trainer::solve`](crate::Trainer::solve).
+    /// Trains until one of the stopping rules holds; see [`Trainer::solve`](crate::Trainer::solve).
     ///
     /// # Errors
-    /// Why examples could not be had.
+    /// Examples that could not be read.
     pub fn solve(&mut self, observer: &mut dyn FnMut(&Progress) -> Flow) -> Result<Solution, E> {
         self.drive(observer, None)
     }
 
-    /// The same, and `keeper` is shown the state before each pass; as
+    /// Like [`solve`](Self::solve), and calls `keeper` with the state before each pass; see
     /// [`Trainer::solve_keeping`](crate::Trainer::solve_keeping).
     ///
     /// # Errors
-    /// Why examples could not be had.
+    /// Examples that could not be read.
     pub fn solve_keeping(
         &mut self,
         observer: &mut dyn FnMut(&Progress) -> Flow,
@@ -151,7 +147,7 @@ impl<'a, E: 'a> StreamTrainer<'a, E> {
         drive(&mut *self.passes, &mut self.method, &self.settings, resumed, observer, keeper)
     }
 
-    /// Goes on where a run on the same examples was kept; as
+    /// Restores a saved run on the same examples; see
     /// [`Trainer::restore`](crate::Trainer::restore).
     ///
     /// # Errors
@@ -165,13 +161,14 @@ impl<'a, E: 'a> StreamTrainer<'a, E> {
     }
 }
 
-/// The stream with the oracles.
+/// A stream and the task whose oracles it is passed to.
 struct Pieces<'a, T: Task, S> {
     task: &'a T,
     stream: S,
-    /// There is one between passes.
+    /// `None` only while a piece is being summed.
     workers: Option<WorkerPool>,
     examples: usize,
+    weights: Weights,
     spent: Spent,
 }
 
@@ -180,6 +177,10 @@ impl<T: Task, S: Stream<T>> Passes for Pieces<'_, T, S> {
 
     fn len(&self) -> usize {
         self.examples
+    }
+
+    fn weights(&self) -> Weights {
+        self.weights
     }
 
     fn dim(&self) -> usize {
@@ -228,7 +229,7 @@ impl<T: Task, S: Stream<T>> Passes for Pieces<'_, T, S> {
     }
 }
 
-/// Only one solver needs no planes of single examples.
+/// Accepts only the solver that needs no planes of single examples.
 fn check_solver(settings: &Settings) -> Result<(), SettingsError> {
     match settings.solver {
         Solver::Auto | Solver::OneSlack => Ok(()),

@@ -4,7 +4,7 @@ use crate::solve::drive::{self, drive};
 use crate::solve::error::{SolveError, VECTORS};
 use crate::solve::methods::{Carried, Method, MethodState, Solver};
 use crate::solve::oracles::Oracles;
-use crate::solve::passes::Passes;
+use crate::solve::passes::{Passes, Weights};
 use crate::solve::progress::{Flow, Progress};
 use crate::solve::settings::{C, Settings, SettingsError};
 use crate::solve::solution::DualVariable;
@@ -30,12 +30,13 @@ where
     Ok(Trainer::new(task, examples, settings)?.solve(observer))
 }
 
-/// Training that can be continued: with another C, from the planes and dual variables found so far.
+/// A training run that can be continued with another C, from the planes and dual variables found so
+/// far.
 pub struct Trainer<'a> {
     settings: Settings,
     oracles: Oracles<'a>,
     method: Box<dyn Method<Oracles<'a>> + 'a>,
-    /// Where the next run goes on, if it is one that was kept.
+    /// The restored state from which the next run goes on.
     resumed: Option<drive::RunState<'static>>,
 }
 
@@ -58,26 +59,26 @@ impl<'a> Trainer<'a> {
     }
 
     fn with_oracles(oracles: Oracles<'a>, settings: &Settings) -> Result<Self, SolveError> {
-        check_c(oracles.examples(), oracles.weights().iter().copied(), settings.c)?;
+        check_c(oracles.examples(), oracles.weights(), settings.c)?;
         check_weights(oracles.dim())?;
         check_memory(settings, oracles.dim())?;
         let method = (Solver::entry(settings, oracles.examples()).new)(&oracles, settings);
         Ok(Self { settings: *settings, oracles, method, resumed: None })
     }
 
-    /// Changes the regularisation constant; planes are kept and dual variables scaled with it (warm
+    /// Changes the regularisation constant. Planes are kept and dual variables scaled with it (warm
     /// start).
     ///
-    /// Training starts afresh if the constant changes by more than a factor of 1e50, or if the last
-    /// run went on with another solver than the one of the settings, since that has kept no planes
-    /// of single examples.
+    /// Training starts from zero if the constant changes by more than a factor of 1e50, or if the
+    /// last run ended with a solver other than the one in the settings, since that solver keeps no
+    /// planes of single examples.
     ///
     /// # Errors
     /// A constant that is not finite and positive, or out of range.
     pub fn set_c(&mut self, c: C) -> Result<(), SolveError> {
         Settings { c, ..Settings::default() }.check()?;
         let n = self.oracles.examples();
-        check_c(n, self.oracles.weights().iter().copied(), c)?;
+        check_c(n, self.oracles.weights(), c)?;
         let factor = c.sum(n) / self.settings.c.sum(n);
         self.settings.c = c;
         let wanted = Solver::entry(&self.settings, n);
@@ -90,18 +91,19 @@ impl<'a> Trainer<'a> {
     }
 
     /// Trains until one of the stopping rules holds. `observer` is called a few times a second,
-    /// after each exact pass, and at the end; it may ask to stop, which takes one more exact pass
-    /// to certify the weights reached.
+    /// after each exact pass, and at the end. If it asks to stop, one more exact pass certifies the
+    /// weights reached.
     pub fn solve(&mut self, observer: &mut dyn FnMut(&Progress) -> Flow) -> Solution {
         self.drive(observer, None)
     }
 
-    /// The same, and `keeper` is shown the state before each pass: what it keeps can be
-    /// [restored](Self::restore) later.
+    /// Like [`solve`](Self::solve), and calls `keeper` with the state before each pass. A saved
+    /// state can be [restored](Self::restore) later.
     ///
-    /// Training ends between two passes only, so that what was kept last lies on the way of a run
-    /// that nobody stops: what the observer says and [`Settings::seconds`] count after the pass
-    /// under way, and the pass that certifies the weights follows then.
+    /// Training ends only between two passes, so the last state saved is one that an uninterrupted
+    /// run would also reach. A request of the observer to stop, or the end of
+    /// [`Settings::seconds`], takes effect after the pass under way; the pass that certifies the
+    /// weights then follows.
     pub fn solve_keeping(
         &mut self,
         observer: &mut dyn FnMut(&Progress) -> Flow,
@@ -121,22 +123,20 @@ impl<'a> Trainer<'a> {
         solution.unwrap_or_else(|never| match never {})
     }
 
-    /// Goes on where a run was kept, with the next call of [`solve`](Self::solve): to the same bits
-    /// as if it had never ended.
+    /// Restores a saved run. The next call of [`solve`](Self::solve) continues it and gives the
+    /// same bits as an uninterrupted run.
     ///
-    /// That takes the same task, examples and settings, which the caller sees to. `threads` and
-    /// `seconds` may differ, and `passes` too where it is larger than [`State::passes`]: they
-    /// decide nothing before the last pass. The stopping gaps may not: they decide which passes
-    /// certify.
+    /// The caller must provide the same task, examples and settings. `threads` and `seconds` may
+    /// differ, and so may `passes` if it is larger than [`State::passes`]: they affect nothing
+    /// before the last pass. The stopping gaps must not differ: they decide which passes certify.
     ///
     /// # Errors
-    /// A state that does not fit: sizes, indices and numbers are checked, so that a damaged or
-    /// hostile one can do no other harm than to waste the training. The trainer is not to be used
-    /// after an error.
+    /// A state that does not fit. Sizes, indices and numbers are checked, so a damaged or hostile
+    /// state can only make training useless. After an error the trainer must not be used.
     pub fn restore(&mut self, state: State<'_>) -> Result<(), StateError> {
         state.check(self.oracles.len(), self.oracles.dim())?;
         let State { oracle_calls, run, method: saved, .. } = state;
-        // One solver may have turned into another.
+        // The saved run may have switched to the 1-slack method.
         if let MethodState::OneSlack(one_slack) = &saved
             && one_slack.begun_by() == self.method.solver()
             && self.method.solver() != Solver::OneSlack
@@ -153,31 +153,31 @@ impl<'a> Trainer<'a> {
         Ok(())
     }
 
-    /// What it has found, for another trainer whose examples are mostly the same.
+    /// The planes found, for another trainer that has mostly the same examples.
     pub(crate) fn carry(&self) -> Option<Carried> {
         self.method.carry(&self.oracles)
     }
 
-    /// Begins with what another trainer has found, for the examples for which `same` holds.
+    /// Adopts the planes that another trainer has found, for the examples with `same[position]`.
     pub(crate) fn adopt(&mut self, carried: Carried, same: &[bool]) {
         self.method.adopt(&self.oracles, carried, same);
     }
 
-    /// The planes it holds, example by example, with their dual variables: where these are
-    /// positive, the support vectors. The weights that they add up to are those of the highest dual
-    /// value, or later ones; not always those of a [`Solution`].
+    /// The planes, in the order of the examples, with their dual variables. Planes with a positive
+    /// dual variable are the support vectors. They add up to the weights with the highest dual
+    /// value, or to later ones; these are not always the weights of a [`Solution`].
     pub fn dual_variables(&self) -> Vec<DualVariable> {
         self.oracles.divide(self.method.dual_variables())
     }
 
-    /// How many examples are different, as far as [`Task::first_of_equals`] says: equal ones are
+    /// The number of different examples according to [`Task::first_of_equals`]. Equal examples are
     /// trained as one.
     pub fn different(&self) -> usize {
         self.oracles.len()
     }
 }
 
-/// Planes that are bounded must be a few at least.
+/// Checks that [`Settings::max_memory`] has room for four planes of `dim` weights.
 pub(crate) fn check_memory(settings: &Settings, dim: usize) -> Result<(), SettingsError> {
     let least = Settings::least_memory(dim);
     match settings.max_memory {
@@ -190,9 +190,9 @@ pub(crate) fn check_memory(settings: &Settings, dim: usize) -> Result<(), Settin
     }
 }
 
-/// Solvers make vectors of d numbers and cannot fail: whether there is memory for them is asked
-/// before. A file of a few bytes may ask for any number of weights, with many classes or
-/// transitions of a high order.
+/// Checks that memory for [`VECTORS`] vectors of `dim` weights can be reserved, since solvers
+/// allocate them and cannot return an error. A model file of a few bytes may ask for any number of
+/// weights, through many classes or transitions of a high order.
 pub(crate) fn check_weights(dim: usize) -> Result<(), SolveError> {
     let numbers = dim.saturating_mul(VECTORS);
     let bytes = dim.saturating_mul(size_of::<f64>());
@@ -201,14 +201,13 @@ pub(crate) fn check_weights(dim: usize) -> Result<(), SolveError> {
         .map_err(|_| SolveError::Memory { weights: dim, bytes })
 }
 
-/// C times the weights, and products of such numbers, must stay within double precision.
+/// Checks that C times the example weights, and products of such numbers, stay within the range of
+/// double precision.
 pub(crate) fn check_c(
     n: usize,
-    weights: impl Iterator<Item = f64>,
+    Weights { sum, largest }: Weights,
     c: C,
 ) -> Result<(), SettingsError> {
-    let (sum, largest) =
-        weights.fold((0.0, 0.0_f64), |(sum, largest), weight| (sum + weight, largest.max(weight)));
     let most = c.mean(n).max(c.sum(n) * sum);
     let least = if largest > 0.0 { c.sum(n) * largest.min(1.0) } else { c.sum(n) };
     let (expected, found) = match () {
@@ -221,8 +220,8 @@ pub(crate) fn check_c(
     Err(SettingsError { name: "C", expected, found: format!("{found:e}") })
 }
 
-/// Whether planes and dual variables can be multiplied by a factor, and their products by its
-/// square, with all their digits.
+/// Whether planes and dual variables can be multiplied by `factor`, and their products by its
+/// square, without overflow or lost digits.
 fn is_moderate(factor: f64) -> bool {
     (1e-50..=1e50).contains(&factor)
 }

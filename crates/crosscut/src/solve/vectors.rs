@@ -1,6 +1,6 @@
 //! Inner products of vectors.
 
-/// ⟨a, b⟩ for entries with increasing indices.
+/// ⟨a, b⟩ of sparse vectors whose indices increase.
 pub(crate) fn inner_entries(a: &[(usize, f64)], b: &[(usize, f64)]) -> f64 {
     let (mut i, mut j, mut sum) = (0, 0, 0.0);
     while i < a.len() && j < b.len() {
@@ -16,7 +16,7 @@ pub(crate) fn inner_entries(a: &[(usize, f64)], b: &[(usize, f64)]) -> f64 {
     sum
 }
 
-/// ⟨a, b⟩ of dense vectors, in eight partial sums so that additions need not wait for each other.
+/// ⟨a, b⟩ of dense vectors. Eight partial sums break the dependency chain of additions.
 #[inline]
 pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     let (a, a_rest) = a.as_chunks::<8>();
@@ -28,7 +28,7 @@ pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
         }
     }
     let rest: f64 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
-    // Neighbours are added last, so that pairs of sums stay pairs until then.
+    // Adjacent sums are added last, so the earlier additions can stay vectorised.
     ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7])) + rest
 }
 

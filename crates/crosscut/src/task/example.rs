@@ -2,16 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-/// One input with its output, and how much it counts.
+/// A training example: an input, its output and a weight.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Example<X, Y> {
     /// The input x.
     pub x: X,
     /// The output y.
     pub y: Y,
-    /// Multiplies this example's slack: the objective is ½‖w‖² + (C/n) Σ weightᵢ · ξᵢ with n the
-    /// number of examples. 1 by default; a cost, an inverse propensity, or how often the example
-    /// was seen. Finite, at least 0.
+    /// Weight of this example's slack: the objective is ½‖w‖² + (C/n) Σ weightᵢ · ξᵢ with n the
+    /// number of examples. Finite, at least 0, 1 by default. Use it for a cost, an inverse
+    /// propensity or a count.
     pub weight: f64,
 }
 

@@ -1,14 +1,14 @@
-//! [`FeatureMap`]: what tasks add whose oracle can name its ȳ.
+//! [`FeatureMap`]: the joint feature map Ψ.
 
 use serde::{Deserialize, Serialize};
 
 use super::Task;
 use crate::data::{Dot, Scaled, Sink};
 
-/// The joint feature map, for tasks whose oracle can name its ȳ.
+/// The joint feature map Ψ, for tasks whose oracle can name its ȳ.
 ///
-/// Not compulsory: in pairwise ranking, ȳ is one of 2^pairs choices and the oracle writes δ from
-/// counts.
+/// Optional: in pairwise ranking, ȳ is one of 2^pairs choices, and the oracle writes δ from counts
+/// instead.
 pub trait FeatureMap: Task {
     /// Writes Ψ(x, y) into `sink`.
     fn psi<'a>(&'a self, x: &'a Self::Input, y: &Self::Output, sink: &mut dyn Sink<'a>);
@@ -47,7 +47,7 @@ pub trait FeatureMap: Task {
     }
 }
 
-/// Where the loss enters the margin: the two definitions of ξ on the [crate page](crate).
+/// How the loss enters the slack: the two definitions of ξ on the [crate page](crate).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Rescaling {
     /// ξ ≥ Δ − ⟨w, δ⟩ (Taskar, Guestrin, Koller 2003).

@@ -1,4 +1,4 @@
-//! [`Task`]: what a user implements, and the abilities that a task may have beside it.
+//! [`Task`]: the trait that a user implements, and its optional extensions.
 
 mod example;
 mod feature_map;
@@ -14,61 +14,62 @@ pub use recombine::{Part, Recombine, Recombiner};
 
 use crate::data::Row;
 
-/// Examples of one call of an oracle, unless its task says otherwise.
+/// Default of [`Task::chunk`]: maximum number of examples in an oracle call.
 pub(crate) const CHUNK: usize = 8;
 
-/// A structured prediction task: what the outputs are, the loss, and inference.
+/// A structured prediction task: outputs, loss and inference.
 ///
-/// A task is a definition. It holds sizes, cost tables and label names, never examples or weights;
-/// running state lives in [`Scratch`](Self::Scratch), of which each thread has its own.
+/// A task is a definition: it holds sizes, cost tables and label names, never examples or weights.
+/// Buffers live in [`Scratch`](Self::Scratch), one for each thread.
 ///
 /// # Contract
-/// For all w, and with slack(w) = Δ − ⟨w, δ⟩ of the first plane that [`separate`](Self::separate)
-/// adds at w:
+/// Let slack(w) = Δ − ⟨w, δ⟩ be the value of the first plane that [`separate`](Self::separate) adds
+/// at w. For all w:
 /// 1. Δ(y, y) = 0 and Δ ≥ 0;
-/// 2. slack(w) ≥ Δ(y, predict(w)) (for a prediction that scores at least what y scores);
+/// 2. slack(w) ≥ Δ(y, predict(w)), if the prediction scores at least as high as y;
 /// 3. slack(w) ≥ Δ′ − ⟨w, δ′⟩ for every plane (Δ′, δ′) that `separate` adds for this example at
 ///    this or any other w′.
 ///
-/// An oracle that searches in part (a beam, say) adds to its slack(w) what it [may have
+/// For an inexact oracle, such as a beam search, slack(w) includes the bound on what it [may have
 /// missed](Planes::may_miss).
 ///
-/// [`testing::check`](crate::testing::check) tries these three at random, trained and adversarial
-/// weights. An oracle that breaks the third and says nothing still trains. The primal value
-/// reported is then a lower bound on the true one, and the gap certifies nothing beyond the outputs
-/// that the oracle can reach. Training counts the answers that it finds to be worse than planes
-/// known before ([`OracleAudit`](crate::OracleAudit)).
+/// [`testing::check`](crate::testing::check) tests these laws at random, trained and adversarial
+/// weights. An oracle that breaks law 3 without reporting it still trains. The reported primal
+/// value is then a lower bound on the true one, and the gap covers only the outputs that the oracle
+/// can reach. Training counts answers that are worse than a plane found earlier
+/// ([`OracleAudit`](crate::OracleAudit)).
 ///
-/// What an oracle cannot handle is refused by [`validate`](Self::validate) before the first
-/// iteration. One that fails all the same returns NaN as its loss: training ends, names the example
-/// and keeps what was certified before ([`StopReason::Fault`](crate::StopReason::Fault)).
+/// [`validate`](Self::validate) refuses examples that the oracle cannot handle, before the first
+/// iteration. An oracle that fails later returns NaN as its loss. Training then ends, names the
+/// example and keeps the best weights certified before
+/// ([`StopReason::Fault`](crate::StopReason::Fault)).
 pub trait Task: Sync {
-    /// x, as the oracle wants to read it.
+    /// The input x, in the form that the oracle reads.
     type Input: Sync;
-    /// y; it may carry a hidden part (see [`Latent`](crate::Latent)).
+    /// The output y; it may have a hidden part (see [`Latent`](crate::Latent)).
     type Output: Send + Sync;
     /// Buffers of one thread; `()` if none are needed.
     type Scratch: Default + Send;
 
-    /// d, the length of w. Every index written to a sink is below it.
+    /// d, the length of w. Every index written to a sink is less than d.
     fn dim(&self) -> usize;
 
-    /// Δ(y, ŷ) ≥ 0, zero if ŷ = y. It is told x: a parser leaves out punctuation, an alignment is
-    /// divided by lengths.
+    /// Loss Δ(y, ŷ) ≥ 0, zero if ŷ = y. It may depend on x: a parsing loss can skip punctuation, an
+    /// alignment loss can divide by lengths.
     fn loss(&self, x: &Self::Input, y: &Self::Output, y_hat: &Self::Output) -> f64;
 
-    /// ŷ = argmax over y of ⟨w, Ψ(x, y)⟩. Ties are broken the same way each time.
+    /// ŷ = argmax over y of ⟨w, Ψ(x, y)⟩. Ties must be broken deterministically.
     fn predict(&self, w: &[f64], x: &Self::Input, scratch: &mut Self::Scratch) -> Self::Output;
 
-    /// The separation oracle: finds the ȳ that maximises Δ(y, ȳ) + ⟨w, Ψ(x, ȳ)⟩, and
-    /// [adds](Planes::add) its plane to `planes`, which are empty: δ = Ψ(x, y) − Ψ(x, ȳ) is
-    /// written, Δ(y, ȳ) returned. [`FeatureMap::plane`] does both.
+    /// The separation oracle: finds the ȳ that maximises Δ(y, ȳ) + ⟨w, Ψ(x, ȳ)⟩ and
+    /// [adds](Planes::add) its plane to `planes`, which is empty on entry. The closure passed to
+    /// `add` writes δ = Ψ(x, y) − Ψ(x, ȳ) and returns Δ(y, ȳ), as [`FeatureMap::plane`] does.
     ///
-    /// For slack rescaling it maximises Δ(y, ȳ) · (1 − ⟨w, δ⟩) instead and writes Δ·δ
+    /// For slack rescaling, maximise Δ(y, ȳ) · (1 − ⟨w, δ⟩) instead and write Δ·δ
     /// ([`FeatureMap::rescaled_plane`]).
     ///
-    /// The plane of the maximum comes first. Planes of other outputs may follow if they come nearly
-    /// for free and violate the margin too: a solver that keeps planes then needs fewer calls.
+    /// Add the plane of the maximum first. Planes of other outputs may follow, if they cost almost
+    /// nothing and violate the margin too; a solver with a plane cache then needs fewer calls.
     fn separate<'a>(
         &'a self,
         w: &[f64],
@@ -78,13 +79,13 @@ pub trait Task: Sync {
         planes: &mut Planes<'a>,
     );
 
-    /// Answers for several examples at one w: `planes[j]`, which are empty, are to take the planes
-    /// of `examples[j]`, as [`separate`](Self::separate) adds them. By default it does that for one
-    /// after the other.
+    /// The separation oracle for several examples at one w. For each j, adds the planes of
+    /// `examples[j]` to `planes[j]`, which is empty on entry. The default calls
+    /// [`separate`](Self::separate) for one example after the other.
     ///
-    /// For oracles to which each call is dear: in another language or process, on an accelerator. w
-    /// is the same for all examples of a call, and there are at most [`chunk`](Self::chunk) of
-    /// them.
+    /// Optional. Worth implementing if each call has a high fixed cost, such as a call into another
+    /// language, another process or an accelerator. A call has at most [`chunk`](Self::chunk)
+    /// examples.
     fn separate_chunk<'a>(
         &'a self,
         w: &[f64],
@@ -97,49 +98,48 @@ pub trait Task: Sync {
         }
     }
 
-    /// How many examples [`separate_chunk`](Self::separate_chunk) is to be called for at most, at
-    /// least 1. The default is few enough for their rows to stay in the processor's cache. The
-    /// result of training does not depend on it.
+    /// Maximum number of examples (at least 1) in a call of
+    /// [`separate_chunk`](Self::separate_chunk). The default is small, so that the rows of a chunk
+    /// stay in the processor's cache. The result of training does not depend on it.
     ///
-    /// A task that asks for more finds calls dear: there are as few of them as all threads can
-    /// share. The block solver asks for [`BlockSettings::batch`](crate::BlockSettings::batch)
-    /// examples at one w, and only passes that certify for more.
+    /// A value above the default (8) marks calls as expensive: a batch is then split into as few
+    /// calls as keep all threads busy. The block solver has
+    /// [`BlockSettings::batch`](crate::BlockSettings::batch) examples at one w, and more only in
+    /// certifying passes.
     fn chunk(&self) -> usize {
         CHUNK
     }
 
-    /// Whether the planes are those of a relaxation, and so of more outputs than there are:
-    /// fractional ones, say. A task says so once.
+    /// Whether the planes come from a relaxation of the outputs, such as one that allows fractional
+    /// outputs. Constant for a task.
     ///
-    /// Training solves the relaxed problem then, and certifies that: P(w) is an upper bound on the
-    /// P(w) of the problem itself, and D is a lower bound on the optimum of the relaxed problem,
-    /// not of the problem itself ([`Certificate::relaxed`](crate::Certificate::relaxed)).
+    /// If so, training solves and certifies the relaxed problem. P(w) is then an upper bound on
+    /// P(w) of the original problem. D is a lower bound on the optimum of the relaxed problem, not
+    /// of the original one ([`Certificate::relaxed`](crate::Certificate::relaxed)).
     fn is_relaxed(&self) -> bool {
         false
     }
 
-    /// The row of x with a [name](Row::name): the one that the oracle writes with that name, which
-    /// may be built only now.
+    /// The row of x that the oracle writes with this [name](Row::name). It may be built on demand.
     ///
-    /// A [`State`](crate::State) of training has names in the place of rows. A task whose oracle
-    /// writes no rows needs none of this; one that gives no rows back trains, but its training
-    /// cannot be kept and resumed.
+    /// Optional. A training [`State`](crate::State) stores names instead of rows. Without this
+    /// function, a task whose oracle writes rows can be trained, but training cannot be saved and
+    /// resumed.
     fn row<'a>(&'a self, x: &'a Self::Input, name: u32) -> Option<Row<'a>> {
         let _ = (x, name);
         None
     }
 
-    /// The ability to put planes together from parts of others, if the task has it. It is asked for
-    /// once, before training.
+    /// The task's [`Recombine`] implementation, if it has one. Called once, before training.
     fn recombine(&self) -> Option<Recombiner<'_, Self::Input, Self::Output, Self::Scratch>> {
         None
     }
 
-    /// Which examples are equal: for each, the position of the first one with the same x and y. The
-    /// weights may differ.
+    /// For each example, the position of the first example with the same x and y. Weights may
+    /// differ.
     ///
-    /// Optional. Training sees equal examples as one, with the sum of their weights: the problem is
-    /// the same, and a pass takes fewer oracle calls.
+    /// Optional. Training merges equal examples into one with the sum of their weights: the problem
+    /// stays the same, and a pass needs fewer oracle calls.
     fn first_of_equals(
         &self,
         examples: &[&Example<Self::Input, Self::Output>],
@@ -148,10 +148,10 @@ pub trait Task: Sync {
         None
     }
 
-    /// Refuses an example that the oracle cannot handle, in a sentence that says what was expected.
+    /// Refuses an example that the oracle cannot handle.
     ///
     /// # Errors
-    /// The sentence; the solver adds the example's index.
+    /// A sentence that says what was expected; the solver adds the example's index.
     fn validate(&self, x: &Self::Input, y: &Self::Output) -> Result<(), String> {
         let _ = (x, y);
         Ok(())

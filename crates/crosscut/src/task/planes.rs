@@ -1,33 +1,33 @@
-//! [`Planes`]: where an oracle puts its answers.
+//! [`Planes`]: the answer of one oracle call.
 
 use super::raw_plane::RawPlane;
 use crate::data::Sink;
 use crate::solve::bounds::{FaultKind, Known};
 
-/// The planes that an oracle shows of an example at one w, a most violating one first
-/// ([`Task::separate`](crate::Task::separate)).
+/// The cutting planes that the oracle finds for one example at one w, one with the largest slack
+/// first ([`Task::separate`](crate::Task::separate)).
 #[derive(Debug, Default)]
 pub struct Planes<'a> {
     buffers: Vec<RawPlane<'a>>,
     len: usize,
-    /// Whether only the first one is taken.
+    /// Whether to keep only the first plane.
     only_first: bool,
-    /// How far the maximum may lie above the first one.
+    /// Upper bound on how far the maximum over all outputs lies above the first plane.
     missed: f64,
-    /// What the planes that were known before show at the same w.
+    /// Lower bound on the slack at the same w, from planes found earlier.
     pub(crate) known: Known,
-    /// Inner products with the rows of these.
+    /// Buffer for inner products of w with the rows of those planes.
     pub(crate) dots: Vec<f64>,
 }
 
 impl<'a> Planes<'a> {
-    /// For a solver that wants the first plane of a call and no others: these are not even written.
+    /// A buffer that keeps only the first plane of a call. The `write` of the others is not called.
     pub(crate) fn only_first() -> Self {
         Self { only_first: true, ..Self::default() }
     }
 
-    /// Adds a plane ξ ≥ offset − ⟨w, δ⟩: `write` writes δ and returns the offset, finite and at
-    /// least 0. That is Δ for hinge losses.
+    /// Adds a plane ξ ≥ offset − ⟨w, δ⟩. `write` writes δ and returns the offset (Δ for hinge
+    /// losses), which must be finite and at least 0.
     pub fn add(&mut self, write: impl FnOnce(&mut dyn Sink<'a>) -> f64) {
         if self.only_first && self.len > 0 {
             return;
@@ -41,24 +41,23 @@ impl<'a> Planes<'a> {
         self.len += 1;
     }
 
-    /// Says how far the maximum over all outputs may lie above the first plane: an upper bound,
-    /// infinite if nothing is known.
+    /// Reports an upper bound on how far the maximum over all outputs lies above the first plane;
+    /// infinite if no bound is known.
     ///
-    /// An exact oracle says nothing, which means 0. One that searches in part (a beam, a greedy
-    /// search, dual decomposition that has not closed) says this, and the certificate stays true:
-    /// P(w) counts the bound as slack ([`Certificate::shown`](crate::Certificate::shown) is without
-    /// it).
+    /// An exact oracle does not call this: the default is 0. An inexact one (a beam, a greedy
+    /// search, dual decomposition that has not closed) does, and the certificate stays true: P(w)
+    /// counts the bound as slack, [`Certificate::shown`](crate::Certificate::shown) does not.
     pub fn may_miss(&mut self, at_most: f64) {
-        // What is no number is no bound.
+        // NaN is not a bound.
         self.missed = if at_most.is_nan() { f64::INFINITY } else { at_most.max(0.0) };
     }
 
-    /// How far the maximum may lie above the first plane.
+    /// The bound reported with [`may_miss`](Self::may_miss), 0 by default.
     pub fn missed(&self) -> f64 {
         self.missed
     }
 
-    /// Forgets all planes, so that the same memory takes those of the next call.
+    /// Removes all planes, and keeps their memory for the next call.
     pub fn clear(&mut self) {
         (self.len, self.missed) = (0, 0.0);
     }
@@ -68,15 +67,16 @@ impl<'a> Planes<'a> {
         self.len
     }
 
-    /// Whether there are none.
+    /// Whether there are no planes.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// Writes the δ of a plane into a sink and returns its offset; 0 is the first that was added.
+    /// Writes δ of a plane into `sink` and returns its offset. Planes are numbered from 0 in the
+    /// order in which they were added.
     ///
     /// # Panics
-    /// If there are not so many.
+    /// If `plane` is not less than [`len`](Self::len).
     pub fn write(&self, plane: usize, sink: &mut dyn Sink<'a>) -> f64 {
         let plane = &self.as_slice()[plane];
         plane.write(sink);
@@ -87,7 +87,7 @@ impl<'a> Planes<'a> {
         &self.buffers[..self.len]
     }
 
-    /// What makes one of them no plane for weights of dimension `dim`, if anything does.
+    /// Why the answer is invalid for weights of dimension `dim`, if it is.
     pub(crate) fn fault(&self, dim: usize) -> Option<FaultKind> {
         match self.len {
             0 => Some(FaultKind::NoPlane),
@@ -95,7 +95,7 @@ impl<'a> Planes<'a> {
         }
     }
 
-    /// The plane with the largest value at w; one that is not a number counts as larger than all.
+    /// The plane with the largest value at w; NaN counts as the largest.
     pub(crate) fn highest(&self) -> Option<&RawPlane<'a>> {
         self.as_slice()
             .iter()

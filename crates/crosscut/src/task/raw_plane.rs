@@ -3,10 +3,10 @@
 use crate::data::{Feature, Place, Row, Sink, add_row, dot_row_sized};
 use crate::solve::bounds::{FaultKind, off};
 
-/// The name of the row of one feature that stands for a single weight.
+/// Name of the one-feature row that stands for a single weight.
 pub(crate) const UNIT_ROW: u32 = u32::MAX;
 
-/// A row of the data at a place among the weights, times a number.
+/// A data row at a place among the weights, times `scale`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RowTerm<'a> {
     pub row: Row<'a>,
@@ -26,17 +26,17 @@ impl RowTerm<'_> {
     }
 }
 
-/// A plane ξ ≥ offset − ⟨w, δ⟩ in the pieces in which it was written: references to rows, and
-/// single entries.
+/// A plane ξ ≥ offset − ⟨w, δ⟩ as it was written: references to rows, and single entries.
 ///
-/// It is a buffer: the same one takes the answers of many oracle calls.
+/// A buffer that is reused for many oracle calls.
 #[derive(Debug, Default)]
 pub(crate) struct RawPlane<'a> {
     /// Δ, for hinge losses.
     pub offset: f64,
-    /// offset − ⟨w, δ⟩ at the w of the oracle call, rounded up; only if it was asked for.
+    /// offset − ⟨w, δ⟩ at the w of the oracle call, rounded up; set by
+    /// [`evaluate`](Self::evaluate).
     pub value: f64,
-    /// The size of the numbers that the value was computed from, offset + Σ|wⱼδⱼ|.
+    /// Sum of the absolute values of the terms of `value`: offset + Σ|wⱼδⱼ|.
     pub magnitude: f64,
     pub rows: Vec<RowTerm<'a>>,
     pub entries: Vec<(usize, f64)>,
@@ -48,7 +48,7 @@ impl<'a> RawPlane<'a> {
         self.entries.clear();
     }
 
-    /// What makes it no plane for weights of dimension `dim`, if anything does.
+    /// Why it is not a valid plane for weights of dimension `dim`, if it is not.
     pub fn fault(&self, dim: usize) -> Option<FaultKind> {
         let finite = self.rows.iter().all(|term| term.scale.is_finite())
             && self.entries.iter().all(|(_, value)| value.is_finite());
@@ -73,7 +73,7 @@ impl<'a> RawPlane<'a> {
         }
     }
 
-    /// Sets the value at w.
+    /// Computes `value` and `magnitude` at w.
     pub fn evaluate(&mut self, w: &[f64]) {
         let (mut sum, mut size) = (0.0, self.offset);
         for term in &self.rows {
@@ -92,7 +92,7 @@ impl<'a> RawPlane<'a> {
         self.magnitude = size;
     }
 
-    /// An upper bound on ‖δ‖, and the size that the rounding of δ is measured against: Σ ‖term‖.
+    /// Σ ‖term‖: an upper bound on ‖δ‖, and the scale of its rounding error.
     pub fn size(&self) -> f64 {
         let rows: f64 =
             self.rows.iter().map(|term| term.scale.abs() * term.row.squared_norm().sqrt()).sum();
@@ -109,13 +109,13 @@ impl<'a> RawPlane<'a> {
         }
     }
 
-    /// Writes it into another sink.
+    /// Writes δ into another sink.
     pub fn write(&self, sink: &mut dyn Sink<'a>) {
         self.rows.iter().for_each(|term| sink.add_row(term.row, term.place, term.scale));
         self.entries.iter().for_each(|&(index, value)| sink.add(index, value));
     }
 
-    /// How many numbers δ is written with.
+    /// Number of stored values of δ: single entries, and all entries of its rows.
     pub fn len(&self) -> usize {
         self.rows.iter().map(|term| term.row.features().len()).sum::<usize>() + self.entries.len()
     }

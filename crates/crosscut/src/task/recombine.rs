@@ -1,21 +1,21 @@
-//! [`Recombine`]: planes put together from parts of planes that were seen before.
+//! [`Recombine`]: new planes from parts of cached planes.
 
 use super::{Example, Task};
 use crate::data::{Place, Sink};
 
-/// The ability to put a plane together from parts of planes that the oracle has shown.
+/// Builds new planes from parts of planes that the oracle has found.
 ///
-/// It is worth having if outputs have many parts, and little of what each of them could be is ever
-/// seen: the search among that costs a small part of an oracle call then. A task that has it says
-/// so in [`Task::recombine`].
+/// Optional. Worth implementing if outputs have many parts, each with few plausible values: a
+/// search over these costs a small fraction of an oracle call. A task returns its implementation in
+/// [`Task::recombine`].
 pub trait Recombine: Task {
-    /// Among the outputs ȳ whose plane has no other rows than those `seen`, looks for one that
-    /// violates the margin most. If its slack Δ − ⟨w, δ⟩ is above `least`, writes δ into `sink` and
-    /// returns Δ. Any ȳ will do; a better one saves more oracle calls.
+    /// Searches the outputs ȳ whose planes consist of rows in `seen` for one with the largest
+    /// slack. If its slack Δ − ⟨w, δ⟩ is above `least`, writes δ into `sink` and returns Δ. The
+    /// search may be approximate; a larger slack saves more oracle calls.
     ///
-    /// `seen` are the rows at places that the planes kept for this example are made of, those of
-    /// one row together. Parts that the oracle never writes are passed over: a state that training
-    /// [goes on](crate::Trainer::restore) from may have been changed.
+    /// `seen` lists the rows, with their places, of the cached planes of this example; entries of
+    /// one row are adjacent. Parts that the oracle never writes must be skipped: a
+    /// [restored](crate::Trainer::restore) state may have been altered.
     fn recombined<'a>(
         &'a self,
         w: &[f64],
@@ -27,8 +27,7 @@ pub trait Recombine: Task {
     ) -> Option<f64>;
 }
 
-/// A task that can [recombine](Recombine), with the types X of inputs, Y of outputs and S of
-/// buffers.
+/// A [`Recombine`] task with input type X, output type Y and scratch type S.
 pub type Recombiner<'t, X, Y, S> = &'t dyn Recombine<Input = X, Output = Y, Scratch = S>;
 
 /// A part of the planes of an example: a row at a place.
@@ -36,7 +35,7 @@ pub type Recombiner<'t, X, Y, S> = &'t dyn Recombine<Input = X, Output = Y, Scra
 pub struct Part {
     /// The [name](crate::Row::name) of the row.
     pub name: u32,
-    /// Where it lies among the weights.
+    /// Its place among the weights.
     pub place: Place,
     /// ⟨w, row at place⟩.
     pub score: f64,

@@ -1,4 +1,4 @@
-//! Comparison with all outputs of a tiny input, and lists of such outputs.
+//! Brute-force checks over all outputs of a tiny input, and enumerations of such outputs.
 
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
@@ -8,7 +8,7 @@ use crate::data::Dense;
 use crate::task::{Example, FeatureMap, Planes, Rescaling, Task};
 
 /// Panics unless the oracle's slack at `w` is the maximum over all `outputs` (every output of x, y
-/// among them), to a relative [`TOLERANCE`].
+/// included), to a relative [`TOLERANCE`].
 ///
 /// # Panics
 /// With both numbers.
@@ -150,7 +150,7 @@ pub(super) fn rescaled_slack<T: FeatureMap>(
     }
 }
 
-/// The largest value and the number of the output that has it.
+/// The largest value, and the index of its output.
 #[track_caller]
 pub(super) fn best_of<Y>(
     outputs: impl IntoIterator<Item = Y>,

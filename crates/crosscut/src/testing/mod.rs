@@ -1,9 +1,12 @@
-//! Checks for tasks: [`check`] tries the three laws of the [`Task`] contract on any examples;
-//! [`check_oracle`] and [`check_prediction`] compare with brute force over all outputs of a tiny
-//! input. And a check for what comes out of training: [`check_solution`] evaluates P anew, and
-//! tries to find weights whose P is below the dual value.
+//! Checks for tasks and for training results:
 //!
-//! The first is the first test of every task, the others are the second:
+//! * [`check`] tests the three laws of the [`Task`] contract on any examples;
+//! * [`check_oracle`] and [`check_prediction`] compare with brute force over all outputs of a tiny
+//!   input;
+//! * [`check_solution`] recomputes P(w) of a training result, and searches for weights whose P is
+//!   below the dual value.
+//!
+//! Test every task with `check` first, then by brute force:
 //!
 //! ```
 //! # use crosscut::{Example, FeatureMap, Place, Planes, Rescaling, Sink, SparseRows, SparseVector, Task};
@@ -47,6 +50,7 @@
 //! ```
 
 mod brute_force;
+mod parts;
 mod probes;
 mod recombination;
 mod solution;
@@ -55,27 +59,29 @@ mod tests;
 mod violation;
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 pub use brute_force::{
     brute_force_planes, brute_force_slack, check_oracle, check_prediction, permutations, plane_of,
     random_weights, sequences, slack_of,
 };
+pub use parts::check_parts;
 pub use solution::check_solution;
 pub use violation::Violation;
 
-use crate::data::Sink;
+use crate::data::{Row, Sink};
 use crate::solve::bounds::{Fault, FaultKind};
 use crate::task::{Example, Planes, RawPlane, RowTerm, Task};
 use probes::{Probe, Probes, probes};
 
-/// Relative tolerance of every comparison here: a slack is as good as another if it is at least
-/// that less `TOLERANCE` times the sizes Δ + Σ|wⱼδⱼ| of what is compared (in law 2 and in
-/// comparisons with brute force at least 1).
+/// Relative tolerance of every comparison here. A slack counts as lower than another if it is so by
+/// more than `TOLERANCE` times the size of the compared numbers: Δ + Σ|wⱼδⱼ|, at least 1 in law 2;
+/// the larger absolute value, at least 1, in comparisons with brute force.
 ///
-/// It forgives the rounding of sums in double precision and nothing else.
+/// It allows for the rounding of sums in double precision and for nothing else.
 pub const TOLERANCE: f64 = 1e-9;
 
-/// Panics unless the task obeys its contract on these examples: [`laws`] says what is tried.
+/// Panics unless the task obeys its contract on these examples; [`laws`] lists the checks.
 ///
 /// # Panics
 /// With the law, the index of the example and the numbers, at the line of the caller.
@@ -86,15 +92,16 @@ pub fn check<T: Task>(task: &T, examples: &[Example<T::Input, T::Output>]) {
     }
 }
 
-/// Tries the contract of [`Task`] at about twenty w for all examples, and at some more for each:
+/// Tests the contract of [`Task`] at about twenty w shared by all examples, and at a few more for
+/// each example:
 ///
-/// * zero, random w of scales at which the loss dominates, balances and vanishes beside the score,
-///   and random ones with many ties;
+/// * zero; random w at scales for which the loss is much larger than the score, comparable, and
+///   negligible; random w with many ties;
 /// * trained w: by passive-aggressive updates, and by the block solver for values of C over six
 ///   decades;
-/// * huge ones: a trained w times 1e3 and 1e6;
-/// * for each example, w between trained ones at which two answers tie, where an approximate oracle
-///   errs most easily.
+/// * huge w: a trained w times 1e3 and 1e6;
+/// * for each example, w between trained ones at which two answers tie: an approximate oracle is
+///   most likely to err there.
 ///
 /// For every example:
 ///
@@ -103,22 +110,22 @@ pub fn check<T: Task>(task: &T, examples: &[Example<T::Input, T::Output>]) {
 ///   least 0;
 /// * law 1: Δ(y, y) = 0, and Δ(y, ŷ) ≥ 0 for every prediction;
 /// * law 2: slack(w) ≥ Δ(y, predict(w));
-/// * law 3: slack(w) ≥ Δ′ − ⟨w, δ′⟩ for all planes (Δ′, δ′) found at this and any other w′: the
-///   first one is the highest;
-/// * what an oracle says that it [may have missed](crate::Planes::may_miss) is added to slack(w) in
-///   laws 2 and 3;
+/// * law 3: slack(w) ≥ Δ′ − ⟨w, δ′⟩ for all planes (Δ′, δ′) found at this and any other w′, so the
+///   first plane is the highest;
+/// * in laws 2 and 3, slack(w) includes the bound on what the oracle [may have
+///   missed](crate::Planes::may_miss);
 /// * law 3 again, during training: no answer is worse than a plane in the cache
 ///   ([`OracleAudit`](crate::OracleAudit));
-/// * what a task that can [`recombine`](Task::recombine) makes of parts of all these planes has no
-///   other rows, a slack above what was asked for, and none above slack(w);
-/// * every row written is the one that [`row`](Task::row) gives back for its name, if it gives any
-///   back, and no other row has the name;
+/// * a plane [recombined](Task::recombine) from parts of all these planes has no other rows, and a
+///   slack above `least` and at most slack(w);
+/// * two different rows have two names, and if [`row`](Task::row) returns any row, it returns every
+///   row written, by its name;
 /// * the oracle and the prediction give the same answer with a fresh and with a used scratch.
 ///
-/// It costs about 120 oracle calls and 40 predictions an example. Use some of your own examples
-/// too: what an oracle gets wrong often shows on real data only. The laws are necessary and not
-/// sufficient: an oracle that always returns (0, 0) and a prediction that always returns y would
-/// pass. Compare with brute force too ([`check_oracle`]).
+/// It costs about 120 oracle calls and 40 predictions per example. Include some real examples: an
+/// oracle often errs on real data only. The laws are necessary and not sufficient: an oracle that
+/// always returns (0, 0) and a prediction that always returns y would pass. Compare with brute
+/// force too ([`check_oracle`]).
 ///
 /// # Errors
 /// The first violation found.
@@ -160,7 +167,7 @@ pub fn laws<T: Task>(task: &T, examples: &[Example<T::Input, T::Output>]) -> Res
             let slack = answer.slack();
             let slacks =
                 || rivals.iter().map(|(found_at, rival)| (found_at, rival, rival.slack(&probe.w)));
-            // The size of the numbers that the oracle compares at this w.
+            // The largest magnitude that the oracle compares at this w.
             let size = slacks().map(|(_, _, slack)| slack.magnitude).fold(0.0, f64::max);
             for (found_at, rival, better) in slacks() {
                 if slack.is_below(better, size) {
@@ -196,13 +203,13 @@ impl Answer<'_> {
         &self.shown.planes[0]
     }
 
-    /// The slack, with what may be missed.
+    /// The slack, plus the bound on what the oracle may have missed.
     fn slack(&self) -> Measured {
         self.shown.slack(&self.probe.w)
     }
 }
 
-/// The planes of one oracle call, the answer first.
+/// The planes of one oracle call, the maximum first, and the bound on what it may have missed.
 #[derive(PartialEq)]
 struct Shown {
     planes: Vec<Written>,
@@ -216,7 +223,7 @@ impl Shown {
     }
 }
 
-/// One oracle call and one prediction, with what the laws say about them alone.
+/// Makes one oracle call and one prediction, and checks the laws that concern these alone.
 fn answer<T: Task>(
     task: &T,
     probe: &Probe,
@@ -260,9 +267,9 @@ fn answer<T: Task>(
     Ok(shown)
 }
 
-/// The answers at w between two others at which those tie: along a segment the slack is the maximum
-/// of linear functions, so the oracle must find one there that is at least as high. At most
-/// `budget` of them.
+/// Answers at w between the probes of `a` and `b` at which the planes of both tie. Along a segment,
+/// the slack is the maximum of linear functions, so the oracle must find a plane there that is at
+/// least as high. Returns fewer than 2 · `budget` answers.
 fn ties<T: Task>(
     task: &T,
     a: &Answer<'_>,
@@ -291,10 +298,10 @@ fn ties<T: Task>(
     Ok(all)
 }
 
-/// Answers at ties between two neighbouring probes, at most about so many.
+/// Budget of [`ties`] between two neighbouring probes.
 const TIES: usize = 4;
 
-/// A plane as it was written: indices increase, none is repeated.
+/// A plane with its entries summed by index, in strictly increasing order.
 #[derive(PartialEq)]
 struct Written {
     loss: f64,
@@ -312,7 +319,7 @@ impl Written {
     }
 }
 
-/// A number with the size of what was summed to get it.
+/// A sum, and the sum of the absolute values of its terms.
 #[derive(Clone, Copy)]
 struct Measured {
     value: f64,
@@ -324,15 +331,15 @@ impl Measured {
         Self { value, magnitude: value.abs() }
     }
 
-    /// Whether it is below another number by more than the rounding of numbers of this `size`, or
-    /// of their own.
+    /// Whether it is below `other` by more than [`TOLERANCE`] times the largest of `size` and both
+    /// magnitudes.
     fn is_below(self, other: Self, size: f64) -> bool {
         let tolerance = TOLERANCE * size.max(self.magnitude).max(other.magnitude);
         self.value < other.value - tolerance
     }
 }
 
-/// Collects what is written, wherever it goes.
+/// A sink that collects all entries.
 struct Entries(Vec<(usize, f64)>);
 
 impl<'a> Sink<'a> for Entries {
@@ -341,7 +348,7 @@ impl<'a> Sink<'a> for Entries {
     }
 }
 
-/// The planes of one oracle call, of which every number is checked.
+/// Calls the oracle and checks every number of its planes.
 fn separate<T: Task>(
     task: &T,
     w: &[f64],
@@ -358,6 +365,12 @@ fn separate<T: Task>(
     if let Some(term) = rows.find(|term| gives_rows && !is_given(term)) {
         return Err(Violation::Hidden { example: index, name: term.row.name() });
     }
+    let mut named: HashMap<u32, Row<'_>> = HashMap::new();
+    for RowTerm { row, .. } in planes.as_slice().iter().flat_map(|plane| &plane.rows) {
+        if !named.entry(row.name()).or_insert(*row).has_entries_of(*row) {
+            return Err(Violation::Fault(Fault { example: index, kind: FaultKind::RowName }));
+        }
+    }
     let plane = |plane: &RawPlane<'_>| {
         let mut entries = Entries(Vec::new());
         plane.write(&mut entries);
@@ -370,7 +383,7 @@ fn separate<T: Task>(
     Ok(Shown { planes: written, missed: planes.missed() })
 }
 
-/// What was written, checked and summed by index.
+/// Checks the entries of a plane and sums them by index.
 fn written<T: Task>(
     task: &T,
     index: usize,

@@ -1,4 +1,4 @@
-//! [`Probes`]: the weights at which the laws are tried.
+//! [`Probes`]: the weights at which the laws are tested.
 
 use std::ops::{ControlFlow, Range};
 
@@ -10,23 +10,24 @@ use crate::solve::settings::{C, Settings};
 use crate::solve::trainer::solve;
 use crate::task::{Example, Task};
 
-/// A w at which the laws are tried, with words for the message.
+/// A w at which the laws are tested, and its description for messages.
 #[derive(Clone)]
 pub(super) struct Probe {
     pub name: String,
     pub w: Vec<f64>,
 }
 
-/// What [`laws`] tries for all examples.
+/// The probes of [`laws`](super::laws) that all examples share.
 pub(super) struct Probes {
     pub all: Vec<Probe>,
-    /// Those of them that are trained.
+    /// Neighbours, between which [`laws`](super::laws) looks for ties: one other w, zero and the
+    /// trained ones.
     pub trained: Range<usize>,
-    /// What training has noticed.
+    /// What training has noticed about the oracle.
     pub audit: OracleAudit,
 }
 
-/// The set of w described at [`laws`].
+/// The set of w described at [`laws`](super::laws).
 pub(super) fn probes<T: Task>(
     task: &T,
     examples: &[Example<T::Input, T::Output>],
@@ -83,6 +84,13 @@ pub(super) fn probes<T: Task>(
     }
 
     let mut all = Vec::new();
+    for factor in [1e3, 1e6] {
+        let Some(Probe { name, w }) = trained.last() else { break };
+        all.push(Probe {
+            name: format!("{factor:e} · ({name})"),
+            w: w.iter().map(|weight| factor * weight).collect(),
+        });
+    }
     for (number, factor) in [0.03, 0.3, 3.0, 30.0, 300.0].into_iter().enumerate() {
         let scale = factor * unit;
         for draw in 0..2 {
@@ -102,14 +110,7 @@ pub(super) fn probes<T: Task>(
             w: coarse,
         });
     }
-    for factor in [1e3, 1e6] {
-        let Some(Probe { name, w }) = trained.last() else { break };
-        all.push(Probe {
-            name: format!("{factor:e} · ({name})"),
-            w: w.iter().map(|weight| factor * weight).collect(),
-        });
-    }
-    // A random w, zero and the trained ones are neighbours, between which ties are looked for.
+    // Ties are looked for between neighbours: a random w, zero, and the trained ones in order.
     let first = all.len();
     all.push(Probe { name: "w = 0".into(), w: vec![0.0; dim] });
     all.extend(trained);

@@ -1,11 +1,11 @@
-//! What [`laws`](super::laws) asks of a task that can [recombine](crate::Recombine).
+//! The checks of [`Recombine`](crate::Recombine) in [`laws`](super::laws).
 
 use super::{Entries, Measured, Probe, TOLERANCE, Violation, written};
 use crate::data::{Place, Row, dot_row};
 use crate::task::{Example, Part, Planes, RawPlane, RowTerm, Task};
 
-/// Recombines the parts of the planes of all probes at each of them, where the oracle finds these
-/// slacks.
+/// Recombines, at each probe, the parts of the planes of all probes. Each probe comes with the
+/// slack that the oracle finds there.
 pub(super) fn check<'p, T: Task>(
     task: &T,
     probes: impl Iterator<Item = (&'p Probe, Measured)> + Clone,

@@ -1,4 +1,4 @@
-//! [`check_solution`]: whether what a training run reports is true.
+//! [`check_solution`]: verifies the report of a training run.
 
 use super::Entries;
 use crate::solve::methods::Solver;
@@ -8,26 +8,26 @@ use crate::solve::solution::{Solution, StopReason};
 use crate::task::Planes;
 use crate::task::{Example, Task};
 
-/// By what fraction of itself P may be off: n and d numbers are summed for it.
+/// Relative tolerance for P, which sums n + d numbers.
 const SUMS: f64 = 1e-10;
-/// By what fraction of the sizes of its terms a sum in double precision may be off.
+/// Rounding error of a double-precision sum, as a fraction of the sum of the absolute values of its
+/// terms.
 const TERMS: f64 = 1e-13;
-/// Steps along subgradients in search of weights whose P lies below the dual value.
+/// Subgradient steps in search of weights whose P is below the dual value.
 const STEPS: u32 = 20;
 
-/// Panics unless what a training run reports is true, by an evaluation of its own in about twice
+/// Panics unless the report of a training run is true. Evaluates P independently, in about twice
 /// the precision of the solvers.
 ///
-/// * w has the length [`dim`](Task::dim), and neither it nor a figure of the certificate is NaN or
-///   infinite;
-/// * the primal value is P(w): not below it, and above it by no more than the rounding of a sum in
-///   double precision;
+/// * w has the length [`dim`](Task::dim), and w, P and D are finite;
+/// * [`Certificate::shown`](crate::Certificate::shown) is P(w): not below it, and above it by no
+///   more than the rounding of a sum in double precision;
 /// * the dual value is at most P at w, at 0, at multiples of w, and along subgradients from w,
-///   where a dual value above the optimum would be found out;
+///   which lead to weights that refute a dual value above the optimum;
 /// * the reason for stopping holds, and passes, oracle calls, examples and C are those of this run.
 ///
-/// Returns P(w). It costs about 30 oracle calls an example, and keeps their planes. Settings must
-/// be those of the run.
+/// Returns P(w). It costs about 30 oracle calls per example, and keeps their planes in memory.
+/// `settings` must be the settings of the run.
 ///
 /// # Panics
 /// With the claim that fails and the numbers, at the line of the caller.
@@ -94,7 +94,7 @@ fn falsehood<T: Task>(
         let scaled: Vec<f64> = w.iter().map(|weight| factor * weight).collect();
         below(&format!("at {factor} w"), &scaled)?;
     }
-    // Polyak's steps, which aim at the dual value; the last one is the shortest.
+    // Polyak's steps, with the dual value as their target.
     let (mut w, mut here) = (w.clone(), there);
     for step in 0..STEPS {
         let square: f64 = here.slope.iter().map(|g| g * g).sum();
@@ -115,7 +115,7 @@ fn falsehood<T: Task>(
             settings.passes.is_some_and(|passes| certificate.passes >= passes as f64)
         }
         StopReason::Seconds => settings.seconds.is_some(),
-        // Planes show a lower P at other weights.
+        // Not checked for `shown`: the lowest P by planes may be at other weights.
         StopReason::Oracle => certificate.relative_gap() > settings.relative_gap,
         StopReason::Interrupted | StopReason::Precision => true,
         StopReason::Inexact | StopReason::Fault => {
@@ -128,7 +128,7 @@ fn falsehood<T: Task>(
         "n or C are others".to_owned()
     })?;
     claim(certificate.solver != Solver::Auto, &|| "auto is no solver".to_owned())?;
-    // Of equal examples one is asked, unless they are read again for each pass.
+    // Equal examples take one call together, unless a `Stream` reads them.
     let different = different(task, examples);
     let is =
         |n: usize| (certificate.passes * n as f64 - certificate.oracle_calls as f64).abs() <= 1e-6;
@@ -139,17 +139,17 @@ fn falsehood<T: Task>(
 /// P at some weights.
 struct Evaluated {
     primal: f64,
-    /// How far off P may be where all sums are in double precision.
+    /// Bound on the rounding error of P if all sums are in double precision.
     rounding: f64,
-    /// A subgradient.
+    /// A subgradient of P.
     slope: Vec<f64>,
 }
 
 /// A plane: Δ, and δ as it was written.
 type Plane = (f64, Vec<(usize, f64)>);
 
-/// Evaluates P by all planes that the oracle has shown: where scores are huge, the last one may
-/// miss the maximum by their rounding.
+/// Evaluates P over all planes that the oracle has returned so far. If scores are huge, the latest
+/// plane may miss the maximum by their rounding error.
 struct Judge<'t, T: Task> {
     task: &'t T,
     examples: &'t [&'t Example<T::Input, T::Output>],
@@ -201,7 +201,7 @@ impl<T: Task> Judge<'_, T> {
     }
 }
 
-/// Δ − ⟨w, δ⟩, and the sum of the sizes of its terms.
+/// Δ − ⟨w, δ⟩, and the sum of the absolute values of its terms.
 fn slack_of((loss, delta): &Plane, w: &[f64]) -> (f64, f64) {
     let (mut slack, mut size) = (Sum::default(), *loss);
     slack.add(*loss, 1.0);
@@ -212,7 +212,7 @@ fn slack_of((loss, delta): &Plane, w: &[f64]) -> (f64, f64) {
     (slack.total(), size)
 }
 
-/// A sum of products in twice the precision of a number (Ogita, Rump, Oishi 2005).
+/// A sum of products in twice double precision (Ogita, Rump, Oishi 2005).
 #[derive(Default)]
 struct Sum {
     high: f64,

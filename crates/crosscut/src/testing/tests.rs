@@ -1,11 +1,11 @@
-//! Whether the checks find what they are to find, and nothing else.
+//! Tests that the checks find every fault and accept correct tasks.
 
 use super::brute_force::{best_of, dot, is_close, rescaled_slack};
 use super::*;
 use crate::solve::settings::{C, Settings};
 use crate::task::{FeatureMap, Part, Recombine, Recombiner, Rescaling};
 
-/// What a [`Threshold`] task does wrong.
+/// The fault of a [`Threshold`] task.
 #[derive(Clone, Copy, PartialEq)]
 enum Fault {
     Nothing,
@@ -100,7 +100,7 @@ impl Task for Threshold {
             let loss = self.plane_of(x, y, y_bar, sink);
             if self.fault == Fault::WrongLossReturned { 0.0 } else { loss }
         });
-        // All other levels; one with a loss of its own making.
+        // All other levels, with too large a loss if that is the fault.
         for y_bar in (0..4).filter(|y_bar| y_bar != y) {
             planes.add(|sink| {
                 let loss = self.plane_of(x, y, y_bar, sink);
@@ -119,7 +119,8 @@ impl Task for Threshold {
 }
 
 impl Recombine for Threshold {
-    /// The truth, with a loss of its own making, or whatever was asked for.
+    /// The plane of the truth (Δ = 0) if `least` allows it. Faults: too large a loss, or `least`
+    /// ignored.
     fn recombined<'a>(
         &'a self,
         _: &[f64],

@@ -16,10 +16,10 @@ pub enum Violation {
     /// An index beyond the weights.
     #[error("example {example}: `separate` writes at index {index}, but `dim` is {dim}")]
     Index { example: usize, index: usize, dim: usize },
-    /// A value that is no number.
+    /// A value that is not finite.
     #[error("example {example}: `separate` writes {value} at index {index}; values must be finite")]
     NotFinite { example: usize, index: usize, value: f64 },
-    /// The loss that the oracle returns.
+    /// An invalid loss from the oracle.
     #[error(
         "example {example}: `separate` returns the loss {loss}; it must be finite and at least 0"
     )]
@@ -53,12 +53,12 @@ pub enum Violation {
         better: f64,
         better_loss: f64,
     },
-    /// A row that is not given back.
+    /// A row that differs from the one that [`row`](crate::Task::row) returns.
     #[error(
         "example {example}: `separate` writes another row with the name {name} than the one that `row` gives back"
     )]
     Hidden { example: usize, name: u32 },
-    /// What is put together from parts.
+    /// An invalid recombined plane.
     #[error("example {example}: at {at} `recombine` {what}")]
     Recombined { example: usize, at: String, what: String },
     /// Law 3, during training.
@@ -68,10 +68,10 @@ pub enum Violation {
         example.map_or("some example".to_owned(), |example| format!("example {example}"))
     )]
     Worse { worse: u64, example: Option<usize> },
-    /// An answer that is no plane, during training.
+    /// An oracle answer that is not a valid plane.
     #[error("{0}")]
     Fault(Fault),
-    /// Two answers to one question.
+    /// Different answers to the same call.
     #[error(
         "example {example}: two calls of `{what}` at {at}, one with a used and one with a fresh scratch, answer \
          differently; an answer may depend on nothing but w and the example"

@@ -2,8 +2,8 @@
 //!
 //! 1. [The problem](the_problem): structured outputs, Ψ, Δ, slack, primal and dual, both
 //!    rescalings, C.
-//! 2. [Your first structure](your_first_structure): a task in two short impls, checked, trained,
-//!    looked at.
+//! 2. [Your first structure](your_first_structure): a task in two short impls, checked, trained and
+//!    inspected.
 //! 3. [Reading the gap](reading_the_gap): what a certificate says, how small a gap is small enough,
 //!    what to do when it does not close.
 

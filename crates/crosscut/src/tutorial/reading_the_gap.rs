@@ -4,31 +4,31 @@
 //!
 //! | field | what it says |
 //! |---|---|
-//! | `primal` | P(w) of the weights returned, from one oracle call for every example at this very w, rounded up |
+//! | `primal` | P(w) of the returned weights, from one oracle call per example at this w, rounded up |
 //! | `dual` | D, a lower bound on the optimum P*, rounded down |
 //! | `gap()` | P − D: P(w) exceeds P* by at most this |
 //! | `relative_gap()` | (P − D) / P; 0 if both are 0 |
 //! | `oracle_calls` | how often an oracle was called |
-//! | `passes` | the same in exact passes, that is divided by n |
+//! | `passes` | `oracle_calls` divided by n |
 //! | `planes` | cutting planes kept at the end |
 //! | `stop` | which rule ended training |
 //! | `oracle` | what training has noticed about the oracle |
 //! | `converged()` | the gap asked for was reached, and no answer of the oracle was found wrong |
 //!
-//! The bounds are true whatever ended training, and with every solver:
+//! The bounds hold for every solver and every reason to stop:
 //!
-//! * D ≤ P* holds for any oracle, as long as its answers are planes of the problem. Rounding is
-//!   accounted for: the inequality holds in exact arithmetic.
-//! * P* ≤ P(w) holds if the oracle finds the maximum. One that misses it makes `primal` too small.
-//!   [`testing::check`](crate::testing::check) looks for that before training. During training each
-//!   answer of a certifying pass is compared with planes that were found before for the same
-//!   example. `oracle.worse` counts the answers that lost, and `oracle.first_worse` names the first
-//!   example. (The 1-slack method compares sums over all examples.)
+//! * D ≤ P* holds for any oracle whose answers are planes of the problem. Rounding is accounted
+//!   for: the inequality holds in exact arithmetic.
+//! * P* ≤ P(w) holds if the oracle finds the maximum. An oracle that misses it makes `primal` too
+//!   small. [`testing::check`](crate::testing::check) looks for this before training. During
+//!   training, each answer of a certifying pass is compared with planes found earlier for the same
+//!   example. `oracle.worse` counts the answers that were worse than such a plane, and
+//!   `oracle.first_worse` names the first example. (The 1-slack method compares sums over all
+//!   examples.)
 //!
-//! Two things are not claimed. An oracle that never shows some output at all cannot be found out.
-//! And the scores that an oracle compares are rounded inside of it, by an amount that it alone
-//! knows: if C · n · 1e-16 times the scores is not small beside P, the last digits of P mean
-//! nothing.
+//! Two errors cannot be detected. An oracle may never return some output at all. And the scores
+//! that an oracle compares have rounding errors of their own, which the solver does not know: if C
+//! · n · 1e-16 times the scores is not small compared with P, the last digits of P mean nothing.
 //!
 //! ```
 //! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/worlds/span.rs"));
@@ -76,28 +76,28 @@
 //! |---|---|---|
 //! | `Gap` | relative gap ≤ `relative_gap` | as precise as asked for |
 //! | `Epsilon` | P − D ≤ C · `epsilon` | as precise as asked for |
-//! | `Passes`, `Seconds` | the limit was reached | read the gap: it may be small enough all the same |
+//! | `Passes`, `Seconds` | the limit was reached | read the gap: it may still be small enough |
 //! | `Interrupted` | the observer answered `Break` | read the gap |
 //! | `Precision` | no step of any solver raises D by more than rounding | the gap is as small as double precision allows |
-//! | `Inexact` | P(w) < D, by more than rounding | the oracle missed a maximum: the upper bound is none |
-//! | `Fault` | an answer of the oracle was no plane, such as a loss of NaN | `oracle.fault` names the example; the weights are the best certified before |
+//! | `Oracle` | by the planes found, the relative gap is ≤ `relative_gap` | the rest of the gap is what the oracle [may have missed](crate::Planes::may_miss) |
+//! | `Inexact` | P(w) < D, by more than rounding | the oracle missed a maximum, so P(w) is not an upper bound |
+//! | `Fault` | an answer of the oracle was not a valid plane, such as a loss of NaN | `oracle.fault` names the example; the weights are the best certified before |
 //!
 //! [`converged`](crate::Certificate::converged) is true of the first two, if no answer of the
 //! oracle was found wrong.
 //!
 //! # How small is small enough?
 //!
-//! The relative gap of 1e-3 by default says that P(w) is within 0.1 % of the best possible, however
-//! small P is: the same data in other units, with C to match, take the same passes. Held-out
-//! examples can seldom tell the difference to the optimum itself. Choose 1e-2 while you compare
-//! features or values of C, and 1e-6 or less only to compare solvers.
+//! The default relative gap of 1e-3 means that P(w) is within 0.1 % of the best possible. This does
+//! not depend on units: rescaled data, with C to match, take the same passes. Held-out examples
+//! seldom show a difference from the optimum itself. Choose 1e-2 while you compare features or
+//! values of C, and 1e-6 or less only to compare solvers.
 //!
-//! `epsilon` measures the same in units of the loss: P − D ≤ C·ε means that the mean slack, with
-//! its share of ½‖w‖², is within ε of the best. It is the number that SVM^struct calls `-e`, with a
-//! difference. There, training ends when no plane *in the order of visit* is violated by more than
-//! ε, which says nothing about P when planes have changed meanwhile; here it ends when the bounds
-//! are that close. If the loss is a percentage, ε = 0.1 is precise; if it is a 0/1 loss, ε = 0.1 is
-//! not.
+//! `epsilon` measures the gap in units of the loss: P − D ≤ C·ε means that the mean slack, with its
+//! share of ½‖w‖², is within ε of the best. It corresponds to `-e` of SVM^struct, with one
+//! difference. SVM^struct stops when no plane *in the order of visit* is violated by more than ε,
+//! which does not bound P if planes have changed meanwhile. Crosscut stops when the bounds are that
+//! close. If the loss is a percentage, ε = 0.1 is precise; if it is a 0/1 loss, ε = 0.1 is not.
 //!
 //! ```
 //! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/worlds/span.rs"));
@@ -135,35 +135,35 @@
 //!
 //! # Which C?
 //!
-//! A small gap says that the training problem is solved, not that it was the right problem. C
-//! decides that, and only held-out examples can tell: try powers of 10 with
+//! A small gap means that the training problem is solved, not that it is the right problem. That
+//! depends on C, and only held-out examples can tell. Try powers of 10 with
 //! [`validation::search`](crate::validation::search), then a finer grid around the best. Two signs
-//! help: where P(w) is close to its value at w = 0, C is too small for anything to be learnt; where
-//! the slacks vanish on the training examples and the risk on held-out ones does not, C may be too
-//! large.
+//! help. If P(w) is close to its value at w = 0, C is too small to learn anything. If the slacks
+//! vanish on the training examples and the risk on held-out examples does not, C may be too large.
 //!
 //! # Which solver?
 //!
-//! [`Solver::Auto`](crate::Solver::Auto) chooses. Both solve the same problem and certify it alike:
+//! [`Solver::Auto`](crate::Solver::Auto) chooses. Both solvers solve the same problem and certify
+//! it in the same way:
 //!
 //! * `Block` steps on one example at a time and reuses cached planes between oracle calls. It needs
-//!   the fewest exact passes once there are two examples or more, most of all when the oracle is
-//!   expensive. Its memory grows with the planes.
-//! * `OneSlack` sums the planes of all examples into one for each exact pass. It is right for a
-//!   single example, and where no more planes than that fit into memory; the number of passes does
-//!   not depend on n, but grows with C.
+//!   the fewest exact passes from two examples on, which matters most if the oracle is expensive.
+//!   Its memory grows with the number of planes.
+//! * `OneSlack` sums the planes of all examples into one for each exact pass. Use it for a single
+//!   example, or if more planes do not fit into memory. The number of passes does not depend on n,
+//!   but grows with C.
 //!
 //! # When the gap does not close
 //!
 //! 1. **Is the oracle exact?** Run [`testing::check`](crate::testing::check) on some examples. An
 //!    oracle that misses the maximum, or writes a δ that does not belong to the loss it returns,
 //!    can leave any gap and even a negative one.
-//! 2. **Are the features of one size?** Up to some 2,500 weights, or planes in use, this matters
-//!    little. Beyond that, weights of features in the thousands and in the thousandths are found
-//!    slowly: scale rows to unit length or columns to a common range.
-//! 3. **Is C very large?** With more weights than that, passes grow with C. Start from a smaller
-//!    one and go up with [`Trainer::set_c`](crate::Trainer::set_c), as above.
+//! 2. **Do the features have similar sizes?** Up to about 2,500 weights, or planes in use, this
+//!    matters little. Beyond that, training converges slowly if some features are in the thousands
+//!    and others in the thousandths: scale rows to unit length or columns to a common range.
+//! 3. **Is C very large?** With more weights than that, the number of passes grows with C. Start
+//!    with a smaller C and increase it with [`Trainer::set_c`](crate::Trainer::set_c), as above.
 //! 4. **Is time the limit?** A gap of 1 % is often as good on held-out examples; the certificate
-//!    tells what you gave up.
+//!    says how much precision you gave up.
 //!
 //! Back to [the crate page](crate).

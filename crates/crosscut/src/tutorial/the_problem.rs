@@ -2,16 +2,16 @@
 //!
 //! # Structured outputs
 //!
-//! A classifier picks one of a few labels. Many predictions are not of that kind: a tag for every
-//! word of a sentence, a span of a sequence, an order of search results, a tree. The output y is
-//! then one of very many objects (k^n tag sequences, n! orders), too many to list and too related
-//! to be treated as unrelated labels: a sequence with one wrong tag is nearly right.
+//! A classifier picks one of a few labels. Many predictions are more complex: a tag for every word
+//! of a sentence, a span of a sequence, an order of search results, a tree. The output y is then
+//! one of very many objects (k^n tag sequences, n! orders), too many to list and too related to be
+//! treated as unrelated labels: a sequence with one wrong tag is nearly right.
 //!
 //! A structural SVM needs two things to deal with them:
 //!
 //! * a **joint feature map** Ψ(x, y), a vector of length d that describes how well y fits x. The
 //!   **score** of y is ⟨w, Ψ(x, y)⟩, and the **prediction** ŷ is the output of highest score;
-//! * a **loss** Δ(y, ŷ) ≥ 0 that says how bad ŷ is where y is right. Δ(y, y) = 0.
+//! * a **loss** Δ(y, ŷ) ≥ 0 that says how bad ŷ is if y is right. Δ(y, y) = 0.
 //!
 //! Training chooses the weights w from examples (xᵢ, yᵢ).
 //!
@@ -26,20 +26,20 @@
 //! ξ = max over ȳ of  Δ(y, ȳ) · (1 − ⟨w, δ(ȳ)⟩)       slack rescaling
 //! ```
 //!
-//! In words: y shall outscore every other output, by a margin of Δ (margin rescaling), or by a
+//! In words: y should outscore every other output, by a margin of Δ (margin rescaling), or by a
 //! margin of 1 with violations charged in proportion to Δ (slack rescaling). Both are at least Δ(y,
 //! ŷ): the prediction scores no less than y, so ⟨w, δ(ŷ)⟩ ≤ 0. Both are at least 0, because ȳ may
 //! be y. For outputs with Δ = 1 the two are the same.
 //!
-//! Margin rescaling is the usual choice: where the loss is a sum over the parts of which Ψ is a sum
-//! too, the maximum is found by the same algorithm as the prediction. Slack rescaling pays no
-//! attention to outputs that are far behind already, however large their loss, but its maximum is
-//! harder to find.
+//! Margin rescaling is the usual choice. If the loss and Ψ are sums over the same parts, the
+//! algorithm for the prediction also finds the maximum. Slack rescaling ignores outputs whose score
+//! is already far below the score of y, however large their loss, but its maximum is harder to
+//! find.
 //!
 //! The ȳ at which the maximum is attained is the **most violating output**, and the function that
-//! finds it is the **separation oracle**. It is all that a solver ever asks a task for. This is a
-//! task whose outputs are spans of a sequence ([the next page](super::your_first_structure) writes
-//! it); the slack by definition is the slack that its oracle finds:
+//! finds it is the **separation oracle**. A solver needs nothing else from a task. The task below
+//! has spans of a sequence as outputs ([the next page](super::your_first_structure) implements it).
+//! The slack by definition equals the slack that its oracle finds:
 //!
 //! ```
 //! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/worlds/span.rs"));
@@ -99,10 +99,10 @@
 //! w = Σ α δ        D(α) = Σ α Δ − ½‖w‖²        D(α) ≤ P* ≤ P(w)
 //! ```
 //!
-//! where P* is the optimum, for *any* such α: a dual value is a lower bound, a primal value an
-//! upper bound, and the **duality gap** P − D bounds how far w is from optimal. At the optimum the
-//! two are equal. Solvers raise D step by step and stop when the gap is small; [the third
-//! page](super::reading_the_gap) is about how small.
+//! for *any* such α, with P* the optimum: a dual value is a lower bound, a primal value an upper
+//! bound, and the **duality gap** P − D bounds how far w is from optimal. At the optimum the two
+//! are equal. Solvers raise D step by step and stop when the gap is small; [the third
+//! page](super::reading_the_gap) says how small.
 //!
 //! ```
 //! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/worlds/span.rs"));

@@ -11,9 +11,9 @@
 //!
 //! * Ψ(x, y) is the sum of the rows of features inside the span. A score is then a sum over
 //!   positions, and the span of highest score is the run with the largest sum, found in one sweep.
-//! * Δ(y, ŷ) counts the positions on which the spans differ. It is a sum over positions too, so the
-//!   oracle is the same sweep with other gains: a position outside y costs the loss 1 when ȳ takes
-//!   it in, and a position of y costs 1 when ȳ leaves it out.
+//! * Δ(y, ŷ) counts the positions on which the spans differ. It is also a sum over positions, so
+//!   the oracle is the same sweep with other gains: a position outside y adds 1 to the loss if ȳ
+//!   includes it, and a position of y adds 1 if ȳ leaves it out.
 //!
 //! ```
 #![doc = include_str!("../../tests/worlds/span.rs")]
@@ -24,32 +24,30 @@
 //! **Signs.** [`separate`](crate::Task::separate) maximises Δ + ⟨w, Ψ(x, ȳ)⟩: the loss is *added*.
 //! The plane that it [adds](crate::Planes::add) has δ = Ψ(x, y) − Ψ(x, ȳ), the truth *minus* the
 //! rival, and Δ(y, ȳ) alone, not the maximum. [`FeatureMap::plane`](crate::FeatureMap::plane)
-//! writes the one and returns the other for every task that can name its ȳ. A task that cannot (in
-//! ranking, ȳ is a choice for each of many pairs) implements [`Task`](crate::Task) alone and writes
-//! δ itself.
+//! writes δ and returns Δ for every task that can name its ȳ. A task that cannot (in ranking, ȳ is
+//! a choice for each of many pairs) implements [`Task`](crate::Task) alone and writes δ itself.
 //!
-//! **The lifetime `'a`.** It says that the example lives as long as the sink may remember it. A row
-//! written with [`add_row`](crate::Sink::add_row) can therefore be kept as a *reference*, so that a
-//! cached plane of this task costs a few words for each position and not a copy of its features. A
-//! number that the oracle makes up on the way goes through [`add`](crate::Sink::add). If the
-//! compiler says that `x` does not live long enough, a signature has lost an `'a`.
+//! **The lifetime `'a`.** It says that the example lives as long as the sink may keep references to
+//! it. A row written with [`add_row`](crate::Sink::add_row) can therefore be kept as a *reference*,
+//! so that a cached plane of this task costs a few words for each position and not a copy of its
+//! features. A number that the oracle computes on the fly goes through [`add`](crate::Sink::add).
+//! If the compiler says that `x` does not live long enough, an `'a` is missing in a signature.
 //!
-//! **`Scratch`.** It is `()` here. An oracle that fills tables (Viterbi, matching) puts them there:
-//! each thread has its own, and none is allocated twice.
+//! **`Scratch`.** It is `()` here. An oracle that fills tables (Viterbi, matching) keeps them
+//! there: each thread has its own scratch and reuses it.
 //!
-//! **Names of rows.** The solver recognises a row by its name, which no other row of the example
-//! has: [`SparseRows`](crate::SparseRows) takes positions as names. [`row`](crate::Task::row) gives
-//! the row of a name back. Nothing is lost without it but this: training can then not be kept on
-//! disk and resumed.
+//! **Names of rows.** The solver identifies a row by its name, which is unique in the example:
+//! [`SparseRows`](crate::SparseRows) uses positions as names. [`row`](crate::Task::row) returns the
+//! row with a name. It is optional, but without it training cannot be saved and resumed.
 //!
-//! Everything that the oracle could stumble over is refused in [`validate`](crate::Task::validate),
-//! before training.
+//! [`validate`](crate::Task::validate) refuses examples that the oracle cannot handle, before
+//! training.
 //!
 //! # Test it first
 //!
-//! A wrong oracle does not crash. It trains, to a worse model.
-//! [`testing::check`](crate::testing::check) tries the three laws of the contract on any examples,
-//! and brute force on small ones settles the matter:
+//! A wrong oracle does not crash. It trains a worse model.
+//! [`testing::check`](crate::testing::check) tests the three laws of the contract on any examples.
+//! Brute force on small examples compares with the true maximum:
 //!
 //! ```
 //! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/worlds/span.rs"));
@@ -74,7 +72,7 @@
 //! # }
 //! ```
 //!
-//! An oracle that forgets the loss, for one, is found at once:
+//! For example, the laws find an oracle that forgets the loss:
 //!
 //! ```
 //! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/worlds/span.rs"));

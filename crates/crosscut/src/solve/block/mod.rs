@@ -1,25 +1,28 @@
 //! Block-coordinate dual ascent with cached planes and approximate passes.
 //!
-//! The dual of the n-slack problem has one block of variables αᵢ for each example, over the planes
-//! its oracle has shown:
+//! The dual of the n-slack problem has one block of variables αᵢ for each example, with one
+//! variable for each plane that the oracle has shown:
 //!
 //! ```text
 //! maximise D(α) = Σᵢ Σₚ αᵢₚ Δᵢₚ − ½ ‖w‖²,   w = Σᵢ Σₚ αᵢₚ δᵢₚ,   αᵢₚ ≥ 0,   Σₚ αᵢₚ ≤ C · weightᵢ / n
 //! ```
 //!
-//! Where slacks are squared, Σₚ αᵢₚ is not bounded, but costs: D has −½ · n/(2 · C · weightᵢ) · (Σₚ
-//! αᵢₚ)² for each example.
+//! If slacks are squared, Σₚ αᵢₚ has no bound. Instead D has the term −½ · n/(2 · C · weightᵢ) ·
+//! (Σₚ αᵢₚ)² for each example.
 //!
-//! An *exact pass* calls n oracles, in batches; each answer joins the plane cache of its example,
-//! whose small dual is then improved with all other blocks fixed. *Approximate passes* repeat these
-//! block steps over cached planes alone (Shah, Kolmogorov, Lampert 2015; Chang and Yih 2013) until
-//! the gap they can see is a fraction of the one the exact pass saw, or of the one at which
-//! training stops. Where the task can put outputs together from parts of those seen
-//! ([`Recombine`](crate::Recombine)), they take in planes of these. A *certifying pass* is an exact
-//! pass whose oracles are all called at one w: their slacks give P(w), and with D the gap. It is
-//! made when the gap seen in passing suggests that it will end training, and now and then. If
-//! approximate passes creep, and weights or planes in use are few, the dual over all planes is
-//! solved together in their place ([`master`]).
+//! An *exact pass* calls n oracles, in batches. Each answer joins the plane cache of its example. A
+//! block step then improves the small dual of this example with all other blocks fixed.
+//! *Approximate passes* repeat block steps over cached planes alone (Shah, Kolmogorov, Lampert
+//! 2015; Chang and Yih 2013). They end when the gap over cached planes is a fraction of the gap met
+//! in the exact pass, or of the gap at which training stops. If the task can combine parts of
+//! cached outputs ([`Recombine`](crate::Recombine)), approximate passes also add planes of such
+//! outputs.
+//!
+//! A *certifying pass* is an exact pass that calls all oracles at one w. The slacks give P(w), and
+//! P(w) − D is the gap. A pass certifies if the gap met in earlier passes suggests that training
+//! can stop, and at least once every few passes. If approximate passes make slow progress, and few
+//! weights or few planes are in use, the dual over all cached planes is solved jointly in their
+//! place ([`master`]).
 
 mod cache;
 mod master;
@@ -57,11 +60,11 @@ use tuning::TUNING;
 /// The solver with its state: planes, dual variables, weights.
 pub(crate) struct BlockCoordinate<'a> {
     settings: Settings,
-    /// n.
+    /// Number of examples n.
     examples: usize,
     store: Store<'a>,
     w: Vec<f64>,
-    /// D at (α, w), kept up to date by the gains of the steps.
+    /// D at (α, w). Each step adds its gain.
     dual: f64,
     proximal: Proximal,
     master: Master,
@@ -71,13 +74,13 @@ pub(crate) struct BlockCoordinate<'a> {
     buffers: Buffers<'a>,
 }
 
-/// Memory that is used again and again.
+/// Buffers reused by all passes.
 struct Buffers<'a> {
-    /// Answers of a batch.
+    /// Oracle answers of one batch.
     planes: Vec<Planes<'a>>,
-    /// One put together from parts.
+    /// The plane of a recombined output.
     recombined: Planes<'a>,
-    /// These parts.
+    /// The parts of the planes of one block, as input to recombination.
     parts: Vec<Part>,
     workspace: Workspace,
 }
@@ -114,16 +117,16 @@ impl<'a> Method<Oracles<'a>> for BlockCoordinate<'a> {
             self.schedule.wait();
             stuck = false;
         }
-        // Acceleration may have left D below its best. Only if D no longer rises are block steps at
-        // their end, and not yet arithmetic.
+        // Acceleration may have left D below its best value. As long as D rises, a certificate that
+        // improves no bound is no sign of exhausted precision.
         Ok(Pass { certified: true, at_its_end: (stuck && !rises) || self.store.overflows })
     }
 
     fn settle(&mut self, oracles: &mut Oracles<'a>, run: &mut Run<'_>) -> Result<(), Fault> {
         self.approximate_passes(oracles, run)?;
         self.solve_master(run);
-        // Acceleration may leave D below its best before the next certificate. What steps added up
-        // is no bound: rounding is in it.
+        // Acceleration may lower D before the next certificate, so the bound is raised now.
+        // `self.dual` is no bound: it is a sum of gains and contains their rounding errors.
         if self.proximal.is_active() && self.dual > run.bounds.dual {
             let (sum, u_squared) = self.refresh();
             run.bounds.raise(&sum, u_squared, self.w.len());
@@ -135,8 +138,8 @@ impl<'a> Method<Oracles<'a>> for BlockCoordinate<'a> {
         Ok(())
     }
 
-    /// The 1-slack method, whose first plane is the sum of all planes times their dual variables: w
-    /// and D stay what they are.
+    /// The 1-slack method. Its first plane is the sum of all planes times their dual variables, so
+    /// w and D do not change.
     fn successor(&mut self) -> Option<Box<dyn Method<Oracles<'a>>>> {
         self.proximal = Proximal::default();
         let (sum, _) = self.refresh();
@@ -154,7 +157,7 @@ impl<'a> Method<Oracles<'a>> for BlockCoordinate<'a> {
         &self.w
     }
 
-    /// The dual variables are scaled with C, and w with them.
+    /// Scales the dual variables and w with C.
     fn set_c(&mut self, oracles: &Oracles<'a>, c: C) {
         let factor = c.sum(self.examples) / self.settings.c.sum(self.examples);
         self.settings.c = c;
@@ -205,7 +208,7 @@ impl<'a> Method<Oracles<'a>> for BlockCoordinate<'a> {
                 continue;
             };
             let row = |name| oracles.row(index, name);
-            // What does not fit is found again.
+            // A block that does not fit is skipped; its oracle finds the planes again.
             if let Ok(found) = saved.restore(block, row, dim, most_planes) {
                 *block = found;
             }
@@ -214,7 +217,7 @@ impl<'a> Method<Oracles<'a>> for BlockCoordinate<'a> {
         if self.store.bytes.0 > self.settings.max_memory.unwrap_or(usize::MAX) {
             *self = Self::new(oracles, self.settings);
         }
-        // The planes are those of a pass before the first.
+        // Adopted planes count as found in a pass before the first.
         self.schedule.pass = self.schedule.pass.max(1);
         self.refresh();
     }
@@ -227,10 +230,10 @@ impl<'a> Method<Oracles<'a>> for BlockCoordinate<'a> {
     }
 }
 
-/// What the slack of each example costs.
+/// The slack cost of each example.
 fn costs(oracles: &Oracles<'_>, settings: &Settings) -> impl Iterator<Item = SlackCost> {
     let (each, norm) = (settings.c.sum(oracles.examples()), settings.slack_norm);
-    oracles.weights().iter().map(move |weight| SlackCost::new(each * weight, norm))
+    oracles.each_weight().iter().map(move |weight| SlackCost::new(each * weight, norm))
 }
 
 impl<'a> BlockCoordinate<'a> {

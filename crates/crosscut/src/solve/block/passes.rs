@@ -1,4 +1,4 @@
-//! The passes: exact ones, certifying ones, approximate ones, and the dual over all planes.
+//! Exact, certifying and approximate passes, and the joint solve of the dual over all planes.
 
 use rand::seq::SliceRandom;
 
@@ -13,21 +13,21 @@ use crate::solve::methods::Method;
 use crate::solve::oracles::Oracles;
 use crate::solve::vectors::squared_norm;
 
-/// What a visit of a block did.
+/// Result of a visit to a block.
 #[derive(Clone, Copy, Debug, Default)]
 struct Visit {
     /// The block gap before the step.
     gap: f64,
-    /// What the step added to the dual value.
+    /// Increase of D by the step.
     gain: f64,
 }
 
 impl<'a> BlockCoordinate<'a> {
-    /// Calls the oracles batch by batch and steps on each block in turn; returns the sum of the
-    /// block gaps met.
+    /// Calls the oracles batch by batch and takes a step on each block in turn. Returns the sum of
+    /// the block gaps before these steps, plus the [excess](Proximal::excess) under acceleration.
     ///
     /// # Errors
-    /// An answer that is no plane; some that came with it are not taken in.
+    /// An answer is not a plane. Other answers of its batch may then be missing from the caches.
     pub(super) fn exact_pass(
         &mut self,
         oracles: &mut Oracles<'a>,
@@ -36,8 +36,8 @@ impl<'a> BlockCoordinate<'a> {
         let mut order: Vec<usize> = (0..self.store.blocks.len()).collect();
         order.shuffle(&mut self.random);
         let mut seen = 0.0;
-        // With few examples a batch must not be the whole pass: oracles that all see one w show
-        // planes for one w.
+        // A batch is at most an eighth of the examples: if all oracles saw the same w, all planes
+        // would be found at this one w.
         for batch in order.chunks(self.settings.block.batch.min(order.len().div_ceil(8))) {
             oracles.separate(&self.w, batch, &mut self.buffers.planes)?;
             for (slot, &index) in batch.iter().enumerate() {
@@ -58,14 +58,15 @@ impl<'a> BlockCoordinate<'a> {
         Ok(seen + self.proximal.excess(&self.w))
     }
 
-    /// Calls all oracles at one w, which gives P(w); returns P(w) − D. It is where the master was
-    /// solved last, or else the average of the last ones where that promises more.
+    /// Calls all oracles at one w, which gives P(w); returns P(w) − D. w is the solution of the
+    /// last master solve, if there is one. Otherwise w is the average of recent weights if this is
+    /// expected to show a smaller gap, and the current weights if not.
     ///
-    /// Each slack is the larger of the answer of the oracle and of the best plane in the cache: an
-    /// oracle that keeps its contract is never worse.
+    /// Each slack is the larger of the oracle's answer and the value of the best cached plane. An
+    /// oracle that keeps its contract is never below its cached planes.
     ///
     /// # Errors
-    /// An answer that is no plane; nothing is certified then.
+    /// An answer is not a plane. Nothing is certified then.
     pub(super) fn certifying_pass(
         &mut self,
         oracles: &mut Oracles<'a>,
@@ -78,7 +79,7 @@ impl<'a> BlockCoordinate<'a> {
         if let Some(weights) = self.master.weights() {
             self.w.copy_from_slice(weights);
         }
-        // A solve has done so already.
+        // A master solve stretches its w itself.
         let stretched = !solved && self.primal_at_zero() > TUNING.huge * self.dual;
         if stretched {
             let w = std::mem::take(&mut self.w);
@@ -118,18 +119,18 @@ impl<'a> BlockCoordinate<'a> {
         Ok(primal - dual)
     }
 
-    /// P(0) over the planes in the caches.
+    /// P(0) over the cached planes.
     fn primal_at_zero(&self) -> f64 {
         self.store.blocks.iter().map(|block| block.cost().of(block.largest_offset())).sum()
     }
 
-    /// Steps over cached planes until their gap is a fraction of the one that the exact pass has
-    /// met, or of the one at which training stops.
+    /// Takes block steps over cached planes until their gap is a fraction of the gap met in the
+    /// exact pass, or of the gap at which training stops.
     ///
-    /// At least one pass if the exact pass took no steps itself.
+    /// Makes at least one pass after a certifying pass, which takes no steps.
     ///
     /// # Errors
-    /// A recombined plane that is none.
+    /// A recombined plane is not a plane.
     pub(super) fn approximate_passes(
         &mut self,
         oracles: &Oracles<'a>,
@@ -145,8 +146,8 @@ impl<'a> BlockCoordinate<'a> {
         let mut sweep = 0.0;
         for (index, block) in self.store.blocks.iter().enumerate() {
             sweep += block.work() / blocks as f64;
-            // Blocks that were at rest in the exact pass stay so; a certifying pass has looked at
-            // none.
+            // Skips blocks that were at rest in the exact pass. A certifying pass visits no blocks,
+            // so none is skipped after it.
             if block.planes() > 0 && (at_least_one || block.gap > TUNING.at_rest * each) {
                 active.push(index);
             }
@@ -160,7 +161,8 @@ impl<'a> BlockCoordinate<'a> {
         for pass in 1_usize.. {
             let Some(left) = visits.checked_sub(active.len()) else { break };
             visits = left;
-            // A visit computes the values of its planes, and mostly takes a step.
+            // A visit computes the values of all planes of a block, and usually takes a step at a
+            // similar cost.
             self.master.owe(2.0 * sweep * active.len() as f64);
             active.shuffle(&mut self.random);
             let (mut gap, mut gain) = (0.0, 0.0);
@@ -185,7 +187,8 @@ impl<'a> BlockCoordinate<'a> {
             if self.proximal.is_active() {
                 self.update_dual();
             }
-            // Where the dual over all planes is solved afterwards, only the new planes count.
+            // If the master solves the dual afterwards, further passes only serve to find
+            // recombined planes.
             if self.master.is_on() && !(recombines && recombining) {
                 break;
             }
@@ -206,7 +209,8 @@ impl<'a> BlockCoordinate<'a> {
                 before = lowest;
             }
             self.proximal.advance(&mut self.w);
-            // Acceleration moves the weights far: now and then it looks at all blocks again.
+            // Acceleration moves the weights far, so blocks at rest are visited again every few
+            // passes.
             let blocks = &self.store.blocks;
             if self.proximal.is_active() && pass.is_multiple_of(TUNING.look_again) {
                 active.clear();
@@ -218,16 +222,16 @@ impl<'a> BlockCoordinate<'a> {
         Ok(())
     }
 
-    /// Solves the dual over all planes together, if that is due.
+    /// Solves the dual over all cached planes jointly, if a solve is due.
     pub(super) fn solve_master(&mut self, run: &Run<'_>) {
-        // Multiplications for the values of all planes.
+        // `sweep` counts the multiplications that compute the values of all planes.
         let (mut full, mut rank, mut sweep) = (false, 0, 0.0);
         for block in &self.store.blocks {
             full |= block.planes() >= self.store.most_planes;
             rank += block.rank();
             sweep += block.work();
         }
-        // Planes that are merged between solves are others each time.
+        // A full block merges planes, so its planes would differ from one solve to the next.
         if !self.settings.block.acceleration || full {
             return;
         }
@@ -259,11 +263,11 @@ impl<'a> BlockCoordinate<'a> {
         self.dual = offset - 0.5 * self.proximal.squared_norm_of_sum(&self.w);
     }
 
-    /// Visits a block: looks at it and takes a step where the gap is above `enough`. Recombining,
-    /// it first takes in the best plane that the parts of its planes make.
+    /// Visits a block: computes its gap, and takes a step if the gap is above `enough`. If
+    /// `recombining`, the visit first inserts the best plane that parts of the cached planes make.
     ///
     /// # Errors
-    /// A recombined plane that is none.
+    /// A recombined plane is not a plane.
     fn visit(
         &mut self,
         oracles: &Oracles<'a>,
@@ -291,8 +295,9 @@ impl<'a> BlockCoordinate<'a> {
         Ok(Visit { gap, gain })
     }
 
-    /// After a look at a block, takes in the best plane that parts of its planes make, if it raises
-    /// the block gap by so much; returns whether it does.
+    /// Inserts the best plane that parts of the cached planes of a block make, if it raises the
+    /// block gap by at least `gap`. Returns whether it does. Requires a [look](Block::look) at the
+    /// block.
     fn recombine(&mut self, oracles: &Oracles<'a>, index: usize, gap: f64) -> Result<bool, Fault> {
         let Buffers { recombined, parts, workspace, .. } = &mut self.buffers;
         let block = &self.store.blocks[index];
@@ -310,7 +315,7 @@ impl<'a> BlockCoordinate<'a> {
     }
 
     /// Makes the dual variables feasible, and recomputes w and D from them, so that rounding errors
-    /// of the updates cannot add up; returns D as it was summed, and ‖u‖² for u = Σ αδ.
+    /// of updates do not accumulate. Returns the sum of D, and ‖u‖² for u = Σ αδ.
     pub(super) fn refresh(&mut self) -> (DualSum, f64) {
         self.w.fill(0.0);
         let mut sum = DualSum::default();
@@ -328,10 +333,10 @@ impl<'a> BlockCoordinate<'a> {
         (sum, u_squared)
     }
 
-    /// Puts the planes of a slot into the cache of an example.
+    /// Inserts the planes of a slot of the batch into the cache of example `index`.
     ///
     /// # Errors
-    /// Two different rows have one name.
+    /// Two different rows have the same name.
     fn take_in(&mut self, oracles: &Oracles<'a>, slot: usize, index: usize) -> Result<(), Fault> {
         let Buffers { planes, workspace, .. } = &mut self.buffers;
         let (planes, dim) = (planes[slot].as_slice(), self.w.len());

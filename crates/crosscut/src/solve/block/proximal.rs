@@ -1,37 +1,42 @@
 //! [`Proximal`]: an accelerated proximal point method around the block steps.
 //!
-//! A block step moves one example's dual variables as far as this example alone can use. Where
-//! features are not centred or C is large, examples share a direction, each step is short, and pass
-//! after pass moves the same way. The proximal point method minimises P(w) + κ/2 ‖w − v‖² instead:
-//! the curvature that steps meet falls by 1 + κ, so they are longer by as much; the centre v
-//! follows w with momentum (accelerated SDCA: Shalev-Shwartz and Zhang 2014; Catalyst: Lin, Mairal,
-//! Harchaoui 2015). The dual variables stay feasible for the problem itself, so they bound its
-//! optimum at any time; with u = Σ αδ, the weights are w = (u + κ v) / (1 + κ).
+//! A block step optimises the dual variables of one example with all others fixed. If features are
+//! not centred or C is large, the planes of many examples share a direction. Each step is then
+//! short, and successive passes move w the same way.
+//!
+//! The proximal point method minimises P(w) + κ/2 ‖w − v‖² instead. The curvature that steps meet
+//! falls by the factor 1 + κ, so steps are longer by this factor. The centre v follows w with
+//! momentum (accelerated SDCA: Shalev-Shwartz and Zhang 2014; Catalyst: Lin, Mairal, Harchaoui
+//! 2015). The dual variables stay feasible for the original problem, so D bounds its optimum at any
+//! time.
+//!
+//! With u = Σ αδ, the weights are w = (u + κ v) / (1 + κ).
 
 use serde::{Deserialize, Serialize};
 
 use crate::solve::vectors::squared_norm;
 
-/// Passes creep if one closes less than this fraction of the gap over cached planes.
+/// Acceleration starts if a pass closes less than this fraction of the gap over cached planes.
 const CREEP: f64 = 1e-3;
-/// The fraction that a pass should close: κ is chosen for it.
+/// The fraction of the gap that a pass should close: κ is chosen for it.
 const PACE: f64 = 0.03;
+/// Upper bound on κ.
 const LARGEST: f64 = 1e5;
 
-/// The centre and its pull; nothing at all while κ = 0.
+/// The centre v and the factor κ of the proximal term. While κ = 0 there is no centre.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Proximal {
     kappa: f64,
     center: Vec<f64>,
     last: Vec<f64>,
-    /// D when last judged.
+    /// D at the last call of [`judge`](Self::judge).
     dual: f64,
-    /// It did not help: block steps go on alone.
+    /// Acceleration did not help and stays off.
     failed: bool,
 }
 
 impl Proximal {
-    /// What the curvature is multiplied by: 1 / (1 + κ).
+    /// Factor on the curvature: 1 / (1 + κ).
     pub fn damping(&self) -> f64 {
         1.0 / (1.0 + self.kappa)
     }
@@ -40,7 +45,7 @@ impl Proximal {
         self.kappa > 0.0
     }
 
-    /// Whether it could have come about for so many weights.
+    /// Whether a run with `dim` weights can have produced this state.
     pub fn is_sound(&self, dim: usize) -> bool {
         let Self { kappa, center, last, dual, failed } = self;
         let lengths = if self.is_active() { dim } else { 0 };
@@ -51,7 +56,7 @@ impl Proximal {
             && numbers.copied().all(f64::is_finite)
     }
 
-    /// Turns u = Σ αδ into the weights.
+    /// Replaces u = Σ αδ by the weights w.
     pub fn weights_from_sum(&self, u: &mut [f64]) {
         if self.is_active() {
             let damping = self.damping();
@@ -59,7 +64,7 @@ impl Proximal {
         }
     }
 
-    /// ‖u‖².
+    /// ‖u‖² for u = Σ αδ, given w.
     pub fn squared_norm_of_sum(&self, w: &[f64]) -> f64 {
         match self.is_active() {
             false => squared_norm(w),
@@ -70,13 +75,14 @@ impl Proximal {
         }
     }
 
-    /// ½ ‖w − u‖²: what the problem's own gap has beyond the block gaps at w.
+    /// ½ ‖w − u‖²: the gap of the original problem at w minus the sum of the block gaps at w.
     pub fn excess(&self, w: &[f64]) -> f64 {
         let squares = w.iter().zip(&self.center).map(|(w, v)| (w - v) * (w - v));
         0.5 * self.kappa * self.kappa * squares.sum::<f64>()
     }
 
-    /// Moves the centre after a pass: to w and beyond, unless that would turn back.
+    /// Moves the centre after a pass to w, and beyond it by momentum. There is no momentum if the
+    /// last move of w points back to the old centre.
     pub fn advance(&mut self, w: &mut [f64]) {
         if !self.is_active() {
             return;
@@ -95,7 +101,7 @@ impl Proximal {
         }
     }
 
-    /// Starts where a pass has closed only the given fraction of the gap over cached planes.
+    /// Starts if a pass has closed only the small fraction `closed` of the gap over cached planes.
     pub fn start(&mut self, closed: f64, w: &mut [f64]) {
         if !self.is_active() && !self.failed && closed < CREEP {
             self.center = w.to_vec();
@@ -104,7 +110,7 @@ impl Proximal {
         }
     }
 
-    /// Weakens the pull if the passes between two exact ones have not raised the dual value.
+    /// Reduces κ if the passes between two exact passes have not raised D.
     pub fn judge(&mut self, dual: f64, w: &mut [f64]) {
         if dual <= self.dual {
             self.weaken(w);
@@ -112,7 +118,7 @@ impl Proximal {
         self.dual = dual;
     }
 
-    /// Weakens the pull, and gives up when little is left.
+    /// Divides κ by 4. If κ falls below 1, acceleration ends for good.
     pub fn weaken(&mut self, w: &mut [f64]) {
         if self.is_active() {
             let kappa = 0.25 * self.kappa;

@@ -1,26 +1,26 @@
-//! [`Schedule`]: which passes certify, and when they no longer help.
+//! [`Schedule`]: which passes certify, and when certificates no longer improve the bounds.
 
 use serde::{Deserialize, Serialize};
 
 use super::tuning::TUNING;
 use crate::solve::state::{MOST_PASSES, StateError, require};
 
-/// What the passes tell each other.
+/// Counters and gaps shared between passes.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Schedule {
-    /// Exact passes made in all runs.
+    /// Number of exact passes over all runs.
     pub pass: u32,
-    /// Certifying ones of these.
+    /// Number of exact passes that certified.
     certificates: u32,
-    /// The gap that a certificate is expected to show.
+    /// Forecast of the gap that the next certificate shows.
     forecast: f64,
-    /// Exact passes since the last certificate.
+    /// Number of exact passes since the last certificate.
     uncertified: u32,
-    /// Certificates in a row that improved nothing.
+    /// Number of consecutive certificates that improved no bound.
     stuck: u32,
     /// D at the last certificate.
     last: f64,
-    /// The gap that the last pass has met.
+    /// The gap met in the last exact pass.
     pub seen: f64,
 }
 
@@ -39,10 +39,10 @@ impl Default for Schedule {
 }
 
 impl Schedule {
-    /// A run begins, with what was found before.
+    /// Starts a run. The counts of passes and certificates go on.
     pub fn begin(&mut self) {
         let Self { pass, certificates, .. } = *self;
-        // Where training goes on, it may be done already.
+        // If training continues, it may have reached its goal already: the first pass certifies.
         let forecast = if pass > 0 { 0.0 } else { f64::INFINITY };
         *self = Self { pass, certificates, forecast, ..Self::default() };
     }
@@ -54,20 +54,20 @@ impl Schedule {
         self.uncertified >= most || self.forecast <= TUNING.near * target
     }
 
-    /// An exact pass begins.
+    /// Counts an exact pass, before it starts.
     pub fn count(&mut self, certifies: bool) {
         self.pass += 1;
         self.certificates += u32::from(certifies);
         self.uncertified = if certifies { 0 } else { self.uncertified + 1 };
     }
 
-    /// Whether the last pass has certified.
+    /// Whether the last pass certified.
     pub fn has_certified(&self) -> bool {
         self.uncertified == 0
     }
 
-    /// Takes in whether a certificate has improved a bound, and D there. Returns whether the
-    /// certificates are stuck, and whether D has risen since the one before.
+    /// Records a certificate: whether it improved a bound, and D. Returns whether certificates are
+    /// stuck, and whether D has risen since the previous certificate.
     pub fn judge(&mut self, improved: bool, dual: f64) -> (bool, bool) {
         self.stuck = if improved { 0 } else { self.stuck + 1 };
         let rises = dual - self.last > 1e-15 * dual.abs();
@@ -75,17 +75,17 @@ impl Schedule {
         (self.stuck >= TUNING.stuck, rises)
     }
 
-    /// Gives the certificates time again.
+    /// Resets the count of certificates without improvement.
     pub fn wait(&mut self) {
         self.stuck = 0;
     }
 
-    /// What the next certificate is expected to show.
+    /// Sets the forecast of the gap that the next certificate shows.
     pub fn expect(&mut self, gap: f64) {
         self.forecast = gap;
     }
 
-    /// Refuses what cannot have come about.
+    /// Refuses a state that no run can have produced.
     pub fn check(&self) -> Result<(), StateError> {
         let Self { pass, certificates, forecast, uncertified, stuck, last, seen } = *self;
         require(

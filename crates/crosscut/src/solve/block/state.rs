@@ -1,4 +1,4 @@
-//! The state of block-coordinate ascent as data.
+//! Serialised state of block-coordinate ascent.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use super::{BlockCoordinate, Master, Proximal, Schedule, SuffixAverage};
 use crate::solve::oracles::Oracles;
 use crate::solve::state::{MOST_PASSES, StateError, require, require_finite};
 
-/// What [`BlockCoordinate`] needs to go on.
+/// Everything that [`BlockCoordinate`] needs to resume.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct BlockCoordinateState<'s> {
     blocks: Blocks<'s>,
@@ -45,7 +45,7 @@ impl<'a> BlockCoordinate<'a> {
         }
     }
 
-    /// Takes what was saved; after an error there is a mixture.
+    /// Restores a saved state. After an error only some fields are restored.
     pub(super) fn take(
         &mut self,
         oracles: &Oracles<'a>,

@@ -1,31 +1,31 @@
-//! [`Store`]: the plane caches of all examples, within the memory that is allowed.
+//! [`Store`]: the plane caches of all examples, kept within the memory limit.
 
 use super::cache::{Block, Workspace};
 use crate::solve::bounds::{FaultKind, SlackCost};
 use crate::solve::settings::Settings;
 use crate::task::RawPlane;
 
-/// The blocks, and what is counted of them.
+/// The blocks of all examples, with counters.
 pub(super) struct Store<'a> {
     pub blocks: Vec<Block<'a>>,
-    /// Planes in all blocks.
+    /// Number of planes in all blocks.
     pub planes: usize,
-    /// Those with a positive dual variable when last counted.
+    /// Number of planes with a positive dual variable at the last count.
     pub support: usize,
-    /// Planes that ever came into a block.
+    /// Number of planes ever inserted.
     pub found: u64,
-    /// Bytes of all blocks, and the most there were.
+    /// Memory of all blocks in bytes: now, and at its peak.
     pub bytes: (usize, usize),
-    /// The most planes in a block: fewer than asked for where memory is bounded.
+    /// Largest number of planes in a block. Below the setting if the memory limit requires it.
     pub most_planes: usize,
-    /// Whether two planes a block are too many for the memory.
+    /// Whether even two planes per block exceed the memory limit.
     pub overflows: bool,
-    /// Bytes that are allowed.
+    /// Memory limit in bytes.
     limit: Option<usize>,
 }
 
 impl<'a> Store<'a> {
-    /// Blocks without planes, whose slacks cost so much.
+    /// Empty blocks, one for each slack cost.
     pub fn new(costs: impl Iterator<Item = SlackCost>, settings: &Settings) -> Self {
         let mut store = Self {
             blocks: costs.map(Block::new).collect(),
@@ -42,11 +42,11 @@ impl<'a> Store<'a> {
         store
     }
 
-    /// Puts planes into the cache of an example, unless there is no room for any. `pass` is the
-    /// number of the exact pass.
+    /// Inserts planes into the cache of an example. Does nothing once the store overflows. `pass`
+    /// is the number of the exact pass.
     ///
     /// # Errors
-    /// Two different rows have one name.
+    /// Two different rows have the same name.
     pub fn insert(
         &mut self,
         index: usize,
@@ -63,7 +63,8 @@ impl<'a> Store<'a> {
         if self.limit.is_some() {
             self.bytes.0 -= block.bytes();
         }
-        // The most violating one last: where there is room for few, it stays.
+        // The block inserts the first plane, a most violating one, last. So this plane stays if
+        // there is room for few.
         let new = block.insert(planes, dim, self.most_planes, pass, workspace);
         self.planes += block.planes();
         if let Some(limit) = self.limit {
@@ -74,12 +75,14 @@ impl<'a> Store<'a> {
         Ok(())
     }
 
-    /// Makes the blocks fit into the memory that is allowed: planes not in use go, then each block
-    /// keeps half as many, and where two are too many the new ones of this block go too, and the
-    /// method is at its end.
+    /// Makes the blocks fit into the memory limit. All blocks but `index` drop planes not in use.
+    /// As long as this is not enough, the number of planes per block is halved. If two planes per
+    /// block are still too many, block `index` is cut to two planes too, and the store overflows,
+    /// which ends the method.
     fn fit(&mut self, index: usize, limit: usize) {
         if self.bytes.0 > limit {
-            // With room for some passes, so that this does not happen all the time.
+            // Leaves a quarter of the limit free, so that the next passes seldom need to do this
+            // again.
             let enough = limit / 4 * 3;
             loop {
                 for (other, block) in self.blocks.iter_mut().enumerate() {
@@ -109,7 +112,7 @@ impl<'a> Store<'a> {
         self.bytes.0 = self.blocks.iter().map(Block::bytes).sum();
     }
 
-    /// Lets planes go that have not been in use since the exact pass `since`.
+    /// Drops planes that have not been in use since the exact pass `since`.
     pub fn forget(&mut self, since: u32) {
         let mut before = 0;
         self.support = 0;
@@ -122,7 +125,7 @@ impl<'a> Store<'a> {
         self.count();
     }
 
-    /// Fetches the memory of blocks that are about to be visited.
+    /// Prefetches the memory of blocks that are about to be visited.
     pub fn touch(&self, group: &[usize]) {
         std::hint::black_box(group.iter().map(|&index| self.blocks[index].touch()).sum::<f64>());
     }

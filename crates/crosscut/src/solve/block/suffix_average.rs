@@ -1,47 +1,45 @@
-//! [`SuffixAverage`]: the average of the last weights, and whether to certify it or the weights
-//! themselves.
+//! [`SuffixAverage`]: an average of recent weights, and the choice between certifying the average
+//! and certifying the weights.
 //!
-//! Weights move to and fro around the optimum while planes are still being found, and each swing
-//! costs primal value. An average over the ends of passes that forgets the early ones (polynomial
-//! decay: Shamir and Zhang 2013) lies lower where passes creep; where they converge fast it lags
-//! behind. Which of the two is the case is found by trying: a certificate says what either is
-//! worth.
+//! While planes are still being found, the weights oscillate around the optimum, which raises P(w).
+//! An average of the weights at the ends of passes that discounts early passes (polynomial decay:
+//! Shamir and Zhang 2013) has a lower P if progress is slow. If progress is fast, the average lags
+//! behind. Certificates of both show which one is better.
 
 use serde::{Deserialize, Serialize};
 
-/// The k-th average moves towards the weights by (1 + DECAY) / (k + DECAY): later passes count as
-/// kᴰᴱᶜᴬʸ.
+/// Update k moves the average towards the weights by the fraction (1 + DECAY) / (k + DECAY), so
+/// pass k has a weight of about kᴰᴱᶜᴬʸ.
 const DECAY: f64 = 8.0;
-/// Ends of passes before the average is looked at.
+/// Number of passes before the average can be chosen.
 const FIRST: u32 = 4;
-/// Certificates after which the choice not taken is tried again.
+/// Number of certificates after which the other choice is tried again.
 const RETRY: u32 = 8;
-/// What a certificate is expected to show of the gap met in passing, before there was one.
+/// Expected ratio of the certified gap to the gap met in passing, before the first certificate.
 const USUAL: f64 = 0.5;
 
-/// The average with what certificates have shown. Its two choices are the weights and the average.
+/// The average, and the results of certificates for both choices: the weights, and the average.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct SuffixAverage {
-    /// In single precision: it is one more copy of the weights, and what is certified are these
-    /// very numbers.
+    /// In single precision, to save memory. A certificate is computed at these rounded numbers.
     average: Vec<f32>,
     count: u32,
     choices: [Choice; 2],
     certificates: u32,
-    /// The next choice is the last one.
+    /// Certify the same candidate again: this run continues a finished one.
     repeats: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Choice {
-    /// The gap certified as a fraction of the one met in passing before.
+    /// Certified gap divided by the gap met in the pass before.
     share: Option<f64>,
-    /// The number of the certificate that showed it.
+    /// Number of the certificate that gave `share`.
     at: u32,
 }
 
 impl SuffixAverage {
-    /// Takes in the weights at the end of a pass.
+    /// Updates the average with the weights at the end of a pass.
     pub fn follow(&mut self, w: &[f64]) {
         self.count += 1;
         if self.average.is_empty() {
@@ -54,7 +52,7 @@ impl SuffixAverage {
         }
     }
 
-    /// Whether it could have come about for so many weights.
+    /// Whether a run with `dim` weights can have produced this state.
     pub fn is_sound(&self, dim: usize) -> bool {
         let Self { average, count, choices, certificates, .. } = self;
         let length = if *count > 0 { dim } else { 0 };
@@ -65,22 +63,24 @@ impl SuffixAverage {
             })
     }
 
-    /// How often it was asked and told, at most.
+    /// The larger of the number of updates and the number of certificates.
     pub fn age(&self) -> u32 {
         self.count.max(self.certificates)
     }
 
-    /// Scales the average, as the weights are.
+    /// Multiplies the average by `factor`.
     pub fn rescale(&mut self, factor: f64) {
         self.average.iter_mut().for_each(|weight| *weight = single(f64::from(*weight) * factor));
     }
 
-    /// Makes the next choice the last one again: a run goes on where another has ended.
+    /// Makes the next certificate use the same candidate as the last one: this run continues a
+    /// finished one.
     pub fn repeat(&mut self) {
         self.repeats = true;
     }
 
-    /// Turns the weights into the average, if that is the one to certify.
+    /// Replaces the weights by the average, if the average is to be certified. Returns whether it
+    /// is.
     pub fn write_if_better(&self, w: &mut [f64]) -> bool {
         let chosen = self.prefers_average();
         if chosen {
@@ -104,13 +104,13 @@ impl SuffixAverage {
         }
     }
 
-    /// Takes in what a certificate showed, of the average or of the weights, beside the gap met in
-    /// passing before it, infinite if there was no such pass.
+    /// Records the certified `gap` of the average or of the weights. `seen` is the gap met in the
+    /// pass before, infinite if there was none.
     pub fn judge(&mut self, averaged: bool, gap: f64, seen: f64) {
         self.certificates += 1;
         self.repeats = false;
         let at = usize::from(averaged);
-        // Where nothing was met there is nothing to compare with, and the other choice is next.
+        // If `seen` is 0 there is no ratio. An infinite share makes the other choice next.
         let share = match seen {
             f64::INFINITY => USUAL,
             _ if seen > 0.0 => gap / seen,
@@ -119,15 +119,15 @@ impl SuffixAverage {
         self.choices[at] = Choice { share: Some(share), at: self.certificates };
     }
 
-    /// What a certificate is expected to show where this gap was met in passing.
+    /// Forecast of the certified gap after a pass that met the gap `seen`.
     pub fn forecast(&self, seen: f64) -> f64 {
         let shares = self.choices.iter().filter_map(|choice| choice.share);
         seen * shares.fold(USUAL, f64::min).max(0.2 * USUAL)
     }
 }
 
-/// In single precision. What is beyond its range stays finite: an average need not be right to be
-/// certified, or to be kept.
+/// Rounds to single precision. Numbers beyond its range are clamped to finite ones: an average with
+/// such errors can still be certified and saved.
 fn single(number: f64) -> f32 {
     number.clamp(f64::from(f32::MIN), f64::from(f32::MAX)) as f32
 }
@@ -140,7 +140,7 @@ mod tests {
     fn later_weights_count_more() {
         let mut suffix = SuffixAverage::default();
         (0..100).for_each(|pass| suffix.follow(&[f64::from(pass)]));
-        // Σ k · kᵈ / Σ kᵈ is close to (d + 1) / (d + 2) of the last.
+        // Σ k · kᵈ / Σ kᵈ is close to (d + 1) / (d + 2) times the last k.
         assert!((suffix.average[0] - 89.0).abs() < 1.5, "{}", suffix.average[0]);
     }
 

@@ -1,74 +1,82 @@
-//! [`Tuning`]: the numbers by which the parts of the method are balanced against each other.
+//! [`Tuning`]: the constants that balance the parts of the method.
 
-/// Fractions and counts, each with what it does. They were chosen with the commands that the
-/// crate's `CONTRIBUTING.md` names for speed: passes and seconds of `race` (tables with centred
-/// features) and of `arrives` (raw tables, C over ten decades).
+/// Fractions and counts that steer the method. They were tuned with the commands for speed in the
+/// crate's `CONTRIBUTING.md`: passes and seconds of `race` (tables with centred features) and of
+/// `arrives` (raw tables, C over ten decades).
 pub(super) struct Tuning {
-    /// Approximate passes end when the gap over cached planes is this fraction of the gap that the
-    /// exact pass has met, …
+    /// Approximate passes end when the gap over cached planes is at most this fraction of the gap
+    /// met in the exact pass.
     pub settled: f64,
-    /// … or this fraction of the gap at which training stops.
+    /// Approximate passes also end when the gap over cached planes is at most this fraction of the
+    /// gap at which training stops.
     pub left: f64,
-    /// After the first exact passes there are fewer approximate ones, as many as `early` ·
-    /// `early_growth`^pass at most: what the first planes are fitted to does not last.
+    /// Cap on approximate passes after exact pass k: `early` · `early_growth`^k. Early planes are
+    /// soon replaced, so fitting them closely is wasted.
     pub early: f64,
     /// See `early`.
     pub early_growth: f64,
-    /// Blocks with a gap of at most this fraction of that at which no step is taken are at rest:
-    /// the first approximate pass leaves them out.
+    /// A block is at rest if its gap is at most this fraction of the gap below which no step is
+    /// taken. The first approximate pass skips blocks at rest.
     pub at_rest: f64,
-    /// The first of so many approximate passes recombines planes, …
+    /// One in this many approximate passes recombines planes, beginning with the first.
     pub recombining: usize,
-    /// … if the new plane raises the gap of its block by so many times that at which no step is
-    /// taken; …
+    /// A recombined plane must raise the gap of its block by at least this multiple of the gap
+    /// below which no step is taken.
     pub worthwhile: f64,
-    /// … and if fewer than this fraction of the blocks got one, no other pass does before the next
-    /// exact one.
+    /// If a recombining pass finds fewer new planes than this fraction of the blocks it visits, no
+    /// pass recombines before the next exact pass.
     pub fruitful: f64,
-    /// The dual over all planes is solved to this fraction of the gap that was met, or of the dual
-    /// value, …
+    /// The joint solve of the dual over all planes aims at this fraction of the gap met, or of D if
+    /// D is smaller.
     pub loose: f64,
-    /// … and no finer than this fraction of the gap at which training stops.
+    /// The joint solve aims at no less than this fraction of the gap at which training stops.
     pub overshoot: f64,
-    /// Acceleration starts only while the gap over cached planes is at least this fraction of the
-    /// dual value, after which w is near enough, …
+    /// Acceleration starts only if the gap over cached planes is above this fraction of D. Below
+    /// it, w is close enough to the optimum.
     pub far: f64,
-    /// … and at most so many times the dual value: before that, plain steps raise it from 0 sooner;
-    /// …
+    /// Acceleration starts only if the gap over cached planes is below this multiple of D. Before
+    /// that, plain steps raise D from 0 faster.
     pub within: f64,
-    /// … only if a pass still raises D by this fraction of the gap at which training stops: with a
-    /// huge C, slacks cost much that no longer show in D; …
+    /// Acceleration starts only if a pass raises D by more than this fraction of the gap at which
+    /// training stops. With a huge C, slacks can cost much although they no longer show in D.
     pub worth: f64,
-    /// … only if two passes have left this fraction of the gap over cached planes; …
+    /// Acceleration starts only if the gap over cached planes is above this fraction of its value
+    /// two passes ago.
     pub creeping: f64,
-    /// … and only if the values of all planes take so many multiplications a weight: each pass
-    /// moves all weights then.
+    /// Acceleration starts only if the values of all planes take at least this many multiplications
+    /// per weight, because an accelerated pass moves all weights.
     pub accelerated: f64,
-    /// Approximate passes within which acceleration must lower the gap over cached planes.
+    /// Number of approximate passes within which acceleration must lower the gap over cached
+    /// planes.
     pub patience: usize,
-    /// Accelerated passes after which all blocks are visited, and not only those that were off when
-    /// last seen.
+    /// Period, in accelerated passes, at which all blocks are visited. The other passes skip blocks
+    /// whose gap was small at the last visit.
     pub look_again: usize,
-    /// To what fraction of its violation the small dual of a block is solved in exact passes, where
-    /// a plane may soon be merged.
+    /// Accuracy of a block step in exact passes: the small dual of a block is solved to this
+    /// fraction of its violation. It is fine because a plane may soon be merged.
     pub fine: f64,
-    /// The same in approximate passes.
+    /// Accuracy of a block step in approximate passes.
     pub rough: f64,
-    /// If a certificate is expected to show so many times the gap at which training stops, every
-    /// pass certifies: near the optimum w hardly moves within a pass, and oracles that all see one
-    /// w, or an average, show planes as good as any.
+    /// Every pass certifies if the next certificate is expected to show at most this multiple of
+    /// the gap at which training stops. Near the optimum w hardly moves within a pass, so planes
+    /// found at one w, or at an average, are as good as any.
     pub near: f64,
-    /// The longest run of exact passes without a certificate: a pass that certifies takes no steps.
+    /// Maximum number of consecutive exact passes without a certificate. A certifying pass takes no
+    /// steps, so not every pass certifies.
     pub uncertified: u32,
-    /// The same before the first certificate: a short training can do without.
+    /// The same limit before the first certificate. It is higher because a short training needs no
+    /// intermediate certificate.
     pub first_uncertified: u32,
-    /// Certificates in a row that improve neither bound before training ends for want of precision.
+    /// Number of consecutive certificates without an improved bound after which training ends for
+    /// lack of precision.
     pub stuck: u32,
-    /// Blocks whose memory is fetched together.
+    /// Number of blocks whose memory is prefetched together.
     pub touched: usize,
-    /// If P(0) is more than so many times D, a certificate is for a longer w, with smaller slacks.
+    /// If P(0) exceeds this multiple of D, the certifying pass uses a longer w, which has smaller
+    /// slacks.
     pub huge: f64,
-    /// Oracles called between two ticks of a certifying pass, at least.
+    /// Minimum number of oracle calls between two ticks of a certifying pass, and number of visits
+    /// between two ticks of an approximate pass.
     pub slice: usize,
 }
 

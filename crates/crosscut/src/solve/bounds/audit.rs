@@ -1,24 +1,24 @@
-//! [`OracleAudit`]: what training has noticed about the oracle.
+//! [`OracleAudit`]: errors of the oracle that training detected.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What training has noticed about the separation oracle.
+/// Errors of the separation oracle that training detected.
 ///
-/// In a pass that certifies, each answer is compared with the planes that are known for the example
-/// at the same w: none may have a larger slack (law 3 of the [`Task`](crate::Task) contract), and
-/// none may lie below 0, the slack of y. Differences below 1e-9 of the numbers compared are
-/// forgiven. The solver that keeps one sum over all examples compares sums. An oracle that passes
-/// may still be inexact; one that does not is.
+/// A certifying pass compares each answer with the planes known for the example, at the same w. No
+/// known plane may have a larger slack (law 3 of the [`Task`](crate::Task) contract), and no answer
+/// may be below 0, the slack of y. Differences below 1e-9 of the numbers compared are ignored. The
+/// 1-slack solver, which keeps one sum over all examples, compares sums. An oracle with an audit
+/// that is not clean is inexact; an oracle with a clean audit may still be inexact.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OracleAudit {
-    /// Answers that were worse than a known plane, by more than rounding explains.
+    /// Number of answers worse than a known plane, by more than rounding explains.
     pub worse: u64,
-    /// The example of the first such answer, by its position; `None` if there was none, or if only
+    /// Position of the example with the first such answer; `None` if there was none, or if only
     /// sums over all examples were compared.
     pub first_worse: Option<usize>,
-    /// The answer that was no plane and ended training.
+    /// The answer that was not a plane and ended training.
     pub fault: Option<Fault>,
 }
 
@@ -48,26 +48,26 @@ impl OracleAudit {
 pub struct Fault {
     /// Zero-based position among the examples.
     pub example: usize,
-    /// What is wrong with it.
+    /// The error in the answer.
     pub kind: FaultKind,
 }
 
-/// What is wrong with an answer of an oracle.
+/// The error in an answer of an oracle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum FaultKind {
-    /// The loss is NaN or infinite. An oracle that fails for reasons of its own returns NaN.
+    /// The loss is NaN or infinite. An oracle that fails for its own reasons returns NaN.
     LossNotFinite,
     /// The loss is below 0.
     LossNegative,
-    /// δ has a value that is NaN or infinite.
+    /// A value of δ is NaN or infinite.
     DeltaNotFinite,
-    /// δ has an index that is not below [`Task::dim`](crate::Task::dim).
+    /// An index of δ is not below [`Task::dim`](crate::Task::dim).
     IndexBeyondDim,
-    /// A row is written with a stride of 0.
+    /// A row was written with a stride of 0.
     ZeroStride,
-    /// Two different rows of the example have one [name](crate::Row::name).
+    /// Two different rows of the example have the same [name](crate::Row::name).
     RowName,
     /// [`Task::separate`](crate::Task::separate) added no plane.
     NoPlane,

@@ -1,25 +1,26 @@
-//! [`DualSum`] and [`confine`]: a dual value that is a lower bound.
+//! [`DualSum`] and [`confine`]: a dual value that is a true lower bound.
 
 use super::rounding::{Sizes, off};
 
-/// A dual value D = Σα·offset − ½‖u‖² − conjugates, with u = Σα·δ, while its terms come in.
+/// Accumulates a dual value D = Σα·offset − ½‖u‖² − conjugates, with u = Σα·δ.
 ///
-/// What is summed are parts: those of one example, or the planes of a working set.
+/// The terms come in parts: one for each example, or one for each plane of a working set.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct DualSum {
-    /// Σα·offset less the conjugates.
+    /// Σα·offset − conjugates.
     value: f64,
-    /// Sizes of what is summed for the value and for u.
+    /// Sizes of the terms summed for `value` and for u.
     sizes: Sizes,
-    /// Bounds on the rounding inside of the parts.
+    /// Bounds on the rounding errors inside the parts.
     inside: Sizes,
-    /// Additions that a coordinate of u has seen, at most.
+    /// Upper bound on the number of additions to any coordinate of u.
     additions: usize,
 }
 
 impl DualSum {
-    /// Adds a part: its share of Σα·offset less the conjugate, the sizes of what was summed for it,
-    /// bounds on the rounding inside of that, and how many rows and numbers it has added to u.
+    /// Adds a part. `value` is its share of Σα·offset − conjugates, `sizes` are the sizes of the
+    /// terms summed for it, `inside` bounds the rounding errors inside these terms, and `additions`
+    /// is the number of rows and entries it added to u.
     pub fn add(&mut self, value: f64, sizes: Sizes, inside: Sizes, additions: usize) {
         self.value += value;
         self.sizes = self.sizes.plus(sizes);
@@ -27,33 +28,33 @@ impl DualSum {
         self.additions += additions;
     }
 
-    /// What was summed, as one plane (Σα·offset, u): its offset, the sizes of what was summed, and
-    /// bounds on the rounding errors.
+    /// The sum as one plane (Σα·offset, u): its offset, the sizes of its terms, and bounds on the
+    /// rounding errors.
     pub fn as_plane(&self) -> (f64, Sizes, Sizes) {
         (self.value, self.sizes, self.sizes.scaled(off(self.additions)).plus(self.inside))
     }
 
-    /// D as it was summed.
+    /// D as summed, not rounded down.
     pub fn value(&self, u_squared: f64) -> f64 {
         self.value - 0.5 * u_squared
     }
 
-    /// D less all that rounding may have added to it; `u_squared` is ‖u‖², a sum over `dim`
+    /// D minus an upper bound on its rounding error. `u_squared` is ‖u‖², summed over `dim`
     /// weights.
     pub(super) fn lower(&self, u_squared: f64, dim: usize) -> f64 {
         let (_, _, errors) = self.as_plane();
-        // ‖u‖ may be longer by this, and its square is summed in eight parts.
+        // `shift` bounds the error of ‖u‖. The squares are summed in eight parts.
         let shift = errors.delta;
         let squares = off(dim / 8) * u_squared + shift * (2.0 * u_squared.sqrt() + shift);
         self.value(u_squared) - errors.offset - 0.5 * squares
     }
 }
 
-/// Lowers dual variables until their sum is at most `bound` in exact arithmetic; returns whether
-/// any was changed. `alpha` must be finite and at least 0.
+/// Lowers dual variables until their sum is at most `bound` in exact arithmetic. Returns whether
+/// any of them changed. `alpha` must be finite and at least 0.
 ///
-/// Steps keep the sum at its bound up to rounding only. The excess is some units in the last place
-/// and is taken from the largest dual variable.
+/// Steps keep the sum at its bound only up to rounding. The excess is usually a few units in the
+/// last place, and the largest dual variable is lowered by it.
 pub(crate) fn confine(alpha: &mut [f64], bound: f64) -> bool {
     let mut changed = false;
     loop {
@@ -64,7 +65,7 @@ pub(crate) fn confine(alpha: &mut [f64], bound: f64) -> bool {
         changed = true;
         let largest = alpha.iter_mut().reduce(|a, b| if *b > *a { b } else { a });
         let Some(largest) = largest.filter(|largest| **largest > 2.0 * excess) else {
-            // Not rounding: after a change of C, say.
+            // The excess is not a rounding error, for example after a change of C.
             let factor = bound / (bound + excess);
             alpha.iter_mut().for_each(|alpha| *alpha = (*alpha * factor).next_down().max(0.0));
             continue;
@@ -73,10 +74,10 @@ pub(crate) fn confine(alpha: &mut [f64], bound: f64) -> bool {
     }
 }
 
-/// An upper bound on Σα − `bound`; 0 only if Σα ≤ `bound` in exact arithmetic.
+/// An upper bound on Σα − `bound`. If it is at most 0, Σα ≤ `bound` in exact arithmetic.
 fn excess(alpha: &[f64], bound: f64) -> f64 {
-    // The sum in two numbers (two-sum: Knuth 1997, 4.2.2, theorem B). The first rounding error is
-    // kept exactly, and those of adding such errors are bounded.
+    // The sum as two numbers, `high` + `low` (two-sum: Knuth 1997, 4.2.2, theorem B). `low`
+    // collects the exact rounding errors of `high`; `error` bounds the rounding of `low` itself.
     let (mut high, mut low, mut terms) = (0.0_f64, 0.0_f64, 0_u32);
     for &term in alpha.iter().filter(|term| **term > 0.0) {
         let sum = high + term;

@@ -1,16 +1,16 @@
-//! The two bounds of a certificate. D is raised and P(w) is certified in this module and nowhere
-//! else, for every solver.
+//! The two bounds of a certificate. For every solver, D is raised and P(w) is certified only in
+//! this module.
 //!
-//! Three things could break D ≤ P* ≤ P(w), and each is dealt with here:
+//! Three things could break D ≤ P* ≤ P(w). This module handles each of them:
 //!
 //! * **Rounding.** A sum of `terms` numbers is off by at most [`off`]`(terms)` times the sum of
 //!   their sizes. P(w) is raised and D is lowered by such bounds.
-//! * **Infeasible dual variables.** D bounds P* only if Σα is at most its bound. [`confine`] makes
-//!   that true in exact arithmetic.
-//! * **Oracles.** What an oracle may have missed, as it says itself, is counted as slack. An answer
-//!   that is no plane is a [`Fault`] and ends the run. An answer with a smaller slack than a plane
-//!   that is already known breaks law 3 of the [`Task`](crate::Task) contract and is counted in an
-//!   [`OracleAudit`].
+//! * **Infeasible dual variables.** D is a lower bound on P* only if Σα is at most its bound.
+//!   [`confine`] ensures this in exact arithmetic.
+//! * **Oracles.** The amount that an oracle reports it may have missed is counted as slack. An
+//!   answer that is not a plane is a [`Fault`] and ends the run. An answer with a smaller slack
+//!   than a plane already known breaks law 3 of the [`Task`](crate::Task) contract and is counted
+//!   in an [`OracleAudit`].
 
 mod audit;
 mod dual;
@@ -28,50 +28,53 @@ pub(crate) use slack::{Answer, Known, SlackCost, SlackSum};
 
 use crate::solve::vectors::squared_norm;
 
-/// If D exceeds P(w) by more than this fraction of P(w), the oracle has missed a maximum.
+/// Relative tolerance for detecting errors of the oracle; the same as
+/// [`testing::TOLERANCE`](crate::testing::TOLERANCE).
 ///
-/// Both bounds allow for the rounding of their own sums, but not for that of the scores which an
-/// oracle compares. An answer is worse than a known plane if it is so by more than this fraction of
-/// the size of the numbers in that. The same tolerance as in
-/// [`testing`](crate::testing::TOLERANCE).
+/// If D exceeds P(w) by more than this fraction of P(w), the oracle has missed a maximum. An answer
+/// counts as worse than a known plane if the difference exceeds this fraction of the size of the
+/// numbers in the plane. Both P(w) and D allow for the rounding of their own sums, but not for the
+/// rounding of the scores that an oracle compares.
 const PROOF: f64 = 1e-9;
 
-/// Weights with bounds on their primal value.
+/// Weights with their primal value.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Certified {
-    /// P(w) at most, by what oracles say they may have missed too.
+    /// Upper bound on P(w), including the amount that oracles report they may have missed.
     pub primal: f64,
-    /// P(w) by the planes that oracles have shown.
+    /// P(w) over the planes that oracles returned.
     pub shown: f64,
     pub w: Vec<f64>,
 }
 
-/// The bounds of a run, and what it has noticed about the oracle.
+/// The bounds of a run, and the errors of the oracle it detected.
 #[derive(Clone, Debug)]
 pub(crate) struct Bounds {
-    /// Those with the lowest primal value; of several without a bound, those with the lowest one
-    /// shown.
+    /// The weights with the lowest primal value. If all primal values are infinite, the weights
+    /// with the lowest `shown`.
     pub best: Option<Certified>,
-    /// The lowest primal value that planes have shown, at any weights.
+    /// The lowest `shown` of any weights.
     pub lowest: f64,
     /// The highest dual value.
     pub dual: f64,
     pub audit: OracleAudit,
-    /// The lowest P shown, and D, when last asked whether they improve.
+    /// `lowest` and `dual` at the last call of [`have_improved`](Self::have_improved).
     pub last: (f64, f64),
 }
 
 impl Bounds {
-    /// D = 0, which α = 0 shows; nothing is known of P.
+    /// D = 0, the dual value of α = 0; no bound on P.
     pub fn new() -> Self {
         let last = (f64::INFINITY, f64::NEG_INFINITY);
         Self { best: None, lowest: f64::INFINITY, dual: 0.0, audit: OracleAudit::default(), last }
     }
 
-    /// Takes in P(w) = ½‖w‖² + the cost of the slacks of all `examples`, which oracles have
-    /// answered at this very w. Returns it as it was summed, by what oracles have shown.
+    /// Records P(w) = ½‖w‖² + the cost of the slacks of all `examples`. Oracles must have been
+    /// called at exactly this w. Returns the sum without rounding up and without the amount that
+    /// oracles may have missed.
     ///
-    /// A value that overflows certifies nothing; if there is no other, the weights are 0.
+    /// A value that overflows certifies nothing. If there is no certificate yet, the best weights
+    /// become 0 with an infinite primal value.
     pub fn certify(&mut self, w: &[f64], slacks: &SlackSum, examples: usize) -> f64 {
         let summed = 0.5 * squared_norm(w) + slacks.cost;
         self.audit.absorb(slacks.audit);
@@ -95,7 +98,8 @@ impl Bounds {
         summed
     }
 
-    /// Takes in the dual value of dual variables that [`confine`] has made feasible.
+    /// Raises D to the dual value of dual variables that [`confine`] has made feasible, if that is
+    /// higher.
     pub fn raise(&mut self, dual: &DualSum, u_squared: f64, dim: usize) {
         let lower = dual.lower(u_squared, dim);
         if lower.is_finite() {
@@ -103,28 +107,30 @@ impl Bounds {
         }
     }
 
-    /// The lowest certified primal value, infinite without one.
+    /// The lowest certified primal value; infinite if there is no certificate.
     pub fn primal(&self) -> f64 {
         self.best.as_ref().map_or(f64::INFINITY, |best| best.primal)
     }
 
-    /// The primal value of the same weights by the planes that oracles have shown.
+    /// The primal value of the same weights over the planes that oracles returned.
     pub fn shown(&self) -> f64 {
         self.best.as_ref().map_or(f64::INFINITY, |best| best.shown)
     }
 
-    /// D, and at most P: where rounding has put it above, the lower of two bounds is one too.
+    /// D, but at most P. If D exceeds P only by rounding, the lower of the two values is a lower
+    /// bound too.
     pub fn dual(&self) -> f64 {
         if self.contradict() { self.dual } else { self.dual.min(self.primal()) }
     }
 
-    /// Whether P(w) < D, beyond rounding. Then P(w) is too small: the oracle has missed a maximum.
+    /// Whether P(w) < D by more than rounding. If so, P(w) is too small: the oracle has missed a
+    /// maximum.
     pub fn contradict(&self) -> bool {
         let primal = self.primal();
         primal.is_finite() && self.dual - primal > PROOF * primal.abs()
     }
 
-    /// Whether either bound has moved by more than rounding since this was last asked.
+    /// Whether either bound has moved by more than rounding since the last call.
     pub fn have_improved(&mut self) -> bool {
         let now = (self.lowest, self.dual);
         let (primal, dual) = std::mem::replace(&mut self.last, now);
@@ -142,7 +148,8 @@ pub fn relative_gap(primal: f64, dual: f64) -> f64 {
     }
 }
 
-/// P(w) is a sum over the examples and one of d squares in eight parts; this is above both.
+/// Adds a bound on the rounding error of P(w): a sum over the examples, and a sum of d squares in
+/// eight parts.
 fn rounded_up(primal: f64, examples: usize, dim: usize) -> f64 {
     primal * (1.0 + off(examples + dim / 8))
 }

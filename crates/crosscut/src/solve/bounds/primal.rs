@@ -8,16 +8,16 @@ use crate::solve::settings::Settings;
 use crate::solve::vectors::squared_norm;
 use crate::task::{Example, Planes, Task};
 
-/// P(w) for the C and the slack norm of `settings`: one oracle call for each example at `w`, on the
-/// current rayon pool. No solver takes part.
+/// P(w) for the C and the slack norm of `settings`. It takes one oracle call for each example at
+/// `w`, on the current rayon pool, and no solver.
 ///
-/// Rounded up, as the primal value of a [`Certificate`](crate::Certificate) is: by at most some
-/// units in the last place for each number that is summed. What an oracle says that it [may have
+/// Rounded up like the primal value of a [`Certificate`](crate::Certificate), by at most a few
+/// units in the last place for each number summed. The amount that an oracle reports it [may have
 /// missed](crate::Planes::may_miss) is counted as slack. The bits do not depend on the number of
 /// threads.
 ///
 /// # Errors
-/// The first example whose oracle answers with something that is not a plane.
+/// The first example whose oracle returns an answer that is not a plane.
 ///
 /// # Panics
 /// If `w` is shorter than [`Task::dim`].
@@ -41,8 +41,8 @@ where
     Ok(rounded_up(0.5 * squared_norm(w) + cost, examples.len(), w.len()))
 }
 
-/// The slack ξ ≥ 0 of each example at `w`, in order, by one oracle call each on the current rayon
-/// pool. Rounded up.
+/// The slack ξ ≥ 0 of each example at `w`, in order, rounded up. It takes one oracle call for each
+/// example, on the current rayon pool.
 ///
 /// # Errors
 /// As [`primal`].
@@ -66,7 +66,7 @@ where
             return Err(Fault { example: index, kind });
         }
         planes.as_mut_slice().iter_mut().for_each(|plane| plane.evaluate(w));
-        // One that overflows certifies nothing.
+        // A value that overflows certifies nothing, so its slack is infinite.
         let highest = planes.highest().map_or(f64::NAN, |plane| plane.value) + planes.missed();
         Ok(if highest.is_nan() { f64::INFINITY } else { highest.max(0.0) })
     };

@@ -1,19 +1,19 @@
-//! [`off`] and [`Sizes`]: how far sums of rounded numbers can be off.
+//! [`off`] and [`Sizes`]: bounds on the rounding errors of sums.
 
 use serde::{Deserialize, Serialize};
 
-/// Relative rounding error of a sequential sum of `terms` numbers, measured against Σ|term|, with
-/// a little more for the products that the terms are.
+/// Relative rounding error of a sequential sum of `terms` numbers, measured against Σ|term|. It
+/// allows for the rounding of terms that are products.
 pub(crate) fn off(terms: usize) -> f64 {
     (8.0 + 0.5 * terms as f64) * f64::EPSILON
 }
 
-/// Sizes of sums, which rounding errors are fractions of; or rounding errors.
+/// Sizes of sums, against which rounding errors are measured; or rounding errors themselves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Sizes {
-    /// Of a sum of losses: Σ|term|.
+    /// For a sum of losses: Σ|term|.
     pub offset: f64,
-    /// Of a vector that is a sum: an upper bound on the sum of the norms of its terms.
+    /// For a sum of vectors: an upper bound on the sum of the norms of its terms.
     pub delta: f64,
 }
 

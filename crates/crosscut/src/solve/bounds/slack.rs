@@ -1,4 +1,4 @@
-//! [`SlackCost`] and [`SlackSum`]: what slacks cost, and what they add up to.
+//! [`SlackCost`] and [`SlackSum`]: the cost of one slack, and the sum of all costs.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,10 +6,10 @@ use super::PROOF;
 use super::audit::OracleAudit;
 use crate::solve::settings::SlackNorm;
 
-/// What the slack of one example adds to P, as a function of the slack, and its conjugate.
+/// The contribution of one example's slack to P, as a function of the slack, and its conjugate.
 ///
 /// Linear slacks cost c · ξ, and the dual variables of the example add up to at most c. Squared
-/// slacks cost c · ξ²; there is no bound, but D loses (Σα)² / 4c.
+/// slacks cost c · ξ²; Σα is not bounded, but D loses (Σα)² / 4c.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct SlackCost {
     /// The bound on Σα: c, or infinite for squared slacks.
@@ -19,7 +19,7 @@ pub(crate) struct SlackCost {
 }
 
 impl SlackCost {
-    /// For c = C/n · weight. If c = 0 the slack costs nothing under either norm.
+    /// For c = C/n · weight. If c = 0, the slack costs nothing under either norm.
     pub fn new(c: f64, norm: SlackNorm) -> Self {
         match norm {
             SlackNorm::Squared if c > 0.0 => Self { bound: f64::INFINITY, ridge: 0.5 / c },
@@ -27,8 +27,8 @@ impl SlackCost {
         }
     }
 
-    /// The cost of a slack. Negative slacks cost nothing, since y itself has slack 0. One that is
-    /// not a number costs infinitely much: it certifies nothing.
+    /// The cost of a slack. Negative slacks cost nothing, since y itself has slack 0. A slack of
+    /// NaN costs infinitely much, so it certifies nothing.
     pub fn of(self, slack: f64) -> f64 {
         match slack {
             _ if slack <= 0.0 || self.bound == 0.0 => 0.0,
@@ -43,18 +43,18 @@ impl SlackCost {
         if self.ridge > 0.0 { slack / self.ridge } else { self.bound }
     }
 
-    /// What D loses for Σα = `sum`: the conjugate of the cost.
+    /// The conjugate of the cost at Σα = `sum`, which D loses.
     pub fn conjugate(self, sum: f64) -> f64 {
         0.5 * self.ridge * sum * sum
     }
 }
 
-/// What planes that were found before show of a slack, or of a sum of slacks, at the same w.
+/// A lower bound on a slack, or on a sum of slacks, from planes found before at the same w.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Known {
-    /// A lower bound: the value of the best plane, rounded down, or 0, that of y itself.
+    /// The bound: the value of the best plane, rounded down, or 0, the value of y itself.
     value: f64,
-    /// The size of the numbers that it was computed from.
+    /// The size of the numbers from which `value` was computed.
     size: f64,
 }
 
@@ -64,8 +64,9 @@ impl Known {
         Self { value: (value - rounding * size).max(0.0), size }
     }
 
-    /// Whether an answer is worse by more than the rounding of scores may explain: those that an
-    /// oracle compares can be larger than the ones it writes, in which equal parts have cancelled.
+    /// Whether an answer is worse by more than the rounding of scores can explain. The tolerance is
+    /// larger than the rounding error of `value`: the scores that an oracle compares can be larger
+    /// than the numbers it writes, in which equal parts have cancelled.
     fn beats(self, answer: f64) -> bool {
         self.value > answer + PROOF * self.size
     }
@@ -76,22 +77,22 @@ impl Known {
 pub(crate) struct Answer {
     /// The value of its best plane, rounded up.
     pub value: f64,
-    /// How far the maximum may lie above that, as the oracle says.
+    /// Upper bound on how far the maximum lies above `value`, as the oracle reports.
     pub missed: f64,
 }
 
-/// Adds up what the slacks of all examples cost, and notices answers that are too small.
+/// Sums the costs of the slacks of all examples, and detects answers that are too small.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct SlackSum {
-    /// Σ cost of the slack that planes show.
+    /// Σ cost of the slacks over the planes that oracles returned.
     pub cost: f64,
-    /// How much more it may be, by what oracles say they may have missed.
+    /// Upper bound on the cost missing from `cost`, as oracles report.
     pub missed: f64,
     pub audit: OracleAudit,
 }
 
 impl SlackSum {
-    /// Adds the slack of an example: the answer of its oracle, or what is `known` if that is
+    /// Adds the slack of an example: the answer of its oracle, or the `known` slack if that is
     /// larger.
     pub fn add(
         &mut self,
@@ -112,7 +113,7 @@ impl SlackSum {
         }
     }
 
-    /// Raises the whole sum to what is `known` for it, if that is larger.
+    /// Raises the whole sum to the `known` sum, if that is larger.
     pub fn compare(&mut self, known: Known) {
         if known.beats(self.cost + self.missed) {
             self.audit.count(None);

@@ -1,4 +1,4 @@
-//! Bounds beside exact arithmetic and closed forms.
+//! Bounds compared with exact arithmetic and closed forms.
 
 use proptest::prelude::*;
 
@@ -6,7 +6,7 @@ use super::*;
 use crate::solve::settings::SlackNorm;
 
 proptest! {
-    /// Exact: each α is a multiple of 2⁻¹⁰⁷⁴ below 2, so sums of integers decide.
+    /// Compares Σα with `bound` in exact integer arithmetic.
     #[test]
     fn confined_dual_variables_are_feasible_in_exact_arithmetic(
         shares in prop::collection::vec(0.0..1.0_f64, 1..12), bound in prop_oneof![Just(1.0), Just(0.1), 1e-9..1.0],
@@ -15,7 +15,7 @@ proptest! {
         let mut alpha: Vec<f64> = shares.iter().map(|share| share / sum * bound).collect();
         let before = alpha.clone();
         let changed = confine(&mut alpha, bound);
-        // All numbers are multiples of 2⁻¹²⁰ times an integer below 2⁶⁴ if they are above 2⁻⁵⁶.
+        // Numbers above 1e-16 are integer multiples of 2⁻¹²⁰, so `exact` does not round them.
         prop_assume!(alpha.iter().all(|alpha| *alpha == 0.0 || *alpha > 1e-16));
         let exact = |value: f64| (value * 2_f64.powi(60)) as i128 * (1 << 60)
             + ((value * 2_f64.powi(60)).fract() * 2_f64.powi(60)) as i128;
@@ -71,8 +71,8 @@ fn what_an_oracle_may_have_missed_is_slack() {
     assert_eq!(sum(squared, 3.0, 1.0, none), (18.0, 14.0, 0));
     assert_eq!(sum(linear, -1.0, 1.5, none), (0.0, 1.0, 0));
     assert_eq!(sum(linear, 3.0, f64::INFINITY, none), (6.0, f64::INFINITY, 0));
-    // A plane that was known before is shown too; only one beyond the bound makes the oracle a
-    // liar.
+    // A known plane raises `cost` too; only a plane above `value` + `missed` shows that the oracle
+    // is wrong.
     assert_eq!(sum(linear, 3.0, 0.5, Known::new(3.25, 1.0, 0.0)), (6.5, 0.5, 0));
     assert_eq!(sum(linear, 3.0, 0.5, Known::new(4.0, 1.0, 0.0)), (8.0, 0.0, 1));
 }
@@ -87,7 +87,7 @@ fn of_weights_without_a_bound_those_with_the_lowest_value_shown_are_kept() {
     }
     let best = bounds.best.as_ref().expect("certified");
     assert_eq!((best.primal, &*best.w), (f64::INFINITY, &[2.0][..]));
-    // One with a bound is better than any without.
+    // Weights with a finite primal value are better than any without.
     bounds.certify(&[4.0], &SlackSum { cost: 9.0, missed: 1.0, ..SlackSum::default() }, 1);
     let best = bounds.best.as_ref().expect("certified");
     assert!(

@@ -1,10 +1,12 @@
 //! The 1-slack cutting plane method (Joachims, Finley, Yu 2009, algorithms 3 and 4).
 //!
 //! Every iteration calls all oracles at w and sums their planes into one, g = Σᵢ C·weightᵢ/n · (Δᵢ,
-//! δᵢ). The dual over the planes so far, max over α ≥ 0, Σα ≤ 1 of Σ αₖ Δₖ − ½ ‖Σ αₖ δₖ‖², is
-//! solved again from where it stood; its Gram matrix grows by one row an iteration. Since each
-//! iteration sees all examples at one w, each one certifies. Squared slacks are convex in w too:
-//! their planes are the tangents Σᵢ C·weightᵢ/n · (2ξᵢ·Δᵢ − ξᵢ², 2ξᵢ·δᵢ).
+//! δᵢ). It then solves the dual over the planes so far, max over α ≥ 0, Σα ≤ 1 of Σ αₖ Δₖ − ½ ‖Σ αₖ
+//! δₖ‖², starting from the previous solution. The Gram matrix grows by one row per iteration. Each
+//! iteration calls all oracles at one w, so it also certifies w.
+//!
+//! Squared slacks are convex in w too. Their planes are the tangents Σᵢ C·weightᵢ/n · (2ξᵢ·Δᵢ −
+//! ξᵢ², 2ξᵢ·δᵢ).
 
 mod plane;
 mod state;
@@ -21,28 +23,29 @@ use crate::solve::vectors::squared_norm;
 use plane::{Delta, SummedPlane};
 pub(crate) use state::OneSlackState;
 
-/// A plane out of use for this many iterations leaves the working set, and so many iterations that
-/// improve neither bound are the last ones.
+/// Iterations after which an unused plane leaves the working set. Also the number of iterations in
+/// a row without an improved bound after which the method ends.
 const IDLE: u32 = 50;
 
 /// The solver with its state: working set, dual variables, weights.
 pub(crate) struct OneSlack {
     settings: Settings,
-    /// n.
+    /// The number of examples, n.
     examples: usize,
     working_set: Vec<SummedPlane>,
     alpha: Vec<f64>,
     gram: Gram,
     w: Vec<f64>,
-    /// D at (α, w), and as it was summed.
+    /// D at (α, w).
     dual: f64,
+    /// The sum that D came from, with its rounding errors.
     sum: DualSum,
-    /// The plane of the last pass, which has not come into the working set yet, and P(w) − D then.
+    /// The plane of the last pass, not yet in the working set, and P(w) − D at that pass.
     next: Option<(PlaneSum, f64)>,
-    /// Iterations in a row that improved neither bound.
+    /// Iterations in a row without an improved bound.
     stuck: u32,
     planes_found: u64,
-    /// The most bytes that the working set took.
+    /// Peak memory of the working set, in bytes.
     most_bytes: usize,
 }
 
@@ -100,7 +103,7 @@ impl<P: Passes + ?Sized> Method<P> for OneSlack {
         &self.w
     }
 
-    /// All planes scale with C, and so does w.
+    /// Planes and w are proportional to C.
     fn set_c(&mut self, _: &P, c: C) {
         let factor = c.sum(self.examples) / self.settings.c.sum(self.examples);
         self.settings.c = c;
@@ -131,7 +134,7 @@ impl<P: Passes + ?Sized> Method<P> for OneSlack {
 }
 
 impl OneSlack {
-    /// For n examples and d weights.
+    /// For n `examples` and `dim` weights.
     pub fn new(examples: usize, dim: usize, settings: Settings) -> Self {
         Self {
             settings,
@@ -149,7 +152,7 @@ impl OneSlack {
         }
     }
 
-    /// The same with a first plane, which is in use alone: a sum of planes of all examples.
+    /// A solver whose first plane, with dual variable 1, is a sum of planes of all examples.
     pub fn from_sum(examples: usize, settings: Settings, sum: &DualSum, u: Vec<f64>) -> Self {
         let mut solver = Self::new(examples, u.len(), settings);
         let (offset, sizes, errors) = sum.as_plane();
@@ -167,8 +170,8 @@ impl OneSlack {
         self.refresh();
     }
 
-    /// Takes in what so many oracles have answered at w: P(w), and the plane, which comes into the
-    /// working set afterwards.
+    /// Takes in the sum of a pass with `calls` oracle calls at w: records P(w) and D in the bounds,
+    /// and keeps the plane for the working set.
     fn take_in(&mut self, mut sum: PlaneSum, calls: usize, run: &mut Run<'_>) {
         sum.slacks.compare(self.known());
         let primal = run.bounds.certify(&self.w, &sum.slacks, calls);
@@ -180,7 +183,7 @@ impl OneSlack {
     /// Adds a plane to the working set.
     fn add(&mut self, offset: f64, delta: Delta, sizes: Sizes, errors: Sizes) {
         let limit = self.settings.max_memory.unwrap_or(usize::MAX);
-        // A row of the Gram matrix, and the plane itself.
+        // Bytes of a row of the Gram matrix, a dual variable, and the plane without its δ.
         let more = |order: usize| size_of::<f64>() * (order + 2) + size_of::<SummedPlane>();
         while self.working_set.len() > 1
             && self.bytes() + delta.bytes() + more(self.working_set.len()) > limit
@@ -200,8 +203,8 @@ impl OneSlack {
         self.alpha.push(alpha);
     }
 
-    /// Drops the plane out of use for longest; if all are in use, merges the two with the smallest
-    /// dual variables.
+    /// Drops the plane unused for longest. If all planes are in use, merges the two with the
+    /// smallest dual variables.
     fn make_room(&mut self) {
         let m = self.alpha.len();
         let out =
@@ -241,7 +244,7 @@ impl OneSlack {
         self.gram.retain(&keep);
     }
 
-    /// The memory that the working set takes.
+    /// Bytes of the working set.
     fn bytes(&self) -> usize {
         let planes: usize = self
             .working_set
@@ -251,7 +254,7 @@ impl OneSlack {
         planes + size_of_val(self.alpha.as_slice()) + self.gram.bytes()
     }
 
-    /// The value of each plane at w, b − ⟨w, g⟩, from inner products.
+    /// The value b − ⟨w, g⟩ of each plane at w, computed from the Gram matrix.
     fn values(&self) -> Vec<f64> {
         let score = |k: usize| {
             (0..self.alpha.len()).map(|l| self.alpha[l] * self.gram.get(k, l)).sum::<f64>()
@@ -259,7 +262,7 @@ impl OneSlack {
         self.working_set.iter().enumerate().map(|(k, plane)| plane.offset - score(k)).collect()
     }
 
-    /// What the highest plane at w says of the cost of all slacks.
+    /// A lower bound on the cost of all slacks at w, from the highest plane.
     fn known(&self) -> Known {
         let values = self.values();
         let best = (0..values.len()).max_by(|&k, &l| values[k].total_cmp(&values[l]));
@@ -274,12 +277,13 @@ impl OneSlack {
         Known::new(offset - delta.dot(&self.w) - errors, size, 0.0)
     }
 
-    /// Solves the dual over the working set from where it stands, and updates w and D. The newest
+    /// Solves the dual over the working set from the current α, and updates w and D. The newest
     /// plane is the last one.
     ///
-    /// If the solution raises D less than a line search towards the newest plane should (the
-    /// Frank–Wolfe step, whose gain is known), it is beyond the arithmetic of the small dual, and
-    /// the better of the two is taken. So D stops rising only where no step raises it.
+    /// A line search towards the newest plane (the Frank–Wolfe step) has a known gain. If the
+    /// solution raises D by less than a tenth of it, the small dual has reached the limits of its
+    /// arithmetic, and the better of the two results is taken. So D stops rising only if no step
+    /// raises it.
     fn maximise(&mut self, tolerance: f64) {
         let mut gradient = self.values();
         let (start, dual) = (self.alpha.clone(), self.dual);
@@ -305,7 +309,7 @@ impl OneSlack {
         }
     }
 
-    /// Lets planes go that were out of use for long.
+    /// Drops planes that have been unused for more than [`IDLE`] iterations.
     fn forget(&mut self) {
         for (plane, &alpha) in self.working_set.iter_mut().zip(&self.alpha) {
             plane.idle = if alpha > 0.0 { 0 } else { plane.idle + 1 };

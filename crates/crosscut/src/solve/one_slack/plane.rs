@@ -5,13 +5,14 @@ use serde::{Deserialize, Serialize};
 use crate::solve::bounds::{Sizes, off};
 use crate::solve::vectors::{dot, inner_entries, squared_norm};
 
-/// A summed plane of the working set.
+/// A plane of the working set.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct SummedPlane {
     pub offset: f64,
     pub delta: Delta,
-    /// The sizes of what was summed for it, and bounds on the rounding errors of these sums.
+    /// The sizes of the terms summed for `offset` and `delta`.
     pub sizes: Sizes,
+    /// Bounds on the rounding errors of `offset` and `delta`.
     pub errors: Sizes,
     /// Iterations since its dual variable was positive.
     pub idle: u32,
@@ -24,7 +25,7 @@ pub(super) enum Delta {
 }
 
 impl SummedPlane {
-    /// Multiplies it by a factor.
+    /// Multiplies the plane by a factor.
     pub fn scale(&mut self, factor: f64) {
         self.offset *= factor;
         self.delta.scale(factor);
@@ -34,7 +35,7 @@ impl SummedPlane {
 }
 
 impl Delta {
-    /// Takes a dense vector and keeps what is smaller: it or its non-zeros.
+    /// From a dense vector. Stores the vector or its non-zeros, whichever is smaller.
     pub fn new(values: Vec<f64>) -> Self {
         let nonzeros = values.iter().filter(|value| **value != 0.0).count();
         if nonzeros >= values.len() / 2 {

@@ -1,4 +1,4 @@
-//! The state of the 1-slack method as data.
+//! The saved state of the 1-slack method.
 
 use std::borrow::Cow;
 
@@ -10,12 +10,12 @@ use crate::solve::methods::Solver;
 use crate::solve::qp::Gram;
 use crate::solve::state::{StateError, require, require_close, require_finite};
 
-/// What [`OneSlack`] needs to go on.
+/// The saved state of [`OneSlack`].
 #[derive(Serialize, Deserialize)]
 pub(crate) struct OneSlackState<'s> {
-    /// The solver of the settings: another one may have handed over.
+    /// The solver chosen by the settings; it may have handed over to this one.
     begun_by: Solver,
-    /// What the slack of an example of weight 1 costs.
+    /// Cost of the slack of an example of weight 1.
     each: f64,
     working_set: Cow<'s, [SummedPlane]>,
     alpha: Cow<'s, [f64]>,
@@ -39,7 +39,7 @@ impl OneSlack {
         }
     }
 
-    /// Takes what was saved; after an error all is what it was.
+    /// Restores a saved state; after an error nothing has changed.
     pub(super) fn take(&mut self, saved: OneSlackState<'_>) -> Result<(), StateError> {
         let (dim, m) = (self.w.len(), saved.working_set.len());
         require_close("what a slack costs", saved.each, self.settings.c.sum(self.examples))?;
@@ -61,7 +61,7 @@ impl OneSlack {
         self.gram = saved.gram.into_owned();
         self.planes_found = saved.planes_found;
         self.most_bytes = saved.most_bytes;
-        // What the weights and D are follows from the rest, to the bit.
+        // The weights and D follow from the rest, to the bit.
         self.refresh();
         self.stuck = saved.stuck;
         Ok(())
@@ -69,7 +69,7 @@ impl OneSlack {
 }
 
 impl OneSlackState<'_> {
-    /// The solver with which the run has begun.
+    /// The solver with which the run began.
     pub fn begun_by(&self) -> Solver {
         self.begun_by
     }

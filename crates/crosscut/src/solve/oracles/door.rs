@@ -1,33 +1,36 @@
-//! [`Door`]: what solvers may ask of a task and its examples, whatever the task is.
+//! [`Door`]: the interface through which solvers call a task and its examples, with the task's type
+//! erased.
 //!
-//! Solvers are compiled once, for this trait; only what lies behind it is compiled anew for each
-//! task. A call of it is for a chunk of examples, so that it costs nothing beside the oracles.
+//! Solvers are compiled once, for this trait; only its implementation is compiled for each task.
+//! One call serves a chunk of examples, so dynamic dispatch costs almost nothing compared with the
+//! oracles.
 
 use std::sync::Mutex;
 
 use crate::data::{Row, Sink};
 use crate::task::{Example, Part, Planes, Recombiner, Task};
 
-/// The oracles of examples by their positions, at weights of [`dim`](Self::dim) numbers.
+/// The oracles of examples, addressed by position, at weights of length [`dim`](Self::dim).
 pub(crate) trait Door<'a>: Send + Sync {
     fn dim(&self) -> usize;
 
-    /// As [`Task::is_relaxed`].
+    /// See [`Task::is_relaxed`].
     fn is_relaxed(&self) -> bool;
 
-    /// Examples that a call of [`separate`](Self::separate) takes, at most.
+    /// Largest number of examples per call of [`separate`](Self::separate).
     fn chunk(&self) -> usize;
 
-    /// `planes[j]` take the planes of `examples[j]`, with the buffers of a thread.
+    /// Writes the planes of `examples[j]` into `planes[j]`, with the buffers of thread `thread`.
     fn separate(&self, w: &[f64], thread: usize, examples: &[usize], planes: &mut [Planes<'a>]);
 
-    /// As [`Task::row`].
+    /// See [`Task::row`].
     fn row(&self, example: usize, name: u32) -> Option<Row<'a>>;
 
-    /// Whether [`recombine`](Self::recombine) may find anything.
+    /// Whether the task can recombine planes; if not, [`recombine`](Self::recombine) returns
+    /// `None`.
     fn recombines(&self) -> bool;
 
-    /// As [`Recombine::recombined`](crate::Recombine::recombined).
+    /// See [`Recombine::recombined`](crate::Recombine::recombined).
     fn recombine(
         &self,
         w: &[f64],
@@ -72,7 +75,8 @@ impl<'a, T: Task> Behind<'a, T> {
     fn with<R>(&self, thread: usize, work: impl FnOnce(&mut Thread<'a, T>) -> R) -> R {
         match self.threads[thread % self.threads.len()].try_lock() {
             Ok(mut thread) => work(&mut thread),
-            // An oracle that runs threads of its own may find itself called again on this one.
+            // The lock is taken if an oracle with threads of its own is called again on this
+            // thread.
             Err(_) => work(&mut Thread::default()),
         }
     }

@@ -1,19 +1,19 @@
-//! [`Merged`]: equal examples as one.
+//! [`Merged`]: equal examples merged into one.
 
 use crate::solve::solution::DualVariable;
 
-/// Equal examples as one, with the sum of their weights.
+/// Equal examples merged into one, with the sum of their weights.
 pub(super) struct Merged {
-    /// For each example that was given: the position of the one that stands for it, and its part of
-    /// the weight of that.
+    /// For each original example: the position of its merged example, and its fraction of the
+    /// merged weight.
     parts: Vec<(u32, f64)>,
-    /// For each that is left: the position of the first that was given, and the weight.
+    /// For each merged example: the position of its first original example, and the merged weight.
     pub left: Vec<(usize, f64)>,
 }
 
 impl Merged {
-    /// From what [`Task::first_of_equals`](crate::Task::first_of_equals) says; `None` if all are
-    /// different.
+    /// From the result of [`Task::first_of_equals`](crate::Task::first_of_equals); `None` if all
+    /// examples are different.
     pub fn new(first_of_equals: &[usize], weight: impl Fn(usize) -> f64) -> Option<Self> {
         let n = u32::try_from(first_of_equals.len()).ok()?;
         let mut merged = Self { parts: Vec::new(), left: Vec::new() };
@@ -33,13 +33,13 @@ impl Merged {
         (left.len() < parts.len()).then_some(merged)
     }
 
-    /// Number of examples that were given.
+    /// Number of original examples.
     pub fn given(&self) -> usize {
         self.parts.len()
     }
 
-    /// Dual variables of the examples that are left, in their order, as dual variables of those
-    /// that were given.
+    /// Converts dual variables of the merged examples, in their order, to dual variables of the
+    /// original examples.
     pub fn divide(&self, variables: Vec<DualVariable>) -> Vec<DualVariable> {
         let start = |at: u32| {
             variables.partition_point(|variable| variable.example.is_some_and(|e| e < at as usize))

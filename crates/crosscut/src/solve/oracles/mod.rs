@@ -1,5 +1,5 @@
-//! [`Oracles`]: all separation oracles of the training set, on all threads. The one seam between
-//! solvers and tasks.
+//! [`Oracles`]: all separation oracles of the training set, on all threads. Solvers reach tasks
+//! only through it.
 
 mod door;
 mod merged;
@@ -15,42 +15,44 @@ use crate::data::Row;
 use crate::solve::block::Block;
 use crate::solve::bounds::{Fault, Known, SlackCost};
 use crate::solve::error::SolveError;
-use crate::solve::passes::{Ask, PassError, Passes, PlaneSum, Spent};
+use crate::solve::passes::{Ask, PassError, Passes, PlaneSum, Spent, Weights};
 use crate::solve::solution::DualVariable;
 use crate::task::{CHUNK, Example, Part, Planes, Task};
 use door::{Behind, Door};
 use merged::Merged;
 pub(crate) use workers::WorkerPool;
 
-/// Memory that the lanes of a [sum](Passes::sum) may take, in bytes. Part of the result: it decides
-/// how sums are grouped.
+/// Limit on the memory of the lanes of a [sum](Passes::sum), in bytes. It affects the result, since
+/// it decides how sums are grouped.
 const LANE_BYTES: usize = 16 << 20;
 const MOST_LANES: usize = 64;
-/// Seconds of work below which a batch is done before other threads have woken up.
+/// A batch with less work than this, in seconds, would be done before other threads have woken up.
 const WORTH_WAKING: f64 = 1e-4;
 
-/// Examples with a task's separation oracle, and the threads that run it; counts calls and seconds.
+/// Examples with a task's separation oracle, and the threads that run it. Counts calls and seconds.
 ///
-/// Solvers see nothing else of a task. As [`Passes`] it is also what one of several machines sums.
+/// Solvers access a task only through this type. If several machines share the examples, each one
+/// sums its own through the [`Passes`] implementation.
 pub struct Oracles<'a> {
     door: Box<dyn Door<'a> + 'a>,
     /// The weight of each example.
     weights: Vec<f64>,
-    /// What the examples stand for, if some of those that were given are equal.
+    /// How the original examples were merged, if some of them are equal.
     merged: Option<Merged>,
-    /// The position of the first of them among all examples.
+    /// The position of the first example in the whole training set.
     first: usize,
     workers: WorkerPool,
-    /// Wall seconds of a call, infinite before there was one.
+    /// Wall seconds per call; infinite before the first call.
     each: f64,
     spent: Spent,
 }
 
 impl<'a> Oracles<'a> {
-    /// Checks the examples and starts the threads (0: as many as there are cores).
+    /// Checks the examples and starts the threads. `threads` = 0 means the size of the current
+    /// rayon pool or, outside a pool, the number of cores.
     ///
     /// # Errors
-    /// No examples, or one that cannot be handled.
+    /// No examples, or an invalid one; threads that could not be started.
     pub fn new<T: Task>(
         task: &'a T,
         examples: impl IntoIterator<Item = &'a Example<T::Input, T::Output>>,
@@ -78,7 +80,7 @@ impl<'a> Oracles<'a> {
         Ok(Self { merged: Some(merged), weights, ..Self::of(task, left, 0, workers) })
     }
 
-    /// For examples that are known to be right, of which the first has this position among all.
+    /// For valid examples. `first` is the position of the first one in the whole training set.
     pub(crate) fn of<T: Task>(
         task: &'a T,
         examples: Vec<&'a Example<T::Input, T::Output>>,
@@ -98,18 +100,19 @@ impl<'a> Oracles<'a> {
         }
     }
 
-    /// Gives back the threads.
+    /// Returns the threads.
     pub(crate) fn into_workers(self) -> WorkerPool {
         self.workers
     }
 
-    /// The position of an example among those that were given; the first of equal ones.
+    /// The position of an example in the whole training set; of merged examples, the position of
+    /// the first.
     pub(crate) fn position(&self, index: usize) -> usize {
         self.first + self.merged.as_ref().map_or(index, |merged| merged.left[index].0)
     }
 
-    /// Dual variables of these examples, in their order, as dual variables of those that were
-    /// given.
+    /// Converts dual variables of the merged examples, in their order, to dual variables of the
+    /// original examples.
     pub(crate) fn divide(&self, variables: Vec<DualVariable>) -> Vec<DualVariable> {
         match &self.merged {
             Some(merged) => merged.divide(variables),
@@ -118,11 +121,11 @@ impl<'a> Oracles<'a> {
     }
 
     /// The weight of each example.
-    pub(crate) fn weights(&self) -> &[f64] {
+    pub(crate) fn each_weight(&self) -> &[f64] {
         &self.weights
     }
 
-    /// The row of an example with a name.
+    /// The row of an example with the given name.
     pub(crate) fn row(&self, index: usize, name: u32) -> Option<Row<'a>> {
         self.door.row(index, name)
     }
@@ -130,7 +133,7 @@ impl<'a> Oracles<'a> {
     /// Calls the oracles of a batch of examples at w; the j-th answer goes to `planes[j]`.
     ///
     /// # Errors
-    /// The first answer of the batch that is no plane.
+    /// The first answer of the batch that is not a plane.
     pub(crate) fn separate(
         &mut self,
         w: &[f64],
@@ -140,8 +143,8 @@ impl<'a> Oracles<'a> {
         self.call_batch(w, batch, planes, &|_, _| {})
     }
 
-    /// The same with the values of the planes at w, beside the largest value of the planes of
-    /// `cache`: the rows that both read are in the processor's cache then. `length` is ‖w‖.
+    /// Like [`separate`](Self::separate), and evaluates at w the answers and the planes of `cache`.
+    /// Both read the same rows, which are then still in the processor's cache. `length` is ‖w‖.
     ///
     /// # Errors
     /// As [`separate`](Self::separate).
@@ -183,7 +186,7 @@ impl<'a> Oracles<'a> {
                 }
             }
         };
-        // The first calls ever are timed: one to warm up, one to tell what a call takes.
+        // The first two calls of all are timed: the first warms up, the second measures.
         let timed = if self.each.is_finite() { 0 } else { batch.len().min(2) };
         let answers = &mut planes[..batch.len()];
         let (first, planes) = answers.split_at_mut(timed);
@@ -194,13 +197,13 @@ impl<'a> Oracles<'a> {
             answer(planes, index);
             each = began.elapsed().as_secs_f64();
         }
-        // Who runs them does not change what they answer.
+        // The choice of threads does not change the answers.
         let worth = batch_left.len() > 1 && each * batch_left.len() as f64 >= WORTH_WAKING;
         let chunk = self.door.chunk();
         self.workers.run(worth, |parallel| match parallel {
             true => {
-                // Every thread is to get some, and the slow ones fewer; if calls are dear, each
-                // gets one.
+                // Every thread gets several shares, and slow threads take fewer. If calls are
+                // expensive, each thread gets one share.
                 let shares =
                     if chunk > CHUNK { self.workers.threads() } else { 8 * self.workers.threads() };
                 let share = batch_left.len().div_ceil(shares).min(chunk);
@@ -224,16 +227,16 @@ impl<'a> Oracles<'a> {
         batch.iter().zip(&*answers).find_map(fault).map_or(Ok(()), Err)
     }
 
-    /// Whether planes can be put together from parts.
+    /// Whether the task can recombine planes from parts.
     pub(crate) fn recombines(&self) -> bool {
         self.door.recombines()
     }
 
-    /// Replaces `planes` by the plane put together from parts of an example's, if its slack is
-    /// above `least`.
+    /// Replaces `planes` by the plane recombined from the parts `seen` of an example. If no plane
+    /// has a slack above `least`, `planes` is empty afterwards.
     ///
     /// # Errors
-    /// What is put together is no plane.
+    /// The recombined answer is not a plane.
     pub(crate) fn recombine(
         &self,
         w: &[f64],
@@ -258,7 +261,7 @@ impl<'a> Oracles<'a> {
     }
 }
 
-/// A part of the examples, whose planes are summed in their order.
+/// A range of examples, whose planes are summed in order.
 struct Lane<'a> {
     next: usize,
     end: usize,
@@ -278,6 +281,12 @@ impl<'a> Passes for Oracles<'a> {
         self.merged.as_ref().map_or(self.weights.len(), Merged::given)
     }
 
+    fn weights(&self) -> Weights {
+        let mut weights = Weights::default();
+        self.weights.iter().for_each(|&weight| weights.add(weight));
+        weights
+    }
+
     fn dim(&self) -> usize {
         self.door.dim()
     }
@@ -294,8 +303,8 @@ impl<'a> Passes for Oracles<'a> {
         self.spent.calls = calls;
     }
 
-    /// Examples are summed in fixed lanes and the lanes in order, so the bits do not depend on the
-    /// number of threads.
+    /// Each lane has a fixed range of examples, and the lanes are added in order, so the bits do
+    /// not depend on the number of threads.
     fn sum(
         &mut self,
         Ask { w, each, norm }: Ask<'_>,
@@ -335,17 +344,18 @@ impl<'a> Passes for Oracles<'a> {
             self.spent.calls += (after - before) as u64;
             let seconds = began.elapsed().as_secs_f64();
             self.spent.seconds += seconds;
-            // The slices only serve the ticks: about twenty a second, whatever an oracle costs.
+            // Slices only set the interval between ticks, about 0.05 to 0.2 seconds.
             if seconds < 0.05 {
                 slice *= 2;
             } else if seconds > 0.2 {
                 slice = (slice / 2).max(least);
             }
             tick(self.spent);
-            // The first fault is known when the lanes before its own have ended.
+            // The first fault is known once all lanes before it have ended.
             let mut ended = lanes.iter().take_while(|lane| lane.next == lane.end);
             if let Some((fault, index)) = ended.find_map(|lane| Some((lane.fault?, lane.next))) {
-                // How far the other lanes have come depends on the clock.
+                // The progress of the other lanes depends on timing, so their calls are not
+                // counted.
                 self.spent.calls = calls + index as u64 + 1;
                 return Err(fault.into());
             }
@@ -359,7 +369,7 @@ impl<'a> Passes for Oracles<'a> {
 
 impl<'a> Oracles<'a> {
     /// Calls the oracles of the next examples of a lane, up to `end`, and adds their planes. A
-    /// fault ends the lane there.
+    /// fault ends the lane.
     fn add_chunk(
         &self,
         lane: &mut Lane<'a>,
@@ -387,12 +397,12 @@ impl<'a> Oracles<'a> {
     }
 }
 
-/// What the task says of equal examples, if it says it of all.
+/// The result of [`Task::first_of_equals`], if it has one entry for each example.
 fn equals<T: Task>(task: &T, examples: &[&Example<T::Input, T::Output>]) -> Option<Vec<usize>> {
     task.first_of_equals(examples).filter(|equals| equals.len() == examples.len())
 }
 
-/// How many of the examples training sees: of equal ones, one.
+/// Number of examples that training sees, with equal examples counted once.
 pub(crate) fn different<T: Task>(task: &T, examples: &[&Example<T::Input, T::Output>]) -> usize {
     equals(task, examples).map_or(examples.len(), |equals| {
         equals.iter().enumerate().filter(|(index, first)| *first >= index).count()

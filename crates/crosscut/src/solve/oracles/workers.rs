@@ -8,18 +8,18 @@ pub(crate) struct WorkerPool {
     threads: usize,
 }
 
-/// Whose threads they are.
+/// Where oracle calls run.
 enum Pool {
-    /// That of the caller, alone.
+    /// The caller's thread alone.
     Single,
-    /// Those of the pool in which the caller runs: it takes its part of the work, and nobody is
-    /// waited for who still sleeps.
+    /// The caller's rayon pool; the caller takes a share and does not wait for idle workers.
     Around,
     Own(rayon::ThreadPool),
 }
 
 impl WorkerPool {
-    /// Starts the threads (0: as many as the pool around has, or as there are cores).
+    /// Starts the threads. `threads` = 0 means the size of the current rayon pool or, outside a
+    /// pool, the number of cores.
     pub fn new(threads: usize) -> Result<Self, SolveError> {
         let around = rayon::current_thread_index().map(|_| rayon::current_num_threads());
         let threads = match threads {
@@ -38,18 +38,18 @@ impl WorkerPool {
         Ok(Self { pool, threads })
     }
 
-    /// How many there are.
+    /// The number of threads.
     pub fn threads(&self) -> usize {
         self.threads
     }
 
-    /// The number of the thread that asks.
+    /// The index of the current thread in its rayon pool; 0 outside a pool.
     pub fn current() -> usize {
         rayon::current_thread_index().unwrap_or(0)
     }
 
-    /// Runs `work` where its parallel iterators find the threads, and tells it whether there are
-    /// several that are worth waking.
+    /// Runs `work` in the pool. Its argument says whether to run in parallel: there are several
+    /// threads and the work is `worth` waking them.
     pub fn run(&self, worth: bool, work: impl FnOnce(bool) + Send) {
         match &self.pool {
             Pool::Own(pool) if worth => pool.install(|| work(true)),

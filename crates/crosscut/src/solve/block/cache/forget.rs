@@ -1,4 +1,5 @@
-//! How planes leave a block: out of use for long, or merged because there is no room.
+//! Removal of planes from a block: planes long out of use are dropped, and planes are merged if
+//! there is no room.
 
 use super::placed_rows::PlacedRow;
 use super::terms::{ENTRY, Terms, split, sum_terms};
@@ -6,7 +7,7 @@ use super::{Block, CachedPlane};
 use crate::data::add_row;
 
 impl Block<'_> {
-    /// Forgets planes that have not been in use since the exact pass `since`.
+    /// Drops planes that have not been in use since the exact pass `since`.
     pub fn forget(&mut self, since: u32) {
         for plane in &mut self.planes {
             if plane.alpha > 0.0 {
@@ -19,7 +20,7 @@ impl Block<'_> {
         }
     }
 
-    /// Keeps planes in use only, and of these at most so many.
+    /// Drops planes not in use, then merges planes until at most `most_planes` are left.
     pub fn shed(&mut self, most_planes: usize) {
         if self.alphas().any(|alpha| alpha == 0.0) {
             let keep: Vec<bool> = self.alphas().map(|alpha| alpha > 0.0).collect();
@@ -30,8 +31,9 @@ impl Block<'_> {
         }
     }
 
-    /// Drops the plane not in use for longest; if all are in use, merges the two with the smallest
-    /// dual variables into their convex combination, which is a valid plane itself.
+    /// Removes one plane. Drops the plane that has been out of use longest. If all planes are in
+    /// use, merges the two with the smallest dual variables into their convex combination, which is
+    /// itself a valid plane.
     pub(super) fn make_room(&mut self) {
         self.unfold();
         let m = self.planes.len();
@@ -75,7 +77,8 @@ impl Block<'_> {
             self.longest = self.longest.max(size);
             self.written = self.written.max(written.min(u32::MAX as usize) as u32);
         }
-        // The merged plane first, so that its placed rows stay.
+        // The merged plane is appended before the two are dropped, so that its placed rows are
+        // kept.
         self.push(merged, dense, &terms);
         self.gram.push(std::iter::repeat_n(0.0, m + 1));
         let keep: Vec<bool> = (0..=m).map(|r| r != p && r != q).collect();
@@ -83,7 +86,7 @@ impl Block<'_> {
         self.gram.replace_last(row);
     }
 
-    /// s · δₚ + t · δ_q where one of the two is dense.
+    /// s · δₚ + t · δ_q if one of the two is dense.
     fn merge_dense(&self, p: usize, q: usize, s: f64, t: f64) -> Option<Box<[f64]>> {
         let mut values = vec![0.0; self.dense(p).or(self.dense(q))?.len()];
         for (plane, factor) in [(p, s), (q, t)] {
@@ -100,7 +103,7 @@ impl Block<'_> {
         Some(values.into_boxed_slice())
     }
 
-    /// Keeps the planes for which `keep` says so, and the placed rows they need.
+    /// Keeps the planes whose `keep` is true, and the placed rows that they use.
     pub(super) fn retain(&mut self, keep: &[bool]) {
         if self.is_fan() {
             let mut keeps = keep.iter();

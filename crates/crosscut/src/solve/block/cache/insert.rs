@@ -1,4 +1,5 @@
-//! How planes come into a block: as a row more of a fan, or as terms and a row of the Gram matrix.
+//! Insertion of planes into a block: as one more row of a fan, or as terms and a row of the Gram
+//! matrix.
 
 use super::placed_rows::{PlacedRow, PlacedRows};
 use super::terms::{ENTRY, combine, split, sum_terms};
@@ -9,16 +10,16 @@ use crate::solve::qp::Gram;
 use crate::solve::vectors::dot;
 use crate::task::{RawPlane, RowTerm};
 
-/// A plane of at most so many terms meets the others placed row by placed row; a longer one is
-/// written out first.
+/// For a plane with at most this many terms, inner products are computed placed row by placed row.
+/// A longer plane is written out first.
 const FEW_TERMS: usize = 8;
 
 impl<'a> Block<'a> {
-    /// Puts planes into the cache, the last one first, unless they are there; returns how many were
-    /// not. `pass` is the number of the exact pass.
+    /// Inserts the planes that are not in the cache yet, the last one first. Returns the number of
+    /// new planes. `pass` is the number of the exact pass.
     ///
     /// # Errors
-    /// Two different rows have one name.
+    /// Two different rows have the same name.
     pub fn insert(
         &mut self,
         planes: &[RawPlane<'a>],
@@ -40,7 +41,8 @@ impl<'a> Block<'a> {
         Ok(new)
     }
 
-    /// The same for the last of some planes; the others are about to follow.
+    /// Inserts the last of `planes`. The other planes are inserted next. Returns whether the plane
+    /// is new.
     fn insert_last(
         &mut self,
         planes: &[RawPlane<'a>],
@@ -50,7 +52,7 @@ impl<'a> Block<'a> {
         workspace: &mut Workspace,
     ) -> Result<bool, FaultKind> {
         let Some(raw) = planes.last() else { return Ok(false) };
-        // The plane (0, 0) is always there.
+        // The plane (0, 0) is in every block implicitly.
         if raw.offset == 0.0 && raw.rows.is_empty() && raw.entries.is_empty() {
             return Ok(false);
         }
@@ -85,7 +87,7 @@ impl<'a> Block<'a> {
         }
         if self.planes.len() >= most_planes {
             self.make_room();
-            // Placed rows have been renamed.
+            // The placed rows have new keys.
             if dense.is_none() {
                 self.intern(planes, dim, &mut workspace.terms)?;
             }
@@ -111,8 +113,8 @@ impl<'a> Block<'a> {
         Ok(true)
     }
 
-    /// Takes in a plane that keeps the block a fan, unless it is there; returns whether it was not.
-    /// `None` if it does not.
+    /// Inserts a plane that keeps the block a fan. Returns whether the plane is new, or `None` if
+    /// the block would be no fan.
     fn join_fan(&mut self, raw: &RawPlane<'a>, most_planes: usize, pass: u32) -> Option<bool> {
         let &[truth, other] = raw.rows.as_slice() else { return None };
         let (place, elsewhere) = (truth.place, other.place);
@@ -152,12 +154,12 @@ impl<'a> Block<'a> {
         Some(true)
     }
 
-    /// Turns what the oracle wrote into terms, for the last of some planes. Its rows that were not
-    /// seen before become placed rows, with those of the other planes; so do weights whose index is
-    /// no key.
+    /// Writes the terms of the last of `planes` to `terms`. If this plane has new rows, the new
+    /// rows of all `planes` become placed rows. A single weight whose index is too large for a key
+    /// counts as a row.
     ///
     /// # Errors
-    /// Two different rows have one name.
+    /// Two different rows have the same name.
     fn intern(
         &mut self,
         planes: &[RawPlane<'a>],
@@ -182,11 +184,11 @@ impl<'a> Block<'a> {
         Ok(())
     }
 
-    /// Replaces `terms` by those of a plane; returns its rows that are no placed rows yet, which
-    /// are left out.
+    /// Replaces `terms` by the terms of a plane, except for rows that are not placed rows yet.
+    /// Returns these rows.
     ///
     /// # Errors
-    /// A row has the name of another one.
+    /// Two different rows have the same name.
     fn find_keys(
         &self,
         raw: &RawPlane<'a>,
@@ -208,7 +210,7 @@ impl<'a> Block<'a> {
         Ok(missing)
     }
 
-    /// ⟨δ, δ′⟩ of the last plane with each plane, the last one itself.
+    /// ⟨δ, δ′⟩ of the plane `last` with each plane up to and including itself.
     fn inner_products(&self, last: usize, dim: usize, workspace: &mut Workspace) -> Vec<f64> {
         let Workspace { dots, delta, .. } = workspace;
         let (rows, entries) = split(self.terms(last));
@@ -224,7 +226,7 @@ impl<'a> Block<'a> {
             };
             dots.clear();
             dots.extend(self.placed.iter().map(dot));
-            // Placed rows meet placed rows, and nothing else is asked for.
+            // No plane has single weights, so entries of δ are not needed.
             return self.products(last, dots, |_| 0.0);
         }
         let entries: Vec<(usize, f64)> = entries.collect();
@@ -254,7 +256,7 @@ impl<'a> Block<'a> {
         products
     }
 
-    /// The same, given ⟨δ, placed row⟩ of all placed rows and δ itself.
+    /// The same, given `dots` = ⟨δ, placed row⟩ for all placed rows, and the entries `delta` of δ.
     fn products(&self, last: usize, dots: &[f64], delta: impl Fn(usize) -> f64) -> Vec<f64> {
         let with = |p: usize| match (self.dense(p), self.dense(last)) {
             (None, _) => combine(self.terms(p), dots, &delta),
@@ -295,8 +297,8 @@ fn is_far(entry: &(usize, f64)) -> bool {
     entry.0 >= ENTRY as usize
 }
 
-/// What of a plane is placed rows, with what they are multiplied by: its rows, and weights whose
-/// index is no key.
+/// The placed rows of a plane with their scales: its rows, and single weights whose index is too
+/// large for a key.
 fn placed_rows_of<'a>(raw: &RawPlane<'a>) -> impl Iterator<Item = (PlacedRow<'a>, f64)> {
     let singles = raw.entries.iter().filter(|entry| is_far(entry));
     let singles = singles.map(|&(index, scale)| (RowTerm::single(index), scale));

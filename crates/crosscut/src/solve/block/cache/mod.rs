@@ -1,5 +1,4 @@
-//! [`Block`]: the planes one example has shown so far, their dual variables, and the small dual
-//! over them.
+//! [`Block`]: the cached planes of one example, their dual variables, and the small dual over them.
 
 mod forget;
 mod insert;
@@ -20,7 +19,7 @@ use scatter::Scatter;
 pub(crate) use state::{Blocks, CarriedBlock};
 use terms::{Terms, has_entries};
 
-/// The placed rows of the planes of a fan, which has no more planes than that.
+/// Keys of the two placed rows of each plane of a fan. A fan has at most 256 planes.
 static FAN: [[u32; 2]; 256] = {
     let mut keys = [[0; 2]; 256];
     let mut plane = 0;
@@ -31,40 +30,40 @@ static FAN: [[u32; 2]; 256] = {
     keys
 };
 
-/// The plane cache of one example with its part of the dual.
+/// The plane cache of one example, with the dual variables of its planes.
 ///
-/// Planes of one example are made of few distinct rows (the truth is in all of them), so rows are
-/// kept once, as placed rows, and planes as combinations of placed rows. There are as many blocks
-/// as examples, and visits spend much of their time on waiting for memory: lists are exactly as
-/// long as what is in them.
+/// The planes of one example share a few distinct rows (the truth is in all of them). So each row
+/// is stored once, as a placed row, and planes are linear combinations of placed rows. There is one
+/// block for each example, and memory latency dominates the time of a visit. So lists have no spare
+/// capacity.
 ///
-/// Most planes of a multiclass block are a row at the place of the truth less the same row at that
-/// of another class. As long as all are like that (a *fan*: the truth is the first placed row, and
-/// the other placed row of plane p is p + 1), neither their terms nor their Gram matrix is stored.
+/// Most planes of a multiclass block are a row at the place of the truth minus the same row at the
+/// place of another class. A block that has only such planes is a *fan*: the truth is the first
+/// placed row, and the other placed row of plane p is p + 1. A fan stores neither terms nor a Gram
+/// matrix.
 #[derive(Debug)]
 pub(crate) struct Block<'a> {
-    /// What the slack costs, for C · weight / n.
+    /// Slack cost for the coefficient C · weight / n.
     cost: SlackCost,
-    /// Block gap when last looked at: what the best known plane would add to the slack bound beyond
-    /// the planes in use.
+    /// Duality gap of this block over its cached planes at the last visit.
     pub gap: f64,
     placed: PlacedRows<'a>,
     planes: Box<[CachedPlane]>,
-    /// All of δ of the planes for which that is shorter than their terms; they have none then.
-    /// Empty if there are no such planes.
+    /// δ as a dense vector, for planes whose terms would be at least as long. These planes have no
+    /// terms. Empty if no plane is dense.
     dense: Box<[Option<Box<[f64]>>]>,
-    /// The terms of all planes, one plane after the other; nothing of a fan.
+    /// Terms of all planes, plane after plane. Empty for a fan.
     terms: Terms,
     gram: Gram,
-    /// An upper bound on the norms of the rows that its planes are or were made of, and on the
-    /// sizes of dense planes as they were written.
+    /// Upper bound on the norms of the rows in current and former planes, and on the sizes of dense
+    /// planes as the oracle wrote them.
     longest: f64,
-    /// The most that a plane as it was written was larger than the sum of its terms, in which equal
-    /// rows and weights have been added up.
+    /// Largest loss of size of a plane when equal rows and weights were summed: size as the oracle
+    /// wrote the plane, minus size of the summed terms.
     cancelled: f64,
-    /// The most terms that a plane was written in.
+    /// Largest number of terms of a plane as the oracle wrote it.
     written: u32,
-    /// How often two planes were merged into one.
+    /// Number of merges of two planes into one.
     merges: u32,
 }
 
@@ -72,7 +71,7 @@ pub(crate) struct Block<'a> {
 struct CachedPlane {
     offset: f64,
     alpha: f64,
-    /// Where its terms end.
+    /// End of the terms of this plane in the terms of the block.
     end: u32,
     /// The last exact pass in which the plane was in use or the best.
     used: u32,
@@ -84,11 +83,11 @@ pub(crate) struct Workspace {
     dots: Vec<f64>,
     gradient: Vec<f64>,
     alpha: Vec<f64>,
-    /// How a step changes w: Σ change · δ over the planes.
+    /// Changes of the dual variables in a step, damped: w changes by Σ change · δ over the planes.
     change: Vec<f64>,
     /// The terms of a new plane: keys and scales.
     terms: Vec<(u32, f64)>,
-    /// A new plane written out.
+    /// δ of a new plane, written out.
     delta: Scatter,
 }
 
@@ -118,7 +117,7 @@ impl<'a> Block<'a> {
         self.planes.len()
     }
 
-    /// The memory that what it holds takes.
+    /// Memory of the block in bytes, lists included.
     pub fn bytes(&self) -> usize {
         let Self { placed, planes, dense, terms, gram, .. } = self;
         let numbers: usize = dense.iter().flatten().map(|values| size_of_val(&**values)).sum();
@@ -132,7 +131,7 @@ impl<'a> Block<'a> {
             + gram.bytes()
     }
 
-    /// Loss and dual variable of each plane.
+    /// Offset and dual variable of each plane.
     pub fn offsets_and_alphas(&self) -> impl Iterator<Item = (f64, f64)> {
         self.planes.iter().map(|plane| (plane.offset, plane.alpha))
     }
@@ -152,8 +151,8 @@ impl<'a> Block<'a> {
         (0..self.planes.len()).map(|p| self.gram.get(p, p)).fold(0.0, f64::max)
     }
 
-    /// The planes whose dual variables can move by themselves: those in use, less one where Σα is
-    /// at its bound.
+    /// Number of dual variables that can move independently: the number of planes in use, minus one
+    /// if Σα is at its bound.
     pub fn rank(&self) -> usize {
         let at_bound = self.alphas().sum::<f64>() >= self.cost.bound * (1.0 - 1e-12);
         self.support().saturating_sub(usize::from(at_bound))
@@ -164,7 +163,7 @@ impl<'a> Block<'a> {
         self.planes.iter().map(|plane| plane.alpha)
     }
 
-    /// The planes with a positive dual variable.
+    /// Number of planes with a positive dual variable.
     pub fn support(&self) -> usize {
         self.alphas().filter(|alpha| *alpha > 0.0).count()
     }
@@ -179,18 +178,19 @@ impl<'a> Block<'a> {
         })
     }
 
-    /// Σ αₚ Δₚ less the conjugate of the slack cost: what D has of this block beside ½‖u‖².
+    /// Contribution of this block to D apart from ½‖u‖²: Σ αₚ Δₚ minus the conjugate of the slack
+    /// cost.
     pub fn offset(&self) -> f64 {
         let offset: f64 = self.planes.iter().map(|plane| plane.alpha * plane.offset).sum();
         offset - self.conjugate()
     }
 
-    /// What D loses for Σα.
+    /// Conjugate of the slack cost at Σα, which D subtracts.
     fn conjugate(&self) -> f64 {
         if self.cost.ridge == 0.0 { 0.0 } else { self.cost.conjugate(self.alphas().sum()) }
     }
 
-    /// Changes what the slack costs, and multiplies the dual variables by `factor`.
+    /// Replaces the slack cost, and multiplies the dual variables by `factor`.
     pub fn rescale(&mut self, cost: SlackCost, factor: f64) {
         self.cost = cost;
         self.gap = f64::INFINITY;
@@ -212,7 +212,7 @@ impl<'a> Block<'a> {
         self.dense.get(plane)?.as_deref()
     }
 
-    /// Whether terms of planes are weights by themselves.
+    /// Whether some term of a plane is a single weight.
     fn has_entries(&self) -> bool {
         (0..self.planes.len()).any(|p| has_entries(self.terms(p).0))
     }
@@ -221,7 +221,7 @@ impl<'a> Block<'a> {
         self.gram.is_fan()
     }
 
-    /// Stores what is not stored of a fan.
+    /// Turns a fan into a general block: stores the terms and the Gram matrix.
     fn unfold(&mut self) {
         if !self.is_fan() {
             return;
@@ -234,13 +234,13 @@ impl<'a> Block<'a> {
         self.planes.iter_mut().zip(1..).for_each(|(plane, count)| plane.end = 2 * count);
     }
 
-    /// How many terms the planes have.
+    /// Number of terms of all planes.
     fn count_terms(&self) -> usize {
         if self.is_fan() { 2 * self.planes.len() } else { self.terms.keys.len() }
     }
 }
 
-/// Makes a list longer, and no longer than it must be.
+/// Appends to a list without spare capacity.
 fn append<T>(list: &mut Box<[T]>, more: impl IntoIterator<Item = T, IntoIter: ExactSizeIterator>) {
     let (mut longer, more) = (std::mem::take(list).into_vec(), more.into_iter());
     longer.reserve_exact(more.len());

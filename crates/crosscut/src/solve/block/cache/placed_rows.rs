@@ -1,4 +1,4 @@
-//! [`PlacedRows`]: the rows at places that the planes of an example are made of.
+//! [`PlacedRows`]: the placed rows (rows at places) that the planes of an example are made of.
 
 use std::collections::HashMap;
 
@@ -6,25 +6,25 @@ use super::append;
 use crate::data::{Feature, Place, Row, dot_row};
 use crate::solve::bounds::FaultKind;
 
-/// A row is swept at all offsets below its stride, next to each other, if these are at most so many
-/// times the wanted ones, …
+/// A row is swept at all offsets below its stride if the stride is at most this multiple of the
+/// number of wanted offsets.
 const WORTH_SWEEPING: usize = 3;
-/// … and at most so many.
+/// Largest stride at which a row is swept.
 const MOST_SWEPT: usize = 64;
-/// Among at most so many groups one is found by looking at each.
+/// Up to this many groups, a group is found by linear search.
 const FEW_GROUPS: usize = 64;
 
-/// Rows at places. Those of one row lie together in a group (a multiclass block is one row at
-/// several classes, that of a sequence a row a token at several tags): it is swept once for all of
-/// them, and with feature-major weights their entries share cache lines.
+/// Rows at places. The places of one row form a group: a multiclass block is one row at several
+/// classes, a sequence block has a row for each token, at several tags. A row is swept once for all
+/// places in its group. With feature-major weights these places share cache lines.
 #[derive(Debug, Default)]
 pub(super) struct PlacedRows<'a> {
     groups: Box<[Group<'a>]>,
-    /// Where the rows lie, group after group.
+    /// Offsets of the placed rows, group after group.
     offsets: Box<[usize]>,
 }
 
-/// A row with the stride of its places.
+/// A row with the stride of its places and the end of its offsets.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Group<'a> {
     features: &'a [Feature],
@@ -41,7 +41,7 @@ pub(super) struct PlacedRow<'a> {
 }
 
 impl<'a> PlacedRows<'a> {
-    /// From their parts; `None` where these do not fit together.
+    /// Builds placed rows from groups and offsets. `None` if these do not fit together.
     pub fn new(groups: Vec<Group<'a>>, offsets: Vec<usize>) -> Option<Self> {
         let fits = groups.is_sorted_by_key(|group| group.end)
             && groups.last().map_or(0, Group::end) == offsets.len();
@@ -54,7 +54,7 @@ impl<'a> PlacedRows<'a> {
         Self { groups: [group].into(), offsets: [place.offset].into() }
     }
 
-    /// Appends an offset of the last group.
+    /// Appends an offset to the last group.
     pub fn append(&mut self, offset: usize) {
         append(&mut self.offsets, [offset]);
         if let Some(group) = self.groups.last_mut() {
@@ -97,7 +97,7 @@ impl<'a> PlacedRows<'a> {
         self.groups[group].at(self.offsets[key])
     }
 
-    /// Reads a bit of each row.
+    /// Reads one feature of each row.
     pub fn touch(&self) -> f64 {
         let firsts = self.groups.iter().filter_map(|group| group.features.first());
         firsts.map(|feature| f64::from(feature.value)).sum::<f64>()
@@ -136,7 +136,7 @@ impl<'a> PlacedRows<'a> {
         }
     }
 
-    /// The same for a vector that is a function of the index.
+    /// The same as [`dots`](Self::dots), for a vector given as a function of the index.
     pub fn dots_by(&self, v: impl Fn(usize) -> f64, dots: &mut Vec<f64>) {
         dots.clear();
         dots.extend(self.iter().map(|PlacedRow { row, place: Place { offset, stride } }| {
@@ -147,7 +147,7 @@ impl<'a> PlacedRows<'a> {
         }));
     }
 
-    /// Features of all placed rows.
+    /// Number of features of all placed rows.
     pub fn features(&self) -> usize {
         self.grouped().map(|(group, offsets)| group.features.len() * offsets.len()).sum()
     }
@@ -180,12 +180,12 @@ impl<'a> PlacedRows<'a> {
         }
     }
 
-    /// Finds so many placed rows.
+    /// A finder for `wanted` placed rows.
     pub fn finder(&self, wanted: usize) -> Finder {
         Finder::new(&self.groups, wanted)
     }
 
-    /// The key of an placed row, `None` if it is not here.
+    /// The key of a placed row, `None` if it is not stored.
     #[inline]
     pub fn find(&self, finder: &mut Finder, placed: &PlacedRow<'a>) -> Option<u32> {
         let at = finder.find(&self.groups, placed)?;
@@ -195,11 +195,11 @@ impl<'a> PlacedRows<'a> {
         Some((start + place) as u32)
     }
 
-    /// Takes in placed rows that are not here, of which some may be the same; returns the new keys
-    /// of the old ones, whose order stays.
+    /// Inserts placed rows that are not stored yet; the list may have duplicates. Returns the new
+    /// keys of the old placed rows, whose order stays.
     ///
     /// # Errors
-    /// Two different rows have one name; nothing is taken in then.
+    /// Two different rows have the same name. Nothing is inserted then.
     pub fn insert(&mut self, placed: &[PlacedRow<'a>]) -> Result<Vec<u32>, FaultKind> {
         let mut groups = self.groups.to_vec();
         let mut finder = Finder::new(&groups, placed.len());
@@ -231,7 +231,7 @@ impl<'a> PlacedRows<'a> {
         Ok(renamed)
     }
 
-    /// Keeps the placed rows for which `keep` says so.
+    /// Keeps the placed rows whose `keep` is true.
     pub fn retain<'k>(&mut self, keep: impl IntoIterator<Item = &'k bool>) {
         let (mut groups, mut offsets) =
             (Vec::with_capacity(self.groups.len()), Vec::with_capacity(self.offsets.len()));
@@ -250,7 +250,7 @@ impl<'a> PlacedRows<'a> {
 }
 
 impl<'a> Group<'a> {
-    /// Its offsets end before that number.
+    /// `end` is the exclusive end of the group's offsets.
     pub fn new(row: Row<'a>, stride: usize, end: usize) -> Self {
         Self { features: row.features(), name: row.name(), end: end as u32, stride }
     }
@@ -260,7 +260,7 @@ impl<'a> Group<'a> {
         Row::from_checked(self.features, self.name)
     }
 
-    /// Where its offsets end.
+    /// Exclusive end of its offsets.
     #[inline]
     pub fn end(&self) -> usize {
         self.end as usize
@@ -271,13 +271,14 @@ impl<'a> Group<'a> {
     }
 }
 
-/// Finds groups.
+/// Finds groups by row name and stride.
 pub(super) struct Finder {
-    /// Groups by the names of their rows and by stride, where there are many.
+    /// Positions of groups by row name and stride. `None` if there are few groups.
     table: Option<HashMap<(u32, usize), usize>>,
-    /// The last one found: the rows of a plane mostly come in the order of the groups.
+    /// The group found last. Searches start there, since the rows of a plane mostly come in the
+    /// order of the groups.
     last: usize,
-    /// Whether a row was asked for that has the name of another one.
+    /// Whether a wanted row has the same name as a different row.
     clashes: bool,
 }
 
@@ -304,12 +305,12 @@ impl Finder {
     }
 
     /// # Errors
-    /// A row that was asked for has the name of another one.
+    /// Two different rows have the same name.
     pub fn check(&self) -> Result<(), FaultKind> {
         if self.clashes { Err(FaultKind::RowName) } else { Ok(()) }
     }
 
-    /// Takes in the last group.
+    /// Adds the last of `groups`. Returns its position.
     fn add(&mut self, groups: &[Group<'_>]) -> usize {
         self.last = groups.len() - 1;
         if let Some(table) = &mut self.table {
@@ -320,7 +321,7 @@ impl Finder {
 }
 
 impl PlacedRow<'_> {
-    /// Whether it is the same row at the same place.
+    /// Whether both are the same row at the same place.
     pub fn is(&self, other: &Self) -> bool {
         self.place == other.place
             && self.row.name() == other.row.name()
@@ -349,7 +350,7 @@ impl PlacedRow<'_> {
             .sum()
     }
 
-    /// The entry at `index` of the weights.
+    /// The entry of the placed row at index `index` of w.
     fn entry(&self, index: usize) -> f64 {
         match index.checked_sub(self.place.offset) {
             Some(distance) if distance.is_multiple_of(self.place.stride) => {
@@ -414,8 +415,8 @@ mod tests {
     }
 
     proptest! {
-        /// Against placed rows written out, in a list: keys stay true whatever comes and goes, and
-        /// all sums are those of the list.
+        /// Compares with a plain list of placed rows: keys stay correct after insertions and
+        /// removals, and all sums agree.
         #[test]
         fn placed_rows_are_a_list_of_rows_at_places(
             batches in prop::collection::vec(prop::collection::vec((0..5_usize, 0..4_usize, 1..3_usize), 0..90), 1..4),

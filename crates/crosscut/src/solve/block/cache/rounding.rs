@@ -1,4 +1,4 @@
-//! What rounding can have done to the numbers of a block.
+//! Bounds on the rounding errors in the numbers of a block.
 
 use super::placed_rows::PlacedRow;
 use super::terms::split;
@@ -7,7 +7,7 @@ use crate::data::dot_row_sized;
 use crate::solve::bounds::{DualSum, Known, Sizes, confine, off};
 
 impl Block<'_> {
-    /// An upper bound on the sum of the norms of the terms that a plane was written in.
+    /// Upper bound on the sum of the norms of the terms of a plane as the oracle wrote it.
     pub(super) fn size(&self, plane: usize) -> f64 {
         if self.dense(plane).is_some() {
             return self.longest;
@@ -16,7 +16,7 @@ impl Block<'_> {
         self.cancelled + self.size_of(terms)
     }
 
-    /// The same for the terms that are left.
+    /// Upper bound on the sum of the norms of the given terms.
     pub(super) fn size_of(&self, terms: (&[u32], &[f64])) -> f64 {
         let (rows, entries) = split(terms);
         let rows: f64 = rows.map(|(_, scale)| scale.abs()).sum();
@@ -29,7 +29,7 @@ impl Block<'_> {
         off(self.planes.len() + self.written as usize + 8 * self.merges as usize)
     }
 
-    /// What the [highest](Self::highest) value says of the slack, given ‖w‖.
+    /// Lower bound on the slack from the [highest](Self::highest) value of the planes, given ‖w‖.
     pub fn known(&self, highest: f64, length_of_w: f64) -> Known {
         let size = |p: usize| self.planes[p].offset + length_of_w * self.size(p);
         let largest = (0..self.planes.len()).map(size).fold(0.0, f64::max);
@@ -39,8 +39,8 @@ impl Block<'_> {
         Known::new(highest, largest, self.off() + off(longest_row + dense + self.count_terms()))
     }
 
-    /// The rounding error of a value Δ − ⟨w, δ⟩, at most: by the sizes of all that is summed for
-    /// it, and the largest of all planes.
+    /// Upper bound on the rounding error of Δ − ⟨w, δ⟩ over all planes, computed from the absolute
+    /// values of all summands.
     pub fn rounding(&self, w: &[f64]) -> f64 {
         let sizes: Vec<(f64, usize)> = (self.placed.iter())
             .map(|PlacedRow { row, place }| {
@@ -65,7 +65,8 @@ impl Block<'_> {
         (0..self.planes.len()).map(of).fold(0.0, f64::max)
     }
 
-    /// Adds what D has of this block, with the sizes that rounding is measured against.
+    /// Adds the contribution of this block to D, with the sizes that its rounding errors are
+    /// relative to.
     pub fn add_to_dual(&self, sum: &mut DualSum) {
         let (conjugate, mut offset, mut delta) = (self.conjugate(), 0.0, 0.0);
         for (p, plane) in self.planes.iter().enumerate().filter(|(_, plane)| plane.alpha > 0.0) {
@@ -77,14 +78,15 @@ impl Block<'_> {
         sum.add(offset - conjugate, sizes, sizes.scaled(self.off()), additions);
     }
 
-    /// Single weights among the terms of all planes, if there are any.
+    /// Upper bound on the number of single weights among the terms of all planes: 0 if there are
+    /// none, otherwise the number of terms.
     fn entries(&self) -> usize {
         if self.has_entries() { self.terms.keys.len() } else { 0 }
     }
 
     /// Makes the dual variables feasible in exact arithmetic.
     pub fn confine(&mut self, workspace: &mut Workspace) {
-        // Most sums are well below their bound.
+        // The usual case: the sum is well below its bound.
         if self.alphas().sum::<f64>() < self.cost.bound * (1.0 - 1e-12) {
             return;
         }

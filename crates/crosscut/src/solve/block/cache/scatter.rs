@@ -1,31 +1,32 @@
-//! [`Scatter`]: a sparse vector written out, so that single entries can be read.
+//! [`Scatter`]: a sparse vector with access to single entries.
 
-/// Up to so many weights all of them are written out (256 KiB); of more, those that are not 0 go
-/// into a hash table, which stays in the cache and takes no second copy of the weights.
+/// Up to this many weights, a vector is stored densely (256 KiB). Beyond, its entries are stored in
+/// a hash table, which stays in the processor's cache and is much smaller than w.
 const MOST_WRITTEN: usize = 1 << 15;
+/// Index of an empty cell.
 const NONE: usize = usize::MAX;
 
-/// A vector that is 0 between its uses.
+/// A vector that is 0 between uses.
 #[derive(Debug, Default)]
 pub(super) struct Scatter {
-    /// All entries, empty where there are too many.
+    /// All entries of a dense vector. Empty if the hash table is used.
     all: Vec<f64>,
-    /// Entries with their indices; [`NONE`] where there is none.
+    /// Hash table: cells with an index and an entry. Empty cells have the index [`NONE`].
     cells: Vec<(usize, f64)>,
-    /// Of how many bits the place of a cell is.
+    /// The hash table uses the first 2^bits cells.
     bits: u32,
-    /// What was touched: entries or cells.
+    /// Positions in `all` or `cells` that were written since the last [`clear`](Self::clear).
     touched: Vec<usize>,
 }
 
 impl Scatter {
-    /// Starts to write a vector of d entries, at most `length` of them touched.
+    /// Starts a vector of `dim` entries, at most `length` of which are added to.
     pub fn begin(&mut self, dim: usize, length: usize) {
         if dim <= MOST_WRITTEN {
             self.all.resize(dim, 0.0);
             return;
         }
-        // At most a quarter of the cells is taken.
+        // At most a quarter of the cells is used.
         self.bits = (4 * length.max(16)).next_power_of_two().ilog2();
         if self.cells.len() < 1 << self.bits {
             self.cells.resize(1 << self.bits, (NONE, 0.0));
@@ -48,18 +49,18 @@ impl Scatter {
         }
     }
 
-    /// All entries, if they are written out.
+    /// All entries, if the vector is stored densely.
     pub fn all(&self) -> Option<&[f64]> {
         (!self.all.is_empty()).then_some(&self.all)
     }
 
-    /// An entry that is in the table.
+    /// The entry at `index`, from the hash table.
     #[inline]
     pub fn get(&self, index: usize) -> f64 {
         self.cells[self.find(index)].1
     }
 
-    /// The cell of an entry: where it is, or where there would be room for it.
+    /// Position of the cell with this index, or of the empty cell at which it would be inserted.
     #[inline]
     fn find(&self, index: usize) -> usize {
         // Fibonacci hashing: the upper bits of a product with 2^64 / golden ratio.
@@ -71,7 +72,7 @@ impl Scatter {
         at
     }
 
-    /// Makes it 0 again.
+    /// Sets the vector to 0.
     pub fn clear(&mut self) {
         match self.all.is_empty() {
             false => self.touched.iter().for_each(|&at| self.all[at] = 0.0),
@@ -92,8 +93,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_was_added_is_read_and_cleared(vectors in prop::collection::vec(prop::collection::vec((0..3000_usize, -2.0..2.0_f64), 0..300), 1..4)) {
-            // The second is beyond what is written out: indices lie as far from each other as those
-            // of 20 classes.
+            // The second case uses the hash table, with indices 20 apart as for 20 classes.
             for (dim, stride) in [(3000, 1), (1 << 40, 20)] {
                 let mut scatter = Scatter::default();
                 for vector in &vectors {

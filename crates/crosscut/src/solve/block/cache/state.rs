@@ -1,4 +1,4 @@
-//! Blocks as data, written one by one; rows are keyed by their position among those of the example.
+//! Serialised blocks, written one by one. Rows are saved by their names.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -15,22 +15,22 @@ use crate::solve::qp::Gram;
 use crate::solve::state::{StateError, require, require_close};
 use crate::task::{RowTerm, UNIT_ROW};
 
-/// All blocks: those of a solver, or those that were read.
+/// All blocks: borrowed from a solver, or read from a saved state.
 pub(crate) enum Blocks<'s> {
     Borrowed { blocks: &'s [Block<'s>], row: Box<FindRow<'s>> },
     Read(Vec<BlockState<'static>>),
 }
 
-/// The row of an example with a name.
+/// Finds the row of an example by the row's name.
 type FindRow<'s> = dyn Fn(usize, u32) -> Option<Row<'s>> + 's;
 
-/// A block as it is written.
+/// Serialised form of a [`Block`].
 #[derive(Serialize, Deserialize)]
 pub(crate) struct BlockState<'s> {
     bound: f64,
     ridge: f64,
     gap: f64,
-    /// The name of the row, stride, and where the offsets end.
+    /// For each group: name of the row, stride, and end of its offsets.
     groups: Vec<(u32, usize, usize)>,
     offsets: Cow<'s, [usize]>,
     planes: Cow<'s, [CachedPlane]>,
@@ -54,7 +54,7 @@ impl<'s> Blocks<'s> {
         Self::Borrowed { blocks, row: Box::new(row) }
     }
 
-    /// The blocks that were read, for the examples of `fresh`.
+    /// Restores the blocks that were read. `fresh` has an empty block for each example.
     pub fn restore<'a>(
         self,
         fresh: &[Block<'a>],
@@ -102,7 +102,7 @@ impl<'de> Deserialize<'de> for Blocks<'_> {
     }
 }
 
-/// A block that has outlived the example at a position.
+/// A saved block, carried over from the example at `position`.
 pub(crate) struct CarriedBlock {
     pub position: usize,
     saved: BlockState<'static>,
@@ -118,11 +118,11 @@ impl CarriedBlock {
         Some(Self { position, saved: block.save(row).ok()?.into_owned() })
     }
 
-    /// The block of an equal example whose rows have the same names; its planes count as those of a
-    /// pass before the first.
+    /// Restores the block for an equal example whose rows have the same names. Its planes count as
+    /// found in a pass before the first.
     ///
     /// # Errors
-    /// It does not fit.
+    /// The block does not fit the example.
     pub fn restore<'a>(
         self,
         fresh: &Block<'a>,
@@ -139,12 +139,12 @@ impl CarriedBlock {
 
 impl<'a> Block<'a> {
     /// # Errors
-    /// A row that the task does not give back.
+    /// The task does not give back a row of the block.
     fn save(&self, row: impl Fn(u32) -> Option<Row<'a>>) -> Result<BlockState<'_>, &'static str> {
         let name = |group: &Group<'a>| {
             let name = group.row().name();
             let is_it = |row: Row<'_>| row.has_entries_of(group.row());
-            match name == UNIT_ROW || row(name).is_some_and(is_it) {
+            match find(name, &row).is_some_and(is_it) {
                 true => Ok((name, group.stride, group.end())),
                 false => Err("its oracle writes rows that `Task::row` does not give back"),
             }
@@ -198,9 +198,8 @@ impl BlockState<'_> {
         require(!self.gap.is_nan(), "its gap is not a number")?;
         let mut start = 0;
         let group = |&(name, stride, end): &(u32, usize, usize)| {
-            let row = if name == UNIT_ROW { Some(RowTerm::single(0).row) } else { row(name) };
-            let row =
-                row.ok_or_else(|| StateError(format!("it has no row with the name {name}")))?;
+            let row = find(name, &row)
+                .ok_or_else(|| StateError(format!("it has no row with the name {name}")))?;
             let offsets = self
                 .offsets
                 .get(start..end)
@@ -239,7 +238,8 @@ impl BlockState<'_> {
 }
 
 impl Block<'_> {
-    /// Whether its parts fit together, so that no step can meet an index out of range.
+    /// Checks that the parts of the block fit together, so that no step can meet an index out of
+    /// range.
     fn check(&self, dim: usize, most_planes: usize, pass: u32) -> Result<(), StateError> {
         let Self { placed, planes, dense, terms: Terms { keys, scales }, gram, .. } = self;
         let m = planes.len();
@@ -292,4 +292,9 @@ impl Block<'_> {
         }
         Ok(())
     }
+}
+
+/// The row with a name: one of the example, or the unit row that stands for a single weight.
+fn find<'a>(name: u32, row: &impl Fn(u32) -> Option<Row<'a>>) -> Option<Row<'a>> {
+    if name == UNIT_ROW { Some(RowTerm::single(0).row) } else { row(name) }
 }

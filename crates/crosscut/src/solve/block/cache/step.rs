@@ -1,5 +1,5 @@
-//! What is done with a block: a look at the values of its planes, a step on their dual variables,
-//! sums over them.
+//! Operations on a block: values of its planes, steps on their dual variables, and sums over
+//! planes.
 
 use super::placed_rows::PlacedRow;
 use super::terms::{ENTRY, Terms, combine, split};
@@ -9,8 +9,8 @@ use crate::solve::vectors::dot;
 use crate::task::Part;
 
 impl Block<'_> {
-    /// Looks at the block: computes the values of its planes at w and the gap over them, which it
-    /// returns.
+    /// Looks at the block: computes the values of its planes at w, and returns the block gap over
+    /// them.
     pub fn look(&mut self, w: &[f64], pass: u32, workspace: &mut Workspace) -> f64 {
         self.gap = 0.0;
         if !self.planes.is_empty() && self.cost.bound > 0.0 {
@@ -28,11 +28,11 @@ impl Block<'_> {
         self.gap
     }
 
-    /// After a [look](Self::look), solves the small dual over the planes to this fraction of its
-    /// violation, and updates w; returns what that added to the dual value.
+    /// After a [look](Self::look), reduces the violation of the small dual over the planes to the
+    /// fraction `accuracy`, and updates w. Returns the increase of D.
     ///
-    /// With `damping` below 1 the curvature is multiplied by it, and so is the change of w (see
-    /// [`super::proximal`]).
+    /// `damping` multiplies the curvature and the change of w. It is below 1 under acceleration
+    /// (see [`proximal`](crate::solve::block::proximal)).
     pub fn step(
         &mut self,
         w: &mut [f64],
@@ -75,7 +75,7 @@ impl Block<'_> {
             let range = start..plane.end as usize;
             start = range.end;
             match (&self.terms.keys[range.clone()], &self.terms.scales[range]) {
-                // Truth and another output.
+                // The usual plane: the truth and one other output.
                 (&[a, b], &[s, t]) if b < ENTRY => s * dots[a as usize] + t * dots[b as usize],
                 terms => self.dense(p).map_or_else(
                     || combine(terms, dots, |index| v[index]),
@@ -94,7 +94,7 @@ impl Block<'_> {
         }
     }
 
-    /// The largest value Δ − ⟨w, δ⟩ of its planes, −∞ without any.
+    /// The largest value Δ − ⟨w, δ⟩ of the planes, −∞ if there are none.
     pub fn highest(&self, w: &[f64], dots: &mut Vec<f64>) -> f64 {
         self.placed.dots(w, dots);
         let planes = self.planes.iter().enumerate();
@@ -151,8 +151,8 @@ impl Block<'_> {
         self.add_combination(alpha, w, dots);
     }
 
-    /// Appends the indices where Σ cₚ δₚ, when it was [added](Self::add_weighted) last with this
-    /// workspace, may not be 0; some of them twice.
+    /// Appends the indices at which Σ cₚ δₚ may differ from 0, some of them twice. This sum must be
+    /// the last one that was [added](Self::add_weighted) with this workspace.
     pub fn list_changed(
         &self,
         coefficients: &[f64],
@@ -177,7 +177,8 @@ impl Block<'_> {
         planes().for_each(|p| indices.extend(split(self.terms(p)).1.map(|(index, _)| index)));
     }
 
-    /// Replaces `parts` by what the planes are made of, with scores, after a [look](Self::look).
+    /// Replaces `parts` by the placed rows of the planes, with their scores, after a
+    /// [look](Self::look).
     pub fn list_parts(&self, workspace: &Workspace, parts: &mut Vec<Part>) {
         let placed = self.placed.iter().zip(&workspace.dots);
         parts.clear();
@@ -188,8 +189,8 @@ impl Block<'_> {
         }));
     }
 
-    /// The slack of a plane that would raise the gap by so much, after a [look](Self::look); `None`
-    /// where planes make no difference.
+    /// After a [look](Self::look), the slack at which a new plane would raise the block gap by
+    /// `gap`. `None` if the block has no planes or its slack costs nothing.
     pub fn slack_beyond(&self, gap: f64, workspace: &Workspace) -> Option<f64> {
         let highest = workspace.gradient.iter().copied().fold(0.0, f64::max);
         match self.planes.is_empty() || self.cost.bound == 0.0 {
@@ -201,9 +202,9 @@ impl Block<'_> {
         }
     }
 
-    /// Reads a bit of everything that a visit reads. The memory of several blocks is fetched at
-    /// once if they are all touched before the first is visited; visits by themselves wait for one
-    /// piece after the other.
+    /// Reads a few numbers from each list that a visit reads. If several blocks are touched before
+    /// the first is visited, their cache misses overlap. Without this, visits wait for each miss in
+    /// turn.
     pub fn touch(&self) -> f64 {
         let planes = self
             .planes
@@ -216,7 +217,7 @@ impl Block<'_> {
         self.placed.touch() + planes + f64::from(keys) + scales + self.gram.touch()
     }
 
-    /// About how many multiplications the values of all planes take.
+    /// Approximate number of multiplications that compute the values of all planes.
     pub fn work(&self) -> f64 {
         let dense: usize = self.dense.iter().flatten().map(|values| values.len()).sum();
         (self.placed.features() + dense + self.count_terms()) as f64

@@ -1,25 +1,25 @@
-//! [`Terms`]: planes as numbers times placed rows and single weights.
+//! [`Terms`]: planes as linear combinations of placed rows and single weights.
 
 use serde::{Deserialize, Serialize};
 
-/// Terms with keys below this are placed rows; the rest of the key of another is the index of a
-/// weight by itself.
+/// A key below this is the number of a placed row. Any other key is this bit plus the index of a
+/// single weight.
 pub(super) const ENTRY: u32 = 1 << 31;
 
-/// Numbers times placed rows and single weights: keys, for each plane in increasing order, and what
-/// they are multiplied by.
+/// Linear combinations of placed rows and single weights: keys, in increasing order within each
+/// plane, and their scales.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Terms {
     pub keys: Box<[u32]>,
     pub scales: Box<[f64]>,
 }
 
-/// Whether some of the keys of a plane are weights by themselves; they come last.
+/// Whether some keys of a plane are single weights. These keys come last.
 pub(super) fn has_entries(keys: &[u32]) -> bool {
     keys.last().is_some_and(|&key| key >= ENTRY)
 }
 
-/// Brings terms in order, sums those of one key, and drops zeros.
+/// Sorts terms by key, sums terms with equal keys, and drops zeros.
 pub(super) fn sum_terms(terms: &mut Vec<(u32, f64)>) {
     terms.sort_by_key(|&(key, _)| key);
     terms.dedup_by(|next, kept| {
@@ -42,8 +42,8 @@ pub(super) fn combine(terms: (&[u32], &[f64]), dots: &[f64], v: impl Fn(usize) -
         + gather(entries, entry_scales, |key| v((key & !ENTRY) as usize))
 }
 
-/// Σ scale · value of a key, in four parts where there are many, so that additions need not wait
-/// for each other.
+/// Σ scale · value(key). Four or more terms are added in four partial sums, so that additions do
+/// not wait for each other.
 #[inline]
 pub(super) fn gather(keys: &[u32], scales: &[f64], value: impl Fn(u32) -> f64) -> f64 {
     let ((fours, keys), (scale_fours, scales)) = (keys.as_chunks::<4>(), scales.as_chunks::<4>());
@@ -60,7 +60,7 @@ pub(super) fn gather(keys: &[u32], scales: &[f64], value: impl Fn(u32) -> f64) -
     (sums[0] + sums[1]) + (sums[2] + sums[3]) + rest
 }
 
-/// How many of the keys of a plane are placed rows; they come first.
+/// Number of keys of a plane that are placed rows. These keys come first.
 #[inline]
 pub(super) fn keys_of_rows(keys: &[u32]) -> usize {
     match has_entries(keys) {
@@ -69,7 +69,7 @@ pub(super) fn keys_of_rows(keys: &[u32]) -> usize {
     }
 }
 
-/// The placed rows among terms, and the weights by themselves.
+/// Splits terms into placed rows and single weights, each with its scale.
 #[inline]
 pub(super) fn split<'t>(
     (keys, scales): (&'t [u32], &'t [f64]),

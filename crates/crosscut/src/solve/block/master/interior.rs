@@ -1,64 +1,68 @@
-//! An interior point method: some ten steps, whatever the planes, where Newton's steps would be
-//! many.
+//! An interior point method. It takes about ten steps whatever the planes are, and is used if the
+//! Newton method needs too many.
 //!
-//! It solves the primal problem over the planes, with slacks s of the planes,
+//! It solves the primal problem over the planes, with a slack sₚ for each plane,
 //!
 //! ```text
 //! minimise ½‖w‖² + Σᵢ cost(ξᵢ)   subject to   sₚ = ξᵢ − vₚ(w) ≥ 0,   ξᵢ ≥ 0,
 //! ```
 //!
-//! by Mehrotra's predictor and corrector (Mehrotra 1992; Nocedal and Wright 2006, section 16.6).
-//! The dual variables of s are α, that of ξᵢ belongs to the plane (0, 0). With ds and dα
-//! eliminated, and then dξᵢ, what is left for dw is I plus, for each block, the covariance matrix
-//! of its planes with weights θ = α/s; it is written as outer products by the sums of squares of
-//! Welford's recurrence.
+//! by Mehrotra's predictor-corrector method (Mehrotra 1992; Nocedal and Wright 2006, section 16.6).
+//! The dual variables of s are α. The dual variable of ξᵢ belongs to the plane (0, 0). Eliminating
+//! ds and dα, and then dξᵢ, leaves a system for dw. Its matrix is I plus, for each block, the
+//! covariance matrix of its planes with weights θ = α/s. The covariance matrix is written as outer
+//! products, the terms of Welford's recurrence.
 
 use super::problem::Problem;
 use super::system::{Columns, System};
 use crate::solve::block::cache::{Block, Workspace};
 use crate::solve::vectors::squared_norm;
 
-/// Steps at most.
+/// Limit on steps.
 const MOST_STEPS: usize = 60;
-/// The part of the way to the boundary that a step takes.
+/// Fraction of the distance to the boundary that a step takes.
 const SAFETY: f64 = 0.995;
-/// Steps shorter than this end it.
+/// The method ends after a step shorter than this.
 const SHORT: f64 = 1e-6;
-/// Setting dual variables to 0 may cost this fraction of the gap asked for.
+/// Setting small dual variables to 0 may lower D by this fraction of the requested gap.
 const LOST: f64 = 0.2;
-/// A step after one that has left more than this fraction of the products goes to points whose
-/// products are this fraction, all of them.
+/// If the last step left more than this fraction of the mean product μ, the next step is a
+/// centering step.
 const SLOW: f64 = 0.9;
+/// A centering step aims at this fraction of μ for each product.
 const CENTERED: f64 = 0.5;
-/// Solutions of a system are refined so many times at most: if more than this fraction of the gap
-/// asked for is off, and while the square of the error comes down to this fraction of what it was.
+/// Limit on refinements of the solution of a system.
 const REFINEMENTS: usize = 3;
+/// Refinement ends if half the squared residual is at most this fraction of the requested gap.
 const RESIDUAL: f64 = 1e-3;
+/// Refinement goes on only while the squared residual falls below this fraction of its last value.
 const REFINED: f64 = 1e-2;
 /// A plane that adds less than this to the identity is left out.
 const NEGLIGIBLE: f64 = 1e-13;
 
-/// Where the method stands: for each block the dual variable of (0, 0) and the slack, for each
-/// plane its slack. α is [`Problem::a`].
+/// An iterate. α is [`Problem::a`].
 struct Point {
+    /// For each block, the dual variable of the plane (0, 0).
     none: Vec<f64>,
+    /// For each block, its slack ξᵢ.
     xi: Vec<f64>,
+    /// For each plane, its slack sₚ.
     s: Vec<f64>,
 }
 
-/// A direction of a [`Point`], of α and of w.
+/// Changes of a [`Point`], of α and of w.
 struct Direction {
     none: Vec<f64>,
     xi: Vec<f64>,
     s: Vec<f64>,
     alpha: Vec<f64>,
     w: Vec<f64>,
-    /// The longest step that keeps all positive, at most 1.
+    /// Step length, at most 1, that keeps all variables positive.
     step: f64,
 }
 
 impl Problem {
-    /// Goes on from α and w until the gap is at most `tolerance`, where it gets so far; leaves α
+    /// Continues from α and w until the gap is at most `tolerance` or the method stalls. Leaves α
     /// feasible.
     pub fn interior(
         &mut self,
@@ -94,8 +98,8 @@ impl Problem {
             let Some(affine) = direction(self, 0.0, None) else { break };
             let target =
                 (self.products(&in_play, &point, Some(&affine)) / count / mu).powi(3).min(1.0) * mu;
-            // A correction can lead in circles (Cartis 2009): a step without one, to the middle,
-            // leads out of them.
+            // The second-order correction can make the method cycle (Cartis 2009). A centering step
+            // without correction breaks the cycle.
             let (target, affine) =
                 if mu > SLOW * before { (CENTERED * mu, None) } else { (target, Some(&affine)) };
             before = mu;
@@ -111,14 +115,14 @@ impl Problem {
                     self.a[p] += step * direction.alpha[p];
                     sum += self.a[p];
                     point.s[p] += step * direction.s[p];
-                    // Without what rounding has left between s and its definition, where that is
-                    // little.
+                    // Replaces s by its definition if the two differ little, which removes rounding
+                    // errors.
                     let exact = point.xi[i] - self.value[p];
                     if exact > 0.5 * point.s[p] && exact < 2.0 * point.s[p] {
                         point.s[p] = exact;
                     }
                 }
-                // The sum is at its bound, but for rounding.
+                // The sum equals its bound except for rounding.
                 if sum > self.costs[i].bound {
                     let factor = self.costs[i].bound / sum;
                     point.none[i] *= factor;
@@ -131,8 +135,9 @@ impl Problem {
         }
     }
 
-    /// Sets dual variables of [`best`](Self::best) to 0 that an interior point method has left just
-    /// above, where D loses little: theirs goes to the largest of their block.
+    /// Sets small dual variables of [`best`](Self::best) to 0, which an interior point method
+    /// leaves just above it, if D loses little. Their sum goes to the largest dual variable of
+    /// their block.
     pub fn purify(&mut self, blocks: &[Block<'_>], workspace: &mut Workspace) {
         let mut u = vec![0.0; self.w.len()];
         let enough = self.dual - LOST * self.tolerance();
@@ -160,7 +165,7 @@ impl Problem {
         }
     }
 
-    /// A point away from all boundaries, with α in [`a`](Self::a).
+    /// A starting point away from all boundaries, with α in [`a`](Self::a).
     fn center(&mut self, in_play: &[usize]) -> Point {
         let (n, m) = (self.costs.len(), self.offsets.len());
         let mut point = Point { none: vec![0.0; n], xi: vec![0.0; n], s: vec![0.0; m] };
@@ -183,7 +188,7 @@ impl Problem {
         point
     }
 
-    /// Σ α s + none · ξ, after a step along a direction if there is one.
+    /// Sum of the products α s and none · ξ, after a step along `direction` if there is one.
     fn products(&self, in_play: &[usize], point: &Point, direction: Option<&Direction>) -> f64 {
         let of = |i: usize| {
             let (mut sum, mut zero) = (0.0, point.none[i] * point.xi[i]);
@@ -203,13 +208,13 @@ impl Problem {
         in_play.iter().map(|&i| of(i)).sum()
     }
 
-    /// What dξᵢ is multiplied by beside the planes: none / ξ and the curvature of the cost.
+    /// Coefficient of dξᵢ apart from the planes: none / ξ plus the curvature of the slack cost.
     fn stiffness(&self, i: usize, point: &Point) -> f64 {
         let ridge = self.costs[i].ridge;
         point.none[i] / point.xi[i] + if ridge > 0.0 { 1.0 / ridge } else { 0.0 }
     }
 
-    /// E of the matrix I + E Eᵀ for dw.
+    /// Columns E of the matrix I + E Eᵀ of the system for dw.
     fn covariances(
         &mut self,
         blocks: &[Block<'_>],
@@ -234,7 +239,7 @@ impl Problem {
         columns
     }
 
-    /// A direction towards products of `target`, with the second-order terms of `affine`.
+    /// A direction towards products equal to `target`, with the second-order terms of `affine`.
     #[allow(clippy::too_many_arguments, reason = "one step of a method, in the scope of its loop")]
     fn direction(
         &mut self,
@@ -264,7 +269,7 @@ impl Problem {
                 sum += t[p];
                 alphas += self.a[p];
             }
-            // The slope of the cost must be the sum of the dual variables.
+            // The slope of the slack cost must equal the sum of the dual variables.
             let left = self.costs[i].slope(point.xi[i]) - alphas;
             (sums[i], totals[i]) = (sum - left, total);
             range.for_each(|p| weights[p] = t[p] - self.a[p] / point.s[p] / total * sums[i]);
@@ -302,7 +307,8 @@ impl Problem {
             if target == 0.0 || round == REFINEMENTS {
                 break;
             }
-            // What rounding has left between w and Σ α δ is a step of its own.
+            // Refinement: the residual between w and Σ α δ, left by rounding, is the right side of
+            // a further solve.
             right
                 .iter_mut()
                 .zip(residual)
@@ -349,8 +355,8 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
-        /// Both methods come to one optimum, from w = 0 and α = 0, whatever the scales of features
-        /// and C, and α stays feasible.
+        /// Both methods find the same optimum from w = 0 and α = 0, for all feature scales and all
+        /// C, and α stays feasible.
         #[test]
         fn both_methods_find_the_optimum(
             planes in prop::collection::vec(prop::collection::vec((0.1..2.0_f64, prop::array::uniform4(-1.0..1.0_f64)), 1..5), 2..8),
@@ -374,7 +380,7 @@ mod tests {
             newton.newton(&blocks, &mut 1.0, 1e12, &never, &mut workspace);
             prop_assert!(newton.is_solved(), "{} {}", newton.primal, newton.dual);
             let mut interior = Problem::new(&blocks, vec![0.0; 4], goal);
-            // Beyond 1e-6, rounding of α/s counts where columns differ by 1e4; training asks for a
+            // Below 1e-6, rounding of α/s matters if columns differ by 1e4. Training requests a
             // tenth of its own gap.
             interior.interior(&blocks, 0.5e-6 * newton.dual, &never, &mut workspace);
             prop_assert!(interior.primal - interior.dual <= 1e-6 * newton.dual, "{} {}", interior.primal, interior.dual);

@@ -1,27 +1,27 @@
-//! [`Master`]: the dual over all cached planes, solved for all examples together by a second-order
+//! [`Master`]: solves the dual over all cached planes jointly for all examples, by a second-order
 //! method.
 //!
-//! Block steps change the dual variables of one example with all others fixed. If features differ
-//! widely in size, or C is large, thousands of such passes move w hardly at all, although the
-//! planes are good. The dual over the planes (the restricted master problem) can be solved as a
-//! whole, and then neither scales nor C matter.
+//! A block step changes the dual variables of one example with all others fixed. If feature scales
+//! differ widely or C is large, thousands of passes hardly move w, although the planes are good. A
+//! joint solve of the dual over the planes (the restricted master problem) is insensitive to scales
+//! and to C.
 //!
-//! The first way is a proximal point method on α, an augmented Lagrangian method for the primal
-//! (Rockafellar 1976; for SVMs: Li, Sun, Toh 2018). Its k-th subproblem is smooth in w,
+//! The first method is a proximal point method on α, which is an augmented Lagrangian method for
+//! the primal (Rockafellar 1976; for SVMs: Li, Sun, Toh 2018). Its k-th subproblem is smooth in w,
 //!
 //! ```text
 //! minimise over w   ½‖w‖² + Σᵢ max over a of  ⟨a, v(w)⟩ − φ*(Σa) − ‖a − αᵏ‖² / 2σᵢ,     vₚ(w) = Δₚ − ⟨w, δₚ⟩
 //! ```
 //!
 //! where a ≥ 0 are the dual variables of example i and φ* is the conjugate of the slack cost. The
-//! maximum is a projection; the gradient is w − Σ a δ; and a generalised Hessian is the identity
+//! inner maximum is a projection. The gradient is w − Σ a δ. A generalised Hessian is the identity
 //! plus outer products of the planes with a > 0. Semismooth Newton steps with a line search
-//! minimise it, and the a of the end is αᵏ⁺¹ ([`newton`]). Where they are too many, an [`interior`]
-//! point method takes over, whose steps are dearer and few.
+//! minimise the subproblem, and its final a is αᵏ⁺¹ ([`newton`]). If too many Newton steps are
+//! needed, an [`interior`] point method takes over, with fewer and more expensive steps.
 //!
-//! It is switched on by counting work, not time, so that results repeat: when approximate passes
-//! have cost a fraction of what a solve would, without halving the gap. From then on it takes their
-//! place.
+//! The master is switched on when approximate passes have cost a fraction of the work of a solve
+//! without halving the gap. It counts work, not time, so that results are reproducible. From then
+//! on solves replace approximate passes.
 
 mod interior;
 mod newton;
@@ -34,46 +34,51 @@ use super::cache::{Block, Workspace};
 use problem::Problem;
 use system::Shape;
 
-/// Approximate passes may cost this fraction of a solve before it is tried.
+/// Approximate passes may cost this fraction of the work of a solve before the master is switched
+/// on.
 const RENT: f64 = 0.1;
-/// If the gap has not halved in so many exact passes, the fraction is this one.
+/// Number of exact passes without a halved gap after which `STALE_RENT` replaces `RENT`.
 const STALE: u32 = 10;
+/// The fraction of the work of a solve, in place of `RENT`, if the gap is slow to halve.
 const STALE_RENT: f64 = 0.01;
-/// With more weights than systems are solved for directly, both are so many times as large.
+/// Factor on `RENT` and `STALE_RENT` if there are more weights than [`system::MOST_ORDER`].
 const WIDE: f64 = 10.0;
-/// Newton steps that a solve is expected to take, and those whose work it may take at most.
+/// Expected number of Newton steps of a solve.
 const STEPS: f64 = 20.0;
+/// Limit on the work of the Newton method, in Newton steps.
 const MOST_STEPS: f64 = 150.0;
-/// Steps that the interior point method is expected to take.
+/// Expected number of steps of the interior point method.
 const INTERIOR_STEPS: f64 = 12.0;
-/// The interior point method solves to this fraction of the gap asked for: what follows it loses
-/// some.
+/// The interior point method aims at this fraction of the requested gap, because setting small dual
+/// variables to 0 afterwards loses some of D.
 const INTERIOR: f64 = 0.7;
 
-/// After so many solves that gave up, and so many times that Newton's steps were too many, waits
-/// grow no longer.
+/// Cap on the count of failed solves: the wait after a failure grows no further.
 const MOST_FAILURES: u32 = 5;
+/// Cap on the count of Newton failures: the number of solves without Newton steps grows no further.
 const MOST_MISSES: u32 = 6;
 
-/// What is kept between solves.
+/// State kept between solves.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Master {
     on: bool,
-    /// The length of proximal steps.
+    /// Factor τ on the lengths σᵢ of proximal steps.
     tau: f64,
-    /// Where the last solve ended, which is not Σαδ. Empty before the first.
+    /// w at the end of the last solve, which differs from Σαδ. Empty before the first solve.
     w: Vec<f64>,
-    /// Multiplications in approximate passes since the gap has last halved, exact passes since
-    /// then, and that gap.
+    /// Number of multiplications in approximate passes since the gap last halved.
     debt: f64,
+    /// Number of exact passes since the gap last halved.
     stale: u32,
+    /// The gap when it last halved.
     halved: f64,
-    /// Solves in a row that gave up, and exact passes to wait before the next.
+    /// Number of consecutive solves that failed.
     failures: u32,
+    /// Number of exact passes to wait before the next solve.
     waits: u32,
-    /// Solves to come that begin with the interior point method, and how often Newton's steps were
-    /// too many.
+    /// Number of coming solves that begin with the interior point method.
     interior_first: u32,
+    /// Number of failures of the Newton method since its last success.
     misses: u32,
 }
 
@@ -94,7 +99,7 @@ impl Default for Master {
     }
 }
 
-/// To what gap a solve goes: the larger of `floor` and the smaller of `seen` and `of_dual` · D.
+/// Target gap of a solve: the larger of `floor` and the smaller of `seen` and `of_dual` · D.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Goal {
     pub floor: f64,
@@ -102,18 +107,18 @@ pub(super) struct Goal {
     pub of_dual: f64,
 }
 
-/// Sizes of the problem, for the estimate of what a solve costs.
+/// Sizes of the problem, to estimate the work of a solve.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sizes {
     pub dim: usize,
     pub planes: usize,
-    /// Planes whose dual variables can move by themselves.
+    /// Number of dual variables that can move independently.
     pub rank: usize,
-    /// Multiplications for the values of all planes.
+    /// Number of multiplications that compute the values of all planes.
     pub sweep: f64,
 }
 
-/// A longer w, if its primal value over the planes is lower ([`Problem::stretch`]).
+/// Lengthens w if that lowers its primal value over the planes ([`Problem::stretch`]).
 pub(super) fn stretched(blocks: &[Block<'_>], w: Vec<f64>, workspace: &mut Workspace) -> Vec<f64> {
     let mut problem = Problem::new(blocks, w, Goal { floor: 0.0, seen: 0.0, of_dual: 0.0 });
     problem.stretch(blocks, workspace);
@@ -121,39 +126,40 @@ pub(super) fn stretched(blocks: &[Block<'_>], w: Vec<f64>, workspace: &mut Works
 }
 
 impl Sizes {
-    /// The system of so many planes.
+    /// Shape of the linear system with `rank` planes.
     fn shape(self, rank: usize) -> Shape {
         let length = (2.0 * self.sweep / self.planes.max(1) as f64).min(self.dim as f64);
         let values = length * rank as f64;
         Shape { dim: self.dim, rank, values, squares: values * length }
     }
 
-    /// Multiplications for a step of Newton's, and for one of the interior point method.
+    /// Numbers of multiplications of a Newton step and of an interior point step.
     fn steps(self) -> (f64, f64) {
         let vectors = 10.0 * self.dim as f64;
-        // More planes than now may be in use at the end of a solve.
+        // At the end of a solve, more planes may be in use than now.
         let rank = self.rank.max((self.planes / 2).min(system::MOST_ORDER));
         let newton = self.shape(rank).work() + 2.0 * self.sweep + vectors;
         (newton, self.shape(self.planes).work() + 6.0 * self.sweep + vectors)
     }
 
-    /// Whether a solve is possible at all, and the numbers that it keeps.
+    /// Whether the linear system is small enough for a solve.
     pub fn is_possible(self) -> bool {
         self.shape(self.rank).is_possible()
     }
 
+    /// Number of `f64` values that a solve stores.
     pub fn numbers(self) -> usize {
         self.shape(self.planes).numbers().saturating_add(8 * (self.dim + self.planes))
     }
 }
 
 impl Master {
-    /// Whether it takes the place of approximate passes and of the averages of weights.
+    /// Whether solves replace approximate passes and averages of weights.
     pub fn is_on(&self) -> bool {
         self.on && self.waits == 0
     }
 
-    /// Whether it could have come about for so many weights.
+    /// Whether a run with `dim` weights can have produced this state.
     pub fn is_sound(&self, dim: usize) -> bool {
         let Self { w, tau, debt, halved, failures, misses, .. } = self;
         *failures <= MOST_FAILURES
@@ -164,7 +170,7 @@ impl Master {
             && !halved.is_nan()
     }
 
-    /// Begins again for another C. Whether it is on depends on the data more than on C, and stays.
+    /// Resets the state for another C. `on` stays, because it depends on the data more than on C.
     pub fn restart(&mut self) {
         *self = Self { on: self.on, ..Self::default() };
     }
@@ -176,13 +182,13 @@ impl Master {
         }
     }
 
-    /// The weights to certify: where the last solve ended.
+    /// The weights to certify, if there are any: w at the end of the last solve.
     pub fn weights(&self) -> Option<&[f64]> {
         (self.is_on() && !self.w.is_empty()).then_some(&*self.w)
     }
 
-    /// After approximate passes, of which the exact one before has met the gap `seen`: whether a
-    /// solve is due now.
+    /// Whether a solve is due, after the approximate passes. `seen` is the gap met in the exact
+    /// pass before them.
     pub fn is_due(&mut self, seen: f64, sizes: Sizes) -> bool {
         if self.on {
             self.waits = self.waits.saturating_sub(1);
@@ -199,8 +205,8 @@ impl Master {
         self.on
     }
 
-    /// Solves the dual over the planes of all blocks, from where they stand, and sets their dual
-    /// variables.
+    /// Solves the dual over the planes of all blocks, starting from their dual variables, and
+    /// updates these.
     pub fn solve(
         &mut self,
         blocks: &mut [Block<'_>],
@@ -221,8 +227,8 @@ impl Master {
         if solved {
             self.misses = 0;
         } else if interior_work.is_finite() && !stop() {
-            // Where Newton's steps are too many once, the next solves begin without them, and more
-            // of them where that happens again.
+            // After a Newton failure the next solves begin with the interior point method. If the
+            // Newton method fails again, twice as many do.
             if !interior_first {
                 self.misses = (self.misses + 1).min(MOST_MISSES);
                 self.interior_first = 1 << self.misses;
@@ -232,7 +238,7 @@ impl Master {
             problem.purify(blocks, workspace);
             solved = problem.is_solved();
         }
-        // For as long again as before, block steps are tried instead.
+        // After a failed solve, block steps are tried instead. The wait doubles with each failure.
         self.failures = if solved { 0 } else { (self.failures + 1).min(MOST_FAILURES) };
         self.waits = if solved { 0 } else { 1 << self.failures };
         for (i, block) in blocks.iter_mut().enumerate() {

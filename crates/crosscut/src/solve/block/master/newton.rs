@@ -1,26 +1,27 @@
-//! An augmented Lagrangian method with semismooth Newton steps: few of them where the planes that
-//! matter are soon known.
+//! An augmented Lagrangian method with semismooth Newton steps. It needs few steps if the active
+//! planes are soon known.
 
 use super::problem::{LARGEST_SIGMA, Problem};
 use super::system::{Columns, System};
 use crate::solve::block::cache::{Block, Workspace};
 use crate::solve::vectors::{dot, squared_norm};
 
-/// Newton steps after which a solve gives up, and those in one subproblem.
+/// Limit on Newton steps in one solve.
 const MOST_STEPS: usize = 400;
+/// Limit on Newton steps in one subproblem.
 const MOST_INNER: usize = 30;
-/// Subproblems in one solve.
+/// Limit on subproblems in one solve.
 const MOST_OUTER: usize = 200;
-/// Subproblems in a row without a step after which nothing more is to be gained.
+/// Number of consecutive subproblems without a Newton step after which a solve ends.
 const IDLE: u32 = 12;
-/// A subproblem is solved when ½‖w − Σaδ‖² is this fraction of the proximal term.
+/// A subproblem is solved when ½‖w − Σaδ‖² is at most this fraction of the proximal term.
 const INNER: f64 = 0.1;
-/// At the start of a solve the smoothing is about this times the gap.
+/// At the start of a solve the smoothing is at least about the gap divided by this.
 const SMOOTHING: f64 = 10.0;
 
 impl Problem {
-    /// Goes on from α and w for so many multiplications at most; returns whether the goal was
-    /// reached, or no step helps any more.
+    /// Continues from α and w for at most about `most_work` multiplications. Returns whether the
+    /// goal was reached, or no step helps any more.
     pub fn newton(
         &mut self,
         blocks: &[Block<'_>],
@@ -32,7 +33,7 @@ impl Problem {
         let mut w = self.w.clone();
         let mut u = vec![0.0; w.len()];
         if self.dual_of(&self.alpha, blocks, &mut u, workspace) < 0.0 {
-            // Worse than none at all.
+            // α = 0 has the dual value 0, which is better.
             self.alpha.fill(0.0);
         }
         self.a.copy_from_slice(&self.alpha);
@@ -43,7 +44,7 @@ impl Problem {
             w.fill(0.0);
             gap = at_zero - self.dual;
         }
-        // At first the smoothing is about as large as the gap.
+        // Bounds τ, so that the smoothing is not much smaller than the gap at first.
         let reach: f64 =
             self.most.iter().map(|most| most / LARGEST_SIGMA).sum::<f64>() * self.scale;
         let units: f64 = self.unit.iter().sum();
@@ -55,7 +56,7 @@ impl Problem {
             {
                 *sigma = (*tau * unit).min(*most);
             }
-            // Exactly again, after steps along directions.
+            // Recomputes v, because updates along directions accumulate rounding errors.
             self.evaluate(blocks, &w, workspace);
             let mut inner = 0;
             let solvable = loop {
@@ -111,8 +112,8 @@ impl Problem {
         false
     }
 
-    /// How far to go along a direction, along which the derivative is piecewise linear, rises, and
-    /// begins at `first` < 0.
+    /// Step length along a direction. The derivative along it is piecewise linear and increasing,
+    /// and starts at `first` < 0.
     fn line_search(&mut self, w: &[f64], direction: &[f64], first: f64) -> f64 {
         let (square, cross) = (squared_norm(direction), dot(w, direction));
         let (mut low, mut at_low, mut high, mut at_high) =
@@ -139,10 +140,11 @@ impl Problem {
         t
     }
 
-    /// E of a generalised Hessian I + E Eᵀ at a.
+    /// Columns E of a generalised Hessian I + E Eᵀ at a.
     ///
-    /// Block i adds σ δδᵀ for each plane with a > 0 if Σa is free. If it is at its bound the mean
-    /// of these planes drops out, and squared slacks hold it to 0 with the weight 1/ρ.
+    /// Block i adds σ δδᵀ for each plane with a > 0 if Σa is below its bound. If Σa is at its
+    /// bound, the mean of these planes is subtracted from each plane first. For squared slacks the
+    /// mean includes the zero plane with weight 1/ρ.
     fn hessian(&mut self, blocks: &[Block<'_>], workspace: &mut Workspace) -> Columns {
         let mut columns = Columns::default();
         for (i, block) in blocks.iter().enumerate() {

@@ -1,5 +1,5 @@
-//! [`Problem`]: the planes of all blocks with their dual variables, as both methods of [`super`]
-//! see them.
+//! [`Problem`]: the planes of all blocks with their dual variables, shared by both methods of
+//! [`super`].
 
 use std::iter;
 use std::ops::Range;
@@ -12,14 +12,15 @@ use crate::solve::vectors::{dot, squared_norm};
 
 /// Upper bound on σᵢ, in units of dual variable per offset.
 pub(super) const LARGEST_SIGMA: f64 = 1e7;
-/// Up to so many weights, a column of a system is looked through for what is not 0; beyond that its
-/// indices are listed.
+/// Up to this many weights, a column of a system is scanned for nonzeros. With more weights, the
+/// indices of its nonzeros are listed.
 const LOOKED_THROUGH: usize = 4096;
 
-/// A w is made longer by so much of its length at most and at least, and what is tried between
-/// them.
+/// Largest and first relative lengthening that [`Problem::stretch`] tries.
 const LONGEST: f64 = 0.5;
+/// Lower bound on the relative lengthenings that are tried.
 const SHORTEST: f64 = 1e-15;
+/// Ratio of successive relative lengthenings.
 const FINER: f64 = 0.85;
 
 /// The planes of all blocks, one after the other.
@@ -29,44 +30,52 @@ pub(super) struct Problem {
     pub offsets: Vec<f64>,
     /// αᵏ.
     pub alpha: Vec<f64>,
-    /// σᵢ, and what it is at τ = 1.
+    /// σᵢ.
     pub sigma: Vec<f64>,
+    /// σᵢ at τ = 1.
     pub unit: Vec<f64>,
-    /// The most that σᵢ may be.
+    /// Upper bound on σᵢ.
     pub most: Vec<f64>,
     /// The mean over blocks of the largest offset.
     pub scale: f64,
-    /// v, its change along a direction, and a.
+    /// v at the current w.
     pub value: Vec<f64>,
+    /// Change of v along a direction.
     pub change: Vec<f64>,
+    /// Dual variables a of the current iterate.
     pub a: Vec<f64>,
-    /// The α with the highest dual value, and that.
+    /// The α with the highest dual value.
     pub best: Vec<f64>,
+    /// Dual value of `best`.
     pub dual: f64,
-    /// The w with the lowest primal value over the planes, and that.
+    /// The w with the lowest primal value over the planes.
     pub w: Vec<f64>,
+    /// Primal value of `w` over the planes.
     pub primal: f64,
     pub goal: Goal,
-    /// Multiplications so far, and those for the values of all planes.
+    /// Number of multiplications so far.
     pub work: f64,
+    /// Number of multiplications that compute the values of all planes.
     pub sweep: f64,
     z: Vec<f64>,
     buffers: Buffers,
 }
 
-/// For columns of systems: a plane and a mean of planes, both 0 between calls and as long as w; a
-/// column; where they may not be 0.
+/// Buffers for building columns of systems.
 #[derive(Debug, Default)]
 struct Buffers {
+    /// δ of a plane. As long as w, and 0 between calls.
     delta: Vec<f64>,
+    /// Mean of planes. As long as w, and 0 between calls.
     mean: Vec<f64>,
     column: Vec<f64>,
+    /// Indices at which `delta` and `mean` may differ from 0.
     indices: Vec<usize>,
     coefficients: Vec<f64>,
 }
 
 impl Problem {
-    /// At the dual variables of the blocks and at w.
+    /// Starts at the dual variables of the blocks and at w.
     pub fn new(blocks: &[Block<'_>], w: Vec<f64>, goal: Goal) -> Self {
         let mut start = vec![0];
         let (mut offsets, mut alpha) = (Vec::new(), Vec::new());
@@ -83,7 +92,7 @@ impl Problem {
             |i: usize| offsets[start[i]..start[i + 1]].iter().copied().fold(0.0, f64::max);
         let scale = (0..n).map(largest).sum::<f64>() / n as f64;
         let scale = if scale > 0.0 { scale } else { 1.0 };
-        // What Σα may come to, by the offset.
+        // Σα at a slack of `scale`, for each unit of offset.
         let most: Vec<f64> = costs.iter().map(|cost| cost.slope(scale) / scale).collect();
         let unit = |(block, most): (&Block<'_>, &f64)| match block.planes() {
             0 => 0.0,
@@ -117,7 +126,7 @@ impl Problem {
         self.start[i]..self.start[i + 1]
     }
 
-    /// v at w.
+    /// Computes v at w.
     pub fn evaluate(&mut self, blocks: &[Block<'_>], w: &[f64], workspace: &mut Workspace) {
         for (i, block) in blocks.iter().enumerate() {
             let range = self.range(i);
@@ -127,7 +136,7 @@ impl Problem {
         }
     }
 
-    /// The change of v along a direction of w.
+    /// Computes the change of v along a direction of w.
     pub fn move_along(
         &mut self,
         blocks: &[Block<'_>],
@@ -141,7 +150,7 @@ impl Problem {
         }
     }
 
-    /// a at v + t · change; returns ⟨a, change⟩.
+    /// Computes a at v + t · change. Returns ⟨a, change⟩.
     pub fn respond(&mut self, t: f64) -> f64 {
         let mut slope = 0.0;
         for i in 0..self.costs.len() {
@@ -159,13 +168,13 @@ impl Problem {
         slope
     }
 
-    /// What the slacks over the planes cost at v.
+    /// Total cost of the slacks over the planes at v.
     pub fn slacks(&self) -> f64 {
         let highest = |i: usize| self.value[self.range(i)].iter().copied().fold(0.0, f64::max);
         self.costs.iter().enumerate().map(|(i, cost)| cost.of(highest(i))).sum()
     }
 
-    /// The dual value of a, and u = Σ a δ.
+    /// Returns the dual value of a, and writes Σ a δ to u.
     pub fn dual_of(
         &self,
         a: &[f64],
@@ -183,8 +192,9 @@ impl Problem {
         dot(a, &self.offsets) - conjugates - 0.5 * squared_norm(u)
     }
 
-    /// Takes in w, at which v is, and a, where they are better than those before; `u` becomes Σ a
-    /// δ. Returns ½‖w − u‖² and the gap between the two.
+    /// Keeps w, whose plane values are v, if its primal value is the lowest so far, and a if its
+    /// dual value is the highest so far. Writes Σ a δ to `u`. Returns ½‖w − u‖² and the gap between
+    /// w and a.
     pub fn look(
         &mut self,
         blocks: &[Block<'_>],
@@ -205,8 +215,8 @@ impl Problem {
         (half_distance(w, u), primal - dual)
     }
 
-    /// Whether what a certificate adds to slacks for rounding counts beside the gap at which a
-    /// solve ends.
+    /// Whether the rounding error that a certificate adds to slacks matters against the gap at
+    /// which a solve ends.
     pub fn counts_rounding(&self, blocks: &[Block<'_>]) -> bool {
         let length = squared_norm(&self.w);
         let size = |block: &Block<'_>| {
@@ -215,16 +225,16 @@ impl Problem {
         f64::EPSILON * blocks.iter().map(size).sum::<f64>() >= 1e-3 * self.tolerance()
     }
 
-    /// Makes w longer, if its primal value over the planes becomes lower, rounding included.
+    /// Lengthens w if that lowers its primal value over the planes, rounding included.
     ///
-    /// If C is large, P(w) is mostly small slacks: a solve leaves them at 0 up to rounding, and
-    /// approximate passes leave them at about what a plane is worth. A longer w has larger margins,
-    /// so its slacks are smaller.
+    /// If C is large, small slacks dominate P(w): a solve leaves slacks of the size of rounding
+    /// errors, and approximate passes leave larger ones. A longer w has larger margins, so its
+    /// slacks are smaller.
     pub fn stretch(&mut self, blocks: &[Block<'_>], workspace: &mut Workspace) {
         let (length, w) = (squared_norm(&self.w), std::mem::take(&mut self.w));
         self.evaluate(blocks, &w, workspace);
-        // Values of planes are linear in the length of w: one that is positive neither at the
-        // shortest nor at the longest never is.
+        // The value of a plane is linear in the length of w. If it is positive neither at the
+        // shortest nor at the longest w, it is never positive.
         let (mut lines, mut ends) = (Vec::new(), Vec::new());
         for (i, block) in blocks.iter().enumerate().filter(|(_, block)| block.planes() > 0) {
             let rounding = block.rounding(&w);
@@ -283,9 +293,9 @@ impl Problem {
     }
 
     /// Appends columns e with Σ e eᵀ = Σ θₚ (δₚ − δ̄)(δₚ − δ̄)ᵀ + stiffness · δ̄ δ̄ᵀ over planes of a
-    /// block, where δ̄ is their mean with these weights and the zero plane, which has the weight
-    /// `stiffness`. They are the terms of Welford's recurrence (1962), less those that are
-    /// `negligible`.
+    /// block. Here δ̄ is the mean of these planes with weights θₚ and of the zero plane with weight
+    /// `stiffness`. The columns are the terms of Welford's recurrence (1962). Columns whose squared
+    /// norms are below `negligible` are left out.
     pub fn push_covariance(
         &mut self,
         columns: &mut Columns,
@@ -355,9 +365,8 @@ pub(super) fn half_distance(w: &[f64], u: &[f64]) -> f64 {
     0.5 * w.iter().zip(u).map(|(w, u)| (w - u) * (w - u)).sum::<f64>()
 }
 
-/// The a ≥ 0 that maximises ⟨a, z⟩ − ½‖a‖² − σ φ*(Σa): z less what they must come down by, at least
-/// 0. For a bound on Σa this is a projection (Michelot 1986); for squared slacks they come down by
-/// σρ Σa.
+/// Computes the a ≥ 0 that maximises ⟨a, z⟩ − ½‖a‖² − σ φ*(Σa): a = max(z − threshold, 0). For a
+/// bound on Σa this is a projection (Michelot 1986). For squared slacks the threshold is σρ Σa.
 fn project(z: &[f64], cost: SlackCost, sigma: f64, a: &mut [f64]) {
     let bend = sigma * cost.ridge;
     let sum: f64 = z.iter().map(|z| z.max(0.0)).sum();
@@ -365,7 +374,7 @@ fn project(z: &[f64], cost: SlackCost, sigma: f64, a: &mut [f64]) {
         a.iter_mut().zip(z).for_each(|(a, &z)| *a = z.max(0.0));
         return;
     }
-    // Relative to the highest, so that huge z lose no digits.
+    // The threshold is relative to the highest z, so that huge z lose no digits.
     let highest = z.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let lower_bound = if bend > 0.0 { -highest } else { f64::NEG_INFINITY };
     let mut threshold = lower_bound;
@@ -398,8 +407,8 @@ mod tests {
     use crate::solve::settings::SlackNorm;
 
     proptest! {
-        /// No feasible a is better: the objective is concave, so small moves along and between
-        /// coordinates decide.
+        /// No feasible a is better. The objective is concave, so small moves along coordinates and
+        /// between pairs of them decide.
         #[test]
         fn a_projection_is_a_maximum(
             z in prop::collection::vec(prop_oneof![Just(0.0), -3.0..3.0, 1e6..2e6_f64], 1..6),

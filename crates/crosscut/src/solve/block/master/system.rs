@@ -2,14 +2,15 @@
 
 use nalgebra::{DMatrix, DVector};
 
-/// The highest order of a matrix that is factorised.
+/// Largest order of a matrix that is factorised.
 pub(super) const MOST_ORDER: usize = 2500;
-/// Multiplications in products of dense matrices that take as long as a scattered one.
+/// Number of multiplications in dense matrix products that take as long as one scattered
+/// multiplication.
 const DENSE: f64 = 6.0;
-/// Columns of a dense product, and of a step of the factorisation.
+/// Number of columns in a block of a dense product and of the factorisation.
 const WIDTH: usize = 64;
 
-/// The columns of E, as indices with values.
+/// The columns of E in sparse form: the indices `names`, and values.
 #[derive(Debug, Default)]
 pub(super) struct Columns {
     ends: Vec<usize>,
@@ -17,13 +18,14 @@ pub(super) struct Columns {
     values: Vec<f64>,
 }
 
-/// What a factorisation takes: numbers that say how large it is.
+/// Sizes of a system, to estimate the work and memory of its factorisation.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shape {
     pub dim: usize,
     pub rank: usize,
-    /// Values in all columns, and the sum of the squares of their numbers.
+    /// Number of values in all columns.
     pub values: f64,
+    /// Sum over the columns of their squared numbers of values.
     pub squares: f64,
 }
 
@@ -32,8 +34,8 @@ impl Columns {
         self.ends.len()
     }
 
-    /// Appends a column with these entries at increasing indices. Zeros are left out where they are
-    /// many.
+    /// Appends a column with these entries at increasing indices. Zeros are left out if they are at
+    /// least half of the entries.
     pub fn push(&mut self, indices: impl Iterator<Item = usize>, entries: &[f64]) {
         let zeros = entries.iter().filter(|entry| **entry == 0.0).count();
         let kept = |entry: f64| entry != 0.0 || 2 * zeros < entries.len();
@@ -59,7 +61,7 @@ impl Columns {
         Shape { dim, rank: self.len(), values: self.names.len() as f64, squares }
     }
 
-    /// Some columns, written out.
+    /// A range of columns as a dense matrix.
     fn dense(&self, dim: usize, columns: std::ops::Range<usize>) -> DMatrix<f64> {
         let mut matrix = DMatrix::zeros(dim, columns.len());
         for (at, column) in columns.enumerate() {
@@ -78,7 +80,7 @@ impl Columns {
 }
 
 impl Shape {
-    /// Whether the system is solved for the weights, and not for the columns.
+    /// Whether I + E Eᵀ (order: weights) is factorised, and not I + Eᵀ E (order: columns).
     fn by_weights(self) -> bool {
         self.work_by_weights() <= self.work_by_columns()
     }
@@ -98,7 +100,7 @@ impl Shape {
         self.dim.min(self.rank) <= MOST_ORDER && u32::try_from(self.dim).is_ok()
     }
 
-    /// What a factorisation takes, in scattered multiplications.
+    /// Work of a factorisation, in scattered multiplications. Infinite if the matrix is too large.
     pub fn work(self) -> f64 {
         match self.dim.min(self.rank) <= MOST_ORDER {
             true => self.work_by_weights().min(self.work_by_columns()),
@@ -106,7 +108,7 @@ impl Shape {
         }
     }
 
-    /// The numbers that it keeps.
+    /// Number of `f64` values that a factorisation stores.
     pub fn numbers(self) -> usize {
         let order = self.dim.min(self.rank);
         order.saturating_mul(order).saturating_mul(2).saturating_add((2.0 * self.values) as usize)
@@ -116,14 +118,14 @@ impl Shape {
 /// I + E Eᵀ, factorised.
 #[derive(Debug)]
 pub(super) enum System {
-    /// As it is.
+    /// The factor of I + E Eᵀ itself.
     Weights(Factor),
-    /// By I + Eᵀ E, with the columns (Woodbury's formula).
+    /// The factor of I + Eᵀ E, and the columns of E (Woodbury's formula).
     Columns(Factor, Columns),
 }
 
 impl System {
-    /// `None` where it is too large, or is not positive definite in double precision.
+    /// `None` if the matrix is too large, or is not positive definite in double precision.
     pub fn new(columns: Columns, dim: usize) -> Option<Self> {
         let shape = columns.shape(dim);
         if !shape.is_possible() {
@@ -144,7 +146,7 @@ impl System {
         Some(Self::Columns(factor, columns))
     }
 
-    /// x; `None` if it is not finite.
+    /// Solves for x. `None` if x is not finite.
     pub fn solve(&self, g: &[f64]) -> Option<Vec<f64>> {
         let x = match self {
             Self::Weights(factor) => {
@@ -227,8 +229,8 @@ fn inner_products(columns: &Columns, dim: usize, is_dense: bool) -> DMatrix<f64>
     matrix
 }
 
-/// Adds factor · F Fᵀ to the lower triangle of a matrix from row and column `from` on; F has as
-/// many rows as there are.
+/// Adds factor · F Fᵀ to the lower triangle of the submatrix from row and column `from` on. F has
+/// as many rows as the submatrix.
 fn add_lower(matrix: &mut DMatrix<f64>, from: usize, factor: f64, f: &DMatrix<f64>) {
     let n = matrix.nrows();
     let transposed = f.transpose();
@@ -244,7 +246,7 @@ fn add_lower(matrix: &mut DMatrix<f64>, from: usize, factor: f64, f: &DMatrix<f6
     }
 }
 
-/// L Lᵀ of a symmetric matrix that was scaled to a unit diagonal.
+/// Cholesky factor L of a symmetric matrix that was scaled to a unit diagonal.
 #[derive(Debug)]
 pub(super) struct Factor {
     lower: DMatrix<f64>,
@@ -252,8 +254,8 @@ pub(super) struct Factor {
 }
 
 impl Factor {
-    /// Of the matrix with this lower triangle; with a little more on the diagonal where rounding
-    /// has taken it from there.
+    /// Factorises the matrix with this lower triangle. If rounding makes a pivot not positive, adds
+    /// a small number to the diagonal.
     fn new(mut matrix: DMatrix<f64>) -> Option<Self> {
         let n = matrix.nrows();
         let scales = DVector::from_fn(n, |i, _| 1.0 / matrix[(i, i)].sqrt());
@@ -271,7 +273,7 @@ impl Factor {
 
     fn solve(&self, mut right: DVector<f64>) -> DVector<f64> {
         right.component_mul_assign(&self.scales);
-        // It has a positive diagonal, so there is a solution.
+        // L has a positive diagonal, so there is a solution.
         self.lower.solve_lower_triangular_unchecked_mut(&mut right);
         self.lower.tr_solve_lower_triangular_unchecked_mut(&mut right);
         right.component_mul_assign(&self.scales);
@@ -279,9 +281,9 @@ impl Factor {
     }
 }
 
-/// Cholesky's factorisation of a lower triangle in its place, [`WIDTH`] columns at a time, so that
-/// most of the work is in products of matrices (Golub and Van Loan 2013, section 4.2.6); `false` if
-/// a pivot is not positive.
+/// Cholesky factorisation of a lower triangle in place, [`WIDTH`] columns at a time, so that most
+/// of the work is in matrix products (Golub and Van Loan 2013, section 4.2.6). Returns `false` if a
+/// pivot is not positive.
 fn factorise(matrix: &mut DMatrix<f64>) -> bool {
     let n = matrix.nrows();
     for start in (0..n).step_by(WIDTH) {
@@ -314,7 +316,7 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
-        /// Both ways solve what a general library solves.
+        /// Both factorisations give the solution of a general LU solver.
         #[test]
         fn systems_are_solved(dim in 1..150_usize, rank in 0..150_usize, seed in any::<u64>(), part in 0.05..1.0_f64) {
             let mut state = seed;
