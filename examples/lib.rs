@@ -3,7 +3,9 @@
 //!
 //! | example | shows |
 //! |---|---|
-//! | `interval` | a structure of your own, from its definition to a command line, in 66 lines |
+//! | `interval` | a structure of your own, from its definition to a command line, in 64 lines |
+//! | `alignment` | the structure by parts of the tutorial, as a program |
+//! | `matching` | a structure by parts with an assignment problem for its search |
 //! | `letter` | choosing C by cross-validation and reproducing a published error rate, on data that come with the sources |
 //! | `newsgroups` | text classification with 1.5 million weights, from files that you name |
 //! | `wnut17` | names in text from the web, tagged with features of words and a loss that fits the measure; data that come with the sources |

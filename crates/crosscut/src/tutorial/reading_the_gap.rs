@@ -1,4 +1,4 @@
-//! 3 · Reading the gap.
+//! 4 · Reading the gap.
 //!
 //! Every [`Solution`](crate::Solution) comes with a [`Certificate`](crate::Certificate):
 //!

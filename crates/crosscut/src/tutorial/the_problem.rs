@@ -124,4 +124,4 @@
 //! # }
 //! ```
 //!
-//! Next: [your first structure](super::your_first_structure).
+//! Next: [a structure by parts](super::a_structure_by_parts).

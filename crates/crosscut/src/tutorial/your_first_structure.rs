@@ -1,4 +1,4 @@
-//! 2 · Your first structure.
+//! 3 · Your first structure.
 //!
 //! The structure of this page: x is a sequence of numbers with some features at each position, and
 //! y is the span of positions that stands out, perhaps empty. Think of a gene in a strand, a word
