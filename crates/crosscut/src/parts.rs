@@ -78,6 +78,13 @@ pub trait Parts: Sync {
         }));
     }
 
+    /// Adds the [cost](Self::cost) of each part to its score. Override it if most costs are 0.
+    fn add_costs(&self, x: &Self::Input, y: &Self::Output, scores: &mut [f64]) {
+        for (part, score) in scores.iter_mut().enumerate() {
+            *score += self.cost(x, y, part);
+        }
+    }
+
     /// The part that writes a row with this name at this place, if no other part does. With it,
     /// planes are [recombined](Recombine): outputs are put together from parts that were seen.
     fn part_at(&self, x: &Self::Input, name: u32, place: Place) -> Option<usize> {
@@ -85,7 +92,8 @@ pub trait Parts: Sync {
         None
     }
 
-    /// Whether [`part_at`](Self::part_at) knows any part.
+    /// Whether [`part_at`](Self::part_at) knows any part. Recombination is worth it if most of an
+    /// oracle call goes into scores: it scores few parts, and then searches among all.
     fn recombines(&self) -> bool {
         false
     }
@@ -133,13 +141,6 @@ impl<P: Parts> Sum<P> {
         parts.clear();
         self.0.visit(x, y, &mut |part| parts.push(part));
         parts.sort_unstable();
-    }
-
-    /// Adds the costs of all parts to their scores.
-    fn augment(&self, x: &P::Input, y: &P::Output, scores: &mut [f64]) {
-        for (part, score) in scores.iter_mut().enumerate() {
-            *score += self.0.cost(x, y, part);
-        }
     }
 
     /// Writes δ of ȳ and returns Δ: parts that both have are left out.
@@ -197,7 +198,7 @@ impl<P: Parts> Task for Sum<P> {
         planes: &mut Planes<'a>,
     ) {
         self.0.score(w, x, scores);
-        self.augment(x, y, scores);
+        self.0.add_costs(x, y, scores);
         let y_bar = self.0.best(x, scores, inner);
         planes.add(|sink| self.write_plane(x, y, &y_bar, (truth, rival), sink));
         planes.may_miss(self.0.missed(x, scores, &y_bar, inner));

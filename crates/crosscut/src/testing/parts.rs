@@ -11,6 +11,7 @@ use crate::task::Example;
 ///
 /// * Every output has parts below [`count`](Parts::count), each once.
 /// * [`score`](Parts::score) gives ⟨w, ψ⟩ of each part as it is [written](Parts::write).
+/// * [`add_costs`](Parts::add_costs) adds the [cost](Parts::cost) of each part.
 /// * Δ(y, y) = 0, and Δ(y, ŷ) is finite and at least 0 for all outputs.
 /// * [`best`](Parts::best) finds the largest sum of scores, less what it may have
 ///   [missed](Parts::missed): for random scores, whole numbers with many ties, and scores of which
@@ -52,6 +53,14 @@ pub fn check_parts<P: Parts>(
             let close = (score - written).abs() <= TOLERANCE * written.abs().max(1.0);
             assert!(close, "part {part}: `score` gives {score}, and what is written {written}");
         }
+    }
+
+    let mut costs = vec![0.0; count];
+    parts.add_costs(x, y, &mut costs);
+    for (part, &added) in costs.iter().enumerate() {
+        let cost = parts.cost(x, y, part);
+        let close = (added - cost).abs() <= TOLERANCE * cost.abs().max(1.0);
+        assert!(close, "part {part}: `add_costs` adds {added}, and `cost` is {cost}");
     }
 
     let cost = |output| list(output).into_iter().map(|part| parts.cost(x, y, part)).sum::<f64>();
