@@ -39,7 +39,9 @@ impl PartsApplication for Alignment {
 
 type Pairs = Vec<[usize; 2]>;
 
-fn parse(line: &str) -> Result<Option<Item<[Vec<f64>; 2], Pairs>>, String> {
+type Line = Item<[Vec<f64>; 2], Pairs>;
+
+fn parse(line: &str) -> Result<Option<Line>, String> {
     let [y, a, b] = *line.split('|').collect::<Vec<_>>() else {
         return Err("expected `pairs | numbers | numbers`".to_owned());
     };
@@ -79,7 +81,7 @@ mod tests {
     fn line(i: usize) -> String {
         let noise = testing::random_weights(20, 1.0, i as u64);
         let a: Vec<f64> = (0..10).map(|t| (400.0 * noise[t]).round() / 100.0).collect();
-        let kept: Vec<usize> = (0..10).filter(|t| (t + i) % 3 > 0).collect();
+        let kept: Vec<usize> = (0..10).filter(|t| !(t + i).is_multiple_of(3)).collect();
         let noisy = |&t: &usize| ((a[t] + 0.3 * noise[10 + t]) * 100.0).round() / 100.0;
         let words =
             |numbers: Vec<f64>| numbers.iter().map(f64::to_string).collect::<Vec<_>>().join(" ");

@@ -41,6 +41,9 @@ use crate::task::{Example, Task};
 
 /// A task whose outputs have a hidden part, which is never observed. [`solve`] alternates between
 /// imputing it and solving the remaining convex problem (CCCP; Yu and Joachims 2009).
+///
+/// `==` compares hidden parts too: the planes of an example are kept from round to round as long as
+/// its output is equal to the one before.
 pub trait Latent: Task<Output: PartialEq> {
     /// y with its hidden part replaced by the one that scores best under w: argmax over h of ⟨w,
     /// Ψ(x, (y, h))⟩.
@@ -90,7 +93,8 @@ pub enum RoundsStop {
 pub struct Round {
     /// F at the weights of this round.
     pub objective: f64,
-    /// Certificate of the convex problem of this round. Its primal value is at least `objective`.
+    /// Certificate of the convex problem of this round. Its primal value is at least
+    /// `objective`, up to rounding.
     pub certificate: Certificate,
 }
 
@@ -173,9 +177,10 @@ pub fn solve<T: Latent>(
 pub type RoundsKeeper<'k> = dyn FnMut(&RoundsState, &State<'_>) + 'k;
 
 /// [`solve`] with saved states: `keeper` receives the state before each pass of each round. To
-/// resume, pass a saved state as `from`, with the same task, settings, rounds and examples; the
-/// hidden parts in `examples` may differ. The result then has the same bits as without the
-/// interruption.
+/// resume, pass a saved state as `from`, with the same task, settings, rounds and examples. The
+/// result then has the same bits as without the interruption. The hidden parts in `examples` must
+/// be those of the first call if the state is one of the first round; later states say by which
+/// weights they were imputed, and they may be any then.
 ///
 /// # Errors
 /// As [`solve`], and a state that does not fit.

@@ -160,9 +160,8 @@ impl<P: Parts> Sum<P> {
         let (lacking, wrong) = (only(truth, rival), only(rival, truth));
         lacking.iter().for_each(|&part| self.0.write(x, part, 1.0, sink));
         wrong.iter().for_each(|&part| self.0.write(x, part, -1.0, sink));
-        let cost = |parts: &[usize]| parts.iter().map(|&part| self.0.cost(x, y, part)).sum::<f64>();
-        // Rounding may leave a loss of 0 a little below it.
-        (cost(&wrong) - cost(&lacking)).max(0.0)
+        let costs = |parts: &[usize]| parts.iter().map(|&part| self.0.cost(x, y, part)).collect();
+        loss(costs(&wrong), costs(&lacking))
     }
 }
 
@@ -176,12 +175,12 @@ impl<P: Parts> Task for Sum<P> {
     }
 
     fn loss(&self, x: &P::Input, y: &P::Output, y_hat: &P::Output) -> f64 {
-        let sum = |output: &P::Output| {
-            let mut sum = 0.0;
-            self.0.visit(x, output, &mut |part| sum += self.0.cost(x, y, part));
-            sum
+        let costs = |output: &P::Output| {
+            let mut costs = Vec::new();
+            self.0.visit(x, output, &mut |part| costs.push(self.0.cost(x, y, part)));
+            costs
         };
-        (sum(y_hat) - sum(y)).max(0.0)
+        loss(costs(y_hat), costs(y))
     }
 
     fn predict(&self, w: &[f64], x: &P::Input, scratch: &mut Self::Scratch) -> P::Output {
@@ -276,4 +275,12 @@ impl<P: Parts> Recombine for Sum<P> {
         }
         Some(self.write_plane(x, y, &y_bar, (truth, rival), sink))
     }
+}
+
+/// Δ: the costs of ŷ less those of y. A loss that is below 0 by no more than rounding is 0; one of
+/// NaN stays NaN, for which training ends with a fault.
+fn loss(y_hat: Vec<f64>, y: Vec<f64>) -> f64 {
+    let size: f64 = y_hat.iter().chain(&y).map(|cost| cost.abs()).sum();
+    let loss = y_hat.iter().sum::<f64>() - y.iter().sum::<f64>();
+    if loss < 0.0 && loss >= -1e-12 * size { 0.0 } else { loss }
 }

@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ciborium::{from_reader, into_writer};
 use crosscut::{
-    Ask, Example, Feature, FeatureMap, Flow, Oracles, PassError, Passes, Place, PlaneSum, Planes,
-    Progress, Row, Settings, Sink, Solution, Solver, SparseVector, Spent, State, StreamTrainer,
-    Task, Trainer, Weights, solve, testing,
+    Ask, Example, FaultKind, Feature, FeatureMap, Flow, Oracles, PassError, Passes, Place,
+    PlaneSum, Planes, Progress, Row, Settings, Sink, Solution, Solver, SparseVector, Spent, State,
+    StopReason, StreamTrainer, Task, Trainer, Weights, solve, testing,
 };
 use worlds::spans;
 
@@ -280,6 +280,10 @@ impl Passes for Machines<'_> {
         self.0.iter().map(Passes::len).sum()
     }
 
+    fn examples(&self) -> usize {
+        self.0.iter().map(Passes::examples).sum()
+    }
+
     fn weights(&self) -> Weights {
         self.0.iter().map(Passes::weights).fold(Weights::default(), Weights::plus)
     }
@@ -383,4 +387,217 @@ fn rows_are_numbers_to_a_sink_that_knows_none() {
     counting.add_row(x.row(0), Place::block(0), 2.0);
     assert_eq!(counting.1, x.row(0).features().len());
     assert!(x.row(0).features().iter().all(|f| w[f.index as usize] == 2.0 * f64::from(f.value)));
+}
+
+// ── What strangers do ────────────────────────────────────────────────────────────────────────────
+
+/// Chooses one of three rows, which it writes at strides of its own; Δ = 1.
+struct Strides {
+    names: [u32; 3],
+    rows: [SparseVector; 3],
+}
+
+impl Task for Strides {
+    type Input = ();
+    type Output = usize;
+    type Scratch = ();
+
+    fn dim(&self) -> usize {
+        4
+    }
+
+    fn loss(&self, (): &(), y: &usize, y_hat: &usize) -> f64 {
+        f64::from(u8::from(y != y_hat))
+    }
+
+    fn predict(&self, w: &[f64], (): &(), (): &mut ()) -> usize {
+        let score = |y: usize| self.rows[y].row().score(w, Place { offset: y, stride: y + 1 });
+        (0..3).reduce(|a, b| if score(b) > score(a) { b } else { a }).unwrap_or(0)
+    }
+
+    fn separate<'a>(
+        &'a self,
+        w: &[f64],
+        (): &'a (),
+        y: &'a usize,
+        (): &mut (),
+        planes: &mut Planes<'a>,
+    ) {
+        let place = |y: usize| Place { offset: y, stride: y + 1 };
+        let value = |other: usize| {
+            self.loss(&(), y, &other) + self.rows[other].row().score(w, place(other))
+        };
+        let y_bar = (0..3).reduce(|a, b| if value(b) > value(a) { b } else { a }).unwrap_or(0);
+        planes.add(|sink| {
+            for (row, sign) in [(*y, 1.0), (y_bar, -1.0)] {
+                sink.add_row(self.rows[row].row().named(self.names[row]), place(row), sign);
+            }
+            self.loss(&(), y, &y_bar)
+        });
+    }
+}
+
+/// Rows that differ by twenty decades: a bound on rounding that knew one of them only would be wrong.
+#[test]
+fn one_name_for_rows_at_different_strides_is_a_fault() {
+    let rows = [1.0, 1e20, -1e20].map(|value| SparseVector::from_dense(&[value]).unwrap());
+    let examples = [Example::new((), 0), Example::new((), 1), Example::new((), 2)];
+    let settings = Settings { passes: Some(50), ..Settings::default() };
+    let same = Strides { names: [0; 3], rows: rows.clone() };
+    let certificate = solve(&same, &examples, &settings, &mut go_on).unwrap().certificate;
+    let kind = certificate.oracle.fault.map(|fault| fault.kind);
+    assert_eq!((certificate.stop, kind), (StopReason::Fault, Some(FaultKind::RowName)));
+    let violation = testing::laws(&same, &examples).unwrap_err();
+    assert!(violation.to_string().contains("two different rows with one name"), "{violation}");
+
+    let own = Strides { names: [0, 1, 2], rows };
+    for solver in SOLVERS {
+        let found = solve(&own, &examples, &Settings { solver, ..settings }, &mut go_on).unwrap();
+        let primal = crosscut::primal(&own, &examples, &settings, &found.w).unwrap();
+        assert!(found.certificate.dual <= primal * (1.0 + 1e-12), "{:?}", found.certificate);
+    }
+}
+
+/// Puts planes of its own in the place of those that it was to fill, and shows two of them.
+struct Assigning;
+
+impl Task for Assigning {
+    type Input = crosscut::SparseRows;
+    type Output = std::ops::Range<usize>;
+    type Scratch = ();
+
+    fn dim(&self) -> usize {
+        spans::TASK.dim()
+    }
+
+    fn loss(&self, x: &Self::Input, y: &Self::Output, y_hat: &Self::Output) -> f64 {
+        spans::TASK.loss(x, y, y_hat)
+    }
+
+    fn predict(&self, w: &[f64], x: &Self::Input, (): &mut ()) -> Self::Output {
+        spans::TASK.predict(w, x, &mut ())
+    }
+
+    fn separate<'a>(
+        &'a self,
+        w: &[f64],
+        x: &'a Self::Input,
+        y: &'a Self::Output,
+        (): &mut (),
+        planes: &mut Planes<'a>,
+    ) {
+        let mut own = Planes::default();
+        spans::TASK.separate(w, x, y, &mut (), &mut own);
+        own.add(|sink| spans::TASK.plane(x, y, &(0..0), sink));
+        *planes = own;
+    }
+}
+
+#[test]
+fn planes_that_were_replaced_are_those_of_one_example_all_the_same() {
+    let examples = spans::examples(60);
+    for solver in SOLVERS {
+        let settings = Settings { solver, relative_gap: 1e-6, ..Settings::default() };
+        let plain = solve(&spans::TASK, &examples, &settings, &mut go_on).unwrap().certificate;
+        let found = solve(&Assigning, &examples, &settings, &mut go_on).unwrap().certificate;
+        assert!(found.converged(), "{found:?}");
+        assert!(found.dual <= plain.primal && plain.dual <= found.primal, "{found:?} {plain:?}");
+    }
+}
+
+#[test]
+#[should_panic(expected = "one number for each weight")]
+fn sums_of_another_dimension_are_refused() {
+    PlaneSum::new(3).add(&PlaneSum::new(2));
+}
+
+#[test]
+fn the_weights_of_a_training_set_are_told() {
+    let examples = spans::examples(4);
+    let weighted = examples.into_iter().zip([2.0, 0.0, 0.5, 1.0]);
+    let examples: Vec<_> = weighted.map(|(example, weight)| example.with_weight(weight)).collect();
+    let weights = Oracles::new(&spans::TASK, &examples, 1).unwrap().weights();
+    assert_eq!((weights.sum, weights.largest, weights.smallest), (3.5, 2.0, 0.5));
+}
+
+/// Equal examples are merged: C times the sum of their weights bounds dual variables.
+struct Twins(crosscut::SparseRows);
+
+impl Task for Twins {
+    type Input = ();
+    type Output = usize;
+    type Scratch = ();
+
+    fn dim(&self) -> usize {
+        1
+    }
+
+    fn loss(&self, (): &(), y: &usize, y_hat: &usize) -> f64 {
+        f64::from(u8::from(y != y_hat))
+    }
+
+    fn predict(&self, w: &[f64], (): &(), (): &mut ()) -> usize {
+        usize::from(w[0] < 0.0)
+    }
+
+    fn separate<'a>(
+        &'a self,
+        w: &[f64],
+        (): &'a (),
+        y: &'a usize,
+        (): &mut (),
+        planes: &mut Planes<'a>,
+    ) {
+        let sign = if *y == 0 { 1.0 } else { -1.0 };
+        let violates = 1.0 - sign * w[0] > 0.0;
+        planes.add(|sink| {
+            if violates {
+                sink.add_row(self.0.row(0), Place::block(0), sign);
+            }
+            f64::from(u8::from(violates))
+        });
+    }
+
+    fn first_of_equals(&self, examples: &[&Example<(), usize>]) -> Option<Vec<usize>> {
+        let first = [0, 1].map(|y| examples.iter().position(|example| example.y == y).unwrap_or(0));
+        Some(examples.iter().map(|example| first[example.y]).collect())
+    }
+}
+
+/// 1e6 weights of 0.1 add up to 1e5 · (1 + 1.3e-11) one after the other, which is above C Σ weight.
+#[test]
+fn weights_of_equal_examples_are_summed_without_rounding() {
+    let n = 1_000_000;
+    let task = Twins(std::iter::once(SparseVector::from_dense(&[1.0]).unwrap()).collect());
+    let examples: Vec<_> =
+        (0..n).map(|i| Example::new((), usize::from(i < 10)).with_weight(0.1)).collect();
+    // c (Σ weights): P(w) = w²/2 + c₀ max(0, 1 − w) + c₁ max(0, 1 + w), with c₀ < 1: w = c₀ − c₁.
+    let c = 1e-6;
+    let settings = Settings {
+        c: crosscut::C::Sum(c),
+        relative_gap: 0.0,
+        passes: Some(60),
+        ..Settings::default()
+    };
+    let (c0, c1) = (c * 0.1 * (f64::from(n) - 10.0), c * 0.1 * 10.0);
+    let w = c0 - c1;
+    let optimum = 0.5 * w * w + c0 * (1.0 - w) + c1 * (1.0 + w);
+    for solver in SOLVERS {
+        let found = solve(&task, &examples, &Settings { solver, ..settings }, &mut go_on).unwrap();
+        let certificate = found.certificate;
+        // The closed form above has some roundings itself.
+        assert!(certificate.dual <= optimum * (1.0 + 1e-15), "{certificate:?} {optimum}");
+        assert!(certificate.primal >= optimum * (1.0 - 1e-15), "{certificate:?} {optimum}");
+        assert!(certificate.relative_gap() < 1e-9, "{certificate:?}");
+    }
+}
+
+#[test]
+fn squared_slacks_whose_cost_has_no_inverse_are_refused() {
+    let task = Twins(std::iter::once(SparseVector::from_dense(&[1.0]).unwrap()).collect());
+    let examples = [Example::new((), 0), Example::new((), 1).with_weight(1e-310)];
+    let settings = Settings { slack_norm: crosscut::SlackNorm::Squared, ..Settings::default() };
+    let error = solve(&task, &examples, &settings, &mut go_on).unwrap_err();
+    assert!(error.to_string().contains("since slacks are squared"), "{error}");
+    assert!(solve(&task, &examples, &Settings::default(), &mut go_on).is_ok());
 }

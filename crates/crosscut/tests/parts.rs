@@ -8,8 +8,8 @@ use std::ops::{ControlFlow, Range};
 
 use crosscut::testing::{self, check, check_oracle, check_parts, check_prediction};
 use crosscut::{
-    C, Example, Parts, Place, Rescaling, Row, Settings, Sink, Solution, Solver, SparseRows,
-    SparseVector, Sum, Task, solve,
+    Ask, C, Example, FaultKind, Oracles, Parts, PassError, Passes, Place, Rescaling, Row, Settings,
+    Sink, SlackNorm, Solution, Solver, SparseRows, SparseVector, Sum, Task, solve,
 };
 use worlds::chain;
 
@@ -348,4 +348,60 @@ fn a_greedy_search_with_a_bound_brackets_the_optimum() {
         let outputs: Vec<_> = testing::sequences(3, example.x.len()).collect();
         check_parts(&greedy.0, example, &outputs);
     }
+}
+
+/// A chain whose costs are not what they should be.
+struct Costs(Chain, f64);
+
+impl Parts for Costs {
+    type Input = SparseRows;
+    type Output = Vec<usize>;
+    type Scratch = ();
+
+    fn dim(&self) -> usize {
+        self.0.dim()
+    }
+
+    fn count(&self, x: &SparseRows) -> usize {
+        self.0.count(x)
+    }
+
+    fn write<'a>(&'a self, x: &'a SparseRows, part: usize, scale: f64, sink: &mut dyn Sink<'a>) {
+        self.0.write(x, part, scale, sink);
+    }
+
+    fn visit(&self, x: &SparseRows, y: &Vec<usize>, part: &mut dyn FnMut(usize)) {
+        self.0.visit(x, y, part);
+    }
+
+    fn cost(&self, x: &SparseRows, y: &Vec<usize>, part: usize) -> f64 {
+        self.1 * self.0.cost(x, y, part)
+    }
+
+    fn best(&self, x: &SparseRows, scores: &[f64], scratch: &mut ()) -> Vec<usize> {
+        self.0.best(x, scores, scratch)
+    }
+}
+
+#[test]
+fn costs_that_are_no_numbers_end_training_with_a_fault() {
+    let examples = chain::examples(20, 3, 4);
+    let task = Sum(Costs(Chain { tags: 3, features: 4 }, f64::NAN));
+    let kind = FaultKind::LossNotFinite;
+    for solver in SOLVERS {
+        let certificate =
+            train(&task, &examples, Settings { solver, ..Settings::default() }).certificate;
+        let fault = certificate.oracle.fault.map(|fault| fault.kind);
+        assert_eq!(fault, Some(kind), "{certificate:?}");
+    }
+    // One of several machines names examples by their positions among all.
+    let ask = Ask { w: &vec![0.0; task.dim()], each: 1.0, norm: SlackNorm::Linear };
+    let failed = |first: usize| {
+        let oracles = Oracles::new(&task, &examples, 1).unwrap();
+        match oracles.starting_at(first).sum(ask, &mut |_| {}).unwrap_err() {
+            PassError::Oracle(fault) => fault.example,
+            PassError::Source(never) => match never {},
+        }
+    };
+    assert_eq!(failed(40), 40 + failed(0));
 }

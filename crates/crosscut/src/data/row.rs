@@ -205,7 +205,8 @@ impl FromIterator<SparseVector> for SparseRows {
 ///
 /// The name is a number that is unique among the rows of an example. Solvers and saved
 /// [states](crate::State) identify rows by name, so a row must have the same name each time it is
-/// written. Two rows with one name end training with a [fault](crate::FaultKind::RowName).
+/// written. If a solver keeps planes in which one name stands for two different rows, training ends
+/// with a [fault](crate::FaultKind::RowName).
 #[derive(Clone, Copy, Debug)]
 pub struct Row<'a> {
     features: &'a [Feature],

@@ -26,10 +26,8 @@ pub trait Passes {
         self.len() == 0
     }
 
-    /// n, the number of examples.
-    fn examples(&self) -> usize {
-        self.len()
-    }
+    /// The number of examples, n, before equal ones are merged.
+    fn examples(&self) -> usize;
 
     /// The sum of the example weights, and the largest one.
     fn weights(&self) -> Weights;
@@ -61,23 +59,36 @@ pub trait Passes {
 }
 
 /// The example weights of a training set.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Weights {
     /// Their sum.
     pub sum: f64,
     /// The largest one, 0 without examples.
     pub largest: f64,
+    /// The smallest one above 0, infinite if there is none.
+    pub smallest: f64,
+}
+
+impl Default for Weights {
+    fn default() -> Self {
+        Self { sum: 0.0, largest: 0.0, smallest: f64::INFINITY }
+    }
 }
 
 impl Weights {
     /// Adds the weight of one more example.
     pub fn add(&mut self, weight: f64) {
-        *self = Self { sum: self.sum + weight, largest: self.largest.max(weight) };
+        let smallest = if weight > 0.0 { self.smallest.min(weight) } else { self.smallest };
+        *self = Self { sum: self.sum + weight, largest: self.largest.max(weight), smallest };
     }
 
     /// The weights of both training sets together.
     pub fn plus(self, other: Self) -> Self {
-        Self { sum: self.sum + other.sum, largest: self.largest.max(other.largest) }
+        Self {
+            sum: self.sum + other.sum,
+            largest: self.largest.max(other.largest),
+            smallest: self.smallest.min(other.smallest),
+        }
     }
 }
 
@@ -157,7 +168,11 @@ impl PlaneSum {
     }
 
     /// Adds a sum over other examples, of the same dimension.
+    ///
+    /// # Panics
+    /// If the dimensions differ.
     pub fn add(&mut self, other: &Self) {
+        assert_eq!(self.dim(), other.dim(), "sums of planes have one number for each weight");
         self.offset += other.offset;
         self.slacks.absorb(&other.slacks);
         self.sizes = self.sizes.plus(other.sizes);

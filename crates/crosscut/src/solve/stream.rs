@@ -4,6 +4,8 @@
 //! sum at once. So examples can be read in pieces. Memory holds one piece, w, and the planes of the
 //! working set, which are sums over all examples.
 
+use std::sync::Arc;
+
 use crate::solve::bounds::Fault;
 use crate::solve::drive::{self, drive};
 use crate::solve::error::SolveError;
@@ -87,7 +89,7 @@ impl<'a, E: 'a> StreamTrainer<'a, E> {
                 weights.add(example.weight);
             }
         }
-        let workers = Some(WorkerPool::new(settings.threads)?);
+        let workers = Arc::new(WorkerPool::new(settings.threads)?);
         let pieces = Pieces { task, stream, workers, examples, weights, spent: Spent::default() };
         Ok(Self::on(pieces, settings)?)
     }
@@ -107,7 +109,7 @@ impl<'a, E: 'a> StreamTrainer<'a, E> {
         if passes.is_empty() {
             return Err(SolveError::NoExamples);
         }
-        check_c(passes.examples(), passes.weights(), settings.c)?;
+        check_c(passes.examples(), passes.weights(), settings)?;
         let method = Box::new(OneSlack::new(passes.examples(), passes.dim(), *settings));
         Ok(Self { settings: *settings, passes: Box::new(passes), method, resumed: None })
     }
@@ -165,8 +167,7 @@ impl<'a, E: 'a> StreamTrainer<'a, E> {
 struct Pieces<'a, T: Task, S> {
     task: &'a T,
     stream: S,
-    /// `None` only while a piece is being summed.
-    workers: Option<WorkerPool>,
+    workers: Arc<WorkerPool>,
     examples: usize,
     weights: Weights,
     spent: Spent,
@@ -176,6 +177,10 @@ impl<T: Task, S: Stream<T>> Passes for Pieces<'_, T, S> {
     type Error = S::Error;
 
     fn len(&self) -> usize {
+        self.examples
+    }
+
+    fn examples(&self) -> usize {
         self.examples
     }
 
@@ -212,7 +217,7 @@ impl<T: Task, S: Stream<T>> Passes for Pieces<'_, T, S> {
                 continue;
             }
             let Spent { calls, seconds } = self.spent;
-            let workers = self.workers.take().expect("it is given back after each piece");
+            let workers = Arc::clone(&self.workers);
             let mut oracles = Oracles::of(self.task, piece.iter().collect(), first, workers);
             let mut tick = |more: Spent| {
                 tick(Spent { calls: calls + more.calls, seconds: seconds + more.seconds })
@@ -221,7 +226,6 @@ impl<T: Task, S: Stream<T>> Passes for Pieces<'_, T, S> {
                 oracles.sum(ask, &mut tick).map_err(PassError::into_fault);
             let more = oracles.spent();
             self.spent = Spent { calls: calls + more.calls, seconds: seconds + more.seconds };
-            self.workers = Some(oracles.into_workers());
             total.add(&sum?);
             first += piece.len();
         }

@@ -6,7 +6,7 @@ use crate::solve::methods::{Carried, Method, MethodState, Solver};
 use crate::solve::oracles::Oracles;
 use crate::solve::passes::{Passes, Weights};
 use crate::solve::progress::{Flow, Progress};
-use crate::solve::settings::{C, Settings, SettingsError};
+use crate::solve::settings::{C, Settings, SettingsError, SlackNorm};
 use crate::solve::solution::DualVariable;
 use crate::solve::solution::Solution;
 use crate::solve::state::{Keeper, State, StateError};
@@ -59,7 +59,7 @@ impl<'a> Trainer<'a> {
     }
 
     fn with_oracles(oracles: Oracles<'a>, settings: &Settings) -> Result<Self, SolveError> {
-        check_c(oracles.examples(), oracles.weights(), settings.c)?;
+        check_c(oracles.examples(), oracles.weights(), settings)?;
         check_weights(oracles.dim())?;
         check_memory(settings, oracles.dim())?;
         let method = (Solver::entry(settings, oracles.examples()).new)(&oracles, settings);
@@ -78,7 +78,7 @@ impl<'a> Trainer<'a> {
     pub fn set_c(&mut self, c: C) -> Result<(), SolveError> {
         Settings { c, ..Settings::default() }.check()?;
         let n = self.oracles.examples();
-        check_c(n, self.oracles.weights(), c)?;
+        check_c(n, self.oracles.weights(), &Settings { c, ..self.settings })?;
         let factor = c.sum(n) / self.settings.c.sum(n);
         self.settings.c = c;
         let wanted = Solver::entry(&self.settings, n);
@@ -205,15 +205,24 @@ pub(crate) fn check_weights(dim: usize) -> Result<(), SolveError> {
 /// double precision.
 pub(crate) fn check_c(
     n: usize,
-    Weights { sum, largest }: Weights,
-    c: C,
+    Weights { sum, largest, smallest }: Weights,
+    settings: &Settings,
 ) -> Result<(), SettingsError> {
-    let most = c.mean(n).max(c.sum(n) * sum);
-    let least = if largest > 0.0 { c.sum(n) * largest.min(1.0) } else { c.sum(n) };
+    let (mean, each) = (settings.c.mean(n), settings.c.sum(n));
+    let most = mean.max(each * sum);
+    let least = if largest > 0.0 { each * largest.min(1.0) } else { each };
+    // The conjugate of a squared slack divides by its cost.
+    let squared = settings.slack_norm == SlackNorm::Squared && smallest.is_finite();
+    let tiny = if squared { each * smallest } else { f64::INFINITY };
     let (expected, found) = match () {
         () if most >= 1e150 => ("below 1e150 when multiplied by the weights of the examples", most),
         () if least < 1e-305 => {
             ("at least 1e-305 when multiplied by the largest weight of an example", least)
+        }
+        () if tiny < 1e-305 => {
+            let expected = "at least 1e-305 when multiplied by the weight of an example, since \
+                            slacks are squared";
+            (expected, tiny)
         }
         () => return Ok(()),
     };

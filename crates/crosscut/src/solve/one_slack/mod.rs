@@ -75,6 +75,7 @@ impl<P: Passes + ?Sized> Method<P> for OneSlack {
             norm: self.settings.slack_norm,
         };
         let sum = passes.sum(ask, &mut tick)?;
+        assert_eq!(sum.dim(), self.w.len(), "a sum of planes has one number for each weight");
         self.take_in(sum, passes.len(), run);
         Ok(Pass { certified: true, at_its_end: self.stuck >= IDLE })
     }

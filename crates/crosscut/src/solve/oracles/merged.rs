@@ -18,14 +18,27 @@ impl Merged {
         let n = u32::try_from(first_of_equals.len()).ok()?;
         let mut merged = Self { parts: Vec::new(), left: Vec::new() };
         let Self { parts, left } = &mut merged;
+        // Sums with the rounding errors of all additions: C times a sum bounds dual variables.
+        let mut errors: Vec<f64> = Vec::new();
         for (index, &first) in (0..n as usize).zip(first_of_equals) {
             let at = if first < index { parts[first].0 } else { left.len() as u32 };
+            let weight = weight(index);
             match left.get_mut(at as usize) {
-                Some((_, sum)) => *sum += weight(index),
-                None => left.push((index, weight(index))),
+                Some((_, sum)) => {
+                    // Neither weight nor sum is negative (Knuth 1997, 4.2.2, theorem B).
+                    let next = *sum + weight;
+                    let added = next - *sum;
+                    errors[at as usize] += (*sum - (next - added)) + (weight - added);
+                    *sum = next;
+                }
+                None => {
+                    left.push((index, weight));
+                    errors.push(0.0);
+                }
             }
-            parts.push((at, weight(index)));
+            parts.push((at, weight));
         }
+        left.iter_mut().zip(errors).for_each(|((_, sum), error)| *sum += error);
         for (at, part) in parts.iter_mut() {
             let whole = left[*at as usize].1;
             *part = if whole > 0.0 { *part / whole } else { 0.0 };

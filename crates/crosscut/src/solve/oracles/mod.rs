@@ -6,6 +6,7 @@ mod merged;
 mod workers;
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -41,7 +42,7 @@ pub struct Oracles<'a> {
     merged: Option<Merged>,
     /// The position of the first example in the whole training set.
     first: usize,
-    workers: WorkerPool,
+    workers: Arc<WorkerPool>,
     /// Wall seconds per call; infinite before the first call.
     each: f64,
     spent: Spent,
@@ -69,7 +70,7 @@ impl<'a> Oracles<'a> {
         for (index, example) in examples.iter().enumerate() {
             check_example(task, index, example)?;
         }
-        let workers = WorkerPool::new(threads)?;
+        let workers = Arc::new(WorkerPool::new(threads)?);
         let Some(merged) = equals(task, &examples)
             .and_then(|equals| Merged::new(&equals, |index| examples[index].weight))
         else {
@@ -85,7 +86,7 @@ impl<'a> Oracles<'a> {
         task: &'a T,
         examples: Vec<&'a Example<T::Input, T::Output>>,
         first: usize,
-        workers: WorkerPool,
+        workers: Arc<WorkerPool>,
     ) -> Self {
         let weights = examples.iter().map(|example| example.weight).collect();
         let door = Box::new(Behind::new(task, examples, workers.threads()));
@@ -100,9 +101,10 @@ impl<'a> Oracles<'a> {
         }
     }
 
-    /// Returns the threads.
-    pub(crate) fn into_workers(self) -> WorkerPool {
-        self.workers
+    /// For one of several machines: its first example has position `first` among all examples.
+    /// Faults and the audit name examples by their positions.
+    pub fn starting_at(self, first: usize) -> Self {
+        Self { first, ..self }
     }
 
     /// The position of an example in the whole training set; of merged examples, the position of
@@ -388,7 +390,8 @@ impl<'a> Oracles<'a> {
                 return;
             }
             let (missed, cost) = (planes.missed(), cost(self.weights[index]));
-            for plane in planes.as_mut_slice() {
+            // An oracle may have replaced what it was given to fill, and shown several planes.
+            if let Some(plane) = planes.as_mut_slice().first_mut() {
                 plane.evaluate(w);
                 lane.sum.add_plane((plane, missed), cost, self.position(index));
             }

@@ -35,6 +35,11 @@ impl WorkerPool {
                 Pool::Own(pool.map_err(|error| SolveError::Threads(error.to_string()))?)
             }
         };
+        // An absurd number of threads is capped by rayon.
+        let threads = match &pool {
+            Pool::Own(pool) => pool.current_num_threads(),
+            _ => threads,
+        };
         Ok(Self { pool, threads })
     }
 

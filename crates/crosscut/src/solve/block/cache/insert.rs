@@ -172,7 +172,7 @@ impl<'a> Block<'a> {
             for plane in others.iter().filter(|plane| plane.len() < dim) {
                 missing.extend(self.find_keys(plane, terms)?);
             }
-            let rows = missing.chunk_by(|a, b| a.row.name() == b.row.name());
+            let rows = missing.chunk_by(|a, b| a.row.has_entries_of(b.row));
             let longest =
                 rows.map(|same| same[0].row.squared_norm().sqrt()).fold(self.longest, f64::max);
             let renamed = self.placed.insert(&missing)?;

@@ -271,10 +271,19 @@ impl<'a> Group<'a> {
     }
 }
 
+/// Positions of groups.
+#[derive(Default)]
+struct Table {
+    /// By row name and stride.
+    groups: HashMap<(u32, usize), usize>,
+    /// The first group by row name.
+    names: HashMap<u32, usize>,
+}
+
 /// Finds groups by row name and stride.
 pub(super) struct Finder {
-    /// Positions of groups by row name and stride. `None` if there are few groups.
-    table: Option<HashMap<(u32, usize), usize>>,
+    /// `None` if there are few groups.
+    table: Option<Table>,
     /// The group found last. Searches start there, since the rows of a plane mostly come in the
     /// order of the groups.
     last: usize,
@@ -284,23 +293,31 @@ pub(super) struct Finder {
 
 impl Finder {
     fn new(groups: &[Group<'_>], wanted: usize) -> Self {
-        let table = || groups.iter().map(|group| (group.name, group.stride)).zip(0..).collect();
-        Self { table: (groups.len() + wanted > FEW_GROUPS).then(table), last: 0, clashes: false }
+        let table = (groups.len() + wanted > FEW_GROUPS).then(Default::default);
+        let mut finder = Self { table, last: 0, clashes: false };
+        if finder.table.is_some() {
+            (1..=groups.len()).for_each(|count| _ = finder.add(&groups[..count]));
+        }
+        finder
     }
 
     fn find(&mut self, groups: &[Group<'_>], placed: &PlacedRow<'_>) -> Option<usize> {
         let (name, stride) = (placed.row.name(), placed.place.stride);
-        let found = match &self.table {
-            Some(table) => table.get(&(name, stride)).copied(),
+        let differs = |at: usize| !placed.row.has_entries_of(groups[at].row());
+        let (found, same_name) = match &self.table {
+            Some(Table { groups, names }) => {
+                (groups.get(&(name, stride)).copied(), names.get(&name).copied())
+            }
             None => {
-                let is_it = |&at: &usize| groups[at].name == name && groups[at].stride == stride;
-                (self.last..groups.len()).chain(0..self.last).find(is_it)
+                let order = || (self.last..groups.len()).chain(0..self.last);
+                let has_name = |at: &usize| groups[*at].name == name;
+                let found = order().find(|at| has_name(at) && groups[*at].stride == stride);
+                (found, found.or_else(|| order().find(has_name)))
             }
         };
-        if let Some(at) = found {
-            self.last = at;
-            self.clashes |= !placed.row.has_entries_of(groups[at].row());
-        }
+        self.last = found.unwrap_or(self.last);
+        // At any stride a name stands for one row.
+        self.clashes |= found.or(same_name).is_some_and(differs);
         found
     }
 
@@ -313,8 +330,10 @@ impl Finder {
     /// Adds the last of `groups`. Returns its position.
     fn add(&mut self, groups: &[Group<'_>]) -> usize {
         self.last = groups.len() - 1;
-        if let Some(table) = &mut self.table {
-            table.insert((groups[self.last].name, groups[self.last].stride), self.last);
+        if let Some(Table { groups: table, names }) = &mut self.table {
+            let Group { name, stride, .. } = groups[self.last];
+            table.insert((name, stride), self.last);
+            names.entry(name).or_insert(self.last);
         }
         self.last
     }

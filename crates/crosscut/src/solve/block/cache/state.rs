@@ -10,7 +10,6 @@ use super::placed_rows::{Group, PlacedRows};
 use super::terms::{Terms, split};
 use super::{Block, CachedPlane, FAN};
 use crate::data::Row;
-use crate::solve::bounds::SlackCost;
 use crate::solve::qp::Gram;
 use crate::solve::state::{StateError, require, require_close};
 use crate::task::{RowTerm, UNIT_ROW};
@@ -205,29 +204,34 @@ impl BlockState<'_> {
                 .get(start..end)
                 .ok_or_else(|| StateError("its rows are miscounted".to_owned()))?;
             start = end;
-            let width = row.features().last().map_or(0, |feature| feature.index as usize);
-            let ends = offsets.iter().map(|offset| width.checked_mul(stride)?.checked_add(*offset));
-            let fits = stride > 0
-                && ends.into_iter().all(|end: Option<usize>| end.is_some_and(|end| end < dim));
+            let last = row.features().last().map(|feature| feature.index as usize);
+            let reach = |last: usize, offset: usize| last.checked_mul(stride)?.checked_add(offset);
+            let is_inside = |offset: &usize| {
+                last.is_none_or(|last| reach(last, *offset).is_some_and(|index| index < dim))
+            };
+            let fits = stride > 0 && offsets.iter().all(is_inside);
             require(fits, "a row lies outside of the weights")?;
             Ok(Group::new(row, stride, end))
         };
         let groups: Vec<Group<'a>> =
             self.groups.iter().map(group).collect::<Result<_, StateError>>()?;
+        // The bound for rounding holds for the rows as they are now.
+        let norms = groups.iter().map(|group| group.row().squared_norm().sqrt());
+        let longest = norms.fold(self.longest, f64::max);
         let gram = match groups.first() {
             Some(group) if self.fan => Gram::fan(self.planes.len(), group.row().squared_norm()),
             _ => self.gram.into_owned(),
         };
         let placed = PlacedRows::new(groups, self.offsets.into_owned());
         let block = Block {
-            cost: SlackCost { bound: self.bound, ridge: self.ridge },
+            cost: fresh.cost,
             gap: self.gap,
             placed: placed.ok_or_else(|| StateError("its rows are miscounted".to_owned()))?,
             planes: self.planes.into_owned().into(),
             dense: self.dense.into_owned().into(),
             terms: self.terms.into_owned(),
             gram,
-            longest: self.longest,
+            longest,
             cancelled: self.cancelled,
             written: self.written,
             merges: self.merges,
