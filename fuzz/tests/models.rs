@@ -87,6 +87,7 @@ fn how() -> impl Strategy<Value = (u64, Settings, Certificate)> {
             planes: planes as usize,
             idle,
             acceleration,
+            ..BlockSettings::default()
         });
     let norm = select(vec![SlackNorm::Linear, SlackNorm::Squared]);
     let stops =

@@ -153,6 +153,8 @@ pub use data::{Dense, Dot, Feature, Place, Row, RowError, Scaled, Sink, SparseRo
 pub use latent::Latent;
 pub use model::{Model, predict_all, risk};
 pub use parts::{Parts, Sum, SumScratch};
+#[doc(hidden)]
+pub use solve::block::tuning::Tuning;
 pub use solve::bounds::{Fault, FaultKind, OracleAudit, primal, relative_gap, slacks};
 pub use solve::error::SolveError;
 pub use solve::methods::Solver;

@@ -106,7 +106,8 @@ fn of_settings(settings: &Settings) -> BTreeMap<String, String> {
         max_memory,
         block,
     } = settings;
-    let BlockSettings { batch, approximate_passes, planes, idle, acceleration } = block;
+    // No option sets `tuning`.
+    let BlockSettings { batch, approximate_passes, planes, idle, acceleration, tuning: _ } = block;
     let c = match c {
         C::Mean(c) => format!("-c {c}"),
         C::Sum(c) => format!("--c-sum {c}"),

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::solve::block::tuning::Tuning;
 use crate::solve::methods::Solver;
 
 /// The regularisation constant C, in one of two conventions.
@@ -62,11 +63,16 @@ pub struct BlockSettings {
     /// large C). An accelerated proximal point method surrounds them; if weights or planes are few
     /// enough, a second-order solution of the dual over all planes replaces them.
     pub acceleration: bool,
+    /// Constants of the method, for measurements. Not saved in model files.
+    #[doc(hidden)]
+    #[serde(skip)]
+    pub tuning: Tuning,
 }
 
 impl Default for BlockSettings {
     fn default() -> Self {
-        Self { batch: 32, approximate_passes: 30, planes: 512, idle: 3, acceleration: true }
+        let tuning = Tuning::default();
+        Self { batch: 32, approximate_passes: 30, planes: 512, idle: 3, acceleration: true, tuning }
     }
 }
 

@@ -32,7 +32,7 @@ mod schedule;
 mod state;
 mod store;
 mod suffix_average;
-mod tuning;
+pub(crate) mod tuning;
 
 use rand::SeedableRng;
 use rand_pcg::Pcg64;
@@ -55,7 +55,6 @@ use schedule::Schedule;
 pub(crate) use state::BlockCoordinateState;
 use store::Store;
 use suffix_average::SuffixAverage;
-use tuning::TUNING;
 
 /// The solver with its state: planes, dual variables, weights.
 pub(crate) struct BlockCoordinate<'a> {
@@ -103,15 +102,17 @@ impl<'a> Method<Oracles<'a>> for BlockCoordinate<'a> {
         run: &mut Run<'_>,
         last: bool,
     ) -> Result<Pass, PassError<std::convert::Infallible>> {
-        let certifies =
-            last || self.schedule.certifies(run.target(self.dual)) || self.master.is_on();
+        let certifies = last
+            || self.schedule.certifies(run.target(self.dual), &self.settings.block.tuning)
+            || self.master.is_on();
         self.schedule.count(certifies);
         if !certifies {
             self.schedule.seen = self.exact_pass(oracles, run)?;
             return Ok(Pass { certified: false, at_its_end: self.store.overflows });
         }
         self.schedule.seen = self.certifying_pass(oracles, run)?;
-        let (mut stuck, rises) = self.schedule.judge(run.bounds.have_improved(), self.dual);
+        let (mut stuck, rises) =
+            self.schedule.judge(run.bounds.have_improved(), self.dual, &self.settings.block.tuning);
         if stuck && self.proximal.is_active() {
             self.proximal.weaken(&mut self.w);
             self.schedule.wait();
@@ -238,7 +239,7 @@ fn costs(oracles: &Oracles<'_>, settings: &Settings) -> impl Iterator<Item = Sla
 
 impl<'a> BlockCoordinate<'a> {
     pub fn new(oracles: &Oracles<'a>, settings: Settings) -> Self {
-        let batch = settings.block.batch.max(TUNING.slice).min(oracles.len());
+        let batch = settings.block.batch.max(settings.block.tuning.slice).min(oracles.len());
         let buffers = Buffers {
             planes: (0..batch).map(|_| Planes::default()).collect(),
             recombined: Planes::default(),

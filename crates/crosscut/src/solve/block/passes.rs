@@ -5,7 +5,6 @@ use rand::seq::SliceRandom;
 use super::cache::Block;
 use super::master::{self, Goal, Sizes};
 use super::proximal::Proximal;
-use super::tuning::TUNING;
 use super::{BlockCoordinate, Buffers};
 use crate::solve::bounds::{Answer, DualSum, Fault, SlackSum};
 use crate::solve::drive::Run;
@@ -41,8 +40,10 @@ impl<'a> BlockCoordinate<'a> {
         for batch in order.chunks(self.settings.block.batch.min(order.len().div_ceil(8))) {
             oracles.separate(&self.w, batch, &mut self.buffers.planes)?;
             for (slot, &index) in batch.iter().enumerate() {
-                if slot % TUNING.touched == 0 {
-                    self.store.touch(&batch[slot..batch.len().min(slot + TUNING.touched)]);
+                if slot % self.settings.block.tuning.touched == 0 {
+                    self.store.touch(
+                        &batch[slot..batch.len().min(slot + self.settings.block.tuning.touched)],
+                    );
                 }
                 self.take_in(oracles, slot, index)?;
                 seen += self.visit(oracles, index, 0.0, false)?.gap;
@@ -80,7 +81,8 @@ impl<'a> BlockCoordinate<'a> {
             self.w.copy_from_slice(weights);
         }
         // A master solve stretches its w itself.
-        let stretched = !solved && self.primal_at_zero() > TUNING.huge * self.dual;
+        let stretched =
+            !solved && self.primal_at_zero() > self.settings.block.tuning.huge * self.dual;
         if stretched {
             let w = std::mem::take(&mut self.w);
             self.w = master::stretched(&self.store.blocks, w, &mut self.buffers.workspace);
@@ -137,10 +139,12 @@ impl<'a> BlockCoordinate<'a> {
         run: &mut Run<'_>,
     ) -> Result<(), Fault> {
         let (at_least_one, blocks) = (self.schedule.has_certified(), self.store.blocks.len());
-        let early =
-            (TUNING.early * TUNING.early_growth.powi(self.schedule.pass.min(20) as i32)) as usize;
+        let early = (self.settings.block.tuning.early
+            * self.settings.block.tuning.early_growth.powi(self.schedule.pass.min(20) as i32))
+            as usize;
         let most = self.settings.block.approximate_passes.max(usize::from(at_least_one)).min(early);
-        let enough = (TUNING.settled * self.schedule.seen).max(TUNING.left * run.target(self.dual));
+        let enough = (self.settings.block.tuning.settled * self.schedule.seen)
+            .max(self.settings.block.tuning.left * run.target(self.dual));
         let each = enough / blocks as f64;
         let mut active = Vec::with_capacity(blocks);
         let mut sweep = 0.0;
@@ -148,11 +152,14 @@ impl<'a> BlockCoordinate<'a> {
             sweep += block.work() / blocks as f64;
             // Skips blocks that were at rest in the exact pass. A certifying pass visits no blocks,
             // so none is skipped after it.
-            if block.planes() > 0 && (at_least_one || block.gap > TUNING.at_rest * each) {
+            if block.planes() > 0
+                && (at_least_one || block.gap > self.settings.block.tuning.at_rest * each)
+            {
                 active.push(index);
             }
         }
-        let pays = TUNING.accelerated * self.w.len() as f64 <= sweep * blocks as f64;
+        let pays =
+            self.settings.block.tuning.accelerated * self.w.len() as f64 <= sweep * blocks as f64;
         let accelerate = self.settings.block.acceleration && pays;
         let (mut lowest, mut before) = (f64::INFINITY, f64::INFINITY);
         let mut recent = [f64::INFINITY; 2];
@@ -166,22 +173,25 @@ impl<'a> BlockCoordinate<'a> {
             self.master.owe(2.0 * sweep * active.len() as f64);
             active.shuffle(&mut self.random);
             let (mut gap, mut gain) = (0.0, 0.0);
-            let recombining = recombines && (pass % TUNING.recombining == 1 || self.master.is_on());
+            let recombining = recombines
+                && (pass % self.settings.block.tuning.recombining == 1 || self.master.is_on());
             let found = self.store.found;
-            for (count, group) in active.chunks(TUNING.touched).enumerate() {
+            for (count, group) in active.chunks(self.settings.block.tuning.touched).enumerate() {
                 self.store.touch(group);
                 for &index in group {
                     let visit = self.visit(oracles, index, each, recombining)?;
                     gap += visit.gap;
                     gain += visit.gain;
                 }
-                if count % (TUNING.slice / TUNING.touched) == 0 {
+                if count % (self.settings.block.tuning.slice / self.settings.block.tuning.touched)
+                    == 0
+                {
                     run.tick(self.counts(oracles));
                 }
             }
             if recombining {
-                recombines =
-                    (self.store.found - found) as f64 >= TUNING.fruitful * active.len() as f64;
+                recombines = (self.store.found - found) as f64
+                    >= self.settings.block.tuning.fruitful * active.len() as f64;
             }
             let total = gap + self.proximal.excess(&self.w);
             if self.proximal.is_active() {
@@ -195,14 +205,19 @@ impl<'a> BlockCoordinate<'a> {
             if total <= enough || gain <= 1e-15 * self.dual.abs() || run.must_end() {
                 break;
             }
-            let rises = gain > TUNING.worth * run.target(self.dual);
-            let is_between = total > TUNING.far * self.dual && total < TUNING.within * self.dual;
-            if accelerate && rises && is_between && total > TUNING.creeping * recent[1] {
+            let rises = gain > self.settings.block.tuning.worth * run.target(self.dual);
+            let is_between = total > self.settings.block.tuning.far * self.dual
+                && total < self.settings.block.tuning.within * self.dual;
+            if accelerate
+                && rises
+                && is_between
+                && total > self.settings.block.tuning.creeping * recent[1]
+            {
                 self.proximal.start(gain / gap, &mut self.w);
             }
             recent = [total, recent[0]];
             lowest = lowest.min(total);
-            if pass.is_multiple_of(TUNING.patience) {
+            if pass.is_multiple_of(self.settings.block.tuning.patience) {
                 if lowest >= 0.9 * before {
                     self.proximal.weaken(&mut self.w);
                 }
@@ -212,7 +227,9 @@ impl<'a> BlockCoordinate<'a> {
             // Acceleration moves the weights far, so blocks at rest are visited again every few
             // passes.
             let blocks = &self.store.blocks;
-            if self.proximal.is_active() && pass.is_multiple_of(TUNING.look_again) {
+            if self.proximal.is_active()
+                && pass.is_multiple_of(self.settings.block.tuning.look_again)
+            {
                 active.clear();
                 active.extend((0..blocks.len()).filter(|&index| blocks[index].planes() > 0));
             } else {
@@ -248,9 +265,9 @@ impl<'a> BlockCoordinate<'a> {
         self.proximal = Proximal::default();
         self.refresh();
         let goal = Goal {
-            floor: TUNING.overshoot * run.target(self.dual),
-            seen: TUNING.loose * seen,
-            of_dual: TUNING.loose,
+            floor: self.settings.block.tuning.overshoot * run.target(self.dual),
+            seen: self.settings.block.tuning.loose * seen,
+            of_dual: self.settings.block.tuning.loose,
         };
         let (blocks, workspace) = (&mut self.store.blocks, &mut self.buffers.workspace);
         self.master.solve(blocks, &self.w, (goal, sizes), &|| run.must_end(), workspace);
@@ -277,13 +294,19 @@ impl<'a> BlockCoordinate<'a> {
     ) -> Result<Visit, Fault> {
         let pass = self.schedule.pass;
         let mut gap = self.store.blocks[index].look(&self.w, pass, &mut self.buffers.workspace);
-        if recombining && self.recombine(oracles, index, TUNING.worthwhile * enough)? {
+        if recombining
+            && self.recombine(oracles, index, self.settings.block.tuning.worthwhile * enough)?
+        {
             gap = self.store.blocks[index].look(&self.w, pass, &mut self.buffers.workspace);
         }
         if gap <= enough {
             return Ok(Visit { gap, gain: 0.0 });
         }
-        let accuracy = if enough > 0.0 { TUNING.rough } else { TUNING.fine };
+        let accuracy = if enough > 0.0 {
+            self.settings.block.tuning.rough
+        } else {
+            self.settings.block.tuning.fine
+        };
         let damping = self.proximal.damping();
         let gain = self.store.blocks[index].step(
             &mut self.w,

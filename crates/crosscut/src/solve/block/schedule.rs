@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::tuning::TUNING;
+use super::tuning::Tuning;
 use crate::solve::state::{MOST_PASSES, StateError, require};
 
 /// Counters and gaps shared between passes.
@@ -48,10 +48,10 @@ impl Schedule {
     }
 
     /// Whether the next pass should certify, if training stops at the gap `target`.
-    pub fn certifies(&self, target: f64) -> bool {
-        let most =
-            if self.certificates == 0 { TUNING.first_uncertified } else { TUNING.uncertified };
-        self.uncertified >= most || self.forecast <= TUNING.near * target
+    pub fn certifies(&self, target: f64, tuning: &Tuning) -> bool {
+        let Tuning { first_uncertified, uncertified, near, .. } = *tuning;
+        let most = if self.certificates == 0 { first_uncertified } else { uncertified };
+        self.uncertified >= most || self.forecast <= near * target
     }
 
     /// Counts an exact pass, before it starts.
@@ -68,11 +68,11 @@ impl Schedule {
 
     /// Records a certificate: whether it improved a bound, and D. Returns whether certificates are
     /// stuck, and whether D has risen since the previous certificate.
-    pub fn judge(&mut self, improved: bool, dual: f64) -> (bool, bool) {
+    pub fn judge(&mut self, improved: bool, dual: f64, tuning: &Tuning) -> (bool, bool) {
         self.stuck = if improved { 0 } else { self.stuck + 1 };
         let rises = dual - self.last > 1e-15 * dual.abs();
         self.last = dual;
-        (self.stuck >= TUNING.stuck, rises)
+        (self.stuck >= tuning.stuck, rises)
     }
 
     /// Resets the count of certificates without improvement.

@@ -1,9 +1,12 @@
 //! [`Tuning`]: the constants that balance the parts of the method.
 
-/// Fractions and counts that steer the method. They were tuned with the commands for speed in the
-/// crate's `CONTRIBUTING.md`: passes and seconds of `race` (tables with centred features) and of
-/// `arrives` (raw tables, C over ten decades).
-pub(super) struct Tuning {
+/// Fractions and counts that steer the method, in the units that each field says.
+///
+/// `cargo run --release -p crosscut-benches --bin tuning` halves and doubles each of them and prints
+/// what that does to passes and time on the data that come with the sources. Large problems were
+/// tuned with `race` (centred features) and `arrives` (raw tables, C over ten decades).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Tuning {
     /// Approximate passes end when the gap over cached planes is at most this fraction of the gap
     /// met in the exact pass.
     pub settled: f64,
@@ -80,31 +83,35 @@ pub(super) struct Tuning {
     pub slice: usize,
 }
 
-pub(super) const TUNING: Tuning = Tuning {
-    settled: 0.1,
-    left: 0.3,
-    early: 4.0,
-    early_growth: 1.5,
-    at_rest: 0.1,
-    recombining: 3,
-    worthwhile: 3.0,
-    fruitful: 0.1,
-    loose: 0.3,
-    overshoot: 0.1,
-    far: 0.01,
-    within: 3.0,
-    worth: 1e-4,
-    creeping: 0.6,
-    accelerated: 8.0,
-    patience: 100,
-    look_again: 3,
-    fine: 0.01,
-    rough: 0.1,
-    near: 8.0,
-    uncertified: 4,
-    first_uncertified: 8,
-    stuck: 10,
-    touched: 8,
-    huge: 100.0,
-    slice: 512,
-};
+impl Default for Tuning {
+    fn default() -> Self {
+        Self {
+            settled: 0.1,
+            left: 0.3,
+            early: 4.0,
+            early_growth: 1.5,
+            at_rest: 0.1,
+            recombining: 3,
+            worthwhile: 3.0,
+            fruitful: 0.1,
+            loose: 0.3,
+            overshoot: 0.1,
+            far: 0.01,
+            within: 3.0,
+            worth: 1e-4,
+            creeping: 0.6,
+            accelerated: 8.0,
+            patience: 100,
+            look_again: 3,
+            fine: 0.01,
+            rough: 0.1,
+            near: 8.0,
+            uncertified: 4,
+            first_uncertified: 8,
+            stuck: 10,
+            touched: 8,
+            huge: 100.0,
+            slice: 512,
+        }
+    }
+}
