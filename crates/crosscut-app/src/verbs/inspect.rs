@@ -16,6 +16,7 @@ pub fn inspect<A: Application>(model: ModelFile, top: usize) -> Result<Inspected
     let (order, nonzeros) = heaviest(&w, top);
     Ok(Inspected {
         task: A::NAME,
+        objective: task.objective(),
         dim: w.len(),
         sizes: task.sizes(),
         scale: task.scale(),

@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::monitor::Monitor;
 use crate::source::{Source, display_name};
 use crate::stream::Pieces;
-use crate::{model_file, output};
+use crate::{model_file, output, probability};
 
 /// The arguments of [`learn`].
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +55,7 @@ pub fn learn<A: Application>(
     request: &Learn<'_>,
     monitor: &mut dyn Monitor,
 ) -> Result<Learned, Error> {
+    request.options.check::<A>()?;
     let origin = Origin::new(A::OPTIONS, request.settings, request.options, request.stream);
     let mut run = Session::begin(request, Identity::of::<A>(), origin)?;
     let (task, shape, solution) = if request.stream {
@@ -114,6 +115,7 @@ impl<'a> Session<'a> {
     /// Checks everything that can be checked before examples are read.
     fn begin(request: &'a Learn<'a>, task: Identity, origin: Origin) -> Result<Self, Error> {
         request.settings.check().map_err(SolveError::from)?;
+        probability::check_settings(request.options, request.settings)?;
         output::check(request.model, &[request.examples])?;
         if let Some(Checkpoints { file, .. }) = request.checkpoints {
             checkpoint::check(file, request.examples, request.model)?;
@@ -175,6 +177,7 @@ impl<'a> Session<'a> {
     fn finish(self, shape: Shape, solution: Solution) -> (Vec<f64>, Learned) {
         let learned = Learned {
             task: shape.task,
+            objective: shape.objective,
             certificate: solution.certificate,
             settings: Settings { threads: 0, ..*self.request.settings },
             dim: solution.w.len(),
