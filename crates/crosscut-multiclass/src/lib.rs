@@ -18,11 +18,12 @@
 //! Δ for slack rescaling); it is empty if ȳ = y. Predictions also take the first of the best
 //! classes.
 //!
-//! **The log-loss.** With [`Multiclass::with_objective`] (`--objective log`) training minimises −ln P(y
+//! **The log-loss.** With [`Multiclass::with_objective`] (`--objective log`) training minimises −ln
+//! P(y
 //! | x), P(y | x) = exp⟨w, Ψ(x, y)⟩ / Σ over c of exp⟨w, Ψ(x, c)⟩: softmax regression. Its plane is the
-//! entropy of P with x at y minus the mean of x at all classes. [`Multiclass::probabilities`] returns
-//! P. scikit-learn's `LogisticRegression(C=c, fit_intercept=False)` solves the same problem for
-//! C(sum) = c.
+//! entropy of P with x at y minus the mean of x at all classes. [`Multiclass::probabilities`]
+//! returns P. scikit-learn's `LogisticRegression(C=c, fit_intercept=False)` solves the same problem
+//! for C(sum) = c.
 //!
 //! # Example
 //! ```
@@ -52,8 +53,8 @@
 //! Examples are svm-light lines, `label id:value …`; a label is any token, and `cost:` is the
 //! weight of an example. In files to be classified the label may be `?` or missing. Predictions are
 //! lines `label score …` with the scores of all classes in the model's order: numerical if all
-//! labels are numbers, else lexicographic. With `--probabilities`, they have the probabilities of all
-//! classes instead.
+//! labels are numbers, else lexicographic. With `--probabilities`, they have the probabilities of
+//! all classes instead.
 //!
 //! **Scaling.** `--scale standard|global` scales each feature by its values in all training
 //! examples ([`crosscut_app::scaling`] has the formulas). The model keeps the scaling and applies

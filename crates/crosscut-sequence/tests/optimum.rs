@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 use clarabel::algebra::CscMatrix;
 use clarabel::solver::{DefaultSettings, DefaultSolver, IPSolver, NonnegativeConeT, SolverStatus};
 use crosscut::testing::brute_force_planes;
-use crosscut::{C, Planes, Settings, Solution, Solver, Task, primal, solve, testing};
+use crosscut::{C, Objective, Planes, Settings, Solution, Solver, Task, primal, solve, testing};
 use crosscut_app::{Application, Options, Source};
 use crosscut_sequence::{Scratch, Sequence, Tags, Tokens};
 use proptest::prelude::*;
@@ -62,6 +62,32 @@ fn every_solver_meets_the_golden_optimum() {
             (certificate.primal - primal).abs() <= 1e-9 * primal,
             "{name}: {primal}, {certificate:?}"
         );
+    }
+}
+
+/// The optimum of the conditional random field at C(sum) = 1 that CRFsuite's l-bfgs finds with c2 =
+/// 1/2 and all transitions.
+const CRFSUITE: f64 = 66.001089;
+
+#[test]
+fn every_solver_meets_the_optimum_of_the_random_field() {
+    let (task, examples) = read("sequence.train.hmm", include_str!("data/sequence.train.hmm"));
+    let task = task.with_objective(Objective::Log);
+    for settings in solvers(C::Sum(1.0), 1e-8) {
+        let solution = run(&task, &examples, settings);
+        let certificate = solution.certificate;
+        assert!(certificate.converged(), "{certificate:?}");
+        assert!((certificate.primal - CRFSUITE).abs() <= 1e-6 * CRFSUITE, "{certificate:?}");
+        // The weights are unique, and so are their probabilities: those of all taggings of the first
+        // sequence add up to 1.
+        let (x, mut scratch) = (&examples[0].x, Scratch::default());
+        let sum: f64 = testing::sequences(3, x.len())
+            .map(|tags| {
+                let y = Tags::from(tags);
+                task.log_probability(&solution.w, x, &y, &mut scratch).exp()
+            })
+            .sum();
+        assert!((sum - 1.0).abs() < 1e-9, "{sum}");
     }
 }
 

@@ -16,8 +16,8 @@
 //! and predict ŷ = argmax over y of ⟨w, Ψ(x, y)⟩. An example of weight v counts as v · ξᵢ. With
 //! [`SlackNorm::Squared`], ξᵢ² replaces ξᵢ in P(w).
 //!
-//! A task may have the log-loss as its slack instead, ξᵢ = −ln P(yᵢ | xᵢ) ([`Objective::Log`]): then
-//! the same solvers train conditional random fields and softmax regression, with the same
+//! A task may have the log-loss as its slack instead, ξᵢ = −ln P(yᵢ | xᵢ) ([`Objective::Log`]):
+//! then the same solvers train conditional random fields and softmax regression, with the same
 //! certificate, and the model gives probabilities ([`LogLoss`]).
 //!
 //! **C multiplies the mean slack**, as in SVM^struct. Tools that multiply the sum (LIBLINEAR,

@@ -115,8 +115,8 @@ pub trait Task: Sync {
         CHUNK
     }
 
-    /// What the planes bound: the hinge loss, the default, or the log-loss. Constant for a task. The
-    /// solvers do not ask; the laws and reports do.
+    /// What the planes bound: the hinge loss, the default, or the log-loss. Constant for a task.
+    /// The solvers do not ask; the laws and reports do.
     fn objective(&self) -> Objective {
         Objective::Hinge
     }
