@@ -259,7 +259,8 @@ pub fn verdict(stop: StopReason, bounds: Bounds, oracle: &OracleAudit) -> String
         ),
         false => format!("{stop}: primal unknown, dual {}", figure(dual)),
     };
-    if missed > 0.0 {
+    // Less is the rounding of an oracle, such as that of an entropy.
+    if missed > 1e-3 * (primal - dual) {
         text += &format!("; of the gap, the oracle may have missed {}", figure(missed));
     }
     if relaxed {
