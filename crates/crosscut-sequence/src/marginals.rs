@@ -38,6 +38,8 @@ pub(crate) struct Sums {
     norms: Vec<f64>,
     /// One entry a state: the sum over all that may follow, normalised.
     backward: Vec<f64>,
+    /// One entry a state: the sum over all that may follow, times its weight.
+    through: Vec<f64>,
     /// One entry a state and tag after it: its probability at one token.
     edges: Vec<f64>,
     pub expected: Expected,
@@ -144,7 +146,8 @@ impl Chain<'_> {
                 let low = if score > NEVER { score.min(range.0) } else { range.0 };
                 (low, score.max(range.1))
             });
-            if !(high - low + sums.range <= MOST_RANGE) {
+            let range = high - low + sums.range;
+            if range.is_nan() || range > MOST_RANGE {
                 return false;
             }
             let scores = &mut sums.scores[t * most..][..states];
@@ -219,9 +222,12 @@ impl Chain<'_> {
             }
             let weights = &sums.weights[t * most..][..states];
             // The sum over all that follows a state, times its weight.
-            let through: Vec<f64> = (sums.backward.iter().zip(weights))
-                .map(|(backward, weight)| backward * weight / sums.norms[t])
-                .collect();
+            let through = &mut sums.through;
+            through.clear();
+            through.extend(
+                (sums.backward.iter().zip(weights))
+                    .map(|(backward, weight)| backward * weight / sums.norms[t]),
+            );
             if t < self.memory() {
                 let sum = |to: &[f64]| to.iter().sum::<f64>();
                 sums.backward.clear();
@@ -447,15 +453,15 @@ impl Sequence {
                 let row = x.rows().row(t);
                 let mut write = |place: &dyn Fn(usize) -> Place, truth: usize, others: &[f64]| {
                     // Not 1 − P: the sum has no cancellation, and all scales add up to 0.
-                    let mut wrong = 0.0;
+                    let is_written = |at: usize| at != truth && others[at] > NEGLIGIBLE;
+                    let written = (0..others.len()).filter(|&at| is_written(at));
+                    let wrong: f64 = written.map(|at| others[at]).sum();
                     for (at, &probability) in others.iter().enumerate() {
-                        if at != truth && probability > NEGLIGIBLE {
-                            wrong += probability;
+                        if is_written(at) {
                             sink.add_row(row, place(at), -probability);
+                        } else if at == truth && wrong > 0.0 {
+                            sink.add_row(row, place(at), wrong);
                         }
-                    }
-                    if wrong > 0.0 {
-                        sink.add_row(row, place(truth), wrong);
                     }
                 };
                 write(&|tag| Place::class(tag, k), truth[t].index(), probabilities);

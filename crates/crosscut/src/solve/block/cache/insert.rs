@@ -196,7 +196,9 @@ impl<'a> Block<'a> {
     ) -> Result<Vec<PlacedRow<'a>>, FaultKind> {
         terms.clear();
         let mut missing = Vec::new();
-        let mut finder = self.placed.finder(raw.rows.len() + raw.entries.len());
+        let rows = raw.rows.chunk_by(|a, b| a.row.name() == b.row.name()).count();
+        let mut finder =
+            self.placed.finder(rows + raw.entries.iter().filter(|e| is_far(e)).count());
         for (placed, scale) in placed_rows_of(raw) {
             match self.placed.find(&mut finder, &placed) {
                 Some(key) => terms.push((key, scale)),

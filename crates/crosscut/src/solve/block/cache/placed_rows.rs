@@ -371,14 +371,16 @@ impl Finder {
     fn find(&mut self, groups: &[Group<'_>], placed: &PlacedRow<'_>) -> Option<usize> {
         let (name, stride) = (placed.row.name(), placed.place.stride);
         let differs = |at: usize| !placed.row.has_entries_of(groups[at].row());
+        let is_it = |group: &Group<'_>| group.name == name && group.stride == stride;
         let (found, same_name) = match &self.table {
+            _ if groups.get(self.last).is_some_and(is_it) => (Some(self.last), None),
             Some(Table { groups, names }) => {
                 (groups.get(&(name, stride)).copied(), names.get(&name).copied())
             }
             None => {
                 let order = || (self.last..groups.len()).chain(0..self.last);
                 let has_name = |at: &usize| groups[*at].name == name;
-                let found = order().find(|at| has_name(at) && groups[*at].stride == stride);
+                let found = order().find(|&at| is_it(&groups[at]));
                 (found, found.or_else(|| order().find(has_name)))
             }
         };

@@ -94,8 +94,8 @@ impl Scatter {
     #[inline]
     fn find(&self, line: usize) -> usize {
         // Fibonacci hashing: the upper bits of a product with 2^64 / golden ratio.
-        let mut at = ((line as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (u64::BITS - self.bits))
-            as usize;
+        let mut at =
+            ((line as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (u64::BITS - self.bits)) as usize;
         while self.cells[at].0 != line && self.cells[at].0 != NONE {
             at = (at + 1) & ((1 << self.bits) - 1);
         }
