@@ -377,11 +377,14 @@ fn best(validated: &[Validated]) -> Option<usize> {
     })
 }
 
-/// One row for each C: risk, its standard error, the task's measures, passes, worst gap.
+/// One row for each C: risk, its standard error, the first measures of the task, the log-loss of
+/// models with probabilities, passes, worst gap.
 fn table(validated: &[Validated], best: Option<usize>) -> String {
     let Some(first) = validated.first() else { return String::new() };
-    let names: Vec<&str> =
-        first.report.measures().iter().map(|(name, _)| name.as_str()).take(6).collect();
+    let shown = |(at, (name, _)): &(usize, &(String, f64))| *at < 6 || name == "log_loss";
+    let names: Vec<&str> = (first.report.measures().iter().enumerate().filter(shown))
+        .map(|(_, (name, _))| name.as_str())
+        .collect();
     let mut rows =
         vec![[convention(first.point.c).0, "risk", "std.err"].map(str::to_owned).to_vec()];
     rows[0].extend(names.iter().map(|&name| name.to_owned()));
@@ -420,7 +423,7 @@ fn inspect(tasks: &[Entry], flags: &flags::Inspect) -> Result<(), Failure> {
 
 /// Description of a model, a property a line.
 fn portrait(inspected: &Inspected) -> String {
-    let Inspected { certificate, scale, .. } = inspected;
+    let Inspected { certificate, scale, objective, .. } = inspected;
     let n = certificate.examples;
     let mut text = String::new();
     let sizes: String =
@@ -438,7 +441,8 @@ fn portrait(inspected: &Inspected) -> String {
     }
     let _ = writeln!(
         text,
-        "training  {n} examples, C = {} (--c-sum {}), {}, {} exact passes, seed {}",
+        "training  {n} examples, objective {}, C = {} (--c-sum {}), {}, {} exact passes, seed {}",
+        objective.name(),
         figure(certificate.c),
         figure(C::Mean(certificate.c).sum(n)),
         certificate.solver.name(),
