@@ -369,11 +369,15 @@ fn validate(entry: &Entry, flags: &flags::Validate, matches: &ArgMatches) -> Res
     }
 }
 
-/// The point with the lowest risk; among equals, the one with the smallest C.
+/// The point with the lowest log-loss if the models give probabilities, else with the lowest risk;
+/// among equals, the one with the smallest C.
 fn best(validated: &[Validated]) -> Option<usize> {
+    let key = |one: &Validated| {
+        (one.report.get("log_loss").unwrap_or(one.point.risk), convention(one.point.c).1)
+    };
     (0..validated.len()).min_by(|&a, &b| {
-        let (a, b) = (&validated[a].point, &validated[b].point);
-        a.risk.total_cmp(&b.risk).then(convention(a.c).1.total_cmp(&convention(b.c).1))
+        let (a, b) = (key(&validated[a]), key(&validated[b]));
+        a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1))
     })
 }
 

@@ -104,9 +104,16 @@ fn the_objective_is_told() {
         let text = home.succeeds(&["inspect", model]).out;
         assert!(text.contains(&format!(" examples, objective {objective}, C = ")), "{text}");
     }
-    let validate = ["validate", "multiclass", "--objective", "log", "--folds", "3", "train.svm"];
+    let before = ["validate", "multiclass", "--objective", "log", "--folds", "3"];
+    let validate = [&before[..], &["--c-sum", "1e-4,1,1e4", "train.svm"]].concat();
     let table = home.succeeds(&validate).out;
     assert!(table.lines().next().unwrap().contains("  log_loss  passes"), "{table}");
+    // The best C has the lowest log-loss.
+    let answer = home.json(&validate);
+    let log_loss = |point: &Value| number(&point["measures"], "log_loss");
+    let losses: Vec<f64> = answer["points"].as_array().unwrap().iter().map(log_loss).collect();
+    let least = losses.iter().copied().fold(f64::INFINITY, f64::min);
+    assert_eq!(log_loss(&answer["best"]), least, "{losses:?}");
 }
 
 #[test]
