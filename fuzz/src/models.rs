@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crosscut::Model;
 use crosscut_app::model_file::{self, ModelFile};
-use crosscut_app::{Application, Error, Items, Options, Outcome, Source};
+use crosscut_app::{Application, Error, Forecasts, Items, Options, Outcome, Source};
 use crosscut_multiclass::Multiclass;
 use crosscut_ranking::Ranking;
 use crosscut_sequence::Sequence;
@@ -70,7 +70,9 @@ fn load<A: Application>(stored: ModelFile, texts: &[&str]) {
             Err(error) => blame(&error, text.as_bytes()),
         }
     }
-    for (option, value) in [("n-best", "3"), ("max-marginals", ""), ("ranks", ""), ("b", "2")] {
+    let options =
+        [("n-best", "3"), ("max-marginals", ""), ("probabilities", ""), ("ranks", ""), ("b", "2")];
+    for (option, value) in options {
         let mut options = Options::default();
         options.set(option, value);
         let mut task = again(&model).task;
@@ -126,7 +128,9 @@ pub fn use_model<A: Application>(task: &A, w: &[f64], items: &Items<A>) {
             outcomes.push(Outcome { x: &item.x, y, y_hat, weight: item.weight });
         }
     }
-    let _ = task.evaluate(&outcomes).to_string();
+    let mut forecasts = Forecasts::default();
+    outcomes.iter().for_each(|outcome| task.forecast(w, outcome, scratch, &mut forecasts));
+    let _ = forecasts.report(task.evaluate(&outcomes)).to_string();
     let _ = task.sizes();
     let dim = task.dim();
     (0..dim.min(50))
