@@ -45,13 +45,12 @@ fn seeds_break_no_promise() {
             made(&fs::read(&name).unwrap()).unwrap_or_else(|| panic!("{name:?} is refused"));
         ALLOCATOR.set_limit(ALLOCATOR.allocated() + MEMORY).unwrap();
         for at in 0..model.len() - 8 {
-            for number in [f64::NAN.to_bits(), 1 << 36] {
-                let mut changed = model.clone();
-                changed[at..at + 8].copy_from_slice(&number.to_le_bytes());
-                let changed = mend(changed.clone()).unwrap_or(changed);
-                if catch_unwind(|| open(&changed)).is_err() {
-                    failed.push(format!("{} with {number:x} at {at}", name.display()));
-                }
+            let number = if at % 2 == 0 { f64::NAN.to_bits() } else { 1 << 36 };
+            let mut changed = model.clone();
+            changed[at..at + 8].copy_from_slice(&number.to_le_bytes());
+            let changed = mend(changed.clone()).unwrap_or(changed);
+            if catch_unwind(|| open(&changed)).is_err() {
+                failed.push(format!("{} with {number:x} at {at}", name.display()));
             }
         }
     }
