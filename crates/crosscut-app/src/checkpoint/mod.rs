@@ -54,17 +54,12 @@ pub enum Every {
 ///
 /// # Errors
 /// Those of [`output::check`]; standard output; the file of the model.
-pub(crate) fn check(file: &Path, examples: &Path, model: &Path) -> Result<(), Error> {
+pub(crate) fn check(file: &Path, inputs: &[&Path], model: &Path) -> Result<(), Error> {
     if file == Path::new("-") {
         return Err(Error::option("--checkpoint", "a file", "-"));
     }
-    if output::is_same(file, model) {
-        return Err(Error::file(
-            display_name(file),
-            "expected another file than that of the model",
-        ));
-    }
-    output::check(file, &[examples])
+    output::check_distinct(&[("MODEL", model), ("--checkpoint", file)])?;
+    output::check(file, inputs)
 }
 
 /// Writes checkpoints when they are due. A checkpoint that cannot be written is reported and does

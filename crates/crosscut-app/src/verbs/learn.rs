@@ -9,7 +9,7 @@ use crosscut::{
 
 use super::Shape;
 use crate::answers::{Kept, Learned};
-use crate::application::{Application, Options};
+use crate::application::{Application, OptionSpec, Options};
 use crate::checkpoint::{self, Checkpoints, Data, Keeper, Origin, Resumed, Training};
 use crate::container::Identity;
 use crate::error::Error;
@@ -38,6 +38,21 @@ pub struct Learn<'a> {
     pub stream: bool,
 }
 
+impl Learn<'_> {
+    /// Refuses to write over a file that is read; `specs` are the options of the task.
+    fn check_files(&self, specs: &[OptionSpec]) -> Result<(), Error> {
+        let side = self.options.files(specs);
+        let mut inputs: Vec<&Path> = side.iter().map(|(_, file)| *file).collect();
+        inputs.push(self.examples);
+        if let Some(Checkpoints { file, .. }) = self.checkpoints {
+            // A run that resumes goes on keeping its checkpoint.
+            checkpoint::check(file, &inputs, self.model)?;
+        }
+        inputs.extend(self.resume);
+        output::check(self.model, &inputs)
+    }
+}
+
 /// Reads examples, trains, and writes the model.
 ///
 /// Checks settings and the file of the model before reading anything. If the monitor stops
@@ -57,6 +72,7 @@ pub fn learn<A: Application>(
 ) -> Result<Learned, Error> {
     request.options.check::<A>()?;
     let origin = Origin::new(A::OPTIONS, request.settings, request.options, request.stream);
+    request.check_files(A::OPTIONS)?;
     let mut run = Session::begin(request, Identity::of::<A>(), origin)?;
     let (task, shape, solution) = if request.stream {
         let mut pieces = Pieces::open(request.examples)?;
@@ -116,10 +132,6 @@ impl<'a> Session<'a> {
     fn begin(request: &'a Learn<'a>, task: Identity, origin: Origin) -> Result<Self, Error> {
         request.settings.check().map_err(SolveError::from)?;
         probability::check_settings(request.options, request.settings)?;
-        output::check(request.model, &[request.examples])?;
-        if let Some(Checkpoints { file, .. }) = request.checkpoints {
-            checkpoint::check(file, request.examples, request.model)?;
-        }
         let resumed = request
             .resume
             .map(|path| Resumed::open(path, task, &origin, request.settings))
