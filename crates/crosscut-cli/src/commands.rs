@@ -462,7 +462,8 @@ fn portrait(inspected: &Inspected) -> String {
     if !inspected.heaviest.is_empty() {
         let _ = writeln!(text, "heaviest weights");
         for (name, weight) in &inspected.heaviest {
-            let _ = writeln!(text, "  {weight:+.6}  {name}");
+            let sign = if *weight < 0.0 { "" } else { "+" };
+            let _ = writeln!(text, "  {sign}{}  {name}", figure(*weight));
         }
     }
     text
