@@ -26,7 +26,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use crosscut::{BlockSettings, C, Example, Rescaling, Settings, Solution, Solver, solve};
+use crosscut::{
+    BlockSettings, C, Example, Objective, Rescaling, Settings, Solution, Solver, solve,
+};
 use crosscut_app::{Application, Options, Source};
 use crosscut_multiclass::Multiclass;
 use crosscut_ranking::Ranking;
@@ -155,14 +157,17 @@ fn run(flags: &Flags) -> Result<bool, Box<dyn Error>> {
     Ok(failures.is_empty())
 }
 
-fn options(kind: Kind) -> Options {
-    let loss = match kind {
-        Kind::Multiclass | Kind::Plain => None,
-        Kind::Ranking(loss) => Some(loss),
-        Kind::Tags | Kind::Words => Some(1),
+fn options(problem: &Problem) -> Options {
+    let loss = match (problem.kind, problem.objective) {
+        (_, Objective::Log) | (Kind::Multiclass | Kind::Plain, _) => None,
+        (Kind::Ranking(loss), _) => Some(loss),
+        (Kind::Tags | Kind::Words, _) => Some(1),
     };
     let mut options = Options::new(Rescaling::Margin, loss);
-    match kind {
+    if problem.objective == Objective::Log {
+        options.set("objective", problem.objective.name());
+    }
+    match problem.kind {
         Kind::Multiclass => options.set("bias", "1"),
         Kind::Words => options.set("template", "ner"),
         _ => {}
@@ -177,8 +182,7 @@ fn line<A: Application>(
     flags: &Flags,
     each: &mut dyn FnMut(f64, Cell),
 ) -> Result<(), Box<dyn Error>> {
-    let (task, examples) =
-        A::define(&options(problem.kind), Source::from_text(problem.name, text))?;
+    let (task, examples) = A::define(&options(problem), Source::from_text(problem.name, text))?;
     let examples: Vec<_> = examples.into_iter().step_by(problem.every).collect();
     print!(" {:6} {:7}", examples.len(), task.dim());
     for &c in &flags.c {
