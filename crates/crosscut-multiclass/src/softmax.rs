@@ -19,7 +19,8 @@ fn log_softmax(scores: &mut [f64]) {
     let best = first_largest(scores.iter().copied());
     let top = scores.get(best).copied().unwrap_or(0.0);
     let others = scores.iter().enumerate().filter(|&(class, _)| class != best);
-    let sum: f64 = others.map(|(_, score)| (score - top).exp()).sum();
+    let ratios = others.map(|(_, score)| (score - top).exp());
+    let sum: f64 = ratios.filter(|ratio| !(*ratio <= NEGLIGIBLE)).sum();
     if top.is_finite() && sum.is_finite() {
         let log_sum = sum.ln_1p();
         scores.iter_mut().for_each(|score| *score = *score - top - log_sum);
@@ -29,15 +30,19 @@ fn log_softmax(scores: &mut [f64]) {
     }
 }
 
-/// Replaces scores by probabilities, and returns the entropy −Σ p ln p.
+/// Replaces scores by probabilities, and returns the entropy −Σ p ln p. Negligible probabilities
+/// become 0: what has no part in the plane may have none in the entropy either, which would
+/// otherwise lie above the log-loss.
 fn softmax(scores: &mut [f64]) -> f64 {
     log_softmax(scores);
     let mut entropy = 0.0;
     for score in scores {
         let log = *score;
         *score = log.exp();
-        if *score > 0.0 {
+        if *score > NEGLIGIBLE {
             entropy -= *score * log;
+        } else {
+            *score = 0.0;
         }
     }
     entropy
@@ -70,7 +75,7 @@ impl Multiclass {
     ) {
         let entropy = softmax(scores);
         let others = |(class, probability): (usize, &f64)| {
-            (class != y.index() && *probability > NEGLIGIBLE).then_some((class, *probability))
+            (class != y.index() && *probability > 0.0).then_some((class, *probability))
         };
         planes.add(|sink| {
             let others = || scores.iter().enumerate().filter_map(others);
@@ -117,5 +122,7 @@ mod tests {
             let expected = p * (margin + (-margin).exp().ln_1p()) - (1.0 - p) * (-p).ln_1p();
             assert!((entropy - expected).abs() <= 1e-12 * expected, "{margin}: {entropy}");
         }
+        let mut scores = [0.0, 235.0, -1e3];
+        assert_eq!((softmax(&mut scores), scores), (0.0, [0.0, 1.0, 0.0]));
     }
 }
