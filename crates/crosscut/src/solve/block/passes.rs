@@ -243,16 +243,28 @@ impl<'a> BlockCoordinate<'a> {
     pub(super) fn solve_master(&mut self, run: &Run<'_>) {
         // `sweep` counts the multiplications that compute the values of all planes.
         let (mut full, mut rank, mut sweep) = (false, 0, 0.0);
+        let (mut tangents, mut values_of_tangents) = (0, 0.0);
         for block in &self.store.blocks {
             full |= block.planes() >= self.store.most_planes;
             rank += block.rank();
             sweep += block.work();
+            if let Some(values) = block.values_of_tangents() {
+                tangents += block.planes();
+                values_of_tangents += values;
+            }
         }
         // A full block merges planes, so its planes would differ from one solve to the next.
         if !self.settings.block.acceleration || full {
             return;
         }
-        let sizes = Sizes { dim: self.w.len(), planes: self.store.planes, rank, sweep };
+        let sizes = Sizes {
+            dim: self.w.len(),
+            planes: self.store.planes,
+            rank,
+            sweep,
+            tangents,
+            values_of_tangents,
+        };
         let memory = sizes.numbers().saturating_mul(size_of::<f64>());
         let fits = self
             .settings
