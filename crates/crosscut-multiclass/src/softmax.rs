@@ -20,7 +20,7 @@ fn log_softmax(scores: &mut [f64]) {
     let top = scores.get(best).copied().unwrap_or(0.0);
     let others = scores.iter().enumerate().filter(|&(class, _)| class != best);
     let ratios = others.map(|(_, score)| (score - top).exp());
-    let sum: f64 = ratios.filter(|ratio| !(*ratio <= NEGLIGIBLE)).sum();
+    let sum: f64 = ratios.filter(|ratio| ratio.is_nan() || *ratio > NEGLIGIBLE).sum();
     if top.is_finite() && sum.is_finite() {
         let log_sum = sum.ln_1p();
         scores.iter_mut().for_each(|score| *score = *score - top - log_sum);
