@@ -26,7 +26,7 @@ pub fn program(name: &'static str, tasks: &[Entry]) -> Command {
         }))
         .subcommand(per_task(
             "validate",
-            "Choose C by cross-validation",
+            "Choose C by cross-validation: the lowest risk, or the lowest log-loss with --objective log",
             tasks,
             Validate::augment_args,
         ))

@@ -19,7 +19,8 @@ use crate::task::{Class, Loss, Multiclass};
 
 impl Application for Multiclass {
     const NAME: &'static str = "multiclass";
-    const ABOUT: &'static str = "Multiclass classification (Crammer and Singer) of svm-light lines";
+    const ABOUT: &'static str =
+        "Multiclass classification (Crammer and Singer, or softmax) of svm-light lines";
     const RESCALINGS: &'static [Rescaling] = &[Rescaling::Margin, Rescaling::Slack];
     const LOSSES: &'static [u32] = &[0, 1];
     const SCHEMA: u32 = 3;

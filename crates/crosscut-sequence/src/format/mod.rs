@@ -63,7 +63,7 @@ const BEAM: OptionSpec = OptionSpec {
 impl Application for Sequence {
     const NAME: &'static str = "sequence";
     const ABOUT: &'static str =
-        "Tagging of sequences (max-margin Markov chains) of SVM^hmm, CRFsuite or CoNLL files";
+        "Tagging of sequences (max-margin or CRF) of SVM^hmm, CRFsuite or CoNLL files";
     const RESCALINGS: &'static [Rescaling] = &[Rescaling::Margin, Rescaling::Slack];
     const LOSSES: &'static [u32] = &[0, 1, 2];
     const SCHEMA: u32 = 3;
