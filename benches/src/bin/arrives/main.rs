@@ -4,7 +4,8 @@
 //! cargo run --release -p crosscut-benches --bin arrives -- [--data FOLDER]… [--seconds 60] [--only WORD]… [--c C]…
 //! ```
 //!
-//! Each problem is trained to a relative gap of 1e-3 at each C(sum), on one thread, by `auto` for
+//! Each problem, with the hinge loss or the log-loss, is trained to a relative gap of 1e-3 at each
+//! C(sum), on one thread, by `auto` for
 //! SECONDS at most, and then by the other solvers for as many seconds and as many exact passes as
 //! `auto` took. Data are looked for in `datasets/`, then in each FOLDER and below: those of the
 //! race, scikit-learn's `datasets/data`, satimage, dna, MSLR. What is nowhere is left out, and said

@@ -30,9 +30,6 @@ static FAN: [[u32; 2]; 256] = {
     keys
 };
 
-/// Fewer planes with the same rows do not show that they are tangents.
-const FEWEST_TANGENTS: usize = 3;
-
 /// The plane cache of one example, with the dual variables of its planes.
 ///
 /// The planes of one example share a few distinct rows (the truth is in all of them). So each row
@@ -161,13 +158,10 @@ impl<'a> Block<'a> {
         self.support().saturating_sub(usize::from(at_bound))
     }
 
-    /// The number of values of all planes, if the planes look like tangents of a smooth loss: each
-    /// plane has most of the placed rows, and these are rows at most of their places, since every
-    /// class has a probability. In a joint solve most tangents come into use.
-    pub fn values_of_tangents(&self) -> Option<f64> {
-        let (planes, rows) = (self.planes.len(), self.placed.len());
-        let share = planes >= FEWEST_TANGENTS && 4 * self.count_terms() >= 3 * planes * rows;
-        (share && self.placed.width().is_some()).then(|| (planes * self.placed.features()) as f64)
+    /// Upper bound on the number of values of all planes, apart from dense ones, which is exact if
+    /// each plane has all placed rows.
+    pub fn most_values(&self) -> f64 {
+        (self.planes.len() * self.placed.features()) as f64
     }
 
     /// The dual variables of the planes.
