@@ -5,11 +5,10 @@
 //! ```
 //!
 //! Each problem, with the hinge loss or the log-loss, is trained to a relative gap of 1e-3 at each
-//! C(sum), on one thread, by `auto` for
-//! SECONDS at most, and then by the other solvers for as many seconds and as many exact passes as
-//! `auto` took. Data are looked for in `datasets/`, then in each FOLDER and below: those of the
-//! race, scikit-learn's `datasets/data`, satimage, dna, MSLR. What is nowhere is left out, and said
-//! so.
+//! C(sum), on one thread, by `auto` for SECONDS at most, and then by the other solvers for as many
+//! seconds and as many exact passes as `auto` took. Data are looked for in `datasets/`, then in each
+//! FOLDER and below: those of the race, scikit-learn's `datasets/data`, satimage, dna, MSLR. What is
+//! nowhere is left out, and said so.
 //!
 //! A cell holds exact passes and seconds of training. `!` marks one that did not arrive, with its
 //! gap; `<` one where another solver took less than half the passes, and how many. What is left at
