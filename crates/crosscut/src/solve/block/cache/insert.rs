@@ -62,7 +62,8 @@ impl<'a> Block<'a> {
         }
         let mut dense = None;
         workspace.terms.clear();
-        if raw.len() >= dim {
+        // A plane of as many values as weights is shorter as terms: its rows are those of the others.
+        if raw.len() > dim {
             let mut values = vec![0.0; dim];
             raw.add_to(&mut values, 1.0);
             dense = Some(values.into_boxed_slice());

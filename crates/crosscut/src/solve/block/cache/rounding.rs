@@ -23,10 +23,10 @@ impl Block<'_> {
         self.longest * rows + entries.map(|(_, scale)| scale.abs()).sum::<f64>()
     }
 
-    /// Relative rounding error of planes, and of sums over them.
-    fn off(&self) -> f64 {
+    /// Relative rounding error of planes, and of sums over so many of them.
+    fn off(&self, planes: usize) -> f64 {
         // A merge rounds its two factors, their sum and each product.
-        off(self.planes.len() + self.written as usize + 8 * self.merges as usize)
+        off(planes + self.written as usize + 8 * self.merges as usize)
     }
 
     /// Lower bound on the slack from the [highest](Self::highest) value of the planes, given ‖w‖.
@@ -36,7 +36,8 @@ impl Block<'_> {
         let longest_row =
             self.placed.iter().map(|placed| placed.row.features().len()).max().unwrap_or(0);
         let dense = self.dense.iter().flatten().map(|values| values.len() / 8).max().unwrap_or(0);
-        Known::new(highest, largest, self.off() + off(longest_row + dense + self.count_terms()))
+        let summed = self.off(self.planes.len());
+        Known::new(highest, largest, summed + off(longest_row + dense + self.count_terms()))
     }
 
     /// Upper bound on the rounding error of Δ − ⟨w, δ⟩ over all planes, computed from the absolute
@@ -69,13 +70,18 @@ impl Block<'_> {
     /// relative to.
     pub fn add_to_dual(&self, sum: &mut DualSum) {
         let (conjugate, mut offset, mut delta) = (self.conjugate(), 0.0, 0.0);
+        // Planes that are not in use add zeros, which are not rounded.
+        let (mut support, mut dense) = (0, 0);
         for (p, plane) in self.planes.iter().enumerate().filter(|(_, plane)| plane.alpha > 0.0) {
+            support += 1;
+            dense += usize::from(self.dense(p).is_some());
             offset += plane.alpha * plane.offset;
             delta += plane.alpha * self.size(p);
         }
         let sizes = Sizes { offset: offset + conjugate, delta };
-        let additions = self.placed.len() + self.entries() + self.planes.len();
-        sum.add(offset - conjugate, sizes, sizes.scaled(self.off()), additions);
+        // The scales of a placed row are summed first, and it is added once.
+        let additions = self.placed.len() + self.entries() + dense;
+        sum.add(offset - conjugate, sizes, sizes.scaled(self.off(support)), additions);
     }
 
     /// Upper bound on the number of single weights among the terms of all planes: 0 if there are
