@@ -40,6 +40,7 @@ pub(crate) fn drive<'m, O: Passes + ?Sized>(
                 oracle_calls: examples.spent().calls,
                 run: run.save(),
                 method: method.save(examples),
+                regulariser: method.penalty().fingerprint(),
                 last_pass,
             });
         }

@@ -19,6 +19,8 @@
 //! minimise the subproblem, and its final a is αᵏ⁺¹ ([`newton`]). If too many Newton steps are
 //! needed, an [`interior`] point method takes over, with fewer and more expensive steps.
 //!
+//! Around prior weights w₀, both methods solve for v = w − w₀, with the offsets Δₚ − ⟨w₀, δₚ⟩.
+//!
 //! The master is switched on when approximate passes have cost a fraction of the work of a solve
 //! without halving the gap. It counts work, not time, so that results are reproducible. From then
 //! on solves replace approximate passes.
@@ -119,10 +121,18 @@ pub(super) struct Sizes {
 }
 
 /// Lengthens w if that lowers its primal value over the planes ([`Problem::stretch`]).
-pub(super) fn stretched(blocks: &[Block<'_>], w: Vec<f64>, workspace: &mut Workspace) -> Vec<f64> {
-    let mut problem = Problem::new(blocks, w, Goal { floor: 0.0, seen: 0.0, of_dual: 0.0 });
+///
+/// `prior` are the prior weights, or empty; it is w − w₀ that is lengthened.
+pub(super) fn stretched(
+    blocks: &[Block<'_>],
+    w: Vec<f64>,
+    prior: &[f64],
+    workspace: &mut Workspace,
+) -> Vec<f64> {
+    let goal = Goal { floor: 0.0, seen: 0.0, of_dual: 0.0 };
+    let mut problem = Problem::around(blocks, w, prior, goal, workspace);
     problem.stretch(blocks, workspace);
-    problem.w
+    problem.into_weights()
 }
 
 impl Sizes {
@@ -206,17 +216,17 @@ impl Master {
     }
 
     /// Solves the dual over the planes of all blocks, starting from their dual variables, and
-    /// updates these.
+    /// updates these. `prior` are the prior weights, or empty.
     pub fn solve(
         &mut self,
         blocks: &mut [Block<'_>],
-        w: &[f64],
+        (w, prior): (&[f64], &[f64]),
         (goal, sizes): (Goal, Sizes),
         stop: &dyn Fn() -> bool,
         workspace: &mut Workspace,
     ) {
         let start = if self.w.is_empty() { w.to_vec() } else { std::mem::take(&mut self.w) };
-        let mut problem = Problem::new(blocks, start, goal);
+        let mut problem = Problem::around(blocks, start, prior, goal, workspace);
         self.tau = (0.1 * self.tau).max(1e-3);
         let (step, interior_step) = sizes.steps();
         let interior_work = INTERIOR_STEPS * interior_step;
@@ -247,6 +257,6 @@ impl Master {
         if problem.counts_rounding(blocks) {
             problem.stretch(blocks, workspace);
         }
-        self.w = problem.w;
+        self.w = problem.into_weights();
     }
 }

@@ -1,6 +1,7 @@
 //! [`Problem`]: the planes of all blocks with their dual variables, shared by both methods of
 //! [`super`].
 
+use std::borrow::Cow;
 use std::iter;
 use std::ops::Range;
 
@@ -48,6 +49,8 @@ pub(super) struct Problem {
     pub best: Vec<f64>,
     /// Dual value of `best`.
     pub dual: f64,
+    /// The prior weights w₀, or empty. All weights below are relative to them.
+    prior: Vec<f64>,
     /// The w with the lowest primal value over the planes.
     pub w: Vec<f64>,
     /// Primal value of `w` over the planes.
@@ -76,7 +79,20 @@ struct Buffers {
 
 impl Problem {
     /// Starts at the dual variables of the blocks and at w.
+    #[cfg(test)]
     pub fn new(blocks: &[Block<'_>], w: Vec<f64>, goal: Goal) -> Self {
+        Self::around(blocks, w, &[], goal, &mut Workspace::default())
+    }
+
+    /// Starts at the dual variables of the blocks and at w, with these prior weights (empty if they
+    /// are 0).
+    pub fn around(
+        blocks: &[Block<'_>],
+        mut w: Vec<f64>,
+        prior: &[f64],
+        goal: Goal,
+        workspace: &mut Workspace,
+    ) -> Self {
         let mut start = vec![0];
         let (mut offsets, mut alpha) = (Vec::new(), Vec::new());
         for block in blocks {
@@ -84,8 +100,14 @@ impl Problem {
                 offsets.push(one);
                 alpha.push(other);
             });
+            if !prior.is_empty() {
+                let last = *start.last().unwrap_or(&0);
+                let scores = block.scores(prior, workspace);
+                offsets[last..].iter_mut().zip(scores).for_each(|(offset, score)| *offset -= score);
+            }
             start.push(offsets.len());
         }
+        w.iter_mut().zip(prior).for_each(|(w, prior)| *w -= prior);
         let (m, n) = (offsets.len(), blocks.len());
         let costs: Vec<SlackCost> = blocks.iter().map(Block::cost).collect();
         let largest =
@@ -112,6 +134,7 @@ impl Problem {
             change: vec![0.0; m],
             a: vec![0.0; m],
             dual: f64::NEG_INFINITY,
+            prior: prior.to_vec(),
             w,
             primal: f64::INFINITY,
             goal,
@@ -119,6 +142,21 @@ impl Problem {
             sweep: blocks.iter().map(Block::work).sum(),
             z: Vec::new(),
             buffers: Buffers::default(),
+        }
+    }
+
+    /// The weights with the lowest primal value over the planes.
+    pub fn into_weights(self) -> Vec<f64> {
+        let mut w = self.w;
+        w.iter_mut().zip(&self.prior).for_each(|(w, prior)| *w += prior);
+        w
+    }
+
+    /// The weights that v = w − w₀ stands for.
+    fn weights<'w>(&self, v: &'w [f64]) -> Cow<'w, [f64]> {
+        match self.prior.is_empty() {
+            true => v.into(),
+            false => v.iter().zip(&self.prior).map(|(v, prior)| v + prior).collect(),
         }
     }
 
@@ -218,7 +256,7 @@ impl Problem {
     /// Whether the rounding error that a certificate adds to slacks matters against the gap at
     /// which a solve ends.
     pub fn counts_rounding(&self, blocks: &[Block<'_>]) -> bool {
-        let length = squared_norm(&self.w);
+        let length = squared_norm(&self.weights(&self.w));
         let size = |block: &Block<'_>| {
             block.cost().slope(self.scale) * (block.longest_squared() * length).sqrt()
         };
@@ -235,9 +273,10 @@ impl Problem {
         self.evaluate(blocks, &w, workspace);
         // The value of a plane is linear in the length of w. If it is positive neither at the
         // shortest nor at the longest w, it is never positive.
+        let there = self.weights(&w);
         let (mut lines, mut ends) = (Vec::new(), Vec::new());
         for (i, block) in blocks.iter().enumerate().filter(|(_, block)| block.planes() > 0) {
-            let rounding = block.rounding(&w);
+            let rounding = block.rounding(&there);
             let line = |p: usize| (self.value[p] + rounding, self.value[p] - self.offsets[p]);
             lines.extend(
                 self.range(i)
