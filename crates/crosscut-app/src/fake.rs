@@ -166,6 +166,7 @@ pub fn model(w: Vec<f64>) -> Model<Sign> {
         planes: 5,
         stop: StopReason::Gap,
         relaxed: false,
+        prior: false,
         oracle: OracleAudit::default(),
     };
     let settings = Settings { c: C::Mean(4.0), ..Settings::default() };

@@ -40,6 +40,12 @@ pub trait PartsApplication: Parts + Serialize + DeserializeOwned + 'static {
     /// Only those of `out`.
     fn write(&self, x: &Self::Input, y: &Self::Output, out: &mut dyn io::Write) -> io::Result<()>;
 
+    /// As [`Application::differs_from`].
+    fn differs_from(&self, prior: &Self) -> Option<String> {
+        let _ = prior;
+        None
+    }
+
     /// As [`Application::weight_name`].
     fn weight_name(&self, index: usize) -> String {
         index.to_string()
@@ -75,6 +81,10 @@ impl<P: PartsApplication> Application for Sum<P> {
         out: &mut dyn io::Write,
     ) -> io::Result<()> {
         PartsApplication::write(&self.0, x, y_hat, out)
+    }
+
+    fn differs_from(&self, prior: &Self) -> Option<String> {
+        self.0.differs_from(&prior.0)
     }
 
     fn weight_name(&self, index: usize) -> String {

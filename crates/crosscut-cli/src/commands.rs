@@ -102,15 +102,19 @@ fn learn(
         (flags.checkpoints.plan().map_err(usage)?, flags.checkpoints.resume.as_deref());
     one_each(
         "standard input",
-        &[("EXAMPLES", Some(&flags.examples)), ("--resume", flags.checkpoints.resume.as_ref())],
+        &[
+            ("EXAMPLES", Some(&flags.examples)),
+            ("--prior", flags.prior.prior.as_ref()),
+            ("--resume", flags.checkpoints.resume.as_ref()),
+        ],
         None,
     )?;
-    let log = flags.log.as_deref();
+    let (log, prior) = (flags.log.as_deref(), flags.prior.prior.as_deref());
     if log.zip(checkpoints).is_some_and(|(log, Checkpoints { file, .. })| is_same(log, file)) {
         return Err(usage("--log and --checkpoint cannot both use one file"));
     }
     let inputs: Vec<&Path> =
-        [flags.examples.as_path(), &flags.model].into_iter().chain(resume).collect();
+        [flags.examples.as_path(), &flags.model].into_iter().chain(resume).chain(prior).collect();
     let log = log.map(|log| Log::create(log, &inputs)).transpose()?;
     let mut screen = Screen::new(flags.talk.verbosity, log);
     screen.aim(settings.relative_gap);
@@ -124,6 +128,7 @@ fn learn(
         settings: &settings,
         checkpoints,
         resume,
+        prior,
         stream: flags.stream,
     };
     let learned = (entry.learn)(&request, &mut screen)?;
@@ -332,13 +337,18 @@ fn validate(entry: &Entry, flags: &flags::Validate, matches: &ArgMatches) -> Res
     let options = flags.training.options(entry, matches);
     use_threads(&flags.training.threads)?;
     one_each("standard output", &[("--log", flags.log.as_ref())], Some("the table"))?;
-    let log = flags.log.as_deref().map(|log| Log::create(log, &[&flags.examples])).transpose()?;
+    let prior = flags.prior.prior.as_ref();
+    one_each("standard input", &[("EXAMPLES", Some(&flags.examples)), ("--prior", prior)], None)?;
+    let prior = prior.map(PathBuf::as_path);
+    let inputs: Vec<&Path> = [flags.examples.as_path()].into_iter().chain(prior).collect();
+    let log = flags.log.as_deref().map(|log| Log::create(log, &inputs)).transpose()?;
     let mut screen = Screen::new(flags.talk.verbosity, log);
     screen.aim(settings.relative_gap);
     let request = Validate {
         examples: &flags.examples,
         folds: flags.folds,
         cs: &cs,
+        prior,
         options: &options,
         settings: &settings,
     };
@@ -446,11 +456,26 @@ fn portrait(inspected: &Inspected) -> String {
         inspected.settings.seed
     );
     let _ = writeln!(text, "result    {}", inspected.verdict());
+    if let Some(prior) = &inspected.prior {
+        let _ = writeln!(
+            text,
+            "prior     {} weights not zero, moved by a distance of {}",
+            prior.nonzeros,
+            figure(prior.distance)
+        );
+    }
     if !inspected.heaviest.is_empty() {
         let _ = writeln!(text, "heaviest weights");
         for (name, weight) in &inspected.heaviest {
             let _ = writeln!(text, "  {weight:+.6}  {name}");
         }
+    }
+    let moved = inspected.prior.iter().flat_map(|prior| &prior.moved);
+    for (at, (name, prior, weight)) in moved.enumerate() {
+        if at == 0 {
+            let _ = writeln!(text, "moved furthest from the prior");
+        }
+        let _ = writeln!(text, "  {:+.6}  {name} (from {prior:+.6})", weight - prior);
     }
     text
 }

@@ -24,7 +24,7 @@ use crate::source::{display_name, read_bytes};
 use crate::{model_file, output};
 pub(crate) use origin::{Data, Origin};
 
-pub(crate) const KIND: Kind = Kind { name: "checkpoint", magic: *b"CROSSCKP", version: 5 };
+pub(crate) const KIND: Kind = Kind { name: "checkpoint", magic: *b"CROSSCKP", version: 6 };
 
 /// Checkpoints written by the clock take at most 1 / `SHARE` of the time.
 const SHARE: u32 = 20;
@@ -54,7 +54,7 @@ pub enum Every {
 ///
 /// # Errors
 /// Those of [`output::check`]; standard output; the file of the model.
-pub(crate) fn check(file: &Path, examples: &Path, model: &Path) -> Result<(), Error> {
+pub(crate) fn check(file: &Path, inputs: &[&Path], model: &Path) -> Result<(), Error> {
     if file == Path::new("-") {
         return Err(Error::option("--checkpoint", "a file", "-"));
     }
@@ -64,7 +64,7 @@ pub(crate) fn check(file: &Path, examples: &Path, model: &Path) -> Result<(), Er
             "expected another file than that of the model",
         ));
     }
-    output::check(file, &[examples])
+    output::check(file, inputs)
 }
 
 /// Writes checkpoints when they are due. A checkpoint that cannot be written is reported and does

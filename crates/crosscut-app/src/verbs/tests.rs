@@ -46,6 +46,7 @@ impl Home {
             settings,
             checkpoints: None,
             resume: None,
+            prior: None,
             stream: false,
         };
         learn::<Sign>(&request, monitor)
@@ -205,6 +206,7 @@ fn an_oracle_that_may_have_missed_something_is_told_of_everywhere() {
             settings,
             checkpoints,
             resume,
+            prior: None,
             stream: false,
         };
         let learned = super::learn::<Sign>(&learn, &mut ()).unwrap();
@@ -260,8 +262,14 @@ fn every_example_is_held_out_once_for_every_c() {
     let (examples, options, settings) =
         (home.path("train"), Options::default(), Settings::default());
     let cs = [C::Sum(1.0), C::Mean(0.01), C::Sum(1.0)];
-    let request =
-        Validate { examples: &examples, folds: 4, cs: &cs, options: &options, settings: &settings };
+    let request = Validate {
+        examples: &examples,
+        folds: 4,
+        cs: &cs,
+        prior: None,
+        options: &options,
+        settings: &settings,
+    };
     let mut ears = Ears::default();
     let validated = validate::<Sign>(&request, &mut ears).unwrap();
     assert_eq!(validated.iter().map(|validated| validated.point.c).collect::<Vec<_>>(), &cs[..2]);
