@@ -179,6 +179,11 @@ impl Penalty {
         &self.prior
     }
 
+    /// A lower bound for each weight, −∞ if it has none; empty if no weight has one.
+    pub fn lower(&self) -> &[f64] {
+        &self.lower
+    }
+
     pub fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
     }

@@ -73,8 +73,8 @@ impl<'a> Trainer<'a> {
     /// Replaces the regulariser ½‖w‖² by another one: prior weights, lower bounds. Training starts
     /// from zero, so planes found before are dropped.
     ///
-    /// With lower bounds, both solvers solve the problem, but the block solver uses neither
-    /// acceleration nor the joint solve of its dual ([`BlockSettings::acceleration`]).
+    /// With lower bounds, the block solver does not accelerate its steps; it still solves the dual of
+    /// all planes jointly if that is due ([`BlockSettings::acceleration`]).
     ///
     /// # Errors
     /// A regulariser that does not fit the task: see [`Regulariser::check`].

@@ -11,8 +11,8 @@
 //! and w = ∇r*(u). With prior weights alone, w = w₀ + u. With lower bounds, u is kept beside w, and
 //! each step moves u and then the weights that it has touched. The steps use the Gram matrix of the
 //! planes as if there were no bounds. A weight moves at most as far as u, so this overestimates the
-//! curvature and each step still raises D. Acceleration and the joint solve of the dual assume
-//! w = w₀ + u, so they are off under bounds.
+//! curvature and each step still raises D. Acceleration assumes w = w₀ + u, so it is off under
+//! bounds.
 //!
 //! If slacks are squared, Σₚ αᵢₚ has no bound. Instead D has the term −½ · n/(2 · C · weightᵢ) ·
 //! (Σₚ αᵢₚ)² for each example.

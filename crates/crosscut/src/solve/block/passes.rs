@@ -90,9 +90,8 @@ impl<'a> BlockCoordinate<'a> {
             && !self.penalty.is_bounded()
             && self.primal_at_prior() > self.settings.block.tuning.huge * self.dual;
         if stretched {
-            let (w, prior) = (std::mem::take(&mut self.w), self.penalty.prior());
-            let workspace = &mut self.buffers.workspace;
-            self.w = master::stretched(&self.store.blocks, w, prior, workspace);
+            let (w, workspace) = (std::mem::take(&mut self.w), &mut self.buffers.workspace);
+            self.w = master::stretched(&self.store.blocks, w, &self.penalty, workspace);
         }
         let order: Vec<usize> = (0..self.store.blocks.len()).collect();
         let (dual, mut slacks) = (self.dual, SlackSum::default());
@@ -261,10 +260,16 @@ impl<'a> BlockCoordinate<'a> {
             sweep += block.work();
         }
         // A full block merges planes, so its planes would differ from one solve to the next.
-        if !self.settings.block.acceleration || full || self.penalty.is_bounded() {
+        if !self.settings.block.acceleration || full {
             return;
         }
-        let sizes = Sizes { dim: self.w.len(), planes: self.store.planes, rank, sweep };
+        let sizes = Sizes {
+            dim: self.w.len(),
+            planes: self.store.planes,
+            rank,
+            sweep,
+            bounded: self.penalty.is_bounded(),
+        };
         let memory = sizes.numbers().saturating_mul(size_of::<f64>());
         let fits = self
             .settings
@@ -282,7 +287,7 @@ impl<'a> BlockCoordinate<'a> {
             of_dual: self.settings.block.tuning.loose,
         };
         let (blocks, workspace) = (&mut self.store.blocks, &mut self.buffers.workspace);
-        let start = (&*self.w, self.penalty.prior());
+        let start = (&*self.w, &*self.penalty);
         self.master.solve(blocks, start, (goal, sizes), &|| run.must_end(), workspace);
         self.refresh();
     }

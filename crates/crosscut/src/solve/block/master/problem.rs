@@ -9,6 +9,7 @@ use super::Goal;
 use super::system::Columns;
 use crate::solve::block::cache::{Block, Workspace};
 use crate::solve::bounds::SlackCost;
+use crate::solve::regulariser::Penalty;
 use crate::solve::vectors::{dot, squared_norm};
 
 /// Upper bound on σᵢ, in units of dual variable per offset.
@@ -51,6 +52,8 @@ pub(super) struct Problem {
     pub dual: f64,
     /// The prior weights w₀, or empty. All weights below are relative to them.
     prior: Vec<f64>,
+    /// Lower bounds of v = w − w₀, −∞ for a weight that has none. Empty if no weight has one.
+    pub lower: Vec<f64>,
     /// The w with the lowest primal value over the planes.
     pub w: Vec<f64>,
     /// Primal value of `w` over the planes.
@@ -81,18 +84,20 @@ impl Problem {
     /// Starts at the dual variables of the blocks and at w.
     #[cfg(test)]
     pub fn new(blocks: &[Block<'_>], w: Vec<f64>, goal: Goal) -> Self {
-        Self::around(blocks, w, &[], goal, &mut Workspace::default())
+        Self::around(blocks, w, &Penalty::default(), goal, &mut Workspace::default())
     }
 
-    /// Starts at the dual variables of the blocks and at w, with these prior weights (empty if they
-    /// are 0).
+    /// Starts at the dual variables of the blocks and at w, with this regulariser.
     pub fn around(
         blocks: &[Block<'_>],
         mut w: Vec<f64>,
-        prior: &[f64],
+        penalty: &Penalty,
         goal: Goal,
         workspace: &mut Workspace,
     ) -> Self {
+        let prior = penalty.prior();
+        let mut lower = penalty.lower().to_vec();
+        lower.iter_mut().zip(prior).for_each(|(lower, prior)| *lower -= prior);
         let mut start = vec![0];
         let (mut offsets, mut alpha) = (Vec::new(), Vec::new());
         for block in blocks {
@@ -135,6 +140,7 @@ impl Problem {
             a: vec![0.0; m],
             dual: f64::NEG_INFINITY,
             prior: prior.to_vec(),
+            lower,
             w,
             primal: f64::INFINITY,
             goal,
@@ -227,7 +233,19 @@ impl Problem {
             block.add_weighted(a, u, workspace);
             conjugates += self.costs[i].conjugate(a.iter().sum());
         }
-        dot(a, &self.offsets) - conjugates - 0.5 * squared_norm(u)
+        dot(a, &self.offsets) - conjugates - self.conjugate(u)
+    }
+
+    /// The conjugate of the regulariser of v at u.
+    fn conjugate(&self, u: &[f64]) -> f64 {
+        if self.lower.is_empty() {
+            return 0.5 * squared_norm(u);
+        }
+        let term = |(&u, &lower): (&f64, &f64)| match u < lower {
+            true => lower * (u - 0.5 * lower),
+            false => 0.5 * u * u,
+        };
+        u.iter().zip(&self.lower).map(term).sum()
     }
 
     /// Keeps w, whose plane values are v, if its primal value is the lowest so far, and a if its
