@@ -6,6 +6,9 @@
 //! cargo run --release -p crosscut-examples --example alignment -- classify examples/data/alignment.txt alignment.model -
 //! ```
 //!
+//! It also sums over all alignments, so it learns probabilities with `learn alignment --objective
+//! log`; `classify --probabilities` then writes the probability of each alignment before it.
+//!
 //! The format: `pairs | numbers | numbers`, a line an example, with pairs `i j` of positions from 0,
 //! one after the other, or `?` where they are unknown. The data are made up, by the formula in
 //! `tests::line`.
@@ -13,11 +16,74 @@
 use std::io;
 use std::process::ExitCode;
 
-use crosscut::Sum;
-use crosscut_app::parts::{PartsApplication, PartsExamples, PartsItems};
+use crosscut::Marginals;
+use crosscut_app::parts::{ByObjective, PartsApplication, PartsExamples, PartsItems};
 use crosscut_app::{Entry, Error, Item, Options, Source, numbers};
 
 include!("../crates/crosscut/tests/worlds/alignment.rs");
+
+impl Marginals for Alignment {
+    fn marginals(
+        &self,
+        [a, b]: &[Vec<f64>; 2],
+        scores: &[f64],
+        (): &mut (),
+        marginals: &mut [f64],
+    ) -> f64 {
+        let [n, m] = [a.len(), b.len()];
+        let before = log_sums([n, m], |i, j| scores[i * m + j]);
+        let after = log_sums([n, m], |i, j| scores[(n - 1 - i) * m + (m - 1 - j)]);
+        let log_z = before[n][m];
+        for (pair, marginal) in marginals.iter_mut().enumerate() {
+            let [i, j] = [pair / m, pair % m];
+            let with_pair = before[i][j] + scores[pair] + after[n - 1 - i][m - 1 - j];
+            *marginal = (with_pair - log_z).exp();
+        }
+        log_z
+    }
+
+    fn sample(
+        &self,
+        [a, b]: &[Vec<f64>; 2],
+        scores: &[f64],
+        (): &mut (),
+        uniform: &mut dyn FnMut() -> f64,
+    ) -> Pairs {
+        let score = |i: usize, j: usize| scores[i * b.len() + j];
+        let sums = log_sums([a.len(), b.len()], score);
+        let (mut j, mut y) = (b.len(), Vec::new());
+        for i in (0..a.len()).rev() {
+            let total = sums[i + 1][j];
+            // Position i is free, or belongs to one of those before j.
+            let mut left = uniform() - (sums[i][j] - total).exp();
+            if left >= 0.0
+                && let Some(k) = (0..j).find(|&k| {
+                    left -= (sums[i][k] + score(i, k) - total).exp();
+                    left < 0.0
+                })
+            {
+                y.insert(0, [i, k]);
+                j = k;
+            }
+        }
+        y
+    }
+}
+
+/// At \[i\]\[j\], ln Σ exp(score) over all alignments of the first i and j numbers: number i − 1 is free,
+/// or belongs to one of the first j.
+fn log_sums([n, m]: [usize; 2], score: impl Fn(usize, usize) -> f64) -> Vec<Vec<f64>> {
+    let log_add = |a: f64, b: f64| a.max(b) + (a.min(b) - a.max(b)).exp().ln_1p();
+    let mut sums = vec![vec![0.0; m + 1]; n + 1];
+    for i in 0..n {
+        let mut paired = f64::NEG_INFINITY;
+        for j in 0..m {
+            paired = log_add(paired, sums[i][j] + score(i, j));
+            sums[i + 1][j + 1] = log_add(sums[i][j + 1], paired);
+        }
+    }
+    sums
+}
 
 impl PartsApplication for Alignment {
     const NAME: &'static str = "alignment";
@@ -60,14 +126,15 @@ fn parse(line: &str) -> Result<Option<Line>, String> {
 }
 
 fn main() -> ExitCode {
-    crosscut_cli::run("alignment", &[Entry::of::<Sum<Alignment>>()])
+    crosscut_cli::run("alignment", &[Entry::of::<ByObjective<Alignment>>()])
 }
 
 #[cfg(test)]
 mod tests {
     use std::ops::ControlFlow;
 
-    use crosscut::{Settings, risk, solve, testing};
+    use crosscut::{Example, LogLoss, Objective, Settings, Sum, risk, solve, testing};
+    use crosscut_app::{Application, Outcome, probability::Forecasts, report::Report};
 
     use super::*;
 
@@ -105,6 +172,56 @@ mod tests {
         assert!(solution.certificate.converged());
         let wrong = risk(&task, &solution.w, held_out);
         assert!(wrong < 2.0, "{wrong} of about 7 pairs");
+    }
+
+    /// All increasing pairs of n and m positions.
+    fn alignments(n: usize, m: usize) -> Vec<Pairs> {
+        let mut all = vec![Vec::new()];
+        for [i, j] in (0..n * m).map(|pair| [pair / m, pair % m]) {
+            let fits = |y: &&Pairs| y.last().is_none_or(|[k, l]| *k < i && *l < j);
+            let with: Vec<Pairs> =
+                all.iter().filter(fits).map(|y| [y.as_slice(), &[[i, j]]].concat()).collect();
+            all.extend(with);
+        }
+        all
+    }
+
+    #[test]
+    fn probabilities_are_sums_over_all_alignments() {
+        for (n, m) in [(0, 2), (1, 1), (2, 3), (3, 3), (4, 2)] {
+            let noise = testing::random_weights(n + m, 2.0, 7);
+            let x = [noise[..n].to_vec(), noise[n..].to_vec()];
+            let y = (0..n.min(m)).map(|i| [i, i]).collect();
+            testing::check_marginals(&LogLoss(Alignment), &Example::new(x, y), &alignments(n, m));
+        }
+    }
+
+    #[test]
+    fn a_model_of_probabilities_gives_them() {
+        let mut task = ByObjective::new(Alignment, Objective::Log);
+        let examples = read(DATA).expect("good data");
+        testing::check(&task, &examples[..4]);
+        let (training, held_out) = examples.split_at(40);
+        let mut observer = |_: &_| ControlFlow::Continue(());
+        let w = solve(&task, training, &Settings::default(), &mut observer).expect("good").w;
+        assert!(risk(&task, &w, held_out) < 2.0);
+        let mut options = Options::default();
+        options.set("probabilities", "");
+        task.prepare(&options).expect("known options");
+        let (mut text, mut forecasts) = (Vec::new(), Forecasts::default());
+        let mut scratch = Default::default();
+        let Example { x, y, weight } = &held_out[0];
+        let y_hat = crosscut::Task::predict(&task, &w, x, &mut scratch);
+        Application::write(&task, &w, x, &y_hat, &mut text).expect("room");
+        let outcome = Outcome { x, y, y_hat: &y_hat, weight: *weight };
+        task.forecast(&w, &outcome, &mut scratch, &mut forecasts);
+        let text = String::from_utf8(text).expect("text");
+        let written: f64 = text.lines().next().expect("a line")[2..].parse().expect("a number");
+        let mut inner = Default::default();
+        let expected = LogLoss(Alignment).log_probability(&w, x, &y_hat, &mut inner).exp();
+        assert!(written == expected && expected > 0.0 && expected <= 1.0, "{text}");
+        let truth = LogLoss(Alignment).log_probability(&w, x, y, &mut inner);
+        assert_eq!(forecasts.report(Report::new()).get("log_likelihood"), Some(truth));
     }
 
     #[test]

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use crosscut::{Example, Rescaling, Task};
+use crosscut::{Example, Objective, Rescaling, Task};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::Error;
+use crate::probability::Forecasts;
 use crate::report::Report;
 use crate::source::Source;
 use crate::stream::Pieces;
@@ -36,6 +37,10 @@ pub trait Application: Task + Serialize + DeserializeOwned + 'static {
     const RESCALINGS: &'static [Rescaling] = &[Rescaling::Margin];
     /// The values of `-l` that the task accepts; others are refused before anything is read.
     const LOSSES: &'static [u32] = &[0];
+    /// The objectives that the task can be trained with. One that has the log-loss too gets
+    /// `--objective` and `--probabilities`: [`define`](Self::define) reads [`Options::objective`],
+    /// [`prepare`](Self::prepare) reads [`Options::wants_probabilities`].
+    const OBJECTIVES: &'static [Objective] = &[Objective::Hinge];
 
     /// Reads training examples and defines the task they need (sizes, vocabularies, loss).
     ///
@@ -87,6 +92,18 @@ pub trait Application: Task + Serialize + DeserializeOwned + 'static {
     /// The task's measures on pairs of output and prediction.
     fn evaluate(&self, outcomes: &[Outcome<'_, Self::Input, Self::Output>]) -> Report {
         Report::new().measure("loss", mean_loss(self, outcomes))
+    }
+
+    /// Adds what a model trained with the log-loss says of an example, for `evaluate` and
+    /// `validate`. The default adds nothing.
+    fn forecast(
+        &self,
+        w: &[f64],
+        outcome: &Outcome<'_, Self::Input, Self::Output>,
+        scratch: &mut Self::Scratch,
+        forecasts: &mut Forecasts,
+    ) {
+        let _ = (w, outcome, scratch, forecasts);
     }
 
     /// How features are scaled, as a value of `--scale`; `None` if they are not.
@@ -191,7 +208,8 @@ impl<X, Y> Item<X, Y> {
 }
 
 impl Options {
-    /// Refuses a rescaling or a loss that the task `A` does not accept.
+    /// Refuses a rescaling, a loss or an objective that the task `A` does not accept, and costs
+    /// beside the log-loss.
     ///
     /// # Errors
     /// [`Error::Option`], which lists the accepted values.
@@ -208,7 +226,7 @@ impl Options {
             Some(loss) if !A::LOSSES.contains(&loss) => {
                 Err(Error::option("-l", one_of(A::NAME, A::LOSSES), loss))
             }
-            _ => Ok(()),
+            _ => self.check_objective::<A>(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! [`Monitor`]: follows the verbs while they work.
 
 use crosscut::validation::Round;
-use crosscut::{Flow, Progress, Solver};
+use crosscut::{Flow, Objective, Progress, Solver};
 
 /// Receives progress of the verbs and may stop training. Every method has a default; `()` ignores
 /// everything.
@@ -37,6 +37,8 @@ impl Monitor for () {}
 pub struct Start {
     /// The task.
     pub task: &'static str,
+    /// What training minimises for an example.
+    pub objective: Objective,
     /// Which run of a cross-validation, `None` outside one.
     pub round: Option<Round>,
     /// Number of training examples n.

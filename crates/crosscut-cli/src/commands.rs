@@ -379,19 +379,26 @@ fn validate(entry: &Entry, flags: &flags::Validate, matches: &ArgMatches) -> Res
     }
 }
 
-/// The point with the lowest risk; among equals, the one with the smallest C.
+/// The point with the lowest log-loss if the models give probabilities, else with the lowest risk;
+/// among equals, the one with the smallest C.
 fn best(validated: &[Validated]) -> Option<usize> {
+    let key = |one: &Validated| {
+        (one.report.get("log_loss").unwrap_or(one.point.risk), convention(one.point.c).1)
+    };
     (0..validated.len()).min_by(|&a, &b| {
-        let (a, b) = (&validated[a].point, &validated[b].point);
-        a.risk.total_cmp(&b.risk).then(convention(a.c).1.total_cmp(&convention(b.c).1))
+        let (a, b) = (key(&validated[a]), key(&validated[b]));
+        a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1))
     })
 }
 
-/// One row for each C: risk, its standard error, the task's measures, passes, worst gap.
+/// One row for each C: risk, its standard error, the first measures of the task, the log-loss of
+/// models with probabilities, passes, worst gap.
 fn table(validated: &[Validated], best: Option<usize>) -> String {
     let Some(first) = validated.first() else { return String::new() };
-    let names: Vec<&str> =
-        first.report.measures().iter().map(|(name, _)| name.as_str()).take(6).collect();
+    let shown = |(at, (name, _)): &(usize, &(String, f64))| *at < 6 || name == "log_loss";
+    let names: Vec<&str> = (first.report.measures().iter().enumerate().filter(shown))
+        .map(|(_, (name, _))| name.as_str())
+        .collect();
     let mut rows =
         vec![[convention(first.point.c).0, "risk", "std.err"].map(str::to_owned).to_vec()];
     rows[0].extend(names.iter().map(|&name| name.to_owned()));
@@ -430,7 +437,7 @@ fn inspect(tasks: &[Entry], flags: &flags::Inspect) -> Result<(), Failure> {
 
 /// Description of a model, a property a line.
 fn portrait(inspected: &Inspected) -> String {
-    let Inspected { certificate, scale, .. } = inspected;
+    let Inspected { certificate, scale, objective, .. } = inspected;
     let n = certificate.examples;
     let mut text = String::new();
     let sizes: String =
@@ -448,7 +455,8 @@ fn portrait(inspected: &Inspected) -> String {
     }
     let _ = writeln!(
         text,
-        "training  {n} examples, C = {} (--c-sum {}), {}, {} exact passes, seed {}",
+        "training  {n} examples, objective {}, C = {} (--c-sum {}), {}, {} exact passes, seed {}",
+        objective.name(),
         figure(certificate.c),
         figure(C::Mean(certificate.c).sum(n)),
         certificate.solver.name(),

@@ -6,7 +6,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use crosscut::{BlockSettings, C, Rescaling, Settings, SlackNorm, Solver};
-use crosscut_app::{Checkpoints, Entry, Every, OptionSpec, Options};
+use crosscut_app::{Checkpoints, Entry, Every, OptionSpec, Options, probability};
 
 /// The whole program. Help, parsing and usage errors follow from it.
 pub fn program(name: &'static str, tasks: &[Entry]) -> Command {
@@ -26,7 +26,7 @@ pub fn program(name: &'static str, tasks: &[Entry]) -> Command {
         }))
         .subcommand(per_task(
             "validate",
-            "Choose C by cross-validation",
+            "Choose C by cross-validation: the lowest risk, or the lowest log-loss with --objective log",
             tasks,
             Validate::augment_args,
         ))
@@ -54,9 +54,14 @@ fn per_task(
         .arg_required_else_help(true);
     command.subcommands(tasks.iter().map(|entry| {
         with_flags(entry.name, entry.about, |command| {
-            augment(command.args(entry.options.iter().map(|spec| argument(spec).help(spec.help))))
+            augment(command.args(learning(entry).iter().map(|spec| argument(spec).help(spec.help))))
         })
     }))
+}
+
+/// The options that `learn` and `validate` accept for a task.
+fn learning(entry: &Entry) -> Vec<OptionSpec> {
+    [entry.options, if_log(entry, &[probability::OBJECTIVE])].concat()
 }
 
 /// Selects the options of a task that `classify` or `evaluate` accepts.
@@ -64,7 +69,12 @@ pub type Reading = fn(&Entry) -> Vec<OptionSpec>;
 
 /// The options that `classify` accepts for a task.
 pub fn classifying(entry: &Entry) -> Vec<OptionSpec> {
-    [entry.reading, entry.writing].concat()
+    [entry.reading, entry.writing, if_log(entry, &[probability::PROBABILITIES])].concat()
+}
+
+/// Options of tasks that can be trained with the log-loss.
+fn if_log<'s>(entry: &Entry, options: &'s [OptionSpec]) -> &'s [OptionSpec] {
+    if entry.has_probabilities() { options } else { &[] }
 }
 
 /// The options that `evaluate` accepts for a task.
@@ -409,7 +419,7 @@ impl Training {
     pub fn options(&self, entry: &Entry, matches: &ArgMatches) -> Options {
         let rescaling = if self.rescaling == "1" { Rescaling::Slack } else { Rescaling::Margin };
         let mut options = Options::new(rescaling, self.loss);
-        take(&mut options, entry.options, matches);
+        take(&mut options, &learning(entry), matches);
         options
     }
 }
@@ -546,6 +556,7 @@ mod tests {
                 options: &[LENGTH, LOUD],
                 reading: &[COLOUR],
                 writing: &[LOUD],
+                objectives: &[],
                 ..none
             },
             Entry {
@@ -553,9 +564,10 @@ mod tests {
                 options: &[],
                 reading: &[LENGTH, OTHER_COLOUR],
                 writing: &[],
+                objectives: &[],
                 ..none
             },
-            Entry { name: "c", options: &[], reading: &[], writing: &[], ..none },
+            Entry { name: "c", options: &[], reading: &[], writing: &[], objectives: &[], ..none },
         ]
     };
 

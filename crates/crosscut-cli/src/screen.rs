@@ -5,7 +5,7 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crosscut::{C, Flow, Moment, Progress, relative_gap};
+use crosscut::{C, Flow, Moment, Objective, Progress, relative_gap};
 use crosscut_app::answers::figure;
 use crosscut_app::{Interrupt, Monitor, Start};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -123,13 +123,18 @@ impl Monitor for Screen {
         }
         let sizes: String =
             start.sizes.iter().map(|(name, size)| format!(", {size} {name}")).collect();
+        // The hinge loss needs no mention.
+        let objective = match start.objective {
+            Objective::Hinge => "",
+            Objective::Log => "objective log, ",
+        };
         self.round = start.round.map_or(String::new(), |round| {
             let (name, value) = convention(round.c);
             format!("fold {} of {}, {name} {}: ", round.fold + 1, round.folds, figure(value))
         });
         if start.round.is_none() || self.verbosity >= 2 {
             self.line(format!(
-                "{}{}: {} examples{sizes}; C = {} (--c-sum {})",
+                "{}{}: {} examples{sizes}; {objective}C = {} (--c-sum {})",
                 self.round,
                 start.task,
                 start.examples,

@@ -72,7 +72,7 @@ fn from_examples_to_a_model_and_its_measures() {
     let inspected = home.succeeds(&["inspect", "--top", "2", "model"]).out;
     assert!(inspected.starts_with("task      multiclass, 3 classes, 3 features\n"), "{inspected}");
     assert!(
-        inspected.contains("training  60 examples, C = 60 (--c-sum 1), block, "),
+        inspected.contains("training  60 examples, objective hinge, C = 60 (--c-sum 1), block, "),
         "{inspected}"
     );
     assert_eq!(inspected.lines().filter(|line| line.starts_with("  ")).count(), 2, "{inspected}");

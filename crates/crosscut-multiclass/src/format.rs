@@ -5,13 +5,13 @@ use std::io;
 use std::mem;
 use std::path::Path;
 
-use crosscut::{Example, Feature, Rescaling, SparseVector};
+use crosscut::{Example, Feature, Objective, Rescaling, SparseVector};
 use crosscut_app::scaling::{self, Apart, Columns, Method};
 use crosscut_app::svmlight::{self, Line};
 use crosscut_app::vocabulary::{FeatureIds, Labels, SeenIds};
 use crosscut_app::{
-    Application, CostMatrix, Error, Examples, Item, Items, OptionSpec, Options, Outcome, Pieces,
-    Report, Source,
+    Application, CostMatrix, Error, Examples, Forecasts, Item, Items, OptionSpec, Options, Outcome,
+    Pieces, Report, Source,
 };
 
 use crate::measures;
@@ -19,10 +19,12 @@ use crate::task::{Class, Loss, Multiclass};
 
 impl Application for Multiclass {
     const NAME: &'static str = "multiclass";
-    const ABOUT: &'static str = "Multiclass classification (Crammer and Singer) of svm-light lines";
+    const ABOUT: &'static str =
+        "Multiclass classification (Crammer and Singer, or softmax) of svm-light lines";
     const RESCALINGS: &'static [Rescaling] = &[Rescaling::Margin, Rescaling::Slack];
     const LOSSES: &'static [u32] = &[0, 1];
-    const SCHEMA: u32 = 2;
+    const SCHEMA: u32 = 3;
+    const OBJECTIVES: &'static [Objective] = &[Objective::Hinge, Objective::Log];
     const OPTIONS: &'static [OptionSpec] = &[
         OptionSpec {
             name: "bias",
@@ -131,7 +133,8 @@ impl Application for Multiclass {
         })
     }
 
-    /// `label score …`: the predicted label, then the score of each class in the model's order.
+    /// `label score …`: the predicted label, then the score or the probability of each class in the
+    /// model's order.
     fn write(
         &self,
         w: &[f64],
@@ -140,10 +143,31 @@ impl Application for Multiclass {
         out: &mut dyn io::Write,
     ) -> io::Result<()> {
         write!(out, "{}", self.classes().name(y_hat.index()))?;
-        for score in self.scores(w, x) {
+        let probabilities = self.writes_probabilities.then(|| self.probabilities(w, x));
+        for score in probabilities.unwrap_or_else(|| self.scores(w, x)) {
             write!(out, " {score:.6}")?;
         }
         writeln!(out)
+    }
+
+    fn prepare(&mut self, options: &Options) -> Result<(), Error> {
+        self.writes_probabilities = options.wants_probabilities();
+        Ok(())
+    }
+
+    fn forecast(
+        &self,
+        w: &[f64],
+        &Outcome { x, y, weight, .. }: &Outcome<'_, SparseVector, Class>,
+        _: &mut Vec<f64>,
+        forecasts: &mut Forecasts,
+    ) {
+        let mut probabilities = self.log_probabilities(w, x);
+        let truth = (*y != Class::UNKNOWN).then_some(y.index());
+        let log = truth.map_or(f64::NEG_INFINITY, |truth| probabilities[truth]);
+        forecasts.add_output(log, weight);
+        probabilities.iter_mut().for_each(|log| *log = log.exp());
+        forecasts.add_label(&probabilities, truth, weight);
     }
 
     /// See the [crate page](crate#evaluation).
@@ -202,7 +226,8 @@ fn build(
     let task = Multiclass::new(classes, features)
         .and_then(|task| task.with_bias(bias))
         .map_err(|error| refuse(&error))?
-        .with_rescaling(options.rescaling);
+        .with_rescaling(options.rescaling)
+        .with_objective(options.objective()?);
     match loss {
         LossOption::ZeroOne => Ok(task),
         LossOption::Squared => task.with_squared_loss(),

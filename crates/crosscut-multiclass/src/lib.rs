@@ -18,6 +18,13 @@
 //! Δ for slack rescaling); it is empty if ȳ = y. Predictions also take the first of the best
 //! classes.
 //!
+//! **The log-loss.** With [`Multiclass::with_objective`] (`--objective log`) training minimises −ln
+//! P(y
+//! | x), P(y | x) = exp⟨w, Ψ(x, y)⟩ / Σ over c of exp⟨w, Ψ(x, c)⟩: softmax regression. Its plane is the
+//! entropy of P with x at y minus the mean of x at all classes. [`Multiclass::probabilities`]
+//! returns P. scikit-learn's `LogisticRegression(C=c, fit_intercept=False)` solves the same problem
+//! for C(sum) = c.
+//!
 //! # Example
 //! ```
 //! use crosscut::{Example, Model, Settings, SparseVector, solve};
@@ -46,7 +53,8 @@
 //! Examples are svm-light lines, `label id:value …`; a label is any token, and `cost:` is the
 //! weight of an example. In files to be classified the label may be `?` or missing. Predictions are
 //! lines `label score …` with the scores of all classes in the model's order: numerical if all
-//! labels are numbers, else lexicographic.
+//! labels are numbers, else lexicographic. With `--probabilities`, they have the probabilities of
+//! all classes instead.
 //!
 //! **Scaling.** `--scale standard|global` scales each feature by its values in all training
 //! examples ([`crosscut_app::scaling`] has the formulas). The model keeps the scaling and applies
@@ -64,11 +72,14 @@
 //!   equal the accuracy unless there are labels that the model does not know.
 //! * Labels that the model does not know are errors of loss 1. They lower the precision of the
 //!   predicted class, and are not classes themselves.
+//! * For models trained with the log-loss also [the measures of
+//!   probabilities](crosscut_app::Forecasts).
 //! * The rows of the confusion matrix are true classes, its columns predictions. It is omitted if
 //!   there are more than 1000 classes.
 
 mod format;
 mod measures;
+mod softmax;
 mod task;
 
 pub use crosscut_app::CostMatrix;

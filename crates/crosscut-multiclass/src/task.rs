@@ -4,7 +4,8 @@
 use std::collections::HashMap;
 
 use crosscut::{
-    Example, Feature, FeatureMap, Place, Planes, Rescaling, Row, RowError, Sink, SparseVector, Task,
+    Example, Feature, FeatureMap, Objective, Place, Planes, Rescaling, Row, RowError, Sink,
+    SparseVector, Task,
 };
 use crosscut_app::vocabulary::{FeatureIds, Labels};
 use crosscut_app::{CostMatrix, Scaling};
@@ -138,6 +139,10 @@ pub struct Multiclass {
     loss: Loss,
     rescaling: Rescaling,
     scaling: Scaling,
+    objective: Objective,
+    /// Whether predictions are written with probabilities. Not part of a model.
+    #[serde(skip)]
+    pub(crate) writes_probabilities: bool,
 }
 
 /// The serialised form of a [`Multiclass`], not checked yet.
@@ -149,18 +154,19 @@ struct Definition {
     loss: Loss,
     rescaling: Rescaling,
     scaling: Scaling,
+    objective: Objective,
 }
 
 impl TryFrom<Definition> for Multiclass {
     type Error = TaskError;
 
     fn try_from(stored: Definition) -> Result<Self, TaskError> {
-        let Definition { classes, features, bias, loss, rescaling, scaling } = stored;
+        let Definition { classes, features, bias, loss, rescaling, scaling, objective } = stored;
         let task = Self::new(classes, features)?
             .with_bias(bias)?
             .with_loss(loss)?
             .with_scaling(scaling)?;
-        Ok(task.with_rescaling(rescaling))
+        Ok(task.with_rescaling(rescaling).with_objective(objective))
     }
 }
 
@@ -186,6 +192,8 @@ impl Multiclass {
             loss: Loss::ZeroOne,
             rescaling: Rescaling::Margin,
             scaling: Scaling::default(),
+            objective: Objective::Hinge,
+            writes_probabilities: false,
         })
     }
 
@@ -256,6 +264,12 @@ impl Multiclass {
     /// Sets margin or slack rescaling.
     pub fn with_rescaling(self, rescaling: Rescaling) -> Self {
         Self { rescaling, ..self }
+    }
+
+    /// Sets what training minimises. With the log-loss (softmax regression, multinomial logistic
+    /// regression), loss and rescaling play no part in training.
+    pub fn with_objective(self, objective: Objective) -> Self {
+        Self { objective, ..self }
     }
 
     /// Scales the features of every row made by [`input`](Self::input), but not the bias.
@@ -373,7 +387,7 @@ impl Multiclass {
         class.index() < self.classes.len()
     }
 
-    fn place(&self, class: Class) -> Place {
+    pub(crate) fn place(&self, class: Class) -> Place {
         Place::class(class.index(), self.classes.len())
     }
 
@@ -499,6 +513,9 @@ impl Task for Multiclass {
         planes: &mut Planes<'a>,
     ) {
         self.score_all(w, x, scratch);
+        if self.objective == Objective::Log {
+            return self.add_tangent(x, *y, scratch, planes);
+        }
         let truth = y.index();
         let worst: [(f64, usize); SEVERAL] = self.most_violating(truth, scratch);
         let none = match self.rescaling {
@@ -510,6 +527,10 @@ impl Task for Multiclass {
                 planes.add(|sink| self.write_plane(x, truth, y_bar, sink));
             }
         }
+    }
+
+    fn objective(&self) -> Objective {
+        self.objective
     }
 
     fn row<'a>(&'a self, x: &'a SparseVector, name: u32) -> Option<Row<'a>> {
@@ -574,7 +595,7 @@ fn squared(values: &[f64], y: usize, y_hat: usize) -> f64 {
 }
 
 /// The index of the largest number, the first among equals.
-fn first_largest(numbers: impl Iterator<Item = f64>) -> usize {
+pub(crate) fn first_largest(numbers: impl Iterator<Item = f64>) -> usize {
     let mut best = (0, f64::NEG_INFINITY);
     for (at, number) in numbers.enumerate() {
         if number > best.1 {

@@ -20,9 +20,10 @@ use std::collections::BinaryHeap;
 use crosscut::SparseRows;
 
 use crate::constraint::Penalties;
+use crate::marginals::Sums;
 use crate::recombine::Recombination;
 
-const NEVER: f64 = f64::NEG_INFINITY;
+pub(crate) const NEVER: f64 = f64::NEG_INFINITY;
 
 /// The weights of a chain, split by kind, and the tokens to score.
 pub(crate) struct Chain<'w> {
@@ -46,46 +47,47 @@ pub(crate) struct Chain<'w> {
 #[derive(Debug, Default)]
 pub struct Scratch {
     /// n × k: score of each tag at each token by itself.
-    nodes: Vec<f64>,
+    pub(crate) nodes: Vec<f64>,
     /// n × layers × states: V.
     best: Vec<f64>,
-    token: Token,
+    pub(crate) token: Token,
     pub(crate) recombination: Recombination,
+    pub(crate) sums: Sums,
 }
 
 /// Tables for one token, indexed by its state and the state before.
 #[derive(Debug, Default)]
-struct Token {
+pub(crate) struct Token {
     /// k²: `inside`, if it is a sum of several terms.
-    inside: Vec<f64>,
+    pub inside: Vec<f64>,
     /// One entry a state: `outside`.
-    outside: Vec<f64>,
+    pub outside: Vec<f64>,
     /// One entry a state: the maxima, before `outside` is added.
     arriving: Vec<f64>,
 }
 
 impl Chain<'_> {
-    fn tokens(&self) -> usize {
+    pub(crate) fn tokens(&self) -> usize {
         self.rows.len()
     }
 
     /// m.
-    fn memory(&self) -> usize {
+    pub(crate) fn memory(&self) -> usize {
         self.transitions.len().max(1)
     }
 
     /// Number of states at every token but the first ones.
-    fn most_states(&self) -> usize {
+    pub(crate) fn most_states(&self) -> usize {
         self.k.pow(self.memory() as u32)
     }
 
     /// Number of states at a token.
-    fn states(&self, t: usize) -> usize {
+    pub(crate) fn states(&self, t: usize) -> usize {
         self.k.pow(self.memory().min(t + 1) as u32)
     }
 
     /// Computes the score of every tag at each token; `augment` may add to the k scores of a token.
-    fn score_nodes(&self, nodes: &mut Vec<f64>, augment: impl Fn(usize, &mut [f64])) {
+    pub(crate) fn score_nodes(&self, nodes: &mut Vec<f64>, augment: impl Fn(usize, &mut [f64])) {
         nodes.clear();
         nodes.resize(self.tokens() * self.k, 0.0);
         for (t, scores) in nodes.chunks_exact_mut(self.k).enumerate() {
@@ -103,7 +105,7 @@ impl Chain<'_> {
     }
 
     /// Computes `inside` and `outside` of token t.
-    fn prepare(&self, t: usize, nodes: &[f64], token: &mut Token) {
+    pub(crate) fn prepare(&self, t: usize, nodes: &[f64], token: &mut Token) {
         let (k, m) = (self.k, self.memory());
         let node = &nodes[t * k..][..k];
         if m == 1 {
@@ -128,7 +130,7 @@ impl Chain<'_> {
     }
 
     /// Computes `inside` for m = 1 if it is a sum, and not simply a slice of the weights.
-    fn sum_inside(&self, t: usize, inside: &mut Vec<f64>) {
+    pub(crate) fn sum_inside(&self, t: usize, inside: &mut Vec<f64>) {
         let sums = self.pair_sums(t, inside);
         match self.transitions.first() {
             Some(weights) if sums => add(inside, weights),
@@ -167,7 +169,7 @@ impl Chain<'_> {
     }
 
     /// The states before `state` at token t > 0, each with its score `inside`.
-    fn before<'t>(
+    pub(crate) fn before<'t>(
         &'t self,
         token: &'t Token,
         t: usize,

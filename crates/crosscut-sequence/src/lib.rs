@@ -29,6 +29,16 @@
 //! | planes recombined from parts of others, for transitions of order up to 1, emissions of order 0 and margin rescaling with a loss that is a sum over tokens | the recursion over the s tags of a token for which cached planes have a part | n · s² and a sort of their rows | n · s |
 //! | the N best taggings | A* from the end, with Viterbi's table as an exact bound | N · n · k more | N · n · k |
 //! | max-marginals of tokens | the recursion from both ends | twice the time of prediction | n · k^m |
+//! | probabilities (log-loss) | the recursion forward and backward with sums for maxima | three to four times the time of prediction | 4 · n · k^m |
+//!
+//! **The log-loss.** With [`Sequence::with_objective`] (`--objective log`) training minimises −ln
+//! P(y | x), P(y | x) = exp⟨w, Ψ(x, y)⟩ / Σ over ȳ of exp⟨w, Ψ(x, ȳ)⟩: a conditional random field,
+//! of any of the orders above, and with a scheme over the taggings it allows. CRFsuite's
+//! `-a lbfgs -p c2=V` solves the same problem for C(sum) = 1/(2V), except that by default it has
+//! weights only for the features and transitions that it has seen together
+//! (`-p feature.possible_states=1 -p
+//! feature.possible_transitions=1` gives all). [`Sequence::marginals`] returns the probabilities of
+//! tags.
 //!
 //! Ties are broken deterministically: by the first of the last states (the last m tags, compared in
 //! the task's order of tags), then, going backwards, by the first tag. With a [`Scheme`] the
@@ -89,7 +99,9 @@
 //! **Predictions** are one tag a line, in `columns` after the line of the file, with a blank line
 //! after each sequence except in `hmm`. `--max-marginals` adds a column, `inf` if no other tag is
 //! possible. With `--n-best N`, a line `# RANK SCORE` (ranks from 0) precedes each of the N best
-//! taggings, and a blank line follows it.
+//! taggings, and a blank line follows it. With `--probabilities`, a column has the probability of
+//! each tag, and with `--n-best` too, the line has the probability of the tagging in place of the
+//! score.
 //!
 //! # Evaluation
 //! * All measures but the counts (`sequences`, `tokens`, `unknown_tags`) are weighted by the
@@ -100,6 +112,9 @@
 //!   found if a predicted one has the same first and last token and the same kind.
 //! * `token_error` is the fraction of wrong tags, `sequence_accuracy` the fraction of sequences
 //!   without a wrong tag, `loss` the mean Δ.
+//! * For models trained with the log-loss also [the measures of
+//!   probabilities](crosscut_app::Forecasts): the likelihood of sequences, and forecasts of the
+//!   tags of tokens.
 //! * Tags that the model does not know are errors. The chunks they mark count like any others.
 
 mod chunks;
@@ -107,6 +122,7 @@ mod constraint;
 mod format;
 mod lattice;
 mod loss;
+mod marginals;
 mod measures;
 mod recombine;
 mod tags;

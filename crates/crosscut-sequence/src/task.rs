@@ -1,6 +1,8 @@
 //! [`Sequence`]: the feature map, the losses and the oracles of a max-margin Markov chain.
 
-use crosscut::{FeatureMap, Place, Planes, Recombiner, Rescaling, Row, Sink, Task};
+use crosscut::{
+    Example, FeatureMap, Objective, Place, Planes, Recombiner, Rescaling, Row, Sink, Task,
+};
 use crosscut_app::Scaling;
 use crosscut_app::vocabulary::{FeatureIds, Labels, Words};
 use serde::{Deserialize, Serialize};
@@ -14,8 +16,8 @@ use crate::tags::{Tag, Tags, Tokens};
 /// Largest number of weights of a task. More indicate a mistake in the data (or need another
 /// representation).
 const MOST_WEIGHTS: usize = 1 << 40;
-/// Largest number of entries in the table of a sequence (8 GiB).
-const MOST_NUMBERS: usize = 1 << 30;
+/// Binary logarithm of the largest number of entries in the table of a sequence (8 GiB).
+const MOST_BITS: usize = 30;
 /// Largest number of entries in the tables of the oracle that counts errors.
 const MOST_CELLS: usize = 1 << 27;
 
@@ -124,6 +126,7 @@ pub(crate) struct Definition {
     loss: Loss,
     rescaling: Rescaling,
     scheme: Option<Scheme>,
+    objective: Objective,
     pub(crate) beam: usize,
     pub(crate) format: Format,
     scaling: Scaling,
@@ -201,6 +204,7 @@ impl Sequence {
             loss: Loss::Count,
             rescaling: Rescaling::Margin,
             scheme: None,
+            objective: Objective::Hinge,
             beam: 0,
             format: Format::default(),
             scaling: Scaling::default(),
@@ -252,6 +256,13 @@ impl Sequence {
     /// More than 4096 tags.
     pub fn with_scheme(self, scheme: Option<Scheme>) -> Result<Self, TaskError> {
         Self::try_from(Definition { scheme, ..self.definition })
+    }
+
+    /// Sets what training minimises. With the log-loss (a conditional random field), loss and
+    /// rescaling play no part in training, and sums over taggings ignore the beam.
+    pub fn with_objective(mut self, objective: Objective) -> Self {
+        self.definition.objective = objective;
+        self
     }
 
     /// Scales the features of tokens read from files. Other tokens must be scaled before, by
@@ -356,7 +367,7 @@ impl Sequence {
     }
 
     /// Number of tags k.
-    fn k(&self) -> usize {
+    pub(crate) fn k(&self) -> usize {
         self.definition.tags.len()
     }
 
@@ -366,13 +377,13 @@ impl Sequence {
     }
 
     /// Index of the first transition weight of an order, from 1; d for the order after the last.
-    fn transitions_at(&self, order: usize) -> usize {
+    pub(crate) fn transitions_at(&self, order: usize) -> usize {
         let k = self.k();
         let pairs = self.definition.emissions * k * k * self.definition.features.len();
         self.pairs_at() + pairs + (1..order).map(|order| k.pow(order as u32 + 1)).sum::<usize>()
     }
 
-    fn chain<'w>(&'w self, w: &'w [f64], x: &'w Tokens) -> Chain<'w> {
+    pub(crate) fn chain<'w>(&'w self, w: &'w [f64], x: &'w Tokens) -> Chain<'w> {
         let Definition { transitions, emissions, beam, .. } = self.definition;
         let order = |order: usize| &w[self.transitions_at(order)..self.transitions_at(order + 1)];
         Chain {
@@ -390,7 +401,8 @@ impl Sequence {
     /// the loss a sum over tokens.
     fn chains_pairs(&self) -> bool {
         let Definition { transitions, emissions, beam, .. } = self.definition;
-        transitions <= 1 && emissions == 0 && beam == 0 && !self.counts_errors()
+        let hinge = self.definition.objective == Objective::Hinge;
+        transitions <= 1 && emissions == 0 && beam == 0 && !self.counts_errors() && hinge
     }
 
     /// Score of two neighbouring tags, without their tokens. `None` stands for a tag before the
@@ -452,16 +464,17 @@ impl Sequence {
         let k = self.k();
         if self.definition.emissions > 0 && t > 0 {
             let pair = tags[t - 1].index() * k + tags[t].index();
-            sink.add_row(
-                x.rows().row(t),
-                Place { offset: self.pairs_at() + pair, stride: k * k },
-                scale,
-            );
+            sink.add_row(x.rows().row(t), self.pair_place(pair), scale);
         }
     }
 
+    /// The place of a row at a pair of tags, as a number in base k.
+    pub(crate) fn pair_place(&self, pair: usize) -> Place {
+        Place { offset: self.pairs_at() + pair, stride: self.k() * self.k() }
+    }
+
     /// Whether the task has all these tags.
-    fn knows(&self, y: &Tags) -> bool {
+    pub(crate) fn knows(&self, y: &Tags) -> bool {
         y.as_slice().iter().all(|tag| tag.index() < self.k())
     }
 
@@ -472,16 +485,23 @@ impl Sequence {
 
     /// Length of the longest sequence that is accepted.
     pub(crate) fn most_tokens(&self) -> usize {
-        MOST_NUMBERS / self.states().max(1)
+        (1_usize << self.most_bits()) / self.states().max(1)
+    }
+
+    /// Binary logarithm of the largest number of entries in the table of a sequence. Sums over
+    /// taggings need three more tables.
+    fn most_bits(&self) -> usize {
+        if self.definition.objective == Objective::Log { MOST_BITS - 2 } else { MOST_BITS }
     }
 
     /// The error for a longer sequence.
     pub(crate) fn too_long(&self) -> String {
         format!(
-            "expected a sequence of at most {} tokens, since its table has {} numbers for each of them, and 2^30 in all: divide \
+            "expected a sequence of at most {} tokens, since its table has {} numbers for each of them, and 2^{} in all: divide \
              the sequence, or train with a lower order (--t)",
             self.most_tokens(),
-            self.states()
+            self.states(),
+            self.most_bits()
         )
     }
 
@@ -569,6 +589,10 @@ impl Task for Sequence {
         scratch: &mut Scratch,
         planes: &mut Planes<'a>,
     ) {
+        if self.definition.objective == Objective::Log {
+            self.expect(w, x, scratch);
+            return self.add_tangent(x, y, scratch, planes);
+        }
         let y_bar = self.most_violating(w, x, y, scratch);
         planes.add(|sink| match self.definition.rescaling {
             Rescaling::Margin => self.plane(x, y, &y_bar, sink),
@@ -579,8 +603,34 @@ impl Task for Sequence {
         }
     }
 
+    /// Sums over taggings share the exponentials of the transitions.
+    fn separate_chunk<'a>(
+        &'a self,
+        w: &[f64],
+        examples: &[&'a Example<Tokens, Tags>],
+        scratch: &mut Scratch,
+        planes: &mut [Planes<'a>],
+    ) {
+        for (at, (Example { x, y, .. }, planes)) in examples.iter().zip(planes).enumerate() {
+            if self.definition.objective == Objective::Hinge {
+                self.separate(w, x, y, scratch, planes);
+                continue;
+            }
+            let chain = self.chain(w, x);
+            if at == 0 {
+                chain.begin_sums(scratch);
+            }
+            chain.expect(scratch);
+            self.add_tangent(x, y, scratch, planes);
+        }
+    }
+
+    fn objective(&self) -> Objective {
+        self.definition.objective
+    }
+
     /// Only if the oracle is Viterbi's over pairs of tags: not with other orders or losses, nor
-    /// with a beam.
+    /// with a beam or the log-loss.
     fn recombine(&self) -> Option<Recombiner<'_, Tokens, Tags, Scratch>> {
         self.chains_pairs().then_some(self as _)
     }

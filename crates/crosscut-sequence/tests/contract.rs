@@ -12,8 +12,8 @@ use crosscut::testing::{
     random_weights, sequences, slack_of,
 };
 use crosscut::{
-    Dense, Dot, Example, Feature, FeatureMap, Part, Place, Rescaling, Row, Settings, Sink, Solver,
-    Task, solve,
+    Dense, Dot, Example, Feature, FeatureMap, Objective, Part, Place, Planes, Rescaling, Row,
+    Scaled, Settings, Sink, Solver, Task, solve,
 };
 use crosscut_app::vocabulary::{FeatureIds, Labels};
 use crosscut_sequence::{Features, Loss, Scheme, Scratch, Sequence, Tag, Tags, TaskError, Tokens};
@@ -169,6 +169,63 @@ proptest! {
                 prop_assert!(is_close(margin, best.0 - second), "token {}: {} for {}", t, margin, best.0 - second);
             }
         }
+    }
+
+    /// For scores of any size: products of exponentials up to a range of 300, logarithms beyond.
+    #[test]
+    fn probabilities_are_sums_over_all_taggings((task, examples) in any_problem(), seed: u64, scale in 0_usize..7) {
+        let task = task.with_objective(Objective::Log);
+        let scale = [0.0, 0.3, 3.0, 30.0, 200.0, 1e4, 1e9][scale];
+        let (w, mut scratch, k) = (random_weights(task.dim(), scale, seed), Scratch::default(), task.tags().len());
+        for example @ Example { x, y, .. } in &examples {
+            let outputs = taggings(&task, x.len());
+            let scores: Vec<f64> = outputs.iter().map(|y| task.score(&w, x, y)).collect();
+            let top = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let size = 1.0 + scores.iter().map(|score| score.abs()).fold(0.0, f64::max);
+            let log_z = top + scores.iter().map(|score| (score - top).exp()).sum::<f64>().ln();
+            let probability = |at: usize| (scores[at] - log_z).exp();
+            // A probability is as exact as the scores.
+            let tolerance = 1e-11_f64.max(1e-13 * size);
+            let mut tags = vec![0.0; x.len() * k];
+            for (at, y) in outputs.iter().enumerate() {
+                let found = task.log_probability(&w, x, y, &mut scratch);
+                prop_assert!((found - (scores[at] - log_z)).abs() <= 1e-12 * size, "{} for {}", found, scores[at] - log_z);
+                y.as_slice().iter().enumerate().for_each(|(t, tag)| tags[t * k + tag.index()] += probability(at));
+            }
+            for (found, expected) in task.marginals(&w, x, &mut scratch).iter().zip(&tags) {
+                prop_assert!((found - expected).abs() <= tolerance, "{} for {}", found, expected);
+            }
+
+            let mut planes = Planes::default();
+            task.separate(&w, x, y, &mut scratch, &mut planes);
+            let mut delta = vec![0.0; task.dim()];
+            let offset = planes.write(0, &mut Dense(&mut delta));
+            let mut expected = vec![0.0; task.dim()];
+            task.psi(x, y, &mut Dense(&mut expected));
+            let mut entropy = 0.0;
+            for (at, output) in outputs.iter().enumerate() {
+                task.psi(x, output, &mut Scaled::new(&mut Dense(&mut expected), -probability(at)));
+                entropy -= if probability(at) > 0.0 { probability(at) * (scores[at] - log_z) } else { 0.0 };
+            }
+            let features = 8.0 * (1 + x.len()) as f64;
+            for (found, expected) in delta.iter().zip(&expected) {
+                prop_assert!((found - expected).abs() <= features * tolerance, "{} for {}", found, expected);
+            }
+            prop_assert!((offset - entropy).abs() <= planes.missed() + tolerance, "{} for {}", offset, entropy);
+            prop_assert!(planes.missed() <= 1e-10_f64.max(1e-13 * size * size), "{} at {}", planes.missed(), size);
+            let mut chunk = [Planes::default(), Planes::default()];
+            task.separate_chunk(&w, &[example, example], &mut scratch, &mut chunk);
+            for planes in chunk {
+                let mut again = vec![0.0; task.dim()];
+                prop_assert_eq!(planes.write(0, &mut Dense(&mut again)), offset);
+                prop_assert_eq!(&again, &delta);
+            }
+        }
+    }
+
+    #[test]
+    fn the_laws_hold_for_the_log_loss((task, examples) in any_problem()) {
+        check(&task.with_objective(Objective::Log), &examples);
     }
 
     #[test]

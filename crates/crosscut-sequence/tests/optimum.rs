@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 use clarabel::algebra::CscMatrix;
 use clarabel::solver::{DefaultSettings, DefaultSolver, IPSolver, NonnegativeConeT, SolverStatus};
 use crosscut::testing::brute_force_planes;
-use crosscut::{C, Planes, Settings, Solution, Solver, Task, primal, solve, testing};
+use crosscut::{C, Objective, Planes, Settings, Solution, Solver, Task, primal, solve, testing};
 use crosscut_app::{Application, Options, Source};
 use crosscut_sequence::{Scratch, Sequence, Tags, Tokens};
 use proptest::prelude::*;
@@ -62,6 +62,32 @@ fn every_solver_meets_the_golden_optimum() {
             (certificate.primal - primal).abs() <= 1e-9 * primal,
             "{name}: {primal}, {certificate:?}"
         );
+    }
+}
+
+/// Optima of conditional random fields that CRFsuite finds: file, C(sum), minimum. It adds c2‖w‖²
+/// to Σ −ln P, so its minimum times C is ours at C(sum) = 1 / (2 c2): `crfsuite learn -a lbfgs
+/// -p c2=0.5 -p feature.possible_transitions=1 -p feature.possible_states=1 -p epsilon=1e-12
+/// -p delta=1e-14`, and c2 = 0.05 for the second.
+const CRFSUITE: [(&str, &str, f64, f64); 2] = [
+    ("sequence.train.hmm", include_str!("data/sequence.train.hmm"), 1.0, 66.001089),
+    ("tiny.hmm", include_str!("data/tiny.hmm"), 10.0, 44.23064),
+];
+
+#[test]
+fn every_solver_meets_the_optimum_of_the_random_field() {
+    for (name, text, c, optimum) in CRFSUITE {
+        let (task, examples) = read(name, text);
+        let task = task.with_objective(Objective::Log);
+        for settings in solvers(C::Sum(c), 1e-7) {
+            let solution = run(&task, &examples, settings);
+            let certificate = solution.certificate;
+            assert!(certificate.converged(), "{name}: {certificate:?}");
+            assert!(
+                (certificate.primal - optimum).abs() <= 1e-6 * optimum,
+                "{name}: {certificate:?}"
+            );
+        }
     }
 }
 

@@ -17,6 +17,10 @@
 //! [`SlackNorm::Squared`], ξᵢ² replaces ξᵢ in P(w). With a [`Regulariser`], ½‖w − w₀‖² replaces
 //! ½‖w‖² for prior weights w₀, and weights may have lower bounds.
 //!
+//! A task may have the log-loss as its slack instead, ξᵢ = −ln P(yᵢ | xᵢ) ([`Objective::Log`]):
+//! then the same solvers train conditional random fields and softmax regression, with the same
+//! certificate, and the model gives probabilities ([`LogLoss`]).
+//!
 //! **C multiplies the mean slack**, as in SVM^struct. Tools that multiply the sum (LIBLINEAR,
 //! SVM^light; CRFsuite with c2 = 1/(2·C(sum))) have C(sum) = C/n, and the papers on Frank–Wolfe
 //! methods have λ = 1/C. [`C`] names both conventions: `C::Mean(n as f64 * c)` is `C::Sum(c)`, and
@@ -44,6 +48,8 @@
 //! | row, name | | [`Row`], [`Row::name`] | features of one part of x |
 //! | slack | ξ | `slack` | hinge |
 //! | prior weights | w₀ | [`Regulariser`] | prior mean, biased regularisation |
+//! | objective | | [`Objective`] | hinge loss or log-loss |
+//! | marginal | P(part) | [`Marginals`] | probability of a part |
 //! | plane cache, working set | W | `planes` | recent planes of one example, constraint set |
 //! | dual variables | α | `alpha` | |
 //! | primal and dual value, duality gap | P, D, P − D | [`Certificate`] | objective |
@@ -142,6 +148,7 @@
 
 mod data;
 pub mod latent;
+mod log_loss;
 mod model;
 pub mod parallel;
 mod parts;
@@ -153,6 +160,7 @@ pub mod validation;
 
 pub use data::{Dense, Dot, Feature, Place, Row, RowError, Scaled, Sink, SparseRows, SparseVector};
 pub use latent::Latent;
+pub use log_loss::{LogLoss, LogLossScratch, Marginals};
 pub use model::{Model, predict_all, risk};
 pub use parts::{Parts, Sum, SumScratch};
 #[doc(hidden)]
@@ -169,4 +177,6 @@ pub use solve::solution::{Certificate, DualVariable, Solution, StopReason};
 pub use solve::state::{State, StateError};
 pub use solve::stream::{Piece, Stream, StreamError, StreamTrainer};
 pub use solve::trainer::{Trainer, solve};
-pub use task::{Example, FeatureMap, Part, Planes, Recombine, Recombiner, Rescaling, Task};
+pub use task::{
+    Example, FeatureMap, Objective, Part, Planes, Recombine, Recombiner, Rescaling, Task,
+};

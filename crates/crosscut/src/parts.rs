@@ -161,7 +161,7 @@ impl<P: Parts> Sum<P> {
         lacking.iter().for_each(|&part| self.0.write(x, part, 1.0, sink));
         wrong.iter().for_each(|&part| self.0.write(x, part, -1.0, sink));
         let costs = |parts: &[usize]| parts.iter().map(|&part| self.0.cost(x, y, part)).collect();
-        loss(costs(&wrong), costs(&lacking))
+        difference(costs(&wrong), costs(&lacking))
     }
 }
 
@@ -175,12 +175,7 @@ impl<P: Parts> Task for Sum<P> {
     }
 
     fn loss(&self, x: &P::Input, y: &P::Output, y_hat: &P::Output) -> f64 {
-        let costs = |output: &P::Output| {
-            let mut costs = Vec::new();
-            self.0.visit(x, output, &mut |part| costs.push(self.0.cost(x, y, part)));
-            costs
-        };
-        loss(costs(y_hat), costs(y))
+        loss(&self.0, x, y, y_hat)
     }
 
     fn predict(&self, w: &[f64], x: &P::Input, scratch: &mut Self::Scratch) -> P::Output {
@@ -212,13 +207,7 @@ impl<P: Parts> Task for Sum<P> {
     }
 
     fn validate(&self, x: &P::Input, y: &P::Output) -> Result<(), String> {
-        let (count, mut beyond) = (self.0.count(x), None);
-        self.0.validate(x, y)?;
-        self.0.visit(x, y, &mut |part| beyond = beyond.or((part >= count).then_some(part)));
-        match beyond {
-            Some(part) => Err(format!("expected parts below {count}, not part {part}")),
-            None => Ok(()),
-        }
+        validate(&self.0, x, y)
     }
 }
 
@@ -277,9 +266,30 @@ impl<P: Parts> Recombine for Sum<P> {
     }
 }
 
-/// Δ: the costs of ŷ less those of y. A loss that is below 0 by no more than rounding is 0; one of
-/// NaN stays NaN, for which training ends with a fault.
-fn loss(y_hat: Vec<f64>, y: Vec<f64>) -> f64 {
+/// Δ(y, ŷ): the costs of ŷ less those of y.
+pub(crate) fn loss<P: Parts>(parts: &P, x: &P::Input, y: &P::Output, y_hat: &P::Output) -> f64 {
+    let costs = |output: &P::Output| {
+        let mut costs = Vec::new();
+        parts.visit(x, output, &mut |part| costs.push(parts.cost(x, y, part)));
+        costs
+    };
+    difference(costs(y_hat), costs(y))
+}
+
+/// Refuses what the structure refuses, and parts beyond the last one.
+pub(crate) fn validate<P: Parts>(parts: &P, x: &P::Input, y: &P::Output) -> Result<(), String> {
+    let (count, mut beyond) = (parts.count(x), None);
+    parts.validate(x, y)?;
+    parts.visit(x, y, &mut |part| beyond = beyond.or((part >= count).then_some(part)));
+    match beyond {
+        Some(part) => Err(format!("expected parts below {count}, not part {part}")),
+        None => Ok(()),
+    }
+}
+
+/// Σ y_hat − Σ y. A difference that is below 0 by no more than rounding is 0; one of NaN stays NaN,
+/// for which training ends with a fault.
+fn difference(y_hat: Vec<f64>, y: Vec<f64>) -> f64 {
     let size: f64 = y_hat.iter().chain(&y).map(|cost| cost.abs()).sum();
     let loss = y_hat.iter().sum::<f64>() - y.iter().sum::<f64>();
     if loss < 0.0 && loss >= -1e-12 * size { 0.0 } else { loss }

@@ -8,8 +8,9 @@ use std::ops::{ControlFlow, Range};
 
 use crosscut::testing::{self, check, check_oracle, check_parts, check_prediction};
 use crosscut::{
-    Ask, C, Example, FaultKind, Oracles, Parts, PassError, Passes, Place, Rescaling, Row, Settings,
-    Sink, SlackNorm, Solution, Solver, SparseRows, SparseVector, Sum, Task, solve,
+    Ask, C, Dense, Example, FaultKind, FeatureMap, LogLoss, Marginals, Oracles, Parts, PassError,
+    Passes, Place, Rescaling, Row, Scaled, Settings, Sink, SlackNorm, Solution, Solver, SparseRows,
+    SparseVector, Sum, Task, solve,
 };
 use worlds::chain;
 
@@ -108,6 +109,128 @@ impl Parts for Chain {
     fn row<'a>(&'a self, x: &'a SparseRows, name: u32) -> Option<Row<'a>> {
         x.get(name)
     }
+}
+
+impl Marginals for Chain {
+    fn marginals(&self, x: &SparseRows, scores: &[f64], (): &mut (), marginals: &mut [f64]) -> f64 {
+        let (n, k) = (x.len(), self.tags);
+        let before = self.log_sums(x, scores);
+        let Some(last) = n.checked_sub(1) else { return 0.0 };
+        let log_z = log_sum(&before[last * k..]);
+        // After the tags of token t: the log-sum of all that may follow.
+        let mut after = vec![0.0; k];
+        for t in (0..n).rev() {
+            for tag in 0..k {
+                marginals[t * k + tag] = (before[t * k + tag] + after[tag] - log_z).exp();
+            }
+            if t == 0 {
+                break;
+            }
+            let through: Vec<f64> = (0..k).map(|tag| scores[t * k + tag] + after[tag]).collect();
+            after = (0..k)
+                .map(|first| {
+                    let on = |tag: usize| scores[self.pair(x, t, first, tag)] + through[tag];
+                    (0..k).for_each(|tag| {
+                        marginals[self.pair(x, t, first, tag)] =
+                            (before[(t - 1) * k + first] + on(tag) - log_z).exp();
+                    });
+                    log_sum(&(0..k).map(on).collect::<Vec<_>>())
+                })
+                .collect();
+        }
+        log_z
+    }
+
+    fn sample(
+        &self,
+        x: &SparseRows,
+        scores: &[f64],
+        (): &mut (),
+        uniform: &mut dyn FnMut() -> f64,
+    ) -> Vec<usize> {
+        let k = self.tags;
+        let before = self.log_sums(x, scores);
+        let mut tags = vec![0; x.len()];
+        for t in (0..x.len()).rev() {
+            let weight = |tag: usize| {
+                let next =
+                    tags.get(t + 1).map_or(0.0, |&next| scores[self.pair(x, t + 1, tag, next)]);
+                before[t * k + tag] + next
+            };
+            let weights: Vec<f64> = (0..k).map(weight).collect();
+            let (log_z, mut left) = (log_sum(&weights), uniform());
+            tags[t] = weights
+                .iter()
+                .position(|weight| {
+                    left -= (weight - log_z).exp();
+                    left < 0.0
+                })
+                .unwrap_or(k - 1);
+        }
+        tags
+    }
+}
+
+impl Chain {
+    /// For each token and tag, ln Σ exp(score) of the tags up to there.
+    fn log_sums(&self, x: &SparseRows, scores: &[f64]) -> Vec<f64> {
+        let k = self.tags;
+        let mut sums = scores[..k.min(scores.len())].to_vec();
+        for t in 1..x.len() {
+            let reach = |tag: usize| {
+                let paths =
+                    |first: usize| sums[(t - 1) * k + first] + scores[self.pair(x, t, first, tag)];
+                log_sum(&(0..k).map(paths).collect::<Vec<_>>()) + scores[t * k + tag]
+            };
+            let next: Vec<f64> = (0..k).map(reach).collect();
+            sums.extend(next);
+        }
+        sums
+    }
+}
+
+fn log_sum(terms: &[f64]) -> f64 {
+    let top = terms.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    top + terms.iter().map(|term| (term - top).exp()).sum::<f64>().ln()
+}
+
+#[test]
+fn a_chain_has_probabilities() {
+    let task = LogLoss(Chain { tags: 3, features: 4 });
+    let examples = chain::examples(40, 3, 4);
+    check(&task, &examples[..8]);
+    for example in &examples[..6] {
+        let outputs: Vec<_> = testing::sequences(3, example.x.len()).collect();
+        testing::check_marginals(&task, example, &outputs);
+    }
+    let c = C::Sum(0.5);
+    // The gradient of P at the weights found, by sums over all outputs, is as small as the gap says:
+    // P − P* is at least ½ ‖∇P‖² / (1 + C · the largest curvature) and at most ½ ‖∇P‖².
+    let certificates = SOLVERS.map(|solver| {
+        let settings = Settings { solver, c, relative_gap: 1e-8, ..Settings::default() };
+        let solution = train(&task, &examples, settings);
+        let mut gradient = solution.w.clone();
+        let mut primal = 0.5 * solution.w.iter().map(|weight| weight * weight).sum::<f64>();
+        for Example { x, y, .. } in &examples {
+            let outputs: Vec<_> = testing::sequences(3, x.len()).collect();
+            let scores: Vec<f64> = outputs.iter().map(|y| task.score(&solution.w, x, y)).collect();
+            let log_z = log_sum(&scores);
+            primal += 0.5 * (log_z - task.score(&solution.w, x, y));
+            let mut sink = Dense(&mut gradient);
+            task.psi(x, y, &mut Scaled::new(&mut sink, -0.5));
+            for (output, score) in outputs.iter().zip(scores) {
+                task.psi(x, output, &mut Scaled::new(&mut sink, 0.5 * (score - log_z).exp()));
+            }
+        }
+        let certificate = solution.certificate;
+        let close = (certificate.primal - primal).abs() <= 1e-9 * primal;
+        assert!(certificate.converged() && close, "{primal} {certificate:?}");
+        let bound = 0.5 * gradient.iter().map(|slope| slope * slope).sum::<f64>();
+        assert!(certificate.dual >= primal - 2e-8 * primal && bound <= 1e-4 * primal, "{bound}");
+        certificate
+    });
+    let [a, b] = certificates;
+    assert!(a.dual <= b.primal && b.dual <= a.primal, "{a:?} {b:?}");
 }
 
 #[test]

@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::model_file::ModelFile;
 use crate::monitor::Monitor;
 use crate::output;
+use crate::probability;
 use crate::source::Source;
 
 /// The arguments of [`classify`].
@@ -42,6 +43,7 @@ pub fn classify<A: Application>(
     let &Classify { examples, predictions, options } = request;
     output::check(predictions, &[examples, model.path()])?;
     let Model { mut task, w, .. } = model.load::<A>()?;
+    probability::check_model(options, task.objective())?;
     task.prepare(options)?;
     let items = task.read(Source::open(examples, monitor)?)?;
     let mut tally = Tally::default();

@@ -11,6 +11,8 @@ use crate::monitor::Monitor;
 use crate::report::Report;
 use crate::source::{Source, display_name};
 
+use super::forecasts;
+
 /// Computes the task's measures of a model on the labelled examples of a file.
 ///
 /// # Errors
@@ -44,5 +46,5 @@ pub fn evaluate<A: Application>(
     let outcomes: Vec<_> = (labelled.iter().zip(&predictions))
         .map(|(&(x, y, weight), y_hat)| Outcome { x, y, y_hat, weight })
         .collect();
-    Ok(task.evaluate(&outcomes))
+    Ok(forecasts(&task, &w, &outcomes).report(task.evaluate(&outcomes)))
 }

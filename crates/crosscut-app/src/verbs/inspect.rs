@@ -28,6 +28,7 @@ pub fn inspect<A: Application>(model: ModelFile, top: usize) -> Result<Inspected
     });
     Ok(Inspected {
         task: A::NAME,
+        objective: task.objective(),
         dim: w.len(),
         sizes: task.sizes(),
         scale: task.scale(),

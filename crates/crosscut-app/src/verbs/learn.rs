@@ -17,7 +17,7 @@ use crate::monitor::Monitor;
 use crate::prior::{self, Prior};
 use crate::source::{Source, display_name};
 use crate::stream::Pieces;
-use crate::{model_file, output};
+use crate::{model_file, output, probability};
 
 /// The arguments of [`learn`].
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +62,7 @@ pub fn learn<A: Application>(
     request: &Learn<'_>,
     monitor: &mut dyn Monitor,
 ) -> Result<Learned, Error> {
+    request.options.check::<A>()?;
     let mut origin = Origin::new(A::OPTIONS, request.settings, request.options, request.stream);
     Session::check(request)?;
     let prior = Prior::<A>::open(request.prior)?;
@@ -132,6 +133,7 @@ impl<'a> Session<'a> {
     /// Checks settings and the files to write.
     fn check(request: &Learn<'_>) -> Result<(), Error> {
         request.settings.check().map_err(SolveError::from)?;
+        probability::check_settings(request.options, request.settings)?;
         let inputs: Vec<&Path> = [request.examples].into_iter().chain(request.prior).collect();
         output::check(request.model, &inputs)?;
         if let Some(Checkpoints { file, .. }) = request.checkpoints {
@@ -199,6 +201,7 @@ impl<'a> Session<'a> {
     fn finish(self, shape: Shape, solution: Solution) -> (Vec<f64>, Learned) {
         let learned = Learned {
             task: shape.task,
+            objective: shape.objective,
             certificate: solution.certificate,
             settings: Settings { threads: 0, ..*self.request.settings },
             dim: solution.w.len(),

@@ -15,14 +15,16 @@ mod validate;
 use std::fmt;
 use std::path::Path;
 
+use crosscut::parallel::map_ranges;
 use crosscut::validation::Round;
-use crosscut::{Settings, SolveError};
+use crosscut::{Objective, Settings, SolveError};
 
 use crate::answers::{Classified, Inspected, Learned, Validated};
-use crate::application::{Application, OptionSpec, Options};
+use crate::application::{Application, OptionSpec, Options, Outcome};
 use crate::error::Error;
 use crate::model_file::ModelFile;
 use crate::monitor::{Monitor, Start};
+use crate::probability::Forecasts;
 use crate::report::Report;
 use crate::source::display_name;
 pub use classify::{Classify, classify};
@@ -44,6 +46,8 @@ pub struct Entry {
     pub reading: &'static [OptionSpec],
     /// [`Application::WRITING`].
     pub writing: &'static [OptionSpec],
+    /// [`Application::OBJECTIVES`].
+    pub objectives: &'static [Objective],
     /// [`learn`].
     pub learn: fn(&Learn<'_>, &mut dyn Monitor) -> Result<Learned, Error>,
     /// [`classify`].
@@ -65,12 +69,18 @@ impl Entry {
             options: A::OPTIONS,
             reading: A::READING,
             writing: A::WRITING,
+            objectives: A::OBJECTIVES,
             learn: learn::<A>,
             classify: classify::<A>,
             evaluate: evaluate::<A>,
             validate: validate::<A>,
             inspect: inspect::<A>,
         }
+    }
+
+    /// Whether the task can be trained with the log-loss.
+    pub fn has_probabilities(&self) -> bool {
+        self.objectives.contains(&Objective::Log)
     }
 
     /// The row of `table` that a model belongs to.
@@ -96,16 +106,45 @@ impl fmt::Debug for Entry {
     }
 }
 
+/// The probabilities that the weights give to examples; none if they were trained with the hinge
+/// loss.
+///
+/// Examples are added up in pieces of a fixed length, so the sums do not depend on the number of
+/// threads.
+fn forecasts<A: Application>(
+    task: &A,
+    w: &[f64],
+    outcomes: &[Outcome<'_, A::Input, A::Output>],
+) -> Forecasts {
+    /// Examples of one piece.
+    const PIECE: usize = 64;
+    let mut all = Forecasts::default();
+    if task.objective() == Objective::Hinge {
+        return all;
+    }
+    let pieces: Vec<_> = outcomes.chunks(PIECE).collect();
+    let found = map_ranges(pieces.len(), 1, |range| {
+        let (mut scratch, mut forecasts) = (A::Scratch::default(), Forecasts::default());
+        for outcome in pieces[range].iter().copied().flatten() {
+            task.forecast(w, outcome, &mut scratch, &mut forecasts);
+        }
+        forecasts
+    });
+    found.iter().for_each(|piece| all.absorb(piece));
+    all
+}
+
 /// The facts about a task that are reported before training.
 struct Shape {
     task: &'static str,
+    objective: Objective,
     dim: usize,
     sizes: Vec<(&'static str, usize)>,
 }
 
 impl Shape {
     fn of<A: Application>(task: &A) -> Self {
-        Self { task: A::NAME, dim: task.dim(), sizes: task.sizes() }
+        Self { task: A::NAME, objective: task.objective(), dim: task.dim(), sizes: task.sizes() }
     }
 
     /// The [`Start`] of training on n examples.
@@ -113,6 +152,7 @@ impl Shape {
         let c = round.map_or(settings.c, |round| round.c);
         Start {
             task: self.task,
+            objective: self.objective,
             round,
             examples: n,
             dim: self.dim,

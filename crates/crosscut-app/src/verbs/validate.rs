@@ -4,14 +4,15 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use crosscut::validation::{FoldError, Round, cross_validate_with, folds};
-use crosscut::{C, Flow, Progress, Settings, SolveError, predict_all};
+use crosscut::{C, Example, Flow, Progress, Settings, SolveError, predict_all};
 
-use super::Shape;
+use super::{Shape, forecasts};
 use crate::answers::Validated;
 use crate::application::{Application, Options, Outcome};
 use crate::error::Error;
 use crate::monitor::Monitor;
 use crate::prior::{self, Prior};
+use crate::probability::{self, Forecasts};
 use crate::source::Source;
 
 /// The arguments of [`validate`].
@@ -44,6 +45,7 @@ pub fn validate<A: Application>(
     monitor: &mut dyn Monitor,
 ) -> Result<Vec<Validated>, Error> {
     request.options.check::<A>()?;
+    probability::check_settings(request.options, request.settings)?;
     let (settings, cs) = (request.settings, request.constants()?);
     let prior = Prior::<A>::open(request.prior)?;
     let (task, examples) = A::define(request.options, Source::open(request.examples, monitor)?)?;
@@ -55,6 +57,7 @@ pub fn validate<A: Application>(
 
     let mut predictions: Vec<Vec<Option<A::Output>>> = Vec::new();
     predictions.resize_with(cs.len(), || examples.iter().map(|_| None).collect());
+    let mut forecast = vec![Forecasts::default(); cs.len()];
     let mut watch = Watch { shape: &shape, settings, fold_of: &fold_of, current: None, monitor };
     let points = cross_validate_with(
         &regulariser,
@@ -67,7 +70,15 @@ pub fn validate<A: Application>(
         &mut |round, solution, held_out| {
             let Some(at) = cs.iter().position(|&c| c == round.c) else { return };
             let inputs: Vec<_> = held_out.iter().map(|&example| &examples[example].x).collect();
-            for (&example, y_hat) in held_out.iter().zip(predict_all(&task, &solution.w, &inputs)) {
+            let found = predict_all(&task, &solution.w, &inputs);
+            let outcomes: Vec<_> = (held_out.iter().zip(&found))
+                .map(|(&example, y_hat)| {
+                    let Example { x, y, weight } = &examples[example];
+                    Outcome { x, y, y_hat, weight: *weight }
+                })
+                .collect();
+            forecast[at].absorb(&forecasts(&task, &solution.w, &outcomes));
+            for (&example, y_hat) in held_out.iter().zip(found) {
                 predictions[at][example] = Some(y_hat);
             }
         },
@@ -75,8 +86,8 @@ pub fn validate<A: Application>(
     .map_err(|error| shape.blame(request.examples, error))?;
 
     let validated = points.into_iter().map(|point| {
-        let predictions =
-            cs.iter().position(|&c| c == point.c).map_or(&[][..], |at| &predictions[at]);
+        let at = cs.iter().position(|&c| c == point.c);
+        let predictions = at.map_or(&[][..], |at| &predictions[at]);
         let outcomes: Vec<_> = (examples.iter().zip(predictions))
             .filter_map(|(example, y_hat)| {
                 Some(Outcome {
@@ -87,7 +98,9 @@ pub fn validate<A: Application>(
                 })
             })
             .collect();
-        Validated { point, report: task.evaluate(&outcomes) }
+        let report = task.evaluate(&outcomes);
+        let report = at.map_or(report.clone(), |at| forecast[at].report(report));
+        Validated { point, report }
     });
     Ok(validated.collect())
 }

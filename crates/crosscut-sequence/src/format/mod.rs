@@ -11,12 +11,12 @@ use std::io;
 use std::mem;
 use std::path::Path;
 
-use crosscut::{Example, Rescaling};
+use crosscut::{Example, Objective, Rescaling};
 use crosscut_app::scaling::{self, Apart, Columns as Statistics, Method};
 use crosscut_app::vocabulary::{FeatureIds, Labels, SeenIds, Words};
 use crosscut_app::{
-    Application, CostMatrix, Cut, Error, Examples, Items, OptionSpec, Options, Outcome, Pieces,
-    Report, Source,
+    Application, CostMatrix, Cut, Error, Examples, Forecasts, Items, OptionSpec, Options, Outcome,
+    Pieces, Report, Source,
 };
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +49,8 @@ pub(crate) struct Output {
     pub n_best: usize,
     /// The margin of each token.
     pub max_marginals: bool,
+    /// The probability of each tag, and of each of the N best taggings instead of its score.
+    pub probabilities: bool,
 }
 
 const BEAM: OptionSpec = OptionSpec {
@@ -61,10 +63,11 @@ const BEAM: OptionSpec = OptionSpec {
 impl Application for Sequence {
     const NAME: &'static str = "sequence";
     const ABOUT: &'static str =
-        "Tagging of sequences (max-margin Markov chains) of SVM^hmm, CRFsuite or CoNLL files";
+        "Tagging of sequences (max-margin or CRF) of SVM^hmm, CRFsuite or CoNLL files";
     const RESCALINGS: &'static [Rescaling] = &[Rescaling::Margin, Rescaling::Slack];
     const LOSSES: &'static [u32] = &[0, 1, 2];
-    const SCHEMA: u32 = 2;
+    const SCHEMA: u32 = 3;
+    const OBJECTIVES: &'static [Objective] = &[Objective::Hinge, Objective::Log];
     const OPTIONS: &'static [OptionSpec] = &[
         OptionSpec {
             name: "t",
@@ -285,7 +288,15 @@ impl Application for Sequence {
                 n_best,
             ));
         }
-        self.output = Output { n_best: n_best.unwrap_or(0), max_marginals };
+        let probabilities = options.wants_probabilities();
+        if max_marginals && probabilities {
+            return Err(Error::option(
+                "--max-marginals",
+                "nothing where --probabilities is given",
+                "it",
+            ));
+        }
+        self.output = Output { n_best: n_best.unwrap_or(0), max_marginals, probabilities };
         if let Some(beam) = options.count("b")? {
             self.definition.beam = beam;
         }
@@ -327,26 +338,51 @@ impl Application for Sequence {
         y_hat: &Tags,
         out: &mut dyn io::Write,
     ) -> io::Result<()> {
-        let Output { n_best, max_marginals } = self.output;
+        let Output { n_best, max_marginals, probabilities } = self.output;
+        let mut scratch = Scratch::default();
+        if probabilities {
+            self.expect(w, x, &mut scratch);
+        }
+        let of_tags = |tags: &Tags, scratch: &Scratch| match probabilities {
+            true => self.marginals_after(tags, scratch),
+            false => Vec::new(),
+        };
         if n_best > 0 {
-            for (rank, (score, tags)) in
-                self.n_best(w, x, n_best, &mut Scratch::default()).iter().enumerate()
+            for (rank, (score, tags)) in self.n_best(w, x, n_best, &mut scratch).iter().enumerate()
             {
-                writeln!(out, "# {rank} {score:.6}")?;
-                self.write_tokens(x, tags, &[], out)?;
+                let probability = || self.log_probability_after(w, x, tags, &scratch).exp();
+                let number = if probabilities { probability() } else { *score };
+                writeln!(out, "# {rank} {number:.6}")?;
+                self.write_tokens(x, tags, &of_tags(tags, &scratch), out)?;
                 writeln!(out)?;
             }
             return Ok(());
         }
-        let max_marginals = if max_marginals {
-            self.max_marginals(w, x, &mut Scratch::default())
-        } else {
-            Vec::new()
+        let numbers = match max_marginals {
+            true => self.max_marginals(w, x, &mut scratch),
+            false => of_tags(y_hat, &scratch),
         };
-        self.write_tokens(x, y_hat, &max_marginals, out)?;
+        self.write_tokens(x, y_hat, &numbers, out)?;
         match self.features() {
             Features::Ids(_) => Ok(()),
             Features::Names(_) => writeln!(out),
+        }
+    }
+
+    /// The probabilities of taggings, and of the tags of all tokens.
+    fn forecast(
+        &self,
+        w: &[f64],
+        &Outcome { x, y, weight, .. }: &Outcome<'_, Tokens, Tags>,
+        scratch: &mut Scratch,
+        forecasts: &mut Forecasts,
+    ) {
+        self.expect(w, x, scratch);
+        forecasts.add_output(self.log_probability_after(w, x, y, scratch), weight);
+        let k = self.tags().len();
+        for (tag, probabilities) in y.as_slice().iter().zip(scratch.marginals().chunks_exact(k)) {
+            let truth = (tag.index() < k).then_some(tag.index());
+            forecasts.add_label(probabilities, truth, weight);
         }
     }
 
@@ -419,12 +455,12 @@ impl Sequence {
             .map_err(|error| Error::file(file, error.to_string()))
     }
 
-    /// A line for each token; `max_marginals` may be empty.
+    /// A line for each token, with one of the `numbers`, if there are any.
     fn write_tokens(
         &self,
         x: &Tokens,
         tags: &Tags,
-        max_marginals: &[f64],
+        numbers: &[f64],
         out: &mut dyn io::Write,
     ) -> io::Result<()> {
         let columns = matches!(self.definition.format, Format::Columns(_));
@@ -436,8 +472,8 @@ impl Sequence {
                 write!(out, "{line}{separator}")?;
             }
             write!(out, "{}", self.name(tags, token))?;
-            if let Some(margin) = max_marginals.get(token) {
-                write!(out, "{separator}{margin:.6}")?;
+            if let Some(number) = numbers.get(token) {
+                write!(out, "{separator}{number:.6}")?;
             }
             writeln!(out)?;
         }
@@ -460,7 +496,8 @@ fn build(
         .and_then(|task| task.with_orders(transitions, emissions))
         .and_then(|task| task.with_scheme(scheme))
         .map_err(|error| refuse(&error))?
-        .with_beam(beam);
+        .with_beam(beam)
+        .with_objective(options.objective()?);
     task.definition.format = format.unwrap_or_default();
     let loss = match loss {
         LossOption::Plain(loss) => loss,
@@ -539,11 +576,16 @@ impl Choices {
             Some("bioes") => Some(Scheme::Bioes),
             Some(other) => return Err(Error::option("--constrain", "bio or bioes", other)),
         };
+        let beam = options.count("b")?.unwrap_or(0);
+        if beam > 0 && options.objective()? == Objective::Log {
+            let expected = "0 beside --objective log, which sums over all taggings";
+            return Err(Error::option("--b", expected, beam));
+        }
         Ok(Self {
             layout,
             transitions,
             emissions,
-            beam: options.count("b")?.unwrap_or(0),
+            beam,
             min_count: positive(options, "min-count")?.unwrap_or(1),
             scheme,
             scale: Method::of(options)?,

@@ -2,12 +2,14 @@
 
 mod example;
 mod feature_map;
+mod objective;
 mod planes;
 mod raw_plane;
 mod recombine;
 
 pub use example::Example;
 pub use feature_map::{FeatureMap, Rescaling};
+pub use objective::Objective;
 pub use planes::Planes;
 pub(crate) use raw_plane::{RawPlane, RowTerm, UNIT_ROW};
 pub use recombine::{Part, Recombine, Recombiner};
@@ -29,6 +31,9 @@ pub(crate) const CHUNK: usize = 8;
 /// 2. slack(w) ≥ Δ(y, predict(w)), if the prediction scores at least as high as y;
 /// 3. slack(w) ≥ Δ′ − ⟨w, δ′⟩ for every plane (Δ′, δ′) that `separate` adds for this example at
 ///    this or any other w′.
+///
+/// If the [objective](Self::objective) is the log-loss, planes have another offset in the place of
+/// Δ ([`LogLoss`](crate::LogLoss)), and law 2 says that slack(w) ≥ ln 2 if Δ(y, predict(w)) > 0.
 ///
 /// For an inexact oracle, such as a beam search, slack(w) includes the bound on what it [may have
 /// missed](Planes::may_miss).
@@ -108,6 +113,12 @@ pub trait Task: Sync {
     /// certifying passes.
     fn chunk(&self) -> usize {
         CHUNK
+    }
+
+    /// What the planes bound: the hinge loss, the default, or the log-loss. Constant for a task.
+    /// The solvers do not ask; the laws and reports do.
+    fn objective(&self) -> Objective {
+        Objective::Hinge
     }
 
     /// Whether the planes come from a relaxation of the outputs, such as one that allows fractional

@@ -50,6 +50,7 @@
 //! ```
 
 mod brute_force;
+mod marginals;
 mod parts;
 mod probes;
 mod recombination;
@@ -65,13 +66,14 @@ pub use brute_force::{
     brute_force_planes, brute_force_slack, check_oracle, check_prediction, permutations, plane_of,
     random_weights, sequences, slack_of,
 };
+pub use marginals::check_marginals;
 pub use parts::check_parts;
 pub use solution::check_solution;
 pub use violation::Violation;
 
 use crate::data::{Row, Sink};
 use crate::solve::bounds::{Fault, FaultKind};
-use crate::task::{Example, Planes, RawPlane, RowTerm, Task};
+use crate::task::{Example, Objective, Planes, RawPlane, RowTerm, Task};
 use probes::{Probe, Probes, probes};
 
 /// Relative tolerance of every comparison here. A slack counts as lower than another if it is so by
@@ -109,7 +111,8 @@ pub fn check<T: Task>(task: &T, examples: &[Example<T::Input, T::Output>]) {
 /// * every index written is below [`dim`](Task::dim), every value finite, every loss finite and at
 ///   least 0;
 /// * law 1: Δ(y, y) = 0, and Δ(y, ŷ) ≥ 0 for every prediction;
-/// * law 2: slack(w) ≥ Δ(y, predict(w));
+/// * law 2: slack(w) ≥ Δ(y, predict(w)); if the [objective](crate::Objective) is the log-loss,
+///   slack(w) ≥ ln 2 if Δ(y, predict(w)) > 0, since then P(y | x) ≤ ½;
 /// * law 3: slack(w) ≥ Δ′ − ⟨w, δ′⟩ for all planes (Δ′, δ′) found at this and any other w′, so the
 ///   first plane is the highest;
 /// * in laws 2 and 3, slack(w) includes the bound on what the oracle [may have
@@ -256,12 +259,17 @@ fn answer<T: Task>(
             what: "predict",
         });
     }
-    if slack.is_below(Measured::exactly(loss), 1.0) {
+    let least = match task.objective() {
+        Objective::Hinge => loss,
+        Objective::Log if loss > 0.0 => std::f64::consts::LN_2,
+        Objective::Log => 0.0,
+    };
+    if slack.is_below(Measured::exactly(least), 1.0) {
         return Err(Violation::Prediction {
             example: index,
             at: probe.name.clone(),
             slack: slack.value,
-            loss,
+            loss: least,
         });
     }
     Ok(shown)

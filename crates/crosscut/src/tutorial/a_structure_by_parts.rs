@@ -84,8 +84,11 @@
 //! ```
 //!
 //! With a file format it is a program that learns, classifies and validates:
-//! `examples/alignment.rs` in the repository. A search
-//! that is not exact says by how much it may have [missed](crate::Parts::missed) the maximum, and
-//! the certificate stays true. If a structure is not a sum over parts, or its oracle is cleverer
-//! than one search over all of them, implement [`Task`](crate::Task) itself:
-//! [your first structure](super::your_first_structure).
+//! `examples/alignment.rs` in the repository. There the structure also implements
+//! [`Marginals`](crate::Marginals), sums over all alignments, so that the same program learns their
+//! probabilities ([`LogLoss`](crate::LogLoss)).
+//!
+//! A search that is not exact says by how much it may have [missed](crate::Parts::missed) the
+//! maximum, and the certificate stays true. If a structure is not a sum over parts, or its oracle
+//! is cleverer than one search over all of them, implement [`Task`](crate::Task) itself: [your
+//! first structure](super::your_first_structure).

@@ -196,7 +196,9 @@ impl<'a> Block<'a> {
     ) -> Result<Vec<PlacedRow<'a>>, FaultKind> {
         terms.clear();
         let mut missing = Vec::new();
-        let mut finder = self.placed.finder(raw.rows.len() + raw.entries.len());
+        let rows = raw.rows.chunk_by(|a, b| a.row.name() == b.row.name()).count();
+        let mut finder =
+            self.placed.finder(rows + raw.entries.iter().filter(|e| is_far(e)).count());
         for (placed, scale) in placed_rows_of(raw) {
             match self.placed.find(&mut finder, &placed) {
                 Some(key) => terms.push((key, scale)),
@@ -230,9 +232,23 @@ impl<'a> Block<'a> {
             return self.products(last, dots, |_| 0.0);
         }
         let entries: Vec<(usize, f64)> = entries.collect();
+        if let Some(k) = self.placed.width() {
+            let mut coefficients = vec![0.0; self.placed.len()];
+            let (keys, scales) = self.terms(last);
+            let rows = keys.iter().zip(scales).take(rows.len());
+            rows.for_each(|(&placed, scale)| coefficients[placed as usize] = *scale);
+            let lines = self.placed.groups().iter().map(|group| group.row().features().len());
+            delta.begin(dim, lines.sum::<usize>() + entries.len(), k);
+            self.placed.add_lines(delta, &coefficients, k);
+            entries.iter().for_each(|&(index, scale)| delta.add(index, scale));
+            self.placed.dots_of_lines(delta, dots, k);
+            let products = self.products(last, dots, |index| delta.get(index));
+            delta.clear();
+            return products;
+        }
         let length = rows.iter().map(|(placed, _)| placed.row.features().len()).sum::<usize>()
             + entries.len();
-        delta.begin(dim, length);
+        delta.begin(dim, length, 1);
         for (PlacedRow { row, place }, scale) in &rows {
             for feature in row.features() {
                 delta.add(

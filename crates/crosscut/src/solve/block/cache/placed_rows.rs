@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::append;
+use super::scatter::Scatter;
 use crate::data::{Feature, Place, Row, dot_row};
 use crate::solve::bounds::FaultKind;
 
@@ -147,6 +148,54 @@ impl<'a> PlacedRows<'a> {
         }));
     }
 
+    /// If most rows are at most places of a common stride k, such as all k classes: k. A feature then
+    /// belongs to a line of k adjacent weights.
+    pub fn width(&self) -> Option<usize> {
+        let stride = self.groups.first()?.stride;
+        let is_common = || self.groups.iter().all(|group| group.stride == stride);
+        let is_dense = self.offsets.len() * WORTH_SWEEPING >= self.groups.len() * stride;
+        let is_width = stride > 1
+            && stride <= MOST_SWEPT
+            && is_dense
+            && is_common()
+            && self.offsets.iter().all(|&offset| offset < stride);
+        is_width.then_some(stride)
+    }
+
+    /// delta += Σ coefficient · placed row, for lines of [`width`](Self::width) k.
+    pub fn add_lines(&self, delta: &mut Scatter, coefficients: &[f64], k: usize) {
+        let mut start = 0;
+        for (group, offsets) in self.grouped() {
+            let coefficients = &coefficients[start..start + offsets.len()];
+            start += offsets.len();
+            if coefficients.iter().all(|coefficient| *coefficient == 0.0) {
+                continue;
+            }
+            let mut all = [0.0; MOST_SWEPT];
+            offsets.iter().zip(coefficients).for_each(|(&offset, value)| all[offset] = *value);
+            for feature in group.features {
+                let value = f64::from(feature.value);
+                let line = delta.line_mut(feature.index as usize);
+                line.iter_mut().zip(&all[..k]).for_each(|(sum, of)| *sum += value * of);
+            }
+        }
+    }
+
+    /// The same as [`dots`](Self::dots), for a vector in lines of [`width`](Self::width) k.
+    pub fn dots_of_lines(&self, delta: &Scatter, dots: &mut Vec<f64>, k: usize) {
+        dots.clear();
+        for (group, offsets) in self.grouped() {
+            let mut all = [0.0; MOST_SWEPT];
+            for feature in group.features {
+                let value = f64::from(feature.value);
+                if let Some(line) = delta.line(feature.index as usize) {
+                    all[..k].iter_mut().zip(line).for_each(|(sum, of)| *sum += value * of);
+                }
+            }
+            dots.extend(offsets.iter().map(|&offset| all[offset]));
+        }
+    }
+
     /// Number of features of all placed rows.
     pub fn features(&self) -> usize {
         self.grouped().map(|(group, offsets)| group.features.len() * offsets.len()).sum()
@@ -157,6 +206,19 @@ impl<'a> PlacedRows<'a> {
         let mut start = 0;
         for group in &self.groups {
             let (row, stride, end) = (group.row(), group.stride, group.end());
+            let places = || self.offsets[start..end].iter().zip(&coefficients[start..end]);
+            let end_of = |last: &Feature| (last.index as usize + 1) * stride;
+            if end - start >= 4
+                && stride <= MOST_SWEPT.min(WORTH_SWEEPING * (end - start))
+                && places().all(|(&offset, _)| offset < stride)
+                && row.features().last().is_some_and(|last| end_of(last) <= target.len())
+            {
+                let mut all = [0.0; MOST_SWEPT];
+                places().for_each(|(&offset, coefficient)| all[offset] = *coefficient);
+                add_line(target, row, &all[..stride]);
+                start = end;
+                continue;
+            }
             let (mut waiting, mut count) = ([(0, 0.0); 4], 0);
             for (&offset, &coefficient) in
                 self.offsets[start..end].iter().zip(&coefficients[start..end])
@@ -191,7 +253,12 @@ impl<'a> PlacedRows<'a> {
         let at = finder.find(&self.groups, placed)?;
         let start = at.checked_sub(1).map_or(0, |before| self.groups[before].end());
         let offsets = &self.offsets[start..self.groups[at].end()];
-        let place = offsets.iter().position(|&offset| offset == placed.place.offset)?;
+        // If the row is at all places below its stride, an offset is its own position.
+        let wanted = placed.place.offset;
+        let place = match offsets.get(wanted) {
+            Some(&offset) if offset == wanted => wanted,
+            _ => offsets.iter().position(|&offset| offset == wanted)?,
+        };
         Some((start + place) as u32)
     }
 
@@ -304,14 +371,16 @@ impl Finder {
     fn find(&mut self, groups: &[Group<'_>], placed: &PlacedRow<'_>) -> Option<usize> {
         let (name, stride) = (placed.row.name(), placed.place.stride);
         let differs = |at: usize| !placed.row.has_entries_of(groups[at].row());
+        let is_it = |group: &Group<'_>| group.name == name && group.stride == stride;
         let (found, same_name) = match &self.table {
+            _ if groups.get(self.last).is_some_and(is_it) => (Some(self.last), None),
             Some(Table { groups, names }) => {
                 (groups.get(&(name, stride)).copied(), names.get(&name).copied())
             }
             None => {
                 let order = || (self.last..groups.len()).chain(0..self.last);
                 let has_name = |at: &usize| groups[*at].name == name;
-                let found = order().find(|at| has_name(at) && groups[*at].stride == stride);
+                let found = order().find(|&at| is_it(&groups[at]));
                 (found, found.or_else(|| order().find(has_name)))
             }
         };
@@ -397,6 +466,17 @@ fn dot_offsets<const N: usize>(
         }
     }
     sums
+}
+
+/// target += coefficient · row at all offsets below the stride, the number of coefficients.
+#[inline]
+fn add_line(target: &mut [f64], row: Row<'_>, coefficients: &[f64]) {
+    let stride = coefficients.len();
+    for feature in row.features() {
+        let value = f64::from(feature.value);
+        let line = &mut target[stride * feature.index as usize..][..stride];
+        line.iter_mut().zip(coefficients).for_each(|(sum, of)| *sum += of * value);
+    }
 }
 
 /// target += coefficient · row at each of several offsets.

@@ -38,8 +38,23 @@ pub(super) fn combine(terms: (&[u32], &[f64]), dots: &[f64], v: impl Fn(usize) -
     let at = keys_of_rows(terms.0);
     let ((rows, entries), (row_scales, entry_scales)) =
         (terms.0.split_at(at), terms.1.split_at(at));
-    gather(rows, row_scales, |key| dots[key as usize])
-        + gather(entries, entry_scales, |key| v((key & !ENTRY) as usize))
+    // If a plane has all of the first placed rows, no key needs to be read.
+    let of_rows = match rows.last() {
+        Some(&last) if last as usize + 1 == rows.len() => {
+            let (fours, rest) = row_scales.as_chunks::<4>();
+            let (dot_fours, dots) = dots[..rows.len()].as_chunks::<4>();
+            let rest: f64 = rest.iter().zip(dots).map(|(scale, dot)| scale * dot).sum();
+            let mut sums = [0.0; 4];
+            for (scales, dots) in fours.iter().zip(dot_fours) {
+                for ((sum, scale), dot) in sums.iter_mut().zip(scales).zip(dots) {
+                    *sum += scale * dot;
+                }
+            }
+            if fours.is_empty() { rest } else { (sums[0] + sums[1]) + (sums[2] + sums[3]) + rest }
+        }
+        _ => gather(rows, row_scales, |key| dots[key as usize]),
+    };
+    of_rows + gather(entries, entry_scales, |key| v((key & !ENTRY) as usize))
 }
 
 /// Σ scale · value(key). Four or more terms are added in four partial sums, so that additions do
