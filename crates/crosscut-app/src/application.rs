@@ -119,6 +119,12 @@ pub trait Application: Task + Serialize + DeserializeOwned + 'static {
         None
     }
 
+    /// Lower bounds (j, lⱼ) of weights that the task needs: its training keeps wⱼ ≥ lⱼ. Minimum cuts,
+    /// for example, need nonnegative weights of edges. The default has none.
+    fn lower_bounds(&self) -> Vec<(usize, f64)> {
+        Vec::new()
+    }
+
     /// Names and sizes to show before training and in `inspect`, such as ("classes", 26).
     fn sizes(&self) -> Vec<(&'static str, usize)> {
         Vec::new()

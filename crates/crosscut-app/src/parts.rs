@@ -51,6 +51,11 @@ pub trait PartsApplication: Parts + Serialize + DeserializeOwned + 'static {
         None
     }
 
+    /// As [`Application::lower_bounds`].
+    fn lower_bounds(&self) -> Vec<(usize, f64)> {
+        Vec::new()
+    }
+
     /// As [`Application::weight_name`].
     fn weight_name(&self, index: usize) -> String {
         index.to_string()
@@ -90,6 +95,10 @@ impl<P: PartsApplication> Application for Sum<P> {
 
     fn differs_from(&self, prior: &Self) -> Option<String> {
         self.0.differs_from(&prior.0)
+    }
+
+    fn lower_bounds(&self) -> Vec<(usize, f64)> {
+        self.0.lower_bounds()
     }
 
     fn weight_name(&self, index: usize) -> String {
@@ -282,6 +291,10 @@ impl<P: PartsApplication + Marginals> Application for ByObjective<P> {
 
     fn differs_from(&self, prior: &Self) -> Option<String> {
         self.parts().differs_from(prior.parts())
+    }
+
+    fn lower_bounds(&self) -> Vec<(usize, f64)> {
+        self.parts().lower_bounds()
     }
 
     fn weight_name(&self, index: usize) -> String {

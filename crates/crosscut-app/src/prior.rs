@@ -54,6 +54,13 @@ impl<A: Application> Prior<A> {
             let (ours, theirs) = (scaled(task), scaled(&self.task));
             return refuse(format!("expected a model trained with {ours}, found {theirs}"));
         }
+        if task.scale().is_some() {
+            note(&format!(
+                "{}: its weights are those of features scaled by its own examples; the examples here \
+                 are scaled by their own statistics",
+                self.file
+            ));
+        }
         let mut named: HashMap<String, (f64, bool)> = HashMap::new();
         for (index, &weight) in self.w.iter().enumerate().filter(|(_, weight)| **weight != 0.0) {
             let name = self.task.weight_name(index);
@@ -95,7 +102,7 @@ impl<A: Application> Prior<A> {
 }
 
 /// The regulariser of a training run on `task`: around the weights of the model `prior`, if there
-/// is one.
+/// is one, with the lower bounds that the task needs.
 ///
 /// # Errors
 /// Those of [`Prior::regulariser`].
@@ -104,5 +111,6 @@ pub(crate) fn regulariser<A: Application>(
     task: &A,
     note: &mut dyn FnMut(&str),
 ) -> Result<Regulariser, Error> {
-    prior.map_or(Ok(Regulariser::default()), |prior| prior.regulariser(task, note))
+    let around = prior.map(|prior| prior.regulariser(task, note)).transpose()?;
+    Ok(around.unwrap_or_default().with_lower_bounds(task.lower_bounds()))
 }

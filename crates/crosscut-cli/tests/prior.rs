@@ -148,6 +148,66 @@ fn both_solvers_and_streams_have_one_optimum() {
     }
 }
 
+/// The weights of a model trained with either objective are a prior for both.
+#[test]
+fn objectives_may_differ_between_a_prior_and_its_run() {
+    for task in ["multiclass", "sequence"] {
+        let home = Home::new();
+        write(&home, task, "old", [3, 4, 5], 0);
+        write(&home, task, "new", [3, 4, 6], 100);
+        for of_prior in ["hinge", "log"] {
+            home.succeeds(&["learn", task, "-v", "0", "--objective", of_prior, "old", "a"]);
+            for objective in ["hinge", "log"] {
+                let learn = ["learn", task, "-v", "0", "--objective", objective, "--prior", "a"];
+                let run = |more: &[&str]| {
+                    home.json(&[&learn[..], &["--gap", "1e-5"], more, &["new", "b"]].concat())
+                };
+                let runs = [
+                    run(&["--solver", "block"]),
+                    run(&["--solver", "one-slack"]),
+                    run(&["--stream"]),
+                ];
+                for one in &runs {
+                    assert!(number(one, "relative_gap") <= 1e-5, "{one}");
+                    assert_eq!(one["objective"], objective);
+                    for other in &runs {
+                        assert!(number(one, "dual") <= number(other, "primal"), "{one} {other}");
+                    }
+                }
+                // A tiny C keeps the weights of the prior.
+                run(&["--c-sum", "1e-9"]);
+                let (a, b) = (weights(&home, "a"), weights(&home, "b"));
+                let kept = b.iter().filter(|(name, _)| !name.ends_with("feature 6"));
+                for (name, new) in kept {
+                    assert!((weight(&a, name) - new).abs() <= 1e-6, "{name}: {new} and {a:?}");
+                }
+                let probabilities =
+                    home.run(&["classify", "--probabilities", "new", "b", "predictions"]);
+                assert_eq!(probabilities.code == 0, objective == "log", "{probabilities:?}");
+            }
+        }
+    }
+}
+
+/// A prior that is the optimum of the same problem in which C is 0 for all but its own examples:
+/// without slack, nothing moves it.
+#[test]
+fn a_prior_without_slack_is_the_optimum_after_one_certificate() {
+    let home = Home::new();
+    home.write("examples", "a 1:1\na 1:2\nb 2:1\nb 2:2\n");
+    home.succeeds(&["learn", "multiclass", "-v", "0", "--c-sum", "1e3", "examples", "a"]);
+    home.write("easier", "a 1:3\nb 2:3\n");
+    for solver in ["block", "one-slack"] {
+        let learn = ["learn", "multiclass", "-v", "0", "--solver", solver, "--prior", "a"];
+        let found = home.json(&[&learn[..], &["easier", "b"]].concat());
+        assert_eq!((number(&found, "primal"), number(&found, "dual")), (0.0, 0.0), "{found}");
+        assert_eq!(found["stop"], "gap");
+        assert!(number(&found, "passes") <= 2.0, "{found}");
+        assert_eq!(weights(&home, "a"), weights(&home, "b"));
+        assert_eq!(number(&home.json(&["inspect", "b"])["prior_weights"], "distance"), 0.0);
+    }
+}
+
 #[test]
 fn models_that_do_not_fit_are_refused() {
     let home = Home::new();
@@ -197,6 +257,10 @@ fn models_that_do_not_fit_are_refused() {
             &[task, "--scale", "standard", "--prior", model, task],
             &["expected a model trained with --scale standard, found no --scale"],
         );
+        let scaled = ["learn", task, "--scale", "standard"];
+        home.succeeds(&[&scaled[..], &[task, "scaled"]].concat());
+        let run = home.succeeds(&[&scaled[..], &["--prior", "scaled", task, "out"]].concat());
+        assert!(run.err.contains("scaled by their own statistics"), "{run:?}");
     }
     // No feature in common.
     home.write("apart", "2 qid:1 8:1\n1 qid:1 9:1\n");
