@@ -29,7 +29,7 @@ pub struct Case<'b> {
 const FILES: [&str; 4] = ["cost", "template", "group", "query-weights"];
 
 /// Options for what is written.
-const WRITING: [&str; 4] = ["ranks", "run-tag", "n-best", "max-marginals"];
+const WRITING: [&str; 5] = ["ranks", "run-tag", "n-best", "max-marginals", "probabilities"];
 
 impl<'b> Case<'b> {
     pub fn new(bytes: &'b [u8]) -> Self {

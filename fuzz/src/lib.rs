@@ -14,6 +14,8 @@ mod models;
 mod programs;
 mod training;
 
+pub use models::{made, mend};
+
 /// Something that takes hostile bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Target {

@@ -1,23 +1,70 @@
 //! The model file, and what a model is used for once it is read.
 
 use std::io::sink;
+use std::ops::ControlFlow;
 use std::path::Path;
 
-use crosscut::Model;
+use crosscut::{Model, Settings, solve};
 use crosscut_app::model_file::{self, ModelFile};
-use crosscut_app::{Application, Error, Items, Options, Outcome, Source};
+use crosscut_app::{Application, Error, Forecasts, Items, Options, Outcome, Source};
 use crosscut_multiclass::Multiclass;
 use crosscut_ranking::Ranking;
 use crosscut_sequence::Sequence;
 
-use crate::case::blame;
+use crate::case::{Case, blame};
 
 /// A model file, as it is and with a length and a checksum that fit; then it is used.
+///
+/// Bytes that are no model file are training examples with options: the model that they make is
+/// taken, with each word `at=OFFSET:BYTE` of the options written into it. Such inputs outlive
+/// changes of the layout.
 pub fn model(bytes: &[u8]) {
-    open(bytes.to_vec());
-    if let Some(mended) = mend(bytes.to_vec()) {
+    if bytes.starts_with(b"CROSSCUT") {
+        return try_both(bytes.to_vec());
+    }
+    let case = Case::new(bytes);
+    let Some(mut made) = make_any(&case) else { return };
+    for (_, change) in case.words.iter().filter(|(name, _)| name == "at") {
+        if let Some((at, byte)) = change.split_once(':')
+            && let (Ok(at), Ok(byte)) = (at.parse::<usize>(), byte.parse())
+        {
+            let length = made.len();
+            made[at % length] = byte;
+        }
+    }
+    try_both(made);
+}
+
+fn try_both(bytes: Vec<u8>) {
+    if let Some(mended) = mend(bytes.clone()) {
         open(mended);
     }
+    open(bytes);
+}
+
+/// The model that [`model`] makes of training examples; `None` if these are refused.
+pub fn made(bytes: &[u8]) -> Option<Vec<u8>> {
+    make_any(&Case::new(bytes))
+}
+
+fn make_any(case: &Case<'_>) -> Option<Vec<u8>> {
+    match case.get("task") {
+        Some("ranking") => make::<Ranking>(case),
+        Some("sequence") => make::<Sequence>(case),
+        _ => make::<Multiclass>(case),
+    }
+}
+
+fn make<A: Application>(case: &Case<'_>) -> Option<Vec<u8>> {
+    let options = case.options();
+    let (task, examples) = A::define(&options, Source::from_text("examples", case.text)).ok()?;
+    // The file of a larger one would be changed in places that are all weights.
+    if task.dim() > 1000 {
+        return None;
+    }
+    let settings = Settings { passes: Some(1), threads: 1, ..Settings::default() };
+    let solution = solve(&task, &examples, &settings, &mut |_| ControlFlow::Continue(())).ok()?;
+    Some(encode(&Model::new(task, solution.w, settings, solution.certificate)))
 }
 
 /// The same file with a length and a checksum that fit, if its head is one.
@@ -70,7 +117,9 @@ fn load<A: Application>(stored: ModelFile, texts: &[&str]) {
             Err(error) => blame(&error, text.as_bytes()),
         }
     }
-    for (option, value) in [("n-best", "3"), ("max-marginals", ""), ("ranks", ""), ("b", "2")] {
+    let options =
+        [("n-best", "3"), ("max-marginals", ""), ("probabilities", ""), ("ranks", ""), ("b", "2")];
+    for (option, value) in options {
         let mut options = Options::default();
         options.set(option, value);
         let mut task = again(&model).task;
@@ -126,7 +175,9 @@ pub fn use_model<A: Application>(task: &A, w: &[f64], items: &Items<A>) {
             outcomes.push(Outcome { x: &item.x, y, y_hat, weight: item.weight });
         }
     }
-    let _ = task.evaluate(&outcomes).to_string();
+    let mut forecasts = Forecasts::default();
+    outcomes.iter().for_each(|outcome| task.forecast(w, outcome, scratch, &mut forecasts));
+    let _ = forecasts.report(task.evaluate(&outcomes)).to_string();
     let _ = task.sizes();
     let dim = task.dim();
     (0..dim.min(50))

@@ -8,7 +8,7 @@ use std::panic::catch_unwind;
 use std::path::Path;
 
 use cap::Cap;
-use crosscut_fuzz::{MEMORY, TARGETS};
+use crosscut_fuzz::{MEMORY, TARGETS, made, mend};
 
 #[global_allocator]
 static ALLOCATOR: Cap<System> = Cap::new(System, usize::MAX);
@@ -34,6 +34,23 @@ fn seeds_break_no_promise() {
                     target.name,
                     file.file_name().unwrap().to_string_lossy()
                 ));
+            }
+        }
+    }
+    // Models: any eight bytes may be no number, or a length beyond memory.
+    let open = TARGETS.iter().find(|target| target.name == "model").unwrap().run;
+    for file in fs::read_dir(seeds.join("model")).unwrap() {
+        let name = file.unwrap().path();
+        let model =
+            made(&fs::read(&name).unwrap()).unwrap_or_else(|| panic!("{name:?} is refused"));
+        ALLOCATOR.set_limit(ALLOCATOR.allocated() + MEMORY).unwrap();
+        for at in 0..model.len() - 8 {
+            let number = if at % 2 == 0 { f64::NAN.to_bits() } else { 1 << 36 };
+            let mut changed = model.clone();
+            changed[at..at + 8].copy_from_slice(&number.to_le_bytes());
+            let changed = mend(changed.clone()).unwrap_or(changed);
+            if catch_unwind(|| open(&changed)).is_err() {
+                failed.push(format!("{} with {number:x} at {at}", name.display()));
             }
         }
     }

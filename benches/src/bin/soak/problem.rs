@@ -56,7 +56,7 @@ impl Problem {
         };
         let c = 10f64.powf(random.random_range(-4.0..1.0));
         problem.problem.extend(words(&format!("--c-sum {c:.3e}")));
-        if happens(random, 0.25) {
+        if happens(random, 0.25) && !problem.problem.iter().any(|word| word == "log") {
             problem.problem.extend(words("-p 2"));
         }
         let solver = one_of(random, &["auto", "block", "block", "block", "one-slack"]);
@@ -182,7 +182,10 @@ fn multiclass(random: &mut Pcg64, shrink: usize) -> (String, String) {
         };
         let _ = writeln!(text, "{class}{cost}{}", line(&features));
     }
-    let mut flags = format!("-o {} -l {}", random.random_range(1..=2), random.random_range(0..=1));
+    let mut flags = match happens(random, 0.3) {
+        true => "--objective log".to_owned(),
+        false => format!("-o {} -l {}", random.random_range(1..=2), random.random_range(0..=1)),
+    };
     flags.push_str(one_of(random, &["", " --bias 1", " --bias 10"]));
     flags.push_str(one_of(random, &["", " --scale standard", " --scale global"]));
     (text, flags)
@@ -203,12 +206,11 @@ fn sequence(random: &mut Pcg64, shrink: usize) -> (String, String) {
             let _ = writeln!(text, "{} qid:{} {}", tag + 1, i + 1, line(&features));
         }
     }
-    let mut flags = format!(
-        "-o {} -l {} --t {}",
-        random.random_range(1..=2),
-        random.random_range(0..=2),
-        random.random_range(0..=2)
-    );
+    let mut flags = match happens(random, 0.3) {
+        true => "--objective log".to_owned(),
+        false => format!("-o {} -l {}", random.random_range(1..=2), random.random_range(0..=2)),
+    };
+    let _ = write!(flags, " --t {}", random.random_range(0..=2));
     flags.push_str(one_of(random, &["", " --scale standard", " --scale global"]));
     (text, flags)
 }
