@@ -418,6 +418,38 @@ fn hard_problems_arrive_with_a_prior_and_bounds_and_both_solvers_agree() {
     }
 }
 
+/// If a w without slack exists, the optimum no longer depends on a large C, but what rounding errors
+/// of slacks cost does.
+#[test]
+fn a_large_c_arrives_if_the_examples_are_separable() {
+    let (task, mut examples) = larger(EVEN);
+    for (at, example) in examples.iter_mut().enumerate() {
+        let mut best = vec![1.0 + 0.01 * at as f32; 6];
+        best[at % 6] = 0.5;
+        let mut rows = vec![best];
+        rows.extend((1..3).map(|other| {
+            let row = example.x.rows.iter().nth(other).unwrap();
+            let mut values = vec![0.0; 6];
+            row.features()
+                .iter()
+                .for_each(|feature| values[feature.index as usize] = feature.value);
+            values
+        }));
+        *example = self::example(&rows, &[0.0, 1.0, 2.0]);
+    }
+    for regulariser in some_regularisers() {
+        let found = [1e4, 1e6, 1e8].map(|c| {
+            let settings =
+                Settings { relative_gap: 1e-3, ..settings(Solver::Block, c, SlackNorm::Linear) };
+            solve(&task, &examples, &settings, &regulariser).certificate
+        });
+        for certificate in found {
+            assert_eq!(certificate.stop, StopReason::Gap, "{regulariser:?}: {certificate:?}");
+            assert!(certificate.dual <= found[0].primal && found[0].dual <= certificate.primal);
+        }
+    }
+}
+
 fn write(state: &State<'_>) -> Vec<u8> {
     let mut bytes = Vec::new();
     ciborium::into_writer(state, &mut bytes).unwrap();

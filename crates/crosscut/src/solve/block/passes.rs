@@ -86,9 +86,8 @@ impl<'a> BlockCoordinate<'a> {
             self.w.copy_from_slice(weights);
         }
         // A master solve stretches its w itself.
-        let stretched = !solved
-            && !self.penalty.is_bounded()
-            && self.primal_at_prior() > self.settings.block.tuning.huge * self.dual;
+        let stretched =
+            !solved && self.primal_at_prior() > self.settings.block.tuning.huge * self.dual;
         if stretched {
             let (w, workspace) = (std::mem::take(&mut self.w), &mut self.buffers.workspace);
             self.w = master::stretched(&self.store.blocks, w, &self.penalty, workspace);

@@ -125,8 +125,6 @@ pub(super) struct Sizes {
 }
 
 /// Lengthens w if that lowers its primal value over the planes ([`Problem::stretch`]).
-///
-/// Around prior weights w₀, it is w − w₀ that is lengthened. Not for bounded weights.
 pub(super) fn stretched(
     blocks: &[Block<'_>],
     w: Vec<f64>,
@@ -136,7 +134,9 @@ pub(super) fn stretched(
     let goal = Goal { floor: 0.0, seen: 0.0, of_dual: 0.0 };
     let mut problem = Problem::around(blocks, w, penalty, goal, workspace);
     problem.stretch(blocks, workspace);
-    problem.into_weights()
+    let mut w = problem.into_weights();
+    penalty.clip(&mut w);
+    w
 }
 
 impl Sizes {
@@ -264,7 +264,7 @@ impl Master {
         for (i, block) in blocks.iter_mut().enumerate() {
             block.set_alphas(&problem.best[problem.range(i)]);
         }
-        if !sizes.bounded && problem.counts_rounding(blocks) {
+        if problem.counts_rounding(blocks) {
             problem.stretch(blocks, workspace);
         }
         self.w = problem.into_weights();

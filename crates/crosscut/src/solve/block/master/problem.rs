@@ -285,17 +285,26 @@ impl Problem {
     ///
     /// If C is large, small slacks dominate P(w): a solve leaves slacks of the size of rounding
     /// errors, and approximate passes leave larger ones. A longer w has larger margins, so its
-    /// slacks are smaller.
+    /// slacks are smaller. Around prior weights too it is w that is lengthened: a longer w − w₀ may
+    /// have smaller margins.
     pub fn stretch(&mut self, blocks: &[Block<'_>], workspace: &mut Workspace) {
-        let (length, w) = (squared_norm(&self.w), std::mem::take(&mut self.w));
-        self.evaluate(blocks, &w, workspace);
+        let (length, v) = (squared_norm(&self.w), std::mem::take(&mut self.w));
+        self.evaluate(blocks, &v, workspace);
         // The value of a plane is linear in the length of w. If it is positive neither at the
         // shortest nor at the longest w, it is never positive.
-        let there = self.weights(&w);
+        let there = self.weights(&v);
+        let has_prior = !self.prior.is_empty();
+        if has_prior {
+            self.move_along(blocks, &there, workspace);
+        }
+        let slope = |p: usize| match has_prior {
+            true => self.change[p],
+            false => self.value[p] - self.offsets[p],
+        };
         let (mut lines, mut ends) = (Vec::new(), Vec::new());
         for (i, block) in blocks.iter().enumerate().filter(|(_, block)| block.planes() > 0) {
             let rounding = block.rounding(&there);
-            let line = |p: usize| (self.value[p] + rounding, self.value[p] - self.offsets[p]);
+            let line = |p: usize| (self.value[p] + rounding, slope(p));
             lines.extend(
                 self.range(i)
                     .map(line)
@@ -305,6 +314,7 @@ impl Problem {
                 ends.push((self.costs[i], lines.len()));
             }
         }
+        let (across, whole) = (dot(&v, &there), squared_norm(&there));
         let primal = |beyond: f64| {
             let (mut slacks, mut start) = (0.0, 0);
             for &(cost, end) in &ends {
@@ -312,7 +322,11 @@ impl Problem {
                 slacks += cost.of(values.fold(0.0, f64::max));
                 start = end;
             }
-            0.5 * length * (1.0 + beyond).powi(2) + slacks
+            slacks
+                + match has_prior {
+                    true => 0.5 * length + beyond * (across + 0.5 * beyond * whole),
+                    false => 0.5 * length * (1.0 + beyond).powi(2),
+                }
         };
         let mut best = (primal(0.0), 0.0);
         let tried = iter::successors(Some(LONGEST), |beyond| Some(FINER * beyond));
@@ -323,7 +337,10 @@ impl Problem {
             }
         }
         let beyond = best.1;
-        self.w = w.iter().map(|w| w * (1.0 + beyond)).collect();
+        self.w = match has_prior {
+            true => v.iter().zip(&*there).map(|(v, w)| v + beyond * w).collect(),
+            false => v.iter().map(|v| v * (1.0 + beyond)).collect(),
+        };
     }
 
     /// The gap at which a solve ends.
