@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::path::Path;
 
 use crosscut::{Example, Objective, Rescaling, Task};
 use serde::Serialize;
@@ -196,6 +197,13 @@ pub struct OptionSpec {
     pub help: &'static str,
 }
 
+impl OptionSpec {
+    /// Whether the value is a file that is read.
+    pub fn is_file(&self) -> bool {
+        self.value == "FILE"
+    }
+}
+
 /// The options given to a task: `-o`, `-l`, and its own.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Options {
@@ -254,6 +262,14 @@ impl Options {
     /// The value of an option as it was typed.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.values.get(name).map(String::as_str)
+    }
+
+    /// Names (`--cost`) and values of those of the options `specs` that are files.
+    pub fn files(&self, specs: &[OptionSpec]) -> Vec<(String, &Path)> {
+        let files = specs.iter().filter(|spec| spec.is_file());
+        files
+            .filter_map(|spec| Some((format!("--{}", spec.name), Path::new(self.text(spec.name)?))))
+            .collect()
     }
 
     /// Whether a switch was given.

@@ -1,8 +1,8 @@
 //! [`replace`]: writes a temporary file beside the target and renames it, so that after a crash
 //! either the old file or the new one is there.
 
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use flate2::write::GzEncoder;
@@ -12,8 +12,11 @@ use crate::error::Error;
 
 /// Writes a file as a whole or not at all; `-` is standard output.
 ///
-/// The extension `.gz` (or `.zst`, with the feature `zst`) selects compression. An existing target
-/// that is not a regular file (`/dev/stdout`, a named pipe) is written to directly.
+/// The extension `.gz` (or `.zst`, with the feature `zst`) selects compression. Symbolic links are
+/// followed as open(2) follows them, and stay links. A descriptor of this process (`/dev/stdout`,
+/// `/dev/fd/3`) is written to after what is there already, and any other target that is not a
+/// regular file (a named pipe) directly. A file that cannot be renamed over (a mount point, a file
+/// in a directory of others) is written in place.
 ///
 /// # Errors
 /// [`Error::Write`], also for an error that `write` returns; a regular file is then left as it was.
@@ -25,9 +28,15 @@ pub fn replace(
         Target::StandardOutput => {
             pack(path, io::stdout().lock(), write).or_else(forgive_closed_pipe)
         }
-        Target::Stream => {
-            File::create(path).and_then(|file| pack(path, file, write)).or_else(forgive_closed_pipe)
+        Target::StandardError => {
+            pack(path, io::stderr().lock(), write).or_else(forgive_closed_pipe)
         }
+        Target::Stream { file, append } => OpenOptions::new()
+            .write(true)
+            .append(append)
+            .open(file)
+            .and_then(|file| pack(path, file, write))
+            .or_else(forgive_closed_pipe),
         Target::File { file, directory } => replace_file(path, &file, &directory, write),
     })
     .map_err(|source| Error::Write { file: display_name(path), source })
@@ -41,17 +50,44 @@ pub fn replace(
 /// created.
 pub fn check(path: &Path, inputs: &[&Path]) -> Result<(), Error> {
     let Target::File { file, directory } = target(path)? else { return Ok(()) };
-    let refuse = |reason: String| Err(Error::file(display_name(path), reason));
-    if inputs.iter().any(|input| fs::canonicalize(input).is_ok_and(|input| input == file)) {
-        return refuse("expected another file than one that is read".to_owned());
+    if inputs.iter().any(|input| is_same(path, input)) {
+        let message = "expected another file than one that is read";
+        return Err(Error::file(display_name(path), message));
     }
     match beside(&file, &directory) {
-        Ok(_) => Ok(()),
-        Err(_) if !directory.exists() => {
-            refuse(format!("the directory {} does not exist", directory.display()))
+        Ok(new) if !can_rename(&new, &file, &directory) => writable(&file),
+        // A file in a directory that is read-only.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            writable(&file).map_err(|_| error)
         }
-        // The error itself names the temporary file.
-        Err(error) => refuse(format!("cannot be written: {}", error.kind())),
+        made => made.map(drop),
+    }
+    .map_err(|error| match directory.exists() {
+        true => unwritable(path, &error),
+        false => {
+            let message = format!("the directory {} does not exist", directory.display());
+            Error::file(display_name(path), message)
+        }
+    })
+}
+
+/// Creates or empties a file that is written line by line, such as a log; `-` is standard output.
+/// Links and descriptors are treated as by [`replace`].
+///
+/// # Errors
+/// Those of [`check`] without inputs; [`Error::Write`].
+pub fn create(path: &Path) -> Result<Box<dyn Write>, Error> {
+    let (file, append) = match target(path)? {
+        Target::StandardOutput => return Ok(Box::new(io::stdout())),
+        Target::StandardError => return Ok(Box::new(io::stderr())),
+        Target::Stream { file, append } => (file, append),
+        Target::File { file, .. } => (file, false),
+    };
+    let mut how = OpenOptions::new();
+    how.write(true).append(append).create(!append).truncate(!append);
+    match how.open(file) {
+        Ok(file) => Ok(Box::new(file)),
+        Err(source) => Err(Error::Write { file: display_name(path), source }),
     }
 }
 
@@ -66,40 +102,138 @@ pub fn is_same(a: &Path, b: &Path) -> bool {
     place(a).is_some_and(|a| place(b) == Some(a))
 }
 
+/// Refuses two outputs that are one file; each has the name of its argument.
+///
+/// # Errors
+/// [`Error::File`] with both names.
+pub fn check_distinct(outputs: &[(&str, &Path)]) -> Result<(), Error> {
+    for (at, (name, path)) in outputs.iter().enumerate() {
+        if let Some((other, _)) = outputs[..at].iter().find(|(_, other)| is_same(path, other)) {
+            let message = format!("{other} and {name} cannot both use one file");
+            return Err(Error::file(display_name(path), message));
+        }
+    }
+    Ok(())
+}
+
 /// A closed pipe is no error: the reader (`| head`) needs no more.
 fn forgive_closed_pipe(error: io::Error) -> io::Result<()> {
     if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) }
 }
 
+fn unwritable(path: &Path, error: &io::Error) -> Error {
+    // The text of the system's errors may name a temporary file.
+    let reason = match error.kind() {
+        io::ErrorKind::Other => error.to_string(),
+        kind => kind.to_string(),
+    };
+    Error::file(display_name(path), format!("cannot be written: {reason}"))
+}
+
 enum Target {
     StandardOutput,
-    Stream,
-    File { file: PathBuf, directory: PathBuf },
+    StandardError,
+    /// Not a regular file, or an open one.
+    Stream {
+        file: PathBuf,
+        append: bool,
+    },
+    File {
+        file: PathBuf,
+        directory: PathBuf,
+    },
 }
 
 fn target(path: &Path) -> Result<Target, Error> {
+    let refuse = |reason: &str| Err(Error::file(display_name(path), reason));
     if path == Path::new("-") {
         return Ok(Target::StandardOutput);
     }
     if cfg!(not(feature = "zst")) && has_extension(path, "zst") {
-        let message = "only a program built with the feature `zst` writes zstd archives";
-        return Err(Error::file(display_name(path), message));
+        return refuse("only a program built with the feature `zst` writes zstd archives");
     }
-    // A symbolic link is followed: the file it names is replaced, not the link.
-    let file = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let file = match follow(path).map_err(|error| unwritable(path, &error))? {
+        Place::Descriptor(1, _) => return Ok(Target::StandardOutput),
+        Place::Descriptor(2, _) => return Ok(Target::StandardError),
+        Place::Descriptor(_, file) => return Ok(Target::Stream { file, append: true }),
+        Place::Name(file) => file,
+    };
     match fs::metadata(&file) {
-        Ok(found) if found.is_dir() => {
-            Err(Error::file(display_name(path), "expected a file, found a directory"))
+        Ok(found) if found.is_dir() => return refuse("expected a file, found a directory"),
+        Ok(found) if !found.is_file() => return Ok(Target::Stream { file, append: false }),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(unwritable(path, &error));
         }
-        Ok(found) if !found.is_file() => Ok(Target::Stream),
-        _ => {
-            let directory = match file.parent() {
-                Some(parent) if parent != Path::new("") => parent.to_owned(),
-                _ => PathBuf::from("."),
-            };
-            Ok(Target::File { file, directory })
+        _ => {}
+    }
+    if path.as_os_str().to_string_lossy().ends_with(std::path::is_separator) {
+        return refuse("expected a file, found the name of a directory");
+    }
+    let directory = match file.parent() {
+        Some(parent) if parent != Path::new("") => parent.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    Ok(Target::File { file, directory })
+}
+
+/// Where symbolic links lead.
+enum Place {
+    /// A descriptor of this process, and its name.
+    Descriptor(u32, PathBuf),
+    /// A name that is not a link, and need not exist.
+    Name(PathBuf),
+}
+
+/// Follows symbolic links as open(2) does. Their last target need not exist.
+fn follow(path: &Path) -> io::Result<Place> {
+    /// As many as Linux follows.
+    const MOST_LINKS: usize = 40;
+    // Where the system lists the open files of a process.
+    let descriptors = fs::canonicalize("/proc/self/fd");
+    let mut file = path.to_owned();
+    for _ in 0..=MOST_LINKS {
+        let parent = file.parent().unwrap_or(Path::new(""));
+        let number = file.file_name().and_then(|name| name.to_str()?.parse().ok());
+        if let (Some(number), Ok(descriptors)) = (number, &descriptors)
+            && fs::canonicalize(parent).is_ok_and(|parent| parent == *descriptors)
+        {
+            return Ok(Place::Descriptor(number, file));
+        }
+        match fs::read_link(&file) {
+            Ok(link) => file = parent.join(link),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Place::Name(file)),
+            // Not a link.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+                return Ok(Place::Name(file));
+            }
+            Err(error) => return Err(error),
         }
     }
+    Err(io::Error::other("too many levels of symbolic links"))
+}
+
+/// Whether an existing file can be opened to be written in place.
+fn writable(file: &Path) -> io::Result<()> {
+    OpenOptions::new().write(true).open(file).map(drop)
+}
+
+/// Whether a new file can be renamed over an old one in the same directory: only the owner of a
+/// file may do so in a directory whose sticky bit is set.
+#[cfg(unix)]
+fn can_rename(new: &NamedTempFile, old: &Path, directory: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    const STICKY: u32 = 0o1000;
+    let (Ok(new), Ok(old), Ok(directory)) =
+        (new.as_file().metadata(), fs::metadata(old), fs::metadata(directory))
+    else {
+        return true;
+    };
+    directory.mode() & STICKY == 0 || [0, old.uid(), directory.uid()].contains(&new.uid())
+}
+
+#[cfg(not(unix))]
+fn can_rename(_: &NamedTempFile, _: &Path, _: &Path) -> bool {
+    true
 }
 
 fn replace_file(
@@ -108,8 +242,16 @@ fn replace_file(
     directory: &Path,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> io::Result<()> {
+    use io::ErrorKind::{CrossesDevices, PermissionDenied, ResourceBusy};
     attempt(Step::Create, 0)?;
-    let mut new = beside(file, directory)?;
+    let mut new = match beside(file, directory) {
+        Err(error) if error.kind() == PermissionDenied && file.exists() => {
+            let mut new = tempfile::tempfile()?;
+            pack(path, Attempted(&mut new), write)?;
+            return write_in_place(&mut new, file);
+        }
+        new => new?,
+    };
     pack(path, Attempted(new.as_file_mut()), write)?;
     if let Ok(old) = fs::metadata(file) {
         attempt(Step::Permissions, 0)?;
@@ -118,12 +260,27 @@ fn replace_file(
     attempt(Step::Sync, 0)?;
     new.as_file().sync_all()?;
     attempt(Step::Rename, 0)?;
-    new.persist(file)?;
+    if let Err(mut refused) = new.persist(file) {
+        return match refused.error.kind() {
+            ResourceBusy | PermissionDenied | CrossesDevices if file.exists() => {
+                write_in_place(refused.file.as_file_mut(), file)
+            }
+            _ => Err(refused.error),
+        };
+    }
     // Makes the rename itself survive a power cut; not every file system can promise it.
     if let Ok(directory) = File::open(directory) {
         let _ = directory.sync_all();
     }
     Ok(())
+}
+
+/// Copies a finished file over an old one that cannot be renamed over.
+fn write_in_place(new: &mut File, file: &Path) -> io::Result<()> {
+    new.rewind()?;
+    let mut old = OpenOptions::new().write(true).truncate(true).open(file)?;
+    io::copy(new, &mut old)?;
+    old.sync_all()
 }
 
 /// A step of writing a file; tests make each one fail.
@@ -301,6 +458,78 @@ mod tests {
         assert_eq!(mode(&path), 0o640);
         assert_eq!(fs::read(&path).unwrap(), b"y");
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_followed_as_far_as_they_lead() {
+        use std::os::unix::fs::symlink;
+        let home = tempfile::tempdir().unwrap();
+        let at = |name: &str| home.path().join(name);
+        fs::create_dir(at("store")).unwrap();
+        // Each link is relative to its own folder; the last target does not exist yet.
+        symlink("store/second", at("first")).unwrap();
+        symlink("model", at("store/second")).unwrap();
+        check(&at("first"), &[]).unwrap();
+        replace(&at("first"), |out| out.write_all(b"x")).unwrap();
+        assert_eq!(fs::read(at("store/model")).unwrap(), b"x");
+        assert!(fs::symlink_metadata(at("first")).unwrap().is_symlink());
+        assert!(is_same(&at("first"), &at("store/model")));
+        symlink("loop", at("loop")).unwrap();
+        symlink("no/model", at("nowhere")).unwrap();
+        for (bad, reason) in [("loop", "too many levels"), ("nowhere", "does not exist")] {
+            let error = check(&at(bad), &[]).unwrap_err();
+            assert!(error.to_string().contains(reason) && error.is_bad_input(), "{error}");
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn an_open_descriptor_is_written_to_after_what_is_there() {
+        use std::os::fd::AsRawFd;
+        use std::os::unix::fs::symlink;
+        let home = tempfile::tempdir().unwrap();
+        let (path, link) = (home.path().join("both"), home.path().join("link"));
+        let mut file = File::create(&path).unwrap();
+        file.write_all(b"1\n").unwrap();
+        symlink(format!("/proc/self/fd/{}", file.as_raw_fd()), &link).unwrap();
+        for name in [link, PathBuf::from(format!("/dev/fd/{}", file.as_raw_fd()))] {
+            check(&name, &[&path]).unwrap();
+            replace(&name, |out| out.write_all(b"2\n")).unwrap();
+        }
+        assert_eq!(fs::read(&path).unwrap(), b"1\n2\n2\n");
+    }
+
+    #[test]
+    fn names_that_cannot_be_made_are_refused_early() {
+        let home = tempfile::tempdir().unwrap();
+        for name in ["x".repeat(300), "models/".to_owned(), "a\0b".to_owned()] {
+            let error = check(&home.path().join(&name), &[]).unwrap_err();
+            assert!(error.is_bad_input(), "{error}");
+        }
+        assert!(names(home.path()).is_empty());
+    }
+
+    #[test]
+    fn what_cannot_be_renamed_over_is_written_in_place() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("model");
+        fs::write(&path, "an older and longer file").unwrap();
+        let mut new = tempfile::tempfile().unwrap();
+        new.write_all(b"new").unwrap();
+        write_in_place(&mut new, &path).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+    }
+
+    #[test]
+    fn outputs_are_different_files() {
+        let home = tempfile::tempdir().unwrap();
+        let (a, b) = (home.path().join("a"), home.path().join("./a"));
+        let error = check_distinct(&[("MODEL", &a), ("--log", &b)]).unwrap_err();
+        assert!(error.to_string().contains("MODEL and --log cannot both use one file"), "{error}");
+        check_distinct(&[("MODEL", &a), ("--log", Path::new("/dev/null"))]).unwrap();
+        check_distinct(&[("MODEL", Path::new("/dev/null")), ("--log", Path::new("/dev/null"))])
+            .unwrap();
     }
 
     #[cfg(unix)]

@@ -3,13 +3,13 @@
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::ArgMatches;
 use crosscut::{C, StopReason, relative_gap};
 use crosscut_app::answers::{Inspected, Learned, Validated, figure};
 use crosscut_app::model_file::ModelFile;
-use crosscut_app::output::{display_name, is_same};
+use crosscut_app::output::{check_distinct, display_name};
 use crosscut_app::verbs::{Classify, Learn, Validate};
 use crosscut_app::{Checkpoints, Entry, Error, Monitor, Options};
 
@@ -96,25 +96,22 @@ fn learn(
     let settings = flags.training.settings(flags.c.c(), &flags.advanced);
     let options = flags.training.options(entry, matches);
     use_threads(&flags.training.threads)?;
-    let claims = [("MODEL", Some(&flags.model)), ("--log", flags.log.as_ref())];
+    let claims = [("MODEL", Some(&*flags.model)), ("--log", flags.log.as_deref())];
     one_each("standard output", &claims, flags.talk.json.then_some("--json"))?;
     let (checkpoints, resume) =
         (flags.checkpoints.plan().map_err(usage)?, flags.checkpoints.resume.as_deref());
-    one_each(
-        "standard input",
-        &[
-            ("EXAMPLES", Some(&flags.examples)),
-            ("--prior", flags.prior.prior.as_ref()),
-            ("--resume", flags.checkpoints.resume.as_ref()),
-        ],
-        None,
-    )?;
+    let side = options.files(entry.options);
     let (log, prior) = (flags.log.as_deref(), flags.prior.prior.as_deref());
-    if log.zip(checkpoints).is_some_and(|(log, Checkpoints { file, .. })| is_same(log, file)) {
-        return Err(usage("--log and --checkpoint cannot both use one file"));
-    }
-    let inputs: Vec<&Path> =
-        [flags.examples.as_path(), &flags.model].into_iter().chain(resume).chain(prior).collect();
+    let mut inputs =
+        vec![("EXAMPLES", Some(&*flags.examples)), ("--prior", prior), ("--resume", resume)];
+    inputs.extend(side.iter().map(|(name, file)| (name.as_str(), Some(*file))));
+    one_each("standard input", &inputs, None)?;
+    let checkpoint = checkpoints.map(|Checkpoints { file, .. }| ("--checkpoint", file));
+    let mut outputs = vec![("MODEL", &*flags.model)];
+    outputs.extend(log.map(|log| ("--log", log)));
+    outputs.extend(checkpoint);
+    check_distinct(&outputs)?;
+    let inputs: Vec<&Path> = inputs.into_iter().filter_map(|(_, file)| file).collect();
     let log = log.map(|log| Log::create(log, &inputs)).transpose()?;
     let mut screen = Screen::new(flags.talk.verbosity, log);
     screen.aim(settings.relative_gap);
@@ -294,11 +291,11 @@ fn classify(tasks: &[Entry], flags: &flags::Classify, matches: &ArgMatches) -> R
     use_threads(&flags.threads)?;
     one_each(
         "standard input",
-        &[("EXAMPLES", Some(&flags.examples)), ("MODEL", Some(&flags.model))],
+        &[("EXAMPLES", Some(&*flags.examples)), ("MODEL", Some(&*flags.model))],
         None,
     )?;
     let json = flags.talk.json.then_some("--json");
-    one_each("standard output", &[("PREDICTIONS", Some(&flags.predictions))], json)?;
+    one_each("standard output", &[("PREDICTIONS", Some(&*flags.predictions))], json)?;
     let mut screen = Screen::new(flags.talk.verbosity, None);
     let (model, entry, options) = open(tasks, &flags.model, flags::classifying, matches)?;
     let request =
@@ -320,7 +317,7 @@ fn evaluate(tasks: &[Entry], flags: &flags::Evaluate, matches: &ArgMatches) -> R
     use_threads(&flags.threads)?;
     one_each(
         "standard input",
-        &[("EXAMPLES", Some(&flags.examples)), ("MODEL", Some(&flags.model))],
+        &[("EXAMPLES", Some(&*flags.examples)), ("MODEL", Some(&*flags.model))],
         None,
     )?;
     let mut screen = Screen::new(flags.talk.verbosity, None);
@@ -336,11 +333,13 @@ fn validate(entry: &Entry, flags: &flags::Validate, matches: &ArgMatches) -> Res
         flags.training.settings(cs.first().copied().unwrap_or(C::Sum(1.0)), &flags.advanced);
     let options = flags.training.options(entry, matches);
     use_threads(&flags.training.threads)?;
-    one_each("standard output", &[("--log", flags.log.as_ref())], Some("the table"))?;
-    let prior = flags.prior.prior.as_ref();
-    one_each("standard input", &[("EXAMPLES", Some(&flags.examples)), ("--prior", prior)], None)?;
-    let prior = prior.map(PathBuf::as_path);
-    let inputs: Vec<&Path> = [flags.examples.as_path()].into_iter().chain(prior).collect();
+    one_each("standard output", &[("--log", flags.log.as_deref())], Some("the table"))?;
+    let side = options.files(entry.options);
+    let prior = flags.prior.prior.as_deref();
+    let mut inputs = vec![("EXAMPLES", Some(&*flags.examples)), ("--prior", prior)];
+    inputs.extend(side.iter().map(|(name, file)| (name.as_str(), Some(*file))));
+    one_each("standard input", &inputs, None)?;
+    let inputs: Vec<&Path> = inputs.into_iter().filter_map(|(_, file)| file).collect();
     let log = flags.log.as_deref().map(|log| Log::create(log, &inputs)).transpose()?;
     let mut screen = Screen::new(flags.talk.verbosity, log);
     screen.aim(settings.relative_gap);
@@ -492,8 +491,8 @@ fn portrait(inspected: &Inspected) -> String {
 /// together with `other`.
 fn one_each(
     stream: &str,
-    claims: &[(&'static str, Option<&PathBuf>)],
-    other: Option<&'static str>,
+    claims: &[(&str, Option<&Path>)],
+    other: Option<&str>,
 ) -> Result<(), Failure> {
     let claimed = claims.iter().filter(|(_, path)| path.is_some_and(|path| path == Path::new("-")));
     let uses: Vec<&str> = claimed.map(|(name, _)| *name).chain(other).collect();

@@ -1,6 +1,5 @@
 //! The log: one JSON object a line.
 
-use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -23,15 +22,7 @@ impl Log {
     pub fn create(path: &Path, inputs: &[&Path]) -> Result<Self, Error> {
         let name = output::display_name(path);
         output::check(path, inputs)?;
-        let file: Box<dyn Write> = if path == Path::new("-") {
-            Box::new(io::stdout())
-        } else {
-            match File::create(path) {
-                Ok(file) => Box::new(file),
-                Err(source) => return Err(Error::Write { file: name, source }),
-            }
-        };
-        Ok(Self { name, file, failure: None, round: None })
+        Ok(Self { name, file: output::create(path)?, failure: None, round: None })
     }
 
     /// A training run begins. In a cross-validation, its lines name the round.

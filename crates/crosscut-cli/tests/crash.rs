@@ -356,8 +356,8 @@ fn flags_that_do_not_fit_together_are_refused() {
         (&["--checkpoint", "kept", "--every", "0s"], "expected seconds as in 30s"),
         (&["--checkpoint", "kept", "--every", "5m"], "expected seconds as in 30s"),
         (&["--checkpoint", "-"], "--checkpoint expects a file, not `-`"),
-        (&["--checkpoint", "model"], "model: expected another file than that of the model"),
-        (&["--checkpoint", "./model"], "model: expected another file than that of the model"),
+        (&["--checkpoint", "model"], "model: MODEL and --checkpoint cannot both use one file"),
+        (&["--checkpoint", "./model"], "./model: MODEL and --checkpoint cannot both use one file"),
         (
             &["--checkpoint", "kept", "--log", "kept"],
             "--log and --checkpoint cannot both use one file",

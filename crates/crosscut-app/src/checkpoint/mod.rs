@@ -58,12 +58,7 @@ pub(crate) fn check(file: &Path, inputs: &[&Path], model: &Path) -> Result<(), E
     if file == Path::new("-") {
         return Err(Error::option("--checkpoint", "a file", "-"));
     }
-    if output::is_same(file, model) {
-        return Err(Error::file(
-            display_name(file),
-            "expected another file than that of the model",
-        ));
-    }
+    output::check_distinct(&[("MODEL", model), ("--checkpoint", file)])?;
     output::check(file, inputs)
 }
 

@@ -41,7 +41,10 @@ pub fn classify<A: Application>(
     /// Examples predicted by one thread at a time.
     const PIECE: usize = 64;
     let &Classify { examples, predictions, options } = request;
-    output::check(predictions, &[examples, model.path()])?;
+    let mut inputs = vec![examples, model.path()];
+    let side = options.files(A::READING);
+    inputs.extend(side.iter().map(|(_, file)| *file));
+    output::check(predictions, &inputs)?;
     let Model { mut task, w, .. } = model.load::<A>()?;
     probability::check_model(options, task.objective())?;
     task.prepare(options)?;

@@ -9,7 +9,7 @@ use crosscut::{
 
 use super::Shape;
 use crate::answers::{Kept, Learned};
-use crate::application::{Application, Options};
+use crate::application::{Application, OptionSpec, Options};
 use crate::checkpoint::{self, Checkpoints, Data, Keeper, Origin, Resumed, Training};
 use crate::container::Identity;
 use crate::error::Error;
@@ -41,6 +41,25 @@ pub struct Learn<'a> {
     pub stream: bool,
 }
 
+impl Learn<'_> {
+    /// Checks the settings, and refuses to write over a file that is read; `specs` are the options of
+    /// the task.
+    fn check(&self, specs: &[OptionSpec]) -> Result<(), Error> {
+        self.settings.check().map_err(SolveError::from)?;
+        probability::check_settings(self.options, self.settings)?;
+        let side = self.options.files(specs);
+        let mut inputs: Vec<&Path> = side.iter().map(|(_, file)| *file).collect();
+        inputs.push(self.examples);
+        inputs.extend(self.prior);
+        if let Some(Checkpoints { file, .. }) = self.checkpoints {
+            // A run that resumes goes on keeping its checkpoint.
+            checkpoint::check(file, &inputs, self.model)?;
+        }
+        inputs.extend(self.resume);
+        output::check(self.model, &inputs)
+    }
+}
+
 /// Reads examples, trains, and writes the model.
 ///
 /// With a prior, training minimises ½‖w − w₀‖² + slacks, for the weights w₀ of another model of the
@@ -64,7 +83,7 @@ pub fn learn<A: Application>(
 ) -> Result<Learned, Error> {
     request.options.check::<A>()?;
     let mut origin = Origin::new(A::OPTIONS, request.settings, request.options, request.stream);
-    Session::check(request)?;
+    request.check(A::OPTIONS)?;
     let prior = Prior::<A>::open(request.prior)?;
     if let Some(prior) = &prior {
         origin.set_prior(&prior.origin);
@@ -130,18 +149,6 @@ struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    /// Checks settings and the files to write.
-    fn check(request: &Learn<'_>) -> Result<(), Error> {
-        request.settings.check().map_err(SolveError::from)?;
-        probability::check_settings(request.options, request.settings)?;
-        let inputs: Vec<&Path> = [request.examples].into_iter().chain(request.prior).collect();
-        output::check(request.model, &inputs)?;
-        if let Some(Checkpoints { file, .. }) = request.checkpoints {
-            checkpoint::check(file, &inputs, request.model)?;
-        }
-        Ok(())
-    }
-
     /// Opens the checkpoint to resume from.
     fn begin(request: &'a Learn<'a>, task: Identity, origin: Origin) -> Result<Self, Error> {
         let resumed = request
