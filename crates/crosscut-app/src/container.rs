@@ -108,8 +108,15 @@ impl<'b> Container<'b> {
         let name = kind.name;
         let Some(mut rest) = bytes.strip_prefix(&kind.magic) else {
             let other = others.iter().find(|other| bytes.starts_with(&other.magic));
-            let found =
-                other.map_or("something else".to_owned(), |other| format!("a {}", other.name));
+            // The first line of their models names program and version.
+            let of_svmstruct = bytes.starts_with(b"SVM-");
+            let found = match other {
+                Some(other) => format!("a {}", other.name),
+                None if of_svmstruct => "a text model of SVM^struct or SVM^light, which svm_rank_classify, svm_hmm_classify \
+                                         and svm_multiclass_classify read"
+                    .to_owned(),
+                None => "something else".to_owned(),
+            };
             return Err(format!("expected a Crosscut {name}, found {found}"));
         };
         match take_u32(&mut rest, name)? {

@@ -41,7 +41,7 @@ pub use interrupt::Interrupt;
 pub use monitor::{Monitor, Start};
 pub use parts::ByObjective;
 pub use probability::Forecasts;
-pub use report::{Report, Table};
+pub use report::{Report, Shortest, Table};
 pub use scaling::Scaling;
 pub use source::{Source, numbers};
 pub use stream::{Cut, Pieces};

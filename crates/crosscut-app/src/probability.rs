@@ -183,7 +183,7 @@ impl Forecasts {
                 .measure("log_loss", -ratio(self.log_likelihood, self.outputs) + 0.0);
         }
         if self.impossible > 0.0 {
-            report = report.measure("impossible", self.impossible);
+            report = report.count("impossible", self.impossible);
         }
         if self.forecasts == 0.0 {
             return report;
@@ -193,7 +193,7 @@ impl Forecasts {
         let row = |(at, bin): (usize, &Bin)| {
             let (low, high) = (at as f64 / BINS as f64, (at + 1) as f64 / BINS as f64);
             let numbers =
-                vec![bin.weight, ratio(bin.confidence, bin.weight), ratio(bin.right, bin.weight)];
+                vec![ratio(bin.confidence, bin.weight), ratio(bin.right, bin.weight), bin.weight];
             (bin.weight > 0.0).then(|| (format!("{low:.1}–{high:.1}"), numbers))
         };
         report
@@ -201,7 +201,8 @@ impl Forecasts {
             .measure("calibration_error", error)
             .table(Table {
                 name: "reliability".to_owned(),
-                columns: ["predictions", "confidence", "right"].map(str::to_owned).to_vec(),
+                columns: ["confidence", "right", "predictions"].map(str::to_owned).to_vec(),
+                counts_from: 2,
                 rows: self.bins.iter().enumerate().filter_map(row).collect(),
             })
     }

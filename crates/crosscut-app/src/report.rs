@@ -8,6 +8,8 @@ use serde_json::{Map, Value, json};
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Report {
     measures: Vec<(String, f64)>,
+    /// Which measures are counts.
+    counts: Vec<bool>,
     tables: Vec<Table>,
     details: Vec<Table>,
 }
@@ -19,6 +21,8 @@ pub struct Table {
     pub name: String,
     /// The names of the columns.
     pub columns: Vec<String>,
+    /// From which column on the numbers are counts.
+    pub counts_from: usize,
     /// Name and numbers of each row, one number a column.
     pub rows: Vec<(String, Vec<f64>)>,
 }
@@ -32,6 +36,14 @@ impl Report {
     /// Adds a measure. Summaries show the first one.
     pub fn measure(mut self, name: impl Into<String>, value: f64) -> Self {
         self.measures.push((name.into(), value));
+        self.counts.push(false);
+        self
+    }
+
+    /// Adds a number of things, or the sum of their weights.
+    pub fn count(mut self, name: impl Into<String>, count: f64) -> Self {
+        self.measures.push((name.into(), count));
+        self.counts.push(true);
         self
     }
 
@@ -88,25 +100,14 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = self.measures.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
-        for (name, value) in &self.measures {
-            writeln!(f, "{name:width$}  {}", number(*value))?;
+        for ((name, value), is_count) in self.measures.iter().zip(&self.counts) {
+            writeln!(f, "{name:width$}  {}", number(*value, *is_count))?;
         }
         for table in &self.tables {
             let name_width =
                 table.rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
             let name_width = name_width.max(table.name.chars().count());
-            // A column of whole numbers holds counts if any of them is too large for a ratio.
-            let counts: Vec<bool> = (0..table.columns.len())
-                .map(|at| {
-                    let values = || table.rows.iter().filter_map(|(_, values)| values.get(at));
-                    values().all(|value| value.fract() == 0.0)
-                        && values().any(|value| value.abs() >= 2.0)
-                })
-                .collect();
-            let cell = |(at, value): (usize, &f64)| match counts.get(at) {
-                Some(true) => format!("{value:.0}"),
-                _ => number(*value),
-            };
+            let cell = |(at, value): (usize, &f64)| number(*value, at >= table.counts_from);
             let cells: Vec<Vec<String>> = table
                 .rows
                 .iter()
@@ -139,13 +140,26 @@ impl fmt::Display for Report {
     }
 }
 
-/// Whole numbers of absolute value from 2 to below 10¹⁵, and 0, without decimals; all others with
-/// four.
-fn number(value: f64) -> String {
-    if value.fract() == 0.0 && value.abs() >= 2.0 && value.abs() < 1e15 || value == 0.0 {
-        format!("{value:.0}")
-    } else {
-        format!("{value:.4}")
+/// Counts that are whole without decimals; all other numbers with four.
+fn number(value: f64, is_count: bool) -> String {
+    match is_count && value.fract() == 0.0 && value.abs() < 1e15 {
+        true => format!("{value:.0}"),
+        false => format!("{value:.4}"),
+    }
+}
+
+/// The shortest text that reads back as the same number, for files that other programs read.
+#[derive(Clone, Copy, Debug)]
+pub struct Shortest(pub f64);
+
+impl fmt::Display for Shortest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // −0 is 0.
+        let value = self.0 + 0.0;
+        match value == 0.0 || (1e-5..1e16).contains(&value.abs()) {
+            true => write!(f, "{value}"),
+            false => write!(f, "{value:e}"),
+        }
     }
 }
 
@@ -155,15 +169,33 @@ mod tests {
 
     #[test]
     fn counts_are_shown_as_counts_and_ratios_as_ratios() {
-        let rows = vec![("a".to_owned(), vec![1.0, 1.0]), ("b".to_owned(), vec![0.5, 30.0])];
+        let rows = vec![("a".to_owned(), vec![1.0, 1.0]), ("b".to_owned(), vec![0.0, 0.0])];
         let columns = ["recall", "support"].map(str::to_owned).to_vec();
-        let report = Report::new().measure("accuracy", 1.0).table(Table {
+        let report = Report::new().measure("error", 0.0).count("wrong", 1.0).table(Table {
             name: "per_tag".to_owned(),
             columns,
+            counts_from: 1,
             rows,
         });
-        let expected = "accuracy  1.0000\n\nper_tag  recall  support\na        1.0000        1\nb        0.5000       30\n";
+        let expected = "error  0.0000\nwrong  1\n\nper_tag  recall  support\na        1.0000        1\nb        0.0000        0\n";
         assert_eq!(report.to_string(), expected);
+    }
+
+    #[test]
+    fn the_shortest_text_reads_back() {
+        for (value, text) in [
+            (0.0, "0"),
+            (-0.0, "0"),
+            (1.0, "1"),
+            (0.1 + 0.2, "0.30000000000000004"),
+            (-1e-9, "-1e-9"),
+            (2.5e-7, "2.5e-7"),
+            (123_456.789, "123456.789"),
+            (1e300, "1e300"),
+        ] {
+            assert_eq!(Shortest(value).to_string(), text);
+            assert_eq!(text.parse::<f64>().unwrap(), value);
+        }
     }
 
     #[test]
@@ -171,6 +203,7 @@ mod tests {
         let table = |name: &str| Table {
             name: name.to_owned(),
             columns: vec!["error".to_owned()],
+            counts_from: 1,
             rows: vec![("1".to_owned(), vec![0.5])],
         };
         let report = Report::new().measure("error", 0.5).table(table("per_class"));

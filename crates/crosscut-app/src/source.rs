@@ -1,8 +1,9 @@
 //! [`Source`]: text from a file, an archive or standard input, read as a stream and parsed in
 //! parallel.
 
+use std::borrow::Cow;
 use std::fs::File;
-use std::io::{self, Cursor, Read};
+use std::io::{self, BufRead, Cursor, Read};
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::{fmt, mem, str, thread};
 
-use flate2::bufread::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 
 use crosscut::Example;
 use crosscut::parallel::map_ranges;
@@ -33,6 +34,7 @@ pub struct Source<'m> {
     digest: Arc<Digest>,
     /// If this is a piece of a file: the number of lines before it.
     before: Option<u64>,
+    has_comments: bool,
 }
 
 /// Length and CRC-32 of the text read so far. They tell two texts apart.
@@ -82,7 +84,8 @@ impl<'m> Source<'m> {
             sum: crc32fast::Hasher::new(),
             digest: Arc::clone(&digest),
         };
-        Ok(Self { name, reader: Box::new(reader), monitor: Some(monitor), digest, before: None })
+        let reader = Box::new(reader);
+        Ok(Self { monitor: Some(monitor), digest, ..Self::new(name, reader) })
     }
 
     /// As [`open`](Self::open), without a monitor; for small files beside the examples.
@@ -91,14 +94,29 @@ impl<'m> Source<'m> {
     /// Those of [`open`](Self::open).
     pub fn open_quietly(path: &Path) -> Result<Self, Error> {
         let (name, reader) = open(path)?;
-        Ok(Self { name, reader, monitor: None, digest: Arc::default(), before: None })
+        Ok(Self::new(name, reader))
     }
 
     /// Text in memory, with a name for messages. Bytes are accepted, since the text is checked like
     /// a file.
     pub fn from_text(name: impl Into<String>, text: impl Into<Vec<u8>>) -> Self {
-        let reader = Box::new(Cursor::new(text.into()));
-        Self { name: name.into(), reader, monitor: None, digest: Arc::default(), before: None }
+        Self::new(name.into(), Box::new(Cursor::new(text.into())))
+    }
+
+    fn new(name: String, reader: Box<dyn Read + Send + 'm>) -> Self {
+        let digest = Arc::default();
+        Self { name, reader, monitor: None, digest, before: None, has_comments: false }
+    }
+
+    /// The same text, which may also hold nothing to parse.
+    pub fn may_be_empty(self) -> Self {
+        Self { before: self.before.or(Some(0)), ..self }
+    }
+
+    /// The same text, in which what follows a `#` may be in any encoding.
+    pub fn with_comments(&mut self) -> &mut Self {
+        self.has_comments = true;
+        self
     }
 
     /// The digest of this text: complete once the text has been read, and kept only if the source
@@ -109,8 +127,7 @@ impl<'m> Source<'m> {
 
     /// A piece of a file that follows `before` lines. It may hold nothing to parse.
     pub(crate) fn from_piece(name: String, bytes: Vec<u8>, before: u64) -> Self {
-        let reader = Box::new(Cursor::new(bytes));
-        Self { name, reader, monitor: None, digest: Arc::default(), before: Some(before) }
+        Self { before: Some(before), ..Self::new(name, Box::new(Cursor::new(bytes))) }
     }
 
     /// Number of lines of the file before this text.
@@ -144,13 +161,13 @@ impl<'m> Source<'m> {
     /// Parses every line that is not blank and keeps what `parse` returns, in order. `parse`
     /// returns `None` for a line to skip (a comment).
     ///
-    /// Lines come without their line break (`\n` or `\r\n`), the first also without a byte order
-    /// mark. The current rayon pool parses blocks of lines while the next blocks are read. Only a
+    /// Lines come without their line break (`\n` or `\r\n`) and without a byte order mark. One of
+    /// invisible characters alone is blank. The current rayon pool parses blocks of lines while the next blocks are read. Only a
     /// few blocks of text are in memory at any time.
     ///
     /// # Errors
-    /// The first line, by number, that `parse` refuses, that is not UTF-8 or that contains a NUL
-    /// character; a file in which `parse` finds nothing at all; a file that cannot be read to its
+    /// The first line, by number, that `parse` refuses, that is not UTF-8, or that contains a NUL
+    /// character or a carriage return; a file in which `parse` finds nothing at all; a file that cannot be read to its
     /// end.
     pub fn parse_lines<T: Send>(
         mut self,
@@ -177,12 +194,12 @@ impl<'m> Source<'m> {
         parse: impl Fn(&str) -> Result<Option<T>, String> + Sync,
         mut take: impl FnMut(u64, T) -> Result<(), Error>,
     ) -> Result<(), Error> {
+        let has_comments = self.has_comments;
         self.scan_blocks(&mut |name, batch, before| {
             let parsed = map_ranges(batch.len(), 1, |range| {
+                let parse = |block| parse_block(block, has_comments, &parse);
                 let blocks = batch[range].iter();
-                blocks
-                    .map(|block| block.as_ref().ok().map(|block| parse_block(block, &parse)))
-                    .collect::<Vec<_>>()
+                blocks.map(|block| block.as_ref().ok().map(|b| parse(b))).collect::<Vec<_>>()
             });
             let mut seen = Seen { lines: before, ..Seen::default() };
             for (parsed, block) in parsed.into_iter().flatten().zip(batch) {
@@ -326,15 +343,67 @@ pub(crate) fn open(path: &Path) -> Result<(String, Box<dyn Read + Send>), Error>
     let mut magic = Vec::new();
     raw.by_ref().take(4).read_to_end(&mut magic).map_err(io_error)?;
     let (gzip, zstd) = (magic.starts_with(&[0x1f, 0x8b]), magic == [0x28, 0xb5, 0x2f, 0xfd]);
+    for (head, kind, program) in [
+        (&b"BZh"[..], "a bzip2", "bunzip2"),
+        (b"\xfd7zX", "an xz", "unxz"),
+        (b"PK\x03\x04", "a zip", "unzip"),
+    ] {
+        if magic.starts_with(head) {
+            let message = format!(
+                "this is {kind} archive, which Crosscut does not read: unpack it with {program}, or pack it with gzip"
+            );
+            return Err(Error::file(name, message));
+        }
+    }
     let whole = Cursor::new(magic).chain(raw);
     let reader: Box<dyn Read + Send> = if gzip {
-        Box::new(MultiGzDecoder::new(io::BufReader::with_capacity(64 << 10, whole)))
+        Box::new(Members::new(io::BufReader::with_capacity(64 << 10, whole)))
     } else if zstd {
         unpack_zstd(whole).map_err(|message| Error::file(&name, message))?
     } else {
         Box::new(whole)
     };
     Ok((name, reader))
+}
+
+/// The members of a gzip file, one after the other. Zeros after them are padding (tapes and
+/// downloads leave it).
+struct Members<R>(Option<GzDecoder<R>>);
+
+impl<R: BufRead> Members<R> {
+    fn new(packed: R) -> Self {
+        Self(Some(GzDecoder::new(packed)))
+    }
+}
+
+impl<R: BufRead> Read for Members<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(member) = &mut self.0 {
+            let read = member.read(buffer)?;
+            if read > 0 || buffer.is_empty() {
+                return Ok(read);
+            }
+            let Some(mut packed) = self.0.take().map(GzDecoder::into_inner) else { break };
+            let first = loop {
+                let bytes = packed.fill_buf()?;
+                let zeros = bytes.iter().take_while(|&&byte| byte == 0).count();
+                match bytes.get(zeros) {
+                    Some(&byte) => break Some((byte, zeros)),
+                    None if bytes.is_empty() => break None,
+                    None => packed.consume(zeros),
+                }
+            };
+            match first {
+                None => break,
+                Some((0x1f, 0)) => self.0 = Some(GzDecoder::new(packed)),
+                Some(_) => {
+                    let message = "other bytes follow the compressed data";
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+                }
+            }
+        }
+        Ok(0)
+    }
 }
 
 #[cfg(feature = "zst")]
@@ -366,7 +435,6 @@ pub(crate) fn unreadable(name: &str, source: io::Error) -> Error {
 /// until the end of the text, the first error, or the receiver hangs up.
 fn send_blocks(mut reader: impl Read, sender: &mpsc::SyncSender<io::Result<Vec<u8>>>) {
     let mut rest = Vec::new();
-    let mut first = true;
     loop {
         // A line longer than a block makes the block grow until it is complete.
         let known = rest.len();
@@ -377,9 +445,6 @@ fn send_blocks(mut reader: impl Read, sender: &mpsc::SyncSender<io::Result<Vec<u
             Ok(read) => read,
             Err(error) => return drop(sender.send(Err(error))),
         };
-        if mem::take(&mut first) && block.starts_with("\u{feff}".as_bytes()) {
-            block.drain(..3);
-        }
         let done = read < wanted;
         let end = if done {
             block.len()
@@ -430,37 +495,108 @@ struct Parsed<T> {
     error: Option<String>,
 }
 
-fn parse_block<T>(block: &[u8], parse: &impl Fn(&str) -> Result<Option<T>, String>) -> Parsed<T> {
+fn parse_block<T>(
+    block: &[u8],
+    has_comments: bool,
+    parse: &impl Fn(&str) -> Result<Option<T>, String>,
+) -> Parsed<T> {
     let mut parsed = Parsed { items: Vec::new(), lines: 0, bytes: block.len() as u64, error: None };
-    // Lines before the first bad byte are parsed first, since one of them may be bad as well.
-    let (text, not_utf8) = match str::from_utf8(block) {
-        Ok(text) => (text, false),
-        Err(error) => {
-            let good = str::from_utf8(&block[..error.valid_up_to()]).unwrap_or_default();
-            (&good[..good.rfind('\n').map_or(0, |at| at + 1)], true)
-        }
-    };
-    for line in text.split_terminator('\n') {
-        parsed.lines += 1;
-        let line = line.strip_suffix('\r').unwrap_or(line);
-        let item = if line.as_bytes().contains(&0) {
-            Err("expected text, found a NUL character".to_owned())
-        } else {
-            parse(line)
+    let mut rest = block;
+    while !rest.is_empty() && parsed.error.is_none() {
+        // All of it, or the lines before the first that is not UTF-8.
+        let valid = match str::from_utf8(rest) {
+            Ok(_) => rest.len(),
+            Err(error) => rest[..error.valid_up_to()]
+                .iter()
+                .rposition(|&byte| byte == b'\n')
+                .map_or(0, |at| at + 1),
         };
-        match item {
-            Ok(item) => parsed.items.extend(item.map(|item| (parsed.lines, item))),
-            Err(message) => {
-                parsed.error = Some(message);
+        let (good, bad) = rest.split_at(valid);
+        for line in str::from_utf8(good).unwrap_or_default().split_terminator('\n') {
+            parsed.add(clean(line).and_then(parse));
+            if parsed.error.is_some() {
                 return parsed;
             }
         }
-    }
-    if not_utf8 {
-        parsed.lines += 1;
-        parsed.error = Some(NOT_UTF8.to_owned());
+        let end = bad.iter().position(|&byte| byte == b'\n').map_or(bad.len(), |at| at + 1);
+        let (line, after) = bad.split_at(end);
+        if !line.is_empty() {
+            let line = lossy(line.trim_ascii_end(), has_comments);
+            parsed.add(line.and_then(|line| parse(clean(&line)?)));
+        }
+        rest = after;
     }
     parsed
+}
+
+impl<T> Parsed<T> {
+    /// Adds the result of the next line.
+    fn add(&mut self, item: Result<Option<T>, String>) {
+        self.lines += 1;
+        match item {
+            Ok(item) => self.items.extend(item.map(|item| (self.lines, item))),
+            Err(message) => self.error = Some(message),
+        }
+    }
+}
+
+/// A line that is not UTF-8, which may be so in a comment alone.
+fn lossy(line: &[u8], has_comments: bool) -> Result<Cow<'_, str>, String> {
+    let comment = line.iter().position(|&byte| byte == b'#').filter(|_| has_comments);
+    match comment {
+        Some(at) if str::from_utf8(&line[..at]).is_ok() => Ok(String::from_utf8_lossy(line)),
+        _ => Err(NOT_UTF8.to_owned()),
+    }
+}
+
+/// A line without what is no part of its text.
+fn clean(line: &str) -> Result<&str, String> {
+    let odd = |odd, byte: u8| odd | ((byte.wrapping_sub(b' ') >= 0x60) & (byte != b'\t'));
+    if !line.bytes().fold(false, odd) {
+        return Ok(line);
+    }
+    let line = line.trim_end_matches('\r').trim_start_matches('\u{feff}');
+    if line.contains('\0') {
+        return Err("expected text, found a NUL character".to_owned());
+    }
+    if line.contains('\r') {
+        return Err(
+            "expected line breaks \\n or \\r\\n, found a carriage return (\\r) alone".to_owned()
+        );
+    }
+    let is_blank =
+        line.contains(|letter| !matches!(letter, ' ' | '\t')) && trim_name(line).is_empty();
+    Ok(if is_blank { "" } else { line })
+}
+
+/// A name without spaces and invisible characters around it. Editors, web pages and other systems
+/// leave these behind.
+pub fn trim_name(name: &str) -> &str {
+    // Control characters (Ctrl-Z ended files of DOS), zero-width spaces, byte order marks.
+    let invisible = |letter: char| {
+        letter.is_whitespace()
+            || letter.is_control()
+            || matches!(letter, '\u{200b}' | '\u{2060}' | '\u{feff}')
+    };
+    name.trim_matches(invisible)
+}
+
+/// The name of a label or tag as it was written: [trimmed](trim_name).
+///
+/// # Errors
+/// A name with a control character or a byte order mark in its middle, which no screen shows.
+pub fn name(text: &str) -> Result<&str, String> {
+    let name = trim_name(text);
+    match name.chars().find(|&letter| letter.is_control() || letter == '\u{feff}') {
+        None => Ok(name),
+        Some(letter) => {
+            let shown: String = name.escape_default().take(40).collect();
+            Err(format!(
+                "expected a name that can be seen, found U+{:04X} in `{shown}`",
+                letter as u32
+            ))
+        }
+    }
 }
 
 fn count_lines(bytes: &[u8]) -> u64 {
@@ -486,13 +622,7 @@ mod tests {
     }
 
     fn lines(bytes: &[u8]) -> Result<Vec<String>, String> {
-        let source = Source {
-            name: "f".to_owned(),
-            reader: Box::new(bytes),
-            monitor: None,
-            digest: Arc::default(),
-            before: None,
-        };
+        let source = Source::new("f".to_owned(), Box::new(bytes));
         source.parse_lines(keep).map_err(|error| error.to_string())
     }
 
@@ -518,14 +648,60 @@ mod tests {
     }
 
     #[test]
+    fn invisible_characters_are_no_lines_and_no_part_of_names() {
+        for text in [
+            "a\r\r\nb\r\r\n",
+            "a\n\u{feff}b\n",
+            "a\nb\n\u{1a}",
+            "a\n\u{a0}\nb",
+            "a\n\u{200b} \t\nb",
+        ] {
+            assert_eq!(lines(text.as_bytes()).unwrap(), ["a", "b"], "{text:?}");
+        }
+        assert_eq!(lines(b"a b\t\n").unwrap(), ["a b\t"]);
+        for (text, expected) in [
+            ("B-NP ", "B-NP"),
+            ("\u{feff}1\u{a0}", "1"),
+            ("a\u{a0}b", "a\u{a0}b"),
+            ("\u{1a}", ""),
+            ("é", "é"),
+        ] {
+            assert_eq!(name(text), Ok(expected));
+        }
+        for text in ["a\u{1b}b", "a\u{feff}b"] {
+            assert!(
+                name(text).unwrap_err().starts_with("expected a name that can be seen, found U+")
+            );
+        }
+    }
+
+    #[test]
+    fn comments_may_be_in_another_encoding() {
+        let read = |text: &[u8]| {
+            let mut source = Source::from_text("f", text);
+            source.with_comments();
+            source.parse_lines(keep).map_err(|error| error.to_string())
+        };
+        assert_eq!(read(b"a\nb # caf\xe9\r\nc\n").unwrap(), ["a", "b # caf\u{fffd}", "c"]);
+        let error = "f:2: expected text in UTF-8, found other bytes";
+        assert_eq!(read(b"a\n\xe9 # c\nb\n").unwrap_err(), error);
+        assert_eq!(lines(b"a\nb # caf\xe9\n").unwrap_err(), error);
+        assert_eq!(read(b"# \xe9\nbad\n\xe9\n").unwrap_err(), "f:2: expected good");
+    }
+
+    #[test]
     fn the_first_bad_line_is_named_by_its_number() {
         let many = "a\n".repeat(300_000);
-        let table: [(Vec<u8>, &str); 8] = [
+        let table: [(Vec<u8>, &str); 9] = [
             (b"a\n\nbad\nbad\n".to_vec(), "f:3: expected good"),
             (b"a\r\nbad".to_vec(), "f:2: expected good"),
             (b"a\nb\xff\nbad\n".to_vec(), "f:2: expected text in UTF-8, found other bytes"),
             (b"bad\nb\xff\n".to_vec(), "f:1: expected good"),
             (b"a\nb\0\n".to_vec(), "f:2: expected text, found a NUL character"),
+            (
+                b"a\rb\r".to_vec(),
+                "f:1: expected line breaks \\n or \\r\\n, found a carriage return (\\r) alone",
+            ),
             (
                 b"\n\n".to_vec(),
                 "f: expected at least one example, found only blank lines and comments",
@@ -590,6 +766,16 @@ mod tests {
     fn archives_are_known_by_their_content_and_joined_ones_are_read_to_the_end() {
         let two = [gzip(b"a\nb"), gzip(b"c\nd\n")].concat();
         assert_eq!(open_bytes(&two).unwrap(), ["a", "bc", "d"]);
+        // Zeros pad archives on tapes; other bytes are a mistake.
+        let padded = [two.clone(), vec![0; 100_000]].concat();
+        assert_eq!(open_bytes(&padded).unwrap(), ["a", "bc", "d"]);
+        let spoilt = open_bytes(&[two, b"\0e\n".to_vec()].concat()).unwrap_err();
+        assert_eq!(spoilt, "f: the file is damaged: other bytes follow the compressed data");
+        for (head, kind) in
+            [(&b"BZh91AY"[..], "a bzip2"), (b"\xfd7zXZ\0", "an xz"), (b"PK\x03\x04", "a zip")]
+        {
+            assert!(open_bytes(head).unwrap_err().contains(&format!("this is {kind} archive")));
+        }
         assert_eq!(open_bytes(b"a").unwrap(), ["a"]);
     }
 
@@ -641,13 +827,7 @@ mod tests {
     fn small_files_are_read_as_a_whole() {
         assert_eq!(Source::from_text("f", "\u{feff}a\nb").text().unwrap(), "a\nb");
         let reader = Box::new(&b"a\nb\xff"[..]);
-        let source = Source {
-            name: "f".to_owned(),
-            reader,
-            monitor: None,
-            digest: Arc::default(),
-            before: None,
-        };
+        let source = Source::new("f".to_owned(), reader);
         assert_eq!(
             source.text().unwrap_err().to_string(),
             "f:2: expected text in UTF-8, found other bytes"
@@ -670,13 +850,8 @@ mod tests {
         let text = "abcd\n".repeat(1_000_000);
         let mut monitor = Bytes(0, Vec::new());
         let reader = Box::new(text.as_bytes());
-        let mut source = Source {
-            name: "f".to_owned(),
-            reader,
-            monitor: Some(&mut monitor),
-            digest: Arc::default(),
-            before: None,
-        };
+        let mut source =
+            Source { monitor: Some(&mut monitor), ..Source::new("f".to_owned(), reader) };
         source.scan_lines(keep, |_, _| Ok(())).unwrap();
         source.note("odd");
         drop(source);

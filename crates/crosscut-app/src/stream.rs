@@ -67,6 +67,10 @@ impl Pieces {
         if path == Path::new("-") {
             return Err(Error::option("--stream", "a file that can be read again", "-"));
         }
+        if path.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+            let found = path.display();
+            return Err(Error::option("--stream", "a file that can be read again", found));
+        }
         let (name, reader) = source::open(path)?;
         Ok(Self {
             path: path.to_owned(),

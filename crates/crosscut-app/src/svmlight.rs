@@ -3,6 +3,8 @@
 
 use crosscut::Feature;
 
+use crate::source::name;
+
 /// One example line.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Line<'t> {
@@ -34,7 +36,7 @@ pub fn parse_line(line: &str) -> Result<Option<Line<'_>>, String> {
     let mut target = None;
     let (token, after) = split_token(rest, is_space);
     if !token.contains(':') {
-        target = (token != "?").then_some(token);
+        target = Some(name(token)?).filter(|target| !["?", ""].contains(target));
         rest = after;
     }
     let colons = rest.bytes().filter(|&byte| byte == b':').count();

@@ -1,26 +1,37 @@
 //! [`Labels`], [`FeatureIds`] and [`Words`]: map labels, feature ids and feature names of the
 //! training file to dense indices.
 
-use std::cmp::Ordering;
+use std::cmp;
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crosscut::Feature;
 use indexmap::IndexSet;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::source::Source;
+
 /// Label names in a fixed order: numerical if all of them are numbers, lexicographic otherwise.
+///
+/// Equal numbers are one label, whose name is the shortest of them: `1`, `+1`, `1.0`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Vec<String>", into = "Vec<String>")]
 pub struct Labels {
     names: Vec<String>,
     /// Positions in `names`, sorted by name.
     by_text: Vec<u32>,
+    /// The keys of those that are numbers, in increasing order, with their positions.
+    by_number: Vec<(u64, u32)>,
 }
 
 impl Labels {
     /// The distinct names among `names`.
     pub fn collect<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
-        let distinct: HashSet<&str> = names.into_iter().collect();
+        let mut distinct: Vec<&str> =
+            names.into_iter().collect::<HashSet<_>>().into_iter().collect();
+        distinct.sort_by_key(|&name| (name.len(), name));
+        let mut numbers = HashSet::new();
+        distinct.retain(|name| key(name).is_none_or(|key| numbers.insert(key)));
         let mut names: Vec<String> = distinct.into_iter().map(str::to_owned).collect();
         if names.iter().all(|name| number(name).is_some()) {
             names.sort_by(|a, b| by_number(a, b));
@@ -44,13 +55,18 @@ impl Labels {
         Some(format!("expected a model with the {what} of the examples, found {found}"))
     }
 
-    /// The position of a name, `None` if it is unknown.
+    /// The position of a name, or of another one for the same number; `None` if it is unknown.
     pub fn index(&self, name: &str) -> Option<usize> {
-        let at = self
-            .by_text
-            .binary_search_by(|&index| self.names[index as usize].as_str().cmp(name))
-            .ok()?;
-        Some(self.by_text[at] as usize)
+        let of = |&index: &u32| self.names[index as usize].as_str();
+        let found = match self.by_text.binary_search_by(|index| of(index).cmp(name)) {
+            Ok(at) => self.by_text[at],
+            Err(_) => {
+                let key = key(name)?;
+                let at = self.by_number.binary_search_by_key(&key, |(number, _)| *number).ok()?;
+                self.by_number[at].1
+            }
+        };
+        Some(found as usize)
     }
 
     /// The name at `index < len()`.
@@ -79,7 +95,10 @@ impl From<Vec<String>> for Labels {
     fn from(names: Vec<String>) -> Self {
         let mut by_text: Vec<u32> = (0..names.len() as u32).collect();
         by_text.sort_by(|&a, &b| names[a as usize].cmp(&names[b as usize]));
-        Self { names, by_text }
+        let keys = names.iter().zip(0..).filter_map(|(name, at)| Some((key(name)?, at)));
+        let mut by_number: Vec<(u64, u32)> = keys.collect();
+        by_number.sort_unstable();
+        Self { names, by_text, by_number }
     }
 }
 
@@ -93,8 +112,16 @@ fn number(name: &str) -> Option<f64> {
     name.parse().ok().filter(|number: &f64| number.is_finite())
 }
 
-fn by_number(a: &str, b: &str) -> Ordering {
-    number(a).partial_cmp(&number(b)).unwrap_or(Ordering::Equal).then_with(|| a.cmp(b))
+/// The same for equal numbers. `None` for other names, and for integers so large that different ones
+/// could be one number in double precision.
+fn key(name: &str) -> Option<u64> {
+    const LARGEST: f64 = (1_u64 << 53) as f64;
+    // −0 and 0 are equal.
+    number(name).filter(|number| number.abs() < LARGEST).map(|number| (number + 0.0).to_bits())
+}
+
+fn by_number(a: &str, b: &str) -> cmp::Ordering {
+    number(a).partial_cmp(&number(b)).unwrap_or(cmp::Ordering::Equal).then_with(|| a.cmp(b))
 }
 
 /// The feature ids of the training file and the dense index of each.
@@ -208,6 +235,40 @@ impl Words {
     }
 }
 
+/// Why a training file whose lines have no features is refused.
+pub const NO_FEATURES: &str = "expected features in at least one line, as id:value or as names, found none (a table of values \
+     between commas is not such a file)";
+
+/// Whether files to predict have features, but none that the model knows.
+#[derive(Debug, Default)]
+pub struct NoneKnown {
+    any: AtomicBool,
+    known: AtomicBool,
+}
+
+impl NoneKnown {
+    /// A line with this many features, of which the model knows so many.
+    pub fn see(&self, features: usize, known: usize) {
+        if features > 0 {
+            self.any.store(true, Ordering::Relaxed);
+        }
+        if known > 0 {
+            self.known.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Sends the monitor a note if no feature is known.
+    pub fn note(self, source: &mut Source<'_>) {
+        if self.any.into_inner() && !self.known.into_inner() {
+            let file = source.name().to_owned();
+            source.note(&format!(
+                "{file}: the model knows none of the features, so that all scores are those of an empty line: are ids and names \
+                 those of training?"
+            ));
+        }
+    }
+}
+
 /// A set of ids: a bitmap for small ids, a list for the others, from which duplicates are removed
 /// from time to time.
 #[derive(Debug, Default)]
@@ -286,8 +347,10 @@ mod tests {
 
     #[test]
     fn labels_are_sorted_as_numbers_if_all_of_them_are() {
-        let table: [(&[&str], &[&str]); 4] = [
-            (&["10", "9", "-1", "9", "+1", "1"], &["-1", "+1", "1", "9", "10"]),
+        let table: [(&[&str], &[&str]); 6] = [
+            (&["10", "9", "-1", "9", "+1", "1", "1.0", "01", "-1e0"], &["-1", "1", "9", "10"]),
+            (&["-0", "0.0", "a", "1e1000", "1e1001"], &["-0", "1e1000", "1e1001", "a"]),
+            (&["9007199254740993", "9007199254740992"], &["9007199254740992", "9007199254740993"]),
             (&["10", "9", "a"], &["10", "9", "a"]),
             (&["10", "9", "nan"], &["10", "9", "nan"]),
             (&[], &[]),
@@ -295,7 +358,16 @@ mod tests {
         for (seen, expected) in table {
             let labels = Labels::collect(seen.iter().copied());
             assert_eq!(labels.iter().collect::<Vec<_>>(), expected);
+            let found = seen.iter().all(|name| labels.index(name).is_some());
+            assert!(found && labels.index("7").is_none(), "{seen:?}");
         }
+        let labels = Labels::collect(["+1", "-1", "a"]);
+        let index = |name| labels.index(name);
+        assert_eq!(
+            (index("1.0"), index("+1"), index("-01")),
+            (index("1"), index("1"), index("-1"))
+        );
+        assert!(index("1").is_some() && index("A").is_none());
     }
 
     fn rows(ids: &[u32]) -> Vec<Feature> {
@@ -374,7 +446,8 @@ mod tests {
             for index in 0..labels.len() {
                 prop_assert_eq!(labels.index(labels.name(index)), Some(index));
             }
-            prop_assert_eq!(labels.index(&other).is_some(), names.contains(&other));
+            let is_same = |name: &String| *name == other || key(name).is_some() && key(name) == key(&other);
+            prop_assert_eq!(labels.index(&other).is_some(), names.iter().any(is_same));
             let again: Labels = serde_json::from_str(&serde_json::to_string(&labels).unwrap()).unwrap();
             prop_assert_eq!(again, labels);
         }

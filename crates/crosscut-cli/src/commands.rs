@@ -474,7 +474,8 @@ fn portrait(inspected: &Inspected) -> String {
     if !inspected.heaviest.is_empty() {
         let _ = writeln!(text, "heaviest weights");
         for (name, weight) in &inspected.heaviest {
-            let _ = writeln!(text, "  {weight:+.6}  {name}");
+            let sign = if *weight < 0.0 { "" } else { "+" };
+            let _ = writeln!(text, "  {sign}{}  {name}", figure(*weight));
         }
     }
     let moved = inspected.prior.iter().flat_map(|prior| &prior.moved);

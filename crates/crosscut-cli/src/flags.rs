@@ -188,7 +188,7 @@ pub struct PriorModel {
     /// Stay near the weights w0 of MODEL: minimise ½‖w − w0‖² + C · slack. MODEL is one of the same
     /// task with the same outputs; weights are matched by name, and those of new features stay near
     /// 0 [default: w0 = 0].
-    #[arg(long, value_name = "MODEL")]
+    #[arg(long, value_name = "MODEL", help_heading = "Advanced")]
     pub prior: Option<PathBuf>,
 }
 

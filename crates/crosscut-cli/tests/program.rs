@@ -195,6 +195,7 @@ fn json_is_one_object_with_every_figure() {
         "dual",
         "examples",
         "gap",
+        "objective",
         "oracle",
         "oracle_calls",
         "oracle_seconds",

@@ -207,7 +207,7 @@ fn rank_lists_are_in_order_of_the_scores() {
         expected.sort_by(|a, b| b.1.total_cmp(&a.1));
         for (at, (fields, (i, score))) in list.iter().zip(expected).enumerate() {
             let line =
-                format!("{} Q0 q{query}d{i} {} {score:.8} mine", 100 - query as i64 * 7, at + 1);
+                format!("{} Q0 q{query}d{i} {} {score} mine", 100 - query as i64 * 7, at + 1);
             assert_eq!(fields.join(" "), line);
         }
     }

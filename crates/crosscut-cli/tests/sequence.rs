@@ -772,11 +772,15 @@ fn bad_templates_are_refused_by_line() {
             &[&expected],
         );
     }
-    // Odd, but a template: rows far away, no features at all.
-    for text in ["U:%x[-2147483648,0]/%x[2147483647,1]\n", "B\n", ""] {
+    // Odd, but a template: rows far away.
+    let learn = ["learn", "sequence", "--template", "template", "train.columns", "model"];
+    home.write("template", "U:%x[-2147483648,0]/%x[2147483647,1]\n");
+    home.succeeds(&learn);
+    home.succeeds(&["classify", "test.columns", "model", "predictions"]);
+    // Without features there is nothing to learn from.
+    for text in ["B\n", ""] {
         home.write("template", text);
-        home.succeeds(&["learn", "sequence", "--template", "template", "train.columns", "model"]);
-        home.succeeds(&["classify", "test.columns", "model", "predictions"]);
+        home.refuses(&learn, &["train.columns: expected features in at least one line"]);
     }
 }
 

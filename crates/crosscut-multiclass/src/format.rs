@@ -4,14 +4,15 @@ use std::collections::HashSet;
 use std::io;
 use std::mem;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crosscut::{Example, Feature, Objective, Rescaling, SparseVector};
 use crosscut_app::scaling::{self, Apart, Columns, Method};
 use crosscut_app::svmlight::{self, Line};
-use crosscut_app::vocabulary::{FeatureIds, Labels, SeenIds};
+use crosscut_app::vocabulary::{FeatureIds, Labels, NO_FEATURES, NoneKnown, SeenIds};
 use crosscut_app::{
     Application, CostMatrix, Error, Examples, Forecasts, Item, Items, OptionSpec, Options, Outcome,
-    Pieces, Report, Source,
+    Pieces, Report, Shortest, Source,
 };
 
 use crate::measures;
@@ -44,13 +45,16 @@ impl Application for Multiclass {
         let (bias, loss, method) = (bias(options)?, LossOption::of(options)?, Method::of(options)?);
         let numeric = matches!(loss, LossOption::Squared);
         let file = source.name().to_owned();
+        let has_qid = AtomicBool::new(false);
         let parse = |line: &str| {
-            svmlight::parse_line(line)?
-                .map(|line| Labelled::new(line, numeric, bias.is_some()))
-                .transpose()
+            let Some(line) = svmlight::parse_line(line)? else { return Ok(None) };
+            if line.qid.is_some() {
+                has_qid.store(true, Ordering::Relaxed);
+            }
+            Labelled::new(line, numeric, bias.is_some()).map(Some)
         };
         let mut parsed = Vec::new();
-        source.scan_lines(parse, |_, example| {
+        source.with_comments().scan_lines(parse, |_, example| {
             parsed.push(example);
             Ok(())
         })?;
@@ -58,6 +62,15 @@ impl Application for Multiclass {
         let classes = Labels::collect(parsed.iter().map(|example| &*example.label));
         let features = FeatureIds::collect(parsed.iter().map(|example| &*example.features));
         let mut task = build(options, bias, loss, classes, features, &file)?;
+        check_labels(task.classes(), parsed.len(), &file)?;
+        if has_qid.into_inner() {
+            source.note(&format!("{file}: the numbers qid: of lines are passed over; `learn ranking` and `learn sequence` use them"));
+        }
+        if task.classes().len() == parsed.len() && parsed.len() > 2 {
+            source.note(&format!(
+                "{file}: each example has a label of its own, so that nothing can be learned of any"
+            ));
+        }
         parsed.iter_mut().for_each(|example| {
             example.features = task.features().map(mem::take(&mut example.features))
         });
@@ -123,14 +136,23 @@ impl Application for Multiclass {
             .map_err(|error| Error::file(pieces.name(), error.to_string()))
     }
 
-    fn read(&self, source: Source<'_>) -> Result<Items<Self>, Error> {
-        source.parse_lines(|line| {
+    fn read(&self, mut source: Source<'_>) -> Result<Items<Self>, Error> {
+        let mut items = Vec::new();
+        let known = NoneKnown::default();
+        let parse = |line: &str| {
             let Some(line) = svmlight::parse_line(line)? else { return Ok(None) };
-            let x = self
-                .input(self.features().map(line.features))
-                .map_err(|error| error.to_string())?;
+            let given = line.features.len();
+            let features = self.features().map(line.features);
+            known.see(given, features.len());
+            let x = self.input(features).map_err(|error| error.to_string())?;
             Ok(Some(Item { x, y: line.target.map(|label| self.class(label)), weight: line.cost }))
-        })
+        };
+        source.with_comments().scan_lines(parse, |_, item| {
+            items.push(item);
+            Ok(())
+        })?;
+        known.note(&mut source);
+        Ok(items)
     }
 
     /// `label score …`: the predicted label, then the score or the probability of each class in the
@@ -145,7 +167,7 @@ impl Application for Multiclass {
         write!(out, "{}", self.classes().name(y_hat.index()))?;
         let probabilities = self.writes_probabilities.then(|| self.probabilities(w, x));
         for score in probabilities.unwrap_or_else(|| self.scores(w, x)) {
-            write!(out, " {score:.6}")?;
+            write!(out, " {}", Shortest(score))?;
         }
         writeln!(out)
     }
@@ -223,6 +245,9 @@ fn build(
     file: &str,
 ) -> Result<Multiclass, Error> {
     let refuse = |reason: &dyn ToString| Error::file(file, reason.to_string());
+    if features.is_empty() {
+        return Err(Error::file(file, NO_FEATURES));
+    }
     let task = Multiclass::new(classes, features)
         .and_then(|task| task.with_bias(bias))
         .map_err(|error| refuse(&error))?
@@ -237,6 +262,20 @@ fn build(
         }
     }
     .map_err(|error| refuse(&error))
+}
+
+/// Refuses labels that are measurements.
+fn check_labels(classes: &Labels, examples: usize, file: &str) -> Result<(), Error> {
+    let is_real = |name: &str| name.parse::<f64>().is_ok_and(|number| number.fract() != 0.0);
+    if classes.len() < 10 || 2 * classes.len() <= examples || !classes.iter().any(is_real) {
+        return Ok(());
+    }
+    let message = format!(
+        "expected classes, found {} different labels of {examples} examples, real numbers as in regression: group them into \
+         classes, or learn their order with `learn ranking`",
+        classes.len()
+    );
+    Err(Error::file(file, message))
 }
 
 /// A line of a training file.

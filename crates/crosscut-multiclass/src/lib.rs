@@ -67,11 +67,12 @@
 //! All measures but the counts (`examples`, `correct`, `incorrect`, `unknown_labels`) are weighted
 //! by the weights of the examples.
 //! * A ratio whose denominator is zero is 0, so a class that is never predicted has precision 0.
-//! * Macro averages are over the classes that have examples; macro F1 is the mean of their F1.
-//! * Micro precision is over all predictions, micro recall over the examples of known classes. Both
-//!   equal the accuracy unless there are labels that the model does not know.
-//! * Labels that the model does not know are errors of loss 1. They lower the precision of the
-//!   predicted class, and are not classes themselves.
+//! * Macro averages are over the classes that have examples or are predicted, as scikit-learn's;
+//!   macro F1 is the mean of their F1. All labels that the model does not know are one more class,
+//!   whose precision, recall and F1 are 0.
+//! * Micro averages, over all examples and predictions, equal the accuracy.
+//! * Labels that the model does not know are errors of loss 1, and lower the precision of the
+//!   predicted class.
 //! * For models trained with the log-loss also [the measures of
 //!   probabilities](crosscut_app::Forecasts).
 //! * The rows of the confusion matrix are true classes, its columns predictions. It is omitted if

@@ -17,17 +17,19 @@ pub(crate) fn report(task: &Multiclass, outcomes: &[Outcome<'_, SparseVector, Cl
 
     let total: f64 = tally.predicted.iter().sum();
     let correct: f64 = tally.correct.iter().sum();
-    let known: f64 = tally.support.iter().sum();
-    let micro = Scores::new(correct, total, known);
     let per_class: Vec<Scores> = (0..k)
         .map(|class| {
             Scores::new(tally.correct[class], tally.predicted[class], tally.support[class])
         })
         .collect();
-    let present: Vec<&Scores> =
-        (0..k).filter(|&class| tally.support[class] > 0.0).map(|class| &per_class[class]).collect();
+    // Labels that the model does not know are one more class, which it never predicts.
+    let present: Vec<&Scores> = (0..k)
+        .filter(|&class| tally.support[class] + tally.predicted[class] > 0.0)
+        .map(|class| &per_class[class])
+        .collect();
+    let classes = present.len() + usize::from(tally.unknown > 0);
     let macro_mean = |measure: fn(&Scores) -> f64| {
-        ratio(present.iter().copied().map(measure).sum(), present.len() as f64)
+        ratio(present.iter().copied().map(measure).sum(), classes as f64)
     };
 
     let mut report = Report::new()
@@ -37,20 +39,21 @@ pub(crate) fn report(task: &Multiclass, outcomes: &[Outcome<'_, SparseVector, Cl
         .measure("macro_precision", macro_mean(|scores| scores.precision))
         .measure("macro_recall", macro_mean(|scores| scores.recall))
         .measure("macro_f1", macro_mean(|scores| scores.f1))
-        .measure("micro_precision", micro.precision)
-        .measure("micro_recall", micro.recall)
-        .measure("micro_f1", micro.f1)
-        .measure("examples", outcomes.len() as f64)
-        .measure("correct", tally.right as f64)
-        .measure("incorrect", (outcomes.len() - tally.right) as f64);
+        .measure("micro_precision", ratio(correct, total))
+        .measure("micro_recall", ratio(correct, total))
+        .measure("micro_f1", ratio(correct, total))
+        .count("examples", outcomes.len() as f64)
+        .count("correct", tally.right as f64)
+        .count("incorrect", (outcomes.len() - tally.right) as f64);
     if tally.unknown > 0 {
-        report = report.measure("unknown_labels", tally.unknown as f64);
+        report = report.count("unknown_labels", tally.unknown as f64);
     }
 
     let rows = per_class.iter().enumerate();
     report = report.table(Table {
         name: "per_class".to_owned(),
         columns: ["precision", "recall", "f1", "support"].map(str::to_owned).to_vec(),
+        counts_from: 3,
         rows: rows
             .map(|(class, scores)| {
                 (
@@ -70,7 +73,8 @@ pub(crate) fn report(task: &Multiclass, outcomes: &[Outcome<'_, SparseVector, Cl
             rows[outcome.y.index().min(k)].1[outcome.y_hat.index()] += outcome.weight;
         }
         let columns = (0..k).map(name).collect();
-        report = report.table(Table { name: "confusion".to_owned(), columns, rows });
+        report =
+            report.table(Table { name: "confusion".to_owned(), columns, counts_from: 0, rows });
     }
     report
 }

@@ -250,6 +250,8 @@ proptest! {
         };
         let lines: Vec<String> = rows.iter().enumerate().map(line).collect();
         let trained = trained.clamp(2, lines.len());
+        // Without features there is nothing to learn from.
+        prop_assume!(rows[..trained].iter().flat_map(|row| row.values()).any(|value| *value != 0.0));
         let (task, examples) = define(&options(&[("scale", scale)]), &lines[..trained].concat());
         for item in task.read(Source::from_text("test", lines.concat())).unwrap() {
             prop_assert!(item.x.features().iter().all(|feature| feature.value.is_finite() && feature.value != 0.0));

@@ -319,14 +319,15 @@ pub(crate) fn report(task: &Ranking, outcomes: &[Outcome<'_, Query, Scores>]) ->
         .enumerate()
         .fold(Report::new(), |report, (at, name)| report.measure(name, mean(at)));
     report
-        .measure("queries", queries.len() as f64)
-        .measure("documents", sum(|query| query.documents() as f64))
-        .measure("pairs", sum(Ranked::pairs))
-        .measure("swapped_pairs", sum(Ranked::swapped_pairs))
-        .measure("queries_without_relevant", sum(|query| f64::from(query.relevant() == 0)))
-        .measure("queries_without_pairs", sum(|query| f64::from(query.pairs() == 0.0)))
+        .count("queries", queries.len() as f64)
+        .count("documents", sum(|query| query.documents() as f64))
+        .count("pairs", sum(Ranked::pairs))
+        .count("swapped_pairs", sum(Ranked::swapped_pairs))
+        .count("queries_without_relevant", sum(|query| f64::from(query.relevant() == 0)))
+        .count("queries_without_pairs", sum(|query| f64::from(query.pairs() == 0.0)))
         .detail(Table {
             name: "per_query".to_owned(),
+            counts_from: columns.len(),
             columns: columns.into_iter().chain(counted).collect(),
             rows: (1..)
                 .zip(rows)

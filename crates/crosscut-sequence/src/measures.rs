@@ -42,15 +42,16 @@ pub(crate) fn report(task: &Sequence, outcomes: &[Outcome<'_, Tokens, Tags>]) ->
         .measure("sequence_accuracy", ratio(tally.right_weight, tally.weight))
         .measure("loss", mean_loss(task, outcomes))
         .measure("token_accuracy", ratio(tally.right_token_weight, tally.token_weight))
-        .measure("sequences", outcomes.len() as f64)
-        .measure("tokens", tally.tokens as f64);
+        .count("sequences", outcomes.len() as f64)
+        .count("tokens", tally.tokens as f64);
     if tally.unknown > 0 {
-        report = report.measure("unknown_tags", tally.unknown as f64);
+        report = report.count("unknown_tags", tally.unknown as f64);
     }
 
     report = report.table(Table {
         name: "per_tag".to_owned(),
         columns: ["precision", "recall", "f1", "support"].map(str::to_owned).to_vec(),
+        counts_from: 3,
         rows: (task.tags().iter().zip(&tally.per_tag))
             .map(|(name, counts)| {
                 (
@@ -72,6 +73,7 @@ pub(crate) fn report(task: &Sequence, outcomes: &[Outcome<'_, Tokens, Tags>]) ->
             columns: ["precision", "recall", "f1", "gold", "predicted", "correct"]
                 .map(str::to_owned)
                 .to_vec(),
+            counts_from: 3,
             rows: (per_kind.iter().map(|(kind, counts)| row(name(kind), counts)))
                 .chain([row("(all)".to_owned(), &all)])
                 .collect(),

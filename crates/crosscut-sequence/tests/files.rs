@@ -271,12 +271,6 @@ fn bad_training_files_are_refused() {
         ),
         (
             "crfsuite",
-            "A\ta\nB\ta:\n",
-            "train:2: expected a number, finite in single precision, after the colon, found `a:` (in names a colon is \
-             written `\\:`)",
-        ),
-        (
-            "crfsuite",
             "A\ta:1e39\n",
             "train:1: expected a number, finite in single precision, after the colon, found `a:1e39` (in names a colon is \
              written `\\:`)",
@@ -516,7 +510,8 @@ fn rare_features_are_dropped() {
     assert_eq!(shown(&task, &examples), ["2 | 2 3:2 => A B", "2 3 => A"]);
     assert_eq!(task.sizes()[1], ("features", 2));
     assert_eq!(items(&task, "A qid:1 1:1 3:1 9:1 10:1\n"), ["3 => A"]);
-    assert_eq!(define(&[("min-count", "9")], &text).unwrap().0.sizes()[1], ("features", 0));
+    let none = define(&[("min-count", "9")], &text).unwrap_err();
+    assert!(none.contains("expected features in at least one line"), "{none}");
 }
 
 #[test]
@@ -616,17 +611,16 @@ fn classify(model: &mut Model<Sequence>, values: &[(&str, &str)], text: &str) ->
     String::from_utf8(written).unwrap()
 }
 
-/// Rows without the last column, which is a number with six decimals; and these numbers.
+/// Rows without the last column, which is a number; and these numbers.
 fn split_numbers(text: &str) -> (String, Vec<f64>) {
     let mut numbers = Vec::new();
     let mut rest = String::new();
     for line in text.lines() {
         match line
             .rsplit_once(['\t', ' '])
-            .and_then(|(before, number)| Some((before, number, number.parse().ok()?)))
+            .and_then(|(before, number)| Some((before, number.parse().ok()?)))
         {
-            Some((before, text, number)) => {
-                assert_eq!(text.split_once('.').unwrap().1.len(), 6, "{line}");
+            Some((before, number)) => {
                 numbers.push(number);
                 rest += before;
             }

@@ -32,6 +32,7 @@ pub fn learn<P: Program>(flags: &Learn) -> Result<ExitCode, Error> {
 
     say.part("Reading training examples...");
     let mut source = Source::open_quietly(&flags.examples)?;
+    source.with_comments();
     let training = P::training(flags, &mut source)?;
     let Training { task, examples, read, head, features, largest_loss, epsilon_factor } = training;
     say.line(&read);

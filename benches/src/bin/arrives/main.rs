@@ -4,11 +4,11 @@
 //! cargo run --release -p crosscut-benches --bin arrives -- [--data FOLDER]… [--seconds 60] [--only WORD]… [--c C]… [--nonnegative]
 //! ```
 //!
-//! Each problem is trained to a relative gap of 1e-3 at each C(sum), on one thread, by `auto` for
-//! SECONDS at most, and then by the other solvers for as many seconds and as many exact passes as
-//! `auto` took. Data are looked for in `datasets/`, then in each FOLDER and below: those of the
-//! race, scikit-learn's `datasets/data`, satimage, dna, MSLR. What is nowhere is left out, and said
-//! so.
+//! Each problem, with the hinge loss or the log-loss, is trained to a relative gap of 1e-3 at each
+//! C(sum), on one thread, by `auto` for SECONDS at most, and then by the other solvers for as many
+//! seconds and as many exact passes as `auto` took. Data are looked for in `datasets/`, then in each
+//! FOLDER and below: those of the race, scikit-learn's `datasets/data`, satimage, dna, MSLR. What is
+//! nowhere is left out, and said so.
 //!
 //! A cell holds exact passes and seconds of training. `!` marks one that did not arrive, with its
 //! gap; `<` one where another solver took less than half the passes, and how many. What is left at
@@ -27,8 +27,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use crosscut::{
-    BlockSettings, C, Example, Regulariser, Rescaling, Settings, Solution, SolveError, Solver,
-    Trainer,
+    BlockSettings, C, Example, Objective, Regulariser, Rescaling, Settings, Solution, SolveError,
+    Solver, Trainer,
 };
 use crosscut_app::{Application, Options, Source};
 use crosscut_multiclass::Multiclass;
@@ -161,14 +161,17 @@ fn run(flags: &Flags) -> Result<bool, Box<dyn Error>> {
     Ok(failures.is_empty())
 }
 
-fn options(kind: Kind) -> Options {
-    let loss = match kind {
-        Kind::Multiclass | Kind::Plain => None,
-        Kind::Ranking(loss) => Some(loss),
-        Kind::Tags | Kind::Words => Some(1),
+fn options(problem: &Problem) -> Options {
+    let loss = match (problem.kind, problem.objective) {
+        (_, Objective::Log) | (Kind::Multiclass | Kind::Plain, _) => None,
+        (Kind::Ranking(loss), _) => Some(loss),
+        (Kind::Tags | Kind::Words, _) => Some(1),
     };
     let mut options = Options::new(Rescaling::Margin, loss);
-    match kind {
+    if problem.objective == Objective::Log {
+        options.set("objective", problem.objective.name());
+    }
+    match problem.kind {
         Kind::Multiclass => options.set("bias", "1"),
         Kind::Words => options.set("template", "ner"),
         _ => {}
@@ -183,8 +186,7 @@ fn line<A: Application>(
     flags: &Flags,
     each: &mut dyn FnMut(f64, Cell),
 ) -> Result<(), Box<dyn Error>> {
-    let (task, examples) =
-        A::define(&options(problem.kind), Source::from_text(problem.name, text))?;
+    let (task, examples) = A::define(&options(problem), Source::from_text(problem.name, text))?;
     let examples: Vec<_> = examples.into_iter().step_by(problem.every).collect();
     print!(" {:6} {:7}", examples.len(), task.dim());
     for &c in &flags.c {

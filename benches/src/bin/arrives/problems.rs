@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use crosscut::Objective;
 use crosscut::SlackNorm::{self, Linear, Squared};
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
@@ -30,13 +31,15 @@ pub struct Problem {
     pub name: &'static str,
     pub kind: Kind,
     pub origin: Origin,
+    /// What training minimises.
+    pub objective: Objective,
     /// One example in so many is trained on.
     pub every: usize,
     pub slack_norm: SlackNorm,
 }
 
 const fn problem(name: &'static str, kind: Kind, origin: Origin) -> Problem {
-    Problem { name, kind, origin, every: 1, slack_norm: Linear }
+    Problem { name, kind, origin, objective: Objective::Hinge, every: 1, slack_norm: Linear }
 }
 
 const fn part(name: &'static str, kind: Kind, origin: Origin) -> Problem {
@@ -45,6 +48,10 @@ const fn part(name: &'static str, kind: Kind, origin: Origin) -> Problem {
 
 const fn squared(name: &'static str, kind: Kind, origin: Origin) -> Problem {
     Problem { slack_norm: Squared, ..problem(name, kind, origin) }
+}
+
+const fn log(problem: Problem) -> Problem {
+    Problem { objective: Objective::Log, ..problem }
 }
 
 const WINE: &str = "wine_data.csv";
@@ -57,7 +64,7 @@ const FASHION: (&str, &str) = ("train-images-idx3-ubyte", "train-labels-idx1-uby
 use Kind::{Multiclass, Plain, Ranking, Tags, Words};
 
 /// All of them: tables as they come, made ones of each kind of trouble, and a sixteenth of each
-/// task of the race.
+/// task of the race; then those with classes and tags with the log-loss.
 pub const PROBLEMS: &[Problem] = &[
     problem("wine", Multiclass, Table(WINE, 1.0)),
     problem("wine / 1000", Multiclass, Table(WINE, 1e-3)),
@@ -108,6 +115,36 @@ pub const PROBLEMS: &[Problem] = &[
     part("mq2008 / 16", Ranking(1), File("mq.train.dat")),
     part("mslr / 16", Ranking(1), File(MSLR)),
     part("lambdarank / 16", Ranking(2), Grouped("lambdarank.train.svm", "lambdarank.train.group")),
+    log(problem("log wine", Multiclass, Table(WINE, 1.0))),
+    log(problem("log wine / 1000", Multiclass, Table(WINE, 1e-3))),
+    log(problem("log wine · 1000", Multiclass, Table(WINE, 1e3))),
+    log(problem("log wine, no bias", Plain, Table(WINE, 1.0))),
+    log(problem("log iris", Multiclass, Table(IRIS, 1.0))),
+    log(problem("log iris / 1000", Multiclass, Table(IRIS, 1e-3))),
+    log(problem("log iris · 1000", Multiclass, Table(IRIS, 1e3))),
+    log(problem("log cancer", Multiclass, Table(CANCER, 1.0))),
+    log(problem("log cancer · 1000", Multiclass, Table(CANCER, 1e3))),
+    log(problem("log digits", Multiclass, File(DIGITS))),
+    log(problem("log dna", Multiclass, File("dna.train.svm"))),
+    log(problem("log sizes", Multiclass, Made(sizes))),
+    log(problem("log powers of ten", Multiclass, Made(powers))),
+    log(problem("log offsets", Multiclass, Made(offsets))),
+    log(problem("log copied columns", Multiclass, Made(copies))),
+    log(problem("log an outlier", Multiclass, Made(outlier))),
+    log(problem("log two against 3500", Multiclass, Made(rare))),
+    log(problem("log counts", Plain, Made(counts))),
+    log(problem("log genes", Multiclass, Made(genes))),
+    log(problem("log contradictions", Plain, Made(contradictions))),
+    log(problem("log contradicting tags", Tags, Made(contradicting_tags))),
+    log(problem("log readings", Tags, Made(readings))),
+    log(part("log names / 16", Words, File("wnut17.dev.conll"))),
+    log(part("log news / 16", Plain, File("news.train.svm"))),
+    log(part("log news counts / 16", Plain, File("20newsgroups-counts.train.svm"))),
+    log(part("log letter / 16", Multiclass, File("letter.train.svm"))),
+    log(part("log fashion / 16", Multiclass, Images(FASHION.0, FASHION.1, 1.0 / 255.0))),
+    log(part("log fashion raw / 16", Multiclass, Images(FASHION.0, FASHION.1, 1.0))),
+    log(part("log ocr / 16", Tags, File("ocr.train.hmm"))),
+    log(part("log chunking / 16", Tags, File("chunk.train.hmm"))),
 ];
 
 /// A number of the standard normal distribution, nearly.

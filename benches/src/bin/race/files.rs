@@ -42,6 +42,7 @@ pub fn prepare(
             &[train, test]
         }
         Files::Rare(_) => &[],
+        Files::Attributes(names) => names,
         Files::Tagged(names) | Files::Grouped(names) | Files::Images(names) => names,
     };
     let mut found = Vec::new();
@@ -85,6 +86,10 @@ pub fn prepare(
         }
         Files::Tagged(_) => {
             Prepared { train: plain(0)?, test: plain(1)?, named: Some((plain(2)?, plain(3)?)) }
+        }
+        Files::Attributes(_) => {
+            let (train, test) = (plain(0)?, plain(1)?);
+            Prepared { named: Some((train.clone(), test.clone())), train, test }
         }
         Files::Grouped(_) => {
             let grouped = |at: usize| {

@@ -108,6 +108,10 @@ struct Arguments {
     /// Writes a page of Markdown.
     #[arg(long, value_name = "FILE")]
     page: Option<PathBuf>,
+    /// Replaces the sections of the raced tasks in the page, which says when they were made. The
+    /// rest of the page stays.
+    #[arg(long, requires = "page", conflicts_with_all = ["limit", "growth", "threads", "all"])]
+    renew: bool,
 }
 
 fn main() -> ExitCode {
@@ -132,6 +136,7 @@ impl Arguments {
             ("--growth", self.growth),
             ("--threads", self.threads),
             ("--all", self.all),
+            ("--renew", self.renew),
         ];
         let mut words = self.tasks.clone();
         words.extend(parts.iter().filter(|(_, given)| *given).map(|(name, _)| (*name).to_owned()));
@@ -215,7 +220,14 @@ fn run(arguments: &Arguments) -> Result<(), RaceError> {
     race.json.insert("setting".to_owned(), setting.to_json());
     race.run()?;
     if let Some(path) = &arguments.page {
-        page::write(path, &page::page(&setting, &race.sections))?;
+        let text = if arguments.renew {
+            let old = std::fs::read_to_string(path).map_err(RaceError::at(path))?;
+            let tasks: Vec<&str> = TASKS.iter().map(|task| task.name).collect();
+            page::renewed(&old, &setting, &race.sections, &tasks)
+        } else {
+            page::page(&setting, &race.sections)
+        };
+        page::write(path, &text)?;
     }
     if let Some(path) = &arguments.json {
         page::write(path, &format!("{:#}\n", Value::Object(race.json)))?;
@@ -242,10 +254,10 @@ impl Race<'_> {
                 Ok(files) => files,
                 Err(name) => {
                     println!("\n{}: {name} is missing", spec.name);
-                    self.sections.push((
-                        spec.name.to_owned(),
-                        format!("Not raced here: `{name}` is missing."),
-                    ));
+                    if !self.arguments.renew {
+                        let words = format!("Not raced here: `{name}` is missing.");
+                        self.sections.push((spec.name.to_owned(), words));
+                    }
                     continue;
                 }
             };

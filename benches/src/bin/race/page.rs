@@ -44,18 +44,31 @@ impl Setting {
 
     /// A paragraph and a list.
     fn markdown(&self) -> String {
-        let Self { command, processor, cores, system, day, commit, programs } = self;
+        let Self { command, programs, .. } = self;
         let mut text = format!(
             "```text\ncargo run --release -p crosscut-benches --bin race -- {command}\n```\n\n"
         );
-        text += &format!(
-            "Measured on {day} at commit {commit} on {processor}, {cores} cores, {system}.\n\n"
-        );
+        text += &format!("{}.\n\n", self.occasion());
         for (name, version) in programs {
             let version = version.as_deref().unwrap_or("missing on this machine");
             text += &format!("* {name}: {version}\n");
         }
         text
+    }
+
+    /// Day, commit and machine.
+    fn occasion(&self) -> String {
+        let Self { processor, cores, system, day, commit, .. } = self;
+        format!("Measured on {day} at commit {commit} on {processor}, {cores} cores, {system}")
+    }
+
+    /// The same for one section of a page, with the command and the programs that were found.
+    fn of_section(&self) -> String {
+        let found = self.programs.iter().filter_map(|(name, version)| {
+            version.as_ref().map(|version| format!("{name} {version}"))
+        });
+        let found: Vec<String> = found.collect();
+        format!("{}, by `race -- {}` ({}).", self.occasion(), self.command, found.join(", "))
     }
 
     /// The same for JSON.
@@ -102,22 +115,60 @@ Crosscut beside what one would use instead, on the same files, in turn, in one r
 
 ";
 
-const HOW: &str = "
-## How to read the tables
+/// Heading of [`HOW`].
+const HOW_HEADING: &str = "How to read the tables";
 
+const HOW: &str = "\
 * Every figure is of a whole process, from file to model, the median of the rounds. User seconds are those of all threads together.
 * P(w) is computed by this program from the weights in the model of each program, on the same problem, with Crosscut's oracles; no
   program is asked how good it is. *Off by at most* is (P(w) − D) / D with the tightest lower bound D that a run of Crosscut certified here.
 * *Crosscut so far in* is when Crosscut had weights as good as those of the peer: wall seconds from the start of its process, from
   its log. It knows P(w) only when it makes a certificate, so this is late rather than early.
 * `user ×` and `wall ×` are ratios to the first row of the table: the median over rounds of the ratio in the round.
-* Programs that do not solve the problem of the task (CRFsuite, XGBoost, LightGBM) have test measures only.
+* Programs that do not solve the problem of the task (CRFsuite but for `crf`, XGBoost, LightGBM) have test measures only.
+* In `crf` all programs read the same file. CRFsuite has by default only the weights of pairs of a feature and a tag, and of pairs of
+  tags, that occur in the training data. The others count as 0 in P(w), so its own optimum is above P\\*. With
+  `feature.possible_states=1 feature.possible_transitions=1` it solves the problem of Crosscut.
+* A section that names its own day and commit was made later than the rest, by `--renew`.
 * A peak below that of the program which starts the others, some megabytes, cannot be seen.
 ";
 
+/// A heading and the Markdown below it.
+pub type Section = (String, String);
+
 /// The whole page: sections are a heading, words and tables.
-pub fn page(setting: &Setting, sections: &[(String, String)]) -> String {
-    let mut text = HEAD.to_owned() + &setting.markdown() + HOW;
+pub fn page(setting: &Setting, sections: &[Section]) -> String {
+    let mut all = vec![(HOW_HEADING.to_owned(), HOW.to_owned())];
+    all.extend_from_slice(sections);
+    joined(&(HEAD.to_owned() + &setting.markdown()), &all)
+}
+
+/// A page in which `sections`, which are of tasks, replace the ones with their headings. New ones
+/// follow the last of the other `tasks`. Each says when and where it was made. The rest of the page
+/// stays, except for the words on how to read it.
+pub fn renewed(page: &str, setting: &Setting, sections: &[Section], tasks: &[&str]) -> String {
+    let mut parts = page.split("\n## ");
+    let head = parts.next().unwrap_or_default();
+    let mut all: Vec<Section> = parts
+        .map(|part| part.split_once('\n').unwrap_or((part, "")))
+        .map(|(heading, body)| (heading.to_owned(), body.trim().to_owned()))
+        .collect();
+    let how = (HOW_HEADING.to_owned(), HOW.to_owned());
+    let of_sections = sections.iter().map(|(heading, body)| {
+        (heading.clone(), format!("{}\n\n{}", setting.of_section(), body.trim()))
+    });
+    for (heading, body) in std::iter::once(how).chain(of_sections) {
+        let last = all.iter().rposition(|(known, _)| tasks.contains(&known.as_str()));
+        match all.iter().position(|(known, _)| *known == heading) {
+            Some(at) => all[at].1 = body,
+            None => all.insert(last.map_or(all.len(), |last| last + 1), (heading, body)),
+        }
+    }
+    joined(head, &all)
+}
+
+fn joined(head: &str, sections: &[Section]) -> String {
+    let mut text = format!("{}\n", head.trim_end());
     for (heading, body) in sections {
         text += &format!("\n## {heading}\n\n{}\n", body.trim_end());
     }
@@ -167,5 +218,25 @@ mod tests {
         ] {
             assert!(text.contains(part), "{text}");
         }
+    }
+
+    #[test]
+    fn a_section_is_renewed_and_the_others_stay() {
+        let section = |heading: &str, body: &str| (heading.to_owned(), body.to_owned());
+        let setting = |command: &str| Setting::look(command.to_owned(), Vec::new());
+        let old = [section("news", "old news"), section("letter", "l"), section("Growth", "g")];
+        let old = page(&setting("--all"), &old);
+        let new = [section("news", "new news"), section("crf", "c")];
+        let text = renewed(&old, &setting("news crf"), &new, &["news", "letter", "crf"]);
+        let headings: Vec<&str> =
+            text.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+        assert_eq!(headings, [HOW_HEADING, "news", "letter", "crf", "Growth"]);
+        assert!(text.contains("race -- --all\n") && !text.contains("old news"), "{text}");
+        assert!(
+            text.contains("by `race -- news crf`") && text.contains("\n\nnew news\n"),
+            "{text}"
+        );
+        // A page renewed with nothing is the same page.
+        assert_eq!(renewed(&old, &setting(""), &[], &["news"]), old);
     }
 }

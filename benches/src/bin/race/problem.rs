@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use crosscut::{C, Rescaling, Settings, Solution, Task};
 use crosscut_app::{Application, Options};
@@ -13,7 +14,8 @@ use crate::error::RaceError;
 use crate::files::Prepared;
 use crate::judge::Judge;
 use crate::measures::{self, Measures, TagNames};
-use crate::weights::{self, Liblinear, SvmStruct};
+use crate::programs::said;
+use crate::weights::{self, Crfsuite, Liblinear, SvmStruct};
 
 /// What is predicted.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -22,6 +24,8 @@ pub enum Kind {
     Multiclass(Option<f32>),
     /// Tags.
     Sequence,
+    /// Tags with the log-loss: a conditional random field.
+    Crf,
     /// Orders, with this number of a loss (`-l`).
     Ranking(u32),
 }
@@ -33,6 +37,7 @@ impl Kind {
             Self::Multiclass(None) => Vec::new(),
             Self::Multiclass(Some(bias)) => vec!["--bias".to_owned(), bias.to_string()],
             Self::Sequence => vec!["-l".to_owned(), "1".to_owned()],
+            Self::Crf => vec!["--objective".to_owned(), "log".to_owned()],
             Self::Ranking(loss) => vec!["-l".to_owned(), loss.to_string()],
         }
     }
@@ -41,7 +46,7 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Multiclass(_) => Multiclass::NAME,
-            Self::Sequence => Sequence::NAME,
+            Self::Sequence | Self::Crf => Sequence::NAME,
             Self::Ranking(_) => Ranking::NAME,
         }
     }
@@ -56,6 +61,11 @@ impl Kind {
                 options
             }
             Self::Sequence => Options::new(Rescaling::Margin, Some(1)),
+            Self::Crf => {
+                let mut options = Options::new(Rescaling::Margin, None);
+                options.set("objective", "log");
+                options
+            }
             Self::Ranking(loss) => Options::new(Rescaling::Margin, Some(loss)),
         }
     }
@@ -80,6 +90,8 @@ pub enum Left<'a> {
     Liblinear(&'a Path),
     /// A model of one of the SVM^struct programs.
     SvmStruct(&'a Path),
+    /// A program of CRFsuite, which writes a model as text, and its model.
+    Crfsuite(&'a Path, &'a Path),
     /// Bare numbers.
     Raw(&'a Path),
 }
@@ -94,7 +106,7 @@ impl Problem {
         Ok(match kind {
             Kind::Multiclass(_) => Self::Multiclass(Judge::open(&options, c, train, test)?),
             Kind::Ranking(_) => Self::Ranking(Judge::open(&options, c, train, test)?),
-            Kind::Sequence => {
+            Kind::Sequence | Kind::Crf => {
                 let mut names = TagNames::new();
                 if let Some((named_train, named_test)) = &files.named {
                     // Some tags are in the test examples only.
@@ -140,6 +152,13 @@ impl Problem {
                 };
                 placed.map_err(data(path))
             }
+            (Self::Sequence(judge, _), Left::Crfsuite(program, path)) => {
+                let text = said(Command::new(program).arg("dump").arg(path))
+                    .ok_or_else(|| data(path)("CRFsuite cannot read its model".to_owned()))?;
+                Crfsuite::parse(&text)
+                    .and_then(|model| model.place(&judge.task))
+                    .map_err(data(path))
+            }
             (_, Left::Raw(path)) => {
                 let dim = match self {
                     Self::Multiclass(judge) => judge.task.dim(),
@@ -148,8 +167,8 @@ impl Problem {
                 };
                 weights::raw(&fs::read(path).map_err(RaceError::at(path))?, dim).map_err(data(path))
             }
-            (_, Left::Liblinear(path)) => {
-                Err(data(path)("LIBLINEAR has no models of this task".to_owned()))
+            (_, Left::Liblinear(path) | Left::Crfsuite(_, path)) => {
+                Err(data(path)("the program has no models of this task".to_owned()))
             }
         }
     }

@@ -36,6 +36,8 @@ pub struct Job<'a> {
 pub struct Runner {
     /// The program.
     pub found: Found,
+    /// What is predicted.
+    pub kind: Kind,
     /// How it is set.
     pub setting: String,
     /// The file that is run.
@@ -127,6 +129,7 @@ impl Runner {
         }
         Ok(Self {
             found: found.clone(),
+            kind,
             setting: setting.to_owned(),
             path: path.clone(),
             arguments: line,
@@ -147,6 +150,7 @@ impl Runner {
             Liblinear => Some(Left::Liblinear(&self.model)),
             SvmMulticlass | SvmHmm | SvmRank => Some(Left::SvmStruct(&self.model)),
             Dlib | ScikitLearn => Some(Left::Raw(&self.model)),
+            Crfsuite if self.kind == Kind::Crf => Some(Left::Crfsuite(&self.path, &self.model)),
             Crfsuite | Xgboost | LightGbm => None,
         }
     }

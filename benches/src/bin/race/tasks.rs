@@ -37,6 +37,8 @@ pub enum Files {
     Rare([usize; 2]),
     /// Training and test examples for tagging, then the same for CRFsuite.
     Tagged([&'static str; 4]),
+    /// Training and test examples for tagging, with the attributes of CRFsuite for all programs.
+    Attributes([&'static str; 2]),
     /// Examples without qid, then the sizes of their queries.
     Grouped([&'static str; 4]),
     /// Images and labels of the training examples, then of the test examples, as MNIST has them.
@@ -76,6 +78,11 @@ const fn memory(ours: &'static str, theirs: (Program, &'static str), at_most: f6
 const MULTICLASS_LOOSE: (Program, &str) = (Liblinear, "-e 0.1");
 const ONE_PASS: &str = "--passes 1";
 const ONE_ITERATION: (Program, &str) = (Liblinear, "-e 1e9");
+
+/// CRFsuite with weights for all pairs of a feature and a tag and all pairs of tags, as Crosscut has
+/// them. By default it has weights for the pairs that it sees.
+const ALL_FEATURES: (Program, &str) =
+    (Crfsuite, "-a lbfgs -p c2=1 -p feature.possible_states=1 -p feature.possible_transitions=1");
 
 /// Every task.
 pub const TASKS: &[Spec] = &[
@@ -346,6 +353,24 @@ pub const TASKS: &[Spec] = &[
             time("--gap 1e-3", (Crfsuite, "-a pa"), 1.0),
             time("--gap 1e-3", (Crfsuite, "-a ap"), 1.0),
             memory("--gap 1e-3", (Crfsuite, "-a ap"), 2.0),
+        ],
+    },
+    Spec {
+        name: "crf",
+        about: "CoNLL-2000 chunking by a conditional random field: 8,936 sentences, 338,547 features, 22 tags; \
+                log-loss, C(sum) = 0.5 (c2 = 1)",
+        kind: Kind::Crf,
+        c: C::Sum(0.5),
+        files: Files::Attributes(["chunk.train.crf", "chunk.test.crf"]),
+        runners: &[
+            (Crosscut, "--gap 1e-3"),
+            (Crosscut, "--gap 1e-2"),
+            (Crfsuite, "-a lbfgs -p c2=1"),
+            ALL_FEATURES,
+        ],
+        targets: &[
+            time("--gap 1e-3", (Crfsuite, "-a lbfgs -p c2=1"), 0.25),
+            time("--gap 1e-3", ALL_FEATURES, 0.25),
         ],
     },
     Spec {

@@ -261,6 +261,68 @@ fn split(id: usize, first: usize, width: usize) -> Result<(usize, usize), String
     at.map(|at| (at / width, at % width)).ok_or_else(|| format!("there is no weight {id}"))
 }
 
+/// A model of CRFsuite as `crfsuite dump` prints it, with six decimals.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Crfsuite {
+    /// A tag, the tag after it, and their weight.
+    transitions: Vec<(String, String, f64)>,
+    /// An attribute, a tag, and their weight.
+    states: Vec<(String, String, f64)>,
+}
+
+impl Crfsuite {
+    /// Reads the text of a model.
+    ///
+    /// # Errors
+    /// What is missing or is no number.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let section = |name: &str| -> Result<Vec<_>, String> {
+            let (_, rest) = text
+                .split_once(&format!("\n{name} = {{\n"))
+                .ok_or_else(|| format!("expected a section `{name}`, found none"))?;
+            rest.lines().take_while(|line| *line != "}").map(Self::weight).collect()
+        };
+        Ok(Self { transitions: section("TRANSITIONS")?, states: section("STATE_FEATURES")? })
+    }
+
+    /// Reads `  (0) NAME --> TAG: weight`.
+    fn weight(line: &str) -> Result<(String, String, f64), String> {
+        let parts = || {
+            let (_, rest) = line.trim_start().split_once(' ')?;
+            let (names, weight) = rest.rsplit_once(": ")?;
+            let (from, to) = names.rsplit_once(" --> ")?;
+            Some((from.to_owned(), to.to_owned(), weight.parse().ok()?))
+        };
+        parts().ok_or_else(|| format!("expected `(N) NAME --> TAG: weight`, found `{line}`"))
+    }
+
+    /// The same weights where `task` has them. Pairs that the model does not have are 0.
+    ///
+    /// # Errors
+    /// Other orders than those of CRFsuite; tags and attributes that the task does not have.
+    pub fn place(&self, task: &Sequence) -> Result<Vec<f64>, String> {
+        let (mut w, k) = (vec![0.0; task.dim()], task.tags().len());
+        let Features::Names(names) = task.features() else {
+            return Err("expected features by name".to_owned());
+        };
+        if task.orders() != (1, 0) {
+            return Err("expected transitions of order 1 and emissions of order 0".to_owned());
+        }
+        let tag = |tag: &str| {
+            task.tags().index(tag).ok_or_else(|| format!("the task has no tag `{tag}`"))
+        };
+        for (from, to, weight) in &self.transitions {
+            w[k * names.len() + tag(from)? * k + tag(to)?] = *weight;
+        }
+        for (name, to, weight) in &self.states {
+            let feature =
+                names.index(name).ok_or_else(|| format!("the task has no feature `{name}`"))?;
+            w[feature as usize * k + tag(to)?] = *weight;
+        }
+        Ok(w)
+    }
+}
+
 /// Weights as the scripts for Python write them: 64-bit numbers, little-endian, where the task has
 /// them.
 ///
@@ -285,6 +347,9 @@ pub fn open<T>(path: &Path, parse: impl Fn(&str) -> Result<T, String>) -> Result
 
 #[cfg(test)]
 mod tests {
+    use crosscut::Rescaling;
+    use crosscut_app::{Application, Options, Source};
+
     use super::*;
 
     #[test]
@@ -385,6 +450,35 @@ mod tests {
             let message = SvmStruct::parse(&text).unwrap_err();
             assert!(message.contains(expected), "{message}");
         }
+    }
+
+    #[test]
+    fn models_of_crfsuite_are_read_and_placed() {
+        let text = |states: &str| {
+            format!(
+                "LABELS = {{\n      0: b\n}}\n\nTRANSITIONS = {{\n  (1) b --> a: 0.500000\n}}\n\n\
+                 STATE_FEATURES = {{\n{states}}}\n\n"
+            )
+        };
+        let file = "a\tw=x\nb\tw\\: --> y\n";
+        let mut options = Options::new(Rescaling::Margin, None);
+        options.set("format", "crfsuite");
+        let (task, _) =
+            Sequence::define(&options, Source::from_text("file", file.to_owned())).unwrap();
+        let placed = |states: &str| Crfsuite::parse(&text(states))?.place(&task);
+        // Two features at two tags, then transitions: from a, from b.
+        let w = placed("  (0) w=x --> a: -1.000000\n  (0) w: --> y --> b: 2.000000\n");
+        assert_eq!(w.unwrap(), [-1.0, 0.0, 0.0, 2.0, 0.0, 0.0, 0.5, 0.0]);
+        let table = [
+            ("  (0) w=z --> a: 1.0\n", "no feature `w=z`"),
+            ("  (0) w=x --> c: 1.0\n", "no tag `c`"),
+            ("  (0) w=x --> a: x\n", "NAME --> TAG: weight"),
+        ];
+        for (states, expected) in table {
+            let message = placed(states).unwrap_err();
+            assert!(message.contains(expected), "{message}");
+        }
+        assert!(Crfsuite::parse("").unwrap_err().contains("`TRANSITIONS`"));
     }
 
     #[test]

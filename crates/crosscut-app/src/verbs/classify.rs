@@ -48,7 +48,7 @@ pub fn classify<A: Application>(
     let Model { mut task, w, .. } = model.load::<A>()?;
     probability::check_model(options, task.objective())?;
     task.prepare(options)?;
-    let items = task.read(Source::open(examples, monitor)?)?;
+    let items = task.read(Source::open(examples, monitor)?.may_be_empty())?;
     let mut tally = Tally::default();
     output::replace(predictions, |out| {
         for chunk in items.chunks(CHUNK) {

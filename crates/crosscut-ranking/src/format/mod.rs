@@ -7,10 +7,10 @@ use std::io;
 
 use crosscut::{Example, Rescaling};
 use crosscut_app::scaling::{self, Apart, Columns, Method};
-use crosscut_app::vocabulary::{FeatureIds, SeenIds};
+use crosscut_app::vocabulary::{FeatureIds, NO_FEATURES, NoneKnown, SeenIds};
 use crosscut_app::{
     Application, Cut, Error, Examples, Item, Items, OptionSpec, Options, Outcome, Pieces, Report,
-    Source,
+    Shortest, Source,
 };
 
 use crate::measures;
@@ -110,8 +110,18 @@ impl Application for Ranking {
         let ids = FeatureIds::collect(
             raws.iter().flat_map(|raw| raw.rows.iter()).map(|row| row.features()),
         );
+        if ids.is_empty() {
+            return Err(Error::file(source.name(), NO_FEATURES));
+        }
         let mut buffer = Vec::new();
         raws.iter_mut().for_each(|raw| raw.number(&mut buffer, |id| ids.index(id)));
+        let is_tied = |raw: &Raw| raw.grades.windows(2).all(|pair| pair[0] == pair[1]);
+        if raws.iter().all(is_tied) {
+            let file = source.name().to_owned();
+            source.note(&format!(
+                "{file}: no query has two documents of different relevance, so that there is nothing to learn"
+            ));
+        }
 
         let rows = raws.iter().map(|raw| &raw.rows);
         task.scaling = match scale {
@@ -210,7 +220,14 @@ impl Application for Ranking {
             Reader { learning: false, loss, sizes: sizes.as_ref(), named: run_tag.is_some() };
         let mut raws = reader.read(&mut source)?;
         let mut buffer = Vec::new();
-        raws.iter_mut().for_each(|raw| raw.number(&mut buffer, |id| self.features().index(id)));
+        let known = NoneKnown::default();
+        for raw in &mut raws {
+            let features = |raw: &Raw| raw.rows.iter().map(|row| row.features().len()).sum();
+            let given = features(raw);
+            raw.number(&mut buffer, |id| self.features().index(id));
+            known.see(given, features(raw));
+        }
+        known.note(&mut source);
         Ok(self.finish(raws))
     }
 
@@ -224,7 +241,7 @@ impl Application for Ranking {
     ) -> io::Result<()> {
         let scores = y_hat.values();
         let Some(tag) = &self.beside.run_tag else {
-            return scores.iter().try_for_each(|score| writeln!(out, "{score:.8}"));
+            return scores.iter().try_for_each(|score| writeln!(out, "{}", Shortest(*score)));
         };
         let mut order: Vec<usize> = (0..scores.len()).collect();
         order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
@@ -235,7 +252,7 @@ impl Application for Ranking {
                 Some(name) => write!(out, "{query} Q0 {name}")?,
                 None => write!(out, "{query} Q0 d{}", document + 1)?,
             }
-            writeln!(out, " {rank} {:.8} {tag}", scores[document])?;
+            writeln!(out, " {rank} {} {tag}", Shortest(scores[document]))?;
         }
         Ok(())
     }

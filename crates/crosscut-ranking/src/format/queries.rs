@@ -69,7 +69,7 @@ impl Reader<'_> {
         };
         let mut names = HashSet::new();
         let mut documents = 0;
-        source.scan_lines(
+        source.with_comments().scan_lines(
             |line| self.parse(line),
             |number, document| {
                 let refuse = |message: String| Err(Error::line(file.as_str(), number, message));

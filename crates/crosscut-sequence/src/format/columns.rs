@@ -129,17 +129,33 @@ fn read(
     names: &mut Names<'_>,
     sequences: &mut Sequences<'_>,
 ) -> Result<usize, Error> {
-    let mut reader =
-        Reader { template, names, sequences, width: 0, tagged: false, lines: Vec::new(), first: 0 };
+    let mut reader = Reader {
+        template,
+        names,
+        sequences,
+        width: 0,
+        first_has_tab: false,
+        tagged: false,
+        lines: Vec::new(),
+        first: 0,
+    };
     source.scan_lines(parse_line, |number, line| {
         let found = split(&line).count();
         if reader.width == 0 {
             reader.tagged = check(number, found, reader.sequences)?;
             reader.width = found;
+            reader.first_has_tab = line.contains('\t');
         }
         if found != reader.width {
-            let message =
-                format!("expected {} columns as in the first line, found {found}", reader.width);
+            let tabs = match (reader.first_has_tab, line.contains('\t')) {
+                (true, false) => "; the first line has a TAB, and so columns between TABs",
+                (false, true) => "; this line has a TAB, and so columns between TABs",
+                _ => "",
+            };
+            let message = format!(
+                "expected {} columns as in the first line, found {found}{tabs}",
+                reader.width
+            );
             return Err(reader.sequences.refuse(number, message));
         }
         // What was passed over in between was blank.
@@ -160,6 +176,8 @@ struct Reader<'r, 'n, 's> {
     names: &'r mut Names<'n>,
     sequences: &'r mut Sequences<'s>,
     width: usize,
+    /// Whether the first line has a TAB.
+    first_has_tab: bool,
     /// Whether the last column is the tag.
     tagged: bool,
     /// The lines of a sentence so far.

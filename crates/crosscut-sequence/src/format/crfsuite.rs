@@ -2,7 +2,7 @@
 //! sequences.
 //!
 //! In names `\:` is a colon and `\\` a backslash; the first other colon is followed by the weight,
-//! 1 where there is none. A line `@weight:W` before the tokens of a sequence is its weight.
+//! 1 where there is none or nothing follows. A line `@weight:W` before the tokens of a sequence is its weight.
 
 use crosscut::Feature;
 use crosscut_app::{Error, Source};
@@ -60,6 +60,7 @@ fn parse_line(line: &str) -> Result<Option<Line>, String> {
             ));
         }
         let weight = weight.map_or(Ok(1.0), |weight| match weight.parse::<f32>() {
+            _ if weight.trim_ascii().is_empty() => Ok(1.0),
             Ok(weight) if weight.is_finite() => Ok(weight),
             _ => Err(format!(
                 "expected a number, finite in single precision, after the colon, found `{}` (in names a colon is \

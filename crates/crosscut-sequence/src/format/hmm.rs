@@ -34,7 +34,7 @@ pub(super) fn read(source: &mut Source<'_>, sequences: &mut Sequences<'_>) -> Re
     let mut seen = HashSet::new();
     // The number and the weight of the sequence that is being read.
     let mut current = None;
-    source.scan_lines(parse_line, |number, token| {
+    source.with_comments().scan_lines(parse_line, |number, token| {
         let Token { tag, sequence, weight, mut features } = token;
         match current {
             Some((last, expected)) if last == sequence => {

@@ -13,10 +13,10 @@ use std::path::Path;
 
 use crosscut::{Example, Objective, Rescaling};
 use crosscut_app::scaling::{self, Apart, Columns as Statistics, Method};
-use crosscut_app::vocabulary::{FeatureIds, Labels, SeenIds, Words};
+use crosscut_app::vocabulary::{FeatureIds, Labels, NO_FEATURES, NoneKnown, SeenIds, Words};
 use crosscut_app::{
     Application, CostMatrix, Cut, Error, Examples, Forecasts, Items, OptionSpec, Options, Outcome,
-    Pieces, Report, Source,
+    Pieces, Report, Shortest, Source,
 };
 use serde::{Deserialize, Serialize};
 
@@ -309,7 +309,12 @@ impl Application for Sequence {
         match (&self.definition.format, self.features()) {
             (Format::Features, Features::Ids(ids)) => {
                 hmm::read(&mut source, &mut sequences)?;
+                let any = |sequences: &Sequences<'_>| sequences.rows().map(<[_]>::len).sum();
+                let given = any(&sequences);
                 sequences.number(ids);
+                let known = NoneKnown::default();
+                known.see(given, any(&sequences));
+                known.note(&mut source);
             }
             (Format::Features, Features::Names(words)) => {
                 let no_tag = Some("?").filter(|tag| self.tags().index(tag).is_none());
@@ -352,7 +357,7 @@ impl Application for Sequence {
             {
                 let probability = || self.log_probability_after(w, x, tags, &scratch).exp();
                 let number = if probabilities { probability() } else { *score };
-                writeln!(out, "# {rank} {number:.6}")?;
+                writeln!(out, "# {rank} {}", Shortest(number))?;
                 self.write_tokens(x, tags, &of_tags(tags, &scratch), out)?;
                 writeln!(out)?;
             }
@@ -473,7 +478,7 @@ impl Sequence {
             }
             write!(out, "{}", self.name(tags, token))?;
             if let Some(number) = numbers.get(token) {
-                write!(out, "{separator}{number:.6}")?;
+                write!(out, "{separator}{}", Shortest(*number))?;
             }
             writeln!(out)?;
         }
@@ -492,6 +497,9 @@ fn build(
 ) -> Result<Sequence, Error> {
     let Choices { transitions, emissions, beam, scheme, loss, .. } = choices;
     let refuse = |reason: &dyn ToString| Error::file(file, reason.to_string());
+    if features.is_empty() {
+        return Err(Error::file(file, NO_FEATURES));
+    }
     let mut task = Sequence::new(tags, features)
         .and_then(|task| task.with_orders(transitions, emissions))
         .and_then(|task| task.with_scheme(scheme))

@@ -3,6 +3,7 @@
 use std::mem;
 
 use crosscut::{Feature, SparseRows};
+use crosscut_app::source::name;
 use crosscut_app::vocabulary::{FeatureIds, Labels, Words};
 use crosscut_app::{Error, Item, Items, Scaling};
 
@@ -93,6 +94,7 @@ impl<'f> Sequences<'f> {
     ) -> Result<(), Error> {
         let refuse = |message: String| Error::line(self.file, line, message);
         let open = self.open.get_or_insert_default();
+        let tag = tag.map(name).transpose().map_err(refuse)?.filter(|tag| !tag.is_empty());
         if let Some(tag) = tag {
             if open.tags.len() < open.rows.len() {
                 return Err(refuse(format!(

@@ -272,6 +272,12 @@ fn parse_macro(text: &str) -> Result<(Macro, &str), String> {
         .trim_ascii_start()
         .strip_prefix(']')
         .ok_or_else(|| unexpected("] after the expression"))?;
+    if let Some((class, here)) = class_of_wapiti(&regex) {
+        return Err(format!(
+            "expected a regular expression, found `{}`: Wapiti's {class} is written {here} here",
+            shorten(&regex)
+        ));
+    }
     let built = RegexBuilder::new(&regex)
         .size_limit(LARGEST_EXPRESSION)
         .dfa_size_limit(LARGEST_EXPRESSION)
@@ -289,6 +295,39 @@ fn parse_macro(text: &str) -> Result<(Macro, &str), String> {
     let finds =
         if letter.eq_ignore_ascii_case(&'m') { Finds::Match(regex) } else { Finds::Test(regex) };
     Ok((Macro { row, column, finds, lower_case }, rest))
+}
+
+/// A character class of Wapiti that is none here or means something else, and how it is written
+/// here.
+fn class_of_wapiti(regex: &str) -> Option<(&'static str, &'static str)> {
+    const CLASSES: [(&str, &str); 8] = [
+        (r"\a", r"[[:alpha:]], or \p{L} for all alphabets"),
+        (r"\A", r"[[:^alpha:]], or \P{L} for all alphabets"),
+        (r"\l", r"[[:lower:]], or \p{Ll} for all alphabets"),
+        (r"\L", r"[[:^lower:]], or \P{Ll} for all alphabets"),
+        (r"\u", r"[[:upper:]], or \p{Lu} for all alphabets"),
+        (r"\U", r"[[:^upper:]], or \P{Lu} for all alphabets"),
+        (r"\p", r"[[:punct:]], or \p{P} for all alphabets"),
+        (r"\P", r"[[:^punct:]], or \P{P} for all alphabets"),
+    ];
+    let mut rest = regex;
+    while let Some(at) = rest.find('\\') {
+        rest = &rest[at..];
+        let after = rest.get(2..).unwrap_or_default();
+        // \p{L}, \pL and \u{e9}, \u00e9 are classes and characters of Unicode.
+        let unicode = match rest.as_bytes().get(1) {
+            Some(b'p' | b'P') => after.starts_with(|c: char| "{LMNPSZC".contains(c)),
+            Some(b'u' | b'U') => after.starts_with(|c: char| c == '{' || c.is_ascii_hexdigit()),
+            _ => false,
+        };
+        let class = CLASSES.into_iter().find(|(class, _)| rest.starts_with(class));
+        if class.is_some() && !unicode {
+            return class;
+        }
+        let skipped = rest.chars().take(2).map(char::len_utf8).sum();
+        rest = &rest[skipped..];
+    }
+    None
 }
 
 /// The text up to a quote that is not escaped, and what follows it. Other escapes are left to the

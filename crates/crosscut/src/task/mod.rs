@@ -116,7 +116,7 @@ pub trait Task: Sync {
     }
 
     /// What the planes bound: the hinge loss, the default, or the log-loss. Constant for a task.
-    /// The solvers do not ask; the laws and reports do.
+    /// The laws and reports ask; the solvers ask only to estimate the work of a step.
     fn objective(&self) -> Objective {
         Objective::Hinge
     }

@@ -142,7 +142,7 @@ impl<'a> Method<Oracles<'a>> for BlockCoordinate<'a> {
 
     fn settle(&mut self, oracles: &mut Oracles<'a>, run: &mut Run<'_>) -> Result<(), Fault> {
         self.approximate_passes(oracles, run)?;
-        self.solve_master(run);
+        self.solve_master(oracles, run);
         // Acceleration may lower D before the next certificate, so the bound is raised now.
         // `self.dual` is no bound: it is a sum of gains and contains their rounding errors.
         if self.proximal.is_active() && self.dual > run.bounds.dual {

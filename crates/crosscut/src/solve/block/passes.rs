@@ -250,13 +250,15 @@ impl<'a> BlockCoordinate<'a> {
     }
 
     /// Solves the dual over all cached planes jointly, if a solve is due.
-    pub(super) fn solve_master(&mut self, run: &Run<'_>) {
+    pub(super) fn solve_master(&mut self, oracles: &Oracles<'a>, run: &Run<'_>) {
         // `sweep` counts the multiplications that compute the values of all planes.
         let (mut full, mut rank, mut sweep) = (false, 0, 0.0);
+        let mut most_values = 0.0;
         for block in &self.store.blocks {
             full |= block.planes() >= self.store.most_planes;
             rank += block.rank();
             sweep += block.work();
+            most_values += block.most_values();
         }
         // A full block merges planes, so its planes would differ from one solve to the next.
         if !self.settings.block.acceleration || full {
@@ -268,6 +270,7 @@ impl<'a> BlockCoordinate<'a> {
             rank,
             sweep,
             bounded: self.penalty.is_bounded(),
+            values_of_tangents: oracles.is_smooth().then_some(most_values),
         };
         let memory = sizes.numbers().saturating_mul(size_of::<f64>());
         let fits = self

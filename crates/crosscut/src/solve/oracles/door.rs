@@ -8,7 +8,7 @@
 use std::sync::Mutex;
 
 use crate::data::{Row, Sink};
-use crate::task::{Example, Part, Planes, Recombiner, Task};
+use crate::task::{Example, Objective, Part, Planes, Recombiner, Task};
 
 /// The oracles of examples, addressed by position, at weights of length [`dim`](Self::dim).
 pub(crate) trait Door<'a>: Send + Sync {
@@ -16,6 +16,9 @@ pub(crate) trait Door<'a>: Send + Sync {
 
     /// See [`Task::is_relaxed`].
     fn is_relaxed(&self) -> bool;
+
+    /// Whether planes are tangents of a smooth loss. See [`Task::objective`].
+    fn is_smooth(&self) -> bool;
 
     /// Largest number of examples per call of [`separate`](Self::separate).
     fn chunk(&self) -> usize;
@@ -89,6 +92,10 @@ impl<'a, T: Task> Door<'a> for Behind<'a, T> {
 
     fn is_relaxed(&self) -> bool {
         self.task.is_relaxed()
+    }
+
+    fn is_smooth(&self) -> bool {
+        self.task.objective() == Objective::Log
     }
 
     fn chunk(&self) -> usize {

@@ -229,6 +229,11 @@ impl<'a> Oracles<'a> {
         batch.iter().zip(&*answers).find_map(fault).map_or(Ok(()), Err)
     }
 
+    /// Whether planes are tangents of a smooth loss.
+    pub(crate) fn is_smooth(&self) -> bool {
+        self.door.is_smooth()
+    }
+
     /// Whether the task can recombine planes from parts.
     pub(crate) fn recombines(&self) -> bool {
         self.door.recombines()

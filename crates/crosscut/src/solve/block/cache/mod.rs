@@ -158,6 +158,12 @@ impl<'a> Block<'a> {
         self.support().saturating_sub(usize::from(at_bound))
     }
 
+    /// Upper bound on the number of values of all planes, apart from dense ones, which is exact if
+    /// each plane has all placed rows.
+    pub fn most_values(&self) -> f64 {
+        (self.planes.len() * self.placed.features()) as f64
+    }
+
     /// The dual variables of the planes.
     fn alphas(&self) -> impl Iterator<Item = f64> {
         self.planes.iter().map(|plane| plane.alpha)

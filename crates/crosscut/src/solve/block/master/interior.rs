@@ -119,7 +119,7 @@ impl Problem {
                 columns.scale_rows(&scales);
             }
             self.work += columns.shape(w.len()).work() + 7.0 * self.sweep;
-            let Some(system) = System::new(columns, w.len()) else { break };
+            let Some(system) = System::new(&columns, w.len()) else { break };
             let mut residual: Vec<f64> = u.iter().zip(&w).map(|(u, w)| u - w).collect();
             point.bounds.iter().for_each(|&(at, _, beta)| residual[at] += beta);
             let system = (&system, &*scales);
@@ -137,6 +137,7 @@ impl Problem {
                 if mu > SLOW * before { (CENTERED * mu, None) } else { (target, Some(&affine)) };
             before = mu;
             let Some(direction) = direction(self, target, affine) else { break };
+            self.columns = columns;
             let step = direction.step;
             w.iter_mut().zip(&direction.w).for_each(|(w, change)| *w += step * change);
             self.evaluate(blocks, &w, workspace);
@@ -297,7 +298,8 @@ impl Problem {
         point: &Point,
         workspace: &mut Workspace,
     ) -> Columns {
-        let mut columns = Columns::default();
+        let mut columns = std::mem::take(&mut self.columns);
+        columns.clear();
         for &i in in_play {
             let theta = |p: usize| self.a[p] / point.s[p];
             let mut weights: Vec<(usize, f64)> = self.range(i).map(theta).enumerate().collect();
@@ -321,7 +323,7 @@ impl Problem {
         blocks: &[Block<'_>],
         in_play: &[usize],
         point: &Point,
-        (system, scales): (&System, &[f64]),
+        (system, scales): (&System<'_>, &[f64]),
         residual: &[f64],
         target: f64,
         affine: Option<&Direction>,

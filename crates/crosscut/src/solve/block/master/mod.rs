@@ -122,6 +122,9 @@ pub(super) struct Sizes {
     pub sweep: f64,
     /// Whether weights have lower bounds.
     pub bounded: bool,
+    /// If planes are tangents of a smooth loss, the number of values of all planes: each plane has
+    /// all rows of its example, and in a solve nearly all planes come into use.
+    pub values_of_tangents: Option<f64>,
 }
 
 /// Lengthens w if that lowers its primal value over the planes ([`Problem::stretch`]).
@@ -142,7 +145,8 @@ pub(super) fn stretched(
 impl Sizes {
     /// Shape of the linear system with `rank` planes.
     fn shape(self, rank: usize) -> Shape {
-        let length = (2.0 * self.sweep / self.planes.max(1) as f64).min(self.dim as f64);
+        let values = (2.0 * self.sweep).max(self.values_of_tangents.unwrap_or(0.0));
+        let length = (values / self.planes.max(1) as f64).min(self.dim as f64);
         let values = length * rank as f64;
         Shape { dim: self.dim, rank, values, squares: values * length }
     }
@@ -151,7 +155,10 @@ impl Sizes {
     fn steps(self) -> (f64, f64) {
         let vectors = 10.0 * self.dim as f64;
         // At the end of a solve, more planes may be in use than now.
-        let rank = self.rank.max((self.planes / 2).min(system::MOST_ORDER));
+        let rank = match self.values_of_tangents {
+            Some(_) => self.planes,
+            None => self.rank.max((self.planes / 2).min(system::MOST_ORDER)),
+        };
         let newton = self.shape(rank).work() + 2.0 * self.sweep + vectors;
         (newton, self.shape(self.planes).work() + 6.0 * self.sweep + vectors)
     }
@@ -218,7 +225,9 @@ impl Master {
             (self.halved, self.debt, self.stale) = (seen, 0.0, 0);
         }
         self.stale = self.stale.saturating_add(1);
-        let rent = if self.stale > STALE { STALE_RENT } else { RENT };
+        // A smooth loss takes many tangents, each of which improves little.
+        let is_stale = self.stale > STALE && sizes.values_of_tangents.is_none();
+        let rent = if is_stale { STALE_RENT } else { RENT };
         let rent = if sizes.dim > system::MOST_ORDER { WIDE * rent } else { rent };
         self.on = self.debt >= rent * sizes.work();
         self.on

@@ -76,11 +76,10 @@ impl Problem {
                 let gradient: Vec<f64> = w.iter().zip(&u).map(|(w, u)| u - w).collect();
                 let columns = self.hessian(blocks, workspace);
                 self.work += columns.shape(w.len()).work() + 2.0 * self.sweep;
-                let Some(direction) =
-                    System::new(columns, w.len()).and_then(|system| system.solve(&gradient))
-                else {
-                    break false;
-                };
+                let direction =
+                    System::new(&columns, w.len()).and_then(|system| system.solve(&gradient));
+                self.columns = columns;
+                let Some(direction) = direction else { break false };
                 self.move_along(blocks, &direction, workspace);
                 let length = self.line_search(&w, &direction, -dot(&gradient, &direction).abs());
                 w.iter_mut().zip(&direction).for_each(|(w, change)| *w += length * change);
@@ -146,7 +145,8 @@ impl Problem {
     /// bound, the mean of these planes is subtracted from each plane first. For squared slacks the
     /// mean includes the zero plane with weight 1/ρ.
     fn hessian(&mut self, blocks: &[Block<'_>], workspace: &mut Workspace) -> Columns {
-        let mut columns = Columns::default();
+        let mut columns = std::mem::take(&mut self.columns);
+        columns.clear();
         for (i, block) in blocks.iter().enumerate() {
             let range = self.range(i);
             let a = &self.a[range];

@@ -64,6 +64,8 @@ pub(super) struct Problem {
     /// Number of multiplications that compute the values of all planes.
     pub sweep: f64,
     z: Vec<f64>,
+    /// Memory for the columns of the next system.
+    pub columns: Columns,
     buffers: Buffers,
 }
 
@@ -147,6 +149,7 @@ impl Problem {
             work: 0.0,
             sweep: blocks.iter().map(Block::work).sum(),
             z: Vec::new(),
+            columns: Columns::default(),
             buffers: Buffers::default(),
         }
     }

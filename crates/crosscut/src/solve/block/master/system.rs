@@ -34,6 +34,14 @@ impl Columns {
         self.ends.len()
     }
 
+    /// Removes all columns. The memory stays: millions of numbers are written in each step of a
+    /// solve.
+    pub fn clear(&mut self) {
+        self.ends.clear();
+        self.names.clear();
+        self.values.clear();
+    }
+
     /// Appends a column with these entries at increasing indices. Zeros are left out if they are at
     /// least half of the entries.
     pub fn push(&mut self, indices: impl Iterator<Item = usize>, entries: &[f64]) {
@@ -67,12 +75,11 @@ impl Columns {
         Shape { dim, rank: self.len(), values: self.names.len() as f64, squares }
     }
 
-    /// A range of columns as a dense matrix.
-    fn dense(&self, dim: usize, columns: std::ops::Range<usize>) -> DMatrix<f64> {
+    /// Some columns as a dense matrix.
+    fn dense(&self, dim: usize, columns: &[usize]) -> DMatrix<f64> {
         let mut matrix = DMatrix::zeros(dim, columns.len());
-        for (at, column) in columns.enumerate() {
+        for (&column, target) in columns.iter().zip(matrix.as_mut_slice().chunks_exact_mut(dim)) {
             let (names, values) = self.get(column);
-            let target = &mut matrix.as_mut_slice()[at * dim..(at + 1) * dim];
             names.iter().zip(values).for_each(|(&name, &value)| target[name as usize] = value);
         }
         matrix
@@ -123,16 +130,16 @@ impl Shape {
 
 /// I + E Eᵀ, factorised.
 #[derive(Debug)]
-pub(super) enum System {
+pub(super) enum System<'c> {
     /// The factor of I + E Eᵀ itself.
     Weights(Factor),
     /// The factor of I + Eᵀ E, and the columns of E (Woodbury's formula).
-    Columns(Factor, Columns),
+    Columns(Factor, &'c Columns),
 }
 
-impl System {
+impl<'c> System<'c> {
     /// `None` if the matrix is too large, or is not positive definite in double precision.
-    pub fn new(columns: Columns, dim: usize) -> Option<Self> {
+    pub fn new(columns: &'c Columns, dim: usize) -> Option<Self> {
         let shape = columns.shape(dim);
         if !shape.is_possible() {
             return None;
@@ -142,10 +149,10 @@ impl System {
             (small, _) => small,
         };
         if by_weights {
-            return Factor::new(outer_products(&columns, dim)).map(Self::Weights);
+            return Factor::new(outer_products(columns, dim)).map(Self::Weights);
         }
         let factor = Factor::new(inner_products(
-            &columns,
+            columns,
             dim,
             DENSE * shape.values > dim as f64 * shape.rank as f64,
         ))?;
@@ -181,12 +188,10 @@ fn dot_sparse(names: &[u32], values: &[f64], dense: &[f64]) -> f64 {
 /// The lower triangle of I + E Eᵀ.
 fn outer_products(columns: &Columns, dim: usize) -> DMatrix<f64> {
     let mut matrix = DMatrix::identity(dim, dim);
-    let mut dense = Columns::default();
-    for (names, values) in columns.iter() {
+    let mut dense = Vec::new();
+    for (column, (names, values)) in columns.iter().enumerate() {
         if DENSE.sqrt() * names.len() as f64 > dim as f64 {
-            dense.names.extend_from_slice(names);
-            dense.values.extend_from_slice(values);
-            dense.ends.push(dense.names.len());
+            dense.push(column);
             continue;
         }
         let entries = matrix.as_mut_slice();
@@ -196,9 +201,8 @@ fn outer_products(columns: &Columns, dim: usize) -> DMatrix<f64> {
             rows.for_each(|(&row, &value)| column[row as usize] += factor * value);
         }
     }
-    for start in (0..dense.len()).step_by(4 * WIDTH) {
-        let e = dense.dense(dim, start..dense.len().min(start + 4 * WIDTH));
-        add_lower(&mut matrix, 0, 1.0, &e);
+    for some in dense.chunks(4 * WIDTH) {
+        add_lower(&mut matrix, 0, 1.0, &columns.dense(dim, some));
     }
     matrix
 }
@@ -342,7 +346,8 @@ mod tests {
             for is_dense in [false, true] {
                 let weights = System::Weights(Factor::new(outer_products(&columns(), dim)).unwrap());
                 let by_columns = Factor::new(inner_products(&columns(), dim, is_dense)).unwrap();
-                for system in [weights, System::Columns(by_columns, columns())] {
+                let columns = columns();
+                for system in [weights, System::Columns(by_columns, &columns)] {
                     let x = system.solve(g.as_slice()).unwrap();
                     let off = (DVector::from_vec(x) - &expected).norm();
                     prop_assert!(off <= 1e-12 * (1.0 + matrix.norm()) * g.norm(), "{}", off);
