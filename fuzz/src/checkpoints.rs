@@ -105,6 +105,7 @@ fn train(
         settings: &settings,
         checkpoints,
         resume,
+        prior: None,
         stream: false,
     };
     match task {

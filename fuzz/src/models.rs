@@ -42,7 +42,7 @@ fn try_both(bytes: Vec<u8>) {
     open(bytes);
 }
 
-/// The model that [`model`] makes of training examples; `None` if these are refused.
+/// The model that `model` makes of training examples; `None` if these are refused.
 pub fn made(bytes: &[u8]) -> Option<Vec<u8>> {
     make_any(&Case::new(bytes))
 }

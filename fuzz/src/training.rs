@@ -99,6 +99,7 @@ pub fn certificate() -> Certificate {
         planes: 1,
         stop: StopReason::Gap,
         relaxed: false,
+        prior: false,
         oracle: OracleAudit::default(),
     }
 }

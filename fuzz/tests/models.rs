@@ -140,6 +140,7 @@ fn how() -> impl Strategy<Value = (u64, Settings, Certificate)> {
                 planes,
                 stop,
                 relaxed: false,
+                prior: false,
                 oracle,
             },
         );

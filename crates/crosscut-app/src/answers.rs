@@ -139,6 +139,19 @@ pub struct Inspected {
     pub norm: f64,
     /// Names and values of the weights of largest absolute value, largest first.
     pub heaviest: Vec<(String, f64)>,
+    /// The prior weights, if it was trained with any.
+    pub prior: Option<PriorWeights>,
+}
+
+/// The prior weights w₀ of a model, and how far training has moved from them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PriorWeights {
+    /// Number of prior weights that are not zero.
+    pub nonzeros: usize,
+    /// ‖w − w₀‖.
+    pub distance: f64,
+    /// Names, prior weights and weights that have moved furthest, furthest first.
+    pub moved: Vec<(String, f64, f64)>,
 }
 
 impl Inspected {
@@ -166,6 +179,15 @@ impl Inspected {
             .map(|(name, weight)| json!({ "name": name, "weight": weight }))
             .collect();
         object.insert("heaviest".to_owned(), Value::Array(heaviest));
+        let moved = |(name, prior, weight): &(String, f64, f64)| json!({ "name": name, "prior": prior, "weight": weight });
+        let prior_weights = self.prior.as_ref().map(|prior| {
+            json!({
+                "nonzeros": prior.nonzeros,
+                "distance": prior.distance,
+                "moved": prior.moved.iter().map(moved).collect::<Vec<_>>(),
+            })
+        });
+        object.insert("prior_weights".to_owned(), json!(prior_weights));
         Value::Object(object)
     }
 }
@@ -202,6 +224,7 @@ fn trained(
         ("planes", json!(certificate.planes)),
         ("stop", json!(certificate.stop)),
         ("relaxed", json!(certificate.relaxed)),
+        ("prior", json!(certificate.prior)),
         ("settings", json!(settings)),
     ];
     entries.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
@@ -218,17 +241,19 @@ pub struct Bounds {
     pub dual: f64,
     /// Whether they bound a relaxation of the problem.
     pub relaxed: bool,
+    /// Whether the objective has prior weights.
+    pub prior: bool,
 }
 
 impl From<&Certificate> for Bounds {
-    fn from(&Certificate { primal, shown, dual, relaxed, .. }: &Certificate) -> Self {
-        Self { primal, shown, dual, relaxed }
+    fn from(&Certificate { primal, shown, dual, relaxed, prior, .. }: &Certificate) -> Self {
+        Self { primal, shown, dual, relaxed, prior }
     }
 }
 
 impl From<&Progress> for Bounds {
-    fn from(&Progress { primal, shown, dual, relaxed, .. }: &Progress) -> Self {
-        Self { primal, shown, dual, relaxed }
+    fn from(&Progress { primal, shown, dual, relaxed, prior, .. }: &Progress) -> Self {
+        Self { primal, shown, dual, relaxed, prior }
     }
 }
 
@@ -237,9 +262,9 @@ impl From<&Progress> for Bounds {
 /// The dual value is a lower bound on the optimum whatever the oracle does. P(w) is given as *at
 /// least* a value if the oracle gives no bound on what it may have missed, or was found to have
 /// missed something. The line counts oracle answers that were worse than planes already known, and
-/// says if the bounds are those of a relaxed problem.
+/// says if the bounds are those of a relaxed problem, or if the objective has prior weights.
 pub fn verdict(stop: StopReason, bounds: Bounds, oracle: &OracleAudit) -> String {
-    let Bounds { primal, shown, dual, relaxed } = bounds;
+    let Bounds { primal, shown, dual, relaxed, prior } = bounds;
     let (least, primal, missed) = match primal.is_finite() {
         true => (if oracle.worse == 0 { "" } else { "at least " }, primal, primal - shown),
         // The optimum is at least D, and so is P(w).
@@ -259,6 +284,9 @@ pub fn verdict(stop: StopReason, bounds: Bounds, oracle: &OracleAudit) -> String
         ),
         false => format!("{stop}: primal unknown, dual {}", figure(dual)),
     };
+    if prior {
+        text += "; with prior weights";
+    }
     // Less is the rounding of an oracle, such as that of an entropy.
     if missed > 1e-3 * (primal - dual) {
         text += &format!("; of the gap, the oracle may have missed {}", figure(missed));
@@ -319,7 +347,8 @@ mod tests {
     fn the_words_claim_what_is_known_of_the_oracle() {
         let say_of = |relaxed, stop, primal, shown, dual, worse| {
             let oracle = OracleAudit { worse, ..OracleAudit::default() };
-            verdict(stop, Bounds { primal, shown, dual, relaxed }, &oracle)
+            let bounds = Bounds { primal, shown, dual, relaxed, prior: false };
+            verdict(stop, bounds, &oracle)
         };
         let say =
             |stop, primal, shown, dual, worse| say_of(false, stop, primal, shown, dual, worse);
@@ -361,5 +390,10 @@ mod tests {
         for (found, expected) in cases {
             assert_eq!(found, expected);
         }
+        let bounds = Bounds { primal: 2.0, shown: 2.0, dual: 1.5, relaxed: false, prior: true };
+        assert_eq!(
+            verdict(StopReason::Gap, bounds, &OracleAudit::default()),
+            "converged: primal 2, dual 1.5, gap 0.5 (relative 2.50e-1); with prior weights"
+        );
     }
 }

@@ -112,12 +112,28 @@ pub trait Application: Task + Serialize + DeserializeOwned + 'static {
         None
     }
 
+    /// Why weights of a model of the task `prior` mean something else here, although they have the
+    /// same names: other outputs, a bias of another value. `None` if they mean the same. Such a
+    /// model is refused as `--prior`. The [scaling](Self::scale) is compared by the caller.
+    fn differs_from(&self, prior: &Self) -> Option<String> {
+        let _ = prior;
+        None
+    }
+
+    /// Lower bounds (j, lⱼ) of weights that the task needs: its training keeps wⱼ ≥ lⱼ. Minimum cuts,
+    /// for example, need nonnegative weights of edges. The default has none.
+    fn lower_bounds(&self) -> Vec<(usize, f64)> {
+        Vec::new()
+    }
+
     /// Names and sizes to show before training and in `inspect`, such as ("classes", 26).
     fn sizes(&self) -> Vec<(&'static str, usize)> {
         Vec::new()
     }
 
-    /// A readable name for the weight at `index`, such as `class sci.space, feature 12`.
+    /// A readable name for the weight at `index`, such as `class sci.space, feature 12`. Unique among
+    /// the weights, and independent of the number of other features, so that `--prior` can match
+    /// the weights of two tasks.
     fn weight_name(&self, index: usize) -> String {
         index.to_string()
     }

@@ -1,8 +1,8 @@
 //! A task for the tests of this crate: the sign of a sparse row, y ∈ {−1, 1}, Ψ(x, y) = y·x / 2, Δ
 //! = [y ≠ ŷ].
 //!
-//! It has an option of each kind: `--lazy` declares its oracle inexact, `--above V` predicts 1 for
-//! scores of at least V, `--bare` writes no scores.
+//! It has an option of each kind: `--lazy` declares its oracle inexact, `--positive` needs weights
+//! of at least 0.5, `--above V` predicts 1 for scores of at least V, `--bare` writes no scores.
 
 use std::io;
 
@@ -22,6 +22,7 @@ use crate::vocabulary::FeatureIds;
 pub struct Sign {
     pub ids: FeatureIds,
     lazy: bool,
+    positive: bool,
     #[serde(skip)]
     above: f64,
     #[serde(skip)]
@@ -77,7 +78,7 @@ fn score(w: &[f64], x: &SparseVector) -> f64 {
 
 impl Sign {
     fn new(ids: FeatureIds) -> Self {
-        Self { ids, lazy: false, above: 0.0, bare: false }
+        Self { ids, lazy: false, positive: false, above: 0.0, bare: false }
     }
 }
 
@@ -97,8 +98,10 @@ fn parse(line: &str) -> Result<Option<Raw>, String> {
 impl Application for Sign {
     const NAME: &'static str = "sign";
     const ABOUT: &'static str = "The sign of a row";
-    const OPTIONS: &'static [OptionSpec] =
-        &[OptionSpec { name: "lazy", value: "", help: "Sleeps. Default: works." }];
+    const OPTIONS: &'static [OptionSpec] = &[
+        OptionSpec { name: "lazy", value: "", help: "Sleeps. Default: works." },
+        OptionSpec { name: "positive", value: "", help: "Large weights. Default: any." },
+    ];
     const READING: &'static [OptionSpec] =
         &[OptionSpec { name: "above", value: "V", help: "Least score. Default: 0." }];
     const WRITING: &'static [OptionSpec] =
@@ -110,7 +113,8 @@ impl Application for Sign {
             item => Ok(item),
         })?;
         let ids = FeatureIds::collect(raw.iter().map(|(.., features)| features.as_slice()));
-        let task = Self { lazy: options.is_set("lazy"), ..Self::new(ids) };
+        let (lazy, positive) = (options.is_set("lazy"), options.is_set("positive"));
+        let task = Self { lazy, positive, ..Self::new(ids) };
         let examples = raw.into_iter().filter_map(|(y, cost, features)| {
             let x = SparseVector::new(task.ids.map(features)).ok()?;
             Some(Example::new(x, y?).with_weight(cost))
@@ -147,6 +151,10 @@ impl Application for Sign {
         vec![("features", self.ids.len())]
     }
 
+    fn lower_bounds(&self) -> Vec<(usize, f64)> {
+        (0..self.dim()).filter(|_| self.positive).map(|index| (index, 0.5)).collect()
+    }
+
     fn weight_name(&self, index: usize) -> String {
         format!("feature {}", self.ids.id(index))
     }
@@ -166,6 +174,7 @@ pub fn model(w: Vec<f64>) -> Model<Sign> {
         planes: 5,
         stop: StopReason::Gap,
         relaxed: false,
+        prior: false,
         oracle: OracleAudit::default(),
     };
     let settings = Settings { c: C::Mean(4.0), ..Settings::default() };

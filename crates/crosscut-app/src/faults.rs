@@ -128,6 +128,7 @@ mod tests {
                 checkpoints: checkpoint
                     .then_some(Checkpoints { file: &file, every: Every::Passes(1) }),
                 resume: resume.then_some(&file),
+                prior: None,
                 stream: false,
             };
             learn::<Sign>(&request, &mut ())

@@ -20,6 +20,7 @@ pub mod model_file;
 pub mod monitor;
 pub mod output;
 pub mod parts;
+mod prior;
 pub mod probability;
 pub mod report;
 pub mod scaling;

@@ -1,5 +1,5 @@
-//! The model file. Only this module knows its payload: task, w, settings and certificate, in the
-//! layout of `container.rs`.
+//! The model file. Only this module knows its payload: task, w, settings, certificate, prior weights
+//! that are not zero, and lower bounds, in the layout of `container.rs`.
 //!
 //! Equal models give equal bytes. `bincode` has no schema evolution: a change of [`Settings`] or
 //! [`Certificate`] must raise [`VERSION`] and keep a reader for the older layout.
@@ -8,7 +8,7 @@ use std::fmt;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use crosscut::{Certificate, Model, Settings};
+use crosscut::{Certificate, Model, Regulariser, Settings};
 
 use crate::application::Application;
 use crate::checkpoint;
@@ -18,7 +18,7 @@ use crate::output;
 use crate::source::{display_name, read_bytes};
 
 /// The newest version of the layout. Models are written in this version.
-pub const VERSION: u32 = 6;
+pub const VERSION: u32 = 7;
 
 pub(crate) const KIND: Kind = Kind { name: "model", magic: *b"CROSSCUT", version: VERSION };
 
@@ -70,6 +70,13 @@ impl ModelFile {
         &self.task
     }
 
+    /// Length and checksum of the file, in words.
+    pub(crate) fn digest(&self) -> String {
+        // The file ends with its checksum; the checksum of the whole is the same for all files.
+        let (body, _) = self.bytes.split_at(self.bytes.len().saturating_sub(4));
+        format!("({} bytes, checksum {:08x})", self.bytes.len(), crc32fast::hash(body))
+    }
+
     /// Decodes the model as one of the task `A`.
     ///
     /// # Errors
@@ -93,7 +100,11 @@ impl fmt::Debug for ModelFile {
 /// # Errors
 /// Those of `out`.
 pub fn write<A: Application>(model: &Model<A>, out: &mut dyn Write) -> io::Result<()> {
-    let payload = (&model.task, &model.w, &model.settings, &model.certificate);
+    let Model { task, w, settings, certificate, regulariser } = model;
+    let prior = regulariser.prior().iter().enumerate();
+    let prior: Vec<(usize, f64)> =
+        prior.map(|(at, &weight)| (at, weight)).filter(|(_, weight)| *weight != 0.0).collect();
+    let payload = &(task, w, settings, certificate, prior, regulariser.lower_bounds());
     container::write(&KIND, Identity::of::<A>(), out, &|out| container::encode(payload, out))
 }
 
@@ -102,12 +113,31 @@ fn open(bytes: &[u8]) -> Result<Container<'_>, String> {
 }
 
 fn read<A: Application>(bytes: &[u8]) -> Result<Model<A>, String> {
-    type Payload<A> = (A, Vec<f64>, Settings, Certificate);
+    type Entries = Vec<(usize, f64)>;
+    type Payload<A> = (A, Vec<f64>, Settings, Certificate, Entries, Entries);
     let container = open(bytes)?;
     container.check(Identity::of::<A>())?;
-    let (task, w, settings, certificate): Payload<A> = container.decode(container.payload)?;
+    let (task, w, settings, certificate, prior, bounds): Payload<A> =
+        container.decode(container.payload)?;
     check(&w, task.dim())?;
-    Ok(Model { task, w, settings, certificate })
+    let regulariser = regulariser(&prior, bounds, w.len())?;
+    Ok(Model { task, w, settings, certificate, regulariser })
+}
+
+/// The regulariser with these prior weights, the others being 0, and lower bounds.
+fn regulariser(
+    entries: &[(usize, f64)],
+    bounds: Vec<(usize, f64)>,
+    dim: usize,
+) -> Result<Regulariser, String> {
+    let damaged = |what: &dyn fmt::Display| format!("the model is damaged: {what}");
+    let mut prior = if entries.is_empty() { Vec::new() } else { vec![0.0; dim] };
+    for &(index, weight) in entries {
+        *prior.get_mut(index).ok_or_else(|| damaged(&"a prior weight too many"))? = weight;
+    }
+    let regulariser = Regulariser::around(prior).with_lower_bounds(bounds);
+    regulariser.check(dim).map_err(|error| damaged(&error))?;
+    Ok(regulariser)
 }
 
 fn check(w: &[f64], dim: usize) -> Result<(), String> {
@@ -151,14 +181,17 @@ mod tests {
     #[test]
     fn a_model_survives_the_file_and_equal_models_give_equal_bytes() {
         let home = tempfile::tempdir().unwrap();
-        let model = model(vec![0.25, -1e300, f64::MIN_POSITIVE, -0.0]);
-        for name in ["model", "model.gz"] {
+        let plain = model(vec![0.25, -1e300, f64::MIN_POSITIVE, -0.0]);
+        let prior = Regulariser::around(vec![0.0, 1.5, 0.0, -2.0]).with_nonnegative([1]);
+        let prior = plain.clone().with_regulariser(prior);
+        for (name, model) in [("prior", &prior), ("model", &plain), ("model.gz", &plain)] {
             let path = home.path().join(name);
-            save(&model, &path).unwrap();
+            save(model, &path).unwrap();
             let stored = ModelFile::open(&path).unwrap();
             assert_eq!(stored.task(), Sign::NAME);
-            assert_eq!(stored.load::<Sign>().unwrap(), model);
+            assert_eq!(stored.load::<Sign>().unwrap(), *model);
         }
+        let model = plain;
         assert_eq!(std::fs::read(home.path().join("model")).unwrap(), bytes(&model));
     }
 
@@ -194,7 +227,27 @@ mod tests {
     #[test]
     fn payloads_that_do_not_fit_are_refused_without_being_allocated() {
         let good = model(vec![1.0, 2.0]);
-        let encode_model = |w: &[f64]| encode((&good.task, w, &good.settings, &good.certificate));
+        let none: Vec<(usize, f64)> = Vec::new();
+        let with = |w: &[f64], prior: &[(usize, f64)], bounds: &[(usize, f64)]| {
+            encode((
+                &good.task,
+                w,
+                &good.settings,
+                &good.certificate,
+                prior.to_vec(),
+                bounds.to_vec(),
+            ))
+        };
+        let encode_model = |w: &[f64]| with(w, &none, &none);
+        for (prior, bounds, expected) in [
+            (&[(2, 1.0)][..], &[][..], "a prior weight too many"),
+            (&[(usize::MAX, 1.0)], &[], "a prior weight too many"),
+            (&[(0, f64::NAN)], &[], "a prior weight must be"),
+            (&[(0, 1.0)], &[(2, 0.0)], "a lower bound must be"),
+        ] {
+            let message = read::<Sign>(&forge(&with(&[1.0, 2.0], prior, bounds))).unwrap_err();
+            assert!(message.contains("damaged") && message.contains(expected), "{message}");
+        }
         assert!(read::<Sign>(&forge(&encode_model(&[1.0, 2.0]))).is_ok());
         assert!(
             read::<Sign>(&forge(&encode_model(&[1.0])))

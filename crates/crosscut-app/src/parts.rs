@@ -45,6 +45,17 @@ pub trait PartsApplication: Parts + Serialize + DeserializeOwned + 'static {
     /// Only those of `out`.
     fn write(&self, x: &Self::Input, y: &Self::Output, out: &mut dyn io::Write) -> io::Result<()>;
 
+    /// As [`Application::differs_from`].
+    fn differs_from(&self, prior: &Self) -> Option<String> {
+        let _ = prior;
+        None
+    }
+
+    /// As [`Application::lower_bounds`].
+    fn lower_bounds(&self) -> Vec<(usize, f64)> {
+        Vec::new()
+    }
+
     /// As [`Application::weight_name`].
     fn weight_name(&self, index: usize) -> String {
         index.to_string()
@@ -80,6 +91,14 @@ impl<P: PartsApplication> Application for Sum<P> {
         out: &mut dyn io::Write,
     ) -> io::Result<()> {
         PartsApplication::write(&self.0, x, y_hat, out)
+    }
+
+    fn differs_from(&self, prior: &Self) -> Option<String> {
+        self.0.differs_from(&prior.0)
+    }
+
+    fn lower_bounds(&self) -> Vec<(usize, f64)> {
+        self.0.lower_bounds()
     }
 
     fn weight_name(&self, index: usize) -> String {
@@ -268,6 +287,14 @@ impl<P: PartsApplication + Marginals> Application for ByObjective<P> {
             let probability = task.log_probability(w, x, y_hat, &mut scratch.log).exp();
             forecasts.add_prediction(probability, task.loss(x, y, y_hat) == 0.0, weight);
         }
+    }
+
+    fn differs_from(&self, prior: &Self) -> Option<String> {
+        self.parts().differs_from(prior.parts())
+    }
+
+    fn lower_bounds(&self) -> Vec<(usize, f64)> {
+        self.parts().lower_bounds()
     }
 
     fn weight_name(&self, index: usize) -> String {

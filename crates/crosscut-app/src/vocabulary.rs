@@ -41,6 +41,20 @@ impl Labels {
         Self::from(names)
     }
 
+    /// Describes how the labels of a model differ from these, those of the examples; `None` if they
+    /// are the same. `what` is the word for several of them.
+    pub fn differ_from(&self, model: &Self, what: &str) -> Option<String> {
+        let missing = |from: &Self, of: &Self| {
+            of.iter().find(|name| from.index(name).is_none()).map(str::to_owned)
+        };
+        let found = match (missing(model, self), missing(self, model)) {
+            (Some(name), _) => format!("no `{name}` in the model"),
+            (None, Some(name)) => format!("`{name}`, which the examples do not have"),
+            (None, None) => return None,
+        };
+        Some(format!("expected a model with the {what} of the examples, found {found}"))
+    }
+
     /// The position of a name, or of another one for the same number; `None` if it is unknown.
     pub fn index(&self, name: &str) -> Option<usize> {
         let of = |&index: &u32| self.names[index as usize].as_str();

@@ -101,10 +101,11 @@ fn learn(
     let (checkpoints, resume) =
         (flags.checkpoints.plan().map_err(usage)?, flags.checkpoints.resume.as_deref());
     let side = options.files(entry.options);
-    let mut inputs = vec![("EXAMPLES", Some(&*flags.examples)), ("--resume", resume)];
+    let (log, prior) = (flags.log.as_deref(), flags.prior.prior.as_deref());
+    let mut inputs =
+        vec![("EXAMPLES", Some(&*flags.examples)), ("--prior", prior), ("--resume", resume)];
     inputs.extend(side.iter().map(|(name, file)| (name.as_str(), Some(*file))));
     one_each("standard input", &inputs, None)?;
-    let log = flags.log.as_deref();
     let checkpoint = checkpoints.map(|Checkpoints { file, .. }| ("--checkpoint", file));
     let mut outputs = vec![("MODEL", &*flags.model)];
     outputs.extend(log.map(|log| ("--log", log)));
@@ -124,6 +125,7 @@ fn learn(
         settings: &settings,
         checkpoints,
         resume,
+        prior,
         stream: flags.stream,
     };
     let learned = (entry.learn)(&request, &mut screen)?;
@@ -333,7 +335,8 @@ fn validate(entry: &Entry, flags: &flags::Validate, matches: &ArgMatches) -> Res
     use_threads(&flags.training.threads)?;
     one_each("standard output", &[("--log", flags.log.as_deref())], Some("the table"))?;
     let side = options.files(entry.options);
-    let mut inputs = vec![("EXAMPLES", Some(&*flags.examples))];
+    let prior = flags.prior.prior.as_deref();
+    let mut inputs = vec![("EXAMPLES", Some(&*flags.examples)), ("--prior", prior)];
     inputs.extend(side.iter().map(|(name, file)| (name.as_str(), Some(*file))));
     one_each("standard input", &inputs, None)?;
     let inputs: Vec<&Path> = inputs.into_iter().filter_map(|(_, file)| file).collect();
@@ -344,6 +347,7 @@ fn validate(entry: &Entry, flags: &flags::Validate, matches: &ArgMatches) -> Res
         examples: &flags.examples,
         folds: flags.folds,
         cs: &cs,
+        prior,
         options: &options,
         settings: &settings,
     };
@@ -459,12 +463,27 @@ fn portrait(inspected: &Inspected) -> String {
         inspected.settings.seed
     );
     let _ = writeln!(text, "result    {}", inspected.verdict());
+    if let Some(prior) = &inspected.prior {
+        let _ = writeln!(
+            text,
+            "prior     {} weights not zero, moved by a distance of {}",
+            prior.nonzeros,
+            figure(prior.distance)
+        );
+    }
     if !inspected.heaviest.is_empty() {
         let _ = writeln!(text, "heaviest weights");
         for (name, weight) in &inspected.heaviest {
             let sign = if *weight < 0.0 { "" } else { "+" };
             let _ = writeln!(text, "  {sign}{}  {name}", figure(*weight));
         }
+    }
+    let moved = inspected.prior.iter().flat_map(|prior| &prior.moved);
+    for (at, (name, prior, weight)) in moved.enumerate() {
+        if at == 0 {
+            let _ = writeln!(text, "moved furthest from the prior");
+        }
+        let _ = writeln!(text, "  {:+.6}  {name} (from {prior:+.6})", weight - prior);
     }
     text
 }

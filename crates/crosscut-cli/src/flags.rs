@@ -169,6 +169,8 @@ pub struct Learn {
     #[command(flatten)]
     pub checkpoints: Keeping,
     #[command(flatten)]
+    pub prior: PriorModel,
+    #[command(flatten)]
     pub advanced: Advanced,
     /// Keep no examples in memory: EXAMPLES are read twice before training and again for each pass,
     /// in pieces of 4 MB; with one-slack.
@@ -178,6 +180,16 @@ pub struct Learn {
     pub examples: PathBuf,
     /// Where the model goes.
     pub model: PathBuf,
+}
+
+/// The model to start from.
+#[derive(Debug, Args)]
+pub struct PriorModel {
+    /// Stay near the weights w0 of MODEL: minimise ½‖w − w0‖² + C · slack. MODEL is one of the same
+    /// task with the same outputs; weights are matched by name, and those of new features stay near
+    /// 0 [default: w0 = 0].
+    #[arg(long, value_name = "MODEL", help_heading = "Advanced")]
+    pub prior: Option<PathBuf>,
 }
 
 /// Flags for checkpoints.
@@ -255,6 +267,8 @@ pub struct Validate {
     /// Write progress as JSON lines to FILE.
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub log: Option<PathBuf>,
+    #[command(flatten)]
+    pub prior: PriorModel,
     #[command(flatten)]
     pub advanced: Advanced,
     /// Labelled examples; `-` is standard input, .gz is unpacked.

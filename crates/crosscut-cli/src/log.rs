@@ -40,6 +40,7 @@ impl Log {
             "primal": progress.primal,
             "shown": progress.shown,
             "relaxed": progress.relaxed,
+            "prior": progress.prior,
             "dual": progress.dual,
             "gap": progress.gap(),
             "relative_gap": progress.relative_gap(),

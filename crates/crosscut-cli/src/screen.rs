@@ -388,6 +388,7 @@ mod tests {
             planes_found: 0,
             plane_bytes: 0,
             relaxed: false,
+            prior: false,
             oracle: crosscut::OracleAudit::default(),
             seconds,
             oracle_seconds: 0.0,

@@ -201,6 +201,17 @@ impl Application for Multiclass {
         (!self.scaling().is_none()).then(|| self.scaling().method().name())
     }
 
+    fn differs_from(&self, prior: &Self) -> Option<String> {
+        let bias = |task: &Self| match task.bias() {
+            Some(bias) => format!("--bias {bias}"),
+            None => "no --bias".to_owned(),
+        };
+        let (ours, theirs) = (bias(self), bias(prior));
+        let biases = || format!("expected a model trained with {ours}, found {theirs}");
+        let classes = self.classes().differ_from(prior.classes(), "classes");
+        classes.or_else(|| (ours != theirs).then(biases))
+    }
+
     fn sizes(&self) -> Vec<(&'static str, usize)> {
         vec![("classes", self.classes().len()), ("features", self.features().len())]
     }

@@ -14,7 +14,8 @@
 //! ```
 //!
 //! and predict ŷ = argmax over y of ⟨w, Ψ(x, y)⟩. An example of weight v counts as v · ξᵢ. With
-//! [`SlackNorm::Squared`], ξᵢ² replaces ξᵢ in P(w).
+//! [`SlackNorm::Squared`], ξᵢ² replaces ξᵢ in P(w). With a [`Regulariser`], ½‖w − w₀‖² replaces
+//! ½‖w‖² for prior weights w₀, and weights may have lower bounds.
 //!
 //! A task may have the log-loss as its slack instead, ξᵢ = −ln P(yᵢ | xᵢ) ([`Objective::Log`]):
 //! then the same solvers train conditional random fields and softmax regression, with the same
@@ -46,6 +47,7 @@
 //! | cutting plane | ξ ≥ Δ − ⟨w, δ⟩ | [`Planes::add`] | constraint |
 //! | row, name | | [`Row`], [`Row::name`] | features of one part of x |
 //! | slack | ξ | `slack` | hinge |
+//! | prior weights | w₀ | [`Regulariser`] | prior mean, biased regularisation |
 //! | objective | | [`Objective`] | hinge loss or log-loss |
 //! | marginal | P(part) | [`Marginals`] | probability of a part |
 //! | plane cache, working set | W | `planes` | recent planes of one example, constraint set |
@@ -163,12 +165,13 @@ pub use model::{Model, predict_all, risk};
 pub use parts::{Parts, Sum, SumScratch};
 #[doc(hidden)]
 pub use solve::block::tuning::Tuning;
-pub use solve::bounds::{Fault, FaultKind, OracleAudit, primal, relative_gap, slacks};
+pub use solve::bounds::{Fault, FaultKind, OracleAudit, primal, primal_with, relative_gap, slacks};
 pub use solve::error::SolveError;
 pub use solve::methods::Solver;
 pub use solve::oracles::Oracles;
 pub use solve::passes::{Ask, PassError, Passes, PlaneSum, Spent, Weights};
 pub use solve::progress::{Flow, Moment, Progress};
+pub use solve::regulariser::{Regulariser, RegulariserError};
 pub use solve::settings::{BlockSettings, C, Settings, SettingsError, SlackNorm};
 pub use solve::solution::{Certificate, DualVariable, Solution, StopReason};
 pub use solve::state::{State, StateError};

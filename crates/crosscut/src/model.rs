@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::parallel::map_ranges;
+use crate::solve::regulariser::Regulariser;
 use crate::solve::settings::Settings;
 use crate::solve::solution::Certificate;
 use crate::task::{Example, Task};
@@ -10,7 +11,7 @@ use crate::task::{Example, Task};
 /// Maximum number of inputs that a thread predicts at a time.
 const AT_ONCE: usize = 64;
 
-/// A trained task: weights, settings and certificate. It has no clock times, so equal runs give
+/// A trained task: weights, settings, certificate and regulariser. It has no clock times, so equal runs give
 /// equal models.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Model<T> {
@@ -22,12 +23,21 @@ pub struct Model<T> {
     pub settings: Settings,
     /// How close to the optimum the weights are.
     pub certificate: Certificate,
+    /// The regulariser of the objective: prior weights and lower bounds.
+    pub regulariser: Regulariser,
 }
 
 impl<T: Task> Model<T> {
-    /// A model from its parts.
+    /// A model from its parts, trained without a prior and without bounds.
     pub fn new(task: T, w: Vec<f64>, settings: Settings, certificate: Certificate) -> Self {
-        Self { task, w, settings: Settings { threads: 0, ..settings }, certificate }
+        let (settings, regulariser) = (Settings { threads: 0, ..settings }, Regulariser::default());
+        Self { task, w, settings, certificate, regulariser }
+    }
+
+    /// The model with the regulariser it was trained with.
+    #[must_use]
+    pub fn with_regulariser(self, regulariser: Regulariser) -> Self {
+        Self { regulariser, ..self }
     }
 
     /// ŷ for one input.

@@ -52,6 +52,7 @@ use crate::model::risk;
 use crate::solve::bounds::{Fault, relative_gap};
 use crate::solve::error::SolveError;
 use crate::solve::progress::{Flow, Progress};
+use crate::solve::regulariser::Regulariser;
 use crate::solve::settings::{C, Settings, SettingsError};
 use crate::solve::solution::{Certificate, Solution, StopReason};
 use crate::solve::trainer::Trainer;
@@ -177,9 +178,32 @@ pub fn cross_validate<T: Task>(
     observer: &mut dyn FnMut(&Round, &Progress) -> Flow,
     visit: &mut dyn FnMut(&Round, &Solution, &[usize]),
 ) -> Result<Vec<Point>, SolveError> {
+    let plain = Regulariser::default();
+    cross_validate_with(&plain, task, examples, folds, cs, settings, observer, visit)
+}
+
+/// As [`cross_validate`], with a regulariser for all runs.
+///
+/// # Errors
+/// As [`cross_validate`], and a regulariser that does not fit the task.
+///
+/// # Panics
+/// As [`cross_validate`].
+#[allow(clippy::too_many_arguments, reason = "those of `cross_validate`, and one more")]
+pub fn cross_validate_with<T: Task>(
+    regulariser: &Regulariser,
+    task: &T,
+    examples: &[Example<T::Input, T::Output>],
+    folds: &[usize],
+    cs: &[C],
+    settings: &Settings,
+    observer: &mut dyn FnMut(&Round, &Progress) -> Flow,
+    visit: &mut dyn FnMut(&Round, &Solution, &[usize]),
+) -> Result<Vec<Point>, SolveError> {
     let weights: Vec<f64> = examples.iter().map(|example| example.weight).collect();
     let trainer = |kept: &[usize], settings: &Settings| {
-        Trainer::new(task, kept.iter().map(|&at| &examples[at]), settings)
+        Trainer::new(task, kept.iter().map(|&at| &examples[at]), settings)?
+            .with_regulariser(regulariser)
     };
     let risk =
         |w: &[f64], held_out: &[usize]| risk(task, w, held_out.iter().map(|&at| &examples[at]));

@@ -1,7 +1,7 @@
 //! Whether the default solver arrives, whatever the data look like.
 //!
 //! ```text
-//! cargo run --release -p crosscut-benches --bin arrives -- [--data FOLDER]… [--seconds 60] [--only WORD]… [--c C]…
+//! cargo run --release -p crosscut-benches --bin arrives -- [--data FOLDER]… [--seconds 60] [--only WORD]… [--c C]… [--nonnegative]
 //! ```
 //!
 //! Each problem, with the hinge loss or the log-loss, is trained to a relative gap of 1e-3 at each
@@ -27,7 +27,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use crosscut::{
-    BlockSettings, C, Example, Objective, Rescaling, Settings, Solution, Solver, solve,
+    BlockSettings, C, Example, Objective, Regulariser, Rescaling, Settings, Solution, SolveError,
+    Solver, Trainer,
 };
 use crosscut_app::{Application, Options, Source};
 use crosscut_multiclass::Multiclass;
@@ -53,6 +54,9 @@ struct Flags {
     /// The values of C(sum).
     #[arg(long, value_name = "C", default_values_t = CS)]
     c: Vec<f64>,
+    /// All weights are at least 0.
+    #[arg(long)]
+    nonnegative: bool,
     /// Do not run the other solvers.
     #[arg(long)]
     alone: bool,
@@ -210,8 +214,12 @@ fn cell<A: Application>(
         threads: 1,
         ..Settings::default()
     };
-    let train =
-        |settings: &Settings| solve(task, examples, settings, &mut |_| ControlFlow::Continue(()));
+    let signs = if flags.nonnegative { 0..task.dim() } else { 0..0 };
+    let regulariser = Regulariser::default().with_nonnegative(signs);
+    let train = |settings: &Settings| {
+        let mut trainer = Trainer::new(task, examples, settings)?.with_regulariser(&regulariser)?;
+        Ok::<_, SolveError>(trainer.solve(&mut |_| ControlFlow::Continue(())))
+    };
     let auto = train(&settings)?;
     let passes = auto.certificate.converged().then(|| auto.certificate.passes.ceil() as usize);
     let plain = BlockSettings { acceleration: false, ..BlockSettings::default() };

@@ -24,7 +24,7 @@ use crate::source::{display_name, read_bytes};
 use crate::{model_file, output};
 pub(crate) use origin::{Data, Origin};
 
-pub(crate) const KIND: Kind = Kind { name: "checkpoint", magic: *b"CROSSCKP", version: 5 };
+pub(crate) const KIND: Kind = Kind { name: "checkpoint", magic: *b"CROSSCKP", version: 6 };
 
 /// Checkpoints written by the clock take at most 1 / `SHARE` of the time.
 const SHARE: u32 = 20;

@@ -60,6 +60,11 @@ impl Origin {
         Self { program: env!("CARGO_PKG_VERSION").to_owned(), options: all, data: Data::default() }
     }
 
+    /// Records the file of the prior weights, by its length and checksum.
+    pub fn set_prior(&mut self, digest: &str) {
+        self.options.insert("--prior".to_owned(), format!("--prior FILE {digest}"));
+    }
+
     /// Describes how the options of `run` differ; `None` if they do not.
     pub fn differs_from(&self, run: &Self) -> Option<String> {
         if self.program != run.program {

@@ -62,6 +62,7 @@ impl Home {
             settings,
             checkpoints: (!resume).then_some(Checkpoints { file: &file, every: Every::Passes(1) }),
             resume: resume.then_some(&file),
+            prior: None,
             stream: false,
         };
         verbs::learn::<A>(&request, monitor)

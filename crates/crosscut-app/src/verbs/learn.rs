@@ -14,6 +14,7 @@ use crate::checkpoint::{self, Checkpoints, Data, Keeper, Origin, Resumed, Traini
 use crate::container::Identity;
 use crate::error::Error;
 use crate::monitor::Monitor;
+use crate::prior::{self, Prior};
 use crate::source::{Source, display_name};
 use crate::stream::Pieces;
 use crate::{model_file, output, probability};
@@ -33,17 +34,23 @@ pub struct Learn<'a> {
     pub checkpoints: Option<Checkpoints<'a>>,
     /// The checkpoint to resume from.
     pub resume: Option<&'a Path>,
+    /// The model whose weights are the prior weights, if there is one.
+    pub prior: Option<&'a Path>,
     /// Whether to read the file again for each pass, piece by piece, without keeping examples in
     /// memory.
     pub stream: bool,
 }
 
 impl Learn<'_> {
-    /// Refuses to write over a file that is read; `specs` are the options of the task.
-    fn check_files(&self, specs: &[OptionSpec]) -> Result<(), Error> {
+    /// Checks the settings, and refuses to write over a file that is read; `specs` are the options of
+    /// the task.
+    fn check(&self, specs: &[OptionSpec]) -> Result<(), Error> {
+        self.settings.check().map_err(SolveError::from)?;
+        probability::check_settings(self.options, self.settings)?;
         let side = self.options.files(specs);
         let mut inputs: Vec<&Path> = side.iter().map(|(_, file)| *file).collect();
         inputs.push(self.examples);
+        inputs.extend(self.prior);
         if let Some(Checkpoints { file, .. }) = self.checkpoints {
             // A run that resumes goes on keeping its checkpoint.
             checkpoint::check(file, &inputs, self.model)?;
@@ -55,6 +62,9 @@ impl Learn<'_> {
 
 /// Reads examples, trains, and writes the model.
 ///
+/// With a prior, training minimises ½‖w − w₀‖² + slacks, for the weights w₀ of another model of the
+/// task. Weights are matched by name; a weight without a namesake in that model has the prior 0.
+///
 /// Checks settings and the file of the model before reading anything. If the monitor stops
 /// training, the model is still written, with the certificate it has reached. With checkpoints,
 /// training stops between two passes, and a checkpoint is written there.
@@ -63,7 +73,8 @@ impl Learn<'_> {
 /// `passes` and `seconds` may differ from those of the run that wrote the checkpoint.
 ///
 /// # Errors
-/// Bad options, settings, files and lines; a checkpoint of other data or settings; a model that
+/// Bad options, settings, files and lines; a checkpoint of other data or settings; a prior of another
+/// task, with other outputs or another scaling, or without a weight of this task; a model that
 /// cannot be written. A checkpoint that cannot be written is not an error: [`Learned::checkpoint`]
 /// says so.
 pub fn learn<A: Application>(
@@ -71,30 +82,42 @@ pub fn learn<A: Application>(
     monitor: &mut dyn Monitor,
 ) -> Result<Learned, Error> {
     request.options.check::<A>()?;
-    let origin = Origin::new(A::OPTIONS, request.settings, request.options, request.stream);
-    request.check_files(A::OPTIONS)?;
+    let mut origin = Origin::new(A::OPTIONS, request.settings, request.options, request.stream);
+    request.check(A::OPTIONS)?;
+    let prior = Prior::<A>::open(request.prior)?;
+    if let Some(prior) = &prior {
+        origin.set_prior(&prior.origin);
+    }
     let mut run = Session::begin(request, Identity::of::<A>(), origin)?;
-    let (task, shape, solution) = if request.stream {
+    let (task, shape, solution, regulariser) = if request.stream {
         let mut pieces = Pieces::open(request.examples)?;
         let task = A::survey(request.options, &mut pieces)?;
         let (shape, digest) = (Shape::of(&task), pieces.digest());
-        let mut trainer =
-            StreamTrainer::new(&task, pieces, request.settings).map_err(|error| match error {
+        let regulariser =
+            prior::regulariser(prior.as_ref(), &task, &mut |message| monitor.note(message))?;
+        let trainer = StreamTrainer::new(&task, pieces, request.settings);
+        let trainer = trainer
+            .and_then(|trainer| Ok(trainer.with_regulariser(&regulariser)?))
+            .map_err(|error| match error {
                 StreamError::Solve(error) => shape.blame(request.examples, error),
                 StreamError::Source(error) => error,
-            })?;
+            });
+        let mut trainer = trainer?;
         run.origin.data = Data::of_stream(&task, trainer.examples(), digest);
         let settings = Settings { solver: Solver::OneSlack, ..*request.settings };
         monitor.start(&shape.start(trainer.examples(), &settings, None));
         let solution = run.train(&mut trainer, &shape, monitor)?;
         drop(trainer);
-        (task, shape, solution)
+        (task, shape, solution, regulariser)
     } else {
         let source = Source::open(request.examples, monitor)?;
         let digest = source.digest();
         let (task, examples) = A::define(request.options, source)?;
         let shape = Shape::of(&task);
-        let trainer = Trainer::new(&task, &examples, request.settings);
+        let regulariser =
+            prior::regulariser(prior.as_ref(), &task, &mut |message| monitor.note(message))?;
+        let trainer = Trainer::new(&task, &examples, request.settings)
+            .and_then(|trainer| trainer.with_regulariser(&regulariser));
         let mut trainer = trainer.map_err(|error| shape.blame(request.examples, error))?;
         if run.is_kept() {
             run.origin.data = Data::new(&task, &examples, digest.get());
@@ -108,13 +131,11 @@ pub fn learn<A: Application>(
         }
         let solution = run.train(&mut trainer, &shape, monitor)?;
         drop(trainer);
-        (task, shape, solution)
+        (task, shape, solution, regulariser)
     };
     let (w, learned) = run.finish(shape, solution);
-    model_file::save(
-        &Model { task, w, settings: learned.settings, certificate: learned.certificate },
-        request.model,
-    )?;
+    let model = Model::new(task, w, learned.settings, learned.certificate);
+    model_file::save(&model.with_regulariser(regulariser), request.model)?;
     Ok(learned)
 }
 
@@ -128,10 +149,8 @@ struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    /// Checks everything that can be checked before examples are read.
+    /// Opens the checkpoint to resume from.
     fn begin(request: &'a Learn<'a>, task: Identity, origin: Origin) -> Result<Self, Error> {
-        request.settings.check().map_err(SolveError::from)?;
-        probability::check_settings(request.options, request.settings)?;
         let resumed = request
             .resume
             .map(|path| Resumed::open(path, task, &origin, request.settings))

@@ -2,9 +2,9 @@
 
 use std::fs;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crosscut::{C, Flow, Progress, StopReason};
+use crosscut::{C, Flow, Progress, Solver, StopReason};
 
 use super::*;
 use crate::fake::{Other, Sign, model};
@@ -46,6 +46,7 @@ impl Home {
             settings,
             checkpoints: None,
             resume: None,
+            prior: None,
             stream: false,
         };
         learn::<Sign>(&request, monitor)
@@ -205,6 +206,7 @@ fn an_oracle_that_may_have_missed_something_is_told_of_everywhere() {
             settings,
             checkpoints,
             resume,
+            prior: None,
             stream: false,
         };
         let learned = super::learn::<Sign>(&learn, &mut ()).unwrap();
@@ -260,8 +262,14 @@ fn every_example_is_held_out_once_for_every_c() {
     let (examples, options, settings) =
         (home.path("train"), Options::default(), Settings::default());
     let cs = [C::Sum(1.0), C::Mean(0.01), C::Sum(1.0)];
-    let request =
-        Validate { examples: &examples, folds: 4, cs: &cs, options: &options, settings: &settings };
+    let request = Validate {
+        examples: &examples,
+        folds: 4,
+        cs: &cs,
+        prior: None,
+        options: &options,
+        settings: &settings,
+    };
     let mut ears = Ears::default();
     let validated = validate::<Sign>(&request, &mut ears).unwrap();
     assert_eq!(validated.iter().map(|validated| validated.point.c).collect::<Vec<_>>(), &cs[..2]);
@@ -282,6 +290,54 @@ fn every_example_is_held_out_once_for_every_c() {
     let error =
         validate::<Sign>(&Validate { cs: &[C::Sum(-1.0)], ..request }, &mut ()).unwrap_err();
     assert!(error.to_string().starts_with("C must be"), "{error}");
+}
+
+/// With `--positive`, the task needs weights of at least 0.5.
+#[test]
+fn training_keeps_to_the_lower_bounds_of_a_task_with_and_without_a_prior() {
+    let home = Home::new();
+    let (examples, settings) = (home.path("train"), Settings::default());
+    let mut options = Options::default();
+    options.set("positive", "");
+    let train = |name: &str, options: &Options, prior: Option<&Path>, solver| {
+        let (model, settings) = (home.path(name), Settings { solver, ..settings });
+        let request = Learn {
+            examples: &examples,
+            model: &model,
+            options,
+            settings: &settings,
+            checkpoints: None,
+            resume: None,
+            prior,
+            stream: false,
+        };
+        let certificate = learn::<Sign>(&request, &mut ()).unwrap().certificate;
+        assert!(certificate.converged(), "{certificate:?}");
+        (home.stored(name).load::<Sign>().unwrap(), certificate)
+    };
+    let (free, _) = train("free", &Options::default(), None, Solver::Auto);
+    assert!(free.w.iter().any(|weight| *weight < 0.4), "{:?}", free.w);
+    let path = home.path("free");
+    for prior in [None, Some(&*path)] {
+        let found = [Solver::Block, Solver::OneSlack]
+            .map(|solver| train("bounded", &options, prior, solver));
+        for (model, certificate) in &found {
+            assert!(model.w.iter().all(|weight| *weight >= 0.5), "{:?}", model.w);
+            assert_eq!(model.regulariser.lower_bounds().len(), model.w.len());
+            assert_eq!(certificate.prior, prior.is_some());
+            assert!(found.iter().all(|(_, other)| certificate.dual <= other.primal));
+        }
+        let request = Validate {
+            examples: &examples,
+            folds: 3,
+            cs: &[C::Sum(1.0)],
+            prior,
+            options: &options,
+            settings: &settings,
+        };
+        let validated = validate::<Sign>(&request, &mut ()).unwrap();
+        assert!(validated[0].point.relative_gap <= settings.relative_gap);
+    }
 }
 
 #[test]

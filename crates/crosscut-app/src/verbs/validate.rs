@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use crosscut::validation::{FoldError, Round, cross_validate, folds};
+use crosscut::validation::{FoldError, Round, cross_validate_with, folds};
 use crosscut::{C, Example, Flow, Progress, Settings, SolveError, predict_all};
 
 use super::{Shape, forecasts};
@@ -11,6 +11,7 @@ use crate::answers::Validated;
 use crate::application::{Application, Options, Outcome};
 use crate::error::Error;
 use crate::monitor::Monitor;
+use crate::prior::{self, Prior};
 use crate::probability::{self, Forecasts};
 use crate::source::Source;
 
@@ -23,6 +24,8 @@ pub struct Validate<'a> {
     pub folds: usize,
     /// The values of C to try.
     pub cs: &'a [C],
+    /// The model whose weights are the prior weights, if there is one.
+    pub prior: Option<&'a Path>,
     /// The options of the task.
     pub options: &'a Options,
     /// How to train. Its C is ignored; its seed also decides the folds.
@@ -35,7 +38,8 @@ pub struct Validate<'a> {
 /// constants completed before are returned.
 ///
 /// # Errors
-/// Bad options, settings, files and lines; more folds than groups of examples.
+/// Bad options, settings, files and lines; a prior that does not fit, as in [`learn`](super::learn);
+/// more folds than groups of examples.
 pub fn validate<A: Application>(
     request: &Validate<'_>,
     monitor: &mut dyn Monitor,
@@ -43,7 +47,10 @@ pub fn validate<A: Application>(
     request.options.check::<A>()?;
     probability::check_settings(request.options, request.settings)?;
     let (settings, cs) = (request.settings, request.constants()?);
+    let prior = Prior::<A>::open(request.prior)?;
     let (task, examples) = A::define(request.options, Source::open(request.examples, monitor)?)?;
+    let regulariser =
+        prior::regulariser(prior.as_ref(), &task, &mut |message| monitor.note(message))?;
     let groups = groups(examples.iter().map(|example| task.group(&example.x)).collect());
     let fold_of = request.fold_of(&groups)?;
     let shape = Shape::of(&task);
@@ -52,7 +59,8 @@ pub fn validate<A: Application>(
     predictions.resize_with(cs.len(), || examples.iter().map(|_| None).collect());
     let mut forecast = vec![Forecasts::default(); cs.len()];
     let mut watch = Watch { shape: &shape, settings, fold_of: &fold_of, current: None, monitor };
-    let points = cross_validate(
+    let points = cross_validate_with(
+        &regulariser,
         &task,
         &examples,
         &fold_of,

@@ -400,6 +400,10 @@ impl Application for Sequence {
         (!self.scaling().is_none()).then(|| self.scaling().method().name())
     }
 
+    fn differs_from(&self, prior: &Self) -> Option<String> {
+        self.tags().differ_from(prior.tags(), "tags")
+    }
+
     fn sizes(&self) -> Vec<(&'static str, usize)> {
         let (k, (order, _)) = (self.tags().len(), self.orders());
         let transitions = (1..=order).map(|order| k.pow(order as u32 + 1)).sum();

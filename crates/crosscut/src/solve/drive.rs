@@ -27,6 +27,7 @@ pub(crate) fn drive<'m, O: Passes + ?Sized>(
     mut keeper: Option<&mut Keeper<'_>>,
 ) -> Result<Solution, O::Error> {
     let mut run = Run::new(observer, *settings, examples, method.counts(examples));
+    run.has_prior = !method.penalty().prior().is_empty();
     method.begin(resumed.is_some());
     if let Some(saved) = resumed {
         run.restore(saved);
@@ -40,6 +41,7 @@ pub(crate) fn drive<'m, O: Passes + ?Sized>(
                 oracle_calls: examples.spent().calls,
                 run: run.save(),
                 method: method.save(examples),
+                regulariser: method.penalty().fingerprint(),
                 last_pass,
             });
         }
@@ -78,6 +80,7 @@ pub(crate) struct Run<'o> {
     /// Oracle calls per exact pass.
     calls: usize,
     is_relaxed: bool,
+    has_prior: bool,
     began: Instant,
     told: Instant,
     oracle_calls_before: u64,
@@ -128,6 +131,7 @@ impl<'o> Run<'o> {
             examples: examples.examples(),
             calls: examples.len(),
             is_relaxed: examples.is_relaxed(),
+            has_prior: false,
             began: now,
             told: now,
             oracle_calls_before: counts.spent.calls,
@@ -248,6 +252,7 @@ impl<'o> Run<'o> {
             planes_found: counts.planes_found,
             plane_bytes: counts.bytes.0,
             relaxed: self.is_relaxed,
+            prior: self.has_prior,
             oracle: self.bounds.audit,
             seconds: self.began.elapsed().as_secs_f64(),
             oracle_seconds: counts.spent.seconds - self.oracle_seconds_before,
@@ -277,6 +282,7 @@ impl<'o> Run<'o> {
             planes: counts.planes,
             stop,
             relaxed: self.is_relaxed,
+            prior: self.has_prior,
             oracle: self.bounds.audit,
         };
         Solution {

@@ -1,6 +1,7 @@
 //! [`SolveError`]: why there is no result of training.
 
 use crate::solve::bounds::Fault;
+use crate::solve::regulariser::RegulariserError;
 use crate::solve::settings::SettingsError;
 use crate::solve::state::StateError;
 
@@ -14,6 +15,9 @@ pub enum SolveError {
     /// A setting out of range.
     #[error(transparent)]
     Settings(#[from] SettingsError),
+    /// A regulariser that does not fit the task.
+    #[error(transparent)]
+    Regulariser(#[from] RegulariserError),
     /// No examples.
     #[error("there are no training examples")]
     NoExamples,

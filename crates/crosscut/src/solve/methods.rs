@@ -3,6 +3,8 @@
 //! To add a solver, write a module, and add a variant to [`Solver`], a row to [`METHODS`] and a
 //! variant to [`MethodState`].
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::solve::block::{self, Block, BlockCoordinate};
@@ -11,6 +13,7 @@ use crate::solve::drive::{Counts, Run};
 use crate::solve::one_slack::{self, OneSlack};
 use crate::solve::oracles::Oracles;
 use crate::solve::passes::{PassError, Passes};
+use crate::solve::regulariser::Penalty;
 use crate::solve::settings::{C, Settings};
 use crate::solve::solution::DualVariable;
 use crate::solve::state::StateError;
@@ -37,8 +40,11 @@ pub(crate) struct Entry {
     /// Whether the solver may fit into [`Settings::max_memory`] with this number of examples.
     pub fits: fn(&Settings, usize) -> bool,
     /// Creates the solver.
-    pub new: for<'a> fn(&Oracles<'a>, &Settings) -> Box<dyn Method<Oracles<'a>> + 'a>,
+    pub new: New,
 }
+
+/// Creates a solver for examples, settings and a regulariser.
+type New = for<'a> fn(&Oracles<'a>, &Settings, Arc<Penalty>) -> Box<dyn Method<Oracles<'a>> + 'a>;
 
 /// All solvers. The last one is used if the requested one does not fit into memory.
 pub(crate) const METHODS: [Entry; 2] = [
@@ -48,14 +54,16 @@ pub(crate) const METHODS: [Entry; 2] = [
         fits: |settings, examples| {
             settings.max_memory.is_none_or(|bytes| bytes / examples >= 2 * size_of::<Block<'_>>())
         },
-        new: |oracles, settings| Box::new(BlockCoordinate::new(oracles, *settings)),
+        new: |oracles, settings, penalty| {
+            Box::new(BlockCoordinate::new(oracles, *settings, penalty))
+        },
     },
     Entry {
         solver: Solver::OneSlack,
         name: "one-slack",
         fits: |_, _| true,
-        new: |oracles, settings| {
-            Box::new(OneSlack::new(oracles.examples(), oracles.dim(), *settings))
+        new: |oracles, settings, penalty| {
+            Box::new(OneSlack::new(oracles.examples(), oracles.dim(), *settings, penalty))
         },
     },
 ];
@@ -129,6 +137,9 @@ pub(crate) trait Method<O: Passes + ?Sized> {
 
     /// The latest weights.
     fn weights(&self) -> &[f64];
+
+    /// The regulariser of the problem.
+    fn penalty(&self) -> &Arc<Penalty>;
 
     /// Changes C; planes and dual variables are kept and rescaled.
     fn set_c(&mut self, examples: &O, c: C);

@@ -10,6 +10,7 @@ pub(crate) mod oracles;
 pub(crate) mod passes;
 pub(crate) mod progress;
 mod qp;
+pub(crate) mod regulariser;
 pub(crate) mod settings;
 pub(crate) mod solution;
 pub(crate) mod state;

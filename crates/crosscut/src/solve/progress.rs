@@ -43,6 +43,8 @@ pub struct Progress {
     pub plane_bytes: usize,
     /// See [`Certificate::relaxed`](crate::Certificate::relaxed).
     pub relaxed: bool,
+    /// See [`Certificate::prior`](crate::Certificate::prior).
+    pub prior: bool,
     /// Errors of the separation oracle that training detected.
     pub oracle: OracleAudit,
     /// Wall seconds since training began.

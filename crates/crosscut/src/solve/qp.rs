@@ -4,6 +4,8 @@
 use nalgebra::{Cholesky, DMatrix, DVector};
 use serde::{Deserialize, Serialize};
 
+use crate::solve::vectors::dot;
+
 /// A symmetric matrix that grows by rows. It stores the lower triangle, row by row, each up to the
 /// diagonal.
 ///
@@ -102,6 +104,19 @@ impl Gram {
     /// Multiplies all entries.
     pub fn scale(&mut self, factor: f64) {
         self.values.iter_mut().for_each(|entry| *entry *= factor);
+    }
+
+    /// Adds factor · ⟨aᵢ, aⱼ⟩ to each entry. A diagonal entry below 0 becomes 0. Not for a fan.
+    pub fn add_products(&mut self, vectors: &[Vec<f64>], factor: f64) {
+        for (i, a) in vectors.iter().enumerate() {
+            for (j, b) in vectors[..=i].iter().enumerate() {
+                let entry = &mut self.values[triangle(i) + j];
+                *entry += factor * dot(a, b);
+                if i == j {
+                    *entry = entry.max(0.0);
+                }
+            }
+        }
     }
 
     /// Keeps the rows and columns i with `keep[i]`.

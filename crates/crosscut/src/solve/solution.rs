@@ -79,6 +79,8 @@ pub struct Certificate {
     /// P(w) of the relaxation is an upper bound on P(w) of the problem itself, but D is a lower
     /// bound on the optimum of the relaxation only.
     pub relaxed: bool,
+    /// Whether P and D are those of ½‖w − w₀‖² with [prior weights](crate::Regulariser).
+    pub prior: bool,
     /// Errors of the separation oracle that training detected.
     pub oracle: OracleAudit,
 }

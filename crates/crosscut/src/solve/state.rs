@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::solve::drive;
 use crate::solve::methods::MethodState;
+use crate::solve::regulariser::{Fingerprint, Penalty};
 
 /// Largest counter accepted in a saved state. It leaves room for all later passes.
 pub(crate) const MOST_PASSES: u32 = u32::MAX / 2;
@@ -25,6 +26,7 @@ pub struct State<'s> {
     pub(crate) oracle_calls: u64,
     pub(crate) run: drive::RunState<'s>,
     pub(crate) method: MethodState<'s>,
+    pub(crate) regulariser: Fingerprint,
     #[serde(skip)]
     pub(crate) last_pass: bool,
 }
@@ -40,12 +42,18 @@ impl State<'_> {
     }
 
     /// Checks everything that does not depend on the solver, for a run with this number of examples
-    /// and weights.
-    pub(crate) fn check(&self, examples: usize, dim: usize) -> Result<(), StateError> {
+    /// and weights and this regulariser.
+    pub(crate) fn check(
+        &self,
+        examples: usize,
+        dim: usize,
+        penalty: &Penalty,
+    ) -> Result<(), StateError> {
         require(
             self.examples == examples,
             format!("it has {} examples, not {examples}", self.examples),
         )?;
+        self.regulariser.check(penalty.fingerprint())?;
         self.run.check(dim, self.oracle_calls)
     }
 

@@ -14,6 +14,7 @@ use crate::solve::one_slack::OneSlack;
 use crate::solve::oracles::{Oracles, WorkerPool, check_example};
 use crate::solve::passes::{Ask, PassError, Passes, PlaneSum, Spent, Weights};
 use crate::solve::progress::{Flow, Progress};
+use crate::solve::regulariser::{Penalty, Regulariser};
 use crate::solve::settings::{Settings, SettingsError};
 use crate::solve::solution::Solution;
 use crate::solve::state::{Keeper, State, StateError};
@@ -110,8 +111,22 @@ impl<'a, E: 'a> StreamTrainer<'a, E> {
             return Err(SolveError::NoExamples);
         }
         check_c(passes.examples(), passes.weights(), settings)?;
-        let method = Box::new(OneSlack::new(passes.examples(), passes.dim(), *settings));
+        let (examples, dim) = (passes.examples(), passes.dim());
+        let method = Box::new(OneSlack::new(examples, dim, *settings, Arc::default()));
         Ok(Self { settings: *settings, passes: Box::new(passes), method, resumed: None })
+    }
+
+    /// Replaces the regulariser ½‖w‖² by another one; see
+    /// [`Trainer::with_regulariser`](crate::Trainer::with_regulariser).
+    ///
+    /// # Errors
+    /// A regulariser that does not fit the task.
+    pub fn with_regulariser(mut self, regulariser: &Regulariser) -> Result<Self, SolveError> {
+        let (examples, dim) = (self.passes.examples(), self.passes.dim());
+        let penalty = Arc::new(Penalty::new(regulariser, dim)?);
+        self.method = Box::new(OneSlack::new(examples, dim, self.settings, penalty));
+        self.resumed = None;
+        Ok(self)
     }
 
     /// The number of examples, n.
@@ -155,7 +170,7 @@ impl<'a, E: 'a> StreamTrainer<'a, E> {
     /// # Errors
     /// A state that does not fit.
     pub fn restore(&mut self, state: State<'_>) -> Result<(), StateError> {
-        state.check(self.passes.len(), self.passes.dim())?;
+        state.check(self.passes.len(), self.passes.dim(), self.method.penalty())?;
         self.method.restore(&*self.passes, state.method)?;
         self.passes.go_on_from(state.oracle_calls);
         self.resumed = Some(state.run.into_owned());

@@ -1,11 +1,14 @@
 //! [`solve`] and [`Trainer`]: from a task and examples to weights with a certificate.
 
+use std::sync::Arc;
+
 use crate::solve::drive::{self, drive};
 use crate::solve::error::{SolveError, VECTORS};
 use crate::solve::methods::{Carried, Method, MethodState, Solver};
 use crate::solve::oracles::Oracles;
 use crate::solve::passes::{Passes, Weights};
 use crate::solve::progress::{Flow, Progress};
+use crate::solve::regulariser::{Penalty, Regulariser};
 use crate::solve::settings::{C, Settings, SettingsError, SlackNorm};
 use crate::solve::solution::DualVariable;
 use crate::solve::solution::Solution;
@@ -62,8 +65,27 @@ impl<'a> Trainer<'a> {
         check_c(oracles.examples(), oracles.weights(), settings)?;
         check_weights(oracles.dim())?;
         check_memory(settings, oracles.dim())?;
-        let method = (Solver::entry(settings, oracles.examples()).new)(&oracles, settings);
+        let entry = Solver::entry(settings, oracles.examples());
+        let method = (entry.new)(&oracles, settings, Arc::default());
         Ok(Self { settings: *settings, oracles, method, resumed: None })
+    }
+
+    /// Replaces the regulariser ½‖w‖² by another one: prior weights, lower bounds. Training starts
+    /// from zero, so planes found before are dropped.
+    ///
+    /// With lower bounds, the block solver does not accelerate its steps; it still solves the dual of
+    /// all planes jointly if that is due ([`BlockSettings::acceleration`]).
+    ///
+    /// # Errors
+    /// A regulariser that does not fit the task: see [`Regulariser::check`].
+    ///
+    /// [`BlockSettings::acceleration`]: crate::BlockSettings::acceleration
+    pub fn with_regulariser(mut self, regulariser: &Regulariser) -> Result<Self, SolveError> {
+        let penalty = Arc::new(Penalty::new(regulariser, self.oracles.dim())?);
+        let entry = Solver::entry(&self.settings, self.oracles.examples());
+        self.method = (entry.new)(&self.oracles, &self.settings, penalty);
+        self.resumed = None;
+        Ok(self)
     }
 
     /// Changes the regularisation constant. Planes are kept and dual variables scaled with it (warm
@@ -85,7 +107,8 @@ impl<'a> Trainer<'a> {
         if is_moderate(factor) && self.method.solver() == wanted.solver {
             self.method.set_c(&self.oracles, c);
         } else {
-            self.method = (wanted.new)(&self.oracles, &self.settings);
+            let penalty = Arc::clone(self.method.penalty());
+            self.method = (wanted.new)(&self.oracles, &self.settings, penalty);
         }
         Ok(())
     }
@@ -126,7 +149,7 @@ impl<'a> Trainer<'a> {
     /// Restores a saved run. The next call of [`solve`](Self::solve) continues it and gives the
     /// same bits as an uninterrupted run.
     ///
-    /// The caller must provide the same task, examples and settings. `threads` and `seconds` may
+    /// The caller must provide the same task, examples, settings and regulariser. `threads` and `seconds` may
     /// differ, and so may `passes` if it is larger than [`State::passes`]: they affect nothing
     /// before the last pass. The stopping gaps must not differ: they decide which passes certify.
     ///
@@ -134,7 +157,7 @@ impl<'a> Trainer<'a> {
     /// A state that does not fit. Sizes, indices and numbers are checked, so a damaged or hostile
     /// state can only make training useless. After an error the trainer must not be used.
     pub fn restore(&mut self, state: State<'_>) -> Result<(), StateError> {
-        state.check(self.oracles.len(), self.oracles.dim())?;
+        state.check(self.oracles.len(), self.oracles.dim(), self.method.penalty())?;
         let State { oracle_calls, run, method: saved, .. } = state;
         // The saved run may have switched to the 1-slack method.
         if let MethodState::OneSlack(one_slack) = &saved
@@ -145,6 +168,7 @@ impl<'a> Trainer<'a> {
             self.method = (Solver::entry(&settings, self.oracles.examples()).new)(
                 &self.oracles,
                 &self.settings,
+                Arc::clone(self.method.penalty()),
             );
         }
         self.method.restore(&self.oracles, saved)?;

@@ -7,6 +7,13 @@
 //! maximise D(α) = Σᵢ Σₚ αᵢₚ Δᵢₚ − ½ ‖w‖²,   w = Σᵢ Σₚ αᵢₚ δᵢₚ,   αᵢₚ ≥ 0,   Σₚ αᵢₚ ≤ C · weightᵢ / n
 //! ```
 //!
+//! With another [`Regulariser`](crate::Regulariser), D loses r*(u) in place of ½‖u‖², with u = Σ αδ,
+//! and w = ∇r*(u). With prior weights alone, w = w₀ + u. With lower bounds, u is kept beside w, and
+//! each step moves u and then the weights that it has touched. The steps use the Gram matrix of the
+//! planes as if there were no bounds. A weight moves at most as far as u, so this overestimates the
+//! curvature and each step still raises D. Acceleration assumes w = w₀ + u, so it is off under
+//! bounds.
+//!
 //! If slacks are squared, Σₚ αᵢₚ has no bound. Instead D has the term −½ · n/(2 · C · weightᵢ) ·
 //! (Σₚ αᵢₚ)² for each example.
 //!
@@ -34,6 +41,8 @@ mod store;
 mod suffix_average;
 pub(crate) mod tuning;
 
+use std::sync::Arc;
+
 use rand::SeedableRng;
 use rand_pcg::Pcg64;
 
@@ -43,6 +52,7 @@ use crate::solve::methods::{Carried, Method, MethodState, Pass, Solver};
 use crate::solve::one_slack::OneSlack;
 use crate::solve::oracles::Oracles;
 use crate::solve::passes::{PassError, Passes};
+use crate::solve::regulariser::Penalty;
 use crate::solve::settings::{C, Settings};
 use crate::solve::solution::DualVariable;
 use crate::solve::state::StateError;
@@ -62,7 +72,10 @@ pub(crate) struct BlockCoordinate<'a> {
     /// Number of examples n.
     examples: usize,
     store: Store<'a>,
+    penalty: Arc<Penalty>,
     w: Vec<f64>,
+    /// u = Σ αδ under lower bounds. With prior weights alone, a buffer. Empty if u = w.
+    u: Vec<f64>,
     /// D at (α, w). Each step adds its gain.
     dual: f64,
     proximal: Proximal,
@@ -81,6 +94,10 @@ struct Buffers<'a> {
     recombined: Planes<'a>,
     /// The parts of the planes of one block, as input to recombination.
     parts: Vec<Part>,
+    /// The weights that a step has touched, under lower bounds.
+    touched: Vec<usize>,
+    /// Inner products of rows with the prior weights.
+    dots: Vec<f64>,
     workspace: Workspace,
 }
 
@@ -129,12 +146,12 @@ impl<'a> Method<Oracles<'a>> for BlockCoordinate<'a> {
         // Acceleration may lower D before the next certificate, so the bound is raised now.
         // `self.dual` is no bound: it is a sum of gains and contains their rounding errors.
         if self.proximal.is_active() && self.dual > run.bounds.dual {
-            let (sum, u_squared) = self.refresh();
-            run.bounds.raise(&sum, u_squared, self.w.len());
+            let (sum, conjugate) = self.refresh();
+            run.bounds.raise(&sum, &conjugate);
         }
         self.proximal.judge(self.dual, &mut self.w);
         self.store.forget(self.schedule.pass.saturating_sub(self.settings.block.idle));
-        self.suffix.follow(&self.w);
+        self.suffix.follow(&self.w, self.penalty.prior());
         self.schedule.expect(self.suffix.forecast(self.schedule.seen));
         Ok(())
     }
@@ -145,8 +162,9 @@ impl<'a> Method<Oracles<'a>> for BlockCoordinate<'a> {
         self.proximal = Proximal::default();
         let (sum, _) = self.refresh();
         self.store.blocks = Vec::new();
-        let w = std::mem::take(&mut self.w);
-        Some(Box::new(OneSlack::from_sum(self.examples, self.settings, &sum, w)))
+        let u = if self.penalty.is_plain() { &mut self.w } else { &mut self.u };
+        let (u, penalty) = (std::mem::take(u), Arc::clone(&self.penalty));
+        Some(Box::new(OneSlack::from_sum(self.examples, self.settings, penalty, &sum, u)))
     }
 
     fn counts(&self, oracles: &Oracles<'a>) -> Counts {
@@ -158,7 +176,11 @@ impl<'a> Method<Oracles<'a>> for BlockCoordinate<'a> {
         &self.w
     }
 
-    /// Scales the dual variables and w with C.
+    fn penalty(&self) -> &Arc<Penalty> {
+        &self.penalty
+    }
+
+    /// Scales the dual variables and u with C.
     fn set_c(&mut self, oracles: &Oracles<'a>, c: C) {
         let factor = c.sum(self.examples) / self.settings.c.sum(self.examples);
         self.settings.c = c;
@@ -216,7 +238,7 @@ impl<'a> Method<Oracles<'a>> for BlockCoordinate<'a> {
         }
         self.store.count();
         if self.store.bytes.0 > self.settings.max_memory.unwrap_or(usize::MAX) {
-            *self = Self::new(oracles, self.settings);
+            *self = Self::new(oracles, self.settings, Arc::clone(&self.penalty));
         }
         // Adopted planes count as found in a pass before the first.
         self.schedule.pass = self.schedule.pass.max(1);
@@ -238,19 +260,24 @@ fn costs(oracles: &Oracles<'_>, settings: &Settings) -> impl Iterator<Item = Sla
 }
 
 impl<'a> BlockCoordinate<'a> {
-    pub fn new(oracles: &Oracles<'a>, settings: Settings) -> Self {
+    pub fn new(oracles: &Oracles<'a>, settings: Settings, penalty: Arc<Penalty>) -> Self {
         let batch = settings.block.batch.max(settings.block.tuning.slice).min(oracles.len());
         let buffers = Buffers {
             planes: (0..batch).map(|_| Planes::default()).collect(),
             recombined: Planes::default(),
             parts: Vec::new(),
+            touched: Vec::new(),
+            dots: Vec::new(),
             workspace: Workspace::default(),
         };
+        let u = if penalty.is_plain() { Vec::new() } else { vec![0.0; oracles.dim()] };
         Self {
             examples: oracles.examples(),
             store: Store::new(costs(oracles, &settings), &settings),
-            w: vec![0.0; oracles.dim()],
-            dual: 0.0,
+            w: penalty.start(oracles.dim()),
+            dual: -penalty.conjugate(&u).value,
+            penalty,
+            u,
             proximal: Proximal::default(),
             master: Master::default(),
             suffix: SuffixAverage::default(),

@@ -10,6 +10,7 @@ use crate::solve::bounds::{Answer, DualSum, Fault, SlackSum};
 use crate::solve::drive::Run;
 use crate::solve::methods::Method;
 use crate::solve::oracles::Oracles;
+use crate::solve::regulariser::Conjugate;
 use crate::solve::vectors::squared_norm;
 
 /// Result of a visit to a block.
@@ -73,19 +74,23 @@ impl<'a> BlockCoordinate<'a> {
         oracles: &mut Oracles<'a>,
         run: &mut Run<'_>,
     ) -> Result<f64, Fault> {
-        let (sum, u_squared) = self.refresh();
-        run.bounds.raise(&sum, u_squared, self.w.len());
+        let (sum, conjugate) = self.refresh();
+        run.bounds.raise(&sum, &conjugate);
         let solved = self.master.weights().is_some();
-        let averaged = !solved && self.suffix.write_if_better(&mut self.w);
+        let averaged = !solved && self.suffix.write_if_better(&mut self.w, self.penalty.prior());
+        if averaged {
+            // The average is rounded.
+            self.penalty.clip(&mut self.w);
+        }
         if let Some(weights) = self.master.weights() {
             self.w.copy_from_slice(weights);
         }
         // A master solve stretches its w itself.
         let stretched =
-            !solved && self.primal_at_zero() > self.settings.block.tuning.huge * self.dual;
+            !solved && self.primal_at_prior() > self.settings.block.tuning.huge * self.dual;
         if stretched {
-            let w = std::mem::take(&mut self.w);
-            self.w = master::stretched(&self.store.blocks, w, &mut self.buffers.workspace);
+            let (w, workspace) = (std::mem::take(&mut self.w), &mut self.buffers.workspace);
+            self.w = master::stretched(&self.store.blocks, w, &self.penalty, workspace);
         }
         let order: Vec<usize> = (0..self.store.blocks.len()).collect();
         let (dual, mut slacks) = (self.dual, SlackSum::default());
@@ -111,7 +116,7 @@ impl<'a> BlockCoordinate<'a> {
             }
             run.tick(self.counts(oracles));
         }
-        let primal = run.bounds.certify(&self.w, &slacks, self.store.blocks.len());
+        let primal = run.bounds.certify(&self.w, &self.penalty, &slacks, self.store.blocks.len());
         if solved || averaged || stretched {
             self.refresh();
         }
@@ -121,9 +126,14 @@ impl<'a> BlockCoordinate<'a> {
         Ok(primal - dual)
     }
 
-    /// P(0) over the cached planes.
-    fn primal_at_zero(&self) -> f64 {
-        self.store.blocks.iter().map(|block| block.cost().of(block.largest_offset())).sum()
+    /// P(w₀) over the cached planes.
+    fn primal_at_prior(&mut self) -> f64 {
+        let (prior, dots) = (self.penalty.prior(), &mut self.buffers.dots);
+        let mut highest = |block: &Block<'_>| match prior.is_empty() {
+            true => block.largest_offset(),
+            false => block.highest(prior, dots),
+        };
+        self.store.blocks.iter().map(|block| block.cost().of(highest(block))).sum()
     }
 
     /// Takes block steps over cached planes until their gap is a fraction of the gap met in the
@@ -160,7 +170,7 @@ impl<'a> BlockCoordinate<'a> {
         }
         let pays =
             self.settings.block.tuning.accelerated * self.w.len() as f64 <= sweep * blocks as f64;
-        let accelerate = self.settings.block.acceleration && pays;
+        let accelerate = self.settings.block.acceleration && pays && !self.penalty.is_bounded();
         let (mut lowest, mut before) = (f64::INFINITY, f64::INFINITY);
         let mut recent = [f64::INFINITY; 2];
         let mut visits = most * blocks;
@@ -259,6 +269,7 @@ impl<'a> BlockCoordinate<'a> {
             planes: self.store.planes,
             rank,
             sweep,
+            bounded: self.penalty.is_bounded(),
             values_of_tangents: oracles.is_smooth().then_some(most_values),
         };
         let memory = sizes.numbers().saturating_mul(size_of::<f64>());
@@ -278,14 +289,15 @@ impl<'a> BlockCoordinate<'a> {
             of_dual: self.settings.block.tuning.loose,
         };
         let (blocks, workspace) = (&mut self.store.blocks, &mut self.buffers.workspace);
-        self.master.solve(blocks, &self.w, (goal, sizes), &|| run.must_end(), workspace);
+        let start = (&*self.w, &*self.penalty);
+        self.master.solve(blocks, start, (goal, sizes), &|| run.must_end(), workspace);
         self.refresh();
     }
 
     /// Recomputes D from the dual variables and w.
     fn update_dual(&mut self) {
         let offset: f64 = self.store.blocks.iter().map(Block::offset).sum();
-        self.dual = offset - 0.5 * self.proximal.squared_norm_of_sum(&self.w);
+        self.dual = offset - self.proximal.conjugate_of_sum(&self.w, self.penalty.prior());
     }
 
     /// Visits a block: computes its gap, and takes a step if the gap is above `enough`. If
@@ -316,12 +328,17 @@ impl<'a> BlockCoordinate<'a> {
             self.settings.block.tuning.fine
         };
         let damping = self.proximal.damping();
-        let gain = self.store.blocks[index].step(
-            &mut self.w,
-            accuracy,
-            damping,
-            &mut self.buffers.workspace,
-        );
+        let Buffers { workspace, touched, .. } = &mut self.buffers;
+        let (block, bounded) = (&mut self.store.blocks[index], self.penalty.is_bounded());
+        let moved = if bounded { &mut self.u } else { &mut self.w };
+        let gain = block.step(moved, accuracy, damping, workspace);
+        if bounded {
+            touched.clear();
+            block.list_touched(self.w.len(), touched, workspace);
+            for &at in &*touched {
+                self.w[at] = self.penalty.weight(at, self.u[at]);
+            }
+        }
         self.dual += gain.max(0.0);
         Ok(Visit { gap, gain })
     }
@@ -346,22 +363,27 @@ impl<'a> BlockCoordinate<'a> {
     }
 
     /// Makes the dual variables feasible, and recomputes w and D from them, so that rounding errors
-    /// of updates do not accumulate. Returns the sum of D, and ‖u‖² for u = Σ αδ.
-    pub(super) fn refresh(&mut self) -> (DualSum, f64) {
-        self.w.fill(0.0);
+    /// of updates do not accumulate. Returns the sum of D, and r*(u) for u = Σ αδ.
+    pub(super) fn refresh(&mut self) -> (DualSum, Conjugate) {
+        let plain = self.penalty.is_plain();
+        let u = if plain { &mut self.w } else { &mut self.u };
+        u.fill(0.0);
         let mut sum = DualSum::default();
         self.store.support = 0;
         let workspace = &mut self.buffers.workspace;
         for block in &mut self.store.blocks {
             self.store.support += block.support();
             block.confine(workspace);
-            block.add_to(&mut self.w, workspace);
+            block.add_to(u, workspace);
             block.add_to_dual(&mut sum);
         }
-        let u_squared = squared_norm(&self.w);
-        self.dual = sum.value(u_squared);
+        let conjugate = self.penalty.conjugate(u);
+        self.dual = sum.value(&conjugate);
+        if !plain {
+            self.penalty.write_weights(&self.u, &mut self.w);
+        }
         self.proximal.weights_from_sum(&mut self.w);
-        (sum, u_squared)
+        (sum, conjugate)
     }
 
     /// Inserts the planes of a slot of the batch into the cache of example `index`.

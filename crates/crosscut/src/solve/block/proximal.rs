@@ -10,7 +10,8 @@
 //! 2015). The dual variables stay feasible for the original problem, so D bounds its optimum at any
 //! time.
 //!
-//! With u = Σ αδ, the weights are w = (u + κ v) / (1 + κ).
+//! With u = Σ αδ, the weights are w = (u + κ v) / (1 + κ). Around prior weights w₀ they are
+//! w = (w₀ + u + κ v) / (1 + κ), so w₀ + u takes the place of u here.
 
 use serde::{Deserialize, Serialize};
 
@@ -56,7 +57,7 @@ impl Proximal {
             && numbers.copied().all(f64::is_finite)
     }
 
-    /// Replaces u = Σ αδ by the weights w.
+    /// Replaces w₀ + u, with u = Σ αδ, by the weights w.
     pub fn weights_from_sum(&self, u: &mut [f64]) {
         if self.is_active() {
             let damping = self.damping();
@@ -64,18 +65,18 @@ impl Proximal {
         }
     }
 
-    /// ‖u‖² for u = Σ αδ, given w.
-    pub fn squared_norm_of_sum(&self, w: &[f64]) -> f64 {
-        match self.is_active() {
-            false => squared_norm(w),
-            true => (w.iter().zip(&self.center))
-                .map(|(w, v)| w + self.kappa * (w - v))
-                .map(|u| u * u)
-                .sum(),
+    /// r*(u) for u = Σ αδ, given w and the prior weights w₀ (empty if they are 0).
+    pub fn conjugate_of_sum(&self, w: &[f64], prior: &[f64]) -> f64 {
+        let sums = w.iter().zip(&self.center).map(|(w, v)| w + self.kappa * (w - v));
+        match (self.is_active(), prior.is_empty()) {
+            (false, true) => 0.5 * squared_norm(w),
+            (false, false) => half_difference(w.iter().copied(), prior),
+            (true, true) => 0.5 * sums.map(|u| u * u).sum::<f64>(),
+            (true, false) => half_difference(sums, prior),
         }
     }
 
-    /// ½ ‖w − u‖²: the gap of the original problem at w minus the sum of the block gaps at w.
+    /// ½ ‖w − w₀ − u‖²: the gap of the original problem at w minus the sum of the block gaps at w.
     pub fn excess(&self, w: &[f64]) -> f64 {
         let squares = w.iter().zip(&self.center).map(|(w, v)| (w - v) * (w - v));
         0.5 * self.kappa * self.kappa * squares.sum::<f64>()
@@ -138,4 +139,9 @@ impl Proximal {
             *self = Self { failed: true, ..Self::default() };
         }
     }
+}
+
+/// ⟨w₀, u⟩ + ½‖u‖², given w₀ + u.
+fn half_difference(sums: impl Iterator<Item = f64>, prior: &[f64]) -> f64 {
+    sums.zip(prior).map(|(sum, prior)| (sum - prior) * (prior + 0.5 * (sum - prior))).sum()
 }

@@ -15,6 +15,8 @@ use crate::solve::state::{MOST_PASSES, StateError, require, require_finite};
 pub(crate) struct BlockCoordinateState<'s> {
     blocks: Blocks<'s>,
     w: Cow<'s, [f64]>,
+    /// Σ αδ under lower bounds; otherwise empty.
+    u: Cow<'s, [f64]>,
     dual: f64,
     proximal: Cow<'s, Proximal>,
     master: Cow<'s, Master>,
@@ -32,6 +34,7 @@ impl<'a> BlockCoordinate<'a> {
         BlockCoordinateState {
             blocks: Blocks::borrowed(&self.store.blocks, |index, name| oracles.row(index, name)),
             w: self.w.as_slice().into(),
+            u: if self.penalty.is_bounded() { self.u.as_slice().into() } else { Cow::default() },
             dual: self.dual,
             proximal: Cow::Borrowed(&self.proximal),
             master: Cow::Borrowed(&self.master),
@@ -53,6 +56,8 @@ impl<'a> BlockCoordinate<'a> {
     ) -> Result<(), StateError> {
         let dim = self.w.len();
         require_finite("the weights", &saved.w, dim)?;
+        let bounded = if self.penalty.is_bounded() { dim } else { 0 };
+        require_finite("the sum of planes", &saved.u, bounded)?;
         require(saved.dual.is_finite(), "the dual value is not a finite number")?;
         require(saved.master.is_sound(dim), "the weights of the last solve do not fit")?;
         require(
@@ -78,6 +83,10 @@ impl<'a> BlockCoordinate<'a> {
         store.support = saved.support;
         store.found = saved.planes_found;
         self.w = saved.w.into_owned();
+        if self.penalty.is_bounded() {
+            self.u = saved.u.into_owned();
+            self.penalty.write_weights(&self.u, &mut self.w);
+        }
         self.dual = saved.dual;
         self.proximal = saved.proximal.into_owned();
         self.master = saved.master.into_owned();

@@ -21,7 +21,7 @@ const USUAL: f64 = 0.5;
 /// The average, and the results of certificates for both choices: the weights, and the average.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct SuffixAverage {
-    /// In single precision, to save memory. A certificate is computed at these rounded numbers.
+    /// Relative to the prior weights, and in single precision to save memory. A certificate is computed at these rounded numbers.
     average: Vec<f32>,
     count: u32,
     choices: [Choice; 2],
@@ -40,10 +40,20 @@ struct Choice {
 
 impl SuffixAverage {
     /// Updates the average with the weights at the end of a pass.
-    pub fn follow(&mut self, w: &[f64]) {
+    ///
+    /// `prior` are the prior weights, or empty.
+    pub fn follow(&mut self, w: &[f64], prior: &[f64]) {
+        if prior.is_empty() {
+            self.follow_all(w.iter().copied());
+        } else {
+            self.follow_all(w.iter().zip(prior).map(|(w, prior)| w - prior));
+        }
+    }
+
+    fn follow_all(&mut self, w: impl Iterator<Item = f64> + Clone) {
         self.count += 1;
         if self.average.is_empty() {
-            self.average = w.iter().map(|&weight| single(weight)).collect();
+            self.average = w.clone().map(single).collect();
         }
         let rate = (1.0 + DECAY) / (f64::from(self.count) + DECAY);
         for (average, weight) in self.average.iter_mut().zip(w) {
@@ -81,12 +91,13 @@ impl SuffixAverage {
 
     /// Replaces the weights by the average, if the average is to be certified. Returns whether it
     /// is.
-    pub fn write_if_better(&self, w: &mut [f64]) -> bool {
+    pub fn write_if_better(&self, w: &mut [f64], prior: &[f64]) -> bool {
         let chosen = self.prefers_average();
         if chosen {
             w.iter_mut()
                 .zip(&self.average)
                 .for_each(|(weight, average)| *weight = f64::from(*average));
+            w.iter_mut().zip(prior).for_each(|(weight, prior)| *weight += prior);
         }
         chosen
     }
@@ -139,7 +150,7 @@ mod tests {
     #[test]
     fn later_weights_count_more() {
         let mut suffix = SuffixAverage::default();
-        (0..100).for_each(|pass| suffix.follow(&[f64::from(pass)]));
+        (0..100).for_each(|pass| suffix.follow(&[f64::from(pass)], &[]));
         // Σ k · kᵈ / Σ kᵈ is close to (d + 1) / (d + 2) times the last k.
         assert!((suffix.average[0] - 89.0).abs() < 1.5, "{}", suffix.average[0]);
     }
@@ -147,7 +158,7 @@ mod tests {
     #[test]
     fn weights_beyond_single_precision_leave_it_sound() {
         let mut suffix = SuffixAverage::default();
-        [1e300, -1e300, 1e-300].iter().for_each(|&weight| suffix.follow(&[weight, 1.0]));
+        [1e300, -1e300, 1e-300].iter().for_each(|&weight| suffix.follow(&[weight, 1.0], &[]));
         suffix.rescale(1e10);
         assert!(suffix.is_sound(2), "{:?}", suffix.average);
     }
@@ -156,11 +167,11 @@ mod tests {
     fn the_better_choice_is_taken_and_the_other_tried_again() {
         let mut suffix = SuffixAverage::default();
         assert!(!suffix.prefers_average());
-        (0..5).for_each(|_| suffix.follow(&[1.0]));
+        (0..5).for_each(|_| suffix.follow(&[1.0], &[]));
         assert!(!suffix.prefers_average(), "the weights come first");
         suffix.judge(false, 1.0, 2.0);
         let mut w = [3.0];
-        assert!(suffix.write_if_better(&mut w) && w == [1.0], "then the average");
+        assert!(suffix.write_if_better(&mut w, &[]) && w == [1.0], "then the average");
         suffix.judge(true, 0.4, 2.0);
         assert!((suffix.forecast(10.0) - 2.0).abs() < 1e-12);
         let mut averages = 0;

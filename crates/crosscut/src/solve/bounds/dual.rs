@@ -1,8 +1,9 @@
 //! [`DualSum`] and [`confine`]: a dual value that is a true lower bound.
 
 use super::rounding::{Sizes, off};
+use crate::solve::regulariser::Conjugate;
 
-/// Accumulates a dual value D = Σα·offset − ½‖u‖² − conjugates, with u = Σα·δ.
+/// Accumulates a dual value D = Σα·offset − r*(u) − conjugates, with u = Σα·δ.
 ///
 /// The terms come in parts: one for each example, or one for each plane of a working set.
 #[derive(Clone, Copy, Debug, Default)]
@@ -35,18 +36,18 @@ impl DualSum {
     }
 
     /// D as summed, not rounded down.
-    pub fn value(&self, u_squared: f64) -> f64 {
-        self.value - 0.5 * u_squared
+    pub fn value(&self, conjugate: &Conjugate) -> f64 {
+        self.value - conjugate.value
     }
 
-    /// D minus an upper bound on its rounding error. `u_squared` is ‖u‖², summed over `dim`
-    /// weights.
-    pub(super) fn lower(&self, u_squared: f64, dim: usize) -> f64 {
+    /// D minus an upper bound on its rounding error. `conjugate` is r*(u) at the rounded u.
+    pub(super) fn lower(&self, conjugate: &Conjugate) -> f64 {
         let (_, _, errors) = self.as_plane();
-        // `shift` bounds the error of ‖u‖. The squares are summed in eight parts.
+        // `shift` bounds the error of u. The gradient of r* is w, and its slope changes by no more
+        // than u.
         let shift = errors.delta;
-        let squares = off(dim / 8) * u_squared + shift * (2.0 * u_squared.sqrt() + shift);
-        self.value(u_squared) - errors.offset - 0.5 * squares
+        let square = conjugate.rounding + shift * (conjugate.slope + 0.5 * shift);
+        self.value(conjugate) - errors.offset - square
     }
 }
 

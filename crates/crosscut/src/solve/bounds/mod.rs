@@ -22,11 +22,11 @@ mod tests;
 
 pub use audit::{Fault, FaultKind, OracleAudit};
 pub(crate) use dual::{DualSum, confine};
-pub use primal::{primal, slacks};
+pub use primal::{primal, primal_with, slacks};
 pub(crate) use rounding::{Sizes, off};
 pub(crate) use slack::{Answer, Known, SlackCost, SlackSum};
 
-use crate::solve::vectors::squared_norm;
+use crate::solve::regulariser::{Conjugate, Penalty};
 
 /// Relative tolerance for detecting errors of the oracle; the same as
 /// [`testing::TOLERANCE`](crate::testing::TOLERANCE).
@@ -63,25 +63,34 @@ pub(crate) struct Bounds {
 }
 
 impl Bounds {
-    /// D = 0, the dual value of α = 0; no bound on P.
+    /// D = 0, at most the dual value of α = 0; no bound on P.
     pub fn new() -> Self {
         let last = (f64::INFINITY, f64::NEG_INFINITY);
         Self { best: None, lowest: f64::INFINITY, dual: 0.0, audit: OracleAudit::default(), last }
     }
 
-    /// Records P(w) = ½‖w‖² + the cost of the slacks of all `examples`. Oracles must have been
-    /// called at exactly this w. Returns the sum without rounding up and without the amount that
+    /// Records P(w) = ½‖w − w₀‖² + the cost of the slacks of all `examples`. Oracles must have been
+    /// called at exactly this w, which must satisfy the bounds of `penalty`. Returns the sum without rounding up and without the amount that
     /// oracles may have missed.
     ///
     /// A value that overflows certifies nothing. If there is no certificate yet, the best weights
-    /// become 0 with an infinite primal value.
-    pub fn certify(&mut self, w: &[f64], slacks: &SlackSum, examples: usize) -> f64 {
-        let summed = 0.5 * squared_norm(w) + slacks.cost;
+    /// become those of the prior with an infinite primal value.
+    pub fn certify(
+        &mut self,
+        w: &[f64],
+        penalty: &Penalty,
+        slacks: &SlackSum,
+        examples: usize,
+    ) -> f64 {
+        let summed = penalty.half_square(w) + slacks.cost;
         self.audit.absorb(slacks.audit);
         let shown = rounded_up(summed, examples, w.len());
         if !shown.is_finite() {
-            let none =
-                || Certified { primal: f64::INFINITY, shown: f64::INFINITY, w: vec![0.0; w.len()] };
+            let none = || Certified {
+                primal: f64::INFINITY,
+                shown: f64::INFINITY,
+                w: penalty.start(w.len()),
+            };
             self.best.get_or_insert_with(none);
             return summed;
         }
@@ -100,8 +109,8 @@ impl Bounds {
 
     /// Raises D to the dual value of dual variables that [`confine`] has made feasible, if that is
     /// higher.
-    pub fn raise(&mut self, dual: &DualSum, u_squared: f64, dim: usize) {
-        let lower = dual.lower(u_squared, dim);
+    pub fn raise(&mut self, dual: &DualSum, conjugate: &Conjugate) {
+        let lower = dual.lower(conjugate);
         if lower.is_finite() {
             self.dual = self.dual.max(lower);
         }

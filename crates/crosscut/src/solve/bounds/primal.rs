@@ -4,8 +4,9 @@ use super::audit::Fault;
 use super::rounded_up;
 use super::slack::SlackCost;
 use crate::parallel::map_ranges;
+use crate::solve::regulariser::Regulariser;
 use crate::solve::settings::Settings;
-use crate::solve::vectors::squared_norm;
+use crate::solve::vectors::{squared_distance, squared_norm};
 use crate::task::{Example, Planes, Task};
 
 /// P(w) for the C and the slack norm of `settings`. It takes one oracle call for each example at
@@ -31,6 +32,31 @@ where
     T::Input: 'e,
     T::Output: 'e,
 {
+    primal_with(task, examples, settings, &Regulariser::default(), w)
+}
+
+/// As [`primal`], with a regulariser. Infinite if w violates one of its lower bounds.
+///
+/// # Errors
+/// As [`primal`].
+///
+/// # Panics
+/// If `w` is shorter than [`Task::dim`], or the regulariser has a prior of another length than w
+/// or a bound of a weight that does not exist.
+pub fn primal_with<'e, T: Task>(
+    task: &T,
+    examples: impl IntoIterator<Item = &'e Example<T::Input, T::Output>>,
+    settings: &Settings,
+    regulariser: &Regulariser,
+    w: &[f64],
+) -> Result<f64, Fault>
+where
+    T::Input: 'e,
+    T::Output: 'e,
+{
+    let prior = regulariser.prior();
+    assert!(prior.is_empty() || prior.len() == w.len(), "a prior has a number for each weight");
+    let square = if prior.is_empty() { squared_norm(w) } else { squared_distance(w, prior) };
     let examples: Vec<_> = examples.into_iter().collect();
     let each = settings.c.sum(examples.len());
     let slacks = slacks(task, examples.iter().copied(), w)?;
@@ -38,7 +64,10 @@ where
         SlackCost::new(each * example.weight, settings.slack_norm).of(slack)
     };
     let cost: f64 = examples.iter().zip(&slacks).map(cost).sum();
-    Ok(rounded_up(0.5 * squared_norm(w) + cost, examples.len(), w.len()))
+    if regulariser.lower_bounds().iter().any(|&(index, bound)| w[index] < bound) {
+        return Ok(f64::INFINITY);
+    }
+    Ok(rounded_up(0.5 * square + cost, examples.len(), w.len()))
 }
 
 /// The slack ξ ≥ 0 of each example at `w`, in order, rounded up. It takes one oracle call for each

@@ -50,7 +50,7 @@ fn a_slack_that_is_not_a_number_certifies_nothing() {
     let mut slacks = SlackSum::default();
     let answer = Answer { value: f64::NAN, missed: 0.0 };
     slacks.add(SlackCost::new(1.0, SlackNorm::Linear), 0, answer, Known::new(1.0, 1.0, 0.0));
-    bounds.certify(&[1.0], &slacks, 1);
+    bounds.certify(&[1.0], &Penalty::default(), &slacks, 1);
     assert_eq!(
         bounds.best,
         Some(Certified { primal: f64::INFINITY, shown: f64::INFINITY, w: vec![0.0] })
@@ -83,12 +83,22 @@ fn of_weights_without_a_bound_those_with_the_lowest_value_shown_are_kept() {
     for (w, cost, missed) in
         [(1.0, 5.0, f64::INFINITY), (2.0, 1.0, f64::INFINITY), (3.0, 3.0, f64::INFINITY)]
     {
-        bounds.certify(&[w], &SlackSum { cost, missed, ..SlackSum::default() }, 1);
+        bounds.certify(
+            &[w],
+            &Penalty::default(),
+            &SlackSum { cost, missed, ..SlackSum::default() },
+            1,
+        );
     }
     let best = bounds.best.as_ref().expect("certified");
     assert_eq!((best.primal, &*best.w), (f64::INFINITY, &[2.0][..]));
     // Weights with a finite primal value are better than any without.
-    bounds.certify(&[4.0], &SlackSum { cost: 9.0, missed: 1.0, ..SlackSum::default() }, 1);
+    bounds.certify(
+        &[4.0],
+        &Penalty::default(),
+        &SlackSum { cost: 9.0, missed: 1.0, ..SlackSum::default() },
+        1,
+    );
     let best = bounds.best.as_ref().expect("certified");
     assert!(
         best.primal >= 18.0 && best.primal < 18.0 + 1e-9 && best.w == [4.0] && bounds.lowest < 3.1
@@ -98,7 +108,7 @@ fn of_weights_without_a_bound_those_with_the_lowest_value_shown_are_kept() {
 #[test]
 fn a_primal_value_below_the_dual_value_is_a_contradiction_only_beyond_rounding() {
     let mut bounds = Bounds::new();
-    bounds.certify(&[0.0], &SlackSum { cost: 1.0, ..SlackSum::default() }, 1);
+    bounds.certify(&[0.0], &Penalty::default(), &SlackSum { cost: 1.0, ..SlackSum::default() }, 1);
     bounds.dual = 1.0 + 1e-12;
     assert!(!bounds.contradict() && bounds.dual() == bounds.primal());
     bounds.dual = 1.0 + 1e-6;

@@ -7,15 +7,23 @@
 //!
 //! Squared slacks are convex in w too. Their planes are the tangents Σᵢ C·weightᵢ/n · (2ξᵢ·Δᵢ −
 //! ξᵢ², 2ξᵢ·δᵢ).
+//!
+//! With another [`Regulariser`](crate::Regulariser), D loses r*(u) in place of ½‖u‖², with
+//! u = Σ αₖ δₖ. Around prior weights w₀, the small dual stays quadratic, with the offsets
+//! Δₖ − ⟨w₀, δₖ⟩. With lower bounds it is piecewise quadratic, and [`bounded`] solves it.
 
+mod bounded;
 mod plane;
 mod state;
+
+use std::sync::Arc;
 
 use crate::solve::bounds::{DualSum, Fault, Known, Sizes, confine, off};
 use crate::solve::drive::{Counts, Run};
 use crate::solve::methods::{Method, MethodState, Pass, Solver};
 use crate::solve::passes::{Ask, PassError, Passes, PlaneSum};
 use crate::solve::qp::{self, Curvature, Gram};
+use crate::solve::regulariser::{Conjugate, Penalty};
 use crate::solve::settings::{C, Settings};
 use crate::solve::solution::DualVariable;
 use crate::solve::state::StateError;
@@ -35,9 +43,14 @@ pub(crate) struct OneSlack {
     working_set: Vec<SummedPlane>,
     alpha: Vec<f64>,
     gram: Gram,
+    penalty: Arc<Penalty>,
     w: Vec<f64>,
+    /// u = Σ αδ. Empty if u = w.
+    u: Vec<f64>,
     /// D at (α, w).
     dual: f64,
+    /// r*(u).
+    conjugate: Conjugate,
     /// The sum that D came from, with its rounding errors.
     sum: DualSum,
     /// The plane of the last pass, not yet in the working set, and P(w) − D at that pass.
@@ -104,7 +117,11 @@ impl<P: Passes + ?Sized> Method<P> for OneSlack {
         &self.w
     }
 
-    /// Planes and w are proportional to C.
+    fn penalty(&self) -> &Arc<Penalty> {
+        &self.penalty
+    }
+
+    /// Planes and u are proportional to C.
     fn set_c(&mut self, _: &P, c: C) {
         let factor = c.sum(self.examples) / self.settings.c.sum(self.examples);
         self.settings.c = c;
@@ -136,26 +153,38 @@ impl<P: Passes + ?Sized> Method<P> for OneSlack {
 
 impl OneSlack {
     /// For n `examples` and `dim` weights.
-    pub fn new(examples: usize, dim: usize, settings: Settings) -> Self {
-        Self {
+    pub fn new(examples: usize, dim: usize, settings: Settings, penalty: Arc<Penalty>) -> Self {
+        let mut solver = Self {
             settings,
             examples,
             working_set: Vec::new(),
             alpha: Vec::new(),
             gram: Gram::default(),
-            w: vec![0.0; dim],
+            w: penalty.start(dim),
+            u: if penalty.is_plain() { Vec::new() } else { vec![0.0; dim] },
+            penalty,
             dual: 0.0,
+            conjugate: Conjugate::default(),
             sum: DualSum::default(),
             next: None,
             stuck: 0,
             planes_found: 0,
             most_bytes: 0,
-        }
+        };
+        // Without planes, D is above 0 if the prior violates a bound.
+        solver.refresh();
+        solver
     }
 
     /// A solver whose first plane, with dual variable 1, is a sum of planes of all examples.
-    pub fn from_sum(examples: usize, settings: Settings, sum: &DualSum, u: Vec<f64>) -> Self {
-        let mut solver = Self::new(examples, u.len(), settings);
+    pub fn from_sum(
+        examples: usize,
+        settings: Settings,
+        penalty: Arc<Penalty>,
+        sum: &DualSum,
+        u: Vec<f64>,
+    ) -> Self {
+        let mut solver = Self::new(examples, u.len(), settings, penalty);
         let (offset, sizes, errors) = sum.as_plane();
         solver.add(offset, Delta::new(u), sizes, errors);
         solver.alpha = vec![1.0];
@@ -175,8 +204,8 @@ impl OneSlack {
     /// and keeps the plane for the working set.
     fn take_in(&mut self, mut sum: PlaneSum, calls: usize, run: &mut Run<'_>) {
         sum.slacks.compare(self.known());
-        let primal = run.bounds.certify(&self.w, &sum.slacks, calls);
-        run.bounds.raise(&self.sum, squared_norm(&self.w), self.w.len());
+        let primal = run.bounds.certify(&self.w, &self.penalty, &sum.slacks, calls);
+        run.bounds.raise(&self.sum, &self.conjugate);
         self.stuck = if run.bounds.have_improved() { 0 } else { self.stuck + 1 };
         self.next = Some((sum, primal - self.dual));
     }
@@ -255,8 +284,12 @@ impl OneSlack {
         planes + size_of_val(self.alpha.as_slice()) + self.gram.bytes()
     }
 
-    /// The value b − ⟨w, g⟩ of each plane at w, computed from the Gram matrix.
+    /// The value b − ⟨w, g⟩ of each plane at w, computed from the Gram matrix if w = Σ αδ.
     fn values(&self) -> Vec<f64> {
+        if !self.penalty.is_plain() {
+            let value = |plane: &SummedPlane| plane.offset - plane.delta.dot(&self.w);
+            return self.working_set.iter().map(value).collect();
+        }
         let score = |k: usize| {
             (0..self.alpha.len()).map(|l| self.alpha[l] * self.gram.get(k, l)).sum::<f64>()
         };
@@ -286,12 +319,16 @@ impl OneSlack {
     /// arithmetic, and the better of the two results is taken. So D stops rising only if no step
     /// raises it.
     fn maximise(&mut self, tolerance: f64) {
+        if self.penalty.is_bounded() {
+            return self.maximise_bounded(tolerance);
+        }
         let mut gradient = self.values();
         let (start, dual) = (self.alpha.clone(), self.dual);
         let newest = start.len() - 1;
         let slope = gradient[newest]
             - start.iter().zip(&gradient).map(|(alpha, value)| alpha * value).sum::<f64>();
-        let bend = self.working_set[newest].delta.squared_distance(&self.w);
+        let u = if self.penalty.is_plain() { &self.w } else { &self.u };
+        let bend = self.working_set[newest].delta.squared_distance(u);
         let step = if bend > 0.0 { (slope / bend).clamp(0.0, 1.0) } else { 1.0 };
         let promised = step * (slope - 0.5 * step * bend);
 
@@ -324,11 +361,13 @@ impl OneSlack {
     /// Makes the dual variables feasible, and recomputes w and D from them.
     fn refresh(&mut self) {
         confine(&mut self.alpha, 1.0);
-        self.w.fill(0.0);
+        let plain = self.penalty.is_plain();
+        let u = if plain { &mut self.w } else { &mut self.u };
+        u.fill(0.0);
         self.sum = DualSum::default();
         for (plane, &alpha) in self.working_set.iter().zip(&self.alpha) {
             if alpha > 0.0 {
-                plane.delta.add_to(&mut self.w, alpha);
+                plane.delta.add_to(u, alpha);
                 self.sum.add(
                     alpha * plane.offset,
                     plane.sizes.scaled(alpha),
@@ -337,6 +376,10 @@ impl OneSlack {
                 );
             }
         }
-        self.dual = self.sum.value(squared_norm(&self.w));
+        self.conjugate = self.penalty.conjugate(u);
+        self.dual = self.sum.value(&self.conjugate);
+        if !plain {
+            self.penalty.write_weights(&self.u, &mut self.w);
+        }
     }
 }

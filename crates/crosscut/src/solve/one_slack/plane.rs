@@ -79,6 +79,21 @@ impl Delta {
         }
     }
 
+    /// The values of δ at these increasing indices.
+    pub fn gather(&self, indices: &[usize]) -> Vec<f64> {
+        match self {
+            Self::Dense(values) => indices.iter().map(|&index| values[index]).collect(),
+            Self::Sparse(entries) => {
+                let mut rest = entries.iter().peekable();
+                let value = |&index: &usize| {
+                    while rest.next_if(|entry| entry.0 < index).is_some() {}
+                    rest.next_if(|entry| entry.0 == index).map_or(0.0, |entry| entry.1)
+                };
+                indices.iter().map(value).collect()
+            }
+        }
+    }
+
     /// ‖δ − v‖².
     pub fn squared_distance(&self, v: &[f64]) -> f64 {
         let square = |difference: f64| difference * difference;

@@ -177,6 +177,12 @@ impl Block<'_> {
         planes().for_each(|p| indices.extend(split(self.terms(p)).1.map(|(index, _)| index)));
     }
 
+    /// Appends the indices that the last [step](Self::step) with this workspace may have changed,
+    /// some of them twice.
+    pub fn list_touched(&self, dim: usize, indices: &mut Vec<usize>, workspace: &Workspace) {
+        self.list_changed(&workspace.change, dim, indices, workspace);
+    }
+
     /// Replaces `parts` by the placed rows of the planes, with their scores, after a
     /// [look](Self::look).
     pub fn list_parts(&self, workspace: &Workspace, parts: &mut Vec<Part>) {

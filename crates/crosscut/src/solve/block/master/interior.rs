@@ -12,12 +12,18 @@
 //! ds and dα, and then dξᵢ, leaves a system for dw. Its matrix is I plus, for each block, the
 //! covariance matrix of its planes with weights θ = α/s. The covariance matrix is written as outer
 //! products, the terms of Welford's recurrence.
+//!
+//! A lower bound of a weight is one more constraint, bⱼ = wⱼ − lⱼ ≥ 0, with the dual variable βⱼ.
+//! Eliminating dβ adds θⱼ = βⱼ/bⱼ to the diagonal of the matrix. Rows and columns are then scaled by
+//! 1/√(1 + θⱼ), which turns the diagonal into I again.
 
 use super::problem::Problem;
 use super::system::{Columns, System};
 use crate::solve::block::cache::{Block, Workspace};
 use crate::solve::vectors::squared_norm;
 
+/// Weights start at least this fraction of their mean size above their bounds.
+const START: f64 = 1e-2;
 /// Limit on steps.
 const MOST_STEPS: usize = 60;
 /// Fraction of the distance to the boundary that a step takes.
@@ -48,6 +54,20 @@ struct Point {
     xi: Vec<f64>,
     /// For each plane, its slack sₚ.
     s: Vec<f64>,
+    /// For each weight with a bound: its index, bⱼ and βⱼ.
+    bounds: Vec<(usize, f64, f64)>,
+}
+
+impl Point {
+    /// For each weight, the scale 1/√(1 + θ) of its row; empty if no weight has a bound.
+    fn scales(&self, dim: usize) -> Vec<f64> {
+        if self.bounds.is_empty() {
+            return Vec::new();
+        }
+        let mut scales = vec![1.0; dim];
+        self.bounds.iter().for_each(|&(at, b, beta)| scales[at] = (b / (b + beta)).sqrt());
+        scales
+    }
 }
 
 /// Changes of a [`Point`], of α and of w.
@@ -57,6 +77,8 @@ struct Direction {
     s: Vec<f64>,
     alpha: Vec<f64>,
     w: Vec<f64>,
+    /// Changes of βⱼ, in the order of [`Point::bounds`].
+    beta: Vec<f64>,
     /// Step length, at most 1, that keeps all variables positive.
     step: f64,
 }
@@ -77,8 +99,13 @@ impl Problem {
         let in_play: Vec<usize> = (0..blocks.len())
             .filter(|&i| !self.range(i).is_empty() && self.costs[i].bound > 0.0)
             .collect();
+        let bounds = self.leave_bounds(&mut w, &mut u, blocks, workspace);
         let mut point = self.center(&in_play);
-        let count = in_play.iter().map(|&i| self.range(i).len() + 1).sum::<usize>() as f64;
+        let mut count = in_play.iter().map(|&i| self.range(i).len() + 1).sum::<usize>() as f64;
+        // β starts with the products of the other constraints.
+        let mu = self.products(&in_play, &point, None) / count;
+        point.bounds = bounds.into_iter().map(|(at, b)| (at, b, mu / b)).collect();
+        count += point.bounds.len() as f64;
         let mut before = f64::INFINITY;
         for _ in 0..MOST_STEPS {
             let (_, gap) = self.look(blocks, &w, &mut u, workspace);
@@ -86,13 +113,19 @@ impl Problem {
             if gap <= tolerance || !gap.is_finite() || mu < 1e-300 || stop() {
                 break;
             }
-            let columns = self.covariances(blocks, &in_play, &point, workspace);
+            let mut columns = self.covariances(blocks, &in_play, &point, workspace);
+            let scales = point.scales(w.len());
+            if !scales.is_empty() {
+                columns.scale_rows(&scales);
+            }
             self.work += columns.shape(w.len()).work() + 7.0 * self.sweep;
             let Some(system) = System::new(&columns, w.len()) else { break };
-            let residual: Vec<f64> = u.iter().zip(&w).map(|(u, w)| u - w).collect();
+            let mut residual: Vec<f64> = u.iter().zip(&w).map(|(u, w)| u - w).collect();
+            point.bounds.iter().for_each(|&(at, _, beta)| residual[at] += beta);
+            let system = (&system, &*scales);
             let mut direction = |problem: &mut Self, target: f64, affine: Option<&Direction>| {
                 problem.direction(
-                    blocks, &in_play, &point, &system, &residual, target, affine, workspace,
+                    blocks, &in_play, &point, system, &residual, target, affine, workspace,
                 )
             };
             let Some(affine) = direction(self, 0.0, None) else { break };
@@ -108,6 +141,14 @@ impl Problem {
             let step = direction.step;
             w.iter_mut().zip(&direction.w).for_each(|(w, change)| *w += step * change);
             self.evaluate(blocks, &w, workspace);
+            for ((at, b, beta), change) in point.bounds.iter_mut().zip(&direction.beta) {
+                *b += step * direction.w[*at];
+                *beta += step * change;
+                let exact = w[*at] - self.lower[*at];
+                if exact > 0.5 * *b && exact < 2.0 * *b {
+                    *b = exact;
+                }
+            }
             for &i in &in_play {
                 point.xi[i] += step * direction.xi[i];
                 point.none[i] += step * direction.none[i];
@@ -169,7 +210,8 @@ impl Problem {
     /// A starting point away from all boundaries, with α in [`a`](Self::a).
     fn center(&mut self, in_play: &[usize]) -> Point {
         let (n, m) = (self.costs.len(), self.offsets.len());
-        let mut point = Point { none: vec![0.0; n], xi: vec![0.0; n], s: vec![0.0; m] };
+        let mut point =
+            Point { none: vec![0.0; n], xi: vec![0.0; n], s: vec![0.0; m], bounds: Vec::new() };
         let most: f64 = in_play.iter().map(|&i| self.costs[i].slope(self.scale)).sum();
         let room = (self.slacks() / most).max(1e-3 * self.scale).max(1e-300);
         self.a.fill(0.0);
@@ -189,7 +231,33 @@ impl Problem {
         point
     }
 
-    /// Sum of the products α s and none · ξ, after a step along `direction` if there is one.
+    /// Moves w away from its bounds, and returns for each bounded weight its index and bⱼ. First
+    /// looks at α and w as they are, which the steps need not improve.
+    fn leave_bounds(
+        &mut self,
+        w: &mut [f64],
+        u: &mut [f64],
+        blocks: &[Block<'_>],
+        workspace: &mut Workspace,
+    ) -> Vec<(usize, f64)> {
+        if self.lower.is_empty() {
+            return Vec::new();
+        }
+        self.a.copy_from_slice(&self.alpha);
+        self.look(blocks, w, u, workspace);
+        let size = (START * START * squared_norm(w)).max(self.tolerance());
+        let room = (size / w.len() as f64).sqrt().max(1e-100);
+        let mut bounds = Vec::new();
+        for (at, &lower) in self.lower.iter().enumerate().filter(|(_, lower)| lower.is_finite()) {
+            let b = (w[at] - lower).max(room);
+            w[at] = lower + b;
+            bounds.push((at, b));
+        }
+        self.evaluate(blocks, w, workspace);
+        bounds
+    }
+
+    /// Sum of the products α s, none · ξ and β b, after a step along `direction` if there is one.
     fn products(&self, in_play: &[usize], point: &Point, direction: Option<&Direction>) -> f64 {
         let of = |i: usize| {
             let (mut sum, mut zero) = (0.0, point.none[i] * point.xi[i]);
@@ -206,7 +274,14 @@ impl Problem {
             }
             sum + zero
         };
-        in_play.iter().map(|&i| of(i)).sum()
+        let bound = |(at, &(index, b, beta)): (usize, &(usize, f64, f64))| match direction {
+            None => b * beta,
+            Some(Direction { w, beta: change, step, .. }) => {
+                (b + step * w[index]) * (beta + step * change[at])
+            }
+        };
+        in_play.iter().map(|&i| of(i)).sum::<f64>()
+            + point.bounds.iter().enumerate().map(bound).sum::<f64>()
     }
 
     /// Coefficient of dξᵢ apart from the planes: none / ξ plus the curvature of the slack cost.
@@ -248,7 +323,7 @@ impl Problem {
         blocks: &[Block<'_>],
         in_play: &[usize],
         point: &Point,
-        system: &System<'_>,
+        (system, scales): (&System<'_>, &[f64]),
         residual: &[f64],
         target: f64,
         affine: Option<&Direction>,
@@ -276,7 +351,14 @@ impl Problem {
             (sums[i], totals[i]) = (sum - left, total);
             range.for_each(|p| weights[p] = t[p] - self.a[p] / point.s[p] / total * sums[i]);
         }
+        let mut t_beta: Vec<f64> = (point.bounds.iter().enumerate())
+            .map(|(at, &(index, b, beta))| {
+                let correction = affine.map_or(0.0, |affine| affine.beta[at] * affine.w[index]);
+                (target - b * beta - correction) / b
+            })
+            .collect();
         let mut right = residual.to_vec();
+        point.bounds.iter().zip(&t_beta).for_each(|(bound, t)| right[bound.0] += t);
         for &i in in_play {
             blocks[i].add_weighted(&weights[self.range(i)], &mut right, workspace);
         }
@@ -287,13 +369,19 @@ impl Problem {
             s: zeros(m),
             alpha: zeros(m),
             w: zeros(d),
+            beta: zeros(t_beta.len()),
             step: 1.0,
         };
         let mut last = f64::INFINITY;
         for round in 0.. {
-            let w = system.solve(&right)?;
+            right.iter_mut().zip(scales).for_each(|(right, scale)| *right *= scale);
+            let mut w = system.solve(&right)?;
+            w.iter_mut().zip(scales).for_each(|(w, scale)| *w *= scale);
             self.move_along(blocks, &w, workspace);
             direction.w.iter_mut().zip(&w).for_each(|(sum, w)| *sum += w);
+            for (at, &(index, b, beta)) in point.bounds.iter().enumerate() {
+                direction.beta[at] += t_beta[at] - beta / b * w[index];
+            }
             for &i in in_play {
                 let range = self.range(i);
                 let sum: f64 = range.clone().map(|p| self.a[p] / point.s[p] * self.change[p]).sum();
@@ -316,6 +404,9 @@ impl Problem {
                 .zip(residual)
                 .zip(&direction.w)
                 .for_each(|((right, rest), w)| *right = rest - w);
+            for (bound, change) in point.bounds.iter().zip(&direction.beta) {
+                right[bound.0] += change;
+            }
             for &i in in_play {
                 blocks[i].add_weighted(&direction.alpha[self.range(i)], &mut right, workspace);
             }
@@ -324,7 +415,9 @@ impl Problem {
                 break;
             }
             last = off;
-            [&mut t, &mut t_none, &mut sums].into_iter().for_each(|part| part.fill(0.0));
+            [&mut t, &mut t_none, &mut sums, &mut t_beta]
+                .into_iter()
+                .for_each(|part| part.fill(0.0));
         }
         let mut step = 1.0_f64;
         let mut limit = |value: f64, change: f64| {
@@ -339,6 +432,10 @@ impl Problem {
                 limit(point.s[p], direction.s[p]);
                 limit(self.a[p], direction.alpha[p]);
             }
+        }
+        for (&(index, b, beta), &change) in point.bounds.iter().zip(&direction.beta) {
+            limit(b, direction.w[index]);
+            limit(beta, change);
         }
         direction.step = step;
         direction.w.iter().all(|w| w.is_finite()).then_some(direction)

@@ -19,6 +19,9 @@
 //! minimise the subproblem, and its final a is αᵏ⁺¹ ([`newton`]). If too many Newton steps are
 //! needed, an [`interior`] point method takes over, with fewer and more expensive steps.
 //!
+//! Around prior weights w₀, both methods solve for v = w − w₀, with the offsets Δₚ − ⟨w₀, δₚ⟩. Only
+//! the interior point method can handle lower bounds of weights, so it takes the place of both.
+//!
 //! The master is switched on when approximate passes have cost a fraction of the work of a solve
 //! without halving the gap. It counts work, not time, so that results are reproducible. From then
 //! on solves replace approximate passes.
@@ -31,6 +34,7 @@ mod system;
 use serde::{Deserialize, Serialize};
 
 use super::cache::{Block, Workspace};
+use crate::solve::regulariser::Penalty;
 use problem::Problem;
 use system::Shape;
 
@@ -116,16 +120,26 @@ pub(super) struct Sizes {
     pub rank: usize,
     /// Number of multiplications that compute the values of all planes.
     pub sweep: f64,
+    /// Whether weights have lower bounds.
+    pub bounded: bool,
     /// If planes are tangents of a smooth loss, the number of values of all planes: each plane has
     /// all rows of its example, and in a solve nearly all planes come into use.
     pub values_of_tangents: Option<f64>,
 }
 
 /// Lengthens w if that lowers its primal value over the planes ([`Problem::stretch`]).
-pub(super) fn stretched(blocks: &[Block<'_>], w: Vec<f64>, workspace: &mut Workspace) -> Vec<f64> {
-    let mut problem = Problem::new(blocks, w, Goal { floor: 0.0, seen: 0.0, of_dual: 0.0 });
+pub(super) fn stretched(
+    blocks: &[Block<'_>],
+    w: Vec<f64>,
+    penalty: &Penalty,
+    workspace: &mut Workspace,
+) -> Vec<f64> {
+    let goal = Goal { floor: 0.0, seen: 0.0, of_dual: 0.0 };
+    let mut problem = Problem::around(blocks, w, penalty, goal, workspace);
     problem.stretch(blocks, workspace);
-    problem.w
+    let mut w = problem.into_weights();
+    penalty.clip(&mut w);
+    w
 }
 
 impl Sizes {
@@ -151,7 +165,13 @@ impl Sizes {
 
     /// Whether the linear system is small enough for a solve.
     pub fn is_possible(self) -> bool {
-        self.shape(self.rank).is_possible()
+        self.shape(if self.bounded { self.planes } else { self.rank }).is_possible()
+    }
+
+    /// Expected number of multiplications of a solve.
+    fn work(self) -> f64 {
+        let (newton, interior) = self.steps();
+        if self.bounded { INTERIOR_STEPS * interior } else { STEPS * newton }
     }
 
     /// Number of `f64` values that a solve stores.
@@ -205,12 +225,11 @@ impl Master {
             (self.halved, self.debt, self.stale) = (seen, 0.0, 0);
         }
         self.stale = self.stale.saturating_add(1);
-        let work = STEPS * sizes.steps().0;
         // A smooth loss takes many tangents, each of which improves little.
         let is_stale = self.stale > STALE && sizes.values_of_tangents.is_none();
         let rent = if is_stale { STALE_RENT } else { RENT };
         let rent = if sizes.dim > system::MOST_ORDER { WIDE * rent } else { rent };
-        self.on = self.debt >= rent * work;
+        self.on = self.debt >= rent * sizes.work();
         self.on
     }
 
@@ -219,18 +238,19 @@ impl Master {
     pub fn solve(
         &mut self,
         blocks: &mut [Block<'_>],
-        w: &[f64],
+        (w, penalty): (&[f64], &Penalty),
         (goal, sizes): (Goal, Sizes),
         stop: &dyn Fn() -> bool,
         workspace: &mut Workspace,
     ) {
         let start = if self.w.is_empty() { w.to_vec() } else { std::mem::take(&mut self.w) };
-        let mut problem = Problem::new(blocks, start, goal);
+        let mut problem = Problem::around(blocks, start, penalty, goal, workspace);
         self.tau = (0.1 * self.tau).max(1e-3);
         let (step, interior_step) = sizes.steps();
         let interior_work = INTERIOR_STEPS * interior_step;
         let most = interior_work.min(MOST_STEPS * step).max(1e6);
-        let interior_first = self.interior_first > 0 && interior_work.is_finite();
+        let interior_first =
+            sizes.bounded || (self.interior_first > 0 && interior_work.is_finite());
         let mut solved =
             !interior_first && problem.newton(blocks, &mut self.tau, most, stop, workspace);
         if solved {
@@ -242,7 +262,7 @@ impl Master {
                 self.misses = (self.misses + 1).min(MOST_MISSES);
                 self.interior_first = 1 << self.misses;
             }
-            self.interior_first -= 1;
+            self.interior_first = self.interior_first.saturating_sub(1);
             problem.interior(blocks, INTERIOR * problem.tolerance(), stop, workspace);
             problem.purify(blocks, workspace);
             solved = problem.is_solved();
@@ -256,6 +276,7 @@ impl Master {
         if problem.counts_rounding(blocks) {
             problem.stretch(blocks, workspace);
         }
-        self.w = problem.w;
+        self.w = problem.into_weights();
+        penalty.clip(&mut self.w);
     }
 }

@@ -1,6 +1,7 @@
 //! [`Problem`]: the planes of all blocks with their dual variables, shared by both methods of
 //! [`super`].
 
+use std::borrow::Cow;
 use std::iter;
 use std::ops::Range;
 
@@ -8,6 +9,7 @@ use super::Goal;
 use super::system::Columns;
 use crate::solve::block::cache::{Block, Workspace};
 use crate::solve::bounds::SlackCost;
+use crate::solve::regulariser::Penalty;
 use crate::solve::vectors::{dot, squared_norm};
 
 /// Upper bound on σᵢ, in units of dual variable per offset.
@@ -48,6 +50,10 @@ pub(super) struct Problem {
     pub best: Vec<f64>,
     /// Dual value of `best`.
     pub dual: f64,
+    /// The prior weights w₀, or empty. All weights below are relative to them.
+    prior: Vec<f64>,
+    /// Lower bounds of v = w − w₀, −∞ for a weight that has none. Empty if no weight has one.
+    pub lower: Vec<f64>,
     /// The w with the lowest primal value over the planes.
     pub w: Vec<f64>,
     /// Primal value of `w` over the planes.
@@ -78,7 +84,22 @@ struct Buffers {
 
 impl Problem {
     /// Starts at the dual variables of the blocks and at w.
+    #[cfg(test)]
     pub fn new(blocks: &[Block<'_>], w: Vec<f64>, goal: Goal) -> Self {
+        Self::around(blocks, w, &Penalty::default(), goal, &mut Workspace::default())
+    }
+
+    /// Starts at the dual variables of the blocks and at w, with this regulariser.
+    pub fn around(
+        blocks: &[Block<'_>],
+        mut w: Vec<f64>,
+        penalty: &Penalty,
+        goal: Goal,
+        workspace: &mut Workspace,
+    ) -> Self {
+        let prior = penalty.prior();
+        let mut lower = penalty.lower().to_vec();
+        lower.iter_mut().zip(prior).for_each(|(lower, prior)| *lower -= prior);
         let mut start = vec![0];
         let (mut offsets, mut alpha) = (Vec::new(), Vec::new());
         for block in blocks {
@@ -86,8 +107,14 @@ impl Problem {
                 offsets.push(one);
                 alpha.push(other);
             });
+            if !prior.is_empty() {
+                let last = *start.last().unwrap_or(&0);
+                let scores = block.scores(prior, workspace);
+                offsets[last..].iter_mut().zip(scores).for_each(|(offset, score)| *offset -= score);
+            }
             start.push(offsets.len());
         }
+        w.iter_mut().zip(prior).for_each(|(w, prior)| *w -= prior);
         let (m, n) = (offsets.len(), blocks.len());
         let costs: Vec<SlackCost> = blocks.iter().map(Block::cost).collect();
         let largest =
@@ -114,6 +141,8 @@ impl Problem {
             change: vec![0.0; m],
             a: vec![0.0; m],
             dual: f64::NEG_INFINITY,
+            prior: prior.to_vec(),
+            lower,
             w,
             primal: f64::INFINITY,
             goal,
@@ -122,6 +151,21 @@ impl Problem {
             z: Vec::new(),
             columns: Columns::default(),
             buffers: Buffers::default(),
+        }
+    }
+
+    /// The weights with the lowest primal value over the planes.
+    pub fn into_weights(self) -> Vec<f64> {
+        let mut w = self.w;
+        w.iter_mut().zip(&self.prior).for_each(|(w, prior)| *w += prior);
+        w
+    }
+
+    /// The weights that v = w − w₀ stands for.
+    fn weights<'w>(&self, v: &'w [f64]) -> Cow<'w, [f64]> {
+        match self.prior.is_empty() {
+            true => v.into(),
+            false => v.iter().zip(&self.prior).map(|(v, prior)| v + prior).collect(),
         }
     }
 
@@ -192,7 +236,19 @@ impl Problem {
             block.add_weighted(a, u, workspace);
             conjugates += self.costs[i].conjugate(a.iter().sum());
         }
-        dot(a, &self.offsets) - conjugates - 0.5 * squared_norm(u)
+        dot(a, &self.offsets) - conjugates - self.conjugate(u)
+    }
+
+    /// The conjugate of the regulariser of v at u.
+    fn conjugate(&self, u: &[f64]) -> f64 {
+        if self.lower.is_empty() {
+            return 0.5 * squared_norm(u);
+        }
+        let term = |(&u, &lower): (&f64, &f64)| match u < lower {
+            true => lower * (u - 0.5 * lower),
+            false => 0.5 * u * u,
+        };
+        u.iter().zip(&self.lower).map(term).sum()
     }
 
     /// Keeps w, whose plane values are v, if its primal value is the lowest so far, and a if its
@@ -221,7 +277,7 @@ impl Problem {
     /// Whether the rounding error that a certificate adds to slacks matters against the gap at
     /// which a solve ends.
     pub fn counts_rounding(&self, blocks: &[Block<'_>]) -> bool {
-        let length = squared_norm(&self.w);
+        let length = squared_norm(&self.weights(&self.w));
         let size = |block: &Block<'_>| {
             block.cost().slope(self.scale) * (block.longest_squared() * length).sqrt()
         };
@@ -232,16 +288,26 @@ impl Problem {
     ///
     /// If C is large, small slacks dominate P(w): a solve leaves slacks of the size of rounding
     /// errors, and approximate passes leave larger ones. A longer w has larger margins, so its
-    /// slacks are smaller.
+    /// slacks are smaller. Around prior weights too it is w that is lengthened: a longer w − w₀ may
+    /// have smaller margins.
     pub fn stretch(&mut self, blocks: &[Block<'_>], workspace: &mut Workspace) {
-        let (length, w) = (squared_norm(&self.w), std::mem::take(&mut self.w));
-        self.evaluate(blocks, &w, workspace);
+        let (length, v) = (squared_norm(&self.w), std::mem::take(&mut self.w));
+        self.evaluate(blocks, &v, workspace);
         // The value of a plane is linear in the length of w. If it is positive neither at the
         // shortest nor at the longest w, it is never positive.
+        let there = self.weights(&v);
+        let has_prior = !self.prior.is_empty();
+        if has_prior {
+            self.move_along(blocks, &there, workspace);
+        }
+        let slope = |p: usize| match has_prior {
+            true => self.change[p],
+            false => self.value[p] - self.offsets[p],
+        };
         let (mut lines, mut ends) = (Vec::new(), Vec::new());
         for (i, block) in blocks.iter().enumerate().filter(|(_, block)| block.planes() > 0) {
-            let rounding = block.rounding(&w);
-            let line = |p: usize| (self.value[p] + rounding, self.value[p] - self.offsets[p]);
+            let rounding = block.rounding(&there);
+            let line = |p: usize| (self.value[p] + rounding, slope(p));
             lines.extend(
                 self.range(i)
                     .map(line)
@@ -251,6 +317,7 @@ impl Problem {
                 ends.push((self.costs[i], lines.len()));
             }
         }
+        let (across, whole) = (dot(&v, &there), squared_norm(&there));
         let primal = |beyond: f64| {
             let (mut slacks, mut start) = (0.0, 0);
             for &(cost, end) in &ends {
@@ -258,7 +325,11 @@ impl Problem {
                 slacks += cost.of(values.fold(0.0, f64::max));
                 start = end;
             }
-            0.5 * length * (1.0 + beyond).powi(2) + slacks
+            slacks
+                + match has_prior {
+                    true => 0.5 * length + beyond * (across + 0.5 * beyond * whole),
+                    false => 0.5 * length * (1.0 + beyond).powi(2),
+                }
         };
         let mut best = (primal(0.0), 0.0);
         let tried = iter::successors(Some(LONGEST), |beyond| Some(FINER * beyond));
@@ -269,7 +340,10 @@ impl Problem {
             }
         }
         let beyond = best.1;
-        self.w = w.iter().map(|w| w * (1.0 + beyond)).collect();
+        self.w = match has_prior {
+            true => v.iter().zip(&*there).map(|(v, w)| v + beyond * w).collect(),
+            false => v.iter().map(|v| v * (1.0 + beyond)).collect(),
+        };
     }
 
     /// The gap at which a solve ends.

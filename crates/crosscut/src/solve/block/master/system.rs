@@ -54,6 +54,12 @@ impl Columns {
         self.ends.push(self.names.len());
     }
 
+    /// Multiplies the entries of each row by its scale.
+    pub fn scale_rows(&mut self, scale: &[f64]) {
+        let entries = self.values.iter_mut().zip(&self.names);
+        entries.for_each(|(value, &name)| *value *= scale[name as usize]);
+    }
+
     fn get(&self, column: usize) -> (&[u32], &[f64]) {
         let start = column.checked_sub(1).map_or(0, |before| self.ends[before]);
         let range = start..self.ends[column];

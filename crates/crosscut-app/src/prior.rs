@@ -1,0 +1,116 @@
+//! [`Prior`]: a model whose weights are the prior weights of a training run (`--prior`).
+//!
+//! Weights are matched by [their names](Application::weight_name), since the two tasks number
+//! features by their own files. A weight without a namesake in the model has the prior 0.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use crosscut::{Model, Regulariser};
+
+use crate::application::Application;
+use crate::error::Error;
+use crate::model_file::ModelFile;
+use crate::source::display_name;
+
+/// A model to start from.
+pub(crate) struct Prior<A> {
+    /// The name of its file, for messages.
+    file: String,
+    /// A checksum of the file, for checkpoints.
+    pub origin: String,
+    task: A,
+    w: Vec<f64>,
+}
+
+impl<A: Application> Prior<A> {
+    /// Reads the model, if one is given.
+    ///
+    /// # Errors
+    /// A file that is no model, or one of another task.
+    pub fn open(path: Option<&Path>) -> Result<Option<Self>, Error> {
+        let Some(path) = path else { return Ok(None) };
+        let model = ModelFile::open(path)?;
+        let (file, origin) = (display_name(path), model.digest());
+        let Model { task, w, .. } = model.load::<A>()?;
+        Ok(Some(Self { file, origin, task, w }))
+    }
+
+    /// The regulariser around the weights of the model, in the order of `task`. If weights of the
+    /// model are left out, `note` gets a sentence.
+    ///
+    /// # Errors
+    /// A model whose weights mean something else: other outputs, another scaling of features;
+    /// weights without unique names; a model of which no weight has a place in `task`.
+    pub fn regulariser(&self, task: &A, note: &mut dyn FnMut(&str)) -> Result<Regulariser, Error> {
+        let refuse = |message: String| Err(Error::file(self.file.as_str(), message));
+        if let Some(message) = task.differs_from(&self.task) {
+            return refuse(message);
+        }
+        let scaled = |task: &A| {
+            task.scale().map_or("no --scale".to_owned(), |scale| format!("--scale {scale}"))
+        };
+        if task.scale() != self.task.scale() {
+            let (ours, theirs) = (scaled(task), scaled(&self.task));
+            return refuse(format!("expected a model trained with {ours}, found {theirs}"));
+        }
+        if task.scale().is_some() {
+            note(&format!(
+                "{}: its weights are those of features scaled by its own examples; the examples here \
+                 are scaled by their own statistics",
+                self.file
+            ));
+        }
+        let mut named: HashMap<String, (f64, bool)> = HashMap::new();
+        for (index, &weight) in self.w.iter().enumerate().filter(|(_, weight)| **weight != 0.0) {
+            let name = self.task.weight_name(index);
+            if named.contains_key(&name) {
+                return refuse(format!("two weights of the model have the name `{name}`"));
+            }
+            named.insert(name, (weight, false));
+        }
+        if named.is_empty() {
+            return Ok(Regulariser::default());
+        }
+        let (mut prior, mut found) = (vec![0.0; task.dim()], 0);
+        for (index, place) in prior.iter_mut().enumerate() {
+            let name = task.weight_name(index);
+            let Some((weight, is_taken)) = named.get_mut(&name) else { continue };
+            if std::mem::replace(is_taken, true) {
+                return refuse(format!("two weights of the examples have the name `{name}`"));
+            }
+            *place = *weight;
+            found += 1;
+        }
+        let all = named.len();
+        if found == 0 {
+            let example = named.into_keys().min().unwrap_or_default();
+            return refuse(format!(
+                "expected a model with features of the examples, found none of its {all} weights \
+                 among theirs (such as `{example}`)"
+            ));
+        }
+        if found < all {
+            note(&format!(
+                "{}: {found} of its {all} weights are prior weights; the examples have no place \
+                 for the others",
+                self.file
+            ));
+        }
+        Ok(Regulariser::around(prior))
+    }
+}
+
+/// The regulariser of a training run on `task`: around the weights of the model `prior`, if there
+/// is one, with the lower bounds that the task needs.
+///
+/// # Errors
+/// Those of [`Prior::regulariser`].
+pub(crate) fn regulariser<A: Application>(
+    prior: Option<&Prior<A>>,
+    task: &A,
+    note: &mut dyn FnMut(&str),
+) -> Result<Regulariser, Error> {
+    let around = prior.map(|prior| prior.regulariser(task, note)).transpose()?;
+    Ok(around.unwrap_or_default().with_lower_bounds(task.lower_bounds()))
+}
