@@ -474,8 +474,7 @@ fn portrait(inspected: &Inspected) -> String {
     if !inspected.heaviest.is_empty() {
         let _ = writeln!(text, "heaviest weights");
         for (name, weight) in &inspected.heaviest {
-            let sign = if *weight < 0.0 { "" } else { "+" };
-            let _ = writeln!(text, "  {sign}{}  {name}", figure(*weight));
+            let _ = writeln!(text, "  {}  {name}", signed(*weight));
         }
     }
     let moved = inspected.prior.iter().flat_map(|prior| &prior.moved);
@@ -483,9 +482,15 @@ fn portrait(inspected: &Inspected) -> String {
         if at == 0 {
             let _ = writeln!(text, "moved furthest from the prior");
         }
-        let _ = writeln!(text, "  {:+.6}  {name} (from {prior:+.6})", weight - prior);
+        let (by, from) = (signed(weight - prior), signed(*prior));
+        let _ = writeln!(text, "  {by}  {name} (from {from})");
     }
     text
+}
+
+/// A [`figure`] with its sign.
+fn signed(value: f64) -> String {
+    format!("{}{}", if value < 0.0 { "" } else { "+" }, figure(value))
 }
 
 /// Checks that a standard stream has one use only: refuses two of the `claims` that are `-`, or one
