@@ -173,7 +173,7 @@ proptest! {
         at in any::<prop::sample::Index>(),
         flip in 1..=u8::MAX,
     ) {
-        let text: String = rows.iter().map(|(label, features)| format!("{label}{features}\n")).collect::<String>() + "a-first\n7777\n";
+        let text: String = rows.iter().map(|(label, features)| format!("{label}{features}\n")).collect::<String>() + "a-first 1:1\n7777\n";
         let text = if loss == Some(1) { text.replace("a-first", "8888") } else { text };
         let mut options = Options::new(rescaling(slack), loss);
         bias.iter().for_each(|bias| options.set("bias", bias.to_string()));
@@ -196,7 +196,7 @@ proptest! {
         at in any::<prop::sample::Index>(),
         flip in 1..=u8::MAX,
     ) {
-        let text: String = rows.iter().enumerate().map(|(at, (grade, features))| format!("{grade} qid:{}{features}\n", at / 3)).collect();
+        let text: String = rows.iter().enumerate().map(|(at, (grade, features))| format!("{grade} qid:{}{features}\n", at / 3)).collect::<String>() + "1 qid:99 1:1\n";
         let mut options = Options::new(rescaling(k % 2 == 0 && matches!(loss, 6 | 7)), Some(loss));
         options.set("scale", scale);
         if matches!(loss, 4 | 5 | 7) {
@@ -223,7 +223,7 @@ proptest! {
             "crfsuite" => format!("{tag}\t{}:0.5\tcommon\n", name.replace('\\', "\\\\").replace(':', "\\:")),
             _ => format!("{name} {tag}\n"),
         };
-        let more = ["O", "N"].map(|tag| (tag, String::new(), "c".to_owned()));
+        let more = ["O", "N"].map(|tag| (tag, " 1:1".to_owned(), "c".to_owned()));
         let text: String = rows.iter().chain(&more).map(line).collect();
         let mut options = Options::new(rescaling(slack), Some(loss));
         let (costs, template) = (tempfile::NamedTempFile::new().unwrap(), tempfile::NamedTempFile::new().unwrap());

@@ -70,6 +70,13 @@ impl Task for Sign {
     fn row<'a>(&'a self, x: &'a SparseVector, name: u32) -> Option<Row<'a>> {
         (name == 0).then(|| x.row())
     }
+
+    fn validate_input(&self, x: &SparseVector) -> Result<(), String> {
+        match x.features().iter().any(|feature| feature.value > 1e30) {
+            true => Err("expected values of at most 1e30".to_owned()),
+            false => Ok(()),
+        }
+    }
 }
 
 fn score(w: &[f64], x: &SparseVector) -> f64 {

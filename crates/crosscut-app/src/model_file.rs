@@ -1,14 +1,17 @@
-//! The model file. Only this module knows its payload: task, w, settings, certificate, prior weights
-//! that are not zero, and lower bounds, in the layout of `container.rs`.
+//! The model file. Only this module knows its payload: task, w (if that is shorter, only what is not
+//! zero), settings, certificate, prior weights that are not zero, and lower bounds, in the layout of
+//! `container.rs`.
 //!
 //! Equal models give equal bytes. `bincode` has no schema evolution: a change of [`Settings`] or
 //! [`Certificate`] must raise [`VERSION`] and keep a reader for the older layout.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crosscut::{Certificate, Model, Regulariser, Settings};
+use serde::{Deserialize, Serialize};
 
 use crate::application::Application;
 use crate::checkpoint;
@@ -104,6 +107,7 @@ pub fn write<A: Application>(model: &Model<A>, out: &mut dyn Write) -> io::Resul
     let prior = regulariser.prior().iter().enumerate();
     let prior: Vec<(usize, f64)> =
         prior.map(|(at, &weight)| (at, weight)).filter(|(_, weight)| *weight != 0.0).collect();
+    let w = Stored::of(w);
     let payload = &(task, w, settings, certificate, prior, regulariser.lower_bounds());
     container::write(&KIND, Identity::of::<A>(), out, &|out| container::encode(payload, out))
 }
@@ -114,12 +118,12 @@ fn open(bytes: &[u8]) -> Result<Container<'_>, String> {
 
 fn read<A: Application>(bytes: &[u8]) -> Result<Model<A>, String> {
     type Entries = Vec<(usize, f64)>;
-    type Payload<A> = (A, Vec<f64>, Settings, Certificate, Entries, Entries);
+    type Payload<A> = (A, Stored<'static>, Settings, Certificate, Entries, Entries);
     let container = open(bytes)?;
     container.check(Identity::of::<A>())?;
     let (task, w, settings, certificate, prior, bounds): Payload<A> =
         container.decode(container.payload)?;
-    check(&w, task.dim())?;
+    let w = w.restore(task.dim())?;
     let regulariser = regulariser(&prior, bounds, w.len())?;
     Ok(Model { task, w, settings, certificate, regulariser })
 }
@@ -140,13 +144,62 @@ fn regulariser(
     Ok(regulariser)
 }
 
-fn check(w: &[f64], dim: usize) -> Result<(), String> {
-    if w.len() != dim {
-        return Err(format!("the model is damaged: {} weights for {dim} dimensions", w.len()));
+/// The weights of a model in its file.
+#[derive(Serialize, Deserialize)]
+enum Stored<'w> {
+    All(Cow<'w, [f64]>),
+    /// Those that are not zero.
+    Few {
+        dim: usize,
+        /// Their indices, in increasing order.
+        at: Vec<u32>,
+        values: Vec<f64>,
+    },
+}
+
+impl<'w> Stored<'w> {
+    fn of(w: &'w [f64]) -> Self {
+        // −0 is not left out, so that a model is read to the bit.
+        let count = w.iter().filter(|weight| weight.to_bits() != 0).count();
+        // Two more numbers: the lengths of two lists, and `dim`, in place of one length.
+        let few = 2 * size_of::<u64>() + count * (size_of::<u32>() + size_of::<f64>());
+        let is_shorter = few < size_of_val(w);
+        if !is_shorter || u32::try_from(w.len()).is_err() {
+            return Self::All(w.into());
+        }
+        let few = w.iter().zip(0..).filter(|(weight, _)| weight.to_bits() != 0);
+        let (values, at) = few.map(|(weight, at)| (*weight, at)).unzip();
+        Self::Few { dim: w.len(), at, values }
     }
-    match w.iter().position(|weight| !weight.is_finite()) {
-        Some(at) => Err(format!("the model is damaged: weight {at} is not a finite number")),
-        None => Ok(()),
+
+    /// The weights of a task with `dim` of them. Nothing is allocated that does not fit.
+    fn restore(self, dim: usize) -> Result<Vec<f64>, String> {
+        let damaged = |what: String| Err(format!("the model is damaged: {what}"));
+        let found = match &self {
+            Self::All(w) => w.len(),
+            Self::Few { dim, .. } => *dim,
+        };
+        if found != dim {
+            return damaged(format!("{found} weights for {dim} dimensions"));
+        }
+        let w = match self {
+            Self::All(w) => w.into_owned(),
+            Self::Few { at, values, .. } => {
+                if at.len() != values.len()
+                    || !at.is_sorted_by(|a, b| a < b)
+                    || at.last().is_some_and(|&last| last as usize >= dim)
+                {
+                    return damaged(format!("weights at odd places among {dim}"));
+                }
+                let mut w = vec![0.0; dim];
+                at.into_iter().zip(values).for_each(|(at, value)| w[at as usize] = value);
+                w
+            }
+        };
+        match w.iter().position(|weight| !weight.is_finite()) {
+            Some(at) => damaged(format!("weight {at} is not a finite number")),
+            None => Ok(w),
+        }
     }
 }
 
@@ -163,6 +216,12 @@ mod tests {
         bytes
     }
 
+    /// Length of the file if all weights are stored.
+    fn bytes_of_all(model: &Model<Sign>) -> usize {
+        let stored = |w: Stored<'_>| encode(w).len();
+        bytes(model).len() - stored(Stored::of(&model.w)) + stored(Stored::All((&*model.w).into()))
+    }
+
     fn forge(payload: &[u8]) -> Vec<u8> {
         container::forge::<Sign>(&KIND, payload)
     }
@@ -172,7 +231,7 @@ mod tests {
         Container { task: "", schema: 0, payload, name: KIND.name }.decode(payload)
     }
 
-    fn encode(value: impl serde::Serialize) -> Vec<u8> {
+    fn encode(value: impl Serialize) -> Vec<u8> {
         let mut bytes = Vec::new();
         container::encode(value, &mut bytes).unwrap();
         bytes
@@ -228,7 +287,7 @@ mod tests {
     fn payloads_that_do_not_fit_are_refused_without_being_allocated() {
         let good = model(vec![1.0, 2.0]);
         let none: Vec<(usize, f64)> = Vec::new();
-        let with = |w: &[f64], prior: &[(usize, f64)], bounds: &[(usize, f64)]| {
+        let with = |w: Stored<'_>, prior: &[(usize, f64)], bounds: &[(usize, f64)]| {
             encode((
                 &good.task,
                 w,
@@ -238,14 +297,32 @@ mod tests {
                 bounds.to_vec(),
             ))
         };
-        let encode_model = |w: &[f64]| with(w, &none, &none);
+        let encode_model = |w: &[f64]| with(Stored::All(w.into()), &none, &none);
         for (prior, bounds, expected) in [
             (&[(2, 1.0)][..], &[][..], "a prior weight too many"),
             (&[(usize::MAX, 1.0)], &[], "a prior weight too many"),
             (&[(0, f64::NAN)], &[], "a prior weight must be"),
             (&[(0, 1.0)], &[(2, 0.0)], "a lower bound must be"),
         ] {
-            let message = read::<Sign>(&forge(&with(&[1.0, 2.0], prior, bounds))).unwrap_err();
+            let all = Stored::All(Cow::Borrowed(&[1.0, 2.0]));
+            let message = read::<Sign>(&forge(&with(all, prior, bounds))).unwrap_err();
+            assert!(message.contains("damaged") && message.contains(expected), "{message}");
+        }
+        let few = |dim, at: &[u32], values: &[f64]| {
+            let few = Stored::Few { dim, at: at.to_vec(), values: values.to_vec() };
+            read::<Sign>(&forge(&with(few, &none, &none)))
+        };
+        assert_eq!(few(2, &[1], &[2.0]).unwrap().w, [0.0, 2.0]);
+        for (dim, at, values, expected) in [
+            (2, &[2_u32][..], &[1.0][..], "odd places"),
+            (2, &[1, 0], &[1.0, 1.0], "odd places"),
+            (2, &[0, 0], &[1.0, 1.0], "odd places"),
+            (2, &[0], &[1.0, 1.0], "odd places"),
+            (2, &[1], &[f64::NAN], "weight 1 is not a finite"),
+            (3, &[], &[], "3 weights for 2 dimensions"),
+            (usize::MAX, &[], &[], "weights for 2 dimensions"),
+        ] {
+            let message = few(dim, at, values).unwrap_err();
             assert!(message.contains("damaged") && message.contains(expected), "{message}");
         }
         assert!(read::<Sign>(&forge(&encode_model(&[1.0, 2.0]))).is_ok());
@@ -266,7 +343,7 @@ mod tests {
         // The task has 4 weights, and w claims another number of them, up to 2^64 − 1.
         let task = encode(&model(vec![0.0; 4]).task);
         for claimed in [5, 1 << 30, 1 << 37, 1 << 60, u64::MAX] {
-            let absurd = [&task[..], &u64::to_le_bytes(claimed), &[0; 32]].concat();
+            let absurd = [&task[..], &[0; 4], &u64::to_le_bytes(claimed), &[0; 32]].concat();
             assert!(read::<Sign>(&forge(&absurd)).unwrap_err().contains("damaged"));
         }
     }
@@ -293,9 +370,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(w in prop::collection::vec(-1e9..1e9_f64, 0..40)) {
+        fn what_is_written_is_read(
+            w in prop::collection::vec(-1e9..1e9_f64, 0..40),
+            zeros in prop::collection::vec(any::<prop::sample::Index>(), 0..80),
+        ) {
+            let mut w = w;
+            if !w.is_empty() {
+                zeros.into_iter().for_each(|at| *at.get_mut(&mut w) = 0.0);
+            }
             let model = model(w);
-            prop_assert_eq!(read::<Sign>(&bytes(&model)).unwrap(), model);
+            prop_assert_eq!(read::<Sign>(&bytes(&model)).unwrap(), model.clone());
+            prop_assert!(bytes(&model).len() <= bytes_of_all(&model));
         }
 
         #[test]

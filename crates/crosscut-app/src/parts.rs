@@ -204,6 +204,10 @@ impl<P: Marginals> Task for ByObjective<P> {
         }
     }
 
+    fn validate_input(&self, x: &P::Input) -> Result<(), String> {
+        self.parts().validate_input(x)
+    }
+
     fn validate(&self, x: &P::Input, y: &P::Output) -> Result<(), String> {
         match &self.task {
             Trained::Hinge(task) => task.validate(x, y),

@@ -453,7 +453,7 @@ fn what_cannot_be_is_refused_with_code_2() {
     );
     home.write("deep", home.text("hmm.model").replace("2 # HMM order", "7 # HMM order"));
     let table = [
-        ("svm_rank_learn", "expects a file of training examples"),
+        ("svm_rank_learn -c 1", "expects a file of training examples"),
         ("svm_rank_learn svm_rank.train", "expects -c C"),
         ("svm_rank_learn -c", "-c expects a value after it"),
         ("svm_rank_learn -c 0 svm_rank.train", "-c expects a number above 0, not `0`"),
@@ -533,7 +533,7 @@ fn what_cannot_be_is_refused_with_code_2() {
         ("svm_multiclass_learn -c 1 zero", "zero:1: expected a class from 1 to 1048576, found 0"),
         ("svm_hmm_learn -c 1 zero", "zero:1: expected a tag from 1 to 65535, found 0"),
         ("svm_proprank_learn -c 1 unclicked", "unclicked:1: expected a clicked document"),
-        ("svm_rank_classify", "expects a file of examples"),
+        ("svm_rank_classify -v 1", "expects a file of examples"),
         ("svm_rank_classify rank.test.dat", "expects the file of a model"),
         ("svm_rank_classify --b 3 rank.test.dat rank.model p", "not `--b`"),
         (
@@ -593,13 +593,19 @@ fn what_cannot_be_is_refused_with_code_2() {
         );
         assert!(before == home.files(), "{line} left files behind");
     }
-    // What the originals pass over is passed over, and told.
-    let run = home.succeeds(&words("svm_multiclass_learn -c 1 --x 3 svm_multiclass.train m -c 5"));
+    // What the originals pass over is passed over, and told at -v 2.
+    let surplus = "--x 3 svm_multiclass.train m -c 5";
+    let run = home.succeeds(&words(&format!("svm_multiclass_learn -c 1 {surplus}")));
+    assert!(run.err.is_empty() && !run.out.contains("NOTE"), "{run:?}");
+    let run = home.succeeds(&words(&format!("svm_multiclass_learn -v 2 -c 1 {surplus}")));
     assert!(
-        run.err.contains("`--x 3` has no effect") && run.err.contains("`-c` has no effect"),
+        run.out.contains("NOTE: `--x 3` has no effect")
+            && run.out.contains("NOTE: `-c` has no effect"),
         "{run:?}"
     );
     for name in NAMES {
+        let run = home.succeeds(&[name]);
+        assert!(run.out.starts_with("usage: ") && run.err.is_empty(), "{run:?}");
         let run = home.succeeds(&[name, "-?"]);
         assert!(
             run.out.starts_with(&format!("usage: {name} [flags] EXAMPLES")) && run.err.is_empty(),

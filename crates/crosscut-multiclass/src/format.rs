@@ -80,7 +80,10 @@ impl Application for Multiclass {
             (task.features().len(), parsed.iter().map(|example| &*example.features));
         let name = |index: usize| task.features().id(index).to_string();
         if method == Method::None {
-            let note = scaling::far_apart(&scaling::largest(count, rows), Apart::ROWS, name);
+            let sizes = scaling::largest(count, rows.clone());
+            let note = scaling::far_apart(&sizes, Apart::ROWS, name).or_else(|| {
+                scaling::far_apart(&scaling::largest_of_dense(count, rows), Apart::TABLE, name)
+            });
             note.iter().for_each(|note| source.note(&format!("{file}: {note}")));
         } else {
             let mut columns = Columns::new(count);

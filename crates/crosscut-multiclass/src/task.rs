@@ -550,6 +550,14 @@ impl Task for Multiclass {
         Some(examples.iter().enumerate().map(first).collect())
     }
 
+    fn validate_input(&self, x: &SparseVector) -> Result<(), String> {
+        let rows = self.dim() / self.classes.len();
+        if x.width() > rows {
+            return Err(format!("expected features below {rows}, not feature {}", x.width() - 1));
+        }
+        Ok(())
+    }
+
     fn validate(&self, x: &SparseVector, y: &Class) -> Result<(), String> {
         if *y == Class::UNKNOWN {
             return Err("expected a known class, not an unknown label".to_owned());
@@ -561,11 +569,7 @@ impl Task for Multiclass {
                 y.index()
             ));
         }
-        let rows = self.dim() / self.classes.len();
-        if x.width() > rows {
-            return Err(format!("expected features below {rows}, not feature {}", x.width() - 1));
-        }
-        Ok(())
+        self.validate_input(x)
     }
 }
 

@@ -196,6 +196,11 @@ fn what_is_told_while_training() {
     let text = |value: &str| format!("a 1:1 2:-1 7:0.5 9:{value}\nb 1:1 2:1 7:1\n");
     assert_eq!(notes(&text("-10001"), &[]), [far]);
     assert!(notes(&text("10000"), &[]).is_empty());
+    // In a table, whose rows have all features, less is far.
+    let table = "f: feature 2 has values over 100 times as large as a quarter of the features: C means something else for \
+                 each of them; give --scale standard (or global)";
+    assert_eq!(notes("a 1:1 2:101\nb 1:0.5 2:3\n", &[]), [table]);
+    assert!(notes("a 1:1 2:100\nb 1:0.5 2:3\n", &[]).is_empty());
     let constant =
         "f: feature 1 has one value only and becomes 0 by --scale; --bias adds a constant";
     assert_eq!(notes(&text("-10001"), &[("scale", "global")]), [constant]);

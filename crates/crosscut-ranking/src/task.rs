@@ -325,7 +325,19 @@ impl Task for Ranking {
         x.sparse_row(name as usize)
     }
 
+    fn validate_input(&self, x: &Query) -> Result<(), String> {
+        if x.width() > self.dim() {
+            return Err(format!(
+                "expected features below {}, not feature {}",
+                self.dim(),
+                x.width() - 1
+            ));
+        }
+        Ok(())
+    }
+
     fn validate(&self, x: &Query, y: &Scores) -> Result<(), String> {
+        self.validate_input(x)?;
         if x.len() != y.len() {
             return Err(format!(
                 "expected a grade for each of {} documents, not {}",
@@ -335,13 +347,6 @@ impl Task for Ranking {
         }
         if x.is_empty() {
             return Err("expected at least one document".to_owned());
-        }
-        if x.width() > self.dim() {
-            return Err(format!(
-                "expected features below {}, not feature {}",
-                self.dim(),
-                x.width() - 1
-            ));
         }
         if let Some(grade) = y.values().iter().find(|grade| !grade.is_finite()) {
             return Err(format!("expected grades that are finite numbers, not {grade}"));

@@ -263,7 +263,8 @@ impl Chain<'_> {
             lost -= mean;
             size += mean.abs();
         }
-        sums.expected.finish(log_z, lost, 4.0 * f64::EPSILON * (n + 8) as f64 * size);
+        // The sums that are close to 1 are as exact as 1.
+        sums.expected.finish(log_z, lost, 4.0 * f64::EPSILON * (n + 8) as f64 * (1.0 + size));
         true
     }
 
@@ -296,48 +297,71 @@ impl Chain<'_> {
             sums.expected.finish(log_z, 0.0, 0.0);
             return;
         }
-        let (mut entropy, mut size) = (log_z, log_z.abs());
-        let mut subtract = |probability: f64, score: f64| {
-            if probability > 0.0 {
-                entropy -= probability * score;
-                size += (probability * score).abs();
-            }
-        };
-        let mut after = vec![0.0; most];
+        // The state at the last token, then each state given the next: whatever the rounding of the
+        // scores, these are a distribution over taggings and its entropy, and so a valid plane.
+        let mut here = sums.forward[(n - 1) * most..].to_vec();
+        let (mut entropy, mut size) = (normalise(&mut here), log_z.abs());
         for t in (0..n).rev() {
             self.prepare(t, nodes, token);
-            for (state, after) in after.iter().enumerate().take(self.states(t)) {
-                let probability = (sums.forward[t * most + state] + after - log_z).exp();
-                subtract(probability, token.outside[state]);
-                if probability > 0.0 {
-                    sums.expected.add_state(state, probability, t, k, self.memory());
-                }
+            let likely = here.iter().enumerate().filter(|(_, probability)| **probability > 0.0);
+            for (state, &probability) in likely.clone() {
+                size += (probability * token.outside[state]).abs();
+                sums.expected.add_state(state, probability, t, k, self.memory());
             }
             if t == 0 {
                 break;
             }
             sums.edges.clear();
             sums.edges.resize(most * k, 0.0);
-            let mut sum = vec![(NEVER, 0.0); most];
-            for (state, after) in after.iter().enumerate().take(self.states(t)) {
-                let through = token.outside[state] + after;
-                for (from, inside) in self.before(token, t, state) {
-                    let score = sums.forward[(t - 1) * most + from] + inside + through - log_z;
-                    let probability = score.exp();
-                    subtract(probability, inside);
-                    sums.edges[from * k + state % k] = probability;
-                    add_log(&mut sum[from], inside + through);
+            let mut before = vec![0.0; most];
+            for (state, &probability) in likely {
+                terms.clear();
+                terms.extend(
+                    self.before(token, t, state)
+                        .map(|(from, inside)| sums.forward[(t - 1) * most + from] + inside),
+                );
+                entropy += probability * normalise(&mut terms);
+                for ((from, inside), share) in self.before(token, t, state).zip(&terms) {
+                    let probability = probability * share;
+                    if probability > 0.0 {
+                        size += (probability * inside).abs();
+                        sums.edges[from * k + state % k] = probability;
+                        before[from] += probability;
+                    }
                 }
             }
             if t >= self.memory() {
                 sums.expected.add_edges(&sums.edges, t, k, self.memory());
             }
-            after = sum.into_iter().map(|(top, sum)| top + sum.ln()).collect();
+            here = before;
         }
-        // A probability is as exact as the scores.
-        let noise = 8.0 * f64::EPSILON * (n as f64 + size);
-        sums.expected.finish(log_z, entropy, noise * size);
+        // Logarithms of probabilities are as exact as sums of scores, so the mean of their errors,
+        // which the plane is below the log-loss, is at most this.
+        sums.expected.finish(log_z, entropy, 4.0 * f64::EPSILON * (n + 8) as f64 * (1.0 + size));
     }
+}
+
+/// Replaces logarithms by probabilities, which add up to 1, and returns their entropy −Σ p ln p. Both
+/// are exact to a relative error. If all logarithms are −∞, so are the probabilities 0.
+fn normalise(logs: &mut [f64]) -> f64 {
+    let mut best = 0;
+    (0..logs.len()).for_each(|at| best = if logs[at] > logs[best] { at } else { best });
+    let top = logs.get(best).copied().unwrap_or(NEVER);
+    if top == NEVER {
+        logs.fill(0.0);
+        return 0.0;
+    }
+    let others = logs.iter().enumerate().filter(|&(at, _)| at != best);
+    let others: f64 = others.map(|(_, log)| (log - top).exp()).sum();
+    let mut entropy = 0.0;
+    for log in logs {
+        let probability = (*log - top).exp() / (1.0 + others);
+        if probability > 0.0 {
+            entropy -= probability * (*log - top - others.ln_1p());
+        }
+        *log = probability;
+    }
+    entropy
 }
 
 impl Expected {
@@ -383,16 +407,6 @@ fn log_sum(terms: &[f64]) -> f64 {
     match top == NEVER {
         true => NEVER,
         false => top + terms.iter().map(|term| (term - top).exp()).sum::<f64>().ln(),
-    }
-}
-
-/// Adds exp(term) to a sum that is kept as (top, sum / exp(top)).
-fn add_log((top, sum): &mut (f64, f64), term: f64) {
-    if term > *top {
-        *sum = *sum * (*top - term).exp() + 1.0;
-        *top = term;
-    } else if term > NEVER {
-        *sum += (term - *top).exp();
     }
 }
 

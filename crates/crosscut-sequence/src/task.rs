@@ -639,7 +639,19 @@ impl Task for Sequence {
         x.rows().get(name)
     }
 
+    fn validate_input(&self, x: &Tokens) -> Result<(), String> {
+        let features = self.definition.features.len();
+        if x.rows().width() > features {
+            return Err(format!(
+                "expected features below {features}, not feature {}",
+                x.rows().width() - 1
+            ));
+        }
+        Ok(())
+    }
+
     fn validate(&self, x: &Tokens, y: &Tags) -> Result<(), String> {
+        self.validate_input(x)?;
         if x.len() != y.len() {
             return Err(format!(
                 "expected a tag for each of {} tokens, not {} tags",
@@ -651,13 +663,6 @@ impl Task for Sequence {
             return Err(format!(
                 "expected tags among the {} of the task, not an unknown one",
                 self.k()
-            ));
-        }
-        let features = self.definition.features.len();
-        if x.rows().width() > features {
-            return Err(format!(
-                "expected features below {features}, not feature {}",
-                x.rows().width() - 1
             ));
         }
         if let Some(scheme) = self.definition.scheme

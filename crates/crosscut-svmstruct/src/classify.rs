@@ -7,16 +7,15 @@ use crosscut_app::{Error, Source};
 use crate::flags::Classify;
 use crate::model::Model;
 use crate::program::{Program, Report};
-use crate::say::{Say, cpu_seconds, note};
+use crate::say::{Say, cpu_seconds};
 
 /// Reads a model and examples, predicts and writes predictions.
 ///
 /// # Errors
 /// Bad flags, lines and files; predictions that cannot be written.
 pub fn classify<P: Program>(flags: &Classify) -> Result<(), Error> {
-    let program = format!("{}_classify", P::NAME);
     let say = Say::new(flags.verbosity);
-    flags.surplus.iter().for_each(|word| note(&program, &format!("`{word}` has no effect")));
+    say.surplus(&flags.surplus);
     output::check(&flags.predictions, &[flags.examples.as_path(), flags.model.as_path()])?;
 
     say.part("Reading model...");

@@ -41,7 +41,9 @@ pub fn read(source: &mut Source<'_>) -> Result<Lines, Error> {
     let mut all = Lines::default();
     let parse = |line: &str| {
         let Some(parsed) = svmlight::parse_line(line)? else { return Ok(None) };
-        let Some(target) = parsed.target else {
+        // The family reads any word as 0, and people write `?` where the target is not known.
+        let unknown = line.trim_ascii_start().starts_with('?').then_some("0");
+        let Some(target) = parsed.target.or(unknown) else {
             return Err("expected a line that begins with a number, found none".to_owned());
         };
         let number = target
@@ -63,7 +65,7 @@ pub fn read(source: &mut Source<'_>) -> Result<Lines, Error> {
         features.shrink_to_fit();
         Ok(Some((Line { number: 0, target, qid, cost, features }, parsed.last_id)))
     };
-    source.scan_lines(parse, |number, (line, last_id)| {
+    source.with_comments().scan_lines(parse, |number, (line, last_id)| {
         all.features = all.features.max(last_id);
         all.lines.push(Line { number, ..line });
         Ok(())

@@ -99,6 +99,10 @@ impl Learn {
     /// # Errors
     /// [`Error::Option`] for flags that are unknown, lack their value or have one they cannot have.
     pub fn parse(words: &[OsString], own: &[&str], lenient: bool) -> Result<Parsed<Self>, Error> {
+        // A bare call is how others find out whether the program is there.
+        if words.is_empty() {
+            return Ok(Parsed::Help);
+        }
         let mut learn = Self {
             verbosity: 1,
             c: 0.0,
@@ -225,6 +229,9 @@ impl Classify {
     /// # Errors
     /// [`Error::Option`] for flags that are unknown, lack their value or have one they cannot have.
     pub fn parse(words: &[OsString], own: &[&str]) -> Result<Parsed<Self>, Error> {
+        if words.is_empty() {
+            return Ok(Parsed::Help);
+        }
         let mut classify = Self {
             verbosity: 1,
             own: Vec::new(),

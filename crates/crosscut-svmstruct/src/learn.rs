@@ -25,14 +25,13 @@ pub fn learn<P: Program>(flags: &Learn) -> Result<ExitCode, Error> {
     let algorithm = algorithm::<P>(flags)?;
     let n_slack = algorithm < 2;
     let say = Say::new(flags.verbosity);
-    flags.surplus.iter().for_each(|word| note(&program, &format!("`{word}` has no effect")));
+    say.surplus(&flags.surplus);
     let inputs = [flags.examples.as_path(), flags.model.as_path()];
     output::check(&flags.model, &inputs[..1])?;
     flags.alphas.iter().try_for_each(|alphas| output::check(alphas, &inputs))?;
 
     say.part("Reading training examples...");
     let mut source = Source::open_quietly(&flags.examples)?;
-    source.with_comments();
     let training = P::training(flags, &mut source)?;
     let Training { task, examples, read, head, features, largest_loss, epsilon_factor } = training;
     say.line(&read);
@@ -97,7 +96,8 @@ pub fn learn<P: Program>(flags: &Learn) -> Result<ExitCode, Error> {
         StopReason::Precision | StopReason::Inexact | StopReason::Oracle
     );
     if is_early || certificate.oracle.worse > 0 {
-        note(&program, &verdict(certificate.stop, certificate.into(), &certificate.oracle));
+        let verdict = verdict(certificate.stop, certificate.into(), &certificate.oracle);
+        say.line(format!("NOTE: {verdict}"));
     }
     let cpu = cpu_seconds() - began;
     if say.tells(1) {

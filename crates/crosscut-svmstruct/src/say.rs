@@ -31,6 +31,13 @@ impl Say {
         self.part(&format!("{}\n", line.as_ref()));
     }
 
+    /// Tells of words that have no effect, where the family passes over them in silence.
+    pub fn surplus(&self, words: &[String]) {
+        if self.tells(2) {
+            words.iter().for_each(|word| self.line(format!("NOTE: `{word}` has no effect")));
+        }
+    }
+
     /// Prints a line whatever the verbosity.
     pub fn always(&self, line: impl AsRef<str>) {
         print(&format!("{}\n", line.as_ref()));

@@ -109,7 +109,11 @@ impl<P: Marginals> LogLoss<P> {
         self.0.score(w, x, scores);
         marginals.clear();
         marginals.resize(scores.len(), 0.0);
-        self.0.marginals(x, scores, inner, marginals)
+        let log_z = self.0.marginals(x, scores, inner, marginals);
+        // With scores of 1e8 a marginal may be rounded to 1 + 1e-8, and a plane of such a number would
+        // be above the log-loss elsewhere.
+        marginals.iter_mut().for_each(|marginal| *marginal = marginal.clamp(0.0, 1.0));
+        log_z
     }
 }
 
@@ -149,7 +153,7 @@ impl<P: Marginals> Task for LogLoss<P> {
             size += (score * marginal).abs();
         }
         let noise = 8.0 * f64::EPSILON * (1.0 + size);
-        let error = noise * size;
+        let error = noise * (1.0 + size);
         planes.add(|sink| {
             marginals.iter_mut().for_each(|marginal| *marginal = -*marginal);
             self.0.visit(x, y, &mut |part| marginals[part] += 1.0);
@@ -173,6 +177,10 @@ impl<P: Marginals> Task for LogLoss<P> {
 
     fn row<'a>(&'a self, x: &'a P::Input, name: u32) -> Option<Row<'a>> {
         self.0.row(x, name)
+    }
+
+    fn validate_input(&self, x: &P::Input) -> Result<(), String> {
+        self.0.validate_input(x)
     }
 
     fn validate(&self, x: &P::Input, y: &P::Output) -> Result<(), String> {

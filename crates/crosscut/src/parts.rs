@@ -110,6 +110,15 @@ pub trait Parts: Sync {
         None
     }
 
+    /// As [`Task::validate_input`].
+    ///
+    /// # Errors
+    /// What was expected, in a sentence.
+    fn validate_input(&self, x: &Self::Input) -> Result<(), String> {
+        let _ = x;
+        Ok(())
+    }
+
     /// As [`Task::validate`].
     ///
     /// # Errors
@@ -204,6 +213,10 @@ impl<P: Parts> Task for Sum<P> {
 
     fn recombine(&self) -> Option<Recombiner<'_, P::Input, P::Output, Self::Scratch>> {
         self.0.recombines().then_some(self as _)
+    }
+
+    fn validate_input(&self, x: &P::Input) -> Result<(), String> {
+        self.0.validate_input(x)
     }
 
     fn validate(&self, x: &P::Input, y: &P::Output) -> Result<(), String> {

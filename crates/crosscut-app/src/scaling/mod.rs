@@ -40,7 +40,7 @@ use crate::application::{OptionSpec, Options};
 use crate::error::Error;
 
 pub use columns::{Columns, Range};
-pub use note::{Apart, constants, far_apart, largest};
+pub use note::{Apart, constants, far_apart, largest, largest_of_dense};
 
 /// `--scale` for tasks that compute the scaling from all training rows.
 pub const OPTION: OptionSpec = OptionSpec {

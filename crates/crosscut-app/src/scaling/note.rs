@@ -16,6 +16,10 @@ pub struct Apart {
     pub than: &'static str,
     /// The values of `--scale` that help.
     pub remedy: &'static str,
+    /// How many times as large a feature must be.
+    pub spread: f64,
+    /// What differences of sizes do.
+    pub effect: &'static str,
 }
 
 impl Apart {
@@ -24,7 +28,29 @@ impl Apart {
         verbs: ["has values", "have values"],
         than: "large as a quarter of the features",
         remedy: "--scale standard (or global)",
+        spread: 1e4,
+        effect: "training may be slow, and C",
     };
+    /// For sizes computed by [`largest_of_dense`]. In a table, units of measurement are arbitrary, and a
+    /// feature in small ones is hardly regularised.
+    pub const TABLE: Self = Self { spread: 100.0, effect: "C", ..Self::ROWS };
+}
+
+/// The sizes of the features that more than half of the rows have, as [`largest`] computes them; 0
+/// for the others.
+pub fn largest_of_dense<'r>(
+    features: usize,
+    rows: impl Iterator<Item = &'r [Feature]> + Clone,
+) -> Vec<f64> {
+    let (mut counts, mut total) = (vec![0_usize; features], 0);
+    for row in rows.clone() {
+        total += 1;
+        row.iter()
+            .filter(|feature| (feature.index as usize) < features)
+            .for_each(|feature| counts[feature.index as usize] += 1);
+    }
+    let sizes = largest(features, rows).into_iter().zip(counts);
+    sizes.map(|(size, count)| if 2 * count > total { size } else { 0.0 }).collect()
 }
 
 /// The largest absolute value of each feature over all rows, for features with indices below
@@ -40,13 +66,12 @@ pub fn largest<'r>(features: usize, rows: impl Iterator<Item = &'r [Feature]>) -
     sizes.into_iter().map(f64::from).collect()
 }
 
-/// A note on the features of more than 10,000 times the size of the lower quartile; `None` if there
-/// are none.
+/// A note on the features of more than [`Apart::spread`] times the size of the lower quartile; `None`
+/// if there are none.
 ///
 /// Features of size 0 are ignored. Counts, frequencies and symbols of ordinary text are far below
 /// this threshold.
 pub fn far_apart(sizes: &[f64], words: Apart, name: impl Fn(usize) -> String) -> Option<String> {
-    const SPREAD: f64 = 1e4;
     let mut varying: Vec<f64> = sizes.iter().copied().filter(|&size| size > 0.0).collect();
     if varying.is_empty() {
         return None;
@@ -54,12 +79,14 @@ pub fn far_apart(sizes: &[f64], words: Apart, name: impl Fn(usize) -> String) ->
     let quarter = (varying.len() - 1) / 4;
     let (_, &mut quarter, _) = varying.select_nth_unstable_by(quarter, f64::total_cmp);
     let large: Vec<usize> =
-        (0..sizes.len()).filter(|&index| sizes[index] > SPREAD * quarter).collect();
+        (0..sizes.len()).filter(|&index| sizes[index] > words.spread * quarter).collect();
     let verb = words.verbs[usize::from(large.len() > 1)];
     Some(format!(
-        "{} {verb} over 10000 times as {}: training may be slow, and C means something else for each of them; give {}",
+        "{} {verb} over {} times as {}: {} means something else for each of them; give {}",
         named(&large, name)?,
+        words.spread,
         words.than,
+        words.effect,
         words.remedy
     ))
 }

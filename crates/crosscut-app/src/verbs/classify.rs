@@ -15,6 +15,8 @@ use crate::output;
 use crate::probability;
 use crate::source::Source;
 
+use super::read;
+
 /// The arguments of [`classify`].
 #[derive(Clone, Copy, Debug)]
 pub struct Classify<'a> {
@@ -48,7 +50,7 @@ pub fn classify<A: Application>(
     let Model { mut task, w, .. } = model.load::<A>()?;
     probability::check_model(options, task.objective())?;
     task.prepare(options)?;
-    let items = task.read(Source::open(examples, monitor)?.may_be_empty())?;
+    let items = read(&task, Source::open(examples, monitor)?.may_be_empty())?;
     let mut tally = Tally::default();
     output::replace(predictions, |out| {
         for chunk in items.chunks(CHUNK) {

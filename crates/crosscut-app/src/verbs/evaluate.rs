@@ -11,7 +11,7 @@ use crate::monitor::Monitor;
 use crate::report::Report;
 use crate::source::{Source, display_name};
 
-use super::forecasts;
+use super::{forecasts, read};
 
 /// Computes the task's measures of a model on the labelled examples of a file.
 ///
@@ -25,7 +25,7 @@ pub fn evaluate<A: Application>(
 ) -> Result<Report, Error> {
     let Model { mut task, w, .. } = model.load::<A>()?;
     task.prepare(options)?;
-    let items = task.read(Source::open(examples, monitor)?)?;
+    let items = read(&task, Source::open(examples, monitor)?)?;
     let labelled: Vec<_> =
         items.iter().filter_map(|item| Some((&item.x, item.y.as_ref()?, item.weight))).collect();
     if labelled.is_empty() {

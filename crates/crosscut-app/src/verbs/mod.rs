@@ -20,18 +20,30 @@ use crosscut::validation::Round;
 use crosscut::{Objective, Settings, SolveError};
 
 use crate::answers::{Classified, Inspected, Learned, Validated};
-use crate::application::{Application, OptionSpec, Options, Outcome};
+use crate::application::{Application, Items, OptionSpec, Options, Outcome};
 use crate::error::Error;
 use crate::model_file::ModelFile;
 use crate::monitor::{Monitor, Start};
 use crate::probability::Forecasts;
 use crate::report::Report;
-use crate::source::display_name;
+use crate::source::{Source, display_name};
 pub use classify::{Classify, classify};
 pub use evaluate::evaluate;
 pub use inspect::inspect;
 pub use learn::{Learn, learn};
 pub use validate::{Validate, validate};
+
+/// Reads examples to predict, and refuses inputs that the task cannot predict.
+fn read<A: Application>(task: &A, source: Source<'_>) -> Result<Items<A>, Error> {
+    let file = source.name().to_owned();
+    let items = task.read(source)?;
+    for (index, item) in items.iter().enumerate() {
+        task.validate_input(&item.x).map_err(|message| {
+            Error::Solve(SolveError::Example { index, message }).in_file(&file)
+        })?;
+    }
+    Ok(items)
+}
 
 /// A task in the table of a program: its constants, and the verbs instantiated for it.
 #[derive(Clone, Copy)]

@@ -376,6 +376,22 @@ fn answers_name_the_figures_of_the_log() {
 }
 
 #[test]
+fn every_verb_refuses_inputs_that_the_task_cannot_predict() {
+    let home = Home::new();
+    model_file::save(&model(vec![1.0]), &home.path("good")).unwrap();
+    fs::write(home.path("train"), "1 1:1\n-1 1:2e30\n").unwrap();
+    let expected = "example 1 (counted from 0): expected values of at most 1e30";
+    let learned = home.learn(&Settings::default(), &mut ()).unwrap_err();
+    let classified = home.classify("train", "good", &Options::default()).unwrap_err();
+    let evaluated =
+        evaluate::<Sign>(&home.path("train"), home.stored("good"), &Options::default(), &mut ())
+            .unwrap_err();
+    for error in [learned, classified, evaluated] {
+        assert!(error.is_bad_input() && error.to_string().contains(expected), "{error}");
+    }
+}
+
+#[test]
 fn broken_files_are_bad_input_and_leave_nothing_behind() {
     let home = Home::new();
     model_file::save(&model(vec![1.0]), &home.path("good")).unwrap();

@@ -42,6 +42,7 @@ const APART: Apart = Apart {
     verbs: ["varies", "vary"],
     than: "much within a query as a quarter of the features",
     remedy: "--scale query (or standard, global)",
+    ..Apart::ROWS
 };
 
 const GROUP: OptionSpec = OptionSpec {

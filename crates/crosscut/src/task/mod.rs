@@ -159,7 +159,18 @@ pub trait Task: Sync {
         None
     }
 
-    /// Refuses an example that the oracle cannot handle.
+    /// Refuses an input that the task cannot predict, such as one with features beyond its weights.
+    /// Programs call it before they predict, and the solvers before they train.
+    ///
+    /// # Errors
+    /// A sentence that says what was expected.
+    fn validate_input(&self, x: &Self::Input) -> Result<(), String> {
+        let _ = x;
+        Ok(())
+    }
+
+    /// Refuses an example that the oracle cannot handle, beyond what
+    /// [`validate_input`](Self::validate_input) refuses.
     ///
     /// # Errors
     /// A sentence that says what was expected; the solver adds the example's index.

@@ -430,5 +430,6 @@ pub(crate) fn check_example<T: Task>(
             example.weight
         )));
     }
-    task.validate(&example.x, &example.y).map_err(refuse)
+    let Example { x, y, .. } = example;
+    task.validate_input(x).and_then(|()| task.validate(x, y)).map_err(refuse)
 }
