@@ -6,10 +6,10 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use clap::ArgMatches;
-use crosscut::{C, StopReason, relative_gap};
+use crosscut::{C, Settings, StopReason, relative_gap};
 use crosscut_app::answers::{Inspected, Learned, Validated, figure};
 use crosscut_app::model_file::ModelFile;
-use crosscut_app::output::{check_distinct, display_name};
+use crosscut_app::output::{self, check_distinct, display_name};
 use crosscut_app::verbs::{Classify, Learn, Validate};
 use crosscut_app::{Checkpoints, Entry, Error, Monitor, Options};
 
@@ -333,14 +333,25 @@ fn validate(entry: &Entry, flags: &flags::Validate, matches: &ArgMatches) -> Res
         flags.training.settings(cs.first().copied().unwrap_or(C::Sum(1.0)), &flags.advanced);
     let options = flags.training.options(entry, matches);
     use_threads(&flags.training.threads)?;
-    one_each("standard output", &[("--log", flags.log.as_deref())], Some("the table"))?;
+    let (log, refit) = (flags.log.as_deref(), flags.refit.as_deref());
+    one_each("standard output", &[("--log", log), ("--refit", refit)], Some("the table"))?;
+    if refit.is_some() && flags.examples == Path::new("-") {
+        let message = "--refit reads EXAMPLES once more, which standard input cannot be".to_owned();
+        return Err(Failure { message, code: 2 });
+    }
     let side = options.files(entry.options);
     let prior = flags.prior.prior.as_deref();
     let mut inputs = vec![("EXAMPLES", Some(&*flags.examples)), ("--prior", prior)];
     inputs.extend(side.iter().map(|(name, file)| (name.as_str(), Some(*file))));
     one_each("standard input", &inputs, None)?;
     let inputs: Vec<&Path> = inputs.into_iter().filter_map(|(_, file)| file).collect();
-    let log = flags.log.as_deref().map(|log| Log::create(log, &inputs)).transpose()?;
+    let outputs: Vec<(&str, &Path)> = [("--log", log), ("--refit", refit)]
+        .into_iter()
+        .filter_map(|(name, file)| Some((name, file?)))
+        .collect();
+    check_distinct(&outputs)?;
+    refit.map_or(Ok(()), |model| output::check(model, &inputs))?;
+    let log = log.map(|log| Log::create(log, &inputs)).transpose()?;
     let mut screen = Screen::new(flags.talk.verbosity, log);
     screen.aim(settings.relative_gap);
     let request = Validate {
@@ -359,16 +370,41 @@ fn validate(entry: &Entry, flags: &flags::Validate, matches: &ArgMatches) -> Res
         screen
             .note(&format!("some runs did not converge: the largest relative gap is {worst:.2e}"));
     }
+    let best = best(&validated);
+    if let Some(edge) = best.and_then(|best| edge(&validated, best)) {
+        screen.note(edge);
+    }
+    let mut refitted = None;
+    if let (Some(model), Some(best), None) = (refit, best, screen.interrupted()) {
+        let settings = Settings { c: validated[best].point.c, ..settings };
+        let request = Learn {
+            examples: &flags.examples,
+            model,
+            options: &options,
+            settings: &settings,
+            prior,
+            checkpoints: None,
+            resume: None,
+            stream: false,
+        };
+        let learned = (entry.learn)(&request, &mut screen)?;
+        screen.line(summary(&learned));
+        screen.line(format!("model written to {}", display_name(model)));
+        refitted = Some(learned.to_json());
+    }
     screen.finish();
     screen.log.take().map_or(Ok(()), Log::finish)?;
-    let best = best(&validated);
     let interrupted = screen.interrupted();
     if flags.talk.json {
         let points: Vec<_> = validated.iter().map(Validated::to_json).collect();
         let best = best.map(|best| validated[best].to_json());
-        print_json(
-            &serde_json::json!({ "task": entry.name, "folds": flags.folds, "points": points, "best": best }),
-        )?;
+        let mut answer = serde_json::json!({
+            "task": entry.name, "folds": flags.folds, "points": points, "best": best
+        });
+        if let Some(refitted) = refitted {
+            answer["refit"] = refitted;
+        }
+        print_json(&answer)?;
     } else {
         print(&table(&validated, best))?;
     }
@@ -388,6 +424,22 @@ fn best(validated: &[Validated]) -> Option<usize> {
         let (a, b) = (key(&validated[a]), key(&validated[b]));
         a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1))
     })
+}
+
+/// What to say if the best C is the smallest or the largest of three or more.
+fn edge(validated: &[Validated], best: usize) -> Option<&'static str> {
+    let value = |one: &Validated| convention(one.point.c).1;
+    let best = value(&validated[best]);
+    let is_edge = |beyond: fn(f64, f64) -> bool| {
+        validated.len() > 2 && !validated.iter().any(|one| beyond(value(one), best))
+    };
+    if is_edge(|c, best| c > best) {
+        Some("the best C is the largest that was tried; a larger one may be better")
+    } else if is_edge(|c, best| c < best) {
+        Some("the best C is the smallest that was tried; a smaller one may be as good")
+    } else {
+        None
+    }
 }
 
 /// One row for each C: risk, its standard error, the first measures of the task, the log-loss of

@@ -267,6 +267,9 @@ pub struct Validate {
     /// Write progress as JSON lines to FILE.
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub log: Option<PathBuf>,
+    /// Train on all examples with the best C, and write the model to MODEL.
+    #[arg(long, value_name = "MODEL", help_heading = "Output")]
+    pub refit: Option<PathBuf>,
     #[command(flatten)]
     pub prior: PriorModel,
     #[command(flatten)]

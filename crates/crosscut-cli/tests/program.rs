@@ -710,3 +710,33 @@ fn a_reader_that_goes_away_is_no_failure() {
         );
     }
 }
+
+#[test]
+fn the_best_constant_is_used_for_a_model_of_all_examples() {
+    let home = Home::new();
+    let before = ["validate", "multiclass", "--folds", "3", "--c-sum", "1e-4,1e-2,1"];
+    let answer = home.json(&[&before[..], &["--refit", "model", "train.svm"]].concat());
+    let c = number(&answer["best"], "c_sum").to_string();
+    assert_eq!(number(&answer["refit"], "c_sum").to_string(), c);
+    home.succeeds(&["learn", "multiclass", "--c-sum", &c, "train.svm", "same"]);
+    assert!(home.read("model") == home.read("same"));
+    // The table stays alone on standard output.
+    let run = home.succeeds(&[&before[..], &["--refit", "model", "train.svm"]].concat());
+    assert_eq!(run.out.lines().count(), 4, "{run:?}");
+    assert!(run.err.contains("model written to model"), "{run:?}");
+    // At an edge of the grid that is said.
+    let told = |cs: &str| {
+        home.succeeds(&["validate", "multiclass", "--folds", "3", "--c-sum", cs, "train.svm"]).err
+    };
+    assert!(told("1e-9,1e-8,1e-1").contains("the best C is the largest that was tried"));
+    assert!(!told("1e-9,1e-1").contains("that was tried"));
+    for (arguments, expected) in [
+        (&["--refit", "train.svm", "train.svm"][..], "another file than one that is read"),
+        (&["--refit", "x", "--log", "x", "train.svm"], "cannot both use one file"),
+        (&["--refit", "-", "train.svm"], "cannot all use standard output"),
+        (&["--refit", "no/model", "train.svm"], "does not exist"),
+        (&["--refit", "x", "-"], "which standard input cannot be"),
+    ] {
+        home.refuses(&[&["validate", "multiclass"], arguments].concat(), &[expected]);
+    }
+}
