@@ -125,7 +125,8 @@ impl Block<'_> {
                 next.saturating_sub(1)
             })
             .collect();
-        let (mut keys, mut scales) = (Vec::new(), Vec::new());
+        let terms = kept().map(|p| self.terms(p).0.len()).sum();
+        let (mut keys, mut scales) = (Vec::with_capacity(terms), Vec::with_capacity(terms));
         let mut planes = Vec::with_capacity(kept().count());
         for p in kept() {
             let (theirs, factors) = self.terms(p);

@@ -21,7 +21,9 @@ pub(super) fn has_entries(keys: &[u32]) -> bool {
 
 /// Sorts terms by key, sums terms with equal keys, and drops zeros.
 pub(super) fn sum_terms(terms: &mut Vec<(u32, f64)>) {
-    terms.sort_by_key(|&(key, _)| key);
+    if !terms.is_sorted_by_key(|&(key, _)| key) {
+        terms.sort_by_key(|&(key, _)| key);
+    }
     terms.dedup_by(|next, kept| {
         let same = next.0 == kept.0;
         if same {
