@@ -268,6 +268,15 @@ fn models_that_do_not_fit_are_refused() {
         &["ranking", "--prior", &ranks, "apart"],
         &["expected a model with features of the examples, found none of its", "`feature 1`"],
     );
+    // Transitions alone are no model to start from.
+    home.write("ids", "0 qid:1 1:1\n1 qid:1 2:1\n");
+    home.write("names", "0\tx\n1\ty\n");
+    home.write("others", "0\tv\n1\tw\n");
+    home.succeeds(&["learn", "sequence", "names", "named"]);
+    for examples in ["ids", "others"] {
+        let expected = "expected a model with features of the examples, found none of its features";
+        refuses(&["sequence", "--prior", "named", examples], &[expected]);
+    }
     // Files that would be overwritten, and standard input for two.
     home.refuses(
         &["learn", "ranking", "--prior", &ranks, "ranking", &ranks],

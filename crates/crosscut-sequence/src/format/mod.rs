@@ -401,7 +401,20 @@ impl Application for Sequence {
     }
 
     fn differs_from(&self, prior: &Self) -> Option<String> {
-        self.tags().differ_from(prior.tags(), "tags")
+        // Of other features only the weights of transitions would be left.
+        let shares = match (self.features(), prior.features()) {
+            (Features::Ids(ours), Features::Ids(theirs)) => {
+                (0..theirs.len()).any(|at| ours.index(theirs.id(at)).is_some())
+            }
+            (Features::Names(ours), Features::Names(theirs)) => {
+                (0..theirs.len() as u32).any(|at| ours.index(theirs.name(at)).is_some())
+            }
+            _ => false,
+        };
+        self.tags().differ_from(prior.tags(), "tags").or_else(|| {
+            let message = "expected a model with features of the examples, found none of its features among theirs";
+            (!shares).then(|| message.to_owned())
+        })
     }
 
     fn sizes(&self) -> Vec<(&'static str, usize)> {
