@@ -98,7 +98,10 @@ fn run(train: &Path, test: &Path) -> Result<(), Box<dyn Error>> {
     let mut shown = Report::new();
     for name in ["examples", "accuracy", "macro_f1"] {
         if let Some(value) = report.get(name) {
-            shown = shown.measure(name, value);
+            shown = match name {
+                "examples" => shown.count(name, value),
+                _ => shown.measure(name, value),
+            };
         }
     }
     if let Some(table) = report.tables().iter().find(|table| table.name == "per_class") {

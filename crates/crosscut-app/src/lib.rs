@@ -27,6 +27,7 @@ pub mod scaling;
 pub mod source;
 pub mod stream;
 pub mod svmlight;
+mod unpack;
 pub mod verbs;
 pub mod vocabulary;
 

@@ -18,7 +18,8 @@ use crate::checkpoint;
 use crate::container::{self, Container, Identity, Kind};
 use crate::error::Error;
 use crate::output;
-use crate::source::{display_name, read_bytes};
+use crate::source::display_name;
+use crate::unpack::read_bytes;
 
 /// The newest version of the layout. Models are written in this version.
 pub const VERSION: u32 = 7;

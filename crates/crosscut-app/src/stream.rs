@@ -8,7 +8,8 @@ use crosscut::{Example, Stream};
 
 use crate::application::{Application, Examples};
 use crate::error::Error;
-use crate::source::{self, Source};
+use crate::source::Source;
+use crate::unpack;
 
 /// Size of a piece in bytes; a single longer example makes a longer piece. It affects the result,
 /// since it decides how sums are grouped.
@@ -71,7 +72,7 @@ impl Pieces {
             let found = path.display();
             return Err(Error::option("--stream", "a file that can be read again", found));
         }
-        let (name, reader) = source::open(path)?;
+        let (name, reader) = unpack::open(path)?;
         Ok(Self {
             path: path.to_owned(),
             name,
@@ -145,7 +146,7 @@ impl Pieces {
     /// # Errors
     /// A file that cannot be opened again.
     pub fn begin_again(&mut self) -> Result<(), Error> {
-        self.reader = source::open(&self.path)?.1;
+        self.reader = unpack::open(&self.path)?.1;
         self.rest.clear();
         (self.ended, self.lines, self.next, self.surveyed) = (false, 0, 0, true);
         self.qids = HashSet::new();
@@ -165,7 +166,7 @@ impl Pieces {
             let missing = wanted.saturating_sub(self.rest.len()) as u64;
             if !self.ended && missing > 0 {
                 let read = self.reader.by_ref().take(missing).read_to_end(&mut self.rest);
-                let read = read.map_err(|error| source::unreadable(&self.name, error))?;
+                let read = read.map_err(|error| unpack::unreadable(&self.name, error))?;
                 self.ended = (read as u64) < missing;
             }
             if self.ended && self.rest.len() <= wanted {

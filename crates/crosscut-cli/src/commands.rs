@@ -287,6 +287,14 @@ fn open<'t>(
     Ok((model, entry, options))
 }
 
+/// Refuses standard input for examples and for a file beside them.
+fn read_once(entry: &Entry, options: &Options, examples: &Path) -> Result<(), Failure> {
+    let side = options.files(entry.reading);
+    let mut inputs = vec![("EXAMPLES", Some(examples))];
+    inputs.extend(side.iter().map(|(name, file)| (name.as_str(), Some(*file))));
+    one_each("standard input", &inputs, None)
+}
+
 fn classify(tasks: &[Entry], flags: &flags::Classify, matches: &ArgMatches) -> Result<(), Failure> {
     use_threads(&flags.threads)?;
     one_each(
@@ -298,6 +306,7 @@ fn classify(tasks: &[Entry], flags: &flags::Classify, matches: &ArgMatches) -> R
     one_each("standard output", &[("PREDICTIONS", Some(&*flags.predictions))], json)?;
     let mut screen = Screen::new(flags.talk.verbosity, None);
     let (model, entry, options) = open(tasks, &flags.model, flags::classifying, matches)?;
+    read_once(entry, &options, &flags.examples)?;
     let request =
         Classify { examples: &flags.examples, predictions: &flags.predictions, options: &options };
     let classified = (entry.classify)(&request, model, &mut screen)?;
@@ -322,6 +331,7 @@ fn evaluate(tasks: &[Entry], flags: &flags::Evaluate, matches: &ArgMatches) -> R
     )?;
     let mut screen = Screen::new(flags.talk.verbosity, None);
     let (model, entry, options) = open(tasks, &flags.model, flags::evaluating, matches)?;
+    read_once(entry, &options, &flags.examples)?;
     let report = (entry.evaluate)(&flags.examples, model, &options, &mut screen)?;
     screen.finish();
     if flags.talk.json { print_json(&report.to_json()) } else { print(&report.to_string()) }

@@ -17,6 +17,7 @@ fn no_file_is_used_twice() {
     home.write("tagged", "a A\nb B\n");
     let learn = ["learn", "multiclass", "--cost", "costs", "--checkpoint", "kept"];
     home.succeeds(&[&learn[..], &["--passes", "1", "train.svm", "model"]].concat());
+    home.succeeds(&["learn", "ranking", "ranked", "ranker"]);
     let read = "expected another file than one that is read";
     let twice = "cannot both use one file";
     for (arguments, expected) in [
@@ -54,6 +55,8 @@ fn no_file_is_used_twice() {
         (&["classify", "test.svm", "good", "test.svm"], read),
         (&["learn", "sequence", "--template", "-", "-", "new"], "cannot all use standard input"),
         (&["learn", "multiclass", "--cost", "-", "-", "new"], "cannot all use standard input"),
+        (&["classify", "--group", "-", "-", "ranker", "new"], "cannot all use standard input"),
+        (&["evaluate", "--group", "-", "-", "ranker"], "cannot all use standard input"),
     ] {
         home.refuses(arguments, &[expected]);
     }

@@ -20,7 +20,8 @@ use crosscut::{Flow, Progress, Settings, Solution, State, StateError, StreamTrai
 use crate::answers::Kept;
 use crate::container::{self, Container, Identity, Kind, take, take_u32};
 use crate::error::Error;
-use crate::source::{display_name, read_bytes};
+use crate::source::display_name;
+use crate::unpack::read_bytes;
 use crate::{model_file, output};
 pub(crate) use origin::{Data, Origin};
 
