@@ -3,6 +3,7 @@
 
 use crosscut::Feature;
 
+use crate::scaling::round;
 use crate::source::name;
 
 /// One example line.
@@ -16,6 +17,9 @@ pub struct Line<'t> {
     pub cost: f64,
     /// The features, finite and not zero, with ids as in the file (from 1, strictly increasing).
     pub features: Vec<Feature>,
+    /// What rounding to single precision took from their values, where it took something: with the
+    /// same ids, in the same order. [`Scaling`](crate::Scaling) makes use of it.
+    pub rest: Vec<Feature>,
     /// The largest id, also of a feature whose value is zero; 0 without features.
     pub last_id: u32,
     /// The text after `#`, trimmed.
@@ -45,6 +49,7 @@ pub fn parse_line(line: &str) -> Result<Option<Line<'_>>, String> {
         qid: None,
         cost: 1.0,
         features: Vec::with_capacity(colons),
+        rest: Vec::new(),
         last_id: 0,
         comment: None,
     };
@@ -56,8 +61,8 @@ pub fn parse_line(line: &str) -> Result<Option<Line<'_>>, String> {
             parsed.comment = Some(comment.trim());
             break;
         }
-        if let Some((feature, length)) = plain_feature(rest.as_bytes()) {
-            parsed.push(feature, &mut last_id)?;
+        if let Some((feature, taken, length)) = plain_feature(rest.as_bytes()) {
+            parsed.push(feature, taken, &mut last_id)?;
             rest = &rest[length..];
             continue;
         }
@@ -67,7 +72,8 @@ pub fn parse_line(line: &str) -> Result<Option<Line<'_>>, String> {
             break;
         }
         if token.as_bytes()[0].is_ascii_digit() {
-            parsed.push(any_feature(token)?, &mut last_id)?;
+            let (feature, taken) = any_feature(token)?;
+            parsed.push(feature, taken, &mut last_id)?;
         } else if let Some(text) = token.strip_prefix("qid:") {
             let qid = text.parse().map_err(|_| unexpected("qid: with a 64-bit integer", token))?;
             once(&mut parsed.qid, qid, token)?;
@@ -98,7 +104,8 @@ fn split_token(text: &str, ends: impl Fn(u8) -> bool) -> (&str, &str) {
 }
 
 impl Line<'_> {
-    fn push(&mut self, feature: Feature, last_id: &mut u32) -> Result<(), String> {
+    /// Adds a feature, from whose value rounding has taken `taken`.
+    fn push(&mut self, feature: Feature, taken: f32, last_id: &mut u32) -> Result<(), String> {
         if feature.index <= *last_id {
             return Err(out_of_order(*last_id, feature.index));
         }
@@ -106,15 +113,19 @@ impl Line<'_> {
         if feature.value != 0.0 {
             self.features.push(feature);
         }
+        if taken != 0.0 {
+            self.rest.push(Feature { value: taken, ..feature });
+        }
         Ok(())
     }
 }
 
 /// The fast path: parses `id:value` at the beginning of `bytes` if the id is small and the value a
-/// short decimal number. Returns the feature and its length in bytes. `None` leaves the token to
-/// [`any_feature`]; both agree on every feature that this function accepts.
+/// short decimal number. Returns the feature, what rounding took from its value, and its length in
+/// bytes. `None` leaves the token to [`any_feature`]; both agree on every feature that this function
+/// accepts.
 #[inline]
-fn plain_feature(bytes: &[u8]) -> Option<(Feature, usize)> {
+fn plain_feature(bytes: &[u8]) -> Option<(Feature, f32, usize)> {
     const LONGEST_ID: usize = 9;
     let mut at = 0;
     let mut index = 0_u32;
@@ -163,7 +174,8 @@ fn plain_feature(bytes: &[u8]) -> Option<(Feature, usize)> {
         return None;
     }
     let value = if negative { -value } else { value };
-    Some((Feature { index, value: value as f32 }, at))
+    let (value, taken) = round(value);
+    Some((Feature { index, value }, taken, at))
 }
 
 /// Integers of at most this number of digits are exact in double precision, and so are the powers
@@ -177,8 +189,9 @@ fn digit(bytes: &[u8], at: usize) -> Option<u8> {
     bytes.get(at).map(|byte| byte.wrapping_sub(b'0')).filter(|&digit| digit < 10)
 }
 
-/// Parses `id:value`, which begins with a digit.
-fn any_feature(token: &str) -> Result<Feature, String> {
+/// Parses `id:value`, which begins with a digit. Returns the feature, and what rounding took from
+/// its value.
+fn any_feature(token: &str) -> Result<(Feature, f32), String> {
     let bytes = token.as_bytes();
     let mut id = 0_u64;
     let mut at = 0;
@@ -200,7 +213,11 @@ fn any_feature(token: &str) -> Result<Feature, String> {
         return Err(unexpected("a feature id of at least 1", token));
     }
     match text.parse::<f32>() {
-        Ok(value) if value.is_finite() => Ok(Feature { index, value }),
+        Ok(value) if value.is_finite() => {
+            // A double rounded again may differ from a text rounded once, by the last bit.
+            let taken = text.parse().map_or(0.0, |exact: f64| (exact - f64::from(value)) as f32);
+            Ok((Feature { index, value }, taken))
+        }
         Ok(_) => Err(unexpected("a value that is finite in single precision", token)),
         Err(_) => Err(unexpected("a number after the colon", token)),
     }
@@ -339,10 +356,11 @@ mod tests {
         fn the_fast_path_agrees_with_the_general_one(
             token in "[0-9]{1,11}:-?([0-9]{0,12}[.]?[0-9]{0,12}|167772(17|19|21)[.]?0{0,4}1?)",
         ) {
-            if let Some((fast, length)) = plain_feature(token.as_bytes()) {
-                let general = any_feature(&token).unwrap();
+            if let Some((fast, taken, length)) = plain_feature(token.as_bytes()) {
+                let (general, taken_in_general) = any_feature(&token).unwrap();
                 prop_assert_eq!(length, token.len());
                 prop_assert_eq!((fast.index, fast.value.to_bits()), (general.index, general.value.to_bits()));
+                prop_assert_eq!(taken, taken_in_general);
             }
         }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crosscut::{Example, Feature, Objective, Rescaling, SparseVector};
-use crosscut_app::scaling::{self, Apart, Columns, Method};
+use crosscut_app::scaling::{self, Apart, Coarse, Columns, Method};
 use crosscut_app::svmlight::{self, Line};
 use crosscut_app::vocabulary::{FeatureIds, Labels, NO_FEATURES, NoneKnown, SeenIds};
 use crosscut_app::{
@@ -53,8 +53,11 @@ impl Application for Multiclass {
             }
             Labelled::new(line, numeric, bias.is_some()).map(Some)
         };
-        let mut parsed = Vec::new();
-        source.with_comments().scan_lines(parse, |_, example| {
+        let (mut parsed, mut coarse) = (Vec::new(), Coarse::default());
+        source.with_comments().scan_lines(parse, |_, mut example| {
+            if method == Method::None {
+                coarse.see(&example.features, &mem::take(&mut example.rest));
+            }
             parsed.push(example);
             Ok(())
         })?;
@@ -72,22 +75,25 @@ impl Application for Multiclass {
             ));
         }
         parsed.iter_mut().for_each(|example| {
-            example.features = task.features().map(mem::take(&mut example.features))
+            example.features = task.features().map(mem::take(&mut example.features));
+            example.rest = task.features().map(mem::take(&mut example.rest));
         });
 
         let refuse = |reason: &dyn ToString| Error::file(file.as_str(), reason.to_string());
-        let (count, rows) =
-            (task.features().len(), parsed.iter().map(|example| &*example.features));
+        let count = task.features().len();
+        let rows = parsed.iter().map(|example| &*example.features);
         let name = |index: usize| task.features().id(index).to_string();
         if method == Method::None {
             let sizes = scaling::largest(count, rows.clone());
-            let note = scaling::far_apart(&sizes, Apart::ROWS, name).or_else(|| {
+            let coarse = coarse.note(rows.clone(), |id| task.features().index(id));
+            let note = coarse.or_else(|| scaling::far_apart(&sizes, Apart::ROWS, name));
+            let note = note.or_else(|| {
                 scaling::far_apart(&scaling::largest_of_dense(count, rows), Apart::TABLE, name)
             });
             note.iter().for_each(|note| source.note(&format!("{file}: {note}")));
         } else {
             let mut columns = Columns::new(count);
-            rows.for_each(|row| columns.add(row));
+            parsed.iter().for_each(|example| columns.add(&example.features, &example.rest));
             if bias.is_none() {
                 let note = scaling::constants(&columns, name);
                 note.iter().for_each(|note| {
@@ -97,8 +103,8 @@ impl Application for Multiclass {
             task = task.with_scaling(columns.scaling(method)).map_err(|error| refuse(&error))?;
         }
 
-        let examples = parsed.into_iter().map(|Labelled { label, features, weight }| {
-            let x = task.input(features).map_err(|error| refuse(&error))?;
+        let examples = parsed.into_iter().map(|Labelled { label, features, rest, weight }| {
+            let x = task.input_of(features, &rest).map_err(|error| refuse(&error))?;
             Ok(Example { x, y: task.class(&label), weight })
         });
         let examples = examples.collect::<Result<_, Error>>()?;
@@ -131,9 +137,15 @@ impl Application for Multiclass {
         // Statistics need the number of features, so the file is read again.
         let mut columns = Columns::new(task.features().len());
         pieces.begin_again()?;
-        while let Some(piece) = pieces.next_piece()? {
-            // The columns do not include the bias.
-            task.read(piece)?.iter().for_each(|item| columns.add(item.x.features()));
+        while let Some(mut piece) = pieces.next_piece()? {
+            let parse = |line: &str| {
+                let line = svmlight::parse_line(line)?;
+                Ok(line.map(|line| [line.features, line.rest].map(|row| task.features().map(row))))
+            };
+            piece.with_comments().scan_lines(parse, |_, [row, rest]| {
+                columns.add(&row, &rest);
+                Ok(())
+            })?;
         }
         task.with_scaling(columns.scaling(method))
             .map_err(|error| Error::file(pieces.name(), error.to_string()))
@@ -147,7 +159,8 @@ impl Application for Multiclass {
             let given = line.features.len();
             let features = self.features().map(line.features);
             known.see(given, features.len());
-            let x = self.input(features).map_err(|error| error.to_string())?;
+            let x = self.input_of(features, &self.features().map(line.rest));
+            let x = x.map_err(|error| error.to_string())?;
             Ok(Some(Item { x, y: line.target.map(|label| self.class(label)), weight: line.cost }))
         };
         source.with_comments().scan_lines(parse, |_, item| {
@@ -287,6 +300,8 @@ struct Labelled {
     /// With ids as in the file. The capacity is exact, with room for a bias: a file of many short
     /// rows must not take more memory than it needs.
     features: Vec<Feature>,
+    /// What rounding took from their values.
+    rest: Vec<Feature>,
     weight: f64,
 }
 
@@ -298,11 +313,12 @@ impl Labelled {
         if numeric && !label.parse::<f64>().is_ok_and(f64::is_finite) {
             return Err(format!("expected a label that is a number (for -l 1), found `{label}`"));
         }
-        let mut features = line.features;
+        let Line { mut features, mut rest, .. } = line;
+        rest.shrink_to_fit();
         let size = features.len() + usize::from(bias);
         features.shrink_to(size);
         features.reserve_exact(size - features.len());
-        Ok(Self { label: label.into(), features, weight: line.cost })
+        Ok(Self { label: label.into(), features, rest, weight: line.cost })
     }
 }
 

@@ -321,14 +321,27 @@ impl Multiclass {
     ///
     /// # Errors
     /// Features out of order or not finite.
-    pub fn input(&self, mut features: Vec<Feature>) -> Result<SparseVector, RowError> {
+    pub fn input(&self, features: Vec<Feature>) -> Result<SparseVector, RowError> {
+        self.input_of(features, &[])
+    }
+
+    /// [`input`](Self::input) for values from which rounding to single precision has taken `rest`
+    /// ([`crosscut_app::scaling::doubles`]); only scaling makes use of it.
+    ///
+    /// # Errors
+    /// Those of `input`.
+    pub fn input_of(
+        &self,
+        mut features: Vec<Feature>,
+        rest: &[Feature],
+    ) -> Result<SparseVector, RowError> {
         let rows = self.features.len();
         features.retain(|feature| (feature.index as usize) < rows && feature.value != 0.0);
         if !self.scaling.is_none() {
             // Scaling needs features in order and finite values.
             let row = SparseVector::new(features)?;
             features = Vec::with_capacity(row.features().len() + usize::from(self.bias.is_some()));
-            self.scaling.apply(row.features(), &mut features);
+            self.scaling.apply(row.features(), rest, &mut features);
         }
         if let Some(value) = self.bias {
             features.reserve_exact(1);

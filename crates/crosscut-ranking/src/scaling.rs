@@ -3,7 +3,7 @@
 use std::mem;
 
 use crosscut::{Feature, SparseRows};
-use crosscut_app::scaling::{Affine, Range};
+use crosscut_app::scaling::{Affine, Range, doubles};
 use serde::{Deserialize, Serialize};
 
 /// How the values of features are changed before they are used.
@@ -55,15 +55,18 @@ impl Ranges {
         Self { seen: vec![(Range::EMPTY, 0); features], touched: Vec::new() }
     }
 
-    /// Calls `take` for each feature that some document of a query has.
-    pub fn of(&mut self, query: &SparseRows, mut take: impl FnMut(u32, Range)) {
-        for feature in query.iter().flat_map(|row| row.features()) {
-            let (range, count) = &mut self.seen[feature.index as usize];
-            if *count == 0 {
-                self.touched.push(feature.index);
+    /// Calls `take` for each feature that some document of a query has. Rounding has taken `rests`
+    /// from the values, which has a row for each document, or none at all.
+    pub fn of(&mut self, query: &SparseRows, rests: &SparseRows, mut take: impl FnMut(u32, Range)) {
+        for (at, row) in query.iter().enumerate() {
+            for (index, value) in doubles(row.features(), row_or_none(rests, at)) {
+                let (range, count) = &mut self.seen[index as usize];
+                if *count == 0 {
+                    self.touched.push(index);
+                }
+                range.add(value);
+                *count += 1;
             }
-            range.add(feature.value);
-            *count += 1;
         }
         for index in self.touched.drain(..) {
             let (mut range, count) =
@@ -74,6 +77,11 @@ impl Ranges {
             take(index, range);
         }
     }
+}
+
+/// A row, which is empty where there are no rows at all.
+pub(crate) fn row_or_none(rows: &SparseRows, at: usize) -> &[Feature] {
+    if rows.is_empty() { &[] } else { rows.row(at).features() }
 }
 
 /// Scales queries by their own ranges.
@@ -89,19 +97,24 @@ impl QueryScaler {
         Self { ranges: Ranges::new(features), affines: vec![Affine::ZERO; features] }
     }
 
-    /// Looks at the documents of a query.
-    pub fn fit(&mut self, query: &SparseRows) {
-        self.ranges.of(query, |index, range| self.affines[index as usize] = range.affine());
-    }
-
-    /// Appends a document of this query, scaled. A feature that it lacks stays 0, which is in the
-    /// range of the query.
-    pub fn apply(&self, row: &[Feature], to: &mut Vec<Feature>) {
-        let scaled = |feature: &Feature| Feature {
-            value: self.affines[feature.index as usize].apply(feature.value),
-            ..*feature
-        };
-        to.extend(row.iter().map(scaled).filter(|feature| feature.value != 0.0));
+    /// The documents of a query, scaled. A feature that one of them lacks stays 0, which is in the
+    /// range of the query. `rests` as for [`Ranges::of`].
+    pub fn apply(&mut self, query: &SparseRows, rests: &SparseRows) -> SparseRows {
+        let Self { ranges, affines } = self;
+        ranges.of(query, rests, |index, range| affines[index as usize] = range.affine());
+        let (mut scaled, mut buffer) = (SparseRows::default(), Vec::new());
+        for (at, row) in query.iter().enumerate() {
+            buffer.clear();
+            let row = doubles(row.features(), row_or_none(rests, at));
+            let row = row.map(|(index, value)| Feature {
+                index,
+                value: affines[index as usize].apply(value),
+            });
+            buffer.extend(row.filter(|feature| feature.value != 0.0));
+            scaled.push(&buffer).expect("order and finite values are kept");
+        }
+        scaled.shrink_to_fit();
+        scaled
     }
 }
 
@@ -113,7 +126,7 @@ pub(crate) fn widest<'r>(
     let mut ranges = Ranges::new(features);
     let mut widest = vec![0.0_f64; features];
     for query in queries {
-        ranges.of(query, |index, range| {
+        ranges.of(query, &SparseRows::default(), |index, range| {
             let widest = &mut widest[index as usize];
             *widest = widest.max(range.width());
         });

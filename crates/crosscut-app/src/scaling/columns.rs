@@ -2,7 +2,7 @@
 
 use crosscut::Feature;
 
-use super::{Affine, Method, Scaling};
+use super::{Affine, Method, Scaling, doubles};
 
 /// `standard` centres a feature if at least this fraction of the rows have it.
 const CENTRED: f64 = 0.5;
@@ -10,23 +10,28 @@ const CENTRED: f64 = 0.5;
 /// The least and the largest value of a feature.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Range {
-    low: f32,
-    high: f32,
+    low: f64,
+    high: f64,
 }
 
 impl Range {
     /// The range of no values.
-    pub const EMPTY: Self = Self { low: f32::INFINITY, high: f32::NEG_INFINITY };
+    pub const EMPTY: Self = Self { low: f64::INFINITY, high: f64::NEG_INFINITY };
 
     /// Adds a finite value.
-    pub fn add(&mut self, value: f32) {
+    pub fn add(&mut self, value: f64) {
         self.low = self.low.min(value);
         self.high = self.high.max(value);
     }
 
     /// The difference between the largest and the least value; 0 without values.
     pub fn width(self) -> f64 {
-        (f64::from(self.high) - f64::from(self.low)).max(0.0)
+        (self.high - self.low).max(0.0)
+    }
+
+    /// Whether the values span at most `part` of the size of the largest.
+    pub(super) fn is_within(self, part: f64) -> bool {
+        self.width() <= part * self.low.abs().max(self.high.abs())
     }
 
     /// The map to a range of width 1: to [0, 1] if no value is below 0.
@@ -38,7 +43,7 @@ impl Range {
             return Affine::ZERO;
         }
         let origin = if self.low > 0.0 { self.low } else { self.high.min(0.0) };
-        Affine { origin: f64::from(origin), width }
+        Affine { origin, width }
     }
 }
 
@@ -71,12 +76,13 @@ impl Columns {
         }
     }
 
-    /// Adds a row with finite values. Features beyond the columns are ignored.
-    pub fn add(&mut self, row: &[Feature]) {
+    /// Adds a row with finite values, from which rounding has taken `rest` (see [`doubles`]).
+    /// Features beyond the columns are ignored.
+    pub fn add(&mut self, row: &[Feature], rest: &[Feature]) {
         self.rows += 1;
-        for feature in row.iter().filter(|feature| feature.value != 0.0) {
-            if let Some(column) = self.columns.get_mut(feature.index as usize) {
-                column.add(feature.value);
+        for (index, value) in doubles(row, rest).filter(|(_, value)| *value != 0.0) {
+            if let Some(column) = self.columns.get_mut(index as usize) {
+                column.add(value);
             }
         }
     }
@@ -108,10 +114,9 @@ impl Columns {
 
 impl Column {
     /// Welford's update: the squares cannot become negative, and are 0 for equal values.
-    fn add(&mut self, value: f32) {
+    fn add(&mut self, value: f64) {
         self.range.add(value);
         self.count += 1;
-        let value = f64::from(value);
         let difference = value - self.mean;
         self.mean += difference / self.count as f64;
         self.squares += difference * (value - self.mean);

@@ -27,10 +27,15 @@
 //! **Rare features** become large by `standard`: if one row of n has a feature, its value becomes
 //! about √n. `global` keeps values of 0 and 1 as they are.
 //!
+//! **Precision.** Statistics and scaled values are computed in double precision, of the values as
+//! they are in files: a column such as 1600000005, 1600000010, which single precision cannot tell
+//! apart, is scaled without loss. Only the results are rounded to single precision.
+//!
 //! Values read later may lie outside the range of the training rows. They are scaled likewise and
 //! not clipped, except that they stay finite in single precision.
 
 mod columns;
+mod double;
 mod note;
 
 use crosscut::{Feature, SparseRows};
@@ -40,6 +45,7 @@ use crate::application::{OptionSpec, Options};
 use crate::error::Error;
 
 pub use columns::{Columns, Range};
+pub use double::{Coarse, doubles, round};
 pub use note::{Apart, constants, far_apart, largest, largest_of_dense};
 
 /// `--scale` for tasks that compute the scaling from all training rows.
@@ -97,11 +103,11 @@ impl Method {
 ///
 /// let row = |value| [Feature { index: 0, value }];
 /// let mut columns = Columns::new(1);
-/// [10.0, 20.0, 60.0].iter().for_each(|&value| columns.add(&row(value)));
+/// [10.0, 20.0, 60.0].iter().for_each(|&value| columns.add(&row(value), &[]));
 /// let scaling = columns.scaling(Method::Global);
 ///
 /// let mut scaled = Vec::new();
-/// scaling.apply(&row(35.0), &mut scaled);
+/// scaling.apply(&row(35.0), &[], &mut scaled);
 /// assert_eq!(scaled, row(0.5));
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -162,46 +168,49 @@ impl Scaling {
         self.is_none() || self.features.len() == features
     }
 
-    /// Appends the scaled features of a row, in order and without zeros.
+    /// Appends the scaled features of a row, in order and without zeros. Rounding has taken `rest`
+    /// from the values of the row (see [`doubles`]).
     ///
     /// The results are finite if the values of the row are. The time is proportional to the number
     /// of features of the row plus the number of shifted features.
     ///
     /// # Panics
     /// If the row has a feature beyond the number that it [`fits`](Self::fits).
-    pub fn apply(&self, row: &[Feature], to: &mut Vec<Feature>) {
+    pub fn apply(&self, row: &[Feature], rest: &[Feature], to: &mut Vec<Feature>) {
         if self.is_none() {
             return to.extend_from_slice(row);
         }
-        let mut push = |index: u32, value: f32| {
+        let mut push = |index: u32, value: f64| {
             let value = self.features[index as usize].apply(value);
             if value != 0.0 {
                 to.push(Feature { index, value });
             }
         };
         let mut missing = self.shifted.iter().copied().peekable();
-        for feature in row {
-            while let Some(index) = missing.next_if(|&index| index < feature.index) {
+        for (index, value) in doubles(row, rest) {
+            while let Some(index) = missing.next_if(|&missing| missing < index) {
                 push(index, 0.0);
             }
-            missing.next_if_eq(&feature.index);
-            push(feature.index, feature.value);
+            missing.next_if_eq(&index);
+            push(index, value);
         }
         missing.for_each(|index| push(index, 0.0));
     }
 
-    /// Scales several rows with [`apply`](Self::apply).
+    /// Scales several rows with [`apply`](Self::apply). `rests` has a row for each of them, or none
+    /// at all.
     ///
     /// # Panics
     /// As for [`apply`](Self::apply).
-    pub fn apply_all(&self, rows: SparseRows) -> SparseRows {
+    pub fn apply_all(&self, rows: SparseRows, rests: &SparseRows) -> SparseRows {
         if self.is_none() {
             return rows;
         }
         let (mut scaled, mut buffer) = (SparseRows::default(), Vec::new());
-        for row in rows.iter() {
+        for (at, row) in rows.iter().enumerate() {
+            let rest = if rests.is_empty() { &[] } else { rests.row(at).features() };
             buffer.clear();
-            self.apply(row.features(), &mut buffer);
+            self.apply(row.features(), rest, &mut buffer);
             scaled.push(&buffer).expect("order and finite values are kept");
         }
         scaled.shrink_to_fit();
@@ -225,11 +234,11 @@ impl Affine {
     }
 
     /// The scaled value, finite if the value is.
-    pub fn apply(self, value: f32) -> f32 {
+    pub fn apply(self, value: f64) -> f32 {
         if self.width == 0.0 {
             return 0.0;
         }
-        let scaled = (f64::from(value) - self.origin) / self.width;
+        let scaled = (value - self.origin) / self.width;
         scaled.clamp(f64::from(f32::MIN), f64::from(f32::MAX)) as f32
     }
 }

@@ -104,7 +104,7 @@ pub fn constants(columns: &Columns, name: impl Fn(usize) -> String) -> Option<St
 }
 
 /// `feature 5` or `features 5, 6 and 2 more`; `None` for no features.
-fn named(features: &[usize], name: impl Fn(usize) -> String) -> Option<String> {
+pub(super) fn named(features: &[usize], name: impl Fn(usize) -> String) -> Option<String> {
     let names: Vec<String> = features.iter().take(NAMED).map(|&index| name(index)).collect();
     let more = if features.len() > NAMED {
         format!(" and {} more", features.len() - NAMED)

@@ -10,14 +10,14 @@ fn row(values: &[f32], sparse: bool) -> Vec<Feature> {
 
 fn columns(table: &[Vec<f32>]) -> Columns {
     let mut columns = Columns::new(table.first().map_or(0, Vec::len));
-    table.iter().for_each(|values| columns.add(&row(values, true)));
+    table.iter().for_each(|values| columns.add(&row(values, true), &[]));
     columns
 }
 
 /// The scaled row, zeros included.
 fn scaled(scaling: &Scaling, values: &[f32]) -> Vec<f32> {
     let mut features = Vec::new();
-    scaling.apply(&row(values, true), &mut features);
+    scaling.apply(&row(values, true), &[], &mut features);
     let mut dense = vec![0.0; values.len()];
     features.iter().for_each(|feature| dense[feature.index as usize] = feature.value);
     dense
@@ -206,10 +206,10 @@ proptest! {
             prop_assert!(again.method() == method && again.fits(4));
             for values in train.iter().chain(&later) {
                 let mut found = Vec::new();
-                scaling.apply(&row(values, true), &mut found);
+                scaling.apply(&row(values, true), &[], &mut found);
                 // Explicit zeros count as missing ones.
                 let mut dense = Vec::new();
-                scaling.apply(&row(values, false), &mut dense);
+                scaling.apply(&row(values, false), &[], &mut dense);
                 prop_assert!(dense.iter().filter(|feature| feature.value != 0.0).eq(&found));
                 prop_assert!(found.iter().all(|feature| feature.value.is_finite() && feature.value != 0.0));
                 prop_assert!(found.is_sorted_by(|a, b| a.index < b.index));

@@ -6,7 +6,7 @@ mod sizes;
 use std::io;
 
 use crosscut::{Example, Rescaling};
-use crosscut_app::scaling::{self, Apart, Columns, Method};
+use crosscut_app::scaling::{self, Apart, Coarse, Columns, Method};
 use crosscut_app::vocabulary::{FeatureIds, NO_FEATURES, NoneKnown, SeenIds};
 use crosscut_app::{
     Application, Cut, Error, Examples, Item, Items, OptionSpec, Options, Outcome, Pieces, Report,
@@ -35,6 +35,12 @@ pub(crate) struct Beside {
 enum Scale {
     Query,
     Documents(Method),
+}
+
+impl Scale {
+    fn is_some(self) -> bool {
+        self != Self::Documents(Method::None)
+    }
 }
 
 /// How features that vary very differently are told of.
@@ -103,8 +109,15 @@ impl Application for Ranking {
         let loss = task.loss_function();
         let sizes = options.text("group").map(Sizes::read).transpose()?;
         let weights = options.text("query-weights").map(Weights::read).transpose()?;
-        let reader = Reader { learning: true, loss, sizes: sizes.as_ref(), named: false };
-        let mut raws = reader.read(&mut source)?;
+        let reader = Reader {
+            learning: true,
+            loss,
+            sizes: sizes.as_ref(),
+            named: false,
+            precise: scale.is_some(),
+        };
+        let mut coarse = Coarse::default();
+        let mut raws = reader.read_noting(&mut source, &mut coarse)?;
         if let Some(weights) = &weights {
             weights.check(raws.len(), source.name())?;
         }
@@ -128,8 +141,11 @@ impl Application for Ranking {
         task.scaling = match scale {
             Scale::Query => Scaling::Query,
             Scale::Documents(Method::None) => {
-                let note = scaling::far_apart(&widest(ids.len(), rows), APART, |index| {
-                    ids.id(index).to_string()
+                let documents = rows.clone().flat_map(|rows| rows.iter()).map(|row| row.features());
+                let note = coarse.note(documents, |id| ids.index(id)).or_else(|| {
+                    scaling::far_apart(&widest(ids.len(), rows), APART, |index| {
+                        ids.id(index).to_string()
+                    })
                 });
                 note.iter()
                     .for_each(|note| source.note(&format!("{}: {note}", source.name().to_owned())));
@@ -137,7 +153,7 @@ impl Application for Ranking {
             }
             Scale::Documents(method) => {
                 let mut columns = Columns::new(ids.len());
-                rows.flat_map(|rows| rows.iter()).for_each(|row| columns.add(row.features()));
+                raws.iter().for_each(|raw| raw.add_to(&mut columns));
                 Scaling::Documents(columns.scaling(method))
             }
         };
@@ -165,8 +181,13 @@ impl Application for Ranking {
                 ));
             }
         }
-        let reader =
-            Reader { learning: true, loss: task.loss_function(), sizes: None, named: false };
+        let reader = Reader {
+            learning: true,
+            loss: task.loss_function(),
+            sizes: None,
+            named: false,
+            precise: scale.is_some(),
+        };
         let mut ids = SeenIds::default();
         pieces.cut_at(Cut::Qids);
         while let Some(mut piece) = pieces.next_piece()? {
@@ -188,7 +209,7 @@ impl Application for Ranking {
                 while let Some(mut piece) = pieces.next_piece()? {
                     for mut raw in reader.read(&mut piece)? {
                         raw.number(&mut buffer, |id| task.features.index(id));
-                        raw.rows.iter().for_each(|row| columns.add(row.features()));
+                        raw.add_to(&mut columns);
                     }
                 }
                 Scaling::Documents(columns.scaling(method))
@@ -217,8 +238,13 @@ impl Application for Ranking {
     fn read(&self, mut source: Source<'_>) -> Result<Items<Self>, Error> {
         let Beside { sizes, run_tag } = &self.beside;
         let loss = self.loss_function();
-        let reader =
-            Reader { learning: false, loss, sizes: sizes.as_ref(), named: run_tag.is_some() };
+        let reader = Reader {
+            learning: false,
+            loss,
+            sizes: sizes.as_ref(),
+            named: run_tag.is_some(),
+            precise: self.scaling.name().is_some(),
+        };
         let mut raws = reader.read(&mut source)?;
         let mut buffer = Vec::new();
         let known = NoneKnown::default();
@@ -282,17 +308,15 @@ impl Ranking {
     fn finish(&self, raws: Vec<Raw>) -> Items<Self> {
         let width = self.features().len();
         let mut by_query = None;
-        let mut buffer = Vec::new();
         let item = |mut raw: Raw| {
             match &self.scaling {
-                Scaling::Documents(scaling) => raw.rows = scaling.apply_all(raw.rows),
+                Scaling::Documents(scaling) => raw.rows = scaling.apply_all(raw.rows, &raw.rests),
                 Scaling::Query => {
                     let scaler = by_query.get_or_insert_with(|| QueryScaler::new(width));
-                    scaler.fit(&raw.rows);
-                    raw.rewrite(&mut buffer, |row, to| scaler.apply(row, to));
+                    raw.rows = scaler.apply(&raw.rows, &raw.rests);
                 }
             }
-            let Raw { rows, grades, costs, names } = raw;
+            let Raw { rows, grades, costs, names, .. } = raw;
             let y = (!grades.is_empty()).then(|| {
                 let y = Scores::new(grades);
                 if costs.is_empty() { y } else { y.with_costs(costs) }

@@ -4,11 +4,13 @@ use std::collections::HashSet;
 use std::mem;
 
 use crosscut::{Feature, SparseRows};
+use crosscut_app::scaling::{Coarse, Columns};
 use crosscut_app::{Error, Source, svmlight};
 
 use super::sizes::Sizes;
 use crate::discount::HIGHEST;
 use crate::query::Names;
+use crate::scaling::row_or_none;
 use crate::task::Loss;
 
 /// A query as it stands in the file.
@@ -16,6 +18,8 @@ use crate::task::Loss;
 pub(super) struct Raw {
     /// Features with ids as in the file.
     pub rows: SparseRows,
+    /// What rounding took from their values; no rows if the reader does not keep it.
+    pub rests: SparseRows,
     /// Empty if the documents have none.
     pub grades: Vec<f64>,
     /// Empty if all of them are 1.
@@ -33,6 +37,8 @@ pub(super) struct Reader<'r> {
     pub sizes: Option<&'r Sizes>,
     /// Whether names of documents are needed.
     pub named: bool,
+    /// Whether to keep what rounding took from values, for scaling.
+    pub precise: bool,
 }
 
 /// A line of the file.
@@ -41,6 +47,7 @@ struct Document {
     qid: Option<i64>,
     cost: f64,
     features: Vec<Feature>,
+    rest: Vec<Feature>,
     name: Option<Box<str>>,
 }
 
@@ -61,6 +68,18 @@ impl Reader<'_> {
     /// Bad lines; queries that are not in one piece; sizes that do not add up to the number of
     /// documents.
     pub fn read(self, source: &mut Source<'_>) -> Result<Vec<Raw>, Error> {
+        self.read_noting(source, &mut Coarse::default())
+    }
+
+    /// [`read`](Self::read), which shows every document to `coarse`.
+    ///
+    /// # Errors
+    /// Those of `read`.
+    pub fn read_noting(
+        self,
+        source: &mut Source<'_>,
+        coarse: &mut Coarse,
+    ) -> Result<Vec<Raw>, Error> {
         let file = source.name().to_owned();
         let mut queries: Vec<Raw> = Vec::new();
         let mut division = match self.sizes {
@@ -74,6 +93,9 @@ impl Reader<'_> {
             |number, document| {
                 let refuse = |message: String| Err(Error::line(file.as_str(), number, message));
                 documents += 1;
+                if !self.precise {
+                    coarse.see(&document.features, &document.rest);
+                }
                 let begins = match (&mut division, document.qid) {
                     (Division::Sizes { sizes, left }, None) => {
                         let begins = *left == 0;
@@ -121,7 +143,7 @@ impl Reader<'_> {
                     names.clear();
                 }
                 let Some(query) = queries.last_mut() else { return Ok(()) };
-                query.push(document, number, &mut names).or_else(refuse)
+                query.push(document, number, &mut names, self.precise).or_else(refuse)
             },
         )?;
         queries.last_mut().into_iter().for_each(Raw::shrink);
@@ -152,7 +174,8 @@ impl Reader<'_> {
             ));
         }
         let name = line.comment.filter(|_| self.named).and_then(name).map(Box::from);
-        Ok(Some(Document { grade, qid: line.qid, cost: line.cost, features: line.features, name }))
+        let svmlight::Line { qid, cost, features, rest, .. } = line;
+        Ok(Some(Document { grade, qid, cost, features, rest, name }))
     }
 
     fn grade(self, target: &str) -> Result<f64, String> {
@@ -184,8 +207,9 @@ impl Raw {
         document: Document,
         number: u64,
         seen: &mut HashSet<Box<str>>,
+        precise: bool,
     ) -> Result<(), String> {
-        let Document { grade, cost, features, name, .. } = document;
+        let Document { grade, cost, features, rest, name, .. } = document;
         match grade {
             Some(grade) if self.grades.len() == self.rows.len() => self.grades.push(grade),
             Some(grade) => {
@@ -214,40 +238,39 @@ impl Raw {
             }
             names.documents.push(name);
         }
+        if precise {
+            self.rests.push(&rest).map_err(|error| error.to_string())?;
+        }
         self.rows.push(&features).map_err(|error| error.to_string())
     }
 
     /// Gives back memory that is not used.
     fn shrink(&mut self) {
-        let Self { rows, grades, costs, names } = self;
+        let Self { rows, rests, grades, costs, names } = self;
         rows.shrink_to_fit();
+        rests.shrink_to_fit();
         grades.shrink_to_fit();
         costs.shrink_to_fit();
         names.iter_mut().for_each(|names| names.documents.shrink_to_fit());
     }
 
-    /// From now on features are numbered by these positions; those without one are gone.
-    pub fn number(&mut self, buffer: &mut Vec<Feature>, number: impl Fn(u32) -> Option<u32>) {
-        self.rewrite(buffer, |row, to| {
-            to.extend(
-                row.iter().filter_map(|feature| {
-                    Some(Feature { index: number(feature.index)?, ..*feature })
-                }),
-            );
-        });
+    /// Adds each document to the statistics.
+    pub fn add_to(&self, columns: &mut Columns) {
+        for (at, row) in self.rows.iter().enumerate() {
+            columns.add(row.features(), row_or_none(&self.rests, at));
+        }
     }
 
-    /// Replaces each row by what `write` appends to a buffer.
-    pub fn rewrite(
-        &mut self,
-        buffer: &mut Vec<Feature>,
-        write: impl Fn(&[Feature], &mut Vec<Feature>),
-    ) {
-        let rows = mem::take(&mut self.rows);
-        for row in rows.iter() {
-            buffer.clear();
-            write(row.features(), buffer);
-            self.rows.push(buffer).expect("order and finite values are kept");
+    /// From now on features are numbered by these positions; those without one are gone.
+    pub fn number(&mut self, buffer: &mut Vec<Feature>, number: impl Fn(u32) -> Option<u32>) {
+        for rows in [&mut self.rows, &mut self.rests] {
+            for row in mem::take(rows).iter() {
+                let numbered =
+                    |feature: &Feature| Some(Feature { index: number(feature.index)?, ..*feature });
+                buffer.clear();
+                buffer.extend(row.features().iter().filter_map(numbered));
+                rows.push(buffer).expect("order and finite values are kept");
+            }
         }
     }
 }

@@ -5,6 +5,7 @@
 //! 1 where there is none or nothing follows. A line `@weight:W` before the tokens of a sequence is its weight.
 
 use crosscut::Feature;
+use crosscut_app::scaling::round;
 use crosscut_app::{Error, Source};
 
 use super::sequences::{Names, Sequences};
@@ -20,8 +21,8 @@ struct Token {
     tag: Option<Box<str>>,
     /// All names, one after the other.
     names: String,
-    /// Where each name ends, and the weight of the attribute.
-    attributes: Vec<(usize, f32)>,
+    /// Where each name ends, the weight of the attribute, and what rounding took from it.
+    attributes: Vec<(usize, f32, f32)>,
 }
 
 fn parse_line(line: &str) -> Result<Option<Line>, String> {
@@ -59,9 +60,9 @@ fn parse_line(line: &str) -> Result<Option<Line>, String> {
                 shorten(field)
             ));
         }
-        let weight = weight.map_or(Ok(1.0), |weight| match weight.parse::<f32>() {
-            _ if weight.trim_ascii().is_empty() => Ok(1.0),
-            Ok(weight) if weight.is_finite() => Ok(weight),
+        let weight = weight.map_or(Ok((1.0, 0.0)), |weight| match weight.parse().map(round) {
+            _ if weight.trim_ascii().is_empty() => Ok((1.0, 0.0)),
+            Ok((weight, rest)) if weight.is_finite() => Ok((weight, rest)),
             _ => Err(format!(
                 "expected a number, finite in single precision, after the colon, found `{}` (in names a colon is \
                  written `\\:`)",
@@ -69,7 +70,7 @@ fn parse_line(line: &str) -> Result<Option<Line>, String> {
             )),
         })?;
         unescape(name, &mut names);
-        attributes.push((names.len(), weight));
+        attributes.push((names.len(), weight.0, weight.1));
     }
     names.shrink_to_fit();
     let tag = Some(tag.into_boxed_str()).filter(|tag| !tag.is_empty());
@@ -124,7 +125,7 @@ pub(super) fn read(
         sequences
             .refuse(line, "expected the tokens of a sequence after @weight, found none".to_owned())
     };
-    let mut features: Vec<Feature> = Vec::new();
+    let (mut features, mut rests): (Vec<Feature>, Vec<Feature>) = Default::default();
     source.scan_lines(parse_line, |number, line| {
         // What was passed over in between was blank.
         if number != last + 1 {
@@ -150,16 +151,20 @@ pub(super) fn read(
             sequences.begin(weight.take().map_or(1.0, |(_, value)| value));
         }
         features.clear();
+        rests.clear();
         let mut start = 0;
-        for &(end, value) in &token.attributes {
+        for &(end, value, rest) in &token.attributes {
             let index = names
                 .index(&token.names[start..end])
                 .map_err(|message| sequences.refuse(number, message))?;
             features.extend(index.map(|index| Feature { index, value }));
+            if rest != 0.0 {
+                rests.extend(index.map(|index| Feature { index, value: rest }));
+            }
             start = end;
         }
         let tag = token.tag.as_deref().filter(|tag| Some(*tag) != no_tag);
-        sequences.push(number, tag, &mut features)
+        sequences.push_with(number, tag, &mut features, &mut rests)
     })?;
     match weight {
         Some((line, _)) => Err(lonely(sequences, line)),

@@ -13,6 +13,8 @@ struct Token {
     sequence: i64,
     weight: f64,
     features: Vec<Feature>,
+    /// What rounding took from their values.
+    rest: Vec<Feature>,
 }
 
 fn parse_line(line: &str) -> Result<Option<Token>, String> {
@@ -23,7 +25,8 @@ fn parse_line(line: &str) -> Result<Option<Token>, String> {
         );
     };
     let tag = line.target.map(Box::from);
-    Ok(Some(Token { tag, sequence, weight: line.cost, features: line.features }))
+    let svmlight::Line { cost: weight, features, rest, .. } = line;
+    Ok(Some(Token { tag, sequence, weight, features, rest }))
 }
 
 /// Reads a file into `sequences`, features numbered by their ids.
@@ -35,7 +38,7 @@ pub(super) fn read(source: &mut Source<'_>, sequences: &mut Sequences<'_>) -> Re
     // The number and the weight of the sequence that is being read.
     let mut current = None;
     source.with_comments().scan_lines(parse_line, |number, token| {
-        let Token { tag, sequence, weight, mut features } = token;
+        let Token { tag, sequence, weight, mut features, mut rest } = token;
         match current {
             Some((last, expected)) if last == sequence => {
                 if weight != expected {
@@ -57,7 +60,7 @@ pub(super) fn read(source: &mut Source<'_>, sequences: &mut Sequences<'_>) -> Re
                 current = Some((sequence, weight));
             }
         }
-        sequences.push(number, tag.as_deref(), &mut features)
+        sequences.push_with(number, tag.as_deref(), &mut features, &mut rest)
     })?;
     sequences.end()
 }

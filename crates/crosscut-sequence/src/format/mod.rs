@@ -136,7 +136,8 @@ impl Application for Sequence {
         let guessed = matches!(layout, Layout::Auto);
         let layout = if guessed { guess(&mut source)? } else { layout };
 
-        let mut sequences = Sequences::new(&file, Purpose::Learn(scheme));
+        let scales = method != Method::None;
+        let mut sequences = Sequences::new(&file, Purpose::Learn(scheme), scales);
         let mut words = Words::default();
         let mut names = Names::Learn(&mut words);
         let format = match layout {
@@ -169,10 +170,15 @@ impl Application for Sequence {
         let (count, name) =
             (task.features().len(), |index| template::shorten(&task.feature_id(index)));
         let note = if method == Method::None {
-            scaling::far_apart(&scaling::largest(count, sequences.rows()), Apart::ROWS, name)
+            let sizes = scaling::largest(count, sequences.rows());
+            let coarse = match task.features() {
+                Features::Ids(ids) => sequences.coarse(|id| ids.index(id)),
+                Features::Names(_) => None,
+            };
+            coarse.or_else(|| scaling::far_apart(&sizes, Apart::ROWS, name))
         } else {
             let mut statistics = Statistics::new(count);
-            sequences.rows().for_each(|row| statistics.add(row));
+            sequences.add_to(&mut statistics);
             let note = scaling::constants(&statistics, name);
             task = task.scaled_by(&statistics, method, &file)?;
             sequences.scale(task.scaling());
@@ -201,7 +207,7 @@ impl Application for Sequence {
         let ids = matches!(layout, Layout::Auto | Layout::Hmm);
         pieces.cut_at(if ids { Cut::Qids } else { Cut::Blank });
 
-        let mut sequences = Sequences::new(&file, Purpose::Learn(scheme));
+        let mut sequences = Sequences::new(&file, Purpose::Learn(scheme), false);
         let mut words = Words::default();
         let mut seen = SeenIds::default();
         // How many tokens have a feature, by its id or the number of its name; where that matters.
@@ -269,11 +275,9 @@ impl Application for Sequence {
         let mut statistics = Statistics::new(task.features().len());
         pieces.begin_again()?;
         while let Some(piece) = pieces.next_piece()? {
-            let items = task.read(piece)?;
-            items
-                .iter()
-                .flat_map(|item| item.x.rows().iter())
-                .for_each(|row| statistics.add(row.features()));
+            let mut sequences = Sequences::new(&file, Purpose::Predict(&task), true);
+            task.read_into(&mut sequences, piece)?;
+            sequences.add_to(&mut statistics);
         }
         task.scaled_by(&statistics, method, &file)
     }
@@ -303,34 +307,14 @@ impl Application for Sequence {
         Ok(())
     }
 
-    fn read(&self, mut source: Source<'_>) -> Result<Items<Self>, Error> {
+    fn read(&self, source: Source<'_>) -> Result<Items<Self>, Error> {
         let file = source.name().to_owned();
-        let mut sequences = Sequences::new(&file, Purpose::Predict(self));
-        match (&self.definition.format, self.features()) {
-            (Format::Features, Features::Ids(ids)) => {
-                hmm::read(&mut source, &mut sequences)?;
-                let any = |sequences: &Sequences<'_>| sequences.rows().map(<[_]>::len).sum();
-                let given = any(&sequences);
-                sequences.number(ids);
-                let known = NoneKnown::default();
-                known.see(given, any(&sequences));
-                known.note(&mut source);
-            }
-            (Format::Features, Features::Names(words)) => {
-                let no_tag = Some("?").filter(|tag| self.tags().index(tag).is_none());
-                crfsuite::read(&mut source, no_tag, &mut Names::Known(words), &mut sequences)?;
-            }
-            (Format::Columns(columns), Features::Names(words)) => {
-                columns.read(&mut source, &mut Names::Known(words), &mut sequences)?;
-            }
-            (Format::Columns(_), Features::Ids(_)) => {
-                return Err(Error::file(
-                    file.as_str(),
-                    "the model has no names for the features that its template makes",
-                ));
-            }
+        let scales = !self.scaling().is_none();
+        let mut sequences = Sequences::new(&file, Purpose::Predict(self), scales);
+        self.read_into(&mut sequences, source)?;
+        if scales {
+            sequences.scale(self.scaling());
         }
-        sequences.scale(self.scaling());
         Ok(sequences.finish(self.tags()))
     }
 
@@ -455,6 +439,39 @@ impl Application for Sequence {
 }
 
 impl Sequence {
+    /// Reads a file with a model into `sequences`; features become indices and are not scaled.
+    fn read_into(
+        &self,
+        sequences: &mut Sequences<'_>,
+        mut source: Source<'_>,
+    ) -> Result<(), Error> {
+        match (&self.definition.format, self.features()) {
+            (Format::Features, Features::Ids(ids)) => {
+                hmm::read(&mut source, sequences)?;
+                let any = |sequences: &Sequences<'_>| sequences.rows().map(<[_]>::len).sum();
+                let given = any(sequences);
+                sequences.number(ids);
+                let known = NoneKnown::default();
+                known.see(given, any(sequences));
+                known.note(&mut source);
+            }
+            (Format::Features, Features::Names(words)) => {
+                let no_tag = Some("?").filter(|tag| self.tags().index(tag).is_none());
+                crfsuite::read(&mut source, no_tag, &mut Names::Known(words), sequences)?;
+            }
+            (Format::Columns(columns), Features::Names(words)) => {
+                columns.read(&mut source, &mut Names::Known(words), sequences)?;
+            }
+            (Format::Columns(_), Features::Ids(_)) => {
+                return Err(Error::file(
+                    source.name(),
+                    "the model has no names for the features that its template makes",
+                ));
+            }
+        }
+        Ok(())
+    }
+
     fn feature_name(&self, index: usize) -> String {
         format!("feature {}", self.feature_id(index))
     }

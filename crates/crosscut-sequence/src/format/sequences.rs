@@ -3,6 +3,7 @@
 use std::mem;
 
 use crosscut::{Feature, SparseRows};
+use crosscut_app::scaling::{Coarse, Columns};
 use crosscut_app::source::name;
 use crosscut_app::vocabulary::{FeatureIds, Labels, Words};
 use crosscut_app::{Error, Item, Items, Scaling};
@@ -43,6 +44,10 @@ pub(super) struct Sequences<'f> {
     open: Option<Raw>,
     /// The line of its last token.
     line: u64,
+    /// Whether to keep what rounding took from values, for scaling.
+    precise: bool,
+    /// Where values are kept as they are: whether they lose much by rounding.
+    coarse: Coarse,
 }
 
 /// What sequences are read for.
@@ -58,6 +63,8 @@ pub(super) enum Purpose<'t> {
 #[derive(Default)]
 struct Raw {
     rows: SparseRows,
+    /// What rounding took from the values of the rows; no rows if it is not kept.
+    rests: SparseRows,
     /// Empty if the tokens have no tags.
     tags: Vec<u32>,
     text: String,
@@ -66,8 +73,17 @@ struct Raw {
 
 impl<'f> Sequences<'f> {
     /// None yet. `file` is for messages.
-    pub fn new(file: &'f str, purpose: Purpose<'f>) -> Self {
-        Self { file, purpose, tags: Words::default(), done: Vec::new(), open: None, line: 0 }
+    pub fn new(file: &'f str, purpose: Purpose<'f>, precise: bool) -> Self {
+        Self {
+            file,
+            purpose,
+            tags: Words::default(),
+            done: Vec::new(),
+            open: None,
+            line: 0,
+            precise,
+            coarse: Coarse::default(),
+        }
     }
 
     /// Begins a sequence.
@@ -91,6 +107,20 @@ impl<'f> Sequences<'f> {
         line: u64,
         tag: Option<&str>,
         features: &mut Vec<Feature>,
+    ) -> Result<(), Error> {
+        self.push_with(line, tag, features, &mut Vec::new())
+    }
+
+    /// [`push`](Self::push) for values from which rounding has taken `rest`.
+    ///
+    /// # Errors
+    /// Those of `push`.
+    pub fn push_with(
+        &mut self,
+        line: u64,
+        tag: Option<&str>,
+        features: &mut Vec<Feature>,
+        rest: &mut Vec<Feature>,
     ) -> Result<(), Error> {
         let refuse = |message: String| Error::line(self.file, line, message);
         let open = self.open.get_or_insert_default();
@@ -118,12 +148,13 @@ impl<'f> Sequences<'f> {
                 "expected a tag, as at the first token of the sequence, found none".to_owned(),
             ));
         }
-        features.sort_unstable_by_key(|feature| feature.index);
-        features.dedup_by(|next, kept| {
-            let same = next.index == kept.index;
-            kept.value += if same { next.value } else { 0.0 };
-            same
-        });
+        add_equal(features);
+        add_equal(rest);
+        if self.precise {
+            open.rests.push(rest).map_err(|error| refuse(error.to_string()))?;
+        } else {
+            self.coarse.see(features, rest);
+        }
         features.retain(|feature| feature.value != 0.0);
         open.rows.push(features).map_err(|_| {
             refuse("expected weights of an attribute that add up to a number finite in single precision".to_owned())
@@ -160,6 +191,7 @@ impl<'f> Sequences<'f> {
             return Err(self.refuse(self.line, message));
         }
         raw.rows.shrink_to_fit();
+        raw.rests.shrink_to_fit();
         raw.tags.shrink_to_fit();
         raw.text.shrink_to_fit();
         self.done.push(raw);
@@ -176,9 +208,27 @@ impl<'f> Sequences<'f> {
         self.done.iter().flat_map(|raw| raw.rows.iter()).map(|row| row.features())
     }
 
+    /// Adds the tokens of the sequences that are done, whose features are indices.
+    pub fn add_to(&self, statistics: &mut Columns) {
+        for raw in &self.done {
+            for (at, row) in raw.rows.iter().enumerate() {
+                statistics.add(row.features(), raw.rests.row(at).features());
+            }
+        }
+    }
+
     /// Scales the features of the sequences that are done, which are indices.
     pub fn scale(&mut self, scaling: &Scaling) {
-        self.done.iter_mut().for_each(|raw| raw.rows = scaling.apply_all(mem::take(&mut raw.rows)));
+        for raw in &mut self.done {
+            let rests = mem::take(&mut raw.rests);
+            raw.rows = scaling.apply_all(mem::take(&mut raw.rows), &rests);
+        }
+    }
+
+    /// A note on features that lose much by rounding, if there are any. `index` gives the index of
+    /// an id.
+    pub fn coarse(&mut self, index: impl Fn(u32) -> Option<u32>) -> Option<String> {
+        mem::take(&mut self.coarse).note(self.rows(), index)
     }
 
     /// An error at a line of the file.
@@ -237,16 +287,15 @@ impl<'f> Sequences<'f> {
     /// Gives features new numbers, in the order of the old ones, or drops them.
     fn renumber(&mut self, number: impl Fn(u32) -> Option<u32>) {
         let mut features: Vec<Feature> = Vec::new();
-        for raw in &mut self.done {
-            let rows = mem::take(&mut raw.rows);
-            for row in rows.iter() {
+        for rows in self.done.iter_mut().flat_map(|raw| [&mut raw.rows, &mut raw.rests]) {
+            for row in mem::take(rows).iter() {
                 let renumbered =
                     |feature: &Feature| Some(Feature { index: number(feature.index)?, ..*feature });
                 features.clear();
                 features.extend(row.features().iter().filter_map(renumbered));
-                raw.rows.push(&features).expect("new numbers have the order of the old ones");
+                rows.push(&features).expect("new numbers have the order of the old ones");
             }
-            raw.rows.shrink_to_fit();
+            rows.shrink_to_fit();
         }
     }
 
@@ -256,7 +305,7 @@ impl<'f> Sequences<'f> {
         let known: Vec<Option<Tag>> = (0..names.len() as u32)
             .map(|tag| labels.index(names.name(tag)).map(Tag::new))
             .collect();
-        let item = |Raw { rows, tags, text, weight }| {
+        let item = |Raw { rows, tags, text, weight, .. }| {
             let mut y = Tags::default();
             for &tag in &tags {
                 match known[tag as usize] {
@@ -270,6 +319,16 @@ impl<'f> Sequences<'f> {
         };
         done.into_iter().map(item).collect()
     }
+}
+
+/// Sorts features, and adds up the values of the same one.
+fn add_equal(features: &mut Vec<Feature>) {
+    features.sort_unstable_by_key(|feature| feature.index);
+    features.dedup_by(|next, kept| {
+        let same = next.index == kept.index;
+        kept.value += if same { next.value } else { 0.0 };
+        same
+    });
 }
 
 fn breach(scheme: Scheme, tag: &str, place: &str) -> String {
