@@ -2,8 +2,9 @@
 
 use crosscut::validation::Point;
 use crosscut::{
-    C, Certificate, Objective, OracleAudit, Progress, Settings, StopReason, relative_gap,
+    C, Certificate, Estimate, Objective, OracleAudit, Progress, Settings, StopReason, relative_gap,
 };
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::report::Report;
@@ -137,10 +138,39 @@ pub struct Inspected {
     pub nonzeros: usize,
     /// ‖w‖.
     pub norm: f64,
-    /// Names and values of the weights of largest absolute value, largest first.
-    pub heaviest: Vec<(String, f64)>,
+    /// The labels, in the order of the scores in predictions
+    /// ([`Application::labels`](crate::Application::labels)).
+    pub labels: Vec<String>,
+    /// The weights of largest absolute value, largest first, without transitions.
+    pub heaviest: Vec<Named>,
+    /// The transitions of largest absolute value, largest first.
+    pub transitions: Vec<Named>,
+    /// The heaviest weights of each label, or of the one asked for.
+    pub classes: Vec<ClassWeights>,
     /// The prior weights, if it was trained with any.
     pub prior: Option<PriorWeights>,
+}
+
+/// A weight and its [name](crate::Application::weight_name).
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Named {
+    /// The name.
+    pub name: String,
+    /// The value.
+    pub weight: f64,
+}
+
+/// The heaviest weights of one label: of its features, and of the transitions that contain it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ClassWeights {
+    /// The label.
+    pub label: String,
+    /// Those above 0, largest first.
+    #[serde(rename = "for")]
+    pub positive: Vec<Named>,
+    /// Those below 0, smallest first.
+    #[serde(rename = "against")]
+    pub negative: Vec<Named>,
 }
 
 /// The prior weights w₀ of a model, and how far training has moved from them.
@@ -160,7 +190,7 @@ impl Inspected {
         of_certificate(&self.certificate)
     }
 
-    /// One JSON object.
+    /// One JSON object. `docs/export.md` lists its fields.
     pub fn to_json(&self) -> Value {
         let mut object = trained(
             (self.task, self.objective),
@@ -173,12 +203,10 @@ impl Inspected {
         object.insert("scale".to_owned(), json!(self.scale));
         object.insert("nonzeros".to_owned(), json!(self.nonzeros));
         object.insert("norm".to_owned(), json!(self.norm));
-        let heaviest: Vec<Value> = self
-            .heaviest
-            .iter()
-            .map(|(name, weight)| json!({ "name": name, "weight": weight }))
-            .collect();
-        object.insert("heaviest".to_owned(), Value::Array(heaviest));
+        object.insert("labels".to_owned(), json!(self.labels));
+        object.insert("heaviest".to_owned(), json!(self.heaviest));
+        object.insert("transitions".to_owned(), json!(self.transitions));
+        object.insert("classes".to_owned(), json!(self.classes));
         let moved = |(name, prior, weight): &(String, f64, f64)| json!({ "name": name, "prior": prior, "weight": weight });
         let prior_weights = self.prior.as_ref().map(|prior| {
             json!({
@@ -192,6 +220,44 @@ impl Inspected {
     }
 }
 
+/// Result of [`check`](crate::verbs::check).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checked {
+    /// The task.
+    pub task: &'static str,
+    /// Number of examples.
+    pub examples: usize,
+    /// Number of weights d.
+    pub dim: usize,
+    /// Sizes by name ([`Application::sizes`](crate::Application::sizes)).
+    pub sizes: Vec<(&'static str, usize)>,
+    /// Number of examples that the laws were checked on.
+    pub checked: usize,
+    /// What holds, a sentence each, up to the first law that is broken.
+    pub holds: Vec<String>,
+    /// How the first law is broken, if one is.
+    pub broken: Option<String>,
+}
+
+impl Checked {
+    /// One JSON object.
+    pub fn to_json(&self) -> Value {
+        json!({
+            "task": self.task,
+            "examples": self.examples,
+            "dim": self.dim,
+            "sizes": named_sizes(&self.sizes),
+            "checked": self.checked,
+            "holds": self.holds,
+            "broken": self.broken,
+        })
+    }
+}
+
+fn named_sizes(sizes: &[(&'static str, usize)]) -> Map<String, Value> {
+    sizes.iter().map(|(name, size)| ((*name).to_owned(), json!(size))).collect()
+}
+
 /// JSON fields common to models and training runs.
 fn trained(
     (task, objective): (&str, Objective),
@@ -200,15 +266,13 @@ fn trained(
     settings: &Settings,
     certificate: &Certificate,
 ) -> Map<String, Value> {
-    let sizes: Map<String, Value> =
-        sizes.iter().map(|(name, size)| ((*name).to_owned(), json!(size))).collect();
     let n = certificate.examples;
     let entries = [
         ("task", json!(task)),
         ("objective", json!(objective)),
         ("examples", json!(n)),
         ("dim", json!(dim)),
-        ("sizes", Value::Object(sizes)),
+        ("sizes", Value::Object(named_sizes(sizes))),
         ("solver", json!(certificate.solver)),
         ("c_mean", json!(certificate.c)),
         ("c_sum", json!(C::Mean(certificate.c).sum(n))),
@@ -257,6 +321,45 @@ impl From<&Progress> for Bounds {
     }
 }
 
+/// The bounds of a state of training in the words of every line that shows them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Figures {
+    /// P(w).
+    pub primal: String,
+    /// D.
+    pub dual: String,
+    /// P(w) − D, and the relative gap in parentheses.
+    pub gap: String,
+}
+
+impl Figures {
+    /// *At least* stands before P(w) and the gap if the oracle gives no bound on what it may have
+    /// missed, or was found to have missed something; `~` before an estimate, which takes the place
+    /// of bounds that are not known yet. `None` if nothing is known of P(w).
+    pub fn new(bounds: Bounds, oracle: &OracleAudit, estimate: Option<Estimate>) -> Option<Self> {
+        let Bounds { primal, shown, dual, .. } = bounds;
+        if let (false, Some(Estimate { primal, dual })) = (shown.is_finite(), estimate) {
+            let relative = relative_gap(primal, dual);
+            return Some(Self {
+                primal: format!("~{}", rough(primal)),
+                dual: format!("~{}", rough(dual)),
+                gap: format!("~{} (relative ~{relative:.1e})", rough(primal - dual)),
+            });
+        }
+        let (least, primal) = match primal.is_finite() {
+            true => (if oracle.worse == 0 { "" } else { "at least " }, primal),
+            // The optimum is at least D, and so is P(w).
+            false => ("at least ", shown.max(dual)),
+        };
+        let (gap, relative) = (primal - dual, relative_gap(primal, dual));
+        primal.is_finite().then(|| Self {
+            primal: format!("{least}{}", figure(primal)),
+            dual: figure(dual),
+            gap: format!("{least}{} (relative {relative:.2e})", figure(gap)),
+        })
+    }
+}
+
 /// How training ended and what its certificate says, in one line. Every program uses these words.
 ///
 /// The dual value is a lower bound on the optimum whatever the oracle does. P(w) is given as *at
@@ -265,24 +368,16 @@ impl From<&Progress> for Bounds {
 /// says if the bounds are those of a relaxed problem, or if the objective has prior weights.
 pub fn verdict(stop: StopReason, bounds: Bounds, oracle: &OracleAudit) -> String {
     let Bounds { primal, shown, dual, relaxed, prior } = bounds;
-    let (least, primal, missed) = match primal.is_finite() {
-        true => (if oracle.worse == 0 { "" } else { "at least " }, primal, primal - shown),
-        // The optimum is at least D, and so is P(w).
-        false => ("at least ", shown.max(dual), 0.0),
-    };
+    let missed = if primal.is_finite() { primal - shown } else { 0.0 };
     let far = match stop {
         StopReason::Gap | StopReason::Epsilon if oracle.worse > 0 => " as far as the oracle sees",
         _ => "",
     };
-    let mut text = match primal.is_finite() {
-        true => format!(
-            "{stop}{far}: primal {least}{}, dual {}, gap {least}{} (relative {:.2e})",
-            figure(primal),
-            figure(dual),
-            figure(primal - dual),
-            relative_gap(primal, dual)
-        ),
-        false => format!("{stop}: primal unknown, dual {}", figure(dual)),
+    let mut text = match Figures::new(bounds, oracle, None) {
+        Some(Figures { primal, dual, gap }) => {
+            format!("{stop}{far}: primal {primal}, dual {dual}, gap {gap}")
+        }
+        None => format!("{stop}: primal unknown, dual {}", figure(dual)),
     };
     if prior {
         text += "; with prior weights";
@@ -323,6 +418,11 @@ fn judged(certificate: &Certificate) -> Vec<(String, Value)> {
         ("oracle", json!(certificate.oracle)),
     ];
     entries.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// Two significant digits, for estimates.
+fn rough(value: f64) -> String {
+    figure(format!("{value:.1e}").parse().unwrap_or(value))
 }
 
 /// Seven significant digits, without trailing zeros.
@@ -395,5 +495,22 @@ mod tests {
             verdict(StopReason::Gap, bounds, &OracleAudit::default()),
             "converged: primal 2, dual 1.5, gap 0.5 (relative 2.50e-1); with prior weights"
         );
+    }
+    #[test]
+    fn estimates_are_marked_and_give_way_to_bounds() {
+        let bounds =
+            |primal, shown| Bounds { primal, shown, dual: 1.5, relaxed: false, prior: false };
+        let estimate = Some(Estimate { primal: 0.4267, dual: -0.0 });
+        let gap = |bounds, estimate| {
+            Figures::new(bounds, &OracleAudit::default(), estimate).map(|figures| figures.gap)
+        };
+        let inf = f64::INFINITY;
+        assert_eq!(gap(bounds(inf, inf), None), None);
+        assert_eq!(gap(bounds(inf, inf), estimate).unwrap(), "~0.43 (relative ~1.0e0)");
+        assert_eq!(gap(bounds(inf, 2.0), estimate).unwrap(), "at least 0.5 (relative 2.50e-1)");
+        assert_eq!(gap(bounds(2.0, 2.0), estimate).unwrap(), "0.5 (relative 2.50e-1)");
+        let large = Some(Estimate { primal: 123_456.0, dual: 3456.0 });
+        let figures = Figures::new(bounds(inf, inf), &OracleAudit::default(), large).unwrap();
+        assert_eq!((&*figures.primal, &*figures.dual), ("~120000", "~3500"));
     }
 }

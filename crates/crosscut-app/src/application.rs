@@ -1,5 +1,6 @@
 //! [`Application`]: the functions that turn a task into a program.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
@@ -9,6 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::Error;
+use crate::export::Fields;
 use crate::probability::Forecasts;
 use crate::report::Report;
 use crate::source::Source;
@@ -138,11 +140,55 @@ pub trait Application: Task + Serialize + DeserializeOwned + 'static {
         index.to_string()
     }
 
+    /// The labels of outputs (classes, tags), in the order in which predictions give their scores. The
+    /// default has none.
+    fn labels(&self) -> Vec<&str> {
+        Vec::new()
+    }
+
+    /// What the weight at `index` is for: `inspect` groups weights by it, and `export` writes them by
+    /// it. By default each weight has a feature of its own, named as the weight.
+    fn role(&self, index: usize) -> Role {
+        Role { labels: Vec::new(), feature: Some(index) }
+    }
+
+    /// The name of a feature of a [`Role`], as in the files of the task. Unique among the features.
+    fn feature_name(&self, feature: usize) -> Cow<'_, str> {
+        self.weight_name(feature).into()
+    }
+
+    /// Writes what another program must know to predict from an exported model, beside labels and
+    /// weights: how features are made and scaled, for example. The default writes nothing.
+    ///
+    /// # Errors
+    /// Only those of `out`.
+    fn export(&self, out: &mut Fields<'_>) -> io::Result<()> {
+        let _ = out;
+        Ok(())
+    }
+
     /// The group of an example (a query, a document, a speaker). Cross-validation keeps a group in
     /// one fold.
     fn group(&self, x: &Self::Input) -> Option<u64> {
         let _ = x;
         None
+    }
+}
+
+/// What a weight is for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Role {
+    /// Positions among [`Application::labels`], below their number: the label that the weight scores, after those that
+    /// stand before it in the output. Empty if labels have no weights of their own.
+    pub labels: Vec<usize>,
+    /// The feature that the weight multiplies; `None` for a bias (one label) or a transition (more).
+    pub feature: Option<usize>,
+}
+
+impl Role {
+    /// Whether it scores labels side by side, whatever the features.
+    pub fn is_transition(&self) -> bool {
+        self.feature.is_none() && self.labels.len() > 1
     }
 }
 

@@ -11,6 +11,7 @@ pub mod checkpoint;
 mod container;
 pub mod costs;
 pub mod error;
+pub mod export;
 #[cfg(test)]
 mod fake;
 #[cfg(test)]
@@ -31,9 +32,9 @@ mod unpack;
 pub mod verbs;
 pub mod vocabulary;
 
-pub use answers::{Classified, Inspected, Kept, Learned, Validated};
+pub use answers::{Checked, Classified, Inspected, Kept, Learned, Validated};
 pub use application::{
-    Application, Examples, Item, Items, OptionSpec, Options, Outcome, mean_loss,
+    Application, Examples, Item, Items, OptionSpec, Options, Outcome, Role, mean_loss,
 };
 pub use checkpoint::{Checkpoints, Every};
 pub use costs::{CostError, CostMatrix};

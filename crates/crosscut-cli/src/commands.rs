@@ -7,15 +7,15 @@ use std::path::Path;
 
 use clap::ArgMatches;
 use crosscut::{C, Settings, StopReason, relative_gap};
-use crosscut_app::answers::{Inspected, Learned, Validated, figure};
+use crosscut_app::answers::{Learned, Validated, figure};
 use crosscut_app::model_file::ModelFile;
 use crosscut_app::output::{self, check_distinct, display_name};
-use crosscut_app::verbs::{Classify, Learn, Validate};
+use crosscut_app::verbs::{Check, Classify, Inspect, Learn, Validate};
 use crosscut_app::{Checkpoints, Entry, Error, Monitor, Options};
 
-use crate::flags;
 use crate::log::Log;
 use crate::screen::{Screen, convention, duration, size};
+use crate::{Program, describe, flags, manual};
 
 /// An error message and the exit code of the program.
 pub struct Failure {
@@ -45,10 +45,11 @@ impl From<io::Error> for Failure {
 ///
 /// `arguments` holds all words of the command line; they are repeated in the hint on how to resume.
 pub fn dispatch(
-    tasks: &[Entry],
+    program: &Program<'_>,
     matches: &ArgMatches,
     arguments: &[OsString],
 ) -> Result<(), Failure> {
+    let tasks = program.tasks;
     match matches.subcommand() {
         Some(("learn", matches)) => {
             let (entry, matches) = task(tasks, matches)?;
@@ -61,13 +62,34 @@ pub fn dispatch(
         Some(("classify", matches)) => classify(tasks, &flags::parse(matches)?, matches),
         Some(("evaluate", matches)) => evaluate(tasks, &flags::parse(matches)?, matches),
         Some(("inspect", matches)) => inspect(tasks, &flags::parse(matches)?),
+        Some(("export", matches)) => export(tasks, &flags::parse(matches)?),
+        Some(("check", matches)) => {
+            let (entry, matches) = task(tasks, matches)?;
+            check(entry, &flags::parse(matches)?, matches)
+        }
+        Some(("completions", matches)) => {
+            let flags::Completions { shell } = flags::parse(matches)?;
+            print(&manual::completions(program, shell))
+        }
+        Some(("man", matches)) => match flags::parse(matches)? {
+            flags::ManPages { folder: None } => print_bytes(&manual::first_page(program)?),
+            flags::ManPages { folder: Some(folder) } => {
+                let pages = manual::write_pages(program, &folder)?;
+                print(&format!("{pages} pages written to {}\n", folder.display()))
+            }
+        },
         Some(("tasks", _)) => {
             let width = tasks.iter().map(|entry| entry.name.len()).max().unwrap_or(0);
             let lines =
                 tasks.iter().map(|entry| format!("{:width$}  {}\n", entry.name, entry.about));
             print(&lines.collect::<String>())
         }
-        _ => Err(Failure { message: "no subcommand".to_owned(), code: 2 }),
+        Some((name, matches)) => {
+            let other = program.others.iter().find(|other| other.name == name);
+            let other = other.ok_or_else(|| no_verb(name))?;
+            Ok((other.run)(&flags::given(other, matches))?)
+        }
+        None => Err(no_verb("nothing")),
     }
 }
 
@@ -79,6 +101,10 @@ fn task<'t, 'm>(
     let (name, matches) = matches.subcommand().ok_or_else(|| no_task(tasks))?;
     let entry = tasks.iter().find(|entry| entry.name == name).ok_or_else(|| no_task(tasks))?;
     Ok((entry, matches))
+}
+
+fn no_verb(found: &str) -> Failure {
+    Failure { message: format!("expected a verb, found {found}"), code: 2 }
 }
 
 fn no_task(tasks: &[Entry]) -> Failure {
@@ -114,7 +140,7 @@ fn learn(
     let inputs: Vec<&Path> = inputs.into_iter().filter_map(|(_, file)| file).collect();
     let log = log.map(|log| Log::create(log, &inputs)).transpose()?;
     let mut screen = Screen::new(flags.talk.verbosity, log);
-    screen.aim(settings.relative_gap);
+    screen.aim(&settings);
     if flags.talk.verbosity >= 3 {
         screen.line(format!("settings {}", serde_json::json!(settings)));
     }
@@ -363,7 +389,7 @@ fn validate(entry: &Entry, flags: &flags::Validate, matches: &ArgMatches) -> Res
     refit.map_or(Ok(()), |model| output::check(model, &inputs))?;
     let log = log.map(|log| Log::create(log, &inputs)).transpose()?;
     let mut screen = Screen::new(flags.talk.verbosity, log);
-    screen.aim(settings.relative_gap);
+    screen.aim(&settings);
     let request = Validate {
         examples: &flags.examples,
         folds: flags.folds,
@@ -492,67 +518,41 @@ fn table(validated: &[Validated], best: Option<usize>) -> String {
 fn inspect(tasks: &[Entry], flags: &flags::Inspect) -> Result<(), Failure> {
     let model = ModelFile::open(&flags.model)?;
     let entry = Entry::of_model(tasks, &model)?;
-    let inspected = (entry.inspect)(model, flags.top)?;
-    if flags.json { print_json(&inspected.to_json()) } else { print(&portrait(&inspected)) }
+    let request = Inspect { top: flags.top, class: flags.class.as_deref() };
+    let inspected = (entry.inspect)(model, &request)?;
+    if flags.json {
+        print_json(&inspected.to_json())
+    } else {
+        print(&describe::model(&inspected, flags.class.is_some()))
+    }
 }
 
-/// Description of a model, a property a line.
-fn portrait(inspected: &Inspected) -> String {
-    let Inspected { certificate, scale, objective, .. } = inspected;
-    let n = certificate.examples;
-    let mut text = String::new();
-    let sizes: String =
-        inspected.sizes.iter().map(|(name, size)| format!(", {size} {name}")).collect();
-    let _ = writeln!(text, "task      {}{sizes}", inspected.task);
-    let _ = writeln!(
-        text,
-        "weights   {}, {} not zero, norm {}",
-        inspected.dim,
-        inspected.nonzeros,
-        figure(inspected.norm)
-    );
-    if let Some(scale) = scale {
-        let _ = writeln!(text, "features  scaled (--scale {scale})");
-    }
-    let _ = writeln!(
-        text,
-        "training  {n} examples, objective {}, C = {} (--c-sum {}), {}, {} exact passes, seed {}",
-        objective.name(),
-        figure(certificate.c),
-        figure(C::Mean(certificate.c).sum(n)),
-        certificate.solver.name(),
-        figure(certificate.passes),
-        inspected.settings.seed
-    );
-    let _ = writeln!(text, "result    {}", inspected.verdict());
-    if let Some(prior) = &inspected.prior {
-        let _ = writeln!(
-            text,
-            "prior     {} weights not zero, moved by a distance of {}",
-            prior.nonzeros,
-            figure(prior.distance)
-        );
-    }
-    if !inspected.heaviest.is_empty() {
-        let _ = writeln!(text, "heaviest weights");
-        for (name, weight) in &inspected.heaviest {
-            let _ = writeln!(text, "  {}  {name}", signed(*weight));
-        }
-    }
-    let moved = inspected.prior.iter().flat_map(|prior| &prior.moved);
-    for (at, (name, prior, weight)) in moved.enumerate() {
-        if at == 0 {
-            let _ = writeln!(text, "moved furthest from the prior");
-        }
-        let (by, from) = (signed(weight - prior), signed(*prior));
-        let _ = writeln!(text, "  {by}  {name} (from {from})");
-    }
-    text
+fn export(tasks: &[Entry], flags: &flags::Export) -> Result<(), Failure> {
+    let model = ModelFile::open(&flags.model)?;
+    let entry = Entry::of_model(tasks, &model)?;
+    Ok((entry.export)(model, &flags.file)?)
 }
 
-/// A [`figure`] with its sign.
-fn signed(value: f64) -> String {
-    format!("{}{}", if value < 0.0 { "" } else { "+" }, figure(value))
+fn check(entry: &Entry, flags: &flags::Check, matches: &ArgMatches) -> Result<(), Failure> {
+    let options = flags.numbers.options(entry, matches);
+    use_threads(&flags.threads)?;
+    let side = options.files(entry.options);
+    let mut inputs = vec![("EXAMPLES", Some(&*flags.examples))];
+    inputs.extend(side.iter().map(|(name, file)| (name.as_str(), Some(*file))));
+    one_each("standard input", &inputs, None)?;
+    let mut screen = Screen::new(flags.talk.verbosity, None);
+    let request = Check { examples: &flags.examples, options: &options, sample: flags.sample };
+    let checked = (entry.check)(&request, &mut screen)?;
+    screen.finish();
+    if flags.talk.json {
+        print_json(&checked.to_json())?;
+    } else {
+        print(&describe::checked(&checked))?;
+    }
+    match checked.broken {
+        Some(message) => Err(Failure { message, code: 1 }),
+        None => Ok(()),
+    }
 }
 
 /// Checks that a standard stream has one use only: refuses two of the `claims` that are `-`, or one
@@ -592,8 +592,12 @@ fn print_json(value: &serde_json::Value) -> Result<(), Failure> {
 
 /// Prints on standard output. A closed pipe (`| head`) is no failure.
 fn print(text: &str) -> Result<(), Failure> {
+    print_bytes(text.as_bytes())
+}
+
+fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => Ok(result?),
     }

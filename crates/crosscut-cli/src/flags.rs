@@ -4,13 +4,17 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, ValueHint, value_parser};
+use clap_complete::Shell;
 use crosscut::{BlockSettings, C, Rescaling, Settings, SlackNorm, Solver};
 use crosscut_app::{Checkpoints, Entry, Every, OptionSpec, Options, probability};
 
-/// The whole program. Help, parsing and usage errors follow from it.
-pub fn program(name: &'static str, tasks: &[Entry]) -> Command {
-    Command::new(name)
+use crate::{Other, Program};
+
+/// The whole program. Help, parsing, usage errors, completions and man pages follow from it.
+pub fn program(program: &Program<'_>) -> Command {
+    let &Program { name, tasks, others, about_others } = program;
+    let command = Command::new(name)
         .version(env!("CARGO_PKG_VERSION"))
         .about(
             "Structural SVMs: max-margin structured output prediction with a certified duality gap",
@@ -35,7 +39,44 @@ pub fn program(name: &'static str, tasks: &[Entry]) -> Command {
             "Show what a model is and how it was trained",
             Inspect::augment_args,
         ))
+        .subcommand(with_flags(
+            "export",
+            "Write a model as JSON text, from which another program can predict",
+            Export::augment_args,
+        ))
+        .subcommand(per_task(
+            "check",
+            "Read a file as learn would, and test what a task promises on its examples",
+            tasks,
+            Check::augment_args,
+        ))
         .subcommand(Command::new("tasks").about("List the tasks"))
+        .subcommand(with_flags(
+            "completions",
+            "Print what a shell needs to complete the words of this program",
+            Completions::augment_args,
+        ))
+        .subcommand(with_flags(
+            "man",
+            "Write the pages of this program for man(1), one for each verb",
+            ManPages::augment_args,
+        ))
+        .subcommands(others.iter().map(other));
+    command.after_help(about_others)
+}
+
+/// A command beside the verbs: all of its arguments are needed.
+fn other(command: &Other) -> Command {
+    let argument = |&(name, help): &(&'static str, &'static str)| {
+        Arg::new(name).help(help).required(true).value_parser(value_parser!(PathBuf))
+    };
+    Command::new(command.name).about(command.about).args(command.arguments.iter().map(argument))
+}
+
+/// The arguments given to a command beside the verbs.
+pub fn given(command: &Other, matches: &ArgMatches) -> Vec<PathBuf> {
+    let given = |(name, _): &(&'static str, _)| matches.get_one::<PathBuf>(name).cloned();
+    command.arguments.iter().filter_map(given).collect()
 }
 
 /// A subcommand whose own subcommands are the tasks.
@@ -104,7 +145,10 @@ fn argument(spec: &OptionSpec) -> Arg {
     let argument = Arg::new(spec.name).long(spec.name).help_heading("Task");
     match spec.value {
         "" => argument.action(ArgAction::SetTrue),
-        value => argument.value_name(value),
+        value => {
+            let hint = if spec.is_file() { ValueHint::FilePath } else { ValueHint::Unknown };
+            argument.value_name(value).value_hint(hint)
+        }
     }
 }
 
@@ -284,11 +328,53 @@ pub struct Inspect {
     /// How many of the heaviest weights to name.
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub top: usize,
-    /// Print one JSON object.
+    /// Name the heaviest weights of this class (or tag) only, for it and against it.
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
+    pub class: Option<String>,
+    /// Print one JSON object, with the heaviest weights of every class.
     #[arg(long)]
     pub json: bool,
     /// A model written by `learn`.
     pub model: PathBuf,
+}
+
+/// `export`.
+#[derive(Debug, Args)]
+pub struct Export {
+    /// A model written by `learn`.
+    pub model: PathBuf,
+    /// Where the text goes; `-` is standard output, .gz is packed.
+    pub file: PathBuf,
+}
+
+/// `check TASK`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// On how many examples, spread over the file, to test the promises of the task.
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = at_least::<1>)]
+    pub sample: usize,
+    #[command(flatten)]
+    pub numbers: TaskNumbers,
+    #[command(flatten)]
+    pub threads: Threads,
+    #[command(flatten)]
+    pub talk: Talk,
+    /// Training examples; `-` is standard input, .gz is unpacked.
+    pub examples: PathBuf,
+}
+
+/// `completions`.
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// The shell.
+    pub shell: Shell,
+}
+
+/// `man`.
+#[derive(Debug, Args)]
+pub struct ManPages {
+    /// The folder for the pages; it is made if there is none. Without it, the first page is printed.
+    pub folder: Option<PathBuf>,
 }
 
 /// One constant.
@@ -334,18 +420,35 @@ impl ManyC {
     }
 }
 
-/// How to train.
+/// The options of a task that are numbers in every task.
 #[derive(Debug, Args)]
-pub struct Training {
+pub struct TaskNumbers {
     /// Where the loss enters the margin: 1 slack rescaling, 2 margin rescaling.
     #[arg(short = 'o', value_name = "1|2", default_value = "2", value_parser = ["1", "2"], hide_possible_values = true)]
     rescaling: String,
-    /// How slacks enter the objective: 1 linear, 2 squared.
-    #[arg(short = 'p', value_name = "1|2", default_value = "1", value_parser = ["1", "2"], hide_possible_values = true)]
-    slack_norm: String,
     /// The task's loss by number [default: the task's].
     #[arg(short = 'l', value_name = "N")]
     loss: Option<u32>,
+}
+
+impl TaskNumbers {
+    /// The options of a task, from the same command line.
+    pub fn options(&self, entry: &Entry, matches: &ArgMatches) -> Options {
+        let rescaling = if self.rescaling == "1" { Rescaling::Slack } else { Rescaling::Margin };
+        let mut options = Options::new(rescaling, self.loss);
+        take(&mut options, &learning(entry), matches);
+        options
+    }
+}
+
+/// How to train.
+#[derive(Debug, Args)]
+pub struct Training {
+    #[command(flatten)]
+    pub numbers: TaskNumbers,
+    /// How slacks enter the objective: 1 linear, 2 squared.
+    #[arg(short = 'p', value_name = "1|2", default_value = "1", value_parser = ["1", "2"], hide_possible_values = true)]
+    slack_norm: String,
     /// Stop when primal − dual ≤ C · EPS with the C of -c; alone it replaces --gap.
     #[arg(short = 'e', value_name = "EPS", value_parser = positive)]
     epsilon: Option<f64>,
@@ -420,10 +523,7 @@ impl Training {
 
     /// The task's options, from the same command line.
     pub fn options(&self, entry: &Entry, matches: &ArgMatches) -> Options {
-        let rescaling = if self.rescaling == "1" { Rescaling::Slack } else { Rescaling::Margin };
-        let mut options = Options::new(rescaling, self.loss);
-        take(&mut options, &learning(entry), matches);
-        options
+        self.numbers.options(entry, matches)
     }
 }
 
@@ -574,9 +674,13 @@ mod tests {
         ]
     };
 
+    fn of(tasks: &[Entry]) -> Program<'_> {
+        Program { name: "crosscut", tasks, others: &[], about_others: "" }
+    }
+
     /// Parses a command line and returns the arguments of its innermost subcommand.
     fn matches(line: &str) -> Result<ArgMatches, clap::Error> {
-        let mut matches = program("crosscut", &TABLE).try_get_matches_from(line.split(' '))?;
+        let mut matches = program(&of(&TABLE)).try_get_matches_from(line.split(' '))?;
         while let Some((_, inner)) = matches.remove_subcommand() {
             matches = inner;
         }
@@ -591,8 +695,8 @@ mod tests {
 
     #[test]
     fn the_table_of_flags_is_consistent() {
-        program("crosscut", &[]).debug_assert();
-        program("crosscut", &TABLE).debug_assert();
+        program(&of(&[])).debug_assert();
+        program(&of(&TABLE)).debug_assert();
     }
 
     #[test]

@@ -15,37 +15,93 @@
 //!
 //! Only this crate knows flags, exit codes and terminals. Figures and progress go to standard
 //! error. Standard output carries the result: a report, a JSON object, or a file named `-`.
+//!
+//! # The lines of a training run
+//! The live line of a terminal, the lines of passes (`-v 2`) and the result give the gap in the same
+//! words: P(w) − D, and in parentheses the relative gap that `--gap` is compared with.
+//!
+//! ```text
+//! pass 0.4, 2.10 s: gap ~290 (relative ~9.2e-1), primal ~315, dual ~25, 8123 planes
+//! pass 12.0, 38 s, about 20 s left: gap 0.5 (relative 2.43e-3), primal 205.9, dual 205.4, 61023 planes
+//! ```
+//!
+//! * `~` marks an estimate. Before the first certificate, the slacks of the examples visited so far
+//!   in a pass are scaled to all examples ([`Estimate`](crosscut::Estimate)).
+//! * A time left is told only if the logarithm of the certified gap has fallen at a steady speed in
+//!   the second half of the time so far, and only if the goal is no further ahead than this trend
+//!   goes back. `--passes` and `--seconds` bound it.
+//!
+//! # The log
+//! `--log FILE` has a JSON object for each exact pass and one for the end.
+//!
+//! | field | |
+//! |---|---|
+//! | `pass`, `oracle_calls` | exact passes and oracle calls so far |
+//! | `primal`, `dual` | the certified bounds: lowest P(w), highest D; `primal` is null before the first certificate, and if the oracle gives no bound on what it may have missed |
+//! | `shown` | P(w) over the planes that the oracle returned |
+//! | `gap`, `relative_gap` | P − D and (P − D) / P, null if `primal` is |
+//! | `estimate` | before the first certificate `primal` and `dual` as they are estimated, then null |
+//! | `relaxed`, `prior` | whether the bounds are those of a relaxation, of an objective with prior weights |
+//! | `planes`, `plane_bytes` | planes in memory, and their size |
+//! | `seconds`, `oracle_seconds` | wall time of training, and its part in oracles |
+//! | `round` | in `validate`: the fold, and C |
+//! | `stop`, `verdict`, `oracle` | at the end: the reason, the result in words, errors of the oracle |
 
 mod commands;
+mod describe;
 mod flags;
+mod forecast;
 mod log;
+mod manual;
 mod screen;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crosscut_app::Entry;
+use crosscut_app::{Entry, Error};
+
+/// A program: its name and what it can do.
+#[derive(Clone, Copy, Debug)]
+pub struct Program<'p> {
+    /// The name, as users type it.
+    pub name: &'static str,
+    /// The tasks, each with all verbs.
+    pub tasks: &'p [Entry],
+    /// Commands beside the verbs.
+    pub others: &'p [Other],
+    /// The end of help: what else the program does.
+    pub about_others: &'static str,
+}
+
+/// A command beside the verbs.
+#[derive(Clone, Copy, Debug)]
+pub struct Other {
+    /// The word after the name of the program.
+    pub name: &'static str,
+    /// One line of help.
+    pub about: &'static str,
+    /// Name and help of each argument. All are paths, and needed.
+    pub arguments: &'static [(&'static str, &'static str)],
+    /// Runs it with its arguments.
+    pub run: fn(&[PathBuf]) -> Result<(), Error>,
+}
 
 /// Runs the program `name` with the arguments of the process.
 ///
 /// Exit codes: 0, also if training stopped before reaching its gap (the output says so); 2 for bad
-/// arguments, files and data; 1 for failures of the program or the machine; 130 and 143 after
-/// SIGINT and SIGTERM, which end training between two passes with the best model so far.
+/// arguments, files and data; 1 for failures of the program or the machine, and for a task that
+/// breaks a promise under `check`; 130 and 143 after SIGINT and SIGTERM, which end training between
+/// two passes with the best model so far.
 pub fn run(name: &'static str, tasks: &[Entry]) -> ExitCode {
-    run_with(name, tasks, "", std::env::args_os())
+    Program { name, tasks, others: &[], about_others: "" }.run(std::env::args_os())
 }
 
-/// As [`run`], with explicit arguments; the first one is the name by which the program was called.
-/// Help ends with `others`, the description of what else the program does.
-pub fn run_with(
-    name: &'static str,
-    tasks: &[Entry],
-    others: &'static str,
-    arguments: impl IntoIterator<Item = OsString>,
-) -> ExitCode {
-    let arguments: Vec<OsString> = arguments.into_iter().collect();
-    let matches =
-        match flags::program(name, tasks).after_help(others).try_get_matches_from(&arguments) {
+impl Program<'_> {
+    /// Runs it; the first of the `arguments` is the name by which the program was called.
+    pub fn run(&self, arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+        let arguments: Vec<OsString> = arguments.into_iter().collect();
+        let matches = match flags::program(self).try_get_matches_from(&arguments) {
             Ok(matches) => matches,
             Err(error) => {
                 // clap reports help and version as errors with exit code 0. If printing fails,
@@ -54,11 +110,12 @@ pub fn run_with(
                 return exit_code(error.exit_code());
             }
         };
-    match commands::dispatch(tasks, &matches, &arguments) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            screen::complain(name, &failure.message);
-            exit_code(failure.code)
+        match commands::dispatch(self, &matches, &arguments) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => {
+                screen::complain(self.name, &failure.message);
+                exit_code(failure.code)
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use crosscut::{Moment, Progress};
+use crosscut::{Estimate, Moment, Progress};
 use crosscut_app::answers::verdict;
 use crosscut_app::{Error, Start, output};
 use serde_json::{Value, json};
@@ -44,6 +44,10 @@ impl Log {
             "dual": progress.dual,
             "gap": progress.gap(),
             "relative_gap": progress.relative_gap(),
+            // Before the first certificate.
+            "estimate": progress.estimate.map(|Estimate { primal, dual }| {
+                json!({ "primal": primal, "dual": dual })
+            }),
             "planes": progress.planes,
             "plane_bytes": progress.plane_bytes,
             "seconds": progress.seconds,

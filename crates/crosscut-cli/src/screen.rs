@@ -5,11 +5,12 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crosscut::{C, Flow, Moment, Objective, Progress, relative_gap};
-use crosscut_app::answers::figure;
+use crosscut::{C, Flow, Moment, Objective, Progress, Settings};
+use crosscut_app::answers::{Figures, figure};
 use crosscut_app::{Interrupt, Monitor, Start};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::forecast::Forecast;
 use crate::log::Log;
 
 /// Without a live line, a line is printed at least this often.
@@ -20,6 +21,8 @@ pub struct Screen {
     verbosity: u8,
     teller: Teller,
     forecast: Forecast,
+    /// The settings of training, for the forecast.
+    settings: Settings,
     /// The current round of a cross-validation, as text.
     round: String,
     pub log: Option<Log>,
@@ -67,6 +70,7 @@ impl Screen {
             verbosity,
             teller,
             forecast: Forecast::default(),
+            settings: Settings::default(),
             round: String::new(),
             log,
             interrupt: None,
@@ -117,7 +121,7 @@ impl Monitor for Screen {
             // If the system refuses, signals end the program as before.
             self.interrupt = Interrupt::listen().ok();
         }
-        self.forecast = Forecast { seen: None, ..self.forecast };
+        self.forecast = Forecast::new(&self.settings, start.c_mean);
         if let Some(log) = &mut self.log {
             log.start(start);
         }
@@ -145,6 +149,7 @@ impl Monitor for Screen {
         if self.verbosity >= 3 {
             self.line(format!("solver {}, {} weights", start.solver.name(), start.dim));
         }
+        self.state(format!("{}the first oracles are called", self.round));
     }
 
     fn progress(&mut self, progress: &Progress) -> Flow {
@@ -169,26 +174,18 @@ impl Monitor for Screen {
     }
 }
 
-/// The figures of a pass, in one line.
+/// The figures of a pass, in one line, the most important first: a terminal may be narrow.
 fn describe(progress: &Progress, left: Option<f64>) -> String {
-    let (least, primal) =
-        if progress.primal.is_finite() { ("", progress.primal) } else { (">= ", progress.shown) };
-    let certificate = if primal.is_finite() {
-        let gap = relative_gap(primal, progress.dual);
-        format!(
-            "primal {least}{}  dual {}  gap {least}{gap:.1e}",
-            figure(primal),
-            figure(progress.dual)
-        )
-    } else {
-        format!("primal -  dual {}  gap -", figure(progress.dual))
+    let left = left.map_or(String::new(), |seconds| format!(", about {} left", duration(seconds)));
+    let bounds = match Figures::new(progress.into(), &progress.oracle, progress.estimate) {
+        Some(Figures { primal, dual, gap }) => format!("gap {gap}, primal {primal}, dual {dual}"),
+        None => "no gap yet".to_owned(),
     };
-    let left = left.map_or(String::new(), |seconds| format!("  about {} left", duration(seconds)));
     format!(
-        "pass {:.1}  {certificate}  planes {}  {}{left}",
+        "pass {:.1}, {}{left}: {bounds}, {} planes",
         progress.passes,
-        progress.planes,
-        duration(progress.seconds)
+        duration(progress.seconds),
+        progress.planes
     )
 }
 
@@ -224,46 +221,15 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
-/// Estimates the time left from the rate at which the logarithm of the gap has fallen.
-#[derive(Default)]
-struct Forecast {
-    /// Seconds and relative gap at the first and the latest improvement.
-    seen: Option<[(f64, f64); 2]>,
-    target: f64,
-}
-
-impl Forecast {
-    fn aim(&mut self, target: f64) {
-        self.target = target;
-    }
-
-    fn seconds_left(&mut self, progress: &Progress) -> Option<f64> {
-        let now = (progress.seconds, relative_gap(progress.shown, progress.dual));
-        if !now.1.is_finite() || now.1 <= 0.0 {
-            return None;
-        }
-        let [first, last] = self.seen.get_or_insert([now, now]);
-        if now.1 < last.1 {
-            *last = now;
-        }
-        let (fallen, target) = ((first.1 / last.1).ln(), self.target);
-        if fallen <= 0.0 || target <= 0.0 || last.1 <= target {
-            return None;
-        }
-        let rate = fallen / (last.0 - first.0).max(1e-9);
-        Some(((last.1 / target).ln() / rate - (now.0 - last.0)).max(0.0))
-    }
-}
-
 impl Screen {
     /// The exit code for the signal that stopped training, if there was one.
     pub fn interrupted(&self) -> Option<u8> {
         self.interrupt.as_ref().and_then(Interrupt::exit_code)
     }
 
-    /// Sets the relative gap that ends training, for the estimate of the time left.
-    pub fn aim(&mut self, relative_gap: f64) {
-        self.forecast.aim(relative_gap);
+    /// Sets the settings of training, for the estimate of the time left.
+    pub fn aim(&mut self, settings: &Settings) {
+        self.settings = *settings;
     }
 }
 
@@ -369,32 +335,5 @@ mod tests {
         plain.send(Told::Line("end".to_owned()));
         plain.finish();
         assert_eq!(lines.iter().last().unwrap().0, "end");
-    }
-
-    #[test]
-    fn the_time_left_follows_the_logarithm_of_the_gap() {
-        let mut forecast = Forecast::default();
-        forecast.aim(1e-3);
-        // Relative gaps of 0.5 and 0.05.
-        let at = |seconds, dual| Progress {
-            moment: Moment::Pass,
-            passes: 1.0,
-            oracle_calls: 1,
-            primal: 1.0,
-            shown: 1.0,
-            dual,
-            planes: 0,
-            support: 0,
-            planes_found: 0,
-            plane_bytes: 0,
-            relaxed: false,
-            prior: false,
-            oracle: crosscut::OracleAudit::default(),
-            seconds,
-            oracle_seconds: 0.0,
-        };
-        assert_eq!(forecast.seconds_left(&at(0.0, 0.5)), None);
-        let left = forecast.seconds_left(&at(1.0, 0.95)).unwrap();
-        assert!((left - 50_f64.log10()).abs() < 1e-9, "{left}");
     }
 }

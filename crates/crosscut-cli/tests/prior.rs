@@ -47,10 +47,11 @@ fn number(json: &Value, name: &str) -> f64 {
 
 /// The weights of a model by name, without those that are 0.
 fn weights(home: &Home, model: &str) -> Vec<(String, f64)> {
-    let heaviest = home.json(&["inspect", "--top", "1000", model])["heaviest"].clone();
+    let inspected = home.json(&["inspect", "--top", "1000", model]);
     let one =
         |weight: &Value| (weight["name"].as_str().unwrap().to_owned(), number(weight, "weight"));
-    heaviest.as_array().unwrap().iter().map(one).collect()
+    let lists = ["heaviest", "transitions"].map(|list| inspected[list].as_array().unwrap());
+    lists.into_iter().flatten().map(one).collect()
 }
 
 fn weight(of: &[(String, f64)], name: &str) -> f64 {

@@ -270,6 +270,7 @@ fn the_log_has_a_line_for_each_pass_and_says_why_it_stopped() {
     let home = Home::new();
     let expected = [
         "dual",
+        "estimate",
         "gap",
         "oracle_calls",
         "oracle_seconds",

@@ -571,8 +571,6 @@ fn what_cannot_be_is_refused_with_code_2() {
             "svm_hmm_classify hmm.test.dat deep p",
             "deep: expected an order of transitions of at most 3, found 7",
         ),
-        ("link", "crosscut link expects one folder"),
-        ("link --help", "crosscut link expects one folder, where the links go, not `--help`"),
         ("svm_rank_learn -c 1 -r x svm_rank.train", "-r expects a number, not `x`"),
         (
             "svm_rank_classify rank.test.dat infinite p",

@@ -1,5 +1,6 @@
 //! The files of [`Multiclass`]: svm-light lines, cost matrices, predictions.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::io;
 use std::mem;
@@ -7,12 +8,13 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crosscut::{Example, Feature, Objective, Rescaling, SparseVector};
+use crosscut_app::export::Fields;
 use crosscut_app::scaling::{self, Apart, Coarse, Columns, Method};
 use crosscut_app::svmlight::{self, Line};
 use crosscut_app::vocabulary::{FeatureIds, Labels, NO_FEATURES, NoneKnown, SeenIds};
 use crosscut_app::{
     Application, CostMatrix, Error, Examples, Forecasts, Item, Items, OptionSpec, Options, Outcome,
-    Pieces, Report, Shortest, Source,
+    Pieces, Report, Role, Shortest, Source,
 };
 
 use crate::measures;
@@ -234,13 +236,33 @@ impl Application for Multiclass {
 
     /// `class NAME, feature ID` or `class NAME, bias`.
     fn weight_name(&self, index: usize) -> String {
-        let (feature, class) = (index / self.classes().len(), index % self.classes().len());
-        let class = self.classes().name(class);
-        if feature < self.features().len() {
-            format!("class {class}, feature {}", self.features().id(feature))
-        } else {
-            format!("class {class}, bias")
+        let class = self.classes().name(index % self.classes().len());
+        match self.role(index).feature {
+            Some(feature) => format!("class {class}, feature {}", self.feature_name(feature)),
+            None => format!("class {class}, bias"),
         }
+    }
+
+    fn labels(&self) -> Vec<&str> {
+        self.classes().iter().collect()
+    }
+
+    fn role(&self, index: usize) -> Role {
+        let (feature, class) = (index / self.classes().len(), index % self.classes().len());
+        Role {
+            labels: vec![class],
+            feature: Some(feature).filter(|&feature| feature < self.features().len()),
+        }
+    }
+
+    fn feature_name(&self, feature: usize) -> Cow<'_, str> {
+        self.features().id(feature).to_string().into()
+    }
+
+    /// The value of the bias, and the scaling.
+    fn export(&self, out: &mut Fields<'_>) -> io::Result<()> {
+        out.field("bias", &self.bias().map(f64::from))?;
+        out.field("scaling", &self.scaling().exported(&|feature| self.feature_name(feature)))
     }
 }
 

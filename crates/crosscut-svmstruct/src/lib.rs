@@ -32,7 +32,7 @@ mod rank;
 mod say;
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::{env, fs, io};
 
@@ -65,7 +65,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 }
 
 /// Runs a program if the words of a command line call one: by the name of the program that was
-/// started, or by the word after it. `link DIR` makes links.
+/// started, or by the word after it.
 pub fn run(arguments: &[OsString]) -> Option<ExitCode> {
     let (name, result) = call(arguments)?;
     Some(match result {
@@ -86,13 +86,7 @@ pub fn call(arguments: &[OsString]) -> Option<(&'static str, Result<ExitCode, Er
         return Some((*name, run(&arguments[1..])));
     }
     let word = arguments.get(1)?;
-    match by_name(word) {
-        Some((name, run)) => Some((*name, run(&arguments[2..]))),
-        None if word == "link" => {
-            Some(("crosscut", link(&arguments[2..]).map(|()| ExitCode::SUCCESS)))
-        }
-        None => None,
-    }
+    by_name(word).map(|(name, run)| (*name, run(&arguments[2..])))
 }
 
 fn learn<P: Program>(words: &[OsString]) -> Result<ExitCode, Error> {
@@ -143,22 +137,14 @@ fn help<P: Program>(text: &str) {
     ));
 }
 
-/// Makes links to the program that runs, one for each name.
-fn link(words: &[OsString]) -> Result<(), Error> {
-    let [folder] = words else {
-        return Err(Error::option("crosscut link", "one folder, where the links go", words.len()));
-    };
-    if folder.to_string_lossy().starts_with('-') {
-        return Err(Error::option(
-            "crosscut link",
-            "one folder, where the links go",
-            folder.display(),
-        ));
-    }
-    let folder = PathBuf::from(folder);
+/// Makes links to the program that runs in a folder, one for each name, and prints them.
+///
+/// # Errors
+/// A file of one of the names that is not such a link; a folder that cannot be written.
+pub fn link(folder: &Path) -> Result<(), Error> {
     let target = env::current_exe()
         .and_then(fs::canonicalize)
-        .map_err(|source| unwritable(&folder, source))?;
+        .map_err(|source| unwritable(folder, source))?;
     let name = |name: &str| folder.join(name).with_extension(env::consts::EXE_EXTENSION);
     // All or none: what is there already stays, unless it is a link to this program, or to nothing.
     for path in names().map(name) {
@@ -171,7 +157,7 @@ fn link(words: &[OsString]) -> Result<(), Error> {
             ));
         }
     }
-    fs::create_dir_all(&folder).map_err(|source| unwritable(&folder, source))?;
+    fs::create_dir_all(folder).map_err(|source| unwritable(folder, source))?;
     for path in names().map(name) {
         if path.symlink_metadata().is_ok() {
             fs::remove_file(&path).map_err(|source| unwritable(&path, source))?;

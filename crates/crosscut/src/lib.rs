@@ -169,8 +169,8 @@ pub use solve::bounds::{Fault, FaultKind, OracleAudit, primal, primal_with, rela
 pub use solve::error::SolveError;
 pub use solve::methods::Solver;
 pub use solve::oracles::Oracles;
-pub use solve::passes::{Ask, PassError, Passes, PlaneSum, Spent, Weights};
-pub use solve::progress::{Flow, Moment, Progress};
+pub use solve::passes::{Ask, PassError, Passes, PlaneSum, Spent, UnderWay, Weights};
+pub use solve::progress::{Estimate, Flow, Moment, Progress};
 pub use solve::regulariser::{Regulariser, RegulariserError};
 pub use solve::settings::{BlockSettings, C, Settings, SettingsError, SlackNorm};
 pub use solve::solution::{Certificate, DualVariable, Solution, StopReason};

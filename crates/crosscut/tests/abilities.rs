@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ciborium::{from_reader, into_writer};
 use crosscut::{
-    Ask, Example, FaultKind, Feature, FeatureMap, Flow, Oracles, PassError, Passes, Place,
-    PlaneSum, Planes, Progress, Row, Settings, Sink, Solution, Solver, SparseVector, Spent, State,
-    StopReason, StreamTrainer, Task, Trainer, Weights, solve, testing,
+    Ask, Estimate, Example, FaultKind, Feature, FeatureMap, Flow, Oracles, PassError, Passes,
+    Place, PlaneSum, Planes, Progress, Row, Settings, Sink, Solution, Solver, SparseVector, Spent,
+    State, StopReason, StreamTrainer, Task, Trainer, UnderWay, Weights, solve, testing,
 };
 use worlds::spans;
 
@@ -268,6 +268,32 @@ fn chunks_of_any_size_on_any_threads_give_the_same_bits() {
     }
 }
 
+// ── What the observer sees ───────────────────────────────────────────────────────────────────────
+
+#[test]
+fn there_is_an_estimate_of_the_bounds_until_there_is_a_certificate() {
+    let examples = spans::examples(200);
+    for solver in SOLVERS {
+        let settings = Settings { solver, relative_gap: 1e-4, ..Settings::default() };
+        let mut seen = Vec::new();
+        let mut watch = |progress: &Progress| {
+            seen.push(*progress);
+            ControlFlow::Continue(())
+        };
+        solve(&spans::TASK, &examples, &settings, &mut watch).unwrap();
+        let mut estimates = 0;
+        for progress in &seen {
+            assert_eq!(progress.estimate.is_some(), !progress.shown.is_finite(), "{progress:?}");
+            if let Some(Estimate { primal, dual }) = progress.estimate {
+                assert!(dual <= primal && primal.is_finite() && dual >= 0.0, "{progress:?}");
+                estimates += 1;
+            }
+        }
+        // Each pass of the 1-slack method certifies.
+        assert_eq!(estimates > 0, solver == Solver::Block, "{solver:?}");
+    }
+}
+
 // ── Several machines ─────────────────────────────────────────────────────────────────────────────
 
 /// Examples on several machines; each sends its sum.
@@ -307,7 +333,7 @@ impl Passes for Machines<'_> {
     fn sum(
         &mut self,
         ask: Ask<'_>,
-        tick: &mut dyn FnMut(Spent),
+        tick: &mut dyn FnMut(UnderWay),
     ) -> Result<PlaneSum, PassError<Infallible>> {
         let mut total = PlaneSum::new(ask.w.len());
         for machine in &mut self.0 {

@@ -55,6 +55,7 @@ mod soak {
 
     use clap::Parser;
     use crosscut_app::Entry;
+    use crosscut_cli::Program;
     use crosscut_multiclass::Multiclass;
     use crosscut_ranking::Ranking;
     use crosscut_sequence::Sequence;
@@ -130,7 +131,8 @@ mod soak {
     pub fn main() -> ExitCode {
         let mut arguments = std::env::args_os().skip(1).peekable();
         if arguments.peek().is_some_and(|first| first == PROGRAM) {
-            return crosscut_cli::run_with("crosscut", TASKS, "", arguments);
+            return Program { name: "crosscut", tasks: TASKS, others: &[], about_others: "" }
+                .run(arguments);
         }
         let arguments = Arguments::parse();
         let began = Instant::now();

@@ -38,11 +38,14 @@ mod columns;
 mod double;
 mod note;
 
+use std::borrow::Cow;
+
 use crosscut::{Feature, SparseRows};
 use serde::{Deserialize, Serialize};
 
 use crate::application::{OptionSpec, Options};
 use crate::error::Error;
+use crate::export::Map;
 
 pub use columns::{Columns, Range};
 pub use double::{Coarse, doubles, round};
@@ -197,6 +200,17 @@ impl Scaling {
         missing.for_each(|index| push(index, 0.0));
     }
 
+    /// What `export` writes: the method and, by name, the map of each feature; `None` if values stay as
+    /// they are.
+    pub fn exported<'s>(
+        &'s self,
+        name: &'s dyn Fn(usize) -> Cow<'s, str>,
+    ) -> Option<impl Serialize + 's> {
+        let entry = move |(index, affine)| (name(index), affine);
+        let features = move || self.features.iter().enumerate().map(entry);
+        (!self.is_none()).then(|| Exported { method: self.method.name(), features: Map(features) })
+    }
+
     /// Scales several rows with [`apply`](Self::apply). `rests` has a row for each of them, or none
     /// at all.
     ///
@@ -216,6 +230,13 @@ impl Scaling {
         scaled.shrink_to_fit();
         scaled
     }
+}
+
+/// A scaling in an exported model.
+#[derive(Serialize)]
+struct Exported<F> {
+    method: &'static str,
+    features: F,
 }
 
 /// x becomes (x − origin) / width, or 0 if the width is 0.

@@ -4,10 +4,14 @@
 //! Generic code is compiled anew for each task of a program, so little is generic: reading,
 //! predicting, measuring. Everything else gets what it needs to know about a task as values.
 
+mod check;
 mod classify;
 mod evaluate;
+mod export;
 mod inspect;
 mod learn;
+#[cfg(test)]
+mod promises;
 #[cfg(test)]
 mod tests;
 mod validate;
@@ -19,7 +23,7 @@ use crosscut::parallel::map_ranges;
 use crosscut::validation::Round;
 use crosscut::{Objective, Settings, SolveError};
 
-use crate::answers::{Classified, Inspected, Learned, Validated};
+use crate::answers::{Checked, Classified, Inspected, Learned, Validated};
 use crate::application::{Application, Items, OptionSpec, Options, Outcome};
 use crate::error::Error;
 use crate::model_file::ModelFile;
@@ -27,9 +31,11 @@ use crate::monitor::{Monitor, Start};
 use crate::probability::Forecasts;
 use crate::report::Report;
 use crate::source::{Source, display_name};
+pub use check::{Check, check};
 pub use classify::{Classify, classify};
 pub use evaluate::evaluate;
-pub use inspect::inspect;
+pub use export::export;
+pub use inspect::{Inspect, inspect};
 pub use learn::{Learn, learn};
 pub use validate::{Validate, validate};
 
@@ -69,7 +75,11 @@ pub struct Entry {
     /// [`validate`].
     pub validate: fn(&Validate<'_>, &mut dyn Monitor) -> Result<Vec<Validated>, Error>,
     /// [`inspect`].
-    pub inspect: fn(ModelFile, usize) -> Result<Inspected, Error>,
+    pub inspect: fn(ModelFile, &Inspect<'_>) -> Result<Inspected, Error>,
+    /// [`export`].
+    pub export: fn(ModelFile, &Path) -> Result<(), Error>,
+    /// [`check`].
+    pub check: fn(&Check<'_>, &mut dyn Monitor) -> Result<Checked, Error>,
 }
 
 impl Entry {
@@ -87,6 +97,8 @@ impl Entry {
             evaluate: evaluate::<A>,
             validate: validate::<A>,
             inspect: inspect::<A>,
+            export: export::<A>,
+            check: check::<A>,
         }
     }
 

@@ -65,6 +65,10 @@ impl Home {
     }
 }
 
+fn top(top: usize) -> Inspect<'static> {
+    Inspect { top, class: None }
+}
+
 /// A monitor that records the notes; stops training at the first chance if `stop` is set.
 #[derive(Default)]
 struct Ears {
@@ -99,16 +103,16 @@ fn what_is_learned_can_be_inspected_and_evaluated() {
     let start = &ears.starts[0];
     assert_eq!((start.examples, start.dim, start.c_mean, start.c_sum), (60, 3, 60.0, 1.0));
 
-    let inspected = inspect::<Sign>(home.stored("model"), 2).unwrap();
+    let inspected = inspect::<Sign>(home.stored("model"), &top(2)).unwrap();
     assert_eq!(
         (inspected.certificate, inspected.dim, inspected.nonzeros),
         (learned.certificate, 3, 3)
     );
     assert!(
-        inspected.heaviest.is_sorted_by(|a, b| a.1.abs() >= b.1.abs())
+        inspected.heaviest.is_sorted_by(|a, b| a.weight.abs() >= b.weight.abs())
             && inspected.heaviest.len() == 2
     );
-    assert!(inspected.heaviest[0].0.starts_with("feature "));
+    assert!(inspected.heaviest[0].name.starts_with("feature "));
 
     let none = Options::default();
     let report =
@@ -134,7 +138,10 @@ fn training_that_is_stopped_leaves_a_model_that_says_so() {
     let learned =
         home.learn(&Settings { relative_gap: 0.0, ..Settings::default() }, &mut ears).unwrap();
     assert_eq!(learned.certificate.stop, StopReason::Interrupted);
-    assert_eq!(inspect::<Sign>(home.stored("model"), 0).unwrap().certificate, learned.certificate);
+    assert_eq!(
+        inspect::<Sign>(home.stored("model"), &top(0)).unwrap().certificate,
+        learned.certificate
+    );
 }
 
 #[test]
@@ -210,7 +217,7 @@ fn an_oracle_that_may_have_missed_something_is_told_of_everywhere() {
             stream: false,
         };
         let learned = super::learn::<Sign>(&learn, &mut ()).unwrap();
-        let inspected = inspect::<Sign>(home.stored("model"), 0).unwrap();
+        let inspected = inspect::<Sign>(home.stored("model"), &top(0)).unwrap();
         assert_eq!(
             (inspected.verdict(), inspected.certificate),
             (learned.verdict(), learned.certificate)
@@ -371,7 +378,7 @@ fn answers_name_the_figures_of_the_log() {
         assert!(!json[name].is_null(), "{name}");
     }
     assert_eq!(json["stop"], "gap");
-    let json = inspect::<Sign>(home.stored("model"), 1).unwrap().to_json();
+    let json = inspect::<Sign>(home.stored("model"), &top(1)).unwrap().to_json();
     assert!(json["heaviest"][0]["name"].is_string() && json["heaviest"][0]["weight"].is_number());
 }
 

@@ -3,9 +3,12 @@
 mod queries;
 mod sizes;
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::io;
 
 use crosscut::{Example, Rescaling};
+use crosscut_app::export::Fields;
 use crosscut_app::scaling::{self, Apart, Coarse, Columns, Method};
 use crosscut_app::vocabulary::{FeatureIds, NO_FEATURES, NoneKnown, SeenIds};
 use crosscut_app::{
@@ -299,7 +302,21 @@ impl Application for Ranking {
 
     /// `feature ID`.
     fn weight_name(&self, index: usize) -> String {
-        format!("feature {}", self.features().id(index))
+        format!("feature {}", self.feature_name(index))
+    }
+
+    fn feature_name(&self, feature: usize) -> Cow<'_, str> {
+        self.features().id(feature).to_string().into()
+    }
+
+    /// The scaling. That of queries has no numbers: they are those of the query at hand.
+    fn export(&self, out: &mut Fields<'_>) -> io::Result<()> {
+        match &self.scaling {
+            Scaling::Query => out.field("scaling", &BTreeMap::from([("method", "query")])),
+            Scaling::Documents(scaling) => {
+                out.field("scaling", &scaling.exported(&|feature| self.feature_name(feature)))
+            }
+        }
     }
 }
 

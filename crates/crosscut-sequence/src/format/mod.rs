@@ -6,17 +6,19 @@ mod hmm;
 mod sequences;
 mod template;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
 use std::mem;
 use std::path::Path;
 
 use crosscut::{Example, Objective, Rescaling};
+use crosscut_app::export::{Fields, List};
 use crosscut_app::scaling::{self, Apart, Columns as Statistics, Method};
 use crosscut_app::vocabulary::{FeatureIds, Labels, NO_FEATURES, NoneKnown, SeenIds, Words};
 use crosscut_app::{
     Application, CostMatrix, Cut, Error, Examples, Forecasts, Items, OptionSpec, Options, Outcome,
-    Pieces, Report, Shortest, Source,
+    Pieces, Report, Role, Shortest, Source,
 };
 use serde::{Deserialize, Serialize};
 
@@ -168,7 +170,7 @@ impl Application for Sequence {
 
         let mut task = build(options, choices, tags, features, format, &file)?;
         let (count, name) =
-            (task.features().len(), |index| template::shorten(&task.feature_id(index)));
+            (task.features().len(), |index| template::shorten(&task.feature_name(index)));
         let note = if method == Method::None {
             let sizes = scaling::largest(count, sequences.rows());
             let coarse = match task.features() {
@@ -410,31 +412,78 @@ impl Application for Sequence {
     /// `tag B-NP, feature w=the`, or `tags B-NP I-NP, feature w=the` for emissions of order 1, or
     /// `tags B-NP I-NP` for transitions.
     fn weight_name(&self, index: usize) -> String {
+        let Role { labels, feature } = self.role(index);
+        let tags: Vec<&str> = labels.iter().map(|&tag| self.tags().name(tag)).collect();
+        let word = if tags.len() == 1 { "tag" } else { "tags" };
+        let feature =
+            feature.map_or(String::new(), |at| format!(", feature {}", self.feature_name(at)));
+        format!("{word} {}{feature}", tags.join(" "))
+    }
+
+    fn labels(&self) -> Vec<&str> {
+        self.tags().iter().collect()
+    }
+
+    fn role(&self, index: usize) -> Role {
         let (k, features) = (self.tags().len(), self.features().len());
         // The tags that are the last digits of a number in base k.
         let tags = |number: usize, count: usize| {
-            let digit = |place: usize| self.tags().name(number / k.pow(place as u32) % k);
-            (0..count).rev().map(digit).collect::<Vec<_>>().join(" ")
+            (0..count).rev().map(|place| number / k.pow(place as u32) % k).collect()
         };
         if index < k * features {
-            return format!("tag {}, {}", tags(index, 1), self.feature_name(index / k));
+            return Role { labels: tags(index, 1), feature: Some(index / k) };
         }
         let (transitions, emissions) = self.orders();
         let mut rest = index - k * features;
         if emissions > 0 {
             if rest < k * k * features {
-                return format!("tags {}, {}", tags(rest, 2), self.feature_name(rest / (k * k)));
+                return Role { labels: tags(rest, 2), feature: Some(rest / (k * k)) };
             }
             rest -= k * k * features;
         }
         for order in 1..=transitions {
             let grams = k.pow(order as u32 + 1);
             if rest < grams {
-                return format!("tags {}", tags(rest, order + 1));
+                return Role { labels: tags(rest, order + 1), feature: None };
             }
             rest -= grams;
         }
-        index.to_string()
+        Role::default()
+    }
+
+    fn feature_name(&self, feature: usize) -> Cow<'_, str> {
+        match self.features() {
+            Features::Ids(ids) => ids.id(feature).to_string().into(),
+            Features::Names(names) => names.name(feature as u32).into(),
+        }
+    }
+
+    /// The orders and the beam, how features are made, the pairs of tags that are forbidden, and the
+    /// scaling.
+    fn export(&self, out: &mut Fields<'_>) -> io::Result<()> {
+        let (transitions, emissions) = self.orders();
+        out.field(
+            "orders",
+            &BTreeMap::from([("transitions", transitions), ("emissions", emissions)]),
+        )?;
+        out.field("beam", &self.definition.beam)?;
+        let (format, columns) = match (&self.definition.format, self.features()) {
+            (Format::Features, Features::Ids(_)) => ("hmm", None),
+            (Format::Features, Features::Names(_)) => ("crfsuite", None),
+            (Format::Columns(columns), _) => ("columns", Some(columns)),
+        };
+        out.field("tokens", format)?;
+        out.field("columns", &columns)?;
+        let ends = || self.tags().iter().map(Some).chain([None]);
+        let forbidden = self.scheme().map(|scheme| {
+            let after = move |before| {
+                let pairs = ends().map(move |after| (before, after));
+                pairs.filter(move |&(before, after)| !scheme.allows(before, after))
+            };
+            List(move || ends().flat_map(after))
+        });
+        out.field("forbidden", &forbidden)?;
+        out.field("scaling", &self.scaling().exported(&|feature| self.feature_name(feature)))
     }
 }
 
@@ -470,18 +519,6 @@ impl Sequence {
             }
         }
         Ok(())
-    }
-
-    fn feature_name(&self, index: usize) -> String {
-        format!("feature {}", self.feature_id(index))
-    }
-
-    /// What a feature is called in files.
-    fn feature_id(&self, index: usize) -> String {
-        match self.features() {
-            Features::Ids(ids) => ids.id(index).to_string(),
-            Features::Names(names) => names.name(index as u32).to_owned(),
-        }
     }
 
     /// The task that scales by these statistics of its features.

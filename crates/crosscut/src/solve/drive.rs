@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::solve::bounds::{Bounds, Certified, Fault, OracleAudit, relative_gap};
 use crate::solve::methods::{Method, Solver};
 use crate::solve::passes::{PassError, Passes, Spent};
-use crate::solve::progress::{Flow, Moment, Progress};
+use crate::solve::progress::{Estimate, Flow, Moment, Progress};
 use crate::solve::settings::Settings;
 use crate::solve::solution::{Certificate, Solution, StopReason};
 use crate::solve::state::{Keeper, State};
@@ -86,6 +86,8 @@ pub(crate) struct Run<'o> {
     oracle_calls_before: u64,
     oracle_seconds_before: f64,
     pub bounds: Bounds,
+    /// For the observer alone.
+    estimate: Option<Estimate>,
     interrupted: bool,
     /// Whether the clock and the observer may end training only between two passes, where the state
     /// has been saved.
@@ -137,6 +139,7 @@ impl<'o> Run<'o> {
             oracle_calls_before: counts.spent.calls,
             oracle_seconds_before: counts.spent.seconds,
             bounds: Bounds::new(),
+            estimate: None,
             interrupted: false,
             whole_steps: false,
             ending: false,
@@ -230,6 +233,19 @@ impl<'o> Run<'o> {
         rules.into_iter().find(|(holds, _)| *holds).map(|(_, reason)| reason)
     }
 
+    /// Whether there is no certificate yet.
+    pub fn is_uncertified(&self) -> bool {
+        !self.bounds.shown().is_finite()
+    }
+
+    /// Sets what the observer sees before the first certificate. Numbers that are not finite are
+    /// ignored.
+    pub fn estimate(&mut self, primal: f64, dual: f64) {
+        if primal.is_finite() && dual.is_finite() {
+            self.estimate = Some(Estimate { primal: primal.max(dual), dual });
+        }
+    }
+
     /// Calls the observer, at most ten times a second.
     pub fn tick(&mut self, counts: Counts) {
         if self.told.elapsed() >= Duration::from_millis(100) {
@@ -247,6 +263,7 @@ impl<'o> Run<'o> {
             primal: self.bounds.primal(),
             shown: self.bounds.shown(),
             dual: self.bounds.dual(),
+            estimate: self.estimate.filter(|_| self.is_uncertified()),
             planes: counts.planes,
             support: counts.support,
             planes_found: counts.planes_found,

@@ -47,14 +47,14 @@ pub trait Passes {
     fn go_on_from(&mut self, calls: u64);
 
     /// Calls every oracle at one w, and sums the planes. Several times a second, `tick` receives
-    /// the calls and time [spent](Self::spent) so far.
+    /// the state of the pass, for displays.
     ///
     /// # Errors
     /// An answer that is not a plane, or examples that could not be read.
     fn sum(
         &mut self,
         ask: Ask<'_>,
-        tick: &mut dyn FnMut(Spent),
+        tick: &mut dyn FnMut(UnderWay),
     ) -> Result<PlaneSum, PassError<Self::Error>>;
 }
 
@@ -110,6 +110,15 @@ pub struct Spent {
     pub calls: u64,
     /// Wall seconds.
     pub seconds: f64,
+}
+
+/// The state of a pass under way.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct UnderWay {
+    /// As [`Passes::spent`].
+    pub spent: Spent,
+    /// The cost of the slacks of the examples called so far in this pass.
+    pub cost: f64,
 }
 
 /// Why a pass failed.

@@ -16,6 +16,16 @@ pub enum Moment {
     End(StopReason),
 }
 
+/// P(w) and D as they seem to be, from the oracles called so far in the pass: their slacks, scaled to
+/// all examples. Not bounds: a certificate may show a larger or a smaller gap.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Estimate {
+    /// P(w).
+    pub primal: f64,
+    /// D of the dual variables at this moment.
+    pub dual: f64,
+}
+
 /// The state of training. Everything but the two clock readings is reproducible.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Progress {
@@ -32,6 +42,8 @@ pub struct Progress {
     pub shown: f64,
     /// Highest dual value D so far: a lower bound on the optimum.
     pub dual: f64,
+    /// A guess at both bounds before the first certificate, `None` from then on.
+    pub estimate: Option<Estimate>,
     /// Cached planes, or planes in the working set.
     pub planes: usize,
     /// Planes with a positive dual variable, as counted after the last exact pass.

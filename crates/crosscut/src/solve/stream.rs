@@ -12,7 +12,7 @@ use crate::solve::error::SolveError;
 use crate::solve::methods::{Method, Solver};
 use crate::solve::one_slack::OneSlack;
 use crate::solve::oracles::{Oracles, WorkerPool, check_example};
-use crate::solve::passes::{Ask, PassError, Passes, PlaneSum, Spent, Weights};
+use crate::solve::passes::{Ask, PassError, Passes, PlaneSum, Spent, UnderWay, Weights};
 use crate::solve::progress::{Flow, Progress};
 use crate::solve::regulariser::{Penalty, Regulariser};
 use crate::solve::settings::{Settings, SettingsError};
@@ -222,7 +222,7 @@ impl<T: Task, S: Stream<T>> Passes for Pieces<'_, T, S> {
     fn sum(
         &mut self,
         ask: Ask<'_>,
-        tick: &mut dyn FnMut(Spent),
+        tick: &mut dyn FnMut(UnderWay),
     ) -> Result<PlaneSum, PassError<S::Error>> {
         let mut total = PlaneSum::new(ask.w.len());
         let mut first = 0;
@@ -234,8 +234,10 @@ impl<T: Task, S: Stream<T>> Passes for Pieces<'_, T, S> {
             let Spent { calls, seconds } = self.spent;
             let workers = Arc::clone(&self.workers);
             let mut oracles = Oracles::of(self.task, piece.iter().collect(), first, workers);
-            let mut tick = |more: Spent| {
-                tick(Spent { calls: calls + more.calls, seconds: seconds + more.seconds })
+            let before = total.slacks.cost;
+            let mut tick = |UnderWay { spent: more, cost }: UnderWay| {
+                let spent = Spent { calls: calls + more.calls, seconds: seconds + more.seconds };
+                tick(UnderWay { spent, cost: before + cost });
             };
             let sum: Result<PlaneSum, Fault> =
                 oracles.sum(ask, &mut tick).map_err(PassError::into_fault);

@@ -68,7 +68,7 @@ pub use brute_force::{
 };
 pub use marginals::check_marginals;
 pub use parts::check_parts;
-pub use solution::check_solution;
+pub use solution::{check_solution, verify_solution};
 pub use violation::Violation;
 
 use crate::data::{Row, Sink};

@@ -42,11 +42,29 @@ where
     T::Input: 'a,
     T::Output: 'a,
 {
-    let examples: Vec<_> = examples.into_iter().collect();
-    match falsehood(task, &examples, settings, solution) {
+    match verify_solution(task, examples, settings, solution) {
         Ok(primal) => primal,
-        Err(message) => panic!("{message}: {:?}", solution.certificate),
+        Err(message) => panic!("{message}"),
     }
+}
+
+/// As [`check_solution`], without a panic: returns P(w), or the claim that fails.
+///
+/// # Errors
+/// The first claim that fails, with the numbers and the certificate.
+pub fn verify_solution<'a, T: Task>(
+    task: &T,
+    examples: impl IntoIterator<Item = &'a Example<T::Input, T::Output>>,
+    settings: &Settings,
+    solution: &Solution,
+) -> Result<f64, String>
+where
+    T::Input: 'a,
+    T::Output: 'a,
+{
+    let examples: Vec<_> = examples.into_iter().collect();
+    falsehood(task, &examples, settings, solution)
+        .map_err(|message| format!("{message}: {:?}", solution.certificate))
 }
 
 fn falsehood<T: Task>(

@@ -78,3 +78,27 @@ pub enum Violation {
     )]
     Unsteady { example: usize, at: String, what: &'static str },
 }
+
+impl Violation {
+    /// The same for an example that has another number in the data: `number` gives it for an index
+    /// among the examples that were checked.
+    pub fn renumbered(mut self, number: impl Fn(usize) -> usize) -> Self {
+        match &mut self {
+            Self::NoExamples | Self::Worse { example: None, .. } => {}
+            Self::Refused { example, .. }
+            | Self::Index { example, .. }
+            | Self::NotFinite { example, .. }
+            | Self::PlaneLoss { example, .. }
+            | Self::Truth { example, .. }
+            | Self::Loss { example, .. }
+            | Self::Prediction { example, .. }
+            | Self::Beaten { example, .. }
+            | Self::Hidden { example, .. }
+            | Self::Recombined { example, .. }
+            | Self::Worse { example: Some(example), .. }
+            | Self::Fault(Fault { example, .. })
+            | Self::Unsteady { example, .. } => *example = number(*example),
+        }
+        self
+    }
+}

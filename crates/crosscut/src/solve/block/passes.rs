@@ -35,7 +35,7 @@ impl<'a> BlockCoordinate<'a> {
     ) -> Result<f64, Fault> {
         let mut order: Vec<usize> = (0..self.store.blocks.len()).collect();
         order.shuffle(&mut self.random);
-        let mut seen = 0.0;
+        let (mut seen, mut done) = (0.0, 0);
         // A batch is at most an eighth of the examples: if all oracles saw the same w, all planes
         // would be found at this one w.
         for batch in order.chunks(self.settings.block.batch.min(order.len().div_ceil(8))) {
@@ -49,6 +49,8 @@ impl<'a> BlockCoordinate<'a> {
                 self.take_in(oracles, slot, index)?;
                 seen += self.visit(oracles, index, 0.0, false)?.gap;
             }
+            done += batch.len();
+            run.estimate(self.dual + seen * order.len() as f64 / done as f64, self.dual);
             run.tick(self.counts(oracles));
             if run.must_end() || self.store.overflows {
                 break;
@@ -95,6 +97,8 @@ impl<'a> BlockCoordinate<'a> {
         let order: Vec<usize> = (0..self.store.blocks.len()).collect();
         let (dual, mut slacks) = (self.dual, SlackSum::default());
         let length = squared_norm(&self.w).sqrt();
+        let half = if run.is_uncertified() { self.penalty.half_square(&self.w) } else { 0.0 };
+        let mut done = 0;
         for slice in order.chunks(self.buffers.planes.len()) {
             oracles.compare(
                 &self.w,
@@ -114,6 +118,8 @@ impl<'a> BlockCoordinate<'a> {
                 );
                 self.take_in(oracles, slot, index)?;
             }
+            done += slice.len();
+            run.estimate(half + slacks.cost * order.len() as f64 / done as f64, dual);
             run.tick(self.counts(oracles));
         }
         let primal = run.bounds.certify(&self.w, &self.penalty, &slacks, self.store.blocks.len());

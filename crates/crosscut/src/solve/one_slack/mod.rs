@@ -21,7 +21,7 @@ use std::sync::Arc;
 use crate::solve::bounds::{DualSum, Fault, Known, Sizes, confine, off};
 use crate::solve::drive::{Counts, Run};
 use crate::solve::methods::{Method, MethodState, Pass, Solver};
-use crate::solve::passes::{Ask, PassError, Passes, PlaneSum};
+use crate::solve::passes::{Ask, PassError, Passes, PlaneSum, UnderWay};
 use crate::solve::qp::{self, Curvature, Gram};
 use crate::solve::regulariser::{Conjugate, Penalty};
 use crate::solve::settings::{C, Settings};
@@ -81,7 +81,13 @@ impl<P: Passes + ?Sized> Method<P> for OneSlack {
         _: bool,
     ) -> Result<Pass, PassError<P::Error>> {
         let before = self.counts(passes);
-        let mut tick = |spent| run.tick(Counts { spent, ..before });
+        let (calls, dual) = (passes.len() as f64, self.dual);
+        let half = if run.is_uncertified() { self.penalty.half_square(&self.w) } else { 0.0 };
+        let mut tick = |UnderWay { spent, cost }: UnderWay| {
+            let done = spent.calls.saturating_sub(before.spent.calls).max(1) as f64;
+            run.estimate(half + cost * calls / done, dual);
+            run.tick(Counts { spent, ..before });
+        };
         let ask = Ask {
             w: &self.w,
             each: self.settings.c.sum(self.examples),

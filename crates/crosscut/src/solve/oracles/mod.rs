@@ -16,7 +16,7 @@ use crate::data::Row;
 use crate::solve::block::Block;
 use crate::solve::bounds::{Fault, Known, SlackCost};
 use crate::solve::error::SolveError;
-use crate::solve::passes::{Ask, PassError, Passes, PlaneSum, Spent, Weights};
+use crate::solve::passes::{Ask, PassError, Passes, PlaneSum, Spent, UnderWay, Weights};
 use crate::solve::solution::DualVariable;
 use crate::task::{CHUNK, Example, Part, Planes, Task};
 use door::{Behind, Door};
@@ -315,7 +315,7 @@ impl<'a> Passes for Oracles<'a> {
     fn sum(
         &mut self,
         Ask { w, each, norm }: Ask<'_>,
-        tick: &mut dyn FnMut(Spent),
+        tick: &mut dyn FnMut(UnderWay),
     ) -> Result<PlaneSum, PassError<Infallible>> {
         let (n, dim, calls) = (self.weights.len(), w.len(), self.spent.calls);
         let lanes = (LANE_BYTES / (8 * dim.max(1))).clamp(1, MOST_LANES).min(n);
@@ -357,7 +357,8 @@ impl<'a> Passes for Oracles<'a> {
             } else if seconds > 0.2 {
                 slice = (slice / 2).max(least);
             }
-            tick(self.spent);
+            let cost = lanes.iter().map(|lane| lane.sum.slacks.cost).sum();
+            tick(UnderWay { spent: self.spent, cost });
             // The first fault is known once all lanes before it have ended.
             let mut ended = lanes.iter().take_while(|lane| lane.next == lane.end);
             if let Some((fault, index)) = ended.find_map(|lane| Some((lane.fault?, lane.next))) {

@@ -1,0 +1,18 @@
+//! [`export`]: writes a model as JSON text.
+
+use std::path::Path;
+
+use crate::application::Application;
+use crate::error::Error;
+use crate::model_file::ModelFile;
+use crate::{export, output};
+
+/// Writes a model as JSON text from which another program can predict ([`export`](crate::export)).
+///
+/// # Errors
+/// Bad models; a file that cannot be written, or is the model.
+pub fn export<A: Application>(model: ModelFile, file: &Path) -> Result<(), Error> {
+    output::check(file, &[model.path()])?;
+    let model = model.load::<A>()?;
+    output::replace(file, |out| export::write(&model, out))
+}

@@ -1,0 +1,169 @@
+//! Tests of `check` and `export` with tasks that break a promise each.
+
+use std::io;
+use std::path::Path;
+
+use crosscut::{Example, Planes, Row, SparseVector, Task};
+use serde::{Deserialize, Serialize};
+
+use super::*;
+use crate::application::{Examples, Item, Items};
+use crate::fake::{Sign, model};
+
+/// What is wrong with a [`Faulty`] task.
+const SOUND: u8 = 0;
+const ORACLE: u8 = 1;
+const READS_FEWER: u8 = 2;
+const READS_OTHERS: u8 = 3;
+const READS_OTHER_FEATURES: u8 = 4;
+const FORGETS: u8 = 5;
+const NAMES: u8 = 6;
+
+/// [`Sign`], with a fault.
+#[derive(Serialize, Deserialize)]
+struct Faulty<const FAULT: u8> {
+    sign: Sign,
+    /// Whether the task comes from a file of examples.
+    #[serde(skip)]
+    fresh: bool,
+}
+
+impl<const FAULT: u8> Task for Faulty<FAULT> {
+    type Input = SparseVector;
+    type Output = i8;
+    type Scratch = ();
+
+    fn dim(&self) -> usize {
+        self.sign.dim()
+    }
+
+    fn loss(&self, x: &SparseVector, y: &i8, y_hat: &i8) -> f64 {
+        self.sign.loss(x, y, y_hat)
+    }
+
+    fn predict(&self, w: &[f64], x: &SparseVector, (): &mut ()) -> i8 {
+        self.sign.predict(w, x, &mut ())
+    }
+
+    fn separate<'a>(
+        &'a self,
+        w: &[f64],
+        x: &'a SparseVector,
+        y: &'a i8,
+        (): &mut (),
+        planes: &mut Planes<'a>,
+    ) {
+        match (FAULT, x.features().len()) {
+            // It looks at rows of one feature only.
+            (ORACLE, 2..) => planes.add(|_| 0.0),
+            _ => self.sign.separate(w, x, y, &mut (), planes),
+        }
+    }
+
+    fn row<'a>(&'a self, x: &'a SparseVector, name: u32) -> Option<Row<'a>> {
+        self.sign.row(x, name)
+    }
+}
+
+impl<const FAULT: u8> Application for Faulty<FAULT> {
+    const NAME: &'static str = "faulty";
+    const ABOUT: &'static str = "Breaks a promise";
+
+    fn define(options: &Options, source: Source<'_>) -> Result<(Self, Examples<Self>), Error> {
+        let (sign, examples) = Sign::define(options, source)?;
+        Ok((Self { sign, fresh: true }, examples))
+    }
+
+    fn read(&self, source: Source<'_>) -> Result<Items<Self>, Error> {
+        let mut items = self.sign.read(source)?;
+        match FAULT {
+            READS_FEWER => drop(items.pop()),
+            READS_OTHERS => items.iter_mut().for_each(|item| item.y = item.y.map(|y| -y)),
+            READS_OTHER_FEATURES => {
+                items.iter_mut().for_each(|item| item.x = SparseVector::default());
+            }
+            _ => {}
+        }
+        Ok(items)
+    }
+
+    fn write(
+        &self,
+        w: &[f64],
+        x: &SparseVector,
+        y_hat: &i8,
+        out: &mut dyn io::Write,
+    ) -> io::Result<()> {
+        if FAULT == FORGETS && self.fresh {
+            out.write_all(b"fresh ")?;
+        }
+        self.sign.write(w, x, y_hat, out)
+    }
+
+    fn weight_name(&self, index: usize) -> String {
+        if FAULT == NAMES { "feature".to_owned() } else { self.sign.weight_name(index) }
+    }
+}
+
+/// Checks on this many examples of a file: row number 6 is the first of two features.
+fn broken<const FAULT: u8>(sample: usize) -> (usize, Option<String>) {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("train");
+    let line = |i: usize| match i {
+        0..=5 => format!("{} {}:{}\n", if i % 2 == 0 { 1 } else { -1 }, i % 3 + 1, i + 1),
+        _ => format!("{} 1:{i} 3:0.5\n", if i % 2 == 0 { 1 } else { -1 }),
+    };
+    std::fs::write(&file, (0..12).map(line).collect::<String>()).unwrap();
+    let request = Check { examples: &file, options: &Options::default(), sample };
+    let checked = check::<Faulty<FAULT>>(&request, &mut ()).unwrap();
+    assert_eq!((checked.examples, checked.checked, checked.dim), (12, sample.min(12), 3));
+    (checked.holds.len(), checked.broken)
+}
+
+#[test]
+fn check_names_the_first_promise_that_is_broken() {
+    assert_eq!(broken::<SOUND>(100), (5, None));
+    let table = [
+        (broken::<ORACLE>(100), 0, "example 6: "),
+        // With every second example, the first faulty one is still number 6 of the file.
+        (broken::<ORACLE>(6), 0, "example 6: "),
+        (broken::<READS_FEWER>(3), 2, "`define` returns 12 examples of the file, but `read` 11"),
+        (broken::<READS_OTHERS>(3), 2, "example 0: the loss of the output that `read` returns"),
+        (broken::<READS_OTHER_FEATURES>(3), 2, "example 0: the prediction for what `read` returns"),
+        (broken::<FORGETS>(3), 3, "example 0: a model that is written and read back predicts"),
+        (broken::<NAMES>(3), 4, "two weights have the name `feature`"),
+    ];
+    for ((held, broken), expected_held, expected) in table {
+        let broken = broken.unwrap_or_default();
+        assert!(held == expected_held && broken.contains(expected), "{held}, {broken}: {expected}");
+    }
+}
+
+#[test]
+fn a_task_that_says_nothing_of_its_weights_is_exported_by_their_names() {
+    let mut text = Vec::new();
+    crate::export::write(&model(vec![0.1, 0.0, -2.5e-300, 1e22]), &mut text).unwrap();
+    let text = String::from_utf8(text).unwrap();
+    assert_eq!(
+        text,
+        "{\n\"format\": \"crosscut-export\",\n\"version\": 1,\n\"task\": \"sign\",\n\"objective\": \"hinge\",\n\
+         \"labels\": [],\n\
+         \"weights\": {\"feature 1\":0.1,\"feature 3\":-2.5e-300,\"feature 4\":1e+22}\n}\n"
+    );
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(json["weights"]["feature 3"], -2.5e-300);
+}
+
+#[test]
+fn a_task_with_lower_bounds_and_a_missing_file_are_refused() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("train");
+    std::fs::write(&file, "1 1:1\n-1 1:-1\n").unwrap();
+    let mut options = Options::default();
+    options.set("positive", "");
+    let check = |examples: &Path, options: &Options| {
+        check::<Sign>(&Check { examples, options, sample: 5 }, &mut ()).unwrap_err().to_string()
+    };
+    assert!(check(&file, &options).contains("expected a task without lower bounds of weights"));
+    assert!(check(&home.path().join("none"), &Options::default()).contains("none"));
+}
