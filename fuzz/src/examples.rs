@@ -1,10 +1,13 @@
 //! Files of examples and those beside them: read, read again, written back, and used.
 
 use std::fmt::Write as _;
+use std::io::{self, Read};
 
 use crosscut::{Example, Model, Settings, SparseVector, Task};
 use crosscut_app::vocabulary::Labels;
-use crosscut_app::{Application, CostMatrix, Error, Examples, Item, Options, Source, svmlight};
+use crosscut_app::{
+    Application, CostMatrix, Encoding, Error, Examples, Item, Options, Source, svmlight,
+};
 use crosscut_multiclass::{Class, Multiclass};
 use crosscut_ranking::{Query, Ranking, Scores};
 use crosscut_sequence::{Features, Sequence, Tags, Tokens};
@@ -46,27 +49,81 @@ pub fn archive(bytes: &[u8]) {
     }
 }
 
-/// Lines of svm-light by themselves: what was read, written and read is the same.
+/// Bytes as a pipe gives them, packed or not, in any encoding: the lines do not depend on the sizes
+/// of the pieces, and signals do not disturb.
+pub fn pipe(bytes: &[u8]) {
+    let case = Case::new(bytes);
+    let Ok(encoding) = Encoding::of(&case.options()) else { return };
+    let read = |sizes: &'static [usize]| {
+        let pipe = Pipe { rest: case.text, sizes, at: 0 };
+        let mut lines = Vec::new();
+        let mut source = Source::from_reader("pipe", pipe)?.decode(encoding);
+        source.scan_lines(
+            |line| Ok(Some(line.to_owned())),
+            |number, line| {
+                lines.push((number, line));
+                Ok(())
+            },
+        )?;
+        Ok(lines)
+    };
+    let read = |sizes| read(sizes).map_err(|error: Error| error.to_string());
+    let whole = read(&[usize::MAX]);
+    for sizes in [&[1][..], &[2, 3], &[7, 0, 1], &[0, 4096, 1]] {
+        assert_eq!(read(sizes), whole, "in pieces of {sizes:?}");
+    }
+}
+
+/// Gives pieces of these sizes in turn; 0 is a signal.
+struct Pipe<'b> {
+    rest: &'b [u8],
+    sizes: &'static [usize],
+    at: usize,
+}
+
+impl Read for Pipe<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let size = self.sizes[self.at % self.sizes.len()];
+        self.at += 1;
+        if size == 0 {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        let (piece, rest) = self.rest.split_at(size.min(buffer.len()).min(self.rest.len()));
+        buffer[..piece.len()].copy_from_slice(piece);
+        self.rest = rest;
+        Ok(piece.len())
+    }
+}
+
+/// Lines of svm-light by themselves: what was read, written and read is the same. What is read
+/// strictly is read in the same way if more is permitted.
 pub fn svmlight(bytes: &[u8]) {
     let Ok(text) = str::from_utf8(bytes) else { return };
-    for line in text.split('\n') {
-        let Ok(Some(parsed)) = svmlight::parse_line(line) else { continue };
+    let all = [(false, false), (true, false), (false, true), (true, true)];
+    let all = all.map(|(zero_based, any_order)| svmlight::Ids { zero_based, any_order });
+    for (line, ids) in text.split('\n').flat_map(|line| all.map(|ids| (line, ids))) {
+        let Ok(Some(parsed)) = ids.parse_line(line) else {
+            assert!(!matches!(svmlight::parse_line(line), Ok(Some(_))), "{line}");
+            continue;
+        };
+        if let Ok(strict) = svmlight::parse_line(line) {
+            assert_eq!(strict.as_ref(), Some(&parsed));
+        }
         assert!(
             SparseVector::new(parsed.features.clone()).is_ok()
                 && parsed.cost.is_finite()
                 && parsed.cost >= 0.0
         );
         let mut text = parsed.target.unwrap_or("?").to_owned();
-        if let Some(qid) = parsed.qid {
+        if let Some(qid) = &parsed.qid {
             let _ = write!(text, " qid:{qid}");
         }
         let _ = write!(text, " cost:{}", parsed.cost);
         text.extend(
             parsed.features.iter().map(|feature| format!(" {}:{}", feature.index, feature.value)),
         );
-        let again = svmlight::parse_line(&text)
-            .expect("what was written is a line")
-            .expect("it is not blank");
+        let again =
+            ids.parse_line(&text).expect("what was written is a line").expect("it is not blank");
         assert_eq!((again.target, again.qid, again.cost), (parsed.target, parsed.qid, parsed.cost));
         assert_eq!(again.features, parsed.features);
     }
@@ -106,7 +163,7 @@ pub fn ranking(bytes: &[u8]) {
     // With --group there are no queries in the file.
     if !is_scaled(&case) && case.get("group").is_none() {
         let parsed = Source::from_text("examples", case.text)
-            .parse_lines(svmlight_owned)
+            .parse_lines(|line| svmlight_owned(svmlight::Ids::of(&options), line))
             .unwrap_or_default();
         let mut lines = parsed.into_iter();
         let mut text = String::new();
@@ -135,14 +192,14 @@ pub fn ranking(bytes: &[u8]) {
 }
 
 /// The features of a line as text.
-fn svmlight_owned(line: &str) -> Result<Option<String>, String> {
+fn svmlight_owned(ids: svmlight::Ids, line: &str) -> Result<Option<String>, String> {
     let features = |line: svmlight::Line<'_>| -> String {
         line.features
             .iter()
             .map(|feature| format!(" {}:{}", feature.index, feature.value))
             .collect()
     };
-    Ok(svmlight::parse_line(line)?.map(features))
+    Ok(ids.parse_line(line)?.map(features))
 }
 
 /// The same for sequences of SVM^hmm.

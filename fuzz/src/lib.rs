@@ -28,6 +28,7 @@ pub struct Target {
 /// All targets.
 pub const TARGETS: &[Target] = &[
     Target { name: "archive", run: examples::archive },
+    Target { name: "pipe", run: examples::pipe },
     Target { name: "svmlight", run: examples::svmlight },
     Target { name: "multiclass", run: examples::multiclass },
     Target { name: "ranking", run: examples::ranking },

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crosscut::{Example, Objective, Rescaling, Task};
 use serde::Serialize;
@@ -62,6 +62,13 @@ pub trait Application: Task + Serialize + DeserializeOwned + 'static {
     fn survey(options: &Options, pieces: &mut Pieces) -> Result<Self, Error> {
         let _ = (options, pieces);
         Err(Error::option("--stream", "a task whose files can be read in pieces", Self::NAME))
+    }
+
+    /// The files that the task reads because they stand beside the file of examples, in any verb.
+    /// No output may replace them.
+    fn beside(options: &Options, examples: &Path) -> Vec<PathBuf> {
+        let _ = (options, examples);
+        Vec::new()
     }
 
     /// Sets the options of [`READING`](Self::READING) and [`WRITING`](Self::WRITING), before

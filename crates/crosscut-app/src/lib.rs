@@ -10,6 +10,7 @@ pub mod application;
 pub mod checkpoint;
 mod container;
 pub mod costs;
+pub mod encoding;
 pub mod error;
 pub mod export;
 #[cfg(test)]
@@ -38,6 +39,7 @@ pub use application::{
 };
 pub use checkpoint::{Checkpoints, Every};
 pub use costs::{CostError, CostMatrix};
+pub use encoding::Encoding;
 pub use error::Error;
 pub use interrupt::Interrupt;
 pub use monitor::{Monitor, Start};

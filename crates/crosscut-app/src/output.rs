@@ -152,6 +152,13 @@ fn target(path: &Path) -> Result<Target, Error> {
     if cfg!(not(feature = "zst")) && has_extension(path, "zst") {
         return refuse("only a program built with the feature `zst` writes zstd archives");
     }
+    for (extension, kind) in [("bz2", "bzip2"), ("xz", "xz"), ("lzma", "lzma")] {
+        if has_extension(path, extension) {
+            return refuse(&format!(
+                "{kind} archives are read, not written: expected a name that ends with .gz, or no archive"
+            ));
+        }
+    }
     let file = match follow(path).map_err(|error| unwritable(path, &error))? {
         Place::Descriptor(1, _) => return Ok(Target::StandardOutput),
         Place::Descriptor(2, _) => return Ok(Target::StandardError),

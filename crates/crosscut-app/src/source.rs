@@ -1,9 +1,9 @@
-//! [`Source`]: text from a file, an archive or standard input, read as a stream and parsed in
-//! parallel.
+//! [`Source`]: text from a file, an archive or standard input, in UTF-8 or another
+//! [encoding](crate::encoding), read as a stream and parsed in parallel.
 
 use std::borrow::Cow;
 use std::io::{self, Cursor, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -13,10 +13,11 @@ use std::{fmt, mem, str, thread};
 use crosscut::Example;
 use crosscut::parallel::map_ranges;
 
-use crate::application::Item;
+use crate::application::{Item, Options};
+use crate::encoding::{Decoded, Encoding};
 use crate::error::Error;
 use crate::monitor::Monitor;
-use crate::unpack::{open, unreadable};
+use crate::unpack::{open, read_bytes, unpack, unreadable};
 
 /// Bytes read at a time: small enough for a few blocks to stay in the cache, large enough to keep a
 /// thread busy.
@@ -27,12 +28,16 @@ const LONGEST_LINE: usize = 1 << 30;
 /// Text that can be read once.
 pub struct Source<'m> {
     name: String,
+    /// The file, unless this is standard input or no file.
+    path: Option<PathBuf>,
     reader: Box<dyn Read + Send + 'm>,
     monitor: Option<&'m mut dyn Monitor>,
     digest: Arc<Digest>,
     /// If this is a piece of a file: the number of lines before it.
     before: Option<u64>,
     has_comments: bool,
+    /// Why text is refused that is not in UTF-8.
+    not_text: String,
 }
 
 /// Length and CRC-32 of the text read so far. They tell two texts apart.
@@ -68,8 +73,8 @@ impl<R: Read> Read for Digested<R> {
 }
 
 impl<'m> Source<'m> {
-    /// Opens a file; `-` is standard input. Data compressed with gzip (or zstd, with the feature
-    /// `zst`) are recognised by content, not by name, and decompressed.
+    /// Opens a file; `-` is standard input. Data compressed with gzip, bzip2 or xz (or zstd, with
+    /// the feature `zst`) are recognised by content, not by name, and decompressed.
     ///
     /// # Errors
     /// A file that cannot be read, a directory, an archive of a kind that is not compiled in.
@@ -83,15 +88,39 @@ impl<'m> Source<'m> {
             digest: Arc::clone(&digest),
         };
         let reader = Box::new(reader);
-        Ok(Self { monitor: Some(monitor), digest, ..Self::new(name, reader) })
+        Ok(Self { monitor: Some(monitor), digest, ..Self::new(name, reader) }.at(path))
     }
 
-    /// As [`open`](Self::open), without a monitor; for small files beside the examples.
+    /// As [`open`](Self::open), without a monitor.
     ///
     /// # Errors
     /// Those of [`open`](Self::open).
     pub fn open_quietly(path: &Path) -> Result<Self, Error> {
         let (name, reader) = open(path)?;
+        Ok(Self::new(name, reader).at(path))
+    }
+
+    /// Reads a small file beside the examples: in UTF-8, else in the encoding of the examples.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open), and a bad option `--encoding`.
+    pub fn open_beside(path: &Path, options: &Options) -> Result<Self, Error> {
+        let bytes = read_bytes(path)?;
+        let is_utf8 = str::from_utf8(&bytes).is_ok() && !bytes.contains(&0);
+        let encoding = if is_utf8 { Encoding::default() } else { Encoding::of(options)? };
+        Ok(Self::from_text(display_name(path), bytes).decode(encoding))
+    }
+
+    /// Reads what `reader` gives, in pieces of any size, as a file is read.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open).
+    pub fn from_reader(
+        name: impl Into<String>,
+        reader: impl Read + Send + 'm,
+    ) -> Result<Self, Error> {
+        let name = name.into();
+        let reader = unpack(&name, reader)?;
         Ok(Self::new(name, reader))
     }
 
@@ -102,8 +131,27 @@ impl<'m> Source<'m> {
     }
 
     fn new(name: String, reader: Box<dyn Read + Send + 'm>) -> Self {
-        let digest = Arc::default();
-        Self { name, reader, monitor: None, digest, before: None, has_comments: false }
+        let (digest, not_text) = (Arc::default(), NOT_UTF8.to_owned());
+        Self {
+            name,
+            path: None,
+            reader,
+            monitor: None,
+            digest,
+            before: None,
+            has_comments: false,
+            not_text,
+        }
+    }
+
+    fn at(self, path: &Path) -> Self {
+        Self { path: (path != Path::new("-")).then(|| path.to_owned()), ..self }
+    }
+
+    /// The same text, which is in this encoding. Nothing may have been read yet.
+    pub fn decode(self, encoding: Encoding) -> Self {
+        let reader = Box::new(Decoded::new(self.reader, encoding));
+        Self { reader, not_text: encoding.refusal(), ..self }
     }
 
     /// The same text, which may also hold nothing to parse.
@@ -123,14 +171,26 @@ impl<'m> Source<'m> {
         Arc::clone(&self.digest)
     }
 
-    /// A piece of a file that follows `before` lines. It may hold nothing to parse.
-    pub(crate) fn from_piece(name: String, bytes: Vec<u8>, before: u64) -> Self {
-        Self { before: Some(before), ..Self::new(name, Box::new(Cursor::new(bytes))) }
+    /// A piece of the decoded text of a file that follows `before` lines. It may hold nothing to
+    /// parse.
+    pub(crate) fn from_piece(
+        name: String,
+        bytes: Vec<u8>,
+        before: u64,
+        encoding: Encoding,
+    ) -> Self {
+        let not_text = encoding.refusal();
+        Self { before: Some(before), not_text, ..Self::new(name, Box::new(Cursor::new(bytes))) }
     }
 
     /// Number of lines of the file before this text.
     pub fn lines_before(&self) -> u64 {
         self.before.unwrap_or(0)
+    }
+
+    /// The file that was [opened](Self::open); `None` for standard input, text in memory, and pieces.
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
     }
 
     /// The name used in messages.
@@ -164,7 +224,7 @@ impl<'m> Source<'m> {
     /// few blocks of text are in memory at any time.
     ///
     /// # Errors
-    /// The first line, by number, that `parse` refuses, that is not UTF-8, or that contains a NUL
+    /// The first line, by number, that `parse` refuses, that is not in the encoding of the text, or that contains a NUL
     /// character or a carriage return; a file in which `parse` finds nothing at all; a file that cannot be read to its
     /// end.
     pub fn parse_lines<T: Send>(
@@ -192,10 +252,10 @@ impl<'m> Source<'m> {
         parse: impl Fn(&str) -> Result<Option<T>, String> + Sync,
         mut take: impl FnMut(u64, T) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let has_comments = self.has_comments;
+        let odd = Odd { may_be_in_comments: self.has_comments, refusal: self.not_text.clone() };
         self.scan_blocks(&mut |name, batch, before| {
             let parsed = map_ranges(batch.len(), 1, |range| {
-                let parse = |block| parse_block(block, has_comments, &parse);
+                let parse = |block| parse_block(block, &odd, &parse);
                 let blocks = batch[range].iter();
                 blocks.map(|block| block.as_ref().ok().map(|b| parse(b))).collect::<Vec<_>>()
             });
@@ -277,16 +337,16 @@ impl<'m> Source<'m> {
     /// The whole text of a small file, without a byte order mark.
     ///
     /// # Errors
-    /// A file that cannot be read to its end or is not UTF-8.
+    /// A file that cannot be read to its end or is not in its encoding.
     pub fn text(self) -> Result<String, Error> {
-        let Self { name, mut reader, .. } = self;
+        let Self { name, mut reader, not_text, .. } = self;
         let mut text = Vec::new();
         reader.read_to_end(&mut text).map_err(|source| unreadable(&name, source))?;
         match String::from_utf8(text) {
             Ok(text) => Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text)),
             Err(error) => {
                 let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-                Err(Error::line(name, count_lines(good) + 1, NOT_UTF8))
+                Err(Error::line(name, count_lines(good) + 1, not_text))
             }
         }
     }
@@ -382,9 +442,16 @@ struct Parsed<T> {
     error: Option<String>,
 }
 
+/// What becomes of bytes that are not UTF-8.
+struct Odd {
+    may_be_in_comments: bool,
+    /// Why they are refused elsewhere.
+    refusal: String,
+}
+
 fn parse_block<T>(
     block: &[u8],
-    has_comments: bool,
+    odd: &Odd,
     parse: &impl Fn(&str) -> Result<Option<T>, String>,
 ) -> Parsed<T> {
     let mut parsed = Parsed { items: Vec::new(), lines: 0, bytes: block.len() as u64, error: None };
@@ -408,7 +475,7 @@ fn parse_block<T>(
         let end = bad.iter().position(|&byte| byte == b'\n').map_or(bad.len(), |at| at + 1);
         let (line, after) = bad.split_at(end);
         if !line.is_empty() {
-            let line = lossy(line.trim_ascii_end(), has_comments);
+            let line = lossy(line.trim_ascii_end(), odd);
             parsed.add(line.and_then(|line| parse(clean(&line)?)));
         }
         rest = after;
@@ -428,11 +495,11 @@ impl<T> Parsed<T> {
 }
 
 /// A line that is not UTF-8, which may be so in a comment alone.
-fn lossy(line: &[u8], has_comments: bool) -> Result<Cow<'_, str>, String> {
-    let comment = line.iter().position(|&byte| byte == b'#').filter(|_| has_comments);
+fn lossy<'l>(line: &'l [u8], odd: &Odd) -> Result<Cow<'l, str>, String> {
+    let comment = line.iter().position(|&byte| byte == b'#').filter(|_| odd.may_be_in_comments);
     match comment {
         Some(at) if str::from_utf8(&line[..at]).is_ok() => Ok(String::from_utf8_lossy(line)),
-        _ => Err(NOT_UTF8.to_owned()),
+        _ => Err(odd.refusal.clone()),
     }
 }
 
@@ -493,9 +560,10 @@ fn count_lines(bytes: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use std::io::Write;
-    use std::path::PathBuf;
 
+    use bzip2::write::BzEncoder;
     use flate2::write::GzEncoder;
+    use lzma_rust2::{LzmaOptions, LzmaWriter, XzOptions, XzWriter};
     use proptest::prelude::*;
 
     use super::*;
@@ -518,6 +586,28 @@ mod tests {
         packer.write_all(bytes).unwrap();
         packer.finish().unwrap()
     }
+
+    fn bzip2(bytes: &[u8]) -> Vec<u8> {
+        let mut packer = BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+        packer.write_all(bytes).unwrap();
+        packer.finish().unwrap()
+    }
+
+    fn xz(bytes: &[u8]) -> Vec<u8> {
+        let mut packer = XzWriter::new(Vec::new(), XzOptions::with_preset(1)).unwrap();
+        packer.write_all(bytes).unwrap();
+        packer.finish().unwrap()
+    }
+
+    fn lzma(bytes: &[u8]) -> Vec<u8> {
+        let options = LzmaOptions::with_preset(1);
+        let mut packer = LzmaWriter::new_use_header(Vec::new(), &options, None).unwrap();
+        packer.write_all(bytes).unwrap();
+        packer.finish().unwrap()
+    }
+
+    type Packer = fn(&[u8]) -> Vec<u8>;
+    const PACKERS: [Packer; 4] = [gzip, bzip2, xz, lzma];
 
     fn open_bytes(bytes: &[u8]) -> Result<Vec<String>, String> {
         let home = tempfile::tempdir().unwrap();
@@ -651,36 +741,55 @@ mod tests {
 
     #[test]
     fn archives_are_known_by_their_content_and_joined_ones_are_read_to_the_end() {
-        let two = [gzip(b"a\nb"), gzip(b"c\nd\n")].concat();
-        assert_eq!(open_bytes(&two).unwrap(), ["a", "bc", "d"]);
-        // Zeros pad archives on tapes; other bytes are a mistake.
-        let padded = [two.clone(), vec![0; 100_000]].concat();
-        assert_eq!(open_bytes(&padded).unwrap(), ["a", "bc", "d"]);
-        let spoilt = open_bytes(&[two, b"\0e\n".to_vec()].concat()).unwrap_err();
-        assert_eq!(spoilt, "f: the file is damaged: other bytes follow the compressed data");
-        for (head, kind) in
-            [(&b"BZh91AY"[..], "a bzip2"), (b"\xfd7zXZ\0", "an xz"), (b"PK\x03\x04", "a zip")]
-        {
-            assert!(open_bytes(head).unwrap_err().contains(&format!("this is {kind} archive")));
+        for pack in PACKERS {
+            let two = [pack(b"a\nb"), pack(b""), pack(b"c\nd\n")].concat();
+            assert_eq!(open_bytes(&two).unwrap(), ["a", "bc", "d"]);
+            // Zeros pad archives on tapes; other bytes are a mistake.
+            let padded = [two.clone(), vec![0; 100_000]].concat();
+            assert_eq!(open_bytes(&padded).unwrap(), ["a", "bc", "d"]);
+            let spoilt = open_bytes(&[two, b"\0e\n".to_vec()].concat()).unwrap_err();
+            assert_eq!(spoilt, "f: the file is damaged: other bytes follow the compressed data");
         }
-        assert_eq!(open_bytes(b"a").unwrap(), ["a"]);
+        assert!(open_bytes(b"PK\x03\x04").unwrap_err().contains("this is a zip archive"));
+        for text in ["a", "BZh1 x", "BZh91AX&SY", "]", "PK", "BZ"] {
+            assert_eq!(open_bytes(text.as_bytes()).unwrap(), [text]);
+        }
+    }
+
+    #[test]
+    fn an_archive_that_would_fill_the_memory_is_refused() {
+        let mut packed = xz(b"a\n");
+        // The size of the dictionary in the header of the block: 2 GiB; then the header's checksum.
+        assert_eq!(packed[12..16], [2, 0, 0x21, 1]);
+        packed[16] = 38;
+        let sum = crc32fast::hash(&packed[12..20]).to_le_bytes();
+        packed[20..24].copy_from_slice(&sum);
+        let expected =
+            "f: expected a dictionary of at most 128 MiB in an xz archive, found a larger one";
+        assert_eq!(open_bytes(&packed).unwrap_err(), expected);
+        let mut packed = lzma(b"a\n");
+        packed[1..5].copy_from_slice(&(1_u32 << 31).to_le_bytes());
+        assert_eq!(open_bytes(&packed).unwrap_err(), expected);
     }
 
     #[test]
     fn a_damaged_archive_is_an_error_wherever_it_is_cut() {
         let text: String =
             (0..50_000).map(|number| format!("{}\n", number * 7919 % 100_003)).collect();
-        let whole = gzip(text.as_bytes());
-        for cut in [4, 9, 12, whole.len() / 2, whole.len() - 9, whole.len() - 1] {
-            let message = open_bytes(&whole[..cut]).unwrap_err();
-            assert_eq!(
-                message, "f: the compressed data end too early: the file is truncated",
-                "cut at {cut}"
-            );
+        for (pack, kind) in PACKERS.into_iter().zip(0..) {
+            let whole = pack(text.as_bytes());
+            for cut in [4, 9, 12, whole.len() / 2, whole.len() - 9, whole.len() - 1] {
+                let message = open_bytes(&whole[..cut]).unwrap_err();
+                assert_eq!(
+                    message, "f: the compressed data end too early: the file is truncated",
+                    "archive {kind} cut at {cut}"
+                );
+            }
+            let mut flipped = whole.clone();
+            flipped[whole.len() / 2] ^= 0x10;
+            // The oldest kind has no checksum.
+            assert!(kind == 3 || open_bytes(&flipped).unwrap_err().starts_with("f: "), "{kind}");
         }
-        let mut flipped = whole.clone();
-        flipped[whole.len() / 2] ^= 0x10;
-        assert!(open_bytes(&flipped).unwrap_err().starts_with("f: "));
     }
 
     #[cfg(feature = "zst")]
@@ -705,7 +814,7 @@ mod tests {
             error.to_string().ends_with("expected a file, found a directory")
                 && error.is_bad_input()
         );
-        let missing: PathBuf = home.path().join("missing");
+        let missing = home.path().join("missing");
         let error = Source::open(&missing, &mut ()).unwrap_err();
         assert!(error.to_string().contains("missing: cannot be read") && error.is_bad_input());
     }

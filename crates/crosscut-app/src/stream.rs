@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use crosscut::{Example, Stream};
 
 use crate::application::{Application, Examples};
+use crate::encoding::{Decoded, Encoding};
 use crate::error::Error;
 use crate::source::Source;
+use crate::svmlight::Qid;
 use crate::unpack;
 
 /// Size of a piece in bytes; a single longer example makes a longer piece. It affects the result,
@@ -21,7 +23,7 @@ pub enum Cut {
     /// After each line.
     #[default]
     Lines,
-    /// Between lines with different `qid:N`.
+    /// Between lines with different `qid:NAME`.
     Qids,
     /// After a line that is empty or has only spaces.
     Blank,
@@ -32,6 +34,7 @@ pub enum Cut {
 pub struct Pieces {
     path: PathBuf,
     name: String,
+    encoding: Encoding,
     cut: Cut,
     size: usize,
     reader: Box<dyn Read + Send>,
@@ -46,8 +49,8 @@ pub struct Pieces {
     known: Vec<(usize, u32)>,
     surveyed: bool,
     /// The qids seen in the survey.
-    qids: HashSet<i64>,
-    last_qid: Option<i64>,
+    qids: HashSet<Qid>,
+    last_qid: Option<Qid>,
 }
 
 impl Pieces {
@@ -76,6 +79,7 @@ impl Pieces {
         Ok(Self {
             path: path.to_owned(),
             name,
+            encoding: Encoding::default(),
             cut: Cut::default(),
             size,
             reader,
@@ -98,6 +102,11 @@ impl Pieces {
         (self.known.iter().map(|(length, _)| *length as u64).sum(), sum.finalize())
     }
 
+    /// Whether a line of the survey has a qid; for [`Cut::Qids`].
+    pub fn has_qids(&self) -> bool {
+        self.last_qid.is_some()
+    }
+
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path
@@ -106,6 +115,21 @@ impl Pieces {
     /// The name used in messages.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The same file, which is in this encoding. Nothing may have been read yet.
+    pub fn decode(self, encoding: Encoding) -> Self {
+        let reader = Box::new(Decoded::new(self.reader, encoding));
+        Self { reader, encoding, ..self }
+    }
+
+    /// The beginning of the file, to recognise its kind: the first `bytes` bytes of its text or
+    /// fewer.
+    ///
+    /// # Errors
+    /// A file whose beginning cannot be read.
+    pub fn peek(&self, bytes: usize) -> Result<String, Error> {
+        Source::open_quietly(&self.path)?.decode(self.encoding).peek(bytes)
     }
 
     /// Sets where the file may be cut; must be called before anything is read.
@@ -138,7 +162,7 @@ impl Pieces {
         let before = self.lines;
         self.next += 1;
         self.lines += bytes.iter().filter(|&&byte| byte == b'\n').count() as u64;
-        Ok(Some(Source::from_piece(self.name.clone(), bytes, before)))
+        Ok(Some(Source::from_piece(self.name.clone(), bytes, before, self.encoding)))
     }
 
     /// Starts reading from the beginning. The first reading was the survey.
@@ -146,7 +170,7 @@ impl Pieces {
     /// # Errors
     /// A file that cannot be opened again.
     pub fn begin_again(&mut self) -> Result<(), Error> {
-        self.reader = unpack::open(&self.path)?.1;
+        self.reader = Box::new(Decoded::new(unpack::open(&self.path)?.1, self.encoding));
         self.rest.clear();
         (self.ended, self.lines, self.next, self.surveyed) = (false, 0, 0, true);
         self.qids = HashSet::new();
@@ -201,8 +225,8 @@ impl Pieces {
                 Cut::Lines => {}
                 Cut::Blank if is_blank(line) => return Some(end),
                 Cut::Blank => {}
-                Cut::Qids => match (qid(line), after) {
-                    (Some(qid), Some(other)) if qid != other => return Some(end),
+                Cut::Qids => match (qid(line), &after) {
+                    (Some(qid), Some(other)) if qid != *other => return Some(end),
                     (Some(qid), _) => after = Some(qid),
                     (None, _) => {}
                 },
@@ -215,8 +239,10 @@ impl Pieces {
     /// Refuses a qid that returns after another qid.
     fn check_qids(&mut self, bytes: &[u8]) -> Result<(), Error> {
         for (line, number) in bytes.split(|&byte| byte == b'\n').zip(self.lines + 1..) {
-            let Some(qid) = qid(line).filter(|&qid| self.last_qid != Some(qid)) else { continue };
-            if !self.qids.insert(qid) {
+            let Some(qid) = qid(line).filter(|qid| self.last_qid.as_ref() != Some(qid)) else {
+                continue;
+            };
+            if !self.qids.insert(qid.clone()) {
                 let message =
                     format!("expected the lines of qid:{qid} one after the other, but it returns");
                 return Err(Error::line(self.name.as_str(), number, message));
@@ -259,14 +285,15 @@ fn is_blank(line: &[u8]) -> bool {
     line.iter().all(|byte| matches!(byte, b' ' | b'\r' | b'\n'))
 }
 
-/// The number of `qid:N` near the beginning of a line.
-fn qid(line: &[u8]) -> Option<i64> {
+/// The name in `qid:NAME` near the beginning of a line.
+fn qid(line: &[u8]) -> Option<Qid> {
     let words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     let word = words
         .take(4)
         .take_while(|word| word[0] != b'#')
         .find_map(|word| word.strip_prefix(b"qid:"))?;
-    std::str::from_utf8(word).ok()?.parse().ok()
+    let word = word.split(|&byte| byte == b'#').next()?;
+    Qid::parse(std::str::from_utf8(word).ok()?).ok()
 }
 
 #[cfg(test)]
@@ -289,7 +316,7 @@ mod tests {
     #[test]
     fn pieces_hold_whole_examples_and_join_to_the_file() {
         let lines = "a 1\nb\n\nc 333333333333333333\nd";
-        let qids = "1 qid:1 1:1\n# x\n2 qid:1\n1 qid:2 cost:1\n\n1 qid:3\n2 qid:3\n1 qid:4";
+        let qids = "1 qid:1 1:1\n# x\n2 qid:01#y\n1 qid:2 cost:1\n\n1 qid:x3\n2 qid:x3#\n1 qid:4.5";
         let blank = "@weight:2\nA\tx\nB\ty\n\n\nA\tz\n  \r\nB\tx\nB\tx\nB\tx";
         let many: String = (9..30).map(|qid| format!("1 qid:{qid}\n2 qid:{qid} 1:1\n")).collect();
         let (lines, qids, blank) = (lines.repeat(9), many + qids, format!("{blank}\n\n").repeat(9));

@@ -1,8 +1,12 @@
 //! SVM-light lines:
-//! `<target> [qid:<int>] [sid:<int>] [cost:<number>] <id>:<value> … [# <comment>]`.
+//! `<target> [qid:<name>] [sid:<int>] [cost:<number>] <id>:<value> … [# <comment>]`.
+
+use std::fmt;
 
 use crosscut::Feature;
+use serde::{Deserialize, Serialize};
 
+use crate::application::{OptionSpec, Options};
 use crate::scaling::round;
 use crate::source::name;
 
@@ -11,11 +15,11 @@ use crate::source::name;
 pub struct Line<'t> {
     /// The target as written; `None` if it is `?` or the line begins with a feature.
     pub target: Option<&'t str>,
-    /// The number after `qid:`.
-    pub qid: Option<i64>,
+    /// The name after `qid:`.
+    pub qid: Option<Qid>,
     /// The number after `cost:`, finite and at least 0; 1 if there is none.
     pub cost: f64,
-    /// The features, finite and not zero, with ids as in the file (from 1, strictly increasing).
+    /// The features, finite and not zero, with ids as in the file (strictly increasing).
     pub features: Vec<Feature>,
     /// What rounding to single precision took from their values, where it took something: with the
     /// same ids, in the same order. [`Scaling`](crate::Scaling) makes use of it.
@@ -26,13 +30,102 @@ pub struct Line<'t> {
     pub comment: Option<&'t str>,
 }
 
-/// Parses a line (without its line break); `None` if it is blank or a comment.
+/// The name of a query or of a sequence: a whole number of at most 64 bits, however it is written
+/// (`7`, `+7`, `007`), or any other text without white space and `#`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Qid {
+    /// A whole number.
+    Number(i64),
+    /// Any other text, also a number that is not whole.
+    Name(Box<str>),
+}
+
+impl Qid {
+    /// The name that `text` is.
+    ///
+    /// # Errors
+    /// An empty name, or one with invisible characters in its middle.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if let Ok(number) = text.parse() {
+            return Ok(Self::Number(number));
+        }
+        match name(text)? {
+            "" => Err("expected qid: with the name of a query, found none".to_owned()),
+            name => Ok(name.parse().map_or_else(|_| Self::Name(name.into()), Self::Number)),
+        }
+    }
+}
+
+impl fmt::Display for Qid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => number.fmt(f),
+            Self::Name(name) => name.fmt(f),
+        }
+    }
+}
+
+/// `--zero-based`, an option of tasks whose files have feature ids.
+pub const ZERO_BASED: OptionSpec = OptionSpec {
+    name: "zero-based",
+    value: "",
+    help: "Feature ids count from 0, as scikit-learn, LightGBM and XGBoost write them; the model keeps this for what is \
+           read with it. Default: from 1.",
+};
+
+/// `--sort-ids`, likewise, also for what is read with a model.
+pub const SORT_IDS: OptionSpec = OptionSpec {
+    name: "sort-ids",
+    value: "",
+    help: "The feature ids of a line may be in any order, each once; a model learned with it needs it no more. \
+           Default: they increase.",
+};
+
+/// How the feature ids of lines are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ids {
+    /// Whether 0 is an id.
+    pub zero_based: bool,
+    /// Whether the ids of a line may be in any order.
+    pub any_order: bool,
+}
+
+impl Ids {
+    /// What [`ZERO_BASED`] and [`SORT_IDS`] say.
+    pub fn of(options: &Options) -> Self {
+        Self::default().with(options)
+    }
+
+    /// The same for a model with which more is read: each option that is given is added.
+    pub fn with(self, options: &Options) -> Self {
+        Self {
+            zero_based: self.zero_based || options.is_set(ZERO_BASED.name),
+            any_order: self.any_order || options.is_set(SORT_IDS.name),
+        }
+    }
+
+    /// As [`parse_line`]. Messages name the options that would help.
+    ///
+    /// # Errors
+    /// Those of [`parse_line`], but for what is permitted here.
+    pub fn parse_line(self, line: &str) -> Result<Option<Line<'_>>, String> {
+        parse(line, self, [" (ids from 0: learn with --zero-based)", " (--sort-ids sorts them)"])
+    }
+}
+
+/// Parses a line (without its line break), whose feature ids increase and are at least 1; `None` if
+/// it is blank or a comment.
 ///
 /// The target is any token without a colon. Features whose value is zero are dropped.
 ///
 /// # Errors
 /// The expected and the found token; the caller adds file and line number.
 pub fn parse_line(line: &str) -> Result<Option<Line<'_>>, String> {
+    parse(line, Ids::default(), ["", ""])
+}
+
+/// `hints` are added to messages about the id 0 and about ids out of order.
+fn parse<'t>(line: &'t str, ids: Ids, hints: [&str; 2]) -> Result<Option<Line<'t>>, String> {
     let mut rest = line.trim_ascii_start();
     if rest.is_empty() || rest.starts_with('#') {
         return Ok(None);
@@ -53,8 +146,8 @@ pub fn parse_line(line: &str) -> Result<Option<Line<'_>>, String> {
         last_id: 0,
         comment: None,
     };
-    let mut last_id = 0;
     let mut cost = None;
+    let mut order = Order { least: 0, any: ids.any_order, hint: hints[1] };
     loop {
         rest = rest.trim_ascii_start();
         if let Some(comment) = rest.strip_prefix('#') {
@@ -62,7 +155,7 @@ pub fn parse_line(line: &str) -> Result<Option<Line<'_>>, String> {
             break;
         }
         if let Some((feature, taken, length)) = plain_feature(rest.as_bytes()) {
-            parsed.push(feature, taken, &mut last_id)?;
+            parsed.push(feature, taken, &mut order)?;
             rest = &rest[length..];
             continue;
         }
@@ -73,24 +166,25 @@ pub fn parse_line(line: &str) -> Result<Option<Line<'_>>, String> {
         }
         if token.as_bytes()[0].is_ascii_digit() {
             let (feature, taken) = any_feature(token)?;
-            parsed.push(feature, taken, &mut last_id)?;
+            if feature.index == 0 && !ids.zero_based {
+                return Err(unexpected("a feature id of at least 1", token) + hints[0]);
+            }
+            parsed.push(feature, taken, &mut order)?;
         } else if let Some(text) = token.strip_prefix("qid:") {
-            let qid = text.parse().map_err(|_| unexpected("qid: with a 64-bit integer", token))?;
-            once(&mut parsed.qid, qid, token)?;
+            once(&mut parsed.qid, Qid::parse(text)?, token)?;
         } else if let Some(text) = token.strip_prefix("cost:") {
             match text.parse::<f64>() {
                 Ok(value) if value.is_finite() && value >= 0.0 => once(&mut cost, value, token)?,
                 _ => return Err(unexpected("cost: with a finite number of at least 0", token)),
             }
         } else if !token.starts_with("sid:") {
-            return Err(unexpected(
-                "a feature as id:value with an integer id of at least 1",
-                token,
-            ));
+            return Err(unexpected(FEATURE, token));
         }
     }
     parsed.cost = cost.unwrap_or(1.0);
-    parsed.last_id = last_id;
+    if ids.any_order {
+        parsed.sort()?;
+    }
     Ok(Some(parsed))
 }
 
@@ -105,12 +199,16 @@ fn split_token(text: &str, ends: impl Fn(u8) -> bool) -> (&str, &str) {
 
 impl Line<'_> {
     /// Adds a feature, from whose value rounding has taken `taken`.
-    fn push(&mut self, feature: Feature, taken: f32, last_id: &mut u32) -> Result<(), String> {
-        if feature.index <= *last_id {
-            return Err(out_of_order(*last_id, feature.index));
+    #[inline]
+    fn push(&mut self, feature: Feature, taken: f32, order: &mut Order<'_>) -> Result<(), String> {
+        let id = feature.index;
+        if u64::from(id) < order.least && !order.any {
+            return Err(out_of_order(self.last_id, id, order.hint));
         }
-        *last_id = feature.index;
-        if feature.value != 0.0 {
+        order.least = u64::from(id) + 1;
+        self.last_id = self.last_id.max(id);
+        // The id of a zero must not return, so it is kept until ids are sorted.
+        if feature.value != 0.0 || order.any {
             self.features.push(feature);
         }
         if taken != 0.0 {
@@ -118,7 +216,30 @@ impl Line<'_> {
         }
         Ok(())
     }
+
+    /// Sorts the features by their ids, and drops zeros.
+    fn sort(&mut self) -> Result<(), String> {
+        self.features.sort_unstable_by_key(|feature| feature.index);
+        self.rest.sort_unstable_by_key(|feature| feature.index);
+        let twice = self.features.windows(2).find(|pair| pair[0].index == pair[1].index);
+        if let Some(pair) = twice {
+            return Err(out_of_order(pair[0].index, pair[1].index, ""));
+        }
+        self.features.retain(|feature| feature.value != 0.0);
+        Ok(())
+    }
 }
+
+/// The order of the ids of a line.
+struct Order<'h> {
+    /// The least id that may come next.
+    least: u64,
+    /// Whether any other may come too.
+    any: bool,
+    hint: &'h str,
+}
+
+const FEATURE: &str = "a feature as id:value with an integer id";
 
 /// The fast path: parses `id:value` at the beginning of `bytes` if the id is small and the value a
 /// short decimal number. Returns the feature, what rounding took from its value, and its length in
@@ -189,7 +310,7 @@ fn digit(bytes: &[u8], at: usize) -> Option<u8> {
     bytes.get(at).map(|byte| byte.wrapping_sub(b'0')).filter(|&digit| digit < 10)
 }
 
-/// Parses `id:value`, which begins with a digit. Returns the feature, and what rounding took from
+/// Parses `id:value`, which begins with a digit; the id may be 0. Returns the feature, and what rounding took from
 /// its value.
 fn any_feature(token: &str) -> Result<(Feature, f32), String> {
     let bytes = token.as_bytes();
@@ -200,7 +321,7 @@ fn any_feature(token: &str) -> Result<(Feature, f32), String> {
         at += 1;
     }
     if bytes.get(at) != Some(&b':') {
-        return Err(unexpected("a feature as id:value with an integer id of at least 1", token));
+        return Err(unexpected(FEATURE, token));
     }
     let text = &token[at + 1..];
     let Ok(index) = u32::try_from(id) else {
@@ -209,9 +330,6 @@ fn any_feature(token: &str) -> Result<(Feature, f32), String> {
             token,
         ));
     };
-    if index == 0 {
-        return Err(unexpected("a feature id of at least 1", token));
-    }
     match text.parse::<f32>() {
         Ok(value) if value.is_finite() => {
             // A double rounded again may differ from a text rounded once, by the last bit.
@@ -231,11 +349,11 @@ fn once<T>(slot: &mut Option<T>, value: T, token: &str) -> Result<(), String> {
 }
 
 #[cold]
-fn out_of_order(previous: u32, next: u32) -> String {
+fn out_of_order(previous: u32, next: u32, hint: &str) -> String {
     if previous == next {
         format!("expected each feature id once, found {next} again")
     } else {
-        format!("expected feature ids in increasing order, found {next} after {previous}")
+        format!("expected feature ids in increasing order, found {next} after {previous}{hint}")
     }
 }
 
@@ -267,7 +385,7 @@ mod tests {
         let full =
             line("\t+1 qid:-3 sid:7 cost:2.5  1:0.5 3:-1e-2 4:0 4294967295:.25 # doc 1A: x ");
         assert_eq!(full.target, Some("+1"));
-        assert_eq!((full.qid, full.cost), (Some(-3), 2.5));
+        assert_eq!((full.qid, full.cost), (Some(Qid::Number(-3)), 2.5));
         assert_eq!(full.features, features(&[(1, 0.5), (3, -0.01), (u32::MAX, 0.25)]));
         assert_eq!(full.comment, Some("doc 1A: x"));
         assert_eq!(line("sci.space").features, []);
@@ -314,7 +432,7 @@ mod tests {
                 &long,
                 "ids beyond 32 bits are not supported), found `9999999999999999999999999999999999999999…`",
             ),
-            ("1 -1:1", "integer id of at least 1, found `-1:1`"),
+            ("1 -1:1", "integer id, found `-1:1`"),
             ("1 1:", "a number after the colon"),
             ("1 1:0x10", "a number after the colon"),
             ("1 1:1:1", "a number after the colon"),
@@ -328,8 +446,9 @@ mod tests {
             ("1 cost:nan 1:1", "cost: with a finite number"),
             ("1 cost:1 cost:1", "at most once"),
             ("1 qid:1 qid:1", "at most once"),
-            ("1 qid:a", "qid: with a 64-bit integer, found `qid:a`"),
-            ("1 qid:9223372036854775808", "qid: with a 64-bit integer"),
+            ("1 qid: 1:1", "qid: with the name of a query, found none"),
+            ("1 qid:\u{feff} 1:1", "qid: with the name of a query, found none"),
+            ("1 qid:a\u{1b}b 1:1", "expected a name that can be seen, found U+001B"),
         ];
         for (text, expected) in table {
             let message = parse_line(text).unwrap_err();
@@ -340,7 +459,80 @@ mod tests {
         }
     }
 
+    #[test]
+    fn qids_are_names_and_equal_numbers_are_one() {
+        let qid = |text: &str| line(&format!("1 qid:{text} 1:1")).qid.unwrap();
+        for text in ["7", "+7", "007", "7\u{a0}"] {
+            assert_eq!(qid(text), Qid::Number(7), "{text}");
+        }
+        assert_eq!(qid("-0"), qid("0"));
+        let uuid = "123e4567-e89b-12d3-a456-426614174000";
+        // Not whole, or of more than 64 bits: these are names, and may be anything.
+        let names = ["a", "A", "1.5", "1.0", "1e2", "10e1", "a:b", uuid, "9223372036854775808"];
+        for (at, text) in names.iter().enumerate() {
+            assert_eq!(qid(text).to_string(), *text);
+            assert!(names[..at].iter().all(|other| qid(other) != qid(text)), "{text}");
+        }
+        assert_eq!(line("1 qid:a#b 1:1").qid, Some(Qid::Name("a".into())));
+        assert_eq!(line("1 qid:9223372036854775807").qid, Some(Qid::Number(i64::MAX)));
+    }
+
+    #[test]
+    fn ids_may_count_from_zero_and_be_in_any_order() {
+        let [plain, zero, any, both] = [(false, false), (true, false), (false, true), (true, true)]
+            .map(|(zero_based, any_order)| Ids { zero_based, any_order });
+        let all = [plain, zero, any, both];
+        let twice = "expected each feature id once, found";
+        let zeros = "expected a feature id of at least 1, found `0:1` (ids from 0: learn with --zero-based)";
+        let order =
+            "expected feature ids in increasing order, found 1 after 3 (--sort-ids sorts them)";
+        type Row<'r> = (&'r str, &'r [Ids], Result<&'r [(u32, f32)], String>);
+        let table: [Row<'_>; 9] = [
+            ("a 0:1 2:3", &[zero, both], Ok(&[(0, 1.0), (2, 3.0)])),
+            ("a 0:1 2:3", &[plain, any], Err(zeros.to_owned())),
+            ("a 3:1 1:0 2:4", &[any, both], Ok(&[(2, 4.0), (3, 1.0)])),
+            ("a 3:1 1:2", &[plain, zero], Err(order.to_owned())),
+            ("a 3:1 0:2", &[both], Ok(&[(0, 2.0), (3, 1.0)])),
+            ("a 4294967295:1 0:2 00:1", &[both], Err(format!("{twice} 0 again"))),
+            ("a 0:0 0:1", &[zero], Err(format!("{twice} 0 again"))),
+            ("a 5:0 3:1 5:2", &[any, both], Err(format!("{twice} 5 again"))),
+            ("a 1:1 4294967295:2", &all, Ok(&[(1, 1.0), (u32::MAX, 2.0)])),
+        ];
+        for (text, styles, expected) in table {
+            for ids in styles {
+                let found = ids.parse_line(text).map(|line| line.unwrap());
+                let found = found.map(|line| (line.last_id, line.features));
+                let expected = expected.clone();
+                let expected = expected.map(|pairs| {
+                    (if text.contains("4294967295") { u32::MAX } else { 3 }, features(pairs))
+                });
+                let found = found.map(|(last, all)| (if last == 2 { 3 } else { last }, all));
+                assert_eq!(found, expected, "{text} {ids:?}");
+            }
+        }
+        // What rounding took goes with its feature.
+        let line = any.parse_line("a 2:0.1 1:0.3").unwrap().unwrap();
+        assert_eq!(line.rest.iter().map(|rest| rest.index).collect::<Vec<_>>(), [1, 2]);
+    }
+
     proptest! {
+        #[test]
+        fn ids_in_any_order_are_those_in_order(
+            values in prop::collection::btree_map(0..200_u32, -5..5_i32, 0..30),
+            seed in any::<u64>(),
+        ) {
+            let ids = Ids { zero_based: true, any_order: true };
+            let mut pairs: Vec<_> = values.into_iter().collect();
+            let text = |pairs: &[(u32, i32)]| {
+                pairs.iter().map(|(id, value)| format!(" {id}:{value}.1")).collect::<String>()
+            };
+            let sorted = text(&pairs);
+            pairs.sort_by_key(|(id, _)| u64::from(*id).wrapping_mul(seed | 1));
+            let mixed = text(&pairs);
+            let strict = Ids { any_order: false, ..ids };
+            prop_assert_eq!(ids.parse_line(&mixed), strict.parse_line(&sorted));
+        }
+
         #[test]
         fn what_is_printed_is_read(
             ids in prop::collection::btree_set(1..=u32::MAX, 0..30),

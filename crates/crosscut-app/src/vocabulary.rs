@@ -131,6 +131,8 @@ pub enum FeatureIds {
     Contiguous(u32),
     /// Ids in increasing order (hashed features); the index of an id is its position.
     Listed(#[serde(deserialize_with = "increasing")] Vec<u32>),
+    /// Ids 0 to n − 1 are indices 0 to n − 1.
+    FromZero(u32),
 }
 
 impl FeatureIds {
@@ -144,7 +146,7 @@ impl FeatureIds {
     /// Number of indices.
     pub fn len(&self) -> usize {
         match self {
-            Self::Contiguous(n) => *n as usize,
+            Self::Contiguous(n) | Self::FromZero(n) => *n as usize,
             Self::Listed(ids) => ids.len(),
         }
     }
@@ -159,6 +161,7 @@ impl FeatureIds {
         match self {
             Self::Contiguous(n) => (1..=*n).contains(&id).then(|| id - 1),
             Self::Listed(ids) => ids.binary_search(&id).ok().map(|at| at as u32),
+            Self::FromZero(n) => (id < *n).then_some(id),
         }
     }
 
@@ -167,6 +170,7 @@ impl FeatureIds {
         match self {
             Self::Contiguous(_) => index as u32 + 1,
             Self::Listed(ids) => ids[index],
+            Self::FromZero(_) => index as u32,
         }
     }
 
@@ -317,11 +321,14 @@ impl SeenIds {
         let count = self.bits.iter().map(|bits| bits.count_ones() as usize).sum::<usize>()
             + self.large.len();
         let largest = self.large.last().copied().or_else(|| small.clone().last()).unwrap_or(0);
-        if largest as usize > 4 * count {
+        let has_zero = self.bits.first().is_some_and(|bits| bits & 1 == 1);
+        if largest as usize > 4 * count || has_zero && largest == u32::MAX {
             let mut ids = Vec::with_capacity(count);
             ids.extend(small);
             ids.append(&mut self.large);
             FeatureIds::Listed(ids)
+        } else if has_zero {
+            FeatureIds::FromZero(largest + 1)
         } else {
             FeatureIds::Contiguous(largest)
         }
@@ -382,6 +389,9 @@ mod tests {
     fn ids_are_listed_only_where_they_are_sparse() {
         assert_eq!(collect(&[]), FeatureIds::Contiguous(0));
         assert_eq!(collect(&[8, 1]), FeatureIds::Contiguous(8));
+        assert_eq!(collect(&[0]), FeatureIds::FromZero(1));
+        assert_eq!(collect(&[8, 0]), FeatureIds::FromZero(9));
+        assert_eq!(collect(&[9, 0]), FeatureIds::Listed(vec![0, 9]));
         assert_eq!(collect(&[9, 1, 9]), FeatureIds::Listed(vec![1, 9]));
         assert_eq!(
             collect(&[u32::MAX, 5, 1 << 24]),
@@ -454,9 +464,9 @@ mod tests {
 
         #[test]
         fn ids_become_dense_indices_and_back(
-            small in prop::collection::btree_set(1..200_u32, 0..60),
+            small in prop::collection::btree_set(0..200_u32, 0..60),
             large in prop::collection::btree_set(1..=u32::MAX, 0..60),
-            other in prop::collection::btree_set(1..300_u32, 0..60),
+            other in prop::collection::btree_set(0..300_u32, 0..60),
         ) {
             let seen: BTreeSet<u32> = small.union(&large).copied().collect();
             let ids = FeatureIds::collect([small, large].map(Vec::from_iter).iter().map(|ids| rows(ids)).collect::<Vec<_>>().iter().map(Vec::as_slice));

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
 use crosscut::{C, Settings, StopReason, relative_gap};
@@ -137,7 +137,9 @@ fn learn(
     outputs.extend(log.map(|log| ("--log", log)));
     outputs.extend(checkpoint);
     check_distinct(&outputs)?;
-    let inputs: Vec<&Path> = inputs.into_iter().filter_map(|(_, file)| file).collect();
+    let mut inputs: Vec<&Path> = inputs.into_iter().filter_map(|(_, file)| file).collect();
+    let beside = (entry.beside)(&options, &flags.examples);
+    inputs.extend(beside.iter().map(PathBuf::as_path));
     let log = log.map(|log| Log::create(log, &inputs)).transpose()?;
     let mut screen = Screen::new(flags.talk.verbosity, log);
     screen.aim(&settings);
@@ -380,7 +382,9 @@ fn validate(entry: &Entry, flags: &flags::Validate, matches: &ArgMatches) -> Res
     let mut inputs = vec![("EXAMPLES", Some(&*flags.examples)), ("--prior", prior)];
     inputs.extend(side.iter().map(|(name, file)| (name.as_str(), Some(*file))));
     one_each("standard input", &inputs, None)?;
-    let inputs: Vec<&Path> = inputs.into_iter().filter_map(|(_, file)| file).collect();
+    let mut inputs: Vec<&Path> = inputs.into_iter().filter_map(|(_, file)| file).collect();
+    let beside = (entry.beside)(&options, &flags.examples);
+    inputs.extend(beside.iter().map(PathBuf::as_path));
     let outputs: Vec<(&str, &Path)> = [("--log", log), ("--refit", refit)]
         .into_iter()
         .filter_map(|(name, file)| Some((name, file?)))

@@ -7,7 +7,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, ValueHint, value_parser};
 use clap_complete::Shell;
 use crosscut::{BlockSettings, C, Rescaling, Settings, SlackNorm, Solver};
-use crosscut_app::{Checkpoints, Entry, Every, OptionSpec, Options, probability};
+use crosscut_app::{Checkpoints, Entry, Every, OptionSpec, Options, encoding, probability};
 
 use crate::{Other, Program};
 
@@ -102,7 +102,7 @@ fn per_task(
 
 /// The options that `learn` and `validate` accept for a task.
 fn learning(entry: &Entry) -> Vec<OptionSpec> {
-    [entry.options, if_log(entry, &[probability::OBJECTIVE])].concat()
+    [entry.options, if_log(entry, &[probability::OBJECTIVE]), &[encoding::OPTION]].concat()
 }
 
 /// Selects the options of a task that `classify` or `evaluate` accepts.
@@ -110,7 +110,13 @@ pub type Reading = fn(&Entry) -> Vec<OptionSpec>;
 
 /// The options that `classify` accepts for a task.
 pub fn classifying(entry: &Entry) -> Vec<OptionSpec> {
-    [entry.reading, entry.writing, if_log(entry, &[probability::PROBABILITIES])].concat()
+    [
+        entry.reading,
+        entry.writing,
+        if_log(entry, &[probability::PROBABILITIES]),
+        &[encoding::OPTION],
+    ]
+    .concat()
 }
 
 /// Options of tasks that can be trained with the log-loss.
@@ -120,7 +126,7 @@ fn if_log<'s>(entry: &Entry, options: &'s [OptionSpec]) -> &'s [OptionSpec] {
 
 /// The options that `evaluate` accepts for a task.
 pub fn evaluating(entry: &Entry) -> Vec<OptionSpec> {
-    entry.reading.to_vec()
+    [entry.reading, &[encoding::OPTION]].concat()
 }
 
 /// The options of all tasks, each once: the task is known only when the model has been opened.
@@ -220,7 +226,7 @@ pub struct Learn {
     /// in pieces of 4 MB; with one-slack.
     #[arg(long, help_heading = "Advanced")]
     pub stream: bool,
-    /// Training examples; `-` is standard input, .gz is unpacked.
+    /// Training examples; `-` is standard input, .gz, .bz2 and .xz are unpacked.
     pub examples: PathBuf,
     /// Where the model goes.
     pub model: PathBuf,
@@ -275,7 +281,7 @@ pub struct Classify {
     pub threads: Threads,
     #[command(flatten)]
     pub talk: Talk,
-    /// Examples, labelled or not; `-` is standard input, .gz is unpacked.
+    /// Examples, labelled or not; `-` is standard input, .gz, .bz2 and .xz are unpacked.
     pub examples: PathBuf,
     /// A model written by `learn`.
     pub model: PathBuf,
@@ -290,7 +296,7 @@ pub struct Evaluate {
     pub threads: Threads,
     #[command(flatten)]
     pub talk: Talk,
-    /// Labelled examples; `-` is standard input, .gz is unpacked.
+    /// Labelled examples; `-` is standard input, .gz, .bz2 and .xz are unpacked.
     pub examples: PathBuf,
     /// A model written by `learn`.
     pub model: PathBuf,
@@ -318,7 +324,7 @@ pub struct Validate {
     pub prior: PriorModel,
     #[command(flatten)]
     pub advanced: Advanced,
-    /// Labelled examples; `-` is standard input, .gz is unpacked.
+    /// Labelled examples; `-` is standard input, .gz, .bz2 and .xz are unpacked.
     pub examples: PathBuf,
 }
 

@@ -109,12 +109,8 @@ fn archives_and_files_of_other_programs_are_known() {
     let home = Home::with_model();
     home.write("padded.gz", [gzip(home.text("train.svm").as_bytes()), vec![0; 1000]].concat());
     learned(&home, &["multiclass", "padded.gz"]);
-    for (name, head) in
-        [("bzip2", &b"BZh91AY&SY"[..]), ("xz", b"\xfd7zXZ\0\0"), ("zip", b"PK\x03\x04")]
-    {
-        home.write("packed", head);
-        home.refuses(&["learn", "multiclass", "packed", "m"], &["packed: this is a", name]);
-    }
+    home.write("packed", b"PK\x03\x04");
+    home.refuses(&["learn", "multiclass", "packed", "m"], &["packed: this is a zip archive"]);
     home.write("ranked", "1 qid:1 1:1\n0 qid:1 2:1\n");
     home.succeeds(&["svm_rank_learn", "-c", "1", "ranked", "text"]);
     home.refuses(&["classify", "ranked", "text", "out"], &["a text model of SVM^struct"]);

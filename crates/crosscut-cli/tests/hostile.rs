@@ -52,7 +52,7 @@ fn broken_examples_are_refused_by_every_verb() {
         (
             "zero",
             b"1 1:1\r\n\r\n2 0:1\r\n",
-            "zero:3: expected a feature id of at least 1, found `0:1`",
+            "zero:3: expected a feature id of at least 1, found `0:1` (ids from 0: learn with --zero-based)",
         ),
         (
             "wide",
@@ -62,7 +62,7 @@ fn broken_examples_are_refused_by_every_verb() {
         (
             "word",
             b"1 a:b",
-            "word:1: expected a feature as id:value with an integer id of at least 1, found `a:b`",
+            "word:1: expected a feature as id:value with an integer id, found `a:b`",
         ),
         ("colon", b"1 1:1:1", "colon:1: expected a number after the colon, found `1:1:1`"),
         ("no-value", b"1 1:", "no-value:1: expected a number after the colon"),
@@ -74,17 +74,17 @@ fn broken_examples_are_refused_by_every_verb() {
         ),
         ("nul", b"1 1:1\n2 1:\0\n", "nul:2: expected text, found a NUL character"),
         ("latin1", b"caf\xe9 1:1\n", "latin1:1: expected text in UTF-8"),
-        ("utf16", b"\xff\xfe1\x00 \x00", "utf16:1: expected text in UTF-8"),
+        ("utf16", b"\xff\xfe1\x00 \x00\n\x00\x00", "utf16:2: expected text in UTF-8"),
         ("bom", b"\xef\xbb\xbf1 1:1\n1 x\n", "bom:2: expected a feature as id:value"),
         (
             "far",
             &after(50_000, b"0:1"),
-            "far:50001: expected a feature id of at least 1, found `0:1`",
+            "far:50001: expected a feature id of at least 1, found `0:1` (ids from 0: learn with --zero-based)",
         ),
         (
             "long",
             long.as_bytes(),
-            "long:1: expected a feature as id:value with an integer id of at least 1, found `xxxx",
+            "long:1: expected a feature as id:value with an integer id, found `xxxx",
         ),
         ("half.gz", &whole[..whole.len() / 2], "half.gz: the compressed data end too early"),
         ("short.gz", &whole[..5], "short.gz: the compressed data end too early"),

@@ -26,7 +26,7 @@ impl Application for Multiclass {
         "Multiclass classification (Crammer and Singer, or softmax) of svm-light lines";
     const RESCALINGS: &'static [Rescaling] = &[Rescaling::Margin, Rescaling::Slack];
     const LOSSES: &'static [u32] = &[0, 1];
-    const SCHEMA: u32 = 3;
+    const SCHEMA: u32 = 4;
     const OBJECTIVES: &'static [Objective] = &[Objective::Hinge, Objective::Log];
     const OPTIONS: &'static [OptionSpec] = &[
         OptionSpec {
@@ -41,15 +41,18 @@ impl Application for Multiclass {
                    predictions 0. Default: -l 0 (zero/one loss) or -l 1 (squared difference of labels that are numbers).",
         },
         scaling::OPTION,
+        svmlight::ZERO_BASED,
+        svmlight::SORT_IDS,
     ];
+    const READING: &'static [OptionSpec] = &[svmlight::SORT_IDS];
 
     fn define(options: &Options, mut source: Source<'_>) -> Result<(Self, Examples<Self>), Error> {
         let (bias, loss, method) = (bias(options)?, LossOption::of(options)?, Method::of(options)?);
         let numeric = matches!(loss, LossOption::Squared);
-        let file = source.name().to_owned();
+        let (file, ids) = (source.name().to_owned(), svmlight::Ids::of(options));
         let has_qid = AtomicBool::new(false);
         let parse = |line: &str| {
-            let Some(line) = svmlight::parse_line(line)? else { return Ok(None) };
+            let Some(line) = ids.parse_line(line)? else { return Ok(None) };
             if line.qid.is_some() {
                 has_qid.store(true, Ordering::Relaxed);
             }
@@ -69,7 +72,7 @@ impl Application for Multiclass {
         let mut task = build(options, bias, loss, classes, features, &file)?;
         check_labels(task.classes(), parsed.len(), &file)?;
         if has_qid.into_inner() {
-            source.note(&format!("{file}: the numbers qid: of lines are passed over; `learn ranking` and `learn sequence` use them"));
+            source.note(&format!("{file}: the names qid: of lines are passed over; `learn ranking` and `learn sequence` use them"));
         }
         if task.classes().len() == parsed.len() && parsed.len() > 2 {
             source.note(&format!(
@@ -116,15 +119,16 @@ impl Application for Multiclass {
     fn survey(options: &Options, pieces: &mut Pieces) -> Result<Self, Error> {
         let (bias, loss, method) = (bias(options)?, LossOption::of(options)?, Method::of(options)?);
         let numeric = matches!(loss, LossOption::Squared);
-        let (mut labels, mut ids) = (HashSet::new(), SeenIds::default());
+        let (mut labels, mut seen) = (HashSet::new(), SeenIds::default());
+        let ids = svmlight::Ids::of(options);
         while let Some(mut piece) = pieces.next_piece()? {
             let parse = |line: &str| {
-                svmlight::parse_line(line)?
+                ids.parse_line(line)?
                     .map(|line| Labelled::new(line, numeric, bias.is_some()))
                     .transpose()
             };
-            piece.scan_lines(parse, |_, Labelled { label, features, .. }| {
-                ids.add(&features);
+            piece.with_comments().scan_lines(parse, |_, Labelled { label, features, .. }| {
+                seen.add(&features);
                 if !labels.contains(&label) {
                     labels.insert(label);
                 }
@@ -132,7 +136,7 @@ impl Application for Multiclass {
             })?;
         }
         let classes = Labels::collect(labels.iter().map(|label| &**label));
-        let task = build(options, bias, loss, classes, ids.finish(), pieces.name())?;
+        let task = build(options, bias, loss, classes, seen.finish(), pieces.name())?;
         if method == Method::None {
             return Ok(task);
         }
@@ -141,7 +145,7 @@ impl Application for Multiclass {
         pieces.begin_again()?;
         while let Some(mut piece) = pieces.next_piece()? {
             let parse = |line: &str| {
-                let line = svmlight::parse_line(line)?;
+                let line = ids.parse_line(line)?;
                 Ok(line.map(|line| [line.features, line.rest].map(|row| task.features().map(row))))
             };
             piece.with_comments().scan_lines(parse, |_, [row, rest]| {
@@ -157,7 +161,7 @@ impl Application for Multiclass {
         let mut items = Vec::new();
         let known = NoneKnown::default();
         let parse = |line: &str| {
-            let Some(line) = svmlight::parse_line(line)? else { return Ok(None) };
+            let Some(line) = self.ids.parse_line(line)? else { return Ok(None) };
             let given = line.features.len();
             let features = self.features().map(line.features);
             known.see(given, features.len());
@@ -192,6 +196,7 @@ impl Application for Multiclass {
 
     fn prepare(&mut self, options: &Options) -> Result<(), Error> {
         self.writes_probabilities = options.wants_probabilities();
+        self.ids = self.ids.with(options);
         Ok(())
     }
 
@@ -286,11 +291,12 @@ fn build(
     if features.is_empty() {
         return Err(Error::file(file, NO_FEATURES));
     }
-    let task = Multiclass::new(classes, features)
+    let mut task = Multiclass::new(classes, features)
         .and_then(|task| task.with_bias(bias))
         .map_err(|error| refuse(&error))?
         .with_rescaling(options.rescaling)
         .with_objective(options.objective()?);
+    task.ids = svmlight::Ids::of(options);
     match loss {
         LossOption::ZeroOne => Ok(task),
         LossOption::Squared => task.with_squared_loss(),
@@ -356,7 +362,7 @@ impl LossOption {
         match (options.loss, options.text("cost")) {
             (None | Some(0), None) => Ok(Self::ZeroOne),
             (Some(1), None) => Ok(Self::Squared),
-            (None, Some(path)) => Ok(Self::Cost(Source::open_quietly(Path::new(path))?)),
+            (None, Some(path)) => Ok(Self::Cost(Source::open_beside(Path::new(path), options)?)),
             (Some(number), None) => Err(Error::option(
                 "-l",
                 "0 (zero/one) or 1 (squared difference of labels that are numbers)",

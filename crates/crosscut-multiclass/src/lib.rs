@@ -56,6 +56,11 @@
 //! labels are numbers, else lexicographic. With `--probabilities`, they have the probabilities of
 //! all classes instead.
 //!
+//! **Ids** count from 1 and increase. `--zero-based` permits the id 0; the model permits it
+//! afterwards in what it reads, and names features by the ids of the file. `--sort-ids` permits any
+//! order; a model learned with it needs it no more, and others can read with it. An id that a line
+//! has twice is refused.
+//!
 //! **Scaling.** `--scale standard|global` scales each feature by its values in all training
 //! examples ([`crosscut_app::scaling`] has the formulas). The model keeps the scaling and applies
 //! it to what it reads, except to the bias. The bias absorbs the shift of a feature. Without

@@ -8,7 +8,7 @@ use crosscut::{
     SparseVector, Task,
 };
 use crosscut_app::vocabulary::{FeatureIds, Labels};
-use crosscut_app::{CostMatrix, Scaling};
+use crosscut_app::{CostMatrix, Scaling, svmlight};
 use serde::{Deserialize, Serialize};
 use sprs::CsMatViewI;
 
@@ -140,6 +140,8 @@ pub struct Multiclass {
     rescaling: Rescaling,
     scaling: Scaling,
     objective: Objective,
+    /// How ids are written in files.
+    pub(crate) ids: svmlight::Ids,
     /// Whether predictions are written with probabilities. Not part of a model.
     #[serde(skip)]
     pub(crate) writes_probabilities: bool,
@@ -155,18 +157,21 @@ struct Definition {
     rescaling: Rescaling,
     scaling: Scaling,
     objective: Objective,
+    ids: svmlight::Ids,
 }
 
 impl TryFrom<Definition> for Multiclass {
     type Error = TaskError;
 
     fn try_from(stored: Definition) -> Result<Self, TaskError> {
-        let Definition { classes, features, bias, loss, rescaling, scaling, objective } = stored;
+        let Definition { classes, features, bias, loss, rescaling, scaling, objective, ids } =
+            stored;
         let task = Self::new(classes, features)?
             .with_bias(bias)?
             .with_loss(loss)?
             .with_scaling(scaling)?;
-        Ok(task.with_rescaling(rescaling).with_objective(objective))
+        let task = task.with_rescaling(rescaling).with_objective(objective);
+        Ok(Self { ids, ..task })
     }
 }
 
@@ -193,6 +198,7 @@ impl Multiclass {
             rescaling: Rescaling::Margin,
             scaling: Scaling::default(),
             objective: Objective::Hinge,
+            ids: svmlight::Ids::default(),
             writes_probabilities: false,
         })
     }

@@ -120,7 +120,10 @@ fn bad_training_files_are_refused() {
             "a 1:nan\n",
             "train.svm:1: expected a value that is finite in single precision, found `1:nan`",
         ),
-        ("a 2:1 1:1\n", "train.svm:1: expected feature ids in increasing order, found 1 after 2"),
+        (
+            "a 2:1 1:1\n",
+            "train.svm:1: expected feature ids in increasing order, found 1 after 2 (--sort-ids sorts them)",
+        ),
     ];
     for (text, message) in cases {
         assert_eq!(define(&Options::default(), text).unwrap_err(), message);
@@ -132,7 +135,10 @@ fn bad_files_to_classify_are_refused() {
     let (task, _) = define(&Options::default(), TRAIN).unwrap();
     let error =
         task.read(Source::from_text("test.svm", "red 1:1\nred 0:1\n")).unwrap_err().to_string();
-    assert_eq!(error, "test.svm:2: expected a feature id of at least 1, found `0:1`");
+    assert_eq!(
+        error,
+        "test.svm:2: expected a feature id of at least 1, found `0:1` (ids from 0: learn with --zero-based)"
+    );
 }
 
 #[test]

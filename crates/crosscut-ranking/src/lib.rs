@@ -54,10 +54,16 @@
 //!
 //! # Files
 //! Examples are svm-light lines, one document a line: `grade qid:N [cost:V] id:value … # comment`.
-//! The documents of a query share one `qid`, any integer, and follow each other; a `qid` that
-//! returns is refused. If there is no `qid`, a file of group sizes (`--group FILE`, a number of
-//! documents a line, as in LightGBM and XGBoost) gives the sizes of the queries. Without either,
-//! all documents are one query. In files to be classified the grade may be `?` or missing.
+//! The documents of a query share one `qid` and follow each other; a `qid` that returns is refused.
+//! It is any text without white space and `#`. Whole numbers of at most 64 bits are equal as
+//! numbers (`7`, `007`), all other texts as they are written. In files to be classified the grade
+//! may be `?` or missing. `--zero-based` permits ids from 0, `--sort-ids` ids in any order.
+//!
+//! If there is no `qid`, a file of group sizes (`--group FILE`, a number of documents a line, as in
+//! LightGBM and XGBoost) gives the sizes of the queries. Without `--group` it is looked for beside
+//! the examples: `FILE.query`, then `FILE.group`. For `x.svm.gz` (`.bz2`, `.xz`, `.lzma`, `.zst`)
+//! these are `x.svm.gz.query`, `x.svm.query`, `x.svm.gz.group`, `x.svm.group`. `--no-group` does
+//! not look for it. Without any, all documents are one query.
 //!
 //! * **Weights.** `cost:V` multiplies the pairs in which a document is the better one (only with
 //!   losses that count pairs). A query may hold several clicked documents. Propensity SVM-rank is

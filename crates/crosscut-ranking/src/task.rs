@@ -1,6 +1,7 @@
 //! [`Ranking`]: the losses and the oracles.
 
 use crosscut::{Place, Planes, Rescaling, Row, Scaled, Sink, Task};
+use crosscut_app::svmlight;
 use crosscut_app::vocabulary::FeatureIds;
 use serde::{Deserialize, Serialize};
 
@@ -74,6 +75,8 @@ pub struct Ranking {
     root: bool,
     rescaling: Rescaling,
     pub(crate) scaling: Scaling,
+    /// How ids are written in files.
+    pub(crate) ids: svmlight::Ids,
     /// What to write besides scores. Not part of a model.
     pub(crate) beside: Beside,
 }
@@ -86,25 +89,26 @@ struct Definition {
     root: bool,
     rescaling: Rescaling,
     scaling: Scaling,
+    ids: svmlight::Ids,
 }
 
 impl TryFrom<Definition> for Ranking {
     type Error = TaskError;
 
     fn try_from(definition: Definition) -> Result<Self, TaskError> {
-        let Definition { features, loss, root, rescaling, scaling } = definition;
+        let Definition { features, loss, root, rescaling, scaling, ids } = definition;
         if !scaling.fits(features.len()) {
             return Err(TaskError::Scaling(features.len()));
         }
-        let task = Self { scaling, ..Self::new(features) }.with_loss(loss, rescaling)?;
+        let task = Self { scaling, ids, ..Self::new(features) }.with_loss(loss, rescaling)?;
         if root { task.with_root() } else { Ok(task) }
     }
 }
 
 impl From<Ranking> for Definition {
     fn from(task: Ranking) -> Self {
-        let Ranking { features, loss, root, rescaling, scaling, .. } = task;
-        Self { features, loss, root, rescaling, scaling }
+        let Ranking { features, loss, root, rescaling, scaling, ids, .. } = task;
+        Self { features, loss, root, rescaling, scaling, ids }
     }
 }
 
@@ -151,6 +155,7 @@ impl Ranking {
             root: false,
             rescaling: Rescaling::Margin,
             scaling: Scaling::default(),
+            ids: svmlight::Ids::default(),
             beside: Beside::default(),
         }
     }

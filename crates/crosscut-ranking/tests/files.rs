@@ -256,7 +256,7 @@ fn bad_options_are_refused_before_anything_is_read() {
 #[test]
 fn bad_lines_are_refused_by_number() {
     let returns = "expected the documents of qid:7 one after the other, but it returns";
-    let none = "expected qid:N, the number of the query, as at the first document, found none";
+    let none = "expected qid:N, the name of the query, as at the first document, found none";
     let no_cost =
         "expected no cost where the loss does not count pairs (-l 1, 2 and 8 do), found cost:2";
     let table = [
@@ -314,8 +314,8 @@ fn bad_lines_are_refused_by_number() {
         ("6", "1 qid:1 cost:2 1:1\n", format!("train:1: {no_cost}")),
         (
             "1",
-            "1 qid:x 1:1\n",
-            "train:1: expected qid: with a 64-bit integer, found `qid:x`".to_owned(),
+            "1 qid: 1:1\n",
+            "train:1: expected qid: with the name of a query, found none".to_owned(),
         ),
         (
             "1",
@@ -346,7 +346,7 @@ fn with_a_model_whole_queries_may_lack_grades() {
         ),
         (
             "? qid:3\n? 1:1\n",
-            "test:2: expected qid:N, the number of the query, as at the first document, found none",
+            "test:2: expected qid:N, the name of the query, as at the first document, found none",
         ),
         (
             "? qid:3\n? qid:2\nqid:3\n",

@@ -72,14 +72,15 @@
 //!
 //! | format | a token | between sequences | features |
 //! |---|---|---|---|
-//! | `hmm` (SVM^hmm) | `TAG qid:N id:value …` | another N; none may return | as given, by number |
+//! | `hmm` (SVM^hmm) | `TAG qid:N id:value …` | another N, a number or any other name; none may return | as given, by number |
 //! | `crfsuite` | `TAG<TAB>attribute[:weight]<TAB>…`, with `\:` and `\\` in names | a blank line | as given, by name |
 //! | `columns` (CoNLL) | columns, separated by a TAB in lines that have one, else by white space; the last is the tag | a blank line | made by a template |
 //!
 //! A tag is any token. Files to be classified may lack the tags of all tokens of a sequence: `?` or
 //! nothing (`hmm`), `?` or an empty field (`crfsuite`), one column less (`columns`). Features that
 //! were not seen in training are ignored. `cost:V` (`hmm`, the same at all tokens of a sequence) or
-//! a line `@weight:V` before a sequence (`crfsuite`) sets the weight of the sequence.
+//! a line `@weight:V` before a sequence (`crfsuite`) sets the weight of the sequence. In `hmm`,
+//! `--zero-based` permits ids from 0, `--sort-ids` ids in any order.
 //!
 //! **Templates** (`--template FILE`, or the built-in `chunking`, `pos`, `ner`) have the notation of
 //! CRF++. A line `U01:%x[-1,0]/%x[0,0]` makes a feature, named by the line with each macro

@@ -3,8 +3,8 @@
 use crosscut::{
     Example, FeatureMap, Objective, Place, Planes, Recombiner, Rescaling, Row, Sink, Task,
 };
-use crosscut_app::Scaling;
 use crosscut_app::vocabulary::{FeatureIds, Labels, Words};
+use crosscut_app::{Scaling, svmlight};
 use serde::{Deserialize, Serialize};
 
 use crate::constraint::{Penalties, Scheme};
@@ -129,6 +129,8 @@ pub(crate) struct Definition {
     objective: Objective,
     pub(crate) beam: usize,
     pub(crate) format: Format,
+    /// How ids are written in files of ids.
+    pub(crate) ids: svmlight::Ids,
     scaling: Scaling,
 }
 
@@ -207,6 +209,7 @@ impl Sequence {
             objective: Objective::Hinge,
             beam: 0,
             format: Format::default(),
+            ids: svmlight::Ids::default(),
             scaling: Scaling::default(),
         })
     }

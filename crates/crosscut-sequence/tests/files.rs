@@ -239,7 +239,7 @@ fn bad_training_files_are_refused() {
         (
             "hmm",
             "A qid:1 1:1\nB 1:1\n",
-            "train:2: expected qid:N, the number of the sequence, at every token, found none",
+            "train:2: expected qid:N, the name of the sequence, at every token, found none",
         ),
         (
             "hmm",
@@ -551,7 +551,7 @@ fn bad_files_to_classify_are_refused() {
         (
             hmm(),
             "N 1:1\n",
-            "test:1: expected qid:N, the number of the sequence, at every token, found none",
+            "test:1: expected qid:N, the name of the sequence, at every token, found none",
         ),
         (
             hmm(),

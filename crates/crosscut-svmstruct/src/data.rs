@@ -61,7 +61,14 @@ pub fn read(source: &mut Source<'_>) -> Result<Lines, Error> {
                 parsed.last_id
             ));
         }
-        let (qid, cost, mut features) = (parsed.qid.unwrap_or(0), parsed.cost, parsed.features);
+        let qid = match parsed.qid {
+            None => 0,
+            Some(svmlight::Qid::Number(qid)) => qid,
+            Some(name) => {
+                return Err(format!("expected qid: with a 64-bit integer, found `qid:{name}`"));
+            }
+        };
+        let (cost, mut features) = (parsed.cost, parsed.features);
         features.shrink_to_fit();
         Ok(Some((Line { number: 0, target, qid, cost, features }, parsed.last_id)))
     };

@@ -1,13 +1,14 @@
 //! [`classify`]: predicts the outputs of a file of examples.
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crosscut::Model;
 use crosscut::parallel::map_ranges;
 
 use crate::answers::Classified;
 use crate::application::{Application, Item, Options};
+use crate::encoding::Encoding;
 use crate::error::Error;
 use crate::model_file::ModelFile;
 use crate::monitor::Monitor;
@@ -43,14 +44,16 @@ pub fn classify<A: Application>(
     /// Examples predicted by one thread at a time.
     const PIECE: usize = 64;
     let &Classify { examples, predictions, options } = request;
+    let encoding = Encoding::of(options)?;
     let mut inputs = vec![examples, model.path()];
-    let side = options.files(A::READING);
+    let (side, beside) = (options.files(A::READING), A::beside(options, examples));
     inputs.extend(side.iter().map(|(_, file)| *file));
+    inputs.extend(beside.iter().map(PathBuf::as_path));
     output::check(predictions, &inputs)?;
     let Model { mut task, w, .. } = model.load::<A>()?;
     probability::check_model(options, task.objective())?;
     task.prepare(options)?;
-    let items = read(&task, Source::open(examples, monitor)?.may_be_empty())?;
+    let items = read(&task, Source::open(examples, monitor)?.decode(encoding).may_be_empty())?;
     let mut tally = Tally::default();
     output::replace(predictions, |out| {
         for chunk in items.chunks(CHUNK) {

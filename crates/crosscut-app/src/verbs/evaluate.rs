@@ -5,6 +5,7 @@ use std::path::Path;
 use crosscut::{Model, predict_all};
 
 use crate::application::{Application, Options, Outcome};
+use crate::encoding::Encoding;
 use crate::error::Error;
 use crate::model_file::ModelFile;
 use crate::monitor::Monitor;
@@ -23,9 +24,10 @@ pub fn evaluate<A: Application>(
     options: &Options,
     monitor: &mut dyn Monitor,
 ) -> Result<Report, Error> {
+    let encoding = Encoding::of(options)?;
     let Model { mut task, w, .. } = model.load::<A>()?;
     task.prepare(options)?;
-    let items = read(&task, Source::open(examples, monitor)?)?;
+    let items = read(&task, Source::open(examples, monitor)?.decode(encoding))?;
     let labelled: Vec<_> =
         items.iter().filter_map(|item| Some((&item.x, item.y.as_ref()?, item.weight))).collect();
     if labelled.is_empty() {

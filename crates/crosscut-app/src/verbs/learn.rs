@@ -1,7 +1,7 @@
 //! [`learn`]: trains a model on a file of examples.
 
 use std::cell::RefCell;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crosscut::{
     Model, Settings, Solution, SolveError, Solver, State, StreamError, StreamTrainer, Trainer,
@@ -12,6 +12,7 @@ use crate::answers::{Kept, Learned};
 use crate::application::{Application, OptionSpec, Options};
 use crate::checkpoint::{self, Checkpoints, Data, Keeper, Origin, Resumed, Training};
 use crate::container::Identity;
+use crate::encoding::Encoding;
 use crate::error::Error;
 use crate::monitor::Monitor;
 use crate::prior::{self, Prior};
@@ -43,13 +44,14 @@ pub struct Learn<'a> {
 
 impl Learn<'_> {
     /// Checks the settings, and refuses to write over a file that is read; `specs` are the options of
-    /// the task.
-    fn check(&self, specs: &[OptionSpec]) -> Result<(), Error> {
+    /// the task, `beside` the files that it reads beside the examples.
+    fn check(&self, specs: &[OptionSpec], beside: &[PathBuf]) -> Result<(), Error> {
         self.settings.check().map_err(SolveError::from)?;
         probability::check_settings(self.options, self.settings)?;
         let side = self.options.files(specs);
         let mut inputs: Vec<&Path> = side.iter().map(|(_, file)| *file).collect();
         inputs.push(self.examples);
+        inputs.extend(beside.iter().map(PathBuf::as_path));
         inputs.extend(self.prior);
         if let Some(Checkpoints { file, .. }) = self.checkpoints {
             // A run that resumes goes on keeping its checkpoint.
@@ -82,15 +84,16 @@ pub fn learn<A: Application>(
     monitor: &mut dyn Monitor,
 ) -> Result<Learned, Error> {
     request.options.check::<A>()?;
+    let encoding = Encoding::of(request.options)?;
     let mut origin = Origin::new(A::OPTIONS, request.settings, request.options, request.stream);
-    request.check(A::OPTIONS)?;
+    request.check(A::OPTIONS, &A::beside(request.options, request.examples))?;
     let prior = Prior::<A>::open(request.prior)?;
     if let Some(prior) = &prior {
         origin.set_prior(&prior.origin);
     }
     let mut run = Session::begin(request, Identity::of::<A>(), origin)?;
     let (task, shape, solution, regulariser) = if request.stream {
-        let mut pieces = Pieces::open(request.examples)?;
+        let mut pieces = Pieces::open(request.examples)?.decode(encoding);
         let task = A::survey(request.options, &mut pieces)?;
         let (shape, digest) = (Shape::of(&task), pieces.digest());
         let regulariser =
@@ -110,7 +113,7 @@ pub fn learn<A: Application>(
         drop(trainer);
         (task, shape, solution, regulariser)
     } else {
-        let source = Source::open(request.examples, monitor)?;
+        let source = Source::open(request.examples, monitor)?.decode(encoding);
         let digest = source.digest();
         let (task, examples) = A::define(request.options, source)?;
         let shape = Shape::of(&task);

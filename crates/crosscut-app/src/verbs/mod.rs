@@ -17,7 +17,7 @@ mod tests;
 mod validate;
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crosscut::parallel::map_ranges;
 use crosscut::validation::Round;
@@ -66,6 +66,8 @@ pub struct Entry {
     pub writing: &'static [OptionSpec],
     /// [`Application::OBJECTIVES`].
     pub objectives: &'static [Objective],
+    /// [`Application::beside`].
+    pub beside: fn(&Options, &Path) -> Vec<PathBuf>,
     /// [`learn`].
     pub learn: fn(&Learn<'_>, &mut dyn Monitor) -> Result<Learned, Error>,
     /// [`classify`].
@@ -92,6 +94,7 @@ impl Entry {
             reading: A::READING,
             writing: A::WRITING,
             objectives: A::OBJECTIVES,
+            beside: A::beside,
             learn: learn::<A>,
             classify: classify::<A>,
             evaluate: evaluate::<A>,

@@ -9,6 +9,7 @@ use crosscut::{C, Example, Flow, Progress, Settings, SolveError, predict_all};
 use super::{Shape, forecasts};
 use crate::answers::Validated;
 use crate::application::{Application, Options, Outcome};
+use crate::encoding::Encoding;
 use crate::error::Error;
 use crate::monitor::Monitor;
 use crate::prior::{self, Prior};
@@ -45,10 +46,12 @@ pub fn validate<A: Application>(
     monitor: &mut dyn Monitor,
 ) -> Result<Vec<Validated>, Error> {
     request.options.check::<A>()?;
+    let encoding = Encoding::of(request.options)?;
     probability::check_settings(request.options, request.settings)?;
     let (settings, cs) = (request.settings, request.constants()?);
     let prior = Prior::<A>::open(request.prior)?;
-    let (task, examples) = A::define(request.options, Source::open(request.examples, monitor)?)?;
+    let source = Source::open(request.examples, monitor)?.decode(encoding);
+    let (task, examples) = A::define(request.options, source)?;
     let regulariser =
         prior::regulariser(prior.as_ref(), &task, &mut |message| monitor.note(message))?;
     let groups = groups(examples.iter().map(|example| task.group(&example.x)).collect());

@@ -6,6 +6,7 @@ mod sizes;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
+use std::path::{Path, PathBuf};
 
 use crosscut::{Example, Rescaling};
 use crosscut_app::export::Fields;
@@ -13,7 +14,7 @@ use crosscut_app::scaling::{self, Apart, Coarse, Columns, Method};
 use crosscut_app::vocabulary::{FeatureIds, NO_FEATURES, NoneKnown, SeenIds};
 use crosscut_app::{
     Application, Cut, Error, Examples, Item, Items, OptionSpec, Options, Outcome, Pieces, Report,
-    Shortest, Source,
+    Shortest, Source, svmlight,
 };
 
 use crate::measures;
@@ -29,6 +30,8 @@ use sizes::{Sizes, Weights};
 pub(crate) struct Beside {
     /// The sizes of queries.
     sizes: Option<Sizes>,
+    /// What was given.
+    options: Options,
     /// Rank lists under this name, not scores.
     run_tag: Option<String>,
 }
@@ -58,7 +61,14 @@ const GROUP: OptionSpec = OptionSpec {
     name: "group",
     value: "FILE",
     help: "Takes the number of documents of each query from the lines of FILE (as LightGBM and XGBoost do), for examples \
-           without qid. Default: a query is what has one qid; without any qid all documents are one query.",
+           without qid. Default: a query is what has one qid; without any qid the file EXAMPLES.query or EXAMPLES.group \
+           has the numbers if it exists (an ending .gz of EXAMPLES may be missing there), else all documents are one query.",
+};
+
+const NO_GROUP: OptionSpec = OptionSpec {
+    name: "no-group",
+    value: "",
+    help: "Does not look for EXAMPLES.query and EXAMPLES.group.",
 };
 
 impl Application for Ranking {
@@ -67,7 +77,7 @@ impl Application for Ranking {
         "Learning to rank (SVM^rank and structured measures) of svm-light lines with qid";
     const RESCALINGS: &'static [Rescaling] = &[Rescaling::Margin, Rescaling::Slack];
     const LOSSES: &'static [u32] = &[1, 2, 3, 4, 5, 6, 7, 8];
-    const SCHEMA: u32 = 2;
+    const SCHEMA: u32 = 3;
     const OPTIONS: &'static [OptionSpec] = &[
         OptionSpec {
             name: "k",
@@ -85,13 +95,16 @@ impl Application for Ranking {
                    sparse rows stay sparse. What is read with the model is scaled likewise. Default: none.",
         },
         GROUP,
+        NO_GROUP,
         OptionSpec {
             name: "query-weights",
             value: "FILE",
             help: "Multiplies the slacks of queries by the numbers on the lines of FILE. Default: 1 for each query.",
         },
+        svmlight::ZERO_BASED,
+        svmlight::SORT_IDS,
     ];
-    const READING: &'static [OptionSpec] = &[GROUP];
+    const READING: &'static [OptionSpec] = &[GROUP, NO_GROUP, svmlight::SORT_IDS];
     const WRITING: &'static [OptionSpec] = &[
         OptionSpec {
             name: "ranks",
@@ -110,12 +123,17 @@ impl Application for Ranking {
     fn define(options: &Options, mut source: Source<'_>) -> Result<(Self, Examples<Self>), Error> {
         let (mut task, scale) = build(options)?;
         let loss = task.loss_function();
-        let sizes = options.text("group").map(Sizes::read).transpose()?;
-        let weights = options.text("query-weights").map(Weights::read).transpose()?;
+        let group = options.text("group");
+        let sizes = group.map(|file| Sizes::read(Path::new(file))).transpose()?;
+        let weights = options.text("query-weights");
+        let weights = weights.map(|file| Weights::read(Path::new(file))).transpose()?;
+        let beside = source.path().and_then(|examples| sizes::beside(options, examples));
         let reader = Reader {
             learning: true,
             loss,
+            ids: task.ids,
             sizes: sizes.as_ref(),
+            beside: beside.as_deref(),
             named: false,
             precise: scale.is_some(),
         };
@@ -187,7 +205,9 @@ impl Application for Ranking {
         let reader = Reader {
             learning: true,
             loss: task.loss_function(),
+            ids: task.ids,
             sizes: None,
+            beside: None,
             named: false,
             precise: scale.is_some(),
         };
@@ -199,6 +219,16 @@ impl Application for Ranking {
                 .iter()
                 .flat_map(|raw| raw.rows.iter())
                 .for_each(|row| ids.add(row.features()));
+        }
+        if !pieces.has_qids()
+            && let Some(file) = sizes::beside(options, pieces.path())
+        {
+            let message = format!(
+                "expected qid at each line, since --stream does not read {}, found none (--no-group makes all documents \
+                 one query)",
+                file.display()
+            );
+            return Err(Error::file(pieces.name(), message));
         }
         task.features = ids.finish();
         task.scaling = match scale {
@@ -221,6 +251,10 @@ impl Application for Ranking {
         Ok(task)
     }
 
+    fn beside(options: &Options, examples: &Path) -> Vec<PathBuf> {
+        sizes::beside(options, examples).into_iter().collect()
+    }
+
     fn prepare(&mut self, options: &Options) -> Result<(), Error> {
         let tag = options.text("run-tag");
         if let Some(tag) = tag
@@ -233,18 +267,23 @@ impl Application for Ranking {
             (false, None) => None,
             (false, Some(tag)) => return Err(Error::option("--run-tag", "--ranks beside it", tag)),
         };
-        self.beside =
-            Beside { sizes: options.text("group").map(Sizes::read).transpose()?, run_tag };
+        let group = options.text("group");
+        let sizes = group.map(|file| Sizes::read(Path::new(file))).transpose()?;
+        self.ids = self.ids.with(options);
+        self.beside = Beside { sizes, options: options.clone(), run_tag };
         Ok(())
     }
 
     fn read(&self, mut source: Source<'_>) -> Result<Items<Self>, Error> {
-        let Beside { sizes, run_tag } = &self.beside;
+        let Beside { sizes, options, run_tag } = &self.beside;
         let loss = self.loss_function();
+        let beside = source.path().and_then(|examples| sizes::beside(options, examples));
         let reader = Reader {
             learning: false,
             loss,
+            ids: self.ids,
             sizes: sizes.as_ref(),
+            beside: beside.as_deref(),
             named: run_tag.is_some(),
             precise: self.scaling.name().is_some(),
         };
@@ -355,7 +394,7 @@ fn build(options: &Options) -> Result<(Ranking, Scale), Error> {
         }
     };
     let task = Ranking::new(FeatureIds::Contiguous(0)).with_loss(loss(options)?, options.rescaling);
-    let task = task.map_err(|error| {
+    let mut task = task.map_err(|error| {
         let expected = match error {
             TaskError::Slack => {
                 format!("2 with -l {} ({error}: -l 6 and 7)", options.loss.unwrap_or(1))
@@ -364,6 +403,7 @@ fn build(options: &Options) -> Result<(Ranking, Scale), Error> {
         };
         Error::option("-o", expected, 1)
     })?;
+    task.ids = svmlight::Ids::of(options);
     Ok((task, scale))
 }
 

@@ -2,12 +2,15 @@
 
 use std::collections::HashSet;
 use std::mem;
+use std::path::Path;
+use std::vec;
 
 use crosscut::{Feature, SparseRows};
 use crosscut_app::scaling::{Coarse, Columns};
-use crosscut_app::{Error, Source, svmlight};
+use crosscut_app::svmlight::{self, Qid};
+use crosscut_app::{Error, Source};
 
-use super::sizes::Sizes;
+use super::sizes::{Sizes, explain};
 use crate::discount::HIGHEST;
 use crate::query::Names;
 use crate::scaling::row_or_none;
@@ -33,8 +36,12 @@ pub(super) struct Reader<'r> {
     /// Whether documents must have grades.
     pub learning: bool,
     pub loss: Loss,
+    /// How ids are written.
+    pub ids: svmlight::Ids,
     /// The sizes of queries, for a file without `qid:`.
     pub sizes: Option<&'r Sizes>,
+    /// The file of their sizes that stands beside it.
+    pub beside: Option<&'r Path>,
     /// Whether names of documents are needed.
     pub named: bool,
     /// Whether to keep what rounding took from values, for scaling.
@@ -44,7 +51,7 @@ pub(super) struct Reader<'r> {
 /// A line of the file.
 struct Document {
     grade: Option<f64>,
-    qid: Option<i64>,
+    qid: Option<Qid>,
     cost: f64,
     features: Vec<Feature>,
     rest: Vec<Feature>,
@@ -52,11 +59,11 @@ struct Document {
 }
 
 /// Where queries end.
-enum Division<'r> {
+enum Division {
     /// With the first document of the next one.
-    Qids { last: i64, seen: HashSet<i64> },
-    /// After as many documents as the sizes say.
-    Sizes { sizes: &'r [usize], left: usize },
+    Qids { last: Qid, seen: HashSet<Qid> },
+    /// After as many documents as the sizes say: `left` more belong to the query.
+    Sizes { sizes: vec::IntoIter<usize>, left: usize },
     /// With the file.
     None,
 }
@@ -82,10 +89,13 @@ impl Reader<'_> {
     ) -> Result<Vec<Raw>, Error> {
         let file = source.name().to_owned();
         let mut queries: Vec<Raw> = Vec::new();
-        let mut division = match self.sizes {
-            Some(sizes) => Division::Sizes { sizes: sizes.documents(), left: 0 },
-            None => Division::None,
+        let by_sizes = |sizes: &Sizes| Division::Sizes {
+            sizes: sizes.documents().to_vec().into_iter(),
+            left: 0,
         };
+        let mut division = self.sizes.map_or(Division::None, by_sizes);
+        // The sizes beside the file, read if the first document has no qid.
+        let mut found = None;
         let mut names = HashSet::new();
         let mut documents = 0;
         source.with_comments().scan_lines(
@@ -93,25 +103,31 @@ impl Reader<'_> {
             |number, document| {
                 let refuse = |message: String| Err(Error::line(file.as_str(), number, message));
                 documents += 1;
+                if let (1, None, Some(beside)) = (documents, &document.qid, self.beside) {
+                    let sizes = Sizes::read(beside).map_err(explain)?;
+                    division = by_sizes(&sizes);
+                    found = Some(sizes);
+                }
                 if !self.precise {
                     coarse.see(&document.features, &document.rest);
                 }
-                let begins = match (&mut division, document.qid) {
+                let begins = match (&mut division, &document.qid) {
                     (Division::Sizes { sizes, left }, None) => {
                         let begins = *left == 0;
                         if begins {
                             // Documents beyond the sizes are counted, and refused at the end.
-                            *left = sizes.split_off_first().copied().unwrap_or(usize::MAX);
+                            *left = sizes.next().unwrap_or(usize::MAX);
                         }
                         *left -= 1;
                         begins
                     }
                     (Division::Sizes { .. }, Some(qid)) => {
-                        return refuse(format!("expected no qid where --group says what a query is, found qid:{qid}"));
+                        let by = if found.is_none() { "--group" } else { "the file of sizes" };
+                        return refuse(format!("expected no qid where {by} says what a query is, found qid:{qid}"));
                     }
                     (Division::None, None) => documents == 1,
                     (Division::None, Some(qid)) if documents == 1 => {
-                        division = Division::Qids { last: qid, seen: HashSet::from([qid]) };
+                        division = Division::Qids { last: qid.clone(), seen: HashSet::from([qid.clone()]) };
                         true
                     }
                     (Division::None, Some(qid)) => {
@@ -119,23 +135,26 @@ impl Reader<'_> {
                     }
                     (Division::Qids { .. }, None) => {
                         return refuse(
-                            "expected qid:N, the number of the query, as at the first document, found none".to_owned(),
+                            "expected qid:N, the name of the query, as at the first document, found none".to_owned(),
                         );
                     }
-                    (Division::Qids { last, .. }, Some(qid)) if *last == qid => false,
+                    (Division::Qids { last, .. }, Some(qid)) if last == qid => false,
                     (Division::Qids { last, seen }, Some(qid)) => {
-                        if !seen.insert(qid) {
+                        if !seen.insert(qid.clone()) {
                             return refuse(format!(
                                 "expected the documents of qid:{qid} one after the other, but it returns"
                             ));
                         }
-                        *last = qid;
+                        *last = qid.clone();
                         true
                     }
                 };
                 if begins {
                     queries.last_mut().into_iter().for_each(Raw::shrink);
-                    let query = document.qid.unwrap_or(queries.len() as i64 + 1).to_string();
+                    let query = match &document.qid {
+                        Some(qid) => qid.to_string(),
+                        None => (queries.len() + 1).to_string(),
+                    };
                     let names = self.named.then(|| Names { query, documents: Vec::new() });
                     queries.push(Raw { names, ..Raw::default() });
                 }
@@ -147,20 +166,29 @@ impl Reader<'_> {
             },
         )?;
         queries.last_mut().into_iter().for_each(Raw::shrink);
-        match (division, self.sizes) {
-            (Division::Sizes { .. }, Some(sizes)) => sizes.check(documents, &file)?,
-            (Division::None, _) if documents > 1 => {
-                source.note(&format!(
-                    "{file}: no line has a qid, so its {documents} documents are one query"
-                ));
+        self.sizes.map_or(Ok(()), |sizes| sizes.check(documents, &file))?;
+        if let Some(beside) = self.beside.map(Path::display) {
+            match &found {
+                Some(sizes) => {
+                    sizes.check(documents, &file).map_err(explain)?;
+                    source.note(&format!("{file}: the sizes of its queries are in {beside}"));
+                }
+                None if documents > 0 => {
+                    source.note(&format!("{file}: lines have a qid, so {beside} is not read"));
+                }
+                None => {}
             }
-            _ => {}
+        }
+        if matches!(division, Division::None) && documents > 1 {
+            source.note(&format!(
+                "{file}: no line has a qid, so its {documents} documents are one query"
+            ));
         }
         Ok(queries)
     }
 
     fn parse(self, line: &str) -> Result<Option<Document>, String> {
-        let Some(line) = svmlight::parse_line(line)? else { return Ok(None) };
+        let Some(line) = self.ids.parse_line(line)? else { return Ok(None) };
         let grade = line.target.map(|target| self.grade(target)).transpose()?;
         if grade.is_none() && self.learning {
             return Err("expected a grade to learn from, found none".to_owned());

@@ -1,8 +1,42 @@
 //! [`Sizes`] of queries and weights: small files with a number a line.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crosscut_app::{Error, Source};
+use crosscut_app::{Error, Options, Source};
+
+/// The file with the sizes of queries that other systems read beside a file of examples, if it
+/// exists: `FILE.query` (LightGBM) or `FILE.group` (XGBoost). A name that ends like an archive is
+/// tried as it is, and without that ending.
+pub(super) fn beside(options: &Options, examples: &Path) -> Option<PathBuf> {
+    const ARCHIVES: [&str; 5] = ["gz", "bz2", "xz", "lzma", "zst"];
+    if examples == Path::new("-") || options.is_set("group") || options.is_set("no-group") {
+        return None;
+    }
+    let is_archive = examples.extension().is_some_and(|found| {
+        ARCHIVES.iter().any(|extension| found.eq_ignore_ascii_case(extension))
+    });
+    let unpacked = is_archive.then(|| examples.with_extension(""));
+    let names = ["query", "group"].into_iter().flat_map(|kind| {
+        [Some(examples), unpacked.as_deref()].into_iter().flatten().map(move |examples| {
+            let mut name = examples.as_os_str().to_owned();
+            name.push(".");
+            name.push(kind);
+            PathBuf::from(name)
+        })
+    });
+    names.into_iter().find(|name| name.is_file())
+}
+
+/// Adds to an error of a file that no option names why it is read.
+pub(super) fn explain(error: Error) -> Error {
+    const WHY: &str =
+        " (it is read because it stands beside the examples; --no-group leaves it out)";
+    match error {
+        Error::Line { file, line, message } => Error::Line { file, line, message: message + WHY },
+        Error::File { file, message } => Error::File { file, message: message + WHY },
+        other => other,
+    }
+}
 
 /// How many documents each query has, from a file.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,7 +52,7 @@ impl Sizes {
     ///
     /// # Errors
     /// Other lines; a file without any.
-    pub fn read(path: &str) -> Result<Self, Error> {
+    pub fn read(path: &Path) -> Result<Self, Error> {
         let (file, lines, documents) =
             numbers(path, "the size of a query, a whole number of at least 1", |text| {
                 text.parse().ok().filter(|&size: &usize| size > 0)
@@ -68,7 +102,7 @@ impl Weights {
     ///
     /// # Errors
     /// Other lines; a file without any.
-    pub fn read(path: &str) -> Result<Self, Error> {
+    pub fn read(path: &Path) -> Result<Self, Error> {
         let (file, _, weights) =
             numbers(path, "the weight of a query, a finite number of at least 0", |text| {
                 text.parse().ok().filter(|weight: &f64| weight.is_finite() && *weight >= 0.0)
@@ -93,11 +127,11 @@ impl Weights {
 
 /// The name of a file, the lines that are neither blank nor comments, and what they say.
 fn numbers<T>(
-    path: &str,
+    path: &Path,
     expected: &str,
     parse: impl Fn(&str) -> Option<T>,
 ) -> Result<(String, Vec<u64>, Vec<T>), Error> {
-    let source = Source::open_quietly(Path::new(path))?;
+    let source = Source::open_quietly(path)?;
     let file = source.name().to_owned();
     let text = source.text()?;
     let (mut lines, mut values) = (Vec::new(), Vec::new());

@@ -18,7 +18,7 @@ use crosscut_app::scaling::{self, Apart, Columns as Statistics, Method};
 use crosscut_app::vocabulary::{FeatureIds, Labels, NO_FEATURES, NoneKnown, SeenIds, Words};
 use crosscut_app::{
     Application, CostMatrix, Cut, Error, Examples, Forecasts, Items, OptionSpec, Options, Outcome,
-    Pieces, Report, Role, Shortest, Source,
+    Pieces, Report, Role, Shortest, Source, svmlight,
 };
 use serde::{Deserialize, Serialize};
 
@@ -68,7 +68,7 @@ impl Application for Sequence {
         "Tagging of sequences (max-margin or CRF) of SVM^hmm, CRFsuite or CoNLL files";
     const RESCALINGS: &'static [Rescaling] = &[Rescaling::Margin, Rescaling::Slack];
     const LOSSES: &'static [u32] = &[0, 1, 2];
-    const SCHEMA: u32 = 3;
+    const SCHEMA: u32 = 4;
     const OBJECTIVES: &'static [Objective] = &[Objective::Hinge, Objective::Log];
     const OPTIONS: &'static [OptionSpec] = &[
         OptionSpec {
@@ -114,8 +114,10 @@ impl Application for Sequence {
                    -l 2 (divided by the number of tokens) or -l 0 (zero/one for a sequence).",
         },
         scaling::OPTION,
+        svmlight::ZERO_BASED,
+        svmlight::SORT_IDS,
     ];
-    const READING: &'static [OptionSpec] = &[BEAM];
+    const READING: &'static [OptionSpec] = &[BEAM, svmlight::SORT_IDS];
     const WRITING: &'static [OptionSpec] = &[
         OptionSpec {
             name: "n-best",
@@ -136,7 +138,10 @@ impl Application for Sequence {
         let (scheme, min_count, method) = (choices.scheme, choices.min_count, choices.scale);
         let file = source.name().to_owned();
         let guessed = matches!(layout, Layout::Auto);
-        let layout = if guessed { guess(&mut source)? } else { layout };
+        let layout = if guessed { guess(&source.peek(FAR)?, &file)? } else { layout };
+        if !matches!(layout, Layout::Auto | Layout::Hmm) {
+            refuse_ids(options)?;
+        }
 
         let scales = method != Method::None;
         let mut sequences = Sequences::new(&file, Purpose::Learn(scheme), scales);
@@ -144,7 +149,7 @@ impl Application for Sequence {
         let mut names = Names::Learn(&mut words);
         let format = match layout {
             Layout::Auto | Layout::Hmm => {
-                hmm::read(&mut source, &mut sequences)?;
+                hmm::read(&mut source, svmlight::Ids::of(options), &mut sequences)?;
                 None
             }
             Layout::Crfsuite => {
@@ -204,9 +209,11 @@ impl Application for Sequence {
         let (scheme, min_count, method) = (choices.scheme, choices.min_count, choices.scale);
         let file = pieces.name().to_owned();
         let guessed = matches!(layout, Layout::Auto);
-        let layout =
-            if guessed { guess(&mut Source::open_quietly(pieces.path())?)? } else { layout };
+        let layout = if guessed { guess(&pieces.peek(FAR)?, &file)? } else { layout };
         let ids = matches!(layout, Layout::Auto | Layout::Hmm);
+        if !ids {
+            refuse_ids(options)?;
+        }
         pieces.cut_at(if ids { Cut::Qids } else { Cut::Blank });
 
         let mut sequences = Sequences::new(&file, Purpose::Learn(scheme), false);
@@ -218,7 +225,9 @@ impl Application for Sequence {
         while let Some(mut piece) = pieces.next_piece()? {
             let mut names = Names::Learn(&mut words);
             match (&layout, &columns) {
-                (Layout::Auto | Layout::Hmm, _) => hmm::read(&mut piece, &mut sequences)?,
+                (Layout::Auto | Layout::Hmm, _) => {
+                    hmm::read(&mut piece, svmlight::Ids::of(options), &mut sequences)?
+                }
                 (Layout::Crfsuite, _) => {
                     crfsuite::read(&mut piece, None, &mut names, &mut sequences)?
                 }
@@ -302,6 +311,10 @@ impl Application for Sequence {
                 "it",
             ));
         }
+        if matches!(self.features(), Features::Names(_)) {
+            refuse_ids(options)?;
+        }
+        self.definition.ids = self.definition.ids.with(options);
         self.output = Output { n_best: n_best.unwrap_or(0), max_marginals, probabilities };
         if let Some(beam) = options.count("b")? {
             self.definition.beam = beam;
@@ -496,7 +509,7 @@ impl Sequence {
     ) -> Result<(), Error> {
         match (&self.definition.format, self.features()) {
             (Format::Features, Features::Ids(ids)) => {
-                hmm::read(&mut source, sequences)?;
+                hmm::read(&mut source, self.definition.ids, sequences)?;
                 let any = |sequences: &Sequences<'_>| sequences.rows().map(<[_]>::len).sum();
                 let given = any(sequences);
                 sequences.number(ids);
@@ -574,6 +587,7 @@ fn build(
         .with_beam(beam)
         .with_objective(options.objective()?);
     task.definition.format = format.unwrap_or_default();
+    task.definition.ids = svmlight::Ids::of(options);
     let loss = match loss {
         LossOption::Plain(loss) => loss,
         LossOption::Costs(file) => Loss::Costs(CostMatrix::read(file, task.tags())?),
@@ -581,6 +595,17 @@ fn build(
     };
     let task = task.with_loss(loss).and_then(|task| task.with_rescaling(options.rescaling));
     task.map_err(|error| refuse(&error))
+}
+
+/// Refuses options about ids for files of names.
+fn refuse_ids(options: &Options) -> Result<(), Error> {
+    for OptionSpec { name, .. } in [svmlight::ZERO_BASED, svmlight::SORT_IDS] {
+        if options.is_set(name) {
+            let found = "attributes or columns";
+            return Err(Error::option(format!("--{name}"), "features that have ids (hmm)", found));
+        }
+    }
+    Ok(())
 }
 
 /// A file with fewer attributes than tags was taken for one of CRFsuite by mistake.
@@ -674,7 +699,7 @@ impl Layout {
         let template = options.text("template");
         let name = options.text("format").unwrap_or("auto");
         match (name, template) {
-            ("auto" | "columns", Some(template)) => Self::columns(template),
+            ("auto" | "columns", Some(template)) => Self::columns(template, options),
             ("auto", None) => Ok(Self::Auto),
             ("hmm", None) => Ok(Self::Hmm),
             ("crfsuite", None) => Ok(Self::Crfsuite),
@@ -693,12 +718,12 @@ impl Layout {
         }
     }
 
-    fn columns(template: &str) -> Result<Self, Error> {
+    fn columns(template: &str, options: &Options) -> Result<Self, Error> {
         let shipped = template::SHIPPED.iter().find(|(name, _)| *name == template);
         let (file, text) = match shipped {
             Some((name, text)) => (format!("template {name}"), (*text).to_owned()),
             None => {
-                let source = Source::open_quietly(Path::new(template))?;
+                let source = Source::open_beside(Path::new(template), options)?;
                 (source.name().to_owned(), source.text()?)
             }
         };
@@ -719,8 +744,8 @@ impl LossOption {
             };
         };
         match options.loss {
-            None | Some(1) => Ok(Self::Costs(Source::open_quietly(Path::new(path))?)),
-            Some(2) => Ok(Self::MeanCosts(Source::open_quietly(Path::new(path))?)),
+            None | Some(1) => Ok(Self::Costs(Source::open_beside(Path::new(path), options)?)),
+            Some(2) => Ok(Self::MeanCosts(Source::open_beside(Path::new(path), options)?)),
             Some(other) => Err(Error::option("-l", "1 or 2 where --cost is given", other)),
         }
     }
@@ -734,11 +759,12 @@ fn positive(options: &Options, name: &str) -> Result<Option<usize>, Error> {
     }
 }
 
-/// The kind of a file, by its first line that is neither blank nor a comment.
-fn guess(source: &mut Source<'_>) -> Result<Layout, Error> {
-    /// Comments are not longer than this.
-    const FAR: usize = 1 << 20;
-    let head = source.peek(FAR)?;
+/// Bytes of a file by which its kind is known: comments before the first example are not longer.
+const FAR: usize = 1 << 20;
+
+/// The kind of a file, by its first line that is neither blank nor a comment; `head` is its
+/// beginning.
+fn guess(head: &str, file: &str) -> Result<Layout, Error> {
     let mut lines = (head.lines()).zip(1..).filter(|(line, _)| {
         let line = line.trim_ascii();
         !line.is_empty() && !line.starts_with('#')
@@ -756,7 +782,7 @@ fn guess(source: &mut Source<'_>) -> Result<Layout, Error> {
         Ok(Layout::Crfsuite)
     } else {
         Err(Error::line(
-            source.name(),
+            file,
             number,
             "expected `TAG qid:N id:value …` (hmm) or `TAG<TAB>attribute…` (crfsuite), found neither: name the kind of file \
              with --format, or give the --template of a file of columns",
