@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io::{self, Read};
 
 use crosscut::{Example, Model, Settings, SparseVector, Task};
+use crosscut_app::stream::read_in_pieces;
 use crosscut_app::vocabulary::Labels;
 use crosscut_app::{
     Application, CostMatrix, Encoding, Error, Examples, Item, Options, Source, svmlight,
@@ -407,6 +408,14 @@ where
         assert!(same(&item.x, &example.x) && item.y.as_ref() == Some(&example.y));
         // Weights from a file of their own are for training.
         assert!(item.weight == example.weight || options.text("query-weights").is_some());
+    }
+    for size in [1, 17, 300] {
+        let pieces = read_in_pieces(&other, "examples", case.text, Some(size));
+        let pieces = pieces.expect("what is read as a whole is read in pieces");
+        assert_eq!(pieces.len(), items.len(), "pieces of {size}");
+        for (piece, item) in pieces.iter().zip(&items) {
+            assert!(same(&piece.x, &item.x) && piece.y == item.y && piece.weight == item.weight);
+        }
     }
     models::use_model(&other, &model.w, &items);
     if other.prepare(&case.writing()).is_ok()

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use crosscut::{Example, Objective, Rescaling, Task};
@@ -14,7 +15,7 @@ use crate::export::Fields;
 use crate::probability::Forecasts;
 use crate::report::Report;
 use crate::source::Source;
-use crate::stream::Pieces;
+use crate::stream::{Cut, Pieces};
 
 /// A task with a file format: enough for learn, classify, evaluate, validate, inspect, model files
 /// and help.
@@ -133,6 +134,27 @@ pub trait Application: Task + Serialize + DeserializeOwned + 'static {
     /// for example, need nonnegative weights of edges. The default has none.
     fn lower_bounds(&self) -> Vec<(usize, f64)> {
         Vec::new()
+    }
+
+    /// Where a file of examples to predict may be cut into pieces. [`read`](Self::read) must then
+    /// turn the pieces, one after the other, into the same examples as the whole file
+    /// ([`Source::inherit`]). `classify` keeps only a piece in memory, and with `--flush` a piece is
+    /// an example.
+    ///
+    /// The default returns `None`: the file is read as a whole, and `--flush` is refused.
+    fn cut(&self) -> Option<Cut> {
+        None
+    }
+
+    /// Makes the task of a model smaller before it is predicted from (`classify`), by dropping what
+    /// predictions do not depend on: features whose weights are all zero. `nonzero` are the indices
+    /// of the other weights, in increasing order. Returns the ranges of the weights that remain, in
+    /// increasing order: they are the weights of the smaller task, and predictions keep all bits.
+    ///
+    /// The default returns `None`: the task stays as it is.
+    fn reduce(&mut self, nonzero: &[u32]) -> Option<Vec<Range<usize>>> {
+        let _ = nonzero;
+        None
     }
 
     /// Names and sizes to show before training and in `inspect`, such as ("classes", 26).

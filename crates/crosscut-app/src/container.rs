@@ -13,7 +13,8 @@
 //!
 //! Numbers are little-endian.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Write};
+use std::vec;
 
 use bincode::Decode;
 use bincode::config::{Configuration, Fixint, Limit, LittleEndian};
@@ -53,14 +54,25 @@ impl Identity {
     }
 }
 
-/// The parts of a file whose checksum is right.
-pub(crate) struct Container<'b> {
+/// What stands before the payload of a file.
+pub(crate) struct Header<'b> {
     pub task: &'b str,
     pub schema: u32,
-    pub payload: &'b [u8],
+    /// Its own length in bytes.
+    length: usize,
     /// The word for the file in messages.
     pub name: &'static str,
 }
+
+/// The parts of a file whose checksum is right.
+pub(crate) struct Container<'b> {
+    pub header: Header<'b>,
+    pub payload: &'b [u8],
+}
+
+/// The bytes of a file in blocks, so that memory can be given back while they are decoded.
+#[derive(Debug, Default)]
+pub(crate) struct Blocks(Vec<Vec<u8>>);
 
 /// Writes a file around the payload that `write` writes. Calls `write` twice, first to count bytes,
 /// since the length comes before the payload; both calls must write the same.
@@ -102,9 +114,10 @@ pub(crate) fn checksum(value: impl Serialize) -> io::Result<u32> {
     Ok(sum.crc.finalize())
 }
 
-impl<'b> Container<'b> {
-    /// Parses a file of a kind. If it is one of `others`, the error names that kind.
-    pub fn read(bytes: &'b [u8], kind: &Kind, others: &[&Kind]) -> Result<Self, String> {
+impl<'b> Header<'b> {
+    /// Parses the beginning of a file of `total` bytes, which holds at least the header. If the
+    /// file is one of the kinds `others`, the error names that kind.
+    fn read(bytes: &'b [u8], total: usize, kind: &Kind, others: &[&Kind]) -> Result<Self, String> {
         let name = kind.name;
         let Some(mut rest) = bytes.strip_prefix(&kind.magic) else {
             let other = others.iter().find(|other| bytes.starts_with(&other.magic));
@@ -137,18 +150,19 @@ impl<'b> Container<'b> {
         let length = take_u32(&mut rest, name)?;
         let task = take(&mut rest, u64::from(length), name)?;
         let schema = take_u32(&mut rest, name)?;
-        let length = u64::from_le_bytes(take_array(&mut rest, name)?);
-        let payload = take(&mut rest, length, name)?;
-        let sum = take_u32(&mut rest, name)?;
-        if !rest.is_empty() {
-            return Err(format!("the {name} is damaged: {} bytes follow its end", rest.len()));
-        }
-        if crc32fast::hash(&bytes[..bytes.len() - 4]) != sum {
-            return Err(format!("the {name} is damaged: its checksum does not match"));
+        let payload = u64::from_le_bytes(take_array(&mut rest, name)?);
+        let length = bytes.len() - rest.len();
+        let after = (total - length) as u64;
+        let Some(beyond) = payload.checked_add(SUM as u64).and_then(|used| after.checked_sub(used))
+        else {
+            return Err(truncated(name));
+        };
+        if beyond > 0 {
+            return Err(format!("the {name} is damaged: {beyond} bytes follow its end"));
         }
         let task = str::from_utf8(task)
             .map_err(|_| format!("the {name} is damaged: its task has no name"))?;
-        Ok(Self { task, schema, payload, name })
+        Ok(Self { task, schema, length, name })
     }
 
     /// Refuses a file of another task or of another version of it.
@@ -168,34 +182,170 @@ impl<'b> Container<'b> {
         }
         Ok(())
     }
+}
+
+impl<'b> Container<'b> {
+    /// Parses a file of a kind. If it is one of `others`, the error names that kind.
+    pub fn read(bytes: &'b [u8], kind: &Kind, others: &[&Kind]) -> Result<Self, String> {
+        let header = Header::read(bytes, bytes.len(), kind, others)?;
+        check_sum(&[bytes], kind.name)?;
+        let payload = &bytes[header.length..bytes.len() - SUM];
+        Ok(Self { header, payload })
+    }
 
     /// Decodes the rest of a payload, all of which must be used.
-    ///
-    /// `bincode` allocates a text by its claimed length before reading it. Its limit on claimed
-    /// bytes is a constant, so this function first claims the limit less the length of the payload.
-    /// After that nothing in the payload can claim more bytes than the payload has.
     pub fn decode<T: DeserializeOwned>(&self, payload: &[u8]) -> Result<T, String> {
-        let name = self.name;
-        let damaged = |error: DecodeError| format!("the {name} is damaged: {error}");
-        let mut decoder = DecoderImpl::new(SliceReader::new(payload), CONFIG, ());
-        let rest =
-            LIMIT.checked_sub(payload.len()).ok_or_else(|| damaged(DecodeError::LimitExceeded))?;
-        decoder.claim_bytes_read(rest).map_err(damaged)?;
-        let Compat(value) = Decode::decode(&mut decoder).map_err(damaged)?;
-        match decoder.reader().peek_read(1) {
-            None => Ok(value),
-            Some(_) => {
-                Err(format!("the {name} is damaged: its payload is longer than what it describes"))
+        let mut reader = SliceReader::new(payload);
+        let value = decode(&mut reader, payload.len(), self.header.name)?;
+        check_used(usize::from(reader.peek_read(1).is_some()), self.header.name).map(|()| value)
+    }
+}
+
+impl Blocks {
+    /// Length of all blocks but the last one, in bytes. A header is shorter. Allocators give larger
+    /// blocks a mapping of their own, but then more and more of what is smaller no longer gets one.
+    const LENGTH: usize = if cfg!(test) { 200 } else { 256 << 10 };
+
+    /// Reads to the end.
+    ///
+    /// # Errors
+    /// Those of `reader`.
+    pub fn read(mut reader: impl Read) -> io::Result<Self> {
+        let mut blocks = Vec::new();
+        loop {
+            let mut block = Vec::with_capacity(Self::LENGTH);
+            let read = reader.by_ref().take(Self::LENGTH as u64).read_to_end(&mut block)?;
+            blocks.push(block);
+            if read < Self::LENGTH {
+                return Ok(Self(blocks));
             }
         }
     }
+
+    /// Number of bytes.
+    pub fn len(&self) -> usize {
+        self.0.iter().map(Vec::len).sum()
+    }
+
+    /// The last four bytes, which are the checksum of a file.
+    pub fn sum(&self) -> u32 {
+        let last = self.0.iter().rev().flat_map(|block| block.iter().rev());
+        last.take(SUM).fold(0, |sum, &byte| sum << 8 | u32::from(byte))
+    }
+
+    /// The header of a file of a kind, whose checksum is right. See [`Container::read`].
+    pub fn header(&self, kind: &Kind, others: &[&Kind]) -> Result<Header<'_>, String> {
+        let header = Header::read(self.first(), self.len(), kind, others)?;
+        check_sum(&self.0, kind.name)?;
+        Ok(header)
+    }
+
+    /// Decodes the payload of a file of the task `of`, all of which must be used. The checksum is not
+    /// looked at again. Memory of blocks is given back once they have been read.
+    pub fn decode<T: DeserializeOwned>(self, kind: &Kind, of: Identity) -> Result<T, String> {
+        let header = Header::read(self.first(), self.len(), kind, &[])?;
+        header.check(of)?;
+        let (at, left) = (header.length, self.len() - header.length - SUM);
+        let mut blocks = self.0.into_iter();
+        let block = blocks.next().unwrap_or_default();
+        let mut reader = BlockReader { blocks, block, at, left };
+        let value = decode(&mut reader, left, kind.name)?;
+        check_used(reader.left, kind.name).map(|()| value)
+    }
+
+    fn first(&self) -> &[u8] {
+        self.0.first().map_or(&[], Vec::as_slice)
+    }
+}
+
+impl From<Vec<u8>> for Blocks {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(vec![bytes])
+    }
+}
+
+/// Bytes of blocks, each of which is freed once it has been read.
+struct BlockReader {
+    blocks: vec::IntoIter<Vec<u8>>,
+    block: Vec<u8>,
+    /// Number of bytes read of `block`.
+    at: usize,
+    /// Number of bytes not read yet.
+    left: usize,
+}
+
+impl Reader for BlockReader {
+    #[inline]
+    fn read(&mut self, mut bytes: &mut [u8]) -> Result<(), DecodeError> {
+        let missing = bytes.len().saturating_sub(self.left);
+        if missing > 0 {
+            return Err(DecodeError::UnexpectedEnd { additional: missing });
+        }
+        self.left -= bytes.len();
+        while !bytes.is_empty() {
+            if self.at == self.block.len() {
+                self.block = self.blocks.next().unwrap_or_default();
+                self.at = 0;
+            }
+            let length = bytes.len().min(self.block.len() - self.at);
+            let (head, rest) = bytes.split_at_mut(length);
+            head.copy_from_slice(&self.block[self.at..][..length]);
+            self.at += length;
+            bytes = rest;
+        }
+        Ok(())
+    }
+}
+
+/// Decodes a value from a payload of `length` bytes.
+///
+/// `bincode` allocates a text by its claimed length before reading it. Its limit on claimed bytes is
+/// a constant, so this function first claims the limit less the length of the payload. After that
+/// nothing in the payload can claim more bytes than the payload has.
+fn decode<T: DeserializeOwned>(
+    reader: impl Reader,
+    length: usize,
+    name: &str,
+) -> Result<T, String> {
+    let damaged = |error: DecodeError| format!("the {name} is damaged: {error}");
+    let mut decoder = DecoderImpl::new(reader, CONFIG, ());
+    let rest = LIMIT.checked_sub(length).ok_or_else(|| damaged(DecodeError::LimitExceeded))?;
+    decoder.claim_bytes_read(rest).map_err(damaged)?;
+    let Compat(value) = Decode::decode(&mut decoder).map_err(damaged)?;
+    Ok(value)
+}
+
+/// Refuses a payload of which `left` bytes are left once all of it should have been used.
+fn check_used(left: usize, name: &str) -> Result<(), String> {
+    match left {
+        0 => Ok(()),
+        _ => Err(format!("the {name} is damaged: its payload is longer than what it describes")),
+    }
+}
+
+/// Length of a checksum.
+const SUM: usize = size_of::<u32>();
+
+/// Checks the checksum at the end of a file.
+fn check_sum(blocks: &[impl AsRef<[u8]>], name: &str) -> Result<(), String> {
+    /// The CRC-32 of any text that is followed by its CRC-32.
+    const RESIDUE: u32 = 0x2144_df1c;
+    let mut sum = crc32fast::Hasher::new();
+    blocks.iter().for_each(|block| sum.update(block.as_ref()));
+    match sum.finalize() {
+        RESIDUE => Ok(()),
+        _ => Err(format!("the {name} is damaged: its checksum does not match")),
+    }
+}
+
+fn truncated(name: &str) -> String {
+    format!("the {name} is truncated or damaged: its end is missing")
 }
 
 /// Takes the next `length` bytes.
 pub(crate) fn take<'b>(rest: &mut &'b [u8], length: u64, name: &str) -> Result<&'b [u8], String> {
     let split = usize::try_from(length).ok().and_then(|length| rest.split_at_checked(length));
-    let (head, tail) =
-        split.ok_or_else(|| format!("the {name} is truncated or damaged: its end is missing"))?;
+    let (head, tail) = split.ok_or_else(|| truncated(name))?;
     *rest = tail;
     Ok(head)
 }

@@ -137,8 +137,12 @@ mod tests {
         fn classify(&self) -> Result<(), Error> {
             let (examples, predictions, options) =
                 (self.path("train"), self.path("predictions"), Options::default());
-            let request =
-                Classify { examples: &examples, predictions: &predictions, options: &options };
+            let request = Classify {
+                examples: &examples,
+                predictions: &predictions,
+                flush: false,
+                options: &options,
+            };
             classify::<Sign>(&request, ModelFile::open(&self.path("model")).unwrap(), &mut ())
                 .map(drop)
         }

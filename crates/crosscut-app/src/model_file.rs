@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use crosscut::{Certificate, Model, Regulariser, Settings};
@@ -15,11 +16,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::application::Application;
 use crate::checkpoint;
-use crate::container::{self, Container, Identity, Kind};
+use crate::container::{self, Blocks, Identity, Kind};
 use crate::error::Error;
 use crate::output;
 use crate::source::display_name;
-use crate::unpack::read_bytes;
+use crate::unpack;
 
 /// The newest version of the layout. Models are written in this version.
 pub const VERSION: u32 = 7;
@@ -39,7 +40,7 @@ pub fn save<A: Application>(model: &Model<A>, path: &Path) -> Result<(), Error> 
 pub struct ModelFile {
     path: PathBuf,
     task: String,
-    bytes: Vec<u8>,
+    blocks: Blocks,
 }
 
 impl ModelFile {
@@ -48,7 +49,9 @@ impl ModelFile {
     /// # Errors
     /// A file that is no model, is damaged, or was written by a newer program.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        Self::from_bytes(path, read_bytes(path)?)
+        let (name, reader) = unpack::open(path)?;
+        let blocks = Blocks::read(reader).map_err(|source| unpack::unreadable(&name, source))?;
+        Self::of(path, blocks)
     }
 
     /// Takes the bytes of a file that has been read; `path` is for messages.
@@ -56,12 +59,13 @@ impl ModelFile {
     /// # Errors
     /// Those of [`open`](Self::open) that concern the bytes.
     pub fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Self, Error> {
-        match open(&bytes) {
-            Ok(container) => {
-                Ok(Self { path: path.to_owned(), task: container.task.to_owned(), bytes })
-            }
-            Err(message) => Err(Error::file(display_name(path), message)),
-        }
+        Self::of(path, Blocks::from(bytes))
+    }
+
+    fn of(path: &Path, blocks: Blocks) -> Result<Self, Error> {
+        let header = blocks.header(&KIND, &[&checkpoint::KIND]);
+        let header = header.map_err(|message| Error::file(display_name(path), message))?;
+        Ok(Self { path: path.to_owned(), task: header.task.to_owned(), blocks })
     }
 
     /// The file it was read from; `-` for standard input.
@@ -76,9 +80,7 @@ impl ModelFile {
 
     /// Length and checksum of the file, in words.
     pub(crate) fn digest(&self) -> String {
-        // The file ends with its checksum; the checksum of the whole is the same for all files.
-        let (body, _) = self.bytes.split_at(self.bytes.len().saturating_sub(4));
-        format!("({} bytes, checksum {:08x})", self.bytes.len(), crc32fast::hash(body))
+        format!("({} bytes, checksum {:08x})", self.blocks.len(), self.blocks.sum())
     }
 
     /// Decodes the model as one of the task `A`.
@@ -86,7 +88,16 @@ impl ModelFile {
     /// # Errors
     /// Another task's model; an inconsistent payload.
     pub fn load<A: Application>(self) -> Result<Model<A>, Error> {
-        read(&self.bytes).map_err(|message| Error::file(display_name(&self.path), message))
+        read(self.blocks).map_err(|message| Error::file(display_name(&self.path), message))
+    }
+
+    /// The task and the weights of a model, to predict with: smaller if the task can be
+    /// [reduced](Application::reduce).
+    ///
+    /// # Errors
+    /// Those of [`load`](Self::load).
+    pub fn load_to_predict<A: Application>(self) -> Result<(A, Vec<f64>), Error> {
+        read_reduced(self.blocks).map_err(|message| Error::file(display_name(&self.path), message))
     }
 }
 
@@ -113,20 +124,33 @@ pub fn write<A: Application>(model: &Model<A>, out: &mut dyn Write) -> io::Resul
     container::write(&KIND, Identity::of::<A>(), out, &|out| container::encode(payload, out))
 }
 
-fn open(bytes: &[u8]) -> Result<Container<'_>, String> {
-    Container::read(bytes, &KIND, &[&checkpoint::KIND])
+type Entries = Vec<(usize, f64)>;
+type Payload<A> = (A, Stored<'static>, Settings, Certificate, Entries, Entries);
+
+fn decode<A: Application>(blocks: Blocks) -> Result<Payload<A>, String> {
+    let payload: Payload<A> = blocks.decode(&KIND, Identity::of::<A>())?;
+    payload.1.check(payload.0.dim())?;
+    Ok(payload)
 }
 
-fn read<A: Application>(bytes: &[u8]) -> Result<Model<A>, String> {
-    type Entries = Vec<(usize, f64)>;
-    type Payload<A> = (A, Stored<'static>, Settings, Certificate, Entries, Entries);
-    let container = open(bytes)?;
-    container.check(Identity::of::<A>())?;
-    let (task, w, settings, certificate, prior, bounds): Payload<A> =
-        container.decode(container.payload)?;
-    let w = w.restore(task.dim())?;
+fn read<A: Application>(blocks: Blocks) -> Result<Model<A>, String> {
+    let (task, w, settings, certificate, prior, bounds) = decode::<A>(blocks)?;
+    let w = w.restore();
     let regulariser = regulariser(&prior, bounds, w.len())?;
     Ok(Model { task, w, settings, certificate, regulariser })
+}
+
+fn read_reduced<A: Application>(blocks: Blocks) -> Result<(A, Vec<f64>), String> {
+    let (mut task, w, ..) = decode::<A>(blocks)?;
+    let w = match &w {
+        Stored::Few { at, values, .. } => match task.reduce(at) {
+            Some(kept) => few(at, values, &kept),
+            None => w.restore(),
+        },
+        Stored::All(_) => w.restore(),
+    };
+    assert_eq!(w.len(), task.dim(), "a reduced task has the weights of the ranges");
+    Ok((task, w))
 }
 
 /// The regulariser with these prior weights, the others being 0, and lower bounds.
@@ -173,35 +197,55 @@ impl<'w> Stored<'w> {
         Self::Few { dim: w.len(), at, values }
     }
 
-    /// The weights of a task with `dim` of them. Nothing is allocated that does not fit.
-    fn restore(self, dim: usize) -> Result<Vec<f64>, String> {
+    /// Refuses what cannot be the weights of a task with `dim` of them.
+    fn check(&self, dim: usize) -> Result<(), String> {
         let damaged = |what: String| Err(format!("the model is damaged: {what}"));
-        let found = match &self {
-            Self::All(w) => w.len(),
-            Self::Few { dim, .. } => *dim,
+        let (found, at, values) = match self {
+            Self::All(w) => (w.len(), None, &**w),
+            Self::Few { dim, at, values } => (*dim, Some(at), &**values),
         };
         if found != dim {
             return damaged(format!("{found} weights for {dim} dimensions"));
         }
-        let w = match self {
-            Self::All(w) => w.into_owned(),
-            Self::Few { at, values, .. } => {
-                if at.len() != values.len()
-                    || !at.is_sorted_by(|a, b| a < b)
-                    || at.last().is_some_and(|&last| last as usize >= dim)
-                {
-                    return damaged(format!("weights at odd places among {dim}"));
-                }
-                let mut w = vec![0.0; dim];
-                at.into_iter().zip(values).for_each(|(at, value)| w[at as usize] = value);
-                w
+        if let Some(at) = at
+            && (at.len() != values.len()
+                || !at.is_sorted_by(|a, b| a < b)
+                || at.last().is_some_and(|&last| last as usize >= dim))
+        {
+            return damaged(format!("weights at odd places among {dim}"));
+        }
+        match values.iter().position(|weight| !weight.is_finite()) {
+            Some(place) => {
+                let at = at.map_or(place, |at| at[place] as usize);
+                damaged(format!("weight {at} is not a finite number"))
             }
-        };
-        match w.iter().position(|weight| !weight.is_finite()) {
-            Some(at) => damaged(format!("weight {at} is not a finite number")),
-            None => Ok(w),
+            None => Ok(()),
         }
     }
+
+    /// The weights, which have been [checked](Self::check).
+    fn restore(self) -> Vec<f64> {
+        match self {
+            Self::All(w) => w.into_owned(),
+            Self::Few { dim, at, values } => few(&at, &values, &[0..dim]),
+        }
+    }
+}
+
+/// The weights in some ranges: 0 but for `values` at increasing indices.
+fn few(at: &[u32], values: &[f64], ranges: &[Range<usize>]) -> Vec<f64> {
+    let mut w = vec![0.0; ranges.iter().map(Range::len).sum()];
+    let mut entries = at.iter().map(|&at| at as usize).zip(values).peekable();
+    let mut start = 0;
+    for range in ranges {
+        while let Some((at, &value)) = entries.next_if(|(at, _)| *at < range.end) {
+            if at >= range.start {
+                w[start + at - range.start] = value;
+            }
+        }
+        start += range.len();
+    }
+    w
 }
 
 #[cfg(test)]
@@ -223,13 +267,19 @@ mod tests {
         bytes(model).len() - stored(Stored::of(&model.w)) + stored(Stored::All((&*model.w).into()))
     }
 
+    fn read<A: Application>(bytes: &[u8]) -> Result<Model<A>, String> {
+        let blocks = Blocks::read(bytes).unwrap();
+        blocks.header(&KIND, &[&checkpoint::KIND])?;
+        super::read(blocks)
+    }
+
     fn forge(payload: &[u8]) -> Vec<u8> {
         container::forge::<Sign>(&KIND, payload)
     }
 
     /// Decodes a value that is a whole payload.
     fn decode<T: serde::de::DeserializeOwned>(payload: &[u8]) -> Result<T, String> {
-        Container { task: "", schema: 0, payload, name: KIND.name }.decode(payload)
+        Blocks::from(forge(payload)).decode(&KIND, Identity::of::<Sign>())
     }
 
     fn encode(value: impl Serialize) -> Vec<u8> {

@@ -91,6 +91,27 @@ pub fn create(path: &Path) -> Result<Box<dyn Write>, Error> {
     }
 }
 
+/// Lets `write` write answers that are read while it works; it flushes whatever is to be read. `-` is
+/// standard output. A regular file is emptied first. Links and descriptors are treated as by
+/// [`replace`].
+///
+/// # Errors
+/// A name that asks for compression; [`Error::Write`], also for an error that `write` returns.
+pub fn serve(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), Error> {
+    if has_extension(path, "gz") || has_extension(path, "zst") {
+        let message = "expected a name without .gz or .zst, since --flush writes plain text";
+        return Err(Error::file(display_name(path), message));
+    }
+    let mut out = BufWriter::new(create(path)?);
+    write(&mut out)
+        .and_then(|()| out.flush())
+        .or_else(forgive_closed_pipe)
+        .map_err(|source| Error::Write { file: display_name(path), source })
+}
+
 /// Whether two names denote the same regular file, existing or yet to be written.
 pub fn is_same(a: &Path, b: &Path) -> bool {
     let place = |path: &Path| match target(path) {

@@ -14,16 +14,17 @@ use crosscut::Example;
 use crosscut::parallel::map_ranges;
 
 use crate::application::{Item, Options};
+use crate::cutter::{LONGEST_LINE, too_long};
 use crate::encoding::{Decoded, Encoding};
 use crate::error::Error;
 use crate::monitor::Monitor;
+use crate::once::Shared;
 use crate::unpack::{open, read_bytes, unpack, unreadable};
+use crate::vocabulary::NoneKnown;
 
 /// Bytes read at a time: small enough for a few blocks to stay in the cache, large enough to keep a
 /// thread busy.
 const BLOCK: usize = 256 << 10;
-/// Longest line accepted, in bytes. A file with a longer one is not a text file.
-const LONGEST_LINE: usize = 1 << 30;
 
 /// Text that can be read once.
 pub struct Source<'m> {
@@ -35,6 +36,8 @@ pub struct Source<'m> {
     digest: Arc<Digest>,
     /// If this is a piece of a file: the number of lines before it.
     before: Option<u64>,
+    /// If it is one of several pieces that are read once, in order: what they have in common.
+    shared: Option<Arc<Shared>>,
     has_comments: bool,
     /// Why text is refused that is not in UTF-8.
     not_text: String,
@@ -139,6 +142,7 @@ impl<'m> Source<'m> {
             monitor: None,
             digest,
             before: None,
+            shared: None,
             has_comments: false,
             not_text,
         }
@@ -181,6 +185,34 @@ impl<'m> Source<'m> {
     ) -> Self {
         let not_text = encoding.refusal();
         Self { before: Some(before), not_text, ..Self::new(name, Box::new(Cursor::new(bytes))) }
+    }
+
+    /// The same piece, one of those that have this in common.
+    pub(crate) fn sharing(self, shared: Arc<Shared>) -> Self {
+        Self { shared: Some(shared), ..self }
+    }
+
+    /// What the features of the file are seen by, if this is one of its pieces.
+    pub(crate) fn known(&self) -> Option<&NoneKnown> {
+        self.shared.as_deref().map(|shared| &shared.known)
+    }
+
+    /// What the reader of the piece before this one has [left](Self::leave); the default at the
+    /// beginning of a file, and if all of the file is read at once.
+    ///
+    /// A file must be read in the same way however it is cut
+    /// ([`Application::cut`](crate::Application::cut)). A reader that compares lines with earlier
+    /// ones (columns with those of the first line, numbers of queries with those of all before)
+    /// takes what it knows of them at the beginning, and leaves it at the end.
+    pub fn inherit<T: Default + 'static>(&self) -> T {
+        self.shared.as_ref().and_then(|shared| shared.inherit()).unwrap_or_default()
+    }
+
+    /// Leaves something for the reader of the next piece.
+    pub fn leave<T: Send + 'static>(&self, state: T) {
+        if let Some(shared) = &self.shared {
+            shared.leave(Box::new(state));
+        }
     }
 
     /// Number of lines of the file before this text.
@@ -282,7 +314,15 @@ impl<'m> Source<'m> {
     /// name of the file and the number of lines before its blocks.
     fn scan_blocks(&mut self, parse: &mut ParseBlocks<'_>) -> Result<(), Error> {
         let Self { name, reader, monitor, before, .. } = self;
-        let reader = mem::replace(reader, Box::new(io::empty()));
+        let mut reader = mem::replace(reader, Box::new(io::empty()));
+        if self.shared.is_some() {
+            // A piece, which is in memory.
+            let mut bytes = Vec::new();
+            reader.read_to_end(&mut bytes).map_err(|source| unreadable(name, source))?;
+            let blocks = divide(bytes, rayon::current_num_threads());
+            return parse(name, blocks.into_iter().map(Ok).collect(), before.unwrap_or(0))
+                .map(drop);
+        }
         let at_once = 2 * rayon::current_num_threads();
         let mut all = Seen { lines: before.unwrap_or(0), ..Seen::default() };
         thread::scope(|scope| {
@@ -314,8 +354,10 @@ impl<'m> Source<'m> {
 
     /// Sends the monitor a note about the text: something to know that is not an error.
     pub fn note(&mut self, message: &str) {
-        if let Some(monitor) = &mut self.monitor {
-            monitor.note(message);
+        match (&mut self.monitor, &self.shared) {
+            (Some(monitor), _) => monitor.note(message),
+            (None, Some(shared)) => shared.note(message),
+            (None, None) => {}
         }
     }
 
@@ -398,11 +440,7 @@ fn send_blocks(mut reader: impl Read, sender: &mpsc::SyncSender<io::Result<Vec<u
         } else {
             match block.iter().rposition(|&byte| byte == b'\n') {
                 Some(at) => at + 1,
-                None if block.len() > LONGEST_LINE => {
-                    let error =
-                        io::Error::new(io::ErrorKind::InvalidData, "a line is longer than 1 GiB");
-                    return drop(sender.send(Err(error)));
-                }
+                None if block.len() > LONGEST_LINE => return drop(sender.send(Err(too_long()))),
                 None => 0,
             }
         };
@@ -416,6 +454,20 @@ fn send_blocks(mut reader: impl Read, sender: &mpsc::SyncSender<io::Result<Vec<u
             return;
         }
     }
+}
+
+/// Divides lines into about `count` blocks of whole lines.
+fn divide(mut bytes: Vec<u8>, count: usize) -> Vec<Vec<u8>> {
+    let length = bytes.len().div_ceil(count.max(1));
+    let mut blocks = Vec::new();
+    while bytes.len() > length {
+        let end = bytes[length..].iter().position(|&byte| byte == b'\n');
+        let Some(end) = end else { break };
+        let rest = bytes.split_off(length + end + 1);
+        blocks.push(mem::replace(&mut bytes, rest));
+    }
+    blocks.push(bytes);
+    blocks
 }
 
 /// Blocks of lines as read.
@@ -553,7 +605,7 @@ pub fn name(text: &str) -> Result<&str, String> {
     }
 }
 
-fn count_lines(bytes: &[u8]) -> u64 {
+pub(crate) fn count_lines(bytes: &[u8]) -> u64 {
     bytes.iter().filter(|&&byte| byte == b'\n').count() as u64
 }
 
@@ -852,6 +904,18 @@ mod tests {
         source.note("odd");
         drop(source);
         assert_eq!((monitor.0, monitor.1), (5_000_000, vec!["odd".to_owned()]));
+    }
+
+    #[test]
+    fn lines_are_divided_into_blocks_of_whole_lines() {
+        for text in ["", "a", "a\n", "a\nbb\n\nccc\nd", "aaaaaaaaaaaaaaaaaaaa\nb\n", "\n\n\n\n"] {
+            for count in 0..9 {
+                let blocks = divide(text.as_bytes().to_vec(), count);
+                assert_eq!(blocks.concat(), text.as_bytes());
+                assert!(blocks.len() <= count.max(1) + 1, "{text:?} {count}");
+                assert!(blocks.iter().rev().skip(1).all(|block| block.ends_with(b"\n")));
+            }
+        }
     }
 
     /// A reader that returns a few bytes at a time, as pipes do.

@@ -1,15 +1,17 @@
 //! [`Pieces`]: a file larger than memory, read once per pass in pieces of whole examples.
 
 use std::collections::HashSet;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crosscut::{Example, Stream};
 
 use crate::application::{Application, Examples};
+use crate::cutter::{Cutter, qid};
+pub use crate::cutter::Cut;
 use crate::encoding::{Decoded, Encoding};
 use crate::error::Error;
-use crate::source::Source;
+pub use crate::once::read_in_pieces;
+use crate::source::{Source, count_lines};
 use crate::svmlight::Qid;
 use crate::unpack;
 
@@ -17,30 +19,14 @@ use crate::unpack;
 /// since it decides how sums are grouped.
 const PIECE: usize = 4 << 20;
 
-/// The places at which a file may be cut into pieces.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Cut {
-    /// After each line.
-    #[default]
-    Lines,
-    /// Between lines with different `qid:NAME`.
-    Qids,
-    /// After a line that is empty or has only spaces.
-    Blank,
-}
-
 /// A file read in pieces. The first reading is the survey: it records length and checksum of each
 /// piece, and every later reading must find the same.
 pub struct Pieces {
     path: PathBuf,
+    /// The name used in messages.
     name: String,
     encoding: Encoding,
-    cut: Cut,
-    size: usize,
-    reader: Box<dyn Read + Send>,
-    /// Bytes read and not yet returned.
-    rest: Vec<u8>,
-    ended: bool,
+    cutter: Cutter,
     /// Number of lines returned.
     lines: u64,
     /// The number of the next piece.
@@ -80,11 +66,7 @@ impl Pieces {
             path: path.to_owned(),
             name,
             encoding: Encoding::default(),
-            cut: Cut::default(),
-            size,
-            reader,
-            rest: Vec::new(),
-            ended: false,
+            cutter: Cutter::new(reader, Cut::default(), Some(size)),
             lines: 0,
             next: 0,
             known: Vec::new(),
@@ -119,8 +101,9 @@ impl Pieces {
 
     /// The same file, which is in this encoding. Nothing may have been read yet.
     pub fn decode(self, encoding: Encoding) -> Self {
-        let reader = Box::new(Decoded::new(self.reader, encoding));
-        Self { reader, encoding, ..self }
+        let Cutter { reader, cut, size, .. } = self.cutter;
+        let reader = Box::new(Decoded::new(reader, encoding));
+        Self { cutter: Cutter::new(reader, cut, size), encoding, ..self }
     }
 
     /// The beginning of the file, to recognise its kind: the first `bytes` bytes of its text or
@@ -134,7 +117,7 @@ impl Pieces {
 
     /// Sets where the file may be cut; must be called before anything is read.
     pub fn cut_at(&mut self, cut: Cut) {
-        self.cut = cut;
+        self.cutter.cut = cut;
     }
 
     /// The next piece, with the line numbers of the file; `None` after the last one. A piece may
@@ -144,7 +127,8 @@ impl Pieces {
     /// A file that cannot be read further; a qid that returns; after the survey, a file that has
     /// changed.
     pub fn next_piece(&mut self) -> Result<Option<Source<'static>>, Error> {
-        let Some(bytes) = self.take()? else {
+        let taken = self.cutter.take().map_err(|error| unpack::unreadable(&self.name, error))?;
+        let Some(bytes) = taken else {
             if self.surveyed && self.next < self.known.len() {
                 return Err(self.has_changed());
             }
@@ -152,7 +136,7 @@ impl Pieces {
         };
         let found = (bytes.len(), crc32fast::hash(&bytes));
         if !self.surveyed {
-            if self.cut == Cut::Qids {
+            if self.cutter.cut == Cut::Qids {
                 self.check_qids(&bytes)?;
             }
             self.known.push(found);
@@ -161,7 +145,7 @@ impl Pieces {
         }
         let before = self.lines;
         self.next += 1;
-        self.lines += bytes.iter().filter(|&&byte| byte == b'\n').count() as u64;
+        self.lines += count_lines(&bytes);
         Ok(Some(Source::from_piece(self.name.clone(), bytes, before, self.encoding)))
     }
 
@@ -170,9 +154,10 @@ impl Pieces {
     /// # Errors
     /// A file that cannot be opened again.
     pub fn begin_again(&mut self) -> Result<(), Error> {
-        self.reader = Box::new(Decoded::new(unpack::open(&self.path)?.1, self.encoding));
-        self.rest.clear();
-        (self.ended, self.lines, self.next, self.surveyed) = (false, 0, 0, true);
+        let Cutter { cut, size, .. } = self.cutter;
+        let reader = Box::new(Decoded::new(unpack::open(&self.path)?.1, self.encoding));
+        self.cutter = Cutter::new(reader, cut, size);
+        (self.lines, self.next, self.surveyed) = (0, 0, true);
         self.qids = HashSet::new();
         Ok(())
     }
@@ -181,59 +166,6 @@ impl Pieces {
         let message =
             "expected what was read here before: the file has changed since training began";
         Error::line(self.name.as_str(), self.lines + 1, message)
-    }
-
-    /// The bytes of the next piece: whole examples and the lines between them.
-    fn take(&mut self) -> Result<Option<Vec<u8>>, Error> {
-        let mut wanted = self.size;
-        loop {
-            let missing = wanted.saturating_sub(self.rest.len()) as u64;
-            if !self.ended && missing > 0 {
-                let read = self.reader.by_ref().take(missing).read_to_end(&mut self.rest);
-                let read = read.map_err(|error| unpack::unreadable(&self.name, error))?;
-                self.ended = (read as u64) < missing;
-            }
-            if self.ended && self.rest.len() <= wanted {
-                let bytes = std::mem::take(&mut self.rest);
-                return Ok(Some(bytes).filter(|bytes| !bytes.is_empty()));
-            }
-            if let Some(at) = self.last_cut() {
-                let rest = self.rest.split_off(at);
-                return Ok(Some(std::mem::replace(&mut self.rest, rest)));
-            }
-            if self.ended {
-                return Ok(Some(std::mem::take(&mut self.rest)));
-            }
-            wanted = 2 * self.rest.len().max(1);
-        }
-    }
-
-    /// The last position in `rest` at which the file may be cut. The text after the last line break
-    /// is ignored, since the line is incomplete.
-    fn last_cut(&self) -> Option<usize> {
-        let mut end = self.rest.iter().rposition(|&byte| byte == b'\n')? + 1;
-        if self.cut == Cut::Lines {
-            return Some(end);
-        }
-        // The first qid in the lines after `end`.
-        let mut after = None;
-        while end > 0 {
-            let start =
-                self.rest[..end - 1].iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
-            let line = &self.rest[start..end];
-            match self.cut {
-                Cut::Lines => {}
-                Cut::Blank if is_blank(line) => return Some(end),
-                Cut::Blank => {}
-                Cut::Qids => match (qid(line), &after) {
-                    (Some(qid), Some(other)) if qid != *other => return Some(end),
-                    (Some(qid), _) => after = Some(qid),
-                    (None, _) => {}
-                },
-            }
-            end = start;
-        }
-        None
     }
 
     /// Refuses a qid that returns after another qid.
@@ -257,7 +189,7 @@ impl std::fmt::Debug for Pieces {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Pieces")
             .field("name", &self.name)
-            .field("cut", &self.cut)
+            .field("cut", &self.cutter.cut)
             .finish_non_exhaustive()
     }
 }
@@ -281,66 +213,9 @@ impl<A: Application> Stream<A> for Pieces {
     }
 }
 
-fn is_blank(line: &[u8]) -> bool {
-    line.iter().all(|byte| matches!(byte, b' ' | b'\r' | b'\n'))
-}
-
-/// The name in `qid:NAME` near the beginning of a line.
-fn qid(line: &[u8]) -> Option<Qid> {
-    let words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-    let word = words
-        .take(4)
-        .take_while(|word| word[0] != b'#')
-        .find_map(|word| word.strip_prefix(b"qid:"))?;
-    let word = word.split(|&byte| byte == b'#').next()?;
-    Qid::parse(std::str::from_utf8(word).ok()?).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn pieces(text: &str, cut: Cut, size: usize) -> Vec<String> {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("f");
-        std::fs::write(&path, text).unwrap();
-        let mut pieces = Pieces::with_size(&path, size).unwrap();
-        pieces.cut_at(cut);
-        let mut all = Vec::new();
-        while let Some(piece) = pieces.take().unwrap() {
-            all.push(String::from_utf8(piece).unwrap());
-        }
-        all
-    }
-
-    #[test]
-    fn pieces_hold_whole_examples_and_join_to_the_file() {
-        let lines = "a 1\nb\n\nc 333333333333333333\nd";
-        let qids = "1 qid:1 1:1\n# x\n2 qid:01#y\n1 qid:2 cost:1\n\n1 qid:x3\n2 qid:x3#\n1 qid:4.5";
-        let blank = "@weight:2\nA\tx\nB\ty\n\n\nA\tz\n  \r\nB\tx\nB\tx\nB\tx";
-        let many: String = (9..30).map(|qid| format!("1 qid:{qid}\n2 qid:{qid} 1:1\n")).collect();
-        let (lines, qids, blank) = (lines.repeat(9), many + qids, format!("{blank}\n\n").repeat(9));
-        for size in 1..80 {
-            for (text, cut) in [(&lines, Cut::Lines), (&qids, Cut::Qids), (&blank, Cut::Blank)] {
-                let pieces = pieces(text, cut, size);
-                assert_eq!(&pieces.concat(), text, "{size}");
-                for pair in pieces.windows(2) {
-                    let (end, begin) = (pair[0].as_bytes(), pair[1].as_bytes());
-                    assert!(end.ends_with(b"\n"), "{size} {cut:?}: {pair:?}");
-                    let last =
-                        end.split_inclusive(|&byte| byte == b'\n').filter_map(qid).next_back();
-                    let first = begin.split_inclusive(|&byte| byte == b'\n').find_map(qid);
-                    assert!(
-                        cut != Cut::Qids || last.is_some() && last != first,
-                        "{size}: {pair:?}"
-                    );
-                    let last = end.split_inclusive(|&byte| byte == b'\n').next_back().unwrap();
-                    assert!(cut != Cut::Blank || is_blank(last), "{size}: {pair:?}");
-                }
-                assert!(pieces.len() > 1, "{size} {cut:?}: {pieces:?}");
-            }
-        }
-    }
 
     #[test]
     fn what_changes_after_the_survey_is_refused_with_its_line() {

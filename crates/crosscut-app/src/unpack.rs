@@ -26,19 +26,26 @@ pub(crate) fn read_bytes(path: &Path) -> Result<Vec<u8>, Error> {
 /// # Errors
 /// A file that cannot be read, a directory, an archive of a kind that is not read.
 pub(crate) fn open(path: &Path) -> Result<(String, Box<dyn Read + Send>), Error> {
+    let (name, packed) = open_packed(path)?;
+    let reader = unpack(&name, packed)?;
+    Ok((name, reader))
+}
+
+/// Opens a file of which nothing is read yet, packed or not.
+///
+/// # Errors
+/// A file that cannot be opened, a directory.
+pub(crate) fn open_packed(path: &Path) -> Result<(String, Box<dyn Read + Send>), Error> {
     let name = display_name(path);
     let io_error = |source| Error::Io { file: name.clone(), source };
-    let raw: Box<dyn Read + Send> = if path == Path::new("-") {
-        Box::new(io::stdin())
-    } else {
-        let file = File::open(path).map_err(io_error)?;
-        if file.metadata().map_err(io_error)?.is_dir() {
-            return Err(Error::file(name, "expected a file, found a directory"));
-        }
-        Box::new(file)
-    };
-    let reader = unpack(&name, raw)?;
-    Ok((name, reader))
+    if path == Path::new("-") {
+        return Ok((name, Box::new(io::stdin())));
+    }
+    let file = File::open(path).map_err(io_error)?;
+    if file.metadata().map_err(io_error)?.is_dir() {
+        return Err(Error::file(name, "expected a file, found a directory"));
+    }
+    Ok((name, Box::new(file)))
 }
 
 /// The bytes that `raw` holds, decompressed if it is an archive; `name` is for messages.
@@ -49,9 +56,9 @@ pub(crate) fn unpack<'r>(
     name: &str,
     raw: impl Read + Send + 'r,
 ) -> Result<Box<dyn Read + Send + 'r>, Error> {
-    let (mut raw, mut head) = (Patient(raw), Vec::new());
-    let read = raw.by_ref().take(10).read_to_end(&mut head);
-    read.map_err(|source| Error::Io { file: name.to_owned(), source })?;
+    let mut raw = Patient(raw);
+    let head = read_head(&mut raw);
+    let head = head.map_err(|source| Error::Io { file: name.to_owned(), source })?;
     let kind = Kind::of(&head);
     let packed = Cursor::new(head).chain(BufReader::with_capacity(64 << 10, raw));
     match kind {
@@ -68,6 +75,18 @@ pub(crate) fn unpack<'r>(
     }
 }
 
+/// The first bytes of a file, ten or fewer: no more than needed to see that they are not those of
+/// an archive, since a pipe may have no more for now.
+fn read_head(reader: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    while head.len() < 10 && Kind::may_become_archive(&head) {
+        if reader.by_ref().take(1).read_to_end(&mut head)? == 0 {
+            break;
+        }
+    }
+    Ok(head)
+}
+
 /// What packed a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -81,6 +100,21 @@ enum Kind {
 }
 
 impl Kind {
+    /// Whether a file that begins so may be an archive that is not recognised yet.
+    fn may_become_archive(head: &[u8]) -> bool {
+        const HEADS: [&[u8]; 6] = [
+            b"BZh",
+            b"\x1f\x8b",
+            b"\xfd7zX",
+            b"\x5d\0\0",
+            b"\x28\xb5\x2f\xfd",
+            b"PK\x03\x04",
+        ];
+        HEADS.iter().any(|known| known.len() > head.len() && known.starts_with(head))
+            || head == b"BZh"
+            || Self::of(head) == Self::Bzip2
+    }
+
     /// By the first 10 bytes, or all bytes of a shorter file.
     fn of(head: &[u8]) -> Self {
         match head {

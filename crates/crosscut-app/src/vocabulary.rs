@@ -1,12 +1,14 @@
 //! [`Labels`], [`FeatureIds`] and [`Words`]: map labels, feature ids and feature names of the
 //! training file to dense indices.
 
-use std::cmp;
 use std::collections::HashSet;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::{cmp, fmt};
 
 use crosscut::Feature;
-use indexmap::IndexSet;
+use hashbrown::HashTable;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::source::Source;
@@ -189,9 +191,28 @@ impl FeatureIds {
 }
 
 /// Names of features in the order in which they were first seen.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Words(IndexSet<Box<str>>);
+///
+/// All names are in one text, so that a name takes the bytes it has and about ten more.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(try_from = "StoredWords")]
+pub struct Words {
+    /// All names, one after the other.
+    text: String,
+    /// The end of each name in `text`.
+    ends: Vec<u32>,
+    /// The index of each name, found by the hash of the name.
+    #[serde(skip)]
+    table: HashTable<u32>,
+    #[serde(skip)]
+    hasher: RandomState,
+}
+
+/// The serialised form of [`Words`].
+#[derive(Deserialize)]
+struct StoredWords {
+    text: String,
+    ends: Vec<u32>,
+}
 
 impl Words {
     /// Largest number of names, since an index has 32 bits.
@@ -200,42 +221,118 @@ impl Words {
     /// The index of a name; a new name gets a new index.
     ///
     /// # Errors
-    /// A new name if there are 2³² − 1 already.
+    /// A new name if there are 2³² − 1 already, or if all names together have 4 GiB.
     pub fn insert(&mut self, name: &str) -> Result<u32, String> {
-        match self.0.get_index_of(name) {
-            Some(index) => Ok(index as u32),
-            None if self.0.len() < Self::MOST => Ok(self.0.insert_full(name.into()).0 as u32),
-            None => Err(format!("expected at most {} different names, found one more", Self::MOST)),
+        let hash = self.hasher.hash_one(name);
+        if let Some(index) = self.find(hash, name) {
+            return Ok(index);
         }
+        let index = self.len();
+        if index >= Self::MOST {
+            return Err(format!("expected at most {} different names, found one more", Self::MOST));
+        }
+        let end = u32::try_from(self.text.len() + name.len())
+            .map_err(|_| "expected different names of at most 4 GiB in all, found more")?;
+        self.text.push_str(name);
+        self.ends.push(end);
+        self.enter(hash, index as u32);
+        Ok(index as u32)
+    }
+
+    /// Enters the index of a name that is in `text` into the table.
+    fn enter(&mut self, hash: u64, index: u32) {
+        let Self { text, ends, table, hasher } = self;
+        table.insert_unique(hash, index, |&index| hasher.hash_one(slice(text, ends, index)));
+    }
+
+    fn find(&self, hash: u64, name: &str) -> Option<u32> {
+        self.table.find(hash, |&index| self.name(index) == name).copied()
     }
 
     /// The index of a name, `None` if it is unknown.
     pub fn index(&self, name: &str) -> Option<u32> {
-        self.0.get_index_of(name).map(|index| index as u32)
+        self.find(self.hasher.hash_one(name), name)
     }
 
     /// The name at `index < len()`.
     pub fn name(&self, index: u32) -> &str {
-        &self.0[index as usize]
+        slice(&self.text, &self.ends, index)
     }
 
     /// Keeps the names whose indices `keep` accepts, in their order.
     pub fn retain(&mut self, mut keep: impl FnMut(u32) -> bool) {
-        let mut index = 0;
-        self.0.retain(|_| {
-            index += 1;
-            keep(index - 1)
-        });
+        let kept = (0..self.len() as u32).filter(|&index| keep(index));
+        let (mut text, mut ends) = (String::new(), Vec::new());
+        for index in kept {
+            text.push_str(self.name(index));
+            ends.push(text.len() as u32);
+        }
+        (self.text, self.ends) = (text, ends);
+        self.fill().expect("some of the names, which differ");
+    }
+
+    /// Enters all names into a new table.
+    ///
+    /// # Errors
+    /// Two equal names.
+    fn fill(&mut self) -> Result<(), String> {
+        self.table = HashTable::with_capacity(self.len());
+        for index in 0..self.len() as u32 {
+            let name = self.name(index);
+            let hash = self.hasher.hash_one(name);
+            if self.find(hash, name).is_some() {
+                return Err(format!("different names were expected, found `{name}` twice"));
+            }
+            self.enter(hash, index);
+        }
+        Ok(())
     }
 
     /// Number of names.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.ends.len()
     }
 
     /// Whether there are no names.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.ends.is_empty()
+    }
+}
+
+/// The name at `index`.
+fn slice<'t>(text: &'t str, ends: &[u32], index: u32) -> &'t str {
+    let start = index.checked_sub(1).map_or(0, |before| ends[before as usize]);
+    &text[start as usize..ends[index as usize] as usize]
+}
+
+impl TryFrom<StoredWords> for Words {
+    type Error = String;
+
+    fn try_from(StoredWords { text, ends }: StoredWords) -> Result<Self, String> {
+        let fits = ends.is_sorted()
+            && ends.iter().all(|&end| text.is_char_boundary(end as usize))
+            && ends.last().copied().unwrap_or(0) as usize == text.len()
+            && ends.len() <= Self::MOST;
+        if !fits {
+            return Err("names that divide their text were expected".to_owned());
+        }
+        let mut words = Self { text, ends, ..Self::default() };
+        words.fill().map(|()| words)
+    }
+}
+
+impl PartialEq for Words {
+    fn eq(&self, other: &Self) -> bool {
+        self.ends == other.ends && self.text == other.text
+    }
+}
+
+impl Eq for Words {}
+
+impl fmt::Debug for Words {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = (0..self.len() as u32).map(|index| self.name(index));
+        f.debug_list().entries(names).finish()
     }
 }
 
@@ -261,15 +358,25 @@ impl NoneKnown {
         }
     }
 
-    /// Sends the monitor a note if no feature is known.
+    /// Sends the monitor a note if no feature is known; of a piece of a file, when all of the file
+    /// has been read.
     pub fn note(self, source: &mut Source<'_>) {
-        if self.any.into_inner() && !self.known.into_inner() {
-            let file = source.name().to_owned();
-            source.note(&format!(
+        if let Some(all) = source.known() {
+            let [any, known] = [self.any, self.known].map(AtomicBool::into_inner);
+            return all.see(usize::from(any), usize::from(known));
+        }
+        let message = self.message(source.name());
+        message.iter().for_each(|message| source.note(message));
+    }
+
+    /// The note, if no feature is known.
+    pub(crate) fn message(&self, file: &str) -> Option<String> {
+        (self.any.load(Ordering::Relaxed) && !self.known.load(Ordering::Relaxed)).then(|| {
+            format!(
                 "{file}: the model knows none of the features, so that all scores are those of an empty line: are ids and names \
                  those of training?"
-            ));
-        }
+            )
+        })
     }
 }
 
@@ -427,8 +534,18 @@ mod tests {
         );
         assert_eq!(words.insert("b"), Ok(2));
         let text = serde_json::to_string(&words).unwrap();
-        assert_eq!(text, r#"["a","c","b"]"#);
+        assert_eq!(text, r#"{"text":"acb","ends":[1,2,3]}"#);
         assert_eq!(serde_json::from_str::<Words>(&text).unwrap(), words);
+        for damaged in [
+            r#"{"text":"aca","ends":[1,2,3]}"#,
+            r#"{"text":"acb","ends":[1,2]}"#,
+            r#"{"text":"acb","ends":[2,1,3]}"#,
+            r#"{"text":"acb","ends":[1,4]}"#,
+            r#"{"text":"é","ends":[1,2]}"#,
+            r#"{"text":"a","ends":[]}"#,
+        ] {
+            assert!(serde_json::from_str::<Words>(damaged).is_err(), "{damaged}");
+        }
     }
 
     #[test]

@@ -335,8 +335,12 @@ fn classify(tasks: &[Entry], flags: &flags::Classify, matches: &ArgMatches) -> R
     let mut screen = Screen::new(flags.talk.verbosity, None);
     let (model, entry, options) = open(tasks, &flags.model, flags::classifying, matches)?;
     read_once(entry, &options, &flags.examples)?;
-    let request =
-        Classify { examples: &flags.examples, predictions: &flags.predictions, options: &options };
+    let request = Classify {
+        examples: &flags.examples,
+        predictions: &flags.predictions,
+        flush: flags.flush,
+        options: &options,
+    };
     let classified = (entry.classify)(&request, model, &mut screen)?;
     let loss = classified.loss.map_or(String::new(), |loss| {
         format!("; mean loss {} on the {} with a label", figure(loss), classified.labelled)

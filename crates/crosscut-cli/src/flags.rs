@@ -277,6 +277,12 @@ impl Keeping {
 /// `classify`.
 #[derive(Debug, Args)]
 pub struct Classify {
+    /// Predicts each example as soon as it is complete and writes its prediction at once, so that
+    /// another program can ask and get answers through pipes. An example is complete with its
+    /// line, with a blank line after it, or with a line of another qid. PREDICTIONS is written in
+    /// place.
+    #[arg(long)]
+    pub flush: bool,
     #[command(flatten)]
     pub threads: Threads,
     #[command(flatten)]

@@ -106,3 +106,25 @@ fn bounded_planes_bound_the_memory() {
         assert_eq!(bounded.0["stop"], "gap");
     }
 }
+
+/// 60 MB of examples, of which `classify` keeps some pieces.
+#[test]
+fn a_file_is_classified_in_a_fraction_of_its_size() {
+    const SIZE: usize = 60_000_000;
+    let folder = tempfile::tempdir().unwrap();
+    let line = |class: usize| {
+        let mut line = class.to_string();
+        (1..30).for_each(|id| drop(write!(line, " {id}:0.{}", (id * 7919 + class * 31) % 9973)));
+        line + "\n"
+    };
+    let lines: String = (0..100).map(|at| line(at % 4)).collect();
+    fs::write(folder.path().join("small.svm"), &lines).unwrap();
+    run(folder.path(), &["learn", "multiclass", "small.svm", "model"]);
+    let mut file = BufWriter::new(File::create(folder.path().join("large.svm")).unwrap());
+    (0..SIZE / lines.len()).for_each(|_| file.write_all(lines.as_bytes()).unwrap());
+    file.into_inner().unwrap();
+    let (answer, most) = run(folder.path(), &["classify", "large.svm", "model", "predictions"]);
+    println!("classify: peak {most:.0} MB for {} examples", answer["examples"]);
+    assert_eq!(answer["examples"], SIZE / lines.len() * 100);
+    assert!(most < 30.0, "{most} MB");
+}

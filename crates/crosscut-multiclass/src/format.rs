@@ -13,8 +13,8 @@ use crosscut_app::scaling::{self, Apart, Coarse, Columns, Method};
 use crosscut_app::svmlight::{self, Line};
 use crosscut_app::vocabulary::{FeatureIds, Labels, NO_FEATURES, NoneKnown, SeenIds};
 use crosscut_app::{
-    Application, CostMatrix, Error, Examples, Forecasts, Item, Items, OptionSpec, Options, Outcome,
-    Pieces, Report, Role, Shortest, Source,
+    Application, CostMatrix, Cut, Error, Examples, Forecasts, Item, Items, OptionSpec, Options,
+    Outcome, Pieces, Report, Role, Shortest, Source,
 };
 
 use crate::measures;
@@ -155,6 +155,10 @@ impl Application for Multiclass {
         }
         task.with_scaling(columns.scaling(method))
             .map_err(|error| Error::file(pieces.name(), error.to_string()))
+    }
+
+    fn cut(&self) -> Option<Cut> {
+        Some(Cut::Lines)
     }
 
     fn read(&self, mut source: Source<'_>) -> Result<Items<Self>, Error> {

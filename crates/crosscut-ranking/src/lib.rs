@@ -77,6 +77,8 @@
 //!   features whose ranges within queries are far apart.
 //! * **Predictions** are one score a line, in the order of the file. With `--ranks` they are TREC
 //!   runs, `qid Q0 document rank score tag`; the document is the first word of its comment.
+//! * **`classify --flush`** answers a query when a document of another `qid` has arrived, or a blank
+//!   line, which ends a query then, so that no `qid` is needed. It is refused with `--group`.
 //! # Evaluation
 //! Means over queries, weighted by the weights of the queries: `map`, `mrr`, `p@k`, `err`,
 //! `kendall_tau`, `swapped_fraction`, `zero_one_error` (queries with a swapped pair), `loss`, and

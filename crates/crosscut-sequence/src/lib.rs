@@ -104,6 +104,10 @@
 //! each tag, and with `--n-best` too, the line has the probability of the tagging in place of the
 //! score.
 //!
+//! `classify` keeps a piece of the file in memory, and of a model with names only the features with
+//! a weight that is not zero. With `--flush` a sequence is answered when a blank line after it has
+//! arrived, in `hmm` also when a token of another N has.
+//!
 //! # Evaluation
 //! * All measures but the counts (`sequences`, `tokens`, `unknown_tags`) are weighted by the
 //!   weights of the sequences. A ratio whose denominator is zero is 0.

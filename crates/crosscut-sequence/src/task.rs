@@ -1,5 +1,7 @@
 //! [`Sequence`]: the feature map, the losses and the oracles of a max-margin Markov chain.
 
+use std::ops::Range;
+
 use crosscut::{
     Example, FeatureMap, Objective, Place, Planes, Recombiner, Rescaling, Row, Sink, Task,
 };
@@ -319,6 +321,46 @@ impl Sequence {
     /// The scheme that restricts which tags may follow each other.
     pub fn scheme(&self) -> Option<Scheme> {
         self.definition.scheme
+    }
+
+    /// Drops the names of features whose weights are all zero. `nonzero` are the other weights, in
+    /// increasing order. Returns the ranges of the weights that remain, in increasing order.
+    ///
+    /// Does nothing if features are ids, or scaled.
+    pub(crate) fn drop_unused_names(&mut self, nonzero: &[u32]) -> Option<Vec<Range<usize>>> {
+        let (k, dim) = (self.k(), self.dim());
+        let (pairs, transitions) = (self.pairs_at(), self.transitions_at(1));
+        let Definition { features: Features::Names(names), scaling, emissions, .. } =
+            &mut self.definition
+        else {
+            return None;
+        };
+        if !scaling.is_none() {
+            return None;
+        }
+        let mut is_used = vec![false; names.len()];
+        for at in nonzero.iter().map(|&at| at as usize).take_while(|&at| at < transitions) {
+            let feature = if at < pairs { at / k } else { (at - pairs) / (k * k) };
+            is_used[feature] = true;
+        }
+        // Used features side by side.
+        let mut end = 0;
+        let mut runs = Vec::new();
+        for run in is_used.chunk_by(|a, b| a == b) {
+            end += run.len();
+            if run[0] {
+                runs.push(end - run.len()..end);
+            }
+        }
+        let mut kept: Vec<Range<usize>> =
+            runs.iter().map(|run| k * run.start..k * run.end).collect();
+        if *emissions > 0 {
+            let pair = |feature: usize| pairs + k * k * feature;
+            kept.extend(runs.iter().map(|run| pair(run.start)..pair(run.end)));
+        }
+        kept.push(transitions..dim);
+        names.retain(|index| is_used[index as usize]);
+        Some(kept)
     }
 
     /// The name of the tag of a token, even if the model does not know the tag.

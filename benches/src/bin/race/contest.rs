@@ -45,6 +45,8 @@ pub struct Row {
     pub setting: String,
     /// What it used in each round; nothing where it failed.
     pub rounds: Vec<Option<Usage>>,
+    /// What predicting the test examples used in each round, if that is compared.
+    pub predicting: Vec<Option<Usage>>,
     /// What it said, in the first round.
     pub told: Told,
     /// P(w) of its weights.
@@ -124,6 +126,7 @@ impl Contest {
                 program: runner.found.program,
                 setting: runner.setting.clone(),
                 rounds: Vec::new(),
+                predicting: Vec::new(),
                 told: Told::default(),
                 primal: None,
                 measures: Vec::new(),
@@ -175,6 +178,10 @@ impl Contest {
             }
         }
         row.rounds.push(Some(run.usage));
+        if let Some(arguments) = runner.predicting(files, rules.cores) {
+            let run = child::run(&runner.path, &arguments, rules.at_most, rules.folder)?;
+            row.predicting.push((run.end == End::Good).then_some(run.usage));
+        }
         let told = told(row.program, &run.output, problem.examples());
         if row.program == Program::Crosscut {
             row.curves.push(curve(runner, run.usage.wall, &told)?);

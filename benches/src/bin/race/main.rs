@@ -354,6 +354,11 @@ impl Race<'_> {
             println!("{}", targets.text());
             body += &format!("\n{}", targets.markdown());
         }
+        let predictions = contest.predictions();
+        if !predictions.is_empty() {
+            println!("{}", predictions.text());
+            body += &format!("\n{}", predictions.markdown());
+        }
         if let Some(folder) = &self.arguments.svg {
             let plot = plot(&contest);
             let file = format!("{}.svg", spec.name);

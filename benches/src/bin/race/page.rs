@@ -129,6 +129,7 @@ const HOW: &str = "\
 * In `crf` all programs read the same file. CRFsuite has by default only the weights of pairs of a feature and a tag, and of pairs of
   tags, that occur in the training data. The others count as 0 in P(w), so its own optimum is above P\\*. With
   `feature.possible_states=1 feature.possible_transitions=1` it solves the problem of Crosscut.
+  There the table *prediction* is of `crosscut classify` and `crfsuite tag` on the test examples, with the model of the row.
 * A section that names its own day and commit was made later than the rest, by `--renew`.
 * A peak below that of the program which starts the others, some megabytes, cannot be seen.
 ";

@@ -92,6 +92,31 @@ impl Contest {
         grid
     }
 
+    /// What predicting the test examples used, if that was compared. Ratios are to the first row.
+    pub fn predictions(&self) -> Grid {
+        let mut grid = Grid::new(["prediction", "user s", "wall s", "peak MB", "user ×", "peak ×"]);
+        let asked = self.rows.iter().filter(|row| !row.predicting.is_empty());
+        for row in asked.clone() {
+            let show = |what, how: fn(f64) -> String| {
+                median(each(&row.predicting, what).into_iter().flatten()).map(how)
+            };
+            let compare = |what| {
+                let first = asked.clone().next()?;
+                ratio(&each(&row.predicting, what), &each(&first.predicting, what)).map(times)
+            };
+            let cells = [
+                Some(format!("{} {}", row.program, row.setting)),
+                show(user, seconds),
+                show(wall, seconds),
+                show(peak, megabytes),
+                compare(user),
+                compare(peak),
+            ];
+            grid.row(cells.map(Option::unwrap_or_default).into());
+        }
+        grid
+    }
+
     /// The task, and the bound on its optimum.
     pub fn heading(&self) -> String {
         format!("{}; P\\* ≥ {}", self.spec.about, objective(self.bound))
@@ -145,6 +170,7 @@ impl Contest {
                 "program": row.program.name(),
                 "setting": row.setting,
                 "rounds": row.rounds,
+                "predicting": row.predicting,
                 "passes": row.told.passes,
                 "training_seconds": row.told.training,
                 "oracle_seconds": row.told.oracles,
@@ -169,13 +195,17 @@ impl Contest {
 
 impl Row {
     fn each(&self, what: fn(&Usage) -> Option<f64>) -> Vec<Option<f64>> {
-        self.rounds.iter().map(|usage| usage.as_ref().and_then(what)).collect()
+        each(&self.rounds, what)
     }
 
     /// The median of the rounds.
     pub fn median(&self, what: fn(&Usage) -> Option<f64>) -> Option<f64> {
         median(self.each(what).into_iter().flatten())
     }
+}
+
+fn each(rounds: &[Option<Usage>], what: fn(&Usage) -> Option<f64>) -> Vec<Option<f64>> {
+    rounds.iter().map(|usage| usage.as_ref().and_then(what)).collect()
 }
 
 /// User seconds.

@@ -155,6 +155,23 @@ impl Runner {
         }
     }
 
+    /// The arguments with which it predicts the test examples with its model, if predicting is
+    /// compared too: where all programs read the same files.
+    pub fn predicting(&self, files: &Prepared, cores: usize) -> Option<Vec<OsString>> {
+        let words = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
+        let (model, test) = (self.model.clone().into(), files.test.clone().into());
+        match self.found.program {
+            _ if self.kind != Kind::Crf => None,
+            Crosscut => {
+                let begin = words(&["classify", "--threads", &cores.to_string(), "-v", "0"]);
+                let out = self.model.with_extension("predictions").into();
+                Some([begin, vec![test, model, out]].concat())
+            }
+            Crfsuite => Some([words(&["tag", "-m"]), vec![model, test]].concat()),
+            _ => None,
+        }
+    }
+
     /// The predictions of a model that has no weights to compare, as text: a line for each test
     /// example.
     pub fn predictions(&self, kind: Kind, files: &Prepared, script: &Path) -> Option<String> {

@@ -235,7 +235,7 @@ impl Training for StreamTrainer<'_, Error> {
 
 fn read(task: Identity, bytes: &[u8]) -> Result<(Origin, State<'static>), String> {
     let container = Container::read(bytes, &KIND, &[&model_file::KIND])?;
-    container.check(task)?;
+    container.header.check(task)?;
     let mut rest = container.payload;
     let length = take_u32(&mut rest, KIND.name)?;
     let origin = take(&mut rest, u64::from(length), KIND.name)?;

@@ -10,6 +10,7 @@ use crosscut::{C, Model, Settings, Trainer, solve};
 use super::{Shape, read};
 use crate::answers::Checked;
 use crate::application::{Application, Examples, Item, Items, Options};
+use crate::encoding::Encoding;
 use crate::error::Error;
 use crate::model_file::{self, ModelFile};
 use crate::monitor::Monitor;
@@ -50,7 +51,8 @@ pub fn check<A: Application>(
 ) -> Result<Checked, Error> {
     let &Check { examples: file, options, sample } = request;
     options.check::<A>()?;
-    let (mut task, examples) = A::define(options, Source::open(file, monitor)?)?;
+    let encoding = Encoding::of(options)?;
+    let (mut task, examples) = A::define(options, Source::open(file, monitor)?.decode(encoding))?;
     let shape = Shape::of(&task);
     // Refuses what training would refuse.
     Trainer::new(&task, &examples, &Settings::default())
@@ -75,7 +77,7 @@ pub fn check<A: Application>(
         None
     } else {
         task.prepare(options)?;
-        Some(read(&task, Source::open_quietly(file)?)?)
+        Some(read(&task, Source::open_quietly(file)?.decode(encoding), 0)?)
     };
     let count = examples.len();
     let positions = spread(count, sample);

@@ -3,15 +3,15 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use crosscut::Model;
 use crosscut::parallel::map_ranges;
 
 use crate::answers::Classified;
-use crate::application::{Application, Item, Options};
+use crate::application::{Application, Item, Items, Options};
 use crate::encoding::Encoding;
 use crate::error::Error;
 use crate::model_file::ModelFile;
 use crate::monitor::Monitor;
+use crate::once::Once;
 use crate::output;
 use crate::probability;
 use crate::source::Source;
@@ -25,64 +25,161 @@ pub struct Classify<'a> {
     pub examples: &'a Path,
     /// The file to write the predictions to.
     pub predictions: &'a Path,
+    /// Whether each example is read, predicted and written as soon as it is complete, so that a
+    /// program can ask and get answers through pipes.
+    pub flush: bool,
     /// The options for reading and writing ([`Application::READING`], [`Application::WRITING`]).
     pub options: &'a Options,
 }
 
 /// Predicts the output of each example, labelled or not, and writes the predictions in order.
 ///
+/// The file is read in pieces if the task says [where to cut it](Application::cut); the predictions
+/// do not depend on the pieces.
+///
 /// # Errors
 /// Bad models, options, files and lines; predictions that cannot be written, or would replace a
-/// file that is read.
+/// file that is read. A regular file of predictions is then left as it was. With `flush`, and in
+/// pipes, the predictions of earlier examples have been written.
 pub fn classify<A: Application>(
     request: &Classify<'_>,
     model: ModelFile,
     monitor: &mut dyn Monitor,
 ) -> Result<Classified, Error> {
-    /// Examples predicted between two writes.
-    const CHUNK: usize = 4096;
-    /// Examples predicted by one thread at a time.
-    const PIECE: usize = 64;
-    let &Classify { examples, predictions, options } = request;
+    /// Bytes of a piece for each thread.
+    const PIECE: usize = 64 << 10;
+    classify_by::<A>(request, model, monitor, PIECE * rayon::current_num_threads())
+}
+
+/// [`classify`] with pieces of about `size` bytes.
+pub(super) fn classify_by<A: Application>(
+    request: &Classify<'_>,
+    model: ModelFile,
+    monitor: &mut dyn Monitor,
+    size: usize,
+) -> Result<Classified, Error> {
+    let &Classify { examples, predictions, flush, options } = request;
     let encoding = Encoding::of(options)?;
     let mut inputs = vec![examples, model.path()];
     let (side, beside) = (options.files(A::READING), A::beside(options, examples));
     inputs.extend(side.iter().map(|(_, file)| *file));
     inputs.extend(beside.iter().map(PathBuf::as_path));
     output::check(predictions, &inputs)?;
-    let Model { mut task, w, .. } = model.load::<A>()?;
+    let (mut task, w) = model.load_to_predict::<A>()?;
     probability::check_model(options, task.objective())?;
     task.prepare(options)?;
-    let items = read(&task, Source::open(examples, monitor)?.decode(encoding).may_be_empty())?;
+    // Where the examples end may be said in a file beside them.
+    let is_alone = beside.is_empty() || flush;
+    let mut reading = match (task.cut().filter(|_| is_alone), flush) {
+        (Some(cut), _) => {
+            Reading::Pieces(Once::open(examples, encoding, cut, (!flush).then_some(size))?)
+        }
+        (None, false) => Reading::Whole(Some(examples), encoding),
+        (None, true) => {
+            let expected = "files that can be read example by example";
+            return Err(Error::option("--flush", expected, format_args!("those of {}", A::NAME)));
+        }
+    };
     let mut tally = Tally::default();
-    output::replace(predictions, |out| {
-        for chunk in items.chunks(CHUNK) {
-            let pieces = map_ranges(chunk.len(), PIECE, |range| {
-                let (mut scratch, mut piece) = (A::Scratch::default(), Piece::default());
-                for Item { x, y, weight } in &chunk[range] {
-                    let y_hat = task.predict(&w, x, &mut scratch);
-                    task.write(&w, x, &y_hat, &mut piece.text)?;
-                    piece.losses.extend(y.as_ref().map(|y| (*weight, task.loss(x, y, &y_hat))));
-                }
-                Ok(piece)
-            });
-            tally.write(pieces, out)?;
+    let mut failure = None;
+    let mut predict_all = |out: &mut dyn Write| {
+        while let Some(items) = reading.next(&task, tally.examples, monitor).transpose() {
+            let items = items.map_err(|error| {
+                failure = Some(error);
+                io::Error::other("the examples cannot be read")
+            })?;
+            predict(&task, &w, &items, &mut tally, out)?;
+            if flush {
+                out.flush()?;
+            }
         }
         Ok(())
-    })?;
-    Ok(tally.into_answer(items.len()))
+    };
+    let written = match flush {
+        false => output::replace(predictions, predict_all),
+        true => output::serve(predictions, &mut predict_all),
+    };
+    match failure {
+        Some(error) => Err(error),
+        None => written.map(|()| tally.into_answer()),
+    }
+}
+
+/// A file of examples.
+enum Reading<'a> {
+    Pieces(Once),
+    /// All of it at once; `None` afterwards.
+    Whole(Option<&'a Path>, Encoding),
+}
+
+impl Reading<'_> {
+    /// The next examples, after `before` others; `None` at the end.
+    fn next<A: Application>(
+        &mut self,
+        task: &A,
+        before: usize,
+        monitor: &mut dyn Monitor,
+    ) -> Result<Option<Items<A>>, Error> {
+        match self {
+            Self::Whole(path, encoding) => {
+                let Some(path) = path.take() else { return Ok(None) };
+                let source = Source::open(path, monitor)?.decode(*encoding);
+                read(task, source.may_be_empty(), before).map(Some)
+            }
+            Self::Pieces(pieces) => match pieces.next_piece()? {
+                Some(piece) => {
+                    let items = read(task, piece, before)?;
+                    pieces.tell(monitor);
+                    Ok(Some(items))
+                }
+                None => {
+                    pieces.tell_at_end(monitor);
+                    Ok(None)
+                }
+            },
+        }
+    }
+}
+
+/// Writes the predictions of some examples and adds up their losses.
+fn predict<A: Application>(
+    task: &A,
+    w: &[f64],
+    items: &Items<A>,
+    tally: &mut Tally,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    /// Examples predicted between two writes.
+    const CHUNK: usize = 4096;
+    /// Examples predicted by one thread at a time.
+    const PART: usize = 64;
+    for chunk in items.chunks(CHUNK) {
+        let parts = map_ranges(chunk.len(), PART, |range| {
+            let (mut scratch, mut part) = (A::Scratch::default(), Part::default());
+            for Item { x, y, weight } in &chunk[range] {
+                let y_hat = task.predict(w, x, &mut scratch);
+                task.write(w, x, &y_hat, &mut part.text)?;
+                part.losses.extend(y.as_ref().map(|y| (*weight, task.loss(x, y, &y_hat))));
+            }
+            Ok(part)
+        });
+        tally.write(parts, out)?;
+    }
+    tally.examples += items.len();
+    Ok(())
 }
 
 /// The predictions of some examples as text, and (weight, loss) of the labelled ones.
 #[derive(Default)]
-struct Piece {
+struct Part {
     text: Vec<u8>,
     losses: Vec<(f64, f64)>,
 }
 
-/// Sums over all labelled examples.
+/// Number of examples, and sums over the labelled ones.
 #[derive(Default)]
 struct Tally {
+    examples: usize,
     labelled: usize,
     weight: f64,
     loss: f64,
@@ -90,9 +187,9 @@ struct Tally {
 
 impl Tally {
     /// Writes the predictions and adds up the losses.
-    fn write(&mut self, pieces: Vec<io::Result<Piece>>, out: &mut dyn Write) -> io::Result<()> {
-        for piece in pieces {
-            let Piece { text, losses } = piece?;
+    fn write(&mut self, parts: Vec<io::Result<Part>>, out: &mut dyn Write) -> io::Result<()> {
+        for part in parts {
+            let Part { text, losses } = part?;
             out.write_all(&text)?;
             self.labelled += losses.len();
             for (weight, loss) in losses {
@@ -103,8 +200,8 @@ impl Tally {
         Ok(())
     }
 
-    fn into_answer(self, examples: usize) -> Classified {
-        let Self { labelled, weight, loss } = self;
+    fn into_answer(self) -> Classified {
+        let Self { examples, labelled, weight, loss } = self;
         Classified { examples, labelled, loss: (weight > 0.0).then(|| loss / weight) }
     }
 }

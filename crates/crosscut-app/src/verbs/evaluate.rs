@@ -27,7 +27,7 @@ pub fn evaluate<A: Application>(
     let encoding = Encoding::of(options)?;
     let Model { mut task, w, .. } = model.load::<A>()?;
     task.prepare(options)?;
-    let items = read(&task, Source::open(examples, monitor)?.decode(encoding))?;
+    let items = read(&task, Source::open(examples, monitor)?.decode(encoding), 0)?;
     let labelled: Vec<_> =
         items.iter().filter_map(|item| Some((&item.x, item.y.as_ref()?, item.weight))).collect();
     if labelled.is_empty() {

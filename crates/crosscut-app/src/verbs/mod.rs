@@ -39,11 +39,12 @@ pub use inspect::{Inspect, inspect};
 pub use learn::{Learn, learn};
 pub use validate::{Validate, validate};
 
-/// Reads examples to predict, and refuses inputs that the task cannot predict.
-fn read<A: Application>(task: &A, source: Source<'_>) -> Result<Items<A>, Error> {
+/// Reads examples to predict, which follow `before` others, and refuses inputs that the task cannot
+/// predict.
+fn read<A: Application>(task: &A, source: Source<'_>, before: usize) -> Result<Items<A>, Error> {
     let file = source.name().to_owned();
     let items = task.read(source)?;
-    for (index, item) in items.iter().enumerate() {
+    for (item, index) in items.iter().zip(before..) {
         task.validate_input(&item.x).map_err(|message| {
             Error::Solve(SolveError::Example { index, message }).in_file(&file)
         })?;

@@ -60,7 +60,8 @@ impl Home {
         options: &Options,
     ) -> Result<Classified, Error> {
         let (examples, predictions) = (self.path(examples), self.path("out"));
-        let request = Classify { examples: &examples, predictions: &predictions, options };
+        let request =
+            Classify { examples: &examples, predictions: &predictions, flush: false, options };
         classify::<Sign>(&request, self.stored(model), &mut ())
     }
 }

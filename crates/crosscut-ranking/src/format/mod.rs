@@ -274,6 +274,11 @@ impl Application for Ranking {
         Ok(())
     }
 
+    /// Not with `--group`, whose sizes are those of the whole file.
+    fn cut(&self) -> Option<Cut> {
+        self.beside.sizes.is_none().then_some(Cut::Qids)
+    }
+
     fn read(&self, mut source: Source<'_>) -> Result<Items<Self>, Error> {
         let Beside { sizes, options, run_tag } = &self.beside;
         let loss = self.loss_function();

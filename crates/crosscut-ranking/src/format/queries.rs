@@ -60,12 +60,21 @@ struct Document {
 
 /// Where queries end.
 enum Division {
-    /// With the first document of the next one.
-    Qids { last: Qid, seen: HashSet<Qid> },
+    /// With the first document of the next one; `last` is the qid of the document before in this
+    /// piece of the file.
+    Qids { last: Option<Qid>, seen: HashSet<Qid> },
     /// After as many documents as the sizes say: `left` more belong to the query.
     Sizes { sizes: vec::IntoIter<usize>, left: usize },
     /// With the file.
     None,
+}
+
+/// What has been read of the pieces of a file before.
+#[derive(Default)]
+struct Before {
+    queries: usize,
+    /// The qids of all queries, if they have any.
+    qids: Option<HashSet<Qid>>,
 }
 
 impl Reader<'_> {
@@ -93,7 +102,12 @@ impl Reader<'_> {
             sizes: sizes.documents().to_vec().into_iter(),
             left: 0,
         };
-        let mut division = self.sizes.map_or(Division::None, by_sizes);
+        let before: Before = source.inherit();
+        let mut division = match (self.sizes, before.qids) {
+            (Some(sizes), _) => by_sizes(sizes),
+            (None, Some(seen)) => Division::Qids { last: None, seen },
+            (None, None) => Division::None,
+        };
         // The sizes beside the file, read if the first document has no qid.
         let mut found = None;
         let mut names = HashSet::new();
@@ -126,8 +140,9 @@ impl Reader<'_> {
                         return refuse(format!("expected no qid where {by} says what a query is, found qid:{qid}"));
                     }
                     (Division::None, None) => documents == 1,
-                    (Division::None, Some(qid)) if documents == 1 => {
-                        division = Division::Qids { last: qid.clone(), seen: HashSet::from([qid.clone()]) };
+                    (Division::None, Some(qid)) if documents == 1 && before.queries == 0 => {
+                        let seen = HashSet::from([qid.clone()]);
+                        division = Division::Qids { last: Some(qid.clone()), seen };
                         true
                     }
                     (Division::None, Some(qid)) => {
@@ -138,22 +153,23 @@ impl Reader<'_> {
                             "expected qid:N, the name of the query, as at the first document, found none".to_owned(),
                         );
                     }
-                    (Division::Qids { last, .. }, Some(qid)) if last == qid => false,
+                    (Division::Qids { last, .. }, Some(qid)) if last.as_ref() == Some(qid) => false,
                     (Division::Qids { last, seen }, Some(qid)) => {
                         if !seen.insert(qid.clone()) {
                             return refuse(format!(
                                 "expected the documents of qid:{qid} one after the other, but it returns"
                             ));
                         }
-                        *last = qid.clone();
+                        *last = Some(qid.clone());
                         true
                     }
                 };
                 if begins {
                     queries.last_mut().into_iter().for_each(Raw::shrink);
+                    let number = before.queries + queries.len() + 1;
                     let query = match &document.qid {
                         Some(qid) => qid.to_string(),
-                        None => (queries.len() + 1).to_string(),
+                        None => number.to_string(),
                     };
                     let names = self.named.then(|| Names { query, documents: Vec::new() });
                     queries.push(Raw { names, ..Raw::default() });
@@ -179,11 +195,16 @@ impl Reader<'_> {
                 None => {}
             }
         }
-        if matches!(division, Division::None) && documents > 1 {
+        if matches!(division, Division::None) && documents > 1 && before.queries == 0 {
             source.note(&format!(
                 "{file}: no line has a qid, so its {documents} documents are one query"
             ));
         }
+        let qids = match division {
+            Division::Qids { seen, .. } => Some(seen),
+            Division::Sizes { .. } | Division::None => None,
+        };
+        source.leave(Before { queries: before.queries + queries.len(), qids });
         Ok(queries)
     }
 

@@ -129,13 +129,14 @@ fn read(
     names: &mut Names<'_>,
     sequences: &mut Sequences<'_>,
 ) -> Result<usize, Error> {
+    let First { width, has_tab, tagged } = source.inherit();
     let mut reader = Reader {
         template,
         names,
         sequences,
-        width: 0,
-        first_has_tab: false,
-        tagged: false,
+        width,
+        first_has_tab: has_tab,
+        tagged,
         lines: Vec::new(),
         first: 0,
     };
@@ -167,7 +168,19 @@ fn read(
         Ok(())
     })?;
     reader.finish_sentence()?;
-    Ok(reader.width)
+    let Reader { width, first_has_tab: has_tab, tagged, .. } = reader;
+    source.leave(First { width, has_tab, tagged });
+    Ok(width)
+}
+
+/// What is known of the first line of a file.
+#[derive(Default)]
+struct First {
+    /// The number of columns; 0 before any line.
+    width: usize,
+    has_tab: bool,
+    /// Whether the last column is the tag.
+    tagged: bool,
 }
 
 /// A file that is being read.

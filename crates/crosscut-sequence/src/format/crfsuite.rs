@@ -6,6 +6,7 @@
 
 use crosscut::Feature;
 use crosscut_app::scaling::round;
+use crosscut_app::vocabulary::Words;
 use crosscut_app::{Error, Source};
 
 use super::sequences::{Names, Sequences};
@@ -19,23 +20,40 @@ enum Line {
 struct Token {
     /// `None` where the line begins with a TAB.
     tag: Option<Box<str>>,
-    /// All names, one after the other.
-    names: String,
-    /// Where each name ends, the weight of the attribute, and what rounding took from it.
-    attributes: Vec<(usize, f32, f32)>,
+    attributes: Attributes,
 }
 
-fn parse_line(line: &str) -> Result<Option<Line>, String> {
+/// The attributes of a token.
+enum Attributes {
+    /// New names may be among them.
+    Named {
+        /// All names, one after the other.
+        names: String,
+        /// Where each name ends, the weight of the attribute, and what rounding took from it.
+        ends: Vec<(usize, f32, f32)>,
+    },
+    /// Those that the model knows.
+    Known {
+        features: Vec<Feature>,
+        /// What rounding took from their values, where it took something.
+        rests: Vec<Feature>,
+    },
+}
+
+fn parse_line(line: &str, known: Option<&Words>) -> Result<Option<Line>, String> {
     if line.bytes().all(|byte| byte == b' ') {
         return Ok(None);
     }
-    let mut fields = line.split('\t');
-    let first = fields.next().unwrap_or_default();
+    let tabs = line.bytes().filter(|&byte| byte == b'\t').count();
+    let first = line.split('\t').next().unwrap_or_default();
+    let mut fields = Fields(&line[first.len()..]);
     if first.starts_with('@') {
         let weight = first.strip_prefix("@weight:").and_then(|text| text.parse().ok());
         return match weight {
             Some(weight)
-                if f64::is_finite(weight) && weight >= 0.0 && fields.all(str::is_empty) =>
+                if f64::is_finite(weight)
+                    && weight >= 0.0
+                    && fields.all(|(field, _)| field.is_empty()) =>
             {
                 Ok(Some(Line::Weight(weight)))
             }
@@ -50,9 +68,68 @@ fn parse_line(line: &str) -> Result<Option<Line>, String> {
     }
     let mut tag = String::new();
     unescape(first, &mut tag);
-    let mut names = String::with_capacity(line.len() - first.len());
-    let mut attributes = Vec::with_capacity(line.bytes().filter(|&byte| byte == b'\t').count());
-    for field in fields.filter(|field| !field.is_empty()) {
+    let tag = Some(tag.into_boxed_str()).filter(|tag| !tag.is_empty());
+    let attributes = match known {
+        Some(words) => {
+            let (mut features, mut rests) = (Vec::with_capacity(tabs), Vec::new());
+            each_attribute(fields, |name, (value, rest)| {
+                let Some(index) = words.index(name) else { return };
+                features.push(Feature { index, value });
+                if rest != 0.0 {
+                    rests.push(Feature { index, value: rest });
+                }
+            })?;
+            Attributes::Known { features, rests }
+        }
+        None => {
+            let mut names = String::with_capacity(line.len() - first.len());
+            let mut ends = Vec::with_capacity(tabs);
+            each_attribute(fields, |name, (value, rest)| {
+                names.push_str(name);
+                ends.push((names.len(), value, rest));
+            })?;
+            names.shrink_to_fit();
+            Attributes::Named { names, ends }
+        }
+    };
+    Ok(Some(Line::Token(Token { tag, attributes })))
+}
+
+/// The fields after the first one of a line, each after its TAB, and whether they have a colon or a
+/// backslash.
+struct Fields<'l>(&'l str);
+
+impl<'l> Iterator for Fields<'l> {
+    type Item = (&'l str, bool);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let rest = self.0.strip_prefix('\t')?;
+        let mut is_special = false;
+        let end = rest.bytes().position(|byte| {
+            is_special |= matches!(byte, b':' | b'\\');
+            byte == b'\t'
+        });
+        let (field, rest) = rest.split_at(end.unwrap_or(rest.len()));
+        self.0 = rest;
+        Some((field, is_special))
+    }
+}
+
+/// Passes the name and the weight of each attribute to `take`, with what rounding took from the
+/// weight.
+fn each_attribute(
+    fields: Fields<'_>,
+    mut take: impl FnMut(&str, (f32, f32)),
+) -> Result<(), String> {
+    let mut unescaped = String::new();
+    for (field, is_special) in fields {
+        if !is_special {
+            if !field.is_empty() {
+                take(field, (1.0, 0.0));
+            }
+            continue;
+        }
         let (name, weight) = split_weight(field);
         if name.is_empty() {
             return Err(format!(
@@ -69,12 +146,11 @@ fn parse_line(line: &str) -> Result<Option<Line>, String> {
                 shorten(field)
             )),
         })?;
-        unescape(name, &mut names);
-        attributes.push((names.len(), weight.0, weight.1));
+        unescaped.clear();
+        unescape(name, &mut unescaped);
+        take(&unescaped, weight);
     }
-    names.shrink_to_fit();
-    let tag = Some(tag.into_boxed_str()).filter(|tag| !tag.is_empty());
-    Ok(Some(Line::Token(Token { tag, names, attributes })))
+    Ok(())
 }
 
 /// The text before the first colon that is not escaped, and the text after it.
@@ -125,47 +201,59 @@ pub(super) fn read(
         sequences
             .refuse(line, "expected the tokens of a sequence after @weight, found none".to_owned())
     };
-    let (mut features, mut rests): (Vec<Feature>, Vec<Feature>) = Default::default();
-    source.scan_lines(parse_line, |number, line| {
-        // What was passed over in between was blank.
-        if number != last + 1 {
-            sequences.end()?;
-            if let Some((line, _)) = weight {
-                return Err(lonely(sequences, line));
+    let known = match names {
+        Names::Known(words) => Some(*words),
+        Names::Learn(_) => None,
+    };
+    source.scan_lines(
+        |line| parse_line(line, known),
+        |number, line| {
+            // What was passed over in between was blank.
+            if number != last + 1 {
+                sequences.end()?;
+                if let Some((line, _)) = weight {
+                    return Err(lonely(sequences, line));
+                }
             }
-        }
-        last = number;
-        let token = match line {
-            Line::Token(token) => token,
-            Line::Weight(_) if sequences.is_open() || weight.is_some() => {
-                let message =
-                    "expected @weight once and before the tokens of its sequence".to_owned();
-                return Err(sequences.refuse(number, message));
+            last = number;
+            let token = match line {
+                Line::Token(token) => token,
+                Line::Weight(_) if sequences.is_open() || weight.is_some() => {
+                    let message =
+                        "expected @weight once and before the tokens of its sequence".to_owned();
+                    return Err(sequences.refuse(number, message));
+                }
+                Line::Weight(value) => {
+                    weight = Some((number, value));
+                    return Ok(());
+                }
+            };
+            if !sequences.is_open() {
+                sequences.begin(weight.take().map_or(1.0, |(_, value)| value));
             }
-            Line::Weight(value) => {
-                weight = Some((number, value));
-                return Ok(());
-            }
-        };
-        if !sequences.is_open() {
-            sequences.begin(weight.take().map_or(1.0, |(_, value)| value));
-        }
-        features.clear();
-        rests.clear();
-        let mut start = 0;
-        for &(end, value, rest) in &token.attributes {
-            let index = names
-                .index(&token.names[start..end])
-                .map_err(|message| sequences.refuse(number, message))?;
-            features.extend(index.map(|index| Feature { index, value }));
-            if rest != 0.0 {
-                rests.extend(index.map(|index| Feature { index, value: rest }));
-            }
-            start = end;
-        }
-        let tag = token.tag.as_deref().filter(|tag| Some(*tag) != no_tag);
-        sequences.push_with(number, tag, &mut features, &mut rests)
-    })?;
+            let Token { tag, attributes } = token;
+            let (mut features, mut rests) = match attributes {
+                Attributes::Known { features, rests } => (features, rests),
+                Attributes::Named { names: texts, ends } => {
+                    let (mut features, mut rests) = (Vec::with_capacity(ends.len()), Vec::new());
+                    let mut start = 0;
+                    for (end, value, rest) in ends {
+                        let index = names
+                            .index(&texts[start..end])
+                            .map_err(|message| sequences.refuse(number, message))?;
+                        features.extend(index.map(|index| Feature { index, value }));
+                        if rest != 0.0 {
+                            rests.extend(index.map(|index| Feature { index, value: rest }));
+                        }
+                        start = end;
+                    }
+                    (features, rests)
+                }
+            };
+            let tag = tag.as_deref().filter(|tag| Some(*tag) != no_tag);
+            sequences.push_with(number, tag, &mut features, &mut rests)
+        },
+    )?;
     match weight {
         Some((line, _)) => Err(lonely(sequences, line)),
         None => sequences.end(),

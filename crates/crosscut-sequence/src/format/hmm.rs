@@ -39,7 +39,7 @@ pub(super) fn read(
     ids: Ids,
     sequences: &mut Sequences<'_>,
 ) -> Result<(), Error> {
-    let mut seen = HashSet::new();
+    let mut seen: HashSet<Qid> = source.inherit();
     // The name and the weight of the sequence that is being read.
     let mut current = None;
     source.with_comments().scan_lines(|line| parse_line(line, ids), |number, token| {
@@ -67,5 +67,6 @@ pub(super) fn read(
         }
         sequences.push_with(number, tag.as_deref(), &mut features, &mut rest)
     })?;
+    source.leave(seen);
     sequences.end()
 }

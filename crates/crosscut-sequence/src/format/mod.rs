@@ -10,6 +10,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
 use std::mem;
+use std::ops::Range;
 use std::path::Path;
 
 use crosscut::{Example, Objective, Rescaling};
@@ -320,6 +321,19 @@ impl Application for Sequence {
             self.definition.beam = beam;
         }
         Ok(())
+    }
+
+    fn cut(&self) -> Option<Cut> {
+        Some(match (&self.definition.format, self.features()) {
+            (Format::Features, Features::Ids(_)) => Cut::Qids,
+            _ => Cut::Blank,
+        })
+    }
+
+    /// Drops names of features, not ids: a list of ids is slower to search than the range that ids
+    /// usually are.
+    fn reduce(&mut self, nonzero: &[u32]) -> Option<Vec<Range<usize>>> {
+        self.drop_unused_names(nonzero)
     }
 
     fn read(&self, source: Source<'_>) -> Result<Items<Self>, Error> {

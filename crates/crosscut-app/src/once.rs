@@ -1,0 +1,149 @@
+//! [`Once`]: a file read once, in pieces of whole examples, from first to last.
+
+use std::any::Any;
+use std::io::{self, Cursor, Read};
+use std::mem;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::application::{Application, Items};
+use crate::cutter::{Cut, Cutter};
+use crate::encoding::{Decoded, Encoding};
+use crate::error::Error;
+use crate::monitor::Monitor;
+use crate::source::{Source, count_lines};
+use crate::unpack;
+use crate::vocabulary::NoneKnown;
+
+/// A file, a pipe or standard input in pieces. What is read does not depend on their size.
+pub(crate) struct Once {
+    /// The name used in messages.
+    name: String,
+    /// The file as it was opened, before anything is read.
+    packed: Option<Box<dyn Read + Send>>,
+    encoding: Encoding,
+    cutter: Cutter,
+    /// Number of lines returned.
+    lines: u64,
+    /// Number of bytes returned.
+    bytes: u64,
+    shared: Arc<Shared>,
+}
+
+/// What the pieces of a file have in common.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    /// See [`Source::leave`].
+    left: Mutex<Option<Box<dyn Any + Send>>>,
+    /// Notes that the monitor has not got yet.
+    notes: Mutex<Vec<String>>,
+    pub known: NoneKnown,
+}
+
+impl Shared {
+    /// What was left, if it is of this type.
+    pub fn inherit<T: 'static>(&self) -> Option<T> {
+        let left = self.left.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        left.downcast().ok().map(|left| *left)
+    }
+
+    pub fn leave(&self, state: Box<dyn Any + Send>) {
+        *self.left.lock().unwrap_or_else(PoisonError::into_inner) = Some(state);
+    }
+
+    pub fn note(&self, message: &str) {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).push(message.to_owned());
+    }
+}
+
+impl Once {
+    /// Opens a file, and reads nothing yet: whoever writes into a pipe may wait until the pipe of the
+    /// answers is open too. `-` is standard input. `size` is that of a piece in bytes; `None`: each piece is
+    /// an example, and returned as soon as it is complete.
+    ///
+    /// # Errors
+    /// A file that cannot be opened, a directory.
+    pub fn open(
+        path: &Path,
+        encoding: Encoding,
+        cut: Cut,
+        size: Option<usize>,
+    ) -> Result<Self, Error> {
+        let (name, packed) = unpack::open_packed(path)?;
+        Ok(Self { encoding, ..Self::new(name, packed, cut, size) })
+    }
+
+    fn new(name: String, packed: Box<dyn Read + Send>, cut: Cut, size: Option<usize>) -> Self {
+        let cutter = Cutter::new(Box::new(io::empty()), cut, size);
+        Self {
+            name,
+            packed: Some(packed),
+            encoding: Encoding::default(),
+            cutter,
+            lines: 0,
+            bytes: 0,
+            shared: Arc::default(),
+        }
+    }
+
+    /// The next piece, with the line numbers of the file; `None` after the last one. A piece may
+    /// hold no example.
+    ///
+    /// # Errors
+    /// A file that cannot be read further; at first, an archive of a kind that is not read.
+    pub fn next_piece(&mut self) -> Result<Option<Source<'static>>, Error> {
+        if let Some(packed) = self.packed.take() {
+            let text = Decoded::new(unpack::unpack(&self.name, packed)?, self.encoding);
+            self.cutter.reader = Box::new(text);
+        }
+        let taken = self.cutter.take().map_err(|error| unpack::unreadable(&self.name, error))?;
+        let Some(bytes) = taken else { return Ok(None) };
+        let before = self.lines;
+        self.lines += count_lines(&bytes);
+        self.bytes += bytes.len() as u64;
+        let shared = Arc::clone(&self.shared);
+        Ok(Some(Source::from_piece(self.name.clone(), bytes, before, self.encoding).sharing(shared)))
+    }
+
+    /// Tells the monitor what was noted and how much was read since the last call.
+    pub fn tell(&self, monitor: &mut dyn Monitor) {
+        let notes =
+            mem::take(&mut *self.shared.notes.lock().unwrap_or_else(PoisonError::into_inner));
+        notes.iter().for_each(|note| monitor.note(note));
+        // Whoever asks question by question does not wait for a file to be read.
+        if self.cutter.size.is_some() {
+            monitor.reading(&self.name, self.bytes);
+        }
+    }
+
+    /// Tells the monitor what is known only at the end of the file.
+    pub fn tell_at_end(&self, monitor: &mut dyn Monitor) {
+        self.tell(monitor);
+        self.shared.known.message(&self.name).iter().for_each(|note| monitor.note(note));
+    }
+}
+
+/// Reads examples to predict from a text in pieces, as `classify` does. `size` is that of a piece in
+/// bytes; `None`: each piece is an example, as with `--flush`. The result must be that of
+/// [`Application::read`] for the whole text, if the task says [where to cut it](Application::cut);
+/// this function is for tests of that.
+///
+/// # Errors
+/// Those of [`Application::read`].
+pub fn read_in_pieces<A: Application>(
+    task: &A,
+    name: &str,
+    text: &[u8],
+    size: Option<usize>,
+) -> Result<Items<A>, Error> {
+    let Some(cut) = task.cut() else {
+        return task.read(Source::from_text(name, text).may_be_empty());
+    };
+    let reader = Box::new(Cursor::new(text.to_vec()));
+    let mut pieces = Once::new(name.to_owned(), reader, cut, size);
+    let mut items = Items::<A>::new();
+    while let Some(piece) = pieces.next_piece()? {
+        items.append(&mut task.read(piece)?);
+    }
+    Ok(items)
+}

@@ -1,0 +1,27 @@
+//! Files read in pieces of any size are read as they are as a whole.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
+
+use crosscut_app::stream::read_in_pieces;
+use crosscut_app::{Application, Options, Source};
+use crosscut_multiclass::Multiclass;
+
+#[test]
+fn pieces_hold_the_examples_of_the_file() {
+    let train = Source::from_text("train", "1 1:1 2:2\n2 1:2\na 3:1\n");
+    let task = Multiclass::define(&Options::default(), train).unwrap().0;
+    for text in [
+        "",
+        "\n# x\n",
+        "1 1:1\n2 2:1 cost:3\n\n? 9:1\n# x\nb 1:1 # y\n3:1",
+        "1 1:1\n2 2:1\nbad line\n1 1:x\n",
+        "1 1:1\n2 1:x",
+    ] {
+        let whole = task.read(Source::from_text("test", text).may_be_empty());
+        let whole = whole.map_err(|error| error.to_string());
+        for size in (1..40).map(Some).chain([None]) {
+            let pieces = read_in_pieces(&task, "test", text.as_bytes(), size);
+            assert_eq!(pieces.map_err(|error| error.to_string()), whole, "{size:?}: {text}");
+        }
+    }
+}
