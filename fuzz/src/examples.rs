@@ -311,6 +311,44 @@ pub fn columns(bytes: &[u8]) {
     }
 }
 
+/// The same for CoNLL-U and a template, `pos` if there is none.
+pub fn conllu(bytes: &[u8]) {
+    let mut case = Case::new(bytes);
+    if case.get("template").is_none() {
+        case.words.push(("template".to_owned(), "pos".to_owned()));
+    }
+    let options = with(&case, "format", "conllu");
+    let Some((task, examples)) = read::<Sequence>(&case, &options, same_tokens) else { return };
+    let w = weights(&task);
+    // Tags that are not those of the file: the last first.
+    let other = |y: &Tags| {
+        let tags = y.as_slice().iter().map(|tag| task.tags().len() - 1 - tag.index());
+        Tags::from(tags.collect::<Vec<_>>())
+    };
+    let write = |text: &[u8]| {
+        let items = task.read(Source::from_text("examples", text)).expect("it is a file to read");
+        assert_eq!(items.len(), examples.len());
+        let mut written = Vec::new();
+        for (Item { x, .. }, Example { y, .. }) in items.iter().zip(&examples) {
+            task.write(&w, x, &other(y), &mut written).expect("memory can be written");
+        }
+        (items, written)
+    };
+    let (_, written) = write(case.text);
+    let lines = |text: &[u8]| {
+        let text = String::from_utf8_lossy(text).replace('\u{feff}', "");
+        text.lines().filter(|line| !line.trim_ascii().is_empty()).count()
+    };
+    assert_eq!(lines(&written), lines(case.text));
+    let (items, again) = write(&written);
+    assert!(again == written, "written again: {}", String::from_utf8_lossy(&written));
+    for (Item { x, y, .. }, example) in items.iter().zip(&examples) {
+        assert!(same_tokens(x, &example.x));
+        // A tag like `_` is none.
+        assert!(y.as_ref().is_none_or(|y| *y == other(&example.y)));
+    }
+}
+
 /// Costs, sizes and weights of queries, beside examples that are in order; the bytes are each of
 /// them in turn.
 pub fn side_files(bytes: &[u8]) {
@@ -369,7 +407,7 @@ fn with(case: &Case<'_>, name: &str, value: &str) -> Options {
 }
 
 fn same_tokens(a: &Tokens, b: &Tokens) -> bool {
-    a.rows() == b.rows()
+    a.rows() == b.rows() && a.pair_rows() == b.pair_rows()
 }
 
 fn define<A: Application>(options: &Options, text: &str) -> (A, Examples<A>) {

@@ -229,14 +229,14 @@ proptest! {
         let (costs, template) = (tempfile::NamedTempFile::new().unwrap(), tempfile::NamedTempFile::new().unwrap());
         options.set("format", format);
         if format == "columns" {
-            fs::write(template.path(), "U0:%x[0,0]/%X[-1,0]\nU1:%m[0,0,\"^.\"]%t[1,0,\"\\d\"]\nB\n").unwrap();
+            fs::write(template.path(), "U0:%x[0,0]/%X[-1,0]\nU1:%m[0,0,\"^.\"]%t[1,0,\"\\d\"]\nB\nB0:%X[0,0]\n").unwrap();
             options.set("template", template.path().display().to_string());
         }
         options.set("t", orders.0.to_string());
         options.set("e", orders.1.to_string());
         options.set("b", beam.to_string());
         options.set("scale", scale);
-        if bio {
+        if bio && text.contains("B-") {
             options.set("constrain", "bio");
         }
         if let (Some(cost), 1 | 2) = (cost, loss) {

@@ -37,6 +37,9 @@ pub trait Application: Task + Serialize + DeserializeOwned + 'static {
     const READING: &'static [OptionSpec] = &[];
     /// As [`READING`](Self::READING), for classify only: what to write.
     const WRITING: &'static [OptionSpec] = &[];
+    /// Templates that come with the task: names and texts. `learn TASK --print-template NAME` prints
+    /// one.
+    const TEMPLATES: &'static [(&'static str, &'static str)] = &[];
     /// The values of `-o` that the task accepts; others are refused before anything is read.
     const RESCALINGS: &'static [Rescaling] = &[Rescaling::Margin];
     /// The values of `-l` that the task accepts; others are refused before anything is read.

@@ -161,14 +161,17 @@ impl Cutter {
         }
         // The first qid in the lines after `end`; `None` if a line without a qid is before it.
         let mut after = None;
+        // Whether a line after `end` belongs to an example. Comments after the last example of a text
+        // are not cut from it.
+        let mut goes_on = false;
         while end > 0 {
             let start =
                 self.rest[..end - 1].iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
             let line = &self.rest[start..end];
             match self.cut {
                 Cut::Lines => {}
-                Cut::Blank if is_blank(line) => return Some(end),
-                Cut::Blank => {}
+                Cut::Blank if is_blank(line) && goes_on => return Some(end),
+                Cut::Blank => goes_on |= !is_blank(line) && line[0] != b'#',
                 Cut::Qids => match (Place::of(line), &after) {
                     (Place::Qid(qid), Some(other)) if qid != *other => return Some(end),
                     (Place::Qid(qid), _) => after = Some(qid),

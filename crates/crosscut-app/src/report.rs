@@ -12,6 +12,7 @@ pub struct Report {
     counts: Vec<bool>,
     tables: Vec<Table>,
     details: Vec<Table>,
+    notes: Vec<String>,
 }
 
 /// A table of numbers with named columns and rows.
@@ -59,6 +60,13 @@ impl Report {
         self
     }
 
+    /// Adds something to know about the measures, such as why one is missing. It is part of neither
+    /// text nor JSON: `evaluate` gives it to its monitor.
+    pub fn note(mut self, note: impl Into<String>) -> Self {
+        self.notes.push(note.into());
+        self
+    }
+
     /// The measures in the order they were added.
     pub fn measures(&self) -> &[(String, f64)] {
         &self.measures
@@ -72,6 +80,11 @@ impl Report {
     /// The tables for JSON only, in the order they were added.
     pub fn details(&self) -> &[Table] {
         &self.details
+    }
+
+    /// The notes in the order they were added.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// The value of a measure.

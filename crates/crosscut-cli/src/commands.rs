@@ -53,6 +53,9 @@ pub fn dispatch(
     match matches.subcommand() {
         Some(("learn", matches)) => {
             let (entry, matches) = task(tasks, matches)?;
+            if let Some(text) = flags::template(entry, matches) {
+                return print(text);
+            }
             learn(entry, &flags::parse(matches)?, matches, arguments)
         }
         Some(("validate", matches)) => {

@@ -21,7 +21,9 @@ pub fn program(program: &Program<'_>) -> Command {
         )
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommand(per_task("learn", "Train a model", tasks, Learn::augment_args))
+        .subcommand(per_task("learn", "Train a model", tasks, |entry, command| {
+            Learn::augment_args(command.args(print_template(entry)))
+        }))
         .subcommand(with_flags("classify", "Predict with a model", |command| {
             Classify::augment_args(command.args(of_any_task(tasks, classifying)))
         }))
@@ -32,7 +34,7 @@ pub fn program(program: &Program<'_>) -> Command {
             "validate",
             "Choose C by cross-validation: the lowest risk, or the lowest log-loss with --objective log",
             tasks,
-            Validate::augment_args,
+            |_, command| Validate::augment_args(command),
         ))
         .subcommand(with_flags(
             "inspect",
@@ -84,7 +86,7 @@ fn per_task(
     name: &'static str,
     about: &'static str,
     tasks: &[Entry],
-    augment: fn(Command) -> Command,
+    augment: fn(&Entry, Command) -> Command,
 ) -> Command {
     let command = Command::new(name)
         .about(about)
@@ -95,9 +97,31 @@ fn per_task(
         .arg_required_else_help(true);
     command.subcommands(tasks.iter().map(|entry| {
         with_flags(entry.name, entry.about, |command| {
-            augment(command.args(learning(entry).iter().map(|spec| argument(spec).help(spec.help))))
+            let command =
+                command.args(learning(entry).iter().map(|spec| argument(spec).help(spec.help)));
+            augment(entry, command)
         })
     }))
+}
+
+/// The flag that prints a template of the task, if there are any.
+fn print_template(entry: &Entry) -> Option<Arg> {
+    let names = entry.templates.iter().map(|(name, _)| *name);
+    (!entry.templates.is_empty()).then(|| {
+        Arg::new("print-template")
+            .long("print-template")
+            .value_name("NAME")
+            .value_parser(PossibleValuesParser::new(names))
+            .exclusive(true)
+            .help_heading("Task")
+            .help("Prints a built-in template, to be changed and given to --template, and does nothing else.")
+    })
+}
+
+/// The text that `--print-template` asks for.
+pub fn template(entry: &Entry, matches: &ArgMatches) -> Option<&'static str> {
+    let name: &String = matches.try_get_one("print-template").ok().flatten()?;
+    entry.templates.iter().find(|(known, _)| known == name).map(|(_, text)| *text)
 }
 
 /// The options that `learn` and `validate` accept for a task.

@@ -556,8 +556,14 @@ fn bad_options_are_refused_by_name() {
         (&["--b", "1.5"], "--b expects"),
         (&["--min-count", "0"], "--min-count expects"),
         (&["--min-count", "x"], "--min-count expects"),
-        (&["--constrain", "iob"], "--constrain expects bio or bioes, not `iob`"),
-        (&["--format", "conll"], "--format expects auto, hmm, crfsuite or columns, not `conll`"),
+        (
+            &["--constrain", "iob"],
+            "--constrain expects bio, bioes, bilou, bmes or bmewo, not `iob`",
+        ),
+        (
+            &["--format", "conll"],
+            "--format expects auto, hmm, crfsuite, columns or conllu, not `conll`",
+        ),
         (&["--format", "columns"], "--format expects"),
         (&["--format", "hmm", "--template", "pos"], "--format expects"),
         (&["--template", "missing"], "missing: cannot be read: "),
@@ -652,7 +658,7 @@ const BROKEN: &[(&[&str], &str, &str)] = &[
         "a\tX\nb\t\n",
         "bad:2: expected a tag in the last column, found nothing",
     ),
-    (&["--template", "chunking"], "a X\nb Y\n", "template chunking:18: expected a column below 1"),
+    (&["--template", "chunking"], "a X\nb Y\n", "template chunking:19: expected a column below 1"),
     (
         &["--constrain", "bio"],
         "I-X\ta\nO\tb\n",
@@ -757,7 +763,8 @@ fn bad_templates_are_refused_by_line() {
         ("U:%m[0,0,\"a]", "expected a quote at the end of the expression"),
         ("U:%t[0,0,\"(\"]", "expected a regular expression, found `(`"),
         ("U:%x[0,9]", "expected a column below 2, since column 2 is the tag, found 9"),
-        ("B:%x[0,0]", "expected no macros after B"),
+        ("B:%x[0]", "expected a row and a column in the macro, found `%x[0]`"),
+        ("B:%x[0,2]", "expected a column below 2, since column 2 is the tag, found 2"),
         ("T:%x[0,0]", "expected U, B, # or nothing at the beginning, found `T:%x[0,0]`"),
     ];
     for (line, expected) in table {

@@ -3,7 +3,10 @@
 use crosscut_app::vocabulary::Labels;
 use serde::{Deserialize, Serialize};
 
-/// How tags mark chunks: a letter, and after a hyphen the kind of chunk, as in `B-NP`.
+use crate::chunks::Notation;
+
+/// Which letters tags have, and in which order. [`Notation`] says how tags are written, and which
+/// other letters mean the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Scheme {
     /// `B` begins every chunk and `I` continues it; everything else is outside (IOB2). `E` and `S`
@@ -14,26 +17,11 @@ pub enum Scheme {
     Bioes,
 }
 
-/// A tag as chunk schemes see it: its letter, `O` where it is none of `letters`, and the kind of
-/// chunk.
-///
-/// A tag is `LETTER-KIND` or a letter alone, in which case the kind is empty.
-pub fn split(tag: &str) -> (char, &str) {
-    let (letter, kind) = tag.split_once('-').unwrap_or((tag, ""));
-    match letter {
-        "B" | "I" | "E" | "S" => (letter.chars().next().unwrap_or('O'), kind),
-        // As BILOU calls them.
-        "L" => ('E', kind),
-        "U" => ('S', kind),
-        _ => ('O', ""),
-    }
-}
-
 impl Scheme {
     /// Whether a tag may stand after another; `None` is the beginning or the end of a sequence.
-    pub fn allows(self, before: Option<&str>, after: Option<&str>) -> bool {
-        let (from, kind) = before.map_or(('O', ""), split);
-        let (to, next) = after.map_or(('O', ""), split);
+    pub fn allows(self, notation: Notation, before: Option<&str>, after: Option<&str>) -> bool {
+        let (from, kind) = before.map_or(('O', ""), |tag| notation.split(tag));
+        let (to, next) = after.map_or(('O', ""), |tag| notation.split(tag));
         match self {
             Self::Bio => match (from, to) {
                 (_, 'E' | 'S') | ('E' | 'S', _) => false,
@@ -52,6 +40,8 @@ impl Scheme {
 /// What a scheme forbids, as numbers to add to scores: 0, or −∞.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Penalties {
+    /// How the tags are read.
+    pub notation: Notation,
     /// k numbers: beginning with a tag.
     pub start: Vec<f64>,
     /// k · k numbers: a tag (row) before another.
@@ -62,9 +52,12 @@ pub(crate) struct Penalties {
 
 impl Penalties {
     pub fn new(scheme: Scheme, tags: &Labels) -> Self {
-        let penalty =
-            |before, after| if scheme.allows(before, after) { 0.0 } else { f64::NEG_INFINITY };
+        let notation = Notation::closest(tags);
+        let penalty = |before, after| {
+            if scheme.allows(notation, before, after) { 0.0 } else { f64::NEG_INFINITY }
+        };
         Self {
+            notation,
             start: tags.iter().map(|tag| penalty(None, Some(tag))).collect(),
             pairs: tags
                 .iter()

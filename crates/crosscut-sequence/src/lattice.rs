@@ -33,8 +33,9 @@ pub(crate) struct Chain<'w> {
     pub rows: &'w SparseRows,
     /// k weights for each feature.
     pub emissions: &'w [f64],
-    /// k² weights for each feature, indexed by the previous tag and the tag.
-    pub pairs: Option<&'w [f64]>,
+    /// Rows of features for pairs of tags, one a token, and k² weights for each feature, indexed by
+    /// the previous tag and the tag.
+    pub pairs: Option<(&'w SparseRows, &'w [f64])>,
     /// k² weights of order 1, k³ of order 2, …
     pub transitions: Vec<&'w [f64]>,
     /// Penalties (0 or −∞) of the constraints.
@@ -146,8 +147,8 @@ impl Chain<'_> {
             return false;
         }
         sums.resize(self.k * self.k, 0.0);
-        if let Some(weights) = self.pairs {
-            self.rows.row(t).sweep(weights, sums);
+        if let Some((rows, weights)) = self.pairs {
+            rows.row(t).sweep(weights, sums);
         }
         if let Some(penalties) = self.penalties {
             add(sums, &penalties.pairs);

@@ -7,7 +7,7 @@
 //! If scores differ so much that exponentials would vanish, a slower recursion works with
 //! logarithms.
 
-use crosscut::{Place, Planes};
+use crosscut::{Place, Planes, Row};
 
 use crate::lattice::{Chain, NEVER, Scratch};
 use crate::tags::{Tags, Tokens};
@@ -464,24 +464,28 @@ impl Sequence {
         let (k, truth) = (self.k(), y.as_slice());
         planes.add(|sink| {
             for (t, probabilities) in tags.chunks_exact(k).enumerate() {
-                let row = x.rows().row(t);
-                let mut write = |place: &dyn Fn(usize) -> Place, truth: usize, others: &[f64]| {
-                    // Not 1 − P: the sum has no cancellation, and all scales add up to 0.
-                    let is_written = |at: usize| at != truth && others[at] > NEGLIGIBLE;
-                    let written = (0..others.len()).filter(|&at| is_written(at));
-                    let wrong: f64 = written.map(|at| others[at]).sum();
-                    for (at, &probability) in others.iter().enumerate() {
-                        if is_written(at) {
-                            sink.add_row(row, place(at), -probability);
-                        } else if at == truth && wrong > 0.0 {
-                            sink.add_row(row, place(at), wrong);
+                let mut write =
+                    |row: Row<'a>, place: &dyn Fn(usize) -> Place, truth: usize, others: &[f64]| {
+                        // Not 1 − P: the sum has no cancellation, and all scales add up to 0.
+                        let is_written = |at: usize| at != truth && others[at] > NEGLIGIBLE;
+                        let written = (0..others.len()).filter(|&at| is_written(at));
+                        let wrong: f64 = written.map(|at| others[at]).sum();
+                        for (at, &probability) in others.iter().enumerate() {
+                            if is_written(at) {
+                                sink.add_row(row, place(at), -probability);
+                            } else if at == truth && wrong > 0.0 {
+                                sink.add_row(row, place(at), wrong);
+                            }
                         }
-                    }
-                };
-                write(&|tag| Place::class(tag, k), truth[t].index(), probabilities);
-                if t > 0 && !pairs.is_empty() {
+                    };
+                let place = |tag| Place::class(tag, k);
+                write(x.rows().row(t), &place, truth[t].index(), probabilities);
+                if t > 0
+                    && let Some(row) = self.pair_row(x, t)
+                {
                     let pair = truth[t - 1].index() * k + truth[t].index();
-                    write(&|pair| self.pair_place(pair), pair, &pairs[t * k * k..][..k * k]);
+                    let others = &pairs[t * k * k..][..k * k];
+                    write(row, &|pair| self.pair_place(pair), pair, others);
                 }
             }
             for (order, grams) in (1..).zip(grams) {

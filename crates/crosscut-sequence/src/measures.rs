@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crosscut_app::vocabulary::Labels;
 use crosscut_app::{Outcome, Report, Table, mean_loss};
 
-use crate::chunks::{Chunk, chunks};
-use crate::constraint::split;
+use crate::chunks::{Chunk, Notation};
 use crate::tags::{Tag, Tags, Tokens};
 use crate::task::Sequence;
 
@@ -18,16 +16,20 @@ use crate::task::Sequence;
 ///   figures on chunks are those of the CoNLL-2000 evaluation.
 /// * A ratio whose denominator is zero is 0.
 /// * A chunk is found if a predicted one has the same first and last token and the same kind
-///   ([`chunks`]). Chunks do not reach across sequences. `per_chunk` lists the kinds that occur, in
+///   ([`Notation::chunks`]). Chunks do not reach across sequences. `per_chunk` lists the kinds that occur, in
 ///   the data or in predictions.
 /// * Tags that the model does not know are errors. They lower the precision of the tag predicted,
 ///   and have no row in `per_tag`; the chunks they mark count as those of other tags do.
-/// * Tags mark chunks if the model knows one that does, and all others do so too, or are `O`.
+/// * [`Notation::of`] says whether the tags of the model mark chunks. If they do not but look like
+///   it, a note says why.
 pub(crate) fn report(task: &Sequence, outcomes: &[Outcome<'_, Tokens, Tags>]) -> Report {
     let tally = Tally::of(task.tags().len(), outcomes);
-    let chunks = mark_chunks(task.tags()).then(|| chunk_counts(task, outcomes));
+    let chunks = Notation::of(task.tags()).map(|notation| chunk_counts(task, notation, outcomes));
 
     let mut report = Report::new();
+    if let Some(trouble) = Notation::trouble(task.tags()) {
+        report = report.note(format!("no figures on chunks: {trouble}"));
+    }
     if let Some((all, _)) = &chunks {
         report = report
             .measure("chunk_f1", all.f1())
@@ -82,18 +84,13 @@ pub(crate) fn report(task: &Sequence, outcomes: &[Outcome<'_, Tokens, Tags>]) ->
     report
 }
 
-/// Whether some tag marks a chunk, and all others do so too or are outside.
-fn mark_chunks(tags: &Labels) -> bool {
-    let marks = |tag: &str| split(tag).0 != 'O';
-    tags.iter().any(marks) && tags.iter().all(|tag| tag == "O" || marks(tag))
-}
-
 /// The chunks of all outcomes, together and by kind.
 fn chunk_counts<'a>(
     task: &'a Sequence,
+    notation: Notation,
     outcomes: &[Outcome<'a, Tokens, Tags>],
 ) -> (Counts, BTreeMap<&'a str, Counts>) {
-    let of = |tags: &'a Tags| chunks((0..tags.len()).map(|token| task.name(tags, token)));
+    let of = |tags: &'a Tags| notation.chunks((0..tags.len()).map(|token| task.name(tags, token)));
     let mut per_kind: BTreeMap<&'a str, Counts> = BTreeMap::new();
     for outcome in outcomes {
         // In order, so a chunk is quickly found.
@@ -210,7 +207,7 @@ fn ratio(numerator: f64, denominator: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use crosscut_app::vocabulary::FeatureIds;
+    use crosscut_app::vocabulary::{FeatureIds, Labels};
 
     use super::*;
     use crate::loss::Loss;
@@ -447,7 +444,28 @@ yes      O       O
             ("O PER LOC", false),
             ("O B-NP NP", false),
             ("O X-NP", false),
-            ("B M E S", false),
+            ("B M E S", true),
+            ("B M E S O", true),
+            ("B I L U O", true),
+            ("O M-X B-X E-X W-X", true),
+            ("B_X I_X O", true),
+            ("NN-B NN-M NN-E NN-S VB-S", true),
+            ("NN_B NN_I O", true),
+            ("O B_X-Y I_X-Y", true),
+            ("O B-B I-B", true),
+            ("I-NP I-VP B-NP", true),
+            // Not enough to tell them from other tags.
+            ("I-NP I-VP", false),
+            ("B O", false),
+            ("S U", false),
+            ("B S", false),
+            ("O M-X W-X", false),
+            ("O B_X S_X", false),
+            ("O X-B X-S", false),
+            ("O X_B Y_I", false),
+            ("NN NNP VB-D PRP$ B-X", false),
+            ("ADJ ADP NOUN VERB X PUNCT", false),
+            ("I U S", false),
             ("O o", false),
             ("1 2 3", false),
         ];
@@ -464,8 +482,72 @@ yes      O       O
                 if expected { "chunk_f1" } else { "token_error" },
                 "{tags}"
             );
+            assert!(!expected || report.notes().is_empty(), "{tags}");
             // Nothing to evaluate: zeros.
             assert!(report.measures().iter().all(|(_, value)| *value == 0.0), "{tags}");
+        }
+    }
+
+    #[test]
+    fn a_note_says_why_tags_like_those_of_chunks_are_not_read() {
+        let cases = [
+            ("O B-NP I-NP NN", "expected O or tags like B-NP everywhere, found NN"),
+            ("o B_X I_X", "expected O or tags like B_X everywhere, found o"),
+            ("X-B X-M X-E Q", "expected O or tags like X-B everywhere, found Q"),
+            ("O B/X I/X", "expected - or _ between the letter of a tag and its kind, found /"),
+            ("O b-x i-x", "expected capital letters, as in B-NP and O, found b-x"),
+            ("b m e s", "expected capital letters, as in B-NP and O, found b"),
+            ("O PER LOC", "expected letters that say where chunks begin, as in B-LOC, found LOC"),
+        ];
+        for (tags, expected) in cases {
+            let expected = format!("no figures on chunks: {expected}");
+            assert_eq!(evaluate(&task(tags), "").notes(), [expected], "{tags}");
+        }
+        let others = [
+            "NN VB DT",
+            "ADJ NOUN VERB X",
+            "A B C E I M O S",
+            "1 2",
+            "O o",
+            "O X-NP",
+            "NN VB-D B-X",
+        ];
+        for tags in others {
+            assert!(evaluate(&task(tags), "").notes().is_empty(), "{tags}");
+        }
+    }
+
+    /// The same chunks in every notation.
+    #[test]
+    fn figures_do_not_depend_on_the_notation() {
+        let bioes = "w B-A B-A\nw I-A E-A\nw E-A O\nw S-B S-B\nw O B-B\nw O E-B\n";
+        let known = "O B-A I-A E-A S-A B-B I-B E-B S-B";
+        let report = evaluate(&task(known), bioes);
+        assert_eq!(counts(&report, "(all)"), Some([2.0, 3.0, 1.0]));
+        type Write = fn(&str, &str) -> String;
+        let letters = |from: &str, to: &str, letter: &str| {
+            from.find(letter).map_or(letter.to_owned(), |at| to[at..=at].to_owned())
+        };
+        let notations: [(Write, &str); 5] = [
+            (|letter, kind| format!("{letter}_{kind}"), "BIES"),
+            (|letter, kind| format!("{kind}-{letter}"), "BMES"),
+            (|letter, kind| format!("{kind}_{letter}"), "BMEW"),
+            (|letter, kind| format!("{letter}-{kind}"), "BILU"),
+            (|letter, kind| format!("{letter}-{kind}"), "BMEW"),
+        ];
+        for (write, to) in notations {
+            let rewrite = |text: &str| {
+                let word = |word: &str| match word.split_once('-') {
+                    Some((letter, kind)) => write(&letters("BIES", to, letter), kind),
+                    None => word.to_owned(),
+                };
+                let line = |line: &str| line.split(' ').map(word).collect::<Vec<_>>().join(" ");
+                text.lines().map(line).collect::<Vec<_>>().join("\n")
+            };
+            let (known, columns) = (rewrite(known), rewrite(bioes));
+            let again = evaluate(&task(&known), &columns);
+            assert_eq!(again.measures(), report.measures(), "{known}");
+            assert_eq!(again.tables()[1], report.tables()[1], "{known}");
         }
     }
 

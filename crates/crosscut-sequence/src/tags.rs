@@ -79,10 +79,12 @@ impl From<Vec<usize>> for Tags {
     }
 }
 
-/// x: one sparse row of features for each token.
+/// x: one sparse row of features for each token, and possibly another one for pairs of tags.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tokens {
     rows: SparseRows,
+    /// The features of each token for its tag and the one before, if they are not those of `rows`.
+    pair_rows: Option<SparseRows>,
     /// The lines of the file, where predictions are to be written beside them.
     text: Option<Box<str>>,
 }
@@ -90,7 +92,7 @@ pub struct Tokens {
 impl Tokens {
     /// Tokens with zero-based features.
     pub fn new(rows: SparseRows) -> Self {
-        Self { rows, text: None }
+        Self { rows, pair_rows: None, text: None }
     }
 
     /// Tokens from lists of features.
@@ -103,7 +105,14 @@ impl Tokens {
         Ok(Self::new(rows))
     }
 
-    /// Keeps the lines these tokens were read from, one a token, separated by line breaks.
+    /// Sets the features for pairs of tags, one row a token, for a task with [features of
+    /// pairs](crate::Sequence::with_pair_features).
+    pub fn with_pair_rows(self, rows: SparseRows) -> Self {
+        Self { pair_rows: Some(rows), ..self }
+    }
+
+    /// Keeps the lines these tokens were read from, separated by line breaks: one a token, except
+    /// that those of CoNLL-U have more.
     pub fn with_text(self, text: impl Into<Box<str>>) -> Self {
         Self { text: Some(text.into()), ..self }
     }
@@ -111,6 +120,11 @@ impl Tokens {
     /// The rows, one a token.
     pub fn rows(&self) -> &SparseRows {
         &self.rows
+    }
+
+    /// The rows for pairs of tags, if they are not the same.
+    pub fn pair_rows(&self) -> Option<&SparseRows> {
+        self.pair_rows.as_ref()
     }
 
     /// The lines these tokens were read from.

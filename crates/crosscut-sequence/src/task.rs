@@ -3,12 +3,14 @@
 use std::ops::Range;
 
 use crosscut::{
-    Example, FeatureMap, Objective, Place, Planes, Recombiner, Rescaling, Row, Sink, Task,
+    Example, Feature, FeatureMap, Objective, Place, Planes, Recombiner, Rescaling, Row, Sink,
+    SparseRows, Task,
 };
 use crosscut_app::vocabulary::{FeatureIds, Labels, Words};
 use crosscut_app::{Scaling, svmlight};
 use serde::{Deserialize, Serialize};
 
+use crate::chunks::Notation;
 use crate::constraint::{Penalties, Scheme};
 use crate::format::{Format, Output};
 use crate::lattice::{Chain, Scratch};
@@ -56,6 +58,14 @@ pub enum TaskError {
     /// The number of tags is below 2 or above [`Tag::MOST`].
     #[error("between 2 and {most} tags are needed, not {0}", most = Tag::MOST)]
     Tags(usize),
+    /// More features of pairs of tags than features.
+    #[error("{pairs} of {features} features cannot be features of pairs of tags")]
+    Pairs {
+        /// Number of features of pairs.
+        pairs: usize,
+        /// Number of all features.
+        features: usize,
+    },
     /// More weights than any memory holds.
     #[error("{tags} tags and {features} features with these orders make more weights than 2^40")]
     Weights {
@@ -123,6 +133,8 @@ pub struct Sequence {
 pub(crate) struct Definition {
     tags: Labels,
     features: Features,
+    /// How many of the features, the last ones, have weights for pairs of tags alone.
+    pairs: usize,
     transitions: usize,
     emissions: usize,
     loss: Loss,
@@ -143,6 +155,7 @@ impl TryFrom<Definition> for Sequence {
         let Definition {
             tags,
             features,
+            pairs,
             transitions,
             emissions,
             loss,
@@ -158,11 +171,14 @@ impl TryFrom<Definition> for Sequence {
         if *transitions > 3 || *emissions > 1.min(*transitions) {
             return Err(TaskError::Orders { transitions: *transitions, emissions: *emissions });
         }
+        let Some(singles) = features.len().checked_sub(*pairs) else {
+            return Err(TaskError::Pairs { pairs: *pairs, features: features.len() });
+        };
         let weights = || {
-            let pairs =
-                if *emissions > 0 { k.checked_mul(k)?.checked_mul(features.len())? } else { 0 };
+            let paired = if *emissions > 0 { features.len() } else { *pairs };
+            let pairs = k.checked_mul(k)?.checked_mul(paired)?;
             let grams = k.checked_pow(*transitions as u32 + 1)?.checked_mul(2)?;
-            k.checked_mul(features.len())?.checked_add(pairs)?.checked_add(grams)
+            k.checked_mul(singles)?.checked_add(pairs)?.checked_add(grams)
         };
         if weights().is_none_or(|weights| weights > MOST_WEIGHTS) {
             return Err(TaskError::Weights { tags: k, features: features.len() });
@@ -203,6 +219,7 @@ impl Sequence {
         Self::try_from(Definition {
             tags,
             features,
+            pairs: 0,
             transitions: 1,
             emissions: 0,
             loss: Loss::Count,
@@ -234,6 +251,17 @@ impl Sequence {
     /// Unsupported orders, or too many weights.
     pub fn with_orders(self, transitions: usize, emissions: usize) -> Result<Self, TaskError> {
         Self::try_from(Definition { transitions, emissions, ..self.definition })
+    }
+
+    /// Makes the last `pairs` features ones of pairs of tags: each has k² weights, for the tag of the
+    /// token and the one before, and none for the tag alone, whatever the order of emissions. The
+    /// inputs of such a task have [rows for pairs](Tokens::pair_rows); [`tokens`](Self::tokens) makes
+    /// them.
+    ///
+    /// # Errors
+    /// More than there are features; too many weights.
+    pub fn with_pair_features(self, pairs: usize) -> Result<Self, TaskError> {
+        Self::try_from(Definition { pairs, ..self.definition })
     }
 
     /// Sets the loss.
@@ -303,6 +331,36 @@ impl Sequence {
         (self.definition.transitions, self.definition.emissions)
     }
 
+    /// How many features, the last ones, are features of pairs of tags alone.
+    pub fn pair_features(&self) -> usize {
+        self.definition.pairs
+    }
+
+    /// An input from rows that have all features of their tokens, those of pairs of tags included.
+    pub fn tokens(&self, rows: SparseRows) -> Tokens {
+        if self.definition.pairs == 0 {
+            return Tokens::new(rows);
+        }
+        let (mut single, mut paired) = (SparseRows::default(), SparseRows::default());
+        let (end, first) = (self.singles() as u32, self.first_paired() as u32);
+        let mut shifted = Vec::new();
+        for (t, features) in rows.iter().map(Row::features).enumerate() {
+            let at = features.partition_point(|feature| feature.index < end);
+            shifted.clear();
+            // No tag stands before the first token.
+            if t > 0 {
+                let in_pairs = features.iter().filter(|feature| feature.index >= first);
+                shifted.extend(in_pairs.map(|f| Feature { index: f.index - first, ..*f }));
+            }
+            for (to, row) in [(&mut single, &features[..at]), (&mut paired, &shifted)] {
+                to.push(row).expect("a part of a row is a row");
+            }
+        }
+        single.shrink_to_fit();
+        paired.shrink_to_fit();
+        Tokens::new(single).with_pair_rows(paired)
+    }
+
     /// The loss Δ.
     pub fn loss_function(&self) -> &Loss {
         &self.definition.loss
@@ -329,8 +387,9 @@ impl Sequence {
     /// Does nothing if features are ids, or scaled.
     pub(crate) fn drop_unused_names(&mut self, nonzero: &[u32]) -> Option<Vec<Range<usize>>> {
         let (k, dim) = (self.k(), self.dim());
-        let (pairs, transitions) = (self.pairs_at(), self.transitions_at(1));
-        let Definition { features: Features::Names(names), scaling, emissions, .. } =
+        let (singles, first) = (self.singles(), self.first_paired());
+        let (at_pairs, transitions) = (self.pairs_at(), self.transitions_at(1));
+        let Definition { features: Features::Names(names), scaling, pairs, .. } =
             &mut self.definition
         else {
             return None;
@@ -340,25 +399,23 @@ impl Sequence {
         }
         let mut is_used = vec![false; names.len()];
         for at in nonzero.iter().map(|&at| at as usize).take_while(|&at| at < transitions) {
-            let feature = if at < pairs { at / k } else { (at - pairs) / (k * k) };
+            let feature = if at < at_pairs { at / k } else { first + (at - at_pairs) / (k * k) };
             is_used[feature] = true;
         }
-        // Used features side by side.
-        let mut end = 0;
-        let mut runs = Vec::new();
-        for run in is_used.chunk_by(|a, b| a == b) {
-            end += run.len();
-            if run[0] {
-                runs.push(end - run.len()..end);
+        // The weights of used features, those of features side by side in one range.
+        let mut kept: Vec<Range<usize>> = Vec::new();
+        for (begin, features, size) in
+            [(0, 0..singles, k), (at_pairs, first..is_used.len(), k * k)]
+        {
+            let mut end = begin;
+            for run in is_used[features].chunk_by(|a, b| a == b) {
+                let start = end;
+                end += size * run.len();
+                kept.extend(run[0].then_some(start..end));
             }
         }
-        let mut kept: Vec<Range<usize>> =
-            runs.iter().map(|run| k * run.start..k * run.end).collect();
-        if *emissions > 0 {
-            let pair = |feature: usize| pairs + k * k * feature;
-            kept.extend(runs.iter().map(|run| pair(run.start)..pair(run.end)));
-        }
         kept.push(transitions..dim);
+        *pairs = is_used[singles..].iter().filter(|is_used| **is_used).count();
         names.retain(|index| is_used[index as usize]);
         Some(kept)
     }
@@ -395,11 +452,15 @@ impl Sequence {
     }
 
     /// Index of the weight of a feature for the last of `tags`. Two tags select the weight for the
-    /// last tag after the one before it (emissions of order 1).
+    /// last tag after the one before it. The feature must have such a weight: one of pairs of tags
+    /// has only weights for two tags, and the others have these only with emissions of order 1.
     pub fn emission_weight(&self, feature: usize, tags: &[Tag]) -> usize {
         let k = self.k();
         match tags {
-            [before, tag] => self.pairs_at() + feature * k * k + before.index() * k + tag.index(),
+            [before, tag] => {
+                let feature = feature - self.first_paired();
+                self.pairs_at() + feature * k * k + before.index() * k + tag.index()
+            }
             [.., tag] => feature * k + tag.index(),
             [] => feature * k,
         }
@@ -416,26 +477,56 @@ impl Sequence {
         self.definition.tags.len()
     }
 
+    /// Number of features that have weights for single tags.
+    pub(crate) fn singles(&self) -> usize {
+        self.definition.features.len() - self.definition.pairs
+    }
+
+    /// The first feature that has weights for pairs of tags, and so has all that follow.
+    pub(crate) fn first_paired(&self) -> usize {
+        if self.definition.emissions > 0 { 0 } else { self.singles() }
+    }
+
     /// Index of the first emission weight at pairs of tags.
     fn pairs_at(&self) -> usize {
-        self.k() * self.definition.features.len()
+        self.k() * self.singles()
+    }
+
+    /// The features of all tokens for pairs of tags; `None` if there are none.
+    fn pair_rows<'x>(&self, x: &'x Tokens) -> Option<&'x SparseRows> {
+        match self.definition {
+            Definition { pairs: 0, emissions: 0, .. } => None,
+            Definition { pairs: 0, .. } => Some(x.rows()),
+            _ => x.pair_rows().filter(|rows| rows.len() == x.len()),
+        }
+    }
+
+    /// The features of token t > 0 for pairs of tags.
+    pub(crate) fn pair_row<'x>(&self, x: &'x Tokens, t: usize) -> Option<Row<'x>> {
+        let row = self.pair_rows(x)?.row(t);
+        // Names are unique: these rows follow the others.
+        Some(if self.definition.pairs > 0 { row.named((x.len() + t) as u32) } else { row })
     }
 
     /// Index of the first transition weight of an order, from 1; d for the order after the last.
     pub(crate) fn transitions_at(&self, order: usize) -> usize {
         let k = self.k();
-        let pairs = self.definition.emissions * k * k * self.definition.features.len();
-        self.pairs_at() + pairs + (1..order).map(|order| k.pow(order as u32 + 1)).sum::<usize>()
+        let paired = self.definition.features.len() - self.first_paired();
+        self.pairs_at()
+            + k * k * paired
+            + (1..order).map(|order| k.pow(order as u32 + 1)).sum::<usize>()
     }
 
     pub(crate) fn chain<'w>(&'w self, w: &'w [f64], x: &'w Tokens) -> Chain<'w> {
-        let Definition { transitions, emissions, beam, .. } = self.definition;
+        let Definition { transitions, beam, .. } = self.definition;
         let order = |order: usize| &w[self.transitions_at(order)..self.transitions_at(order + 1)];
         Chain {
             k: self.k(),
             rows: x.rows(),
             emissions: &w[..self.pairs_at()],
-            pairs: (emissions > 0).then(|| &w[self.pairs_at()..self.transitions_at(1)]),
+            pairs: self
+                .pair_rows(x)
+                .map(|rows| (rows, &w[self.pairs_at()..self.transitions_at(1)])),
             transitions: (1..=transitions).map(order).collect(),
             penalties: self.penalties.as_ref(),
             beam,
@@ -445,9 +536,10 @@ impl Sequence {
     /// Whether the score of a tagging, tokens aside, is a sum over pairs of neighbouring tags, and
     /// the loss a sum over tokens.
     fn chains_pairs(&self) -> bool {
-        let Definition { transitions, emissions, beam, .. } = self.definition;
+        let Definition { transitions, emissions, pairs, beam, .. } = self.definition;
         let hinge = self.definition.objective == Objective::Hinge;
-        transitions <= 1 && emissions == 0 && beam == 0 && !self.counts_errors() && hinge
+        let no_pairs = emissions == 0 && pairs == 0;
+        transitions <= 1 && no_pairs && beam == 0 && !self.counts_errors() && hinge
     }
 
     /// Score of two neighbouring tags, without their tokens. `None` stands for a tag before the
@@ -507,9 +599,11 @@ impl Sequence {
         sink: &mut dyn Sink<'a>,
     ) {
         let k = self.k();
-        if self.definition.emissions > 0 && t > 0 {
+        if t > 0
+            && let Some(row) = self.pair_row(x, t)
+        {
             let pair = tags[t - 1].index() * k + tags[t].index();
-            sink.add_row(x.rows().row(t), self.pair_place(pair), scale);
+            sink.add_row(row, self.pair_place(pair), scale);
         }
     }
 
@@ -681,18 +775,25 @@ impl Task for Sequence {
     }
 
     fn row<'a>(&'a self, x: &'a Tokens, name: u32) -> Option<Row<'a>> {
-        x.rows().get(name)
+        match (name as usize).checked_sub(x.len()) {
+            Some(t) if self.definition.pairs > 0 && t < x.len() => self.pair_row(x, t),
+            _ => x.rows().get(name),
+        }
     }
 
     fn validate_input(&self, x: &Tokens) -> Result<(), String> {
-        let features = self.definition.features.len();
-        if x.rows().width() > features {
-            return Err(format!(
-                "expected features below {features}, not feature {}",
-                x.rows().width() - 1
-            ));
+        let check = |rows: &SparseRows, features: usize| match rows.width().checked_sub(1) {
+            Some(last) if last >= features => {
+                Err(format!("expected features below {features}, not feature {last}"))
+            }
+            _ => Ok(()),
+        };
+        check(x.rows(), self.singles())?;
+        match self.pair_rows(x) {
+            _ if self.definition.pairs == 0 => Ok(()),
+            Some(rows) => check(rows, self.definition.features.len() - self.first_paired()),
+            None => Err(format!("expected rows for pairs of tags for each of {} tokens", x.len())),
         }
-        Ok(())
     }
 
     fn validate(&self, x: &Tokens, y: &Tags) -> Result<(), String> {
@@ -746,10 +847,12 @@ impl Sequence {
 
     /// The first token whose tag the scheme does not allow there.
     pub(crate) fn breach(&self, scheme: Scheme, y: &Tags) -> Option<usize> {
+        let notation = self.penalties.as_ref().map_or_else(Notation::default, |p| p.notation);
         let name = |token: usize| (token < y.len()).then(|| self.name(y, token));
         (0..=y.len())
             .find(|&token| {
-                !y.is_empty() && !scheme.allows(token.checked_sub(1).and_then(name), name(token))
+                let before = token.checked_sub(1).and_then(name);
+                !y.is_empty() && !scheme.allows(notation, before, name(token))
             })
             .map(|token| token.min(y.len() - 1))
     }

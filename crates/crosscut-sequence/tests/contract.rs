@@ -13,7 +13,7 @@ use crosscut::testing::{
 };
 use crosscut::{
     Dense, Dot, Example, Feature, FeatureMap, Objective, Part, Place, Planes, Rescaling, Row,
-    Scaled, Settings, Sink, Solver, Task, solve,
+    Scaled, Settings, Sink, Solver, SparseRows, Task, solve,
 };
 use crosscut_app::vocabulary::{FeatureIds, Labels};
 use crosscut_sequence::{Features, Loss, Scheme, Scratch, Sequence, Tag, Tags, TaskError, Tokens};
@@ -122,7 +122,8 @@ proptest! {
                 (0..x.len()).all(|t| y_bar.as_slice()[t] == y.as_slice()[t] || has_parts(x, t, y_bar.as_slice()[t].index()))
             };
             let outputs: Vec<Tags> = taggings(&task, x.len()).into_iter().filter(may_be).collect();
-            let is_offered = task.orders().0 <= 1 && task.orders().1 == 0 && task.rescaling() == Rescaling::Margin
+            let no_pairs = task.orders().1 == 0 && task.pair_features() == 0;
+            let is_offered = task.orders().0 <= 1 && no_pairs && task.rescaling() == Rescaling::Margin
                 && !matches!(task.loss_function(), Loss::ZeroOne | Loss::RootCount);
             prop_assert_eq!(loss.is_some(), is_offered && any_parts);
             if let Some(loss) = loss {
@@ -300,7 +301,12 @@ proptest! {
         for Example { x, .. } in &examples {
             // Whole numbers all over, so that equal sums are equal in every order of their terms.
             let whole = |row: Row<'_>| row.features().iter().map(|&Feature { index, .. }| Feature { index, value: 1.0 }).collect();
-            let x = &Tokens::from_features(&x.rows().iter().map(whole).collect::<Vec<_>>()).unwrap();
+            let ones = |rows: &SparseRows| {
+                Tokens::from_features(&rows.iter().map(whole).collect::<Vec<_>>()).unwrap()
+            };
+            let paired = x.pair_rows().map(|rows| ones(rows).rows().clone());
+            let x = ones(x.rows());
+            let x = &paired.into_iter().fold(x, Tokens::with_pair_rows);
             let y_hat = task.predict(&w, x, &mut scratch);
             let best = task.score(&w, x, &y_hat);
             let ties = taggings(&task, x.len()).into_iter().filter(|y| task.score(&w, x, y) == best);
@@ -315,16 +321,22 @@ proptest! {
 fn documented_score(task: &Sequence, w: &[f64], x: &Tokens, y: &[usize]) -> f64 {
     let (k, features, (transitions, emissions)) =
         (task.tags().len(), task.features().len(), task.orders());
+    let singles = features - task.pair_features();
+    // Pairs of tags have weights for all features, or for those after the others.
+    let first = if emissions == 1 { 0 } else { singles };
     let mut score = 0.0;
     for t in 0..y.len() {
         for feature in x.rows().row(t).features() {
             let (f, value) = (feature.index as usize, f64::from(feature.value));
             score += value * w[f * k + y[t]];
-            if emissions == 1 && t >= 1 {
-                score += value * w[features * k + f * k * k + y[t - 1] * k + y[t]];
-            }
         }
-        let mut start = features * k + emissions * features * k * k;
+        let paired = x.pair_rows().or((emissions == 1).then_some(x.rows()));
+        for feature in paired.filter(|_| t >= 1).into_iter().flat_map(|rows| rows.row(t).features())
+        {
+            let (f, value) = (feature.index as usize, f64::from(feature.value));
+            score += value * w[singles * k + f * k * k + y[t - 1] * k + y[t]];
+        }
+        let mut start = singles * k + (features - first) * k * k;
         for order in 1..=transitions {
             if t >= order {
                 score += w[start + y[t - order..=t].iter().fold(0, |digits, tag| digits * k + tag)];
@@ -359,6 +371,11 @@ fn the_dimension_counts_emissions_and_transitions() {
         assert_eq!(task.clone().with_orders(t, e).unwrap().dim(), dim, "orders {t} and {e}");
     }
     assert_eq!(task.orders(), (1, 0), "the default");
+    for ((t, e), dim) in ORDERS.into_iter().zip(expected) {
+        let task = task.clone().with_pair_features(2).unwrap().with_orders(t, e).unwrap();
+        // Two of the features have no weights for single tags.
+        assert_eq!(task.dim(), dim - 6 + if e == 0 { 18 } else { 0 }, "orders {t} and {e}");
+    }
 }
 
 #[test]
@@ -420,6 +437,11 @@ fn impossible_tasks_are_refused() {
     let odd = || Loss::Costs(costs(3, |y, _| (1.0 + y as f64).sqrt()));
     assert_eq!(error(Sequence::numbered(1, 2)), "between 2 and 65535 tags are needed, not 1");
     assert!(Sequence::numbered(65_536, 0).is_err());
+    assert_eq!(
+        error(task().with_pair_features(3)),
+        "3 of 2 features cannot be features of pairs of tags"
+    );
+    assert!(Sequence::numbered(60_000, 1000).unwrap().with_pair_features(1000).is_err());
     let orders = |t, e| {
         format!(
             "transitions have an order of 0 to 3, and emissions of 0 or 1 and at most that of transitions, not {t} and {e}"
@@ -466,6 +488,22 @@ fn impossible_examples_are_refused() {
     ];
     for (x, y, expected) in cases {
         assert_eq!(task.validate(x, &y).err().as_deref(), expected, "{y:?}");
+    }
+
+    let task = task.with_pair_features(1).unwrap();
+    let rows = |rows: &[Vec<f32>]| tokens_of(rows).rows().clone();
+    let with = |pairs: &[Vec<f32>]| tokens_of(&[vec![1.0], vec![]]).with_pair_rows(rows(pairs));
+    let missing = "expected rows for pairs of tags for each of 2 tokens";
+    let cases = [
+        (with(&[vec![], vec![1.0]]), None),
+        (with(&[vec![], vec![0.0, 1.0]]), Some("expected features below 1, not feature 1")),
+        (with(&[vec![1.0]]), Some(missing)),
+        (x.clone(), Some("expected features below 1, not feature 1")),
+        (tokens_of(&[vec![1.0], vec![]]), Some(missing)),
+        (task.tokens(rows(&[vec![0.0, 1.0], vec![1.0, 1.0]])), None),
+    ];
+    for (x, expected) in cases {
+        assert_eq!(task.validate_input(&x).err().as_deref(), expected, "{x:?}");
     }
 }
 

@@ -450,15 +450,21 @@ fn bad_options_are_refused() {
         ),
         (&[("b", "-1")], "--b expects a whole number, not `-1`"),
         (&[("min-count", "0")], "--min-count expects a whole number of at least 1, not `0`"),
-        (&[("constrain", "iob")], "--constrain expects bio or bioes, not `iob`"),
-        (&[("format", "conll")], "--format expects auto, hmm, crfsuite or columns, not `conll`"),
+        (
+            &[("constrain", "iob")],
+            "--constrain expects bio, bioes, bilou, bmes or bmewo, not `iob`",
+        ),
+        (
+            &[("format", "conll")],
+            "--format expects auto, hmm, crfsuite, columns or conllu, not `conll`",
+        ),
         (
             &[("format", "conll"), ("template", "ner")],
-            "--format expects auto, hmm, crfsuite or columns, not `conll`",
+            "--format expects auto, hmm, crfsuite, columns or conllu, not `conll`",
         ),
         (
             &[("format", "hmm"), ("template", "ner")],
-            "--format expects columns where --template is given, not `hmm`",
+            "--format expects columns or conllu where --template is given, not `hmm`",
         ),
         (
             &[("format", "columns")],
@@ -825,7 +831,20 @@ fn damaged_tasks_are_refused() {
             r#"\"(\""#,
             "line 1 of the template: expected a regular expression, found `(`: unclosed group",
         ),
-        (r#""count":2"#, r#""count":1"#, "line 1 of the template: expected a column below 1"),
+        (
+            r#""tag":2"#,
+            r#""tag":1"#,
+            "line 1 of the template: expected another column, since column 1 is the tag, found 1",
+        ),
+        (r#""width":3"#, r#""width":2"#, "expected columns that a file can have"),
+        (r#""names":[]"#, r#""names":["A"]"#, "expected columns that a file can have"),
+        (r#""reads":[]"#, r#""reads":[0,3]"#, "expected columns that a file can have"),
+        (
+            r#""reads":[]"#,
+            r#""reads":[0]"#,
+            "expected a column UPOS or XPOS in the file, found none",
+        ),
+        (r#""pairs":0"#, r#""pairs":9"#, "9 of 1 features cannot be features of pairs of tags"),
     ];
     for (part, damaged, message) in table {
         assert!(text.contains(part), "{text}");
@@ -833,7 +852,7 @@ fn damaged_tasks_are_refused() {
         assert!(error.contains(message), "{error}");
     }
     // As many columns as no file has, and features that no template makes.
-    let odd = load(&text.replace(r#""count":2"#, &format!(r#""count":{}"#, u64::MAX))).unwrap();
+    let odd = load(&text.replace(r#""width":3"#, &format!(r#""width":{}"#, u64::MAX))).unwrap();
     assert!(read(&odd, COLUMNS).unwrap_err().contains("columns as in training"));
     let (ids, _) = define(&[], HMM).unwrap();
     let ids = serde_json::to_string(&ids).unwrap();

@@ -36,10 +36,10 @@ pub struct Check<'a> {
 ///
 /// * the laws of [`Task`](crosscut::Task) ([`laws`]);
 /// * the certificate of a short training run ([`verify_solution`]);
-/// * that the task keeps the contract of [`Application`]: [`read`](Application::read) returns the
-///   examples of [`define`](Application::define), with outputs that have no loss against each other;
-///   a model that is written and read back predicts the same text; weights have different names, and
-///   their [roles](Application::role) name labels that exist.
+/// * the contract of [`Application`]: [`read`](Application::read) returns the examples of
+///   [`define`](Application::define), with outputs that have no loss against each other and inputs
+///   whose predictions have the same loss; a model that is written and read back predicts the same
+///   text; weights have different names, and their [roles](Application::role) name labels that exist.
 ///
 /// The first promise that is broken is in [`Checked::broken`].
 ///
@@ -92,6 +92,7 @@ pub fn check<A: Application>(
         holds: Vec::new(),
         broken: None,
     };
+    monitor.note(&format!("testing {} on {} of {count} examples", A::NAME, checked.checked));
     let sample = Sample { task, examples, positions, count, items };
     checked.broken = sample.promises(&mut |promise| checked.holds.push(promise)).err();
     Ok(checked)
@@ -158,9 +159,15 @@ impl<A: Application> Sample<A> {
                          must be 0"
                     ));
                 }
-                if text(&model, x) != text(&model, &example.x) {
+                let loss = |x: &A::Input| {
+                    let y_hat = model.task.predict(&model.w, x, &mut A::Scratch::default());
+                    model.task.loss(&example.x, &example.y, &y_hat)
+                };
+                let (ours, theirs) = (loss(&example.x), loss(x));
+                if ours.to_bits() != theirs.to_bits() {
                     return Err(format!(
-                        "example {at}: the prediction for what `read` returns is not the one for what `define` returns"
+                        "example {at}: the prediction for what `define` returns has the loss {ours}, the one for what `read` \
+                         returns {theirs}"
                     ));
                 }
             }

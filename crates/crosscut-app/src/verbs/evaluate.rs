@@ -48,5 +48,7 @@ pub fn evaluate<A: Application>(
     let outcomes: Vec<_> = (labelled.iter().zip(&predictions))
         .map(|(&(x, y, weight), y_hat)| Outcome { x, y, y_hat, weight })
         .collect();
-    Ok(forecasts(&task, &w, &outcomes).report(task.evaluate(&outcomes)))
+    let report = task.evaluate(&outcomes);
+    report.notes().iter().for_each(|note| monitor.note(note));
+    Ok(forecasts(&task, &w, &outcomes).report(report))
 }

@@ -65,6 +65,8 @@ pub struct Entry {
     pub reading: &'static [OptionSpec],
     /// [`Application::WRITING`].
     pub writing: &'static [OptionSpec],
+    /// [`Application::TEMPLATES`].
+    pub templates: &'static [(&'static str, &'static str)],
     /// [`Application::OBJECTIVES`].
     pub objectives: &'static [Objective],
     /// [`Application::beside`].
@@ -94,6 +96,7 @@ impl Entry {
             options: A::OPTIONS,
             reading: A::READING,
             writing: A::WRITING,
+            templates: A::TEMPLATES,
             objectives: A::OBJECTIVES,
             beside: A::beside,
             learn: learn::<A>,

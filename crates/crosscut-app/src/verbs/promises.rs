@@ -3,11 +3,11 @@
 use std::io;
 use std::path::Path;
 
-use crosscut::{Example, Planes, Row, SparseVector, Task};
+use crosscut::{Planes, Row, SparseVector, Task};
 use serde::{Deserialize, Serialize};
 
 use super::*;
-use crate::application::{Examples, Item, Items};
+use crate::application::{Examples, Items};
 use crate::fake::{Sign, model};
 
 /// What is wrong with a [`Faulty`] task.
@@ -129,7 +129,11 @@ fn check_names_the_first_promise_that_is_broken() {
         (broken::<ORACLE>(6), 0, "example 6: "),
         (broken::<READS_FEWER>(3), 2, "`define` returns 12 examples of the file, but `read` 11"),
         (broken::<READS_OTHERS>(3), 2, "example 0: the loss of the output that `read` returns"),
-        (broken::<READS_OTHER_FEATURES>(3), 2, "example 0: the prediction for what `read` returns"),
+        (
+            broken::<READS_OTHER_FEATURES>(100),
+            2,
+            "the prediction for what `define` returns has the",
+        ),
         (broken::<FORGETS>(3), 3, "example 0: a model that is written and read back predicts"),
         (broken::<NAMES>(3), 4, "two weights have the name `feature`"),
     ];

@@ -210,7 +210,7 @@ pub(super) fn read(
         |number, line| {
             // What was passed over in between was blank.
             if number != last + 1 {
-                sequences.end()?;
+                sequences.end();
                 if let Some((line, _)) = weight {
                     return Err(lonely(sequences, line));
                 }
@@ -256,6 +256,9 @@ pub(super) fn read(
     )?;
     match weight {
         Some((line, _)) => Err(lonely(sequences, line)),
-        None => sequences.end(),
+        None => {
+            sequences.end();
+            Ok(())
+        }
     }
 }

@@ -54,7 +54,7 @@ pub(super) fn read(
                 }
             }
             _ => {
-                sequences.end()?;
+                sequences.end();
                 if !seen.insert(sequence.clone()) {
                     let message = format!(
                         "expected the tokens of qid:{sequence} one after the other, but it returns"
@@ -68,5 +68,6 @@ pub(super) fn read(
         sequences.push_with(number, tag.as_deref(), &mut features, &mut rest)
     })?;
     source.leave(seen);
-    sequences.end()
+    sequences.end();
+    Ok(())
 }

@@ -1,6 +1,8 @@
-//! The files of [`Sequence`]: options, the three kinds of files, predictions.
+//! The files of [`Sequence`]: options, the kinds of files, predictions.
 
+mod choices;
 mod columns;
+mod conllu;
 mod crfsuite;
 mod hmm;
 mod sequences;
@@ -11,7 +13,6 @@ use std::collections::BTreeMap;
 use std::io;
 use std::mem;
 use std::ops::Range;
-use std::path::Path;
 
 use crosscut::{Example, Objective, Rescaling};
 use crosscut_app::export::{Fields, List};
@@ -23,16 +24,16 @@ use crosscut_app::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::constraint::Scheme;
+use crate::chunks::Notation;
 use crate::lattice::Scratch;
 use crate::loss::Loss;
 use crate::measures;
 use crate::tags::{Tags, Tokens};
 use crate::task::{Features, Sequence};
 
-use columns::Columns;
-use sequences::{Names, Purpose, Sequences};
-use template::Template;
+use choices::{Choices, FAR, Layout, LossOption, positive};
+use columns::{Columns, Request};
+use sequences::{Names, Purpose, Sequences, pairs_last};
 
 /// How tokens are written in files.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -70,31 +71,39 @@ impl Application for Sequence {
     const RESCALINGS: &'static [Rescaling] = &[Rescaling::Margin, Rescaling::Slack];
     const LOSSES: &'static [u32] = &[0, 1, 2];
     const SCHEMA: u32 = 4;
+    const TEMPLATES: &'static [(&'static str, &'static str)] = &template::SHIPPED;
     const OBJECTIVES: &'static [Objective] = &[Objective::Hinge, Objective::Log];
     const OPTIONS: &'static [OptionSpec] = &[
         OptionSpec {
             name: "t",
             value: "ORDER",
-            help: "Looks at so many tags before, 0 to 3. Default: 1; with --template 1 if it has a line B, else 0.",
+            help: "Looks at so many tags before, 0 to 3. Default: 1; with --template 1 if it has a line B without macros, else 0.",
         },
         OptionSpec {
             name: "e",
             value: "ORDER",
-            help: "With 1, features also have weights for pairs of tags side by side. Default: 0.",
+            help: "With 1, all features also have weights for pairs of tags side by side. Default: 0: only those of lines \
+                   B01:%x[…] of a template.",
         },
         BEAM,
         OptionSpec {
             name: "format",
             value: "NAME",
             help: "What the examples are: hmm (`TAG qid:N id:value …`), crfsuite (`TAG<TAB>attribute[:weight]…`), \
-                   columns (needs --template), or auto: columns with --template, else what the first line looks like. \
-                   Default: auto.",
+                   columns or conllu (CoNLL-U, also Plus; both need --template), or auto: with --template conllu if the \
+                   file begins like it, else columns; without, what the first line looks like. Default: auto.",
         },
         OptionSpec {
             name: "template",
             value: "FILE",
             help: "Makes features of columns as this file says, in the notation of CRF++; or one of those built in: \
-                   chunking, pos, ner. The last column is the tag.",
+                   chunking, pos, ner (see --print-template).",
+        },
+        OptionSpec {
+            name: "tag-column",
+            value: "N",
+            help: "The column that is the tag, numbered from 1, or from -1 backwards; of CoNLL-U also by name. Default: \
+                   the last one; UPOS of CoNLL-U.",
         },
         OptionSpec {
             name: "min-count",
@@ -104,8 +113,9 @@ impl Application for Sequence {
         OptionSpec {
             name: "constrain",
             value: "SCHEME",
-            help: "Never lets tags follow each other in ways that the scheme bio (IOB2) or bioes forbids; for at most \
-                   4096 tags. Default: any tag may follow any other.",
+            help: "Never lets tags follow each other in ways that the scheme forbids: bio (IOB2), or bioes, also \
+                   called bilou, bmes, bmewo by other letters; tags as B-NP, B_NP, NP-B, NP_B or B; for at most 4096 \
+                   tags. Default: any tag may follow any other.",
         },
         OptionSpec {
             name: "cost",
@@ -139,11 +149,12 @@ impl Application for Sequence {
         let (scheme, min_count, method) = (choices.scheme, choices.min_count, choices.scale);
         let file = source.name().to_owned();
         let guessed = matches!(layout, Layout::Auto);
-        let layout = if guessed { guess(&source.peek(FAR)?, &file)? } else { layout };
+        let layout = layout.settle(&source.peek(FAR)?, &file)?;
         if !matches!(layout, Layout::Auto | Layout::Hmm) {
             refuse_ids(options)?;
         }
 
+        let (mut has_pairs, mut pairs) = (false, 0);
         let scales = method != Method::None;
         let mut sequences = Sequences::new(&file, Purpose::Learn(scheme), scales);
         let mut words = Words::default();
@@ -157,13 +168,13 @@ impl Application for Sequence {
                 crfsuite::read(&mut source, None, &mut names, &mut sequences)?;
                 Some(Format::Features)
             }
-            Layout::Columns { template, file } => {
-                let columns =
-                    columns::learn(&mut source, template, &file, &mut names, &mut sequences)?;
+            Layout::Columns(request, _) => {
+                has_pairs = request.template.has_pairs();
+                let columns = columns::learn(&mut source, &request, &mut names, &mut sequences)?;
                 columns.map(Format::Columns)
             }
         };
-        let tags = sequences.tags();
+        let tags = sequences.tags()?;
         if guessed && format.is_some() {
             check_guess(&file, words.len(), tags.len())?;
         }
@@ -171,10 +182,13 @@ impl Application for Sequence {
             Features::Ids(sequences.collect_ids(min_count))
         } else {
             sequences.keep_frequent(&mut words, min_count);
+            if has_pairs {
+                pairs = sequences.put_pairs_last(&mut words);
+            }
             Features::Names(words)
         };
 
-        let mut task = build(options, choices, tags, features, format, &file)?;
+        let mut task = build(options, choices, tags, (features, pairs), format, &file)?;
         let (count, name) =
             (task.features().len(), |index| template::shorten(&task.feature_name(index)));
         let note = if method == Method::None {
@@ -194,7 +208,7 @@ impl Application for Sequence {
         };
         note.iter().for_each(|note| source.note(&format!("{file}: {note}")));
 
-        let examples = sequences.finish(task.tags()).into_iter();
+        let examples = sequences.finish(&task).into_iter();
         let examples = examples.map(|item| Example {
             x: item.x,
             y: item.y.unwrap_or_default(),
@@ -210,7 +224,7 @@ impl Application for Sequence {
         let (scheme, min_count, method) = (choices.scheme, choices.min_count, choices.scale);
         let file = pieces.name().to_owned();
         let guessed = matches!(layout, Layout::Auto);
-        let layout = if guessed { guess(&pieces.peek(FAR)?, &file)? } else { layout };
+        let layout = layout.settle(&pieces.peek(FAR)?, &file)?;
         let ids = matches!(layout, Layout::Auto | Layout::Hmm);
         if !ids {
             refuse_ids(options)?;
@@ -232,18 +246,12 @@ impl Application for Sequence {
                 (Layout::Crfsuite, _) => {
                     crfsuite::read(&mut piece, None, &mut names, &mut sequences)?
                 }
-                (Layout::Columns { .. }, Some(columns)) => {
+                (Layout::Columns(..), Some(columns)) => {
                     let columns: &Columns = columns;
                     columns.read(&mut piece, &mut names, &mut sequences)?;
                 }
-                (Layout::Columns { template, file }, None) => {
-                    columns = columns::learn(
-                        &mut piece,
-                        template.clone(),
-                        file,
-                        &mut names,
-                        &mut sequences,
-                    )?;
+                (Layout::Columns(request, _), None) => {
+                    columns = columns::learn(&mut piece, request, &mut names, &mut sequences)?;
                 }
             }
             for rows in sequences.take_rows() {
@@ -258,15 +266,21 @@ impl Application for Sequence {
                 }
             }
         }
-        let tags = sequences.tags();
+        let tags = sequences.tags()?;
         if guessed && !ids {
             check_guess(&file, words.len(), tags.len())?;
         }
         let is_frequent = |index: u32| {
             min_count <= 1 || counts.get(&index).is_some_and(|&count| count >= min_count)
         };
+        let mut pairs = 0;
         let features = if !ids {
             words.retain(is_frequent);
+            if let Layout::Columns(Request { template, .. }, _) = &layout
+                && template.has_pairs()
+            {
+                pairs = pairs_last(&mut words).0;
+            }
             Features::Names(words)
         } else if min_count <= 1 {
             Features::Ids(seen.finish())
@@ -279,7 +293,7 @@ impl Application for Sequence {
             Some(columns) => Some(Format::Columns(columns)),
             None => (!ids).then_some(Format::Features),
         };
-        let task = build(options, choices, tags, features, format, &file)?;
+        let task = build(options, choices, tags, (features, pairs), format, &file)?;
         if method == Method::None {
             return Ok(task);
         }
@@ -316,6 +330,15 @@ impl Application for Sequence {
             refuse_ids(options)?;
         }
         self.definition.ids = self.definition.ids.with(options);
+        if let Format::Columns(columns) = &self.definition.format
+            && let Some((conllu, tag)) = columns.conllu()
+            && conllu.misc(tag).is_none()
+            && (max_marginals || probabilities)
+        {
+            let option = if probabilities { "--probabilities" } else { "--max-marginals" };
+            let expected = "a model of files with a column MISC, which is not the tag";
+            return Err(Error::option(option, expected, conllu.name(tag)));
+        }
         self.output = Output { n_best: n_best.unwrap_or(0), max_marginals, probabilities };
         if let Some(beam) = options.count("b")? {
             self.definition.beam = beam;
@@ -344,7 +367,7 @@ impl Application for Sequence {
         if scales {
             sequences.scale(self.scaling());
         }
-        Ok(sequences.finish(self.tags()))
+        Ok(sequences.finish(self))
     }
 
     /// A tag a line; after the line of the file, where that was in columns. See the [crate
@@ -433,10 +456,14 @@ impl Application for Sequence {
     fn sizes(&self) -> Vec<(&'static str, usize)> {
         let (k, (order, _)) = (self.tags().len(), self.orders());
         let transitions = (1..=order).map(|order| k.pow(order as u32 + 1)).sum();
-        vec![("tags", k), ("features", self.features().len()), ("transitions", transitions)]
+        let pairs = ("pair_features", self.pair_features());
+        [("tags", k), ("features", self.features().len()), pairs, ("transitions", transitions)]
+            .into_iter()
+            .filter(|size| size.0 != pairs.0 || size.1 > 0)
+            .collect()
     }
 
-    /// `tag B-NP, feature w=the`, or `tags B-NP I-NP, feature w=the` for emissions of order 1, or
+    /// `tag B-NP, feature w=the`, or `tags B-NP I-NP, feature w=the` for features of pairs of tags, or
     /// `tags B-NP I-NP` for transitions.
     fn weight_name(&self, index: usize) -> String {
         let Role { labels, feature } = self.role(index);
@@ -452,23 +479,21 @@ impl Application for Sequence {
     }
 
     fn role(&self, index: usize) -> Role {
-        let (k, features) = (self.tags().len(), self.features().len());
+        let (k, singles, first) = (self.tags().len(), self.singles(), self.first_paired());
+        let paired = self.features().len() - first;
         // The tags that are the last digits of a number in base k.
         let tags = |number: usize, count: usize| {
             (0..count).rev().map(|place| number / k.pow(place as u32) % k).collect()
         };
-        if index < k * features {
+        if index < k * singles {
             return Role { labels: tags(index, 1), feature: Some(index / k) };
         }
-        let (transitions, emissions) = self.orders();
-        let mut rest = index - k * features;
-        if emissions > 0 {
-            if rest < k * k * features {
-                return Role { labels: tags(rest, 2), feature: Some(rest / (k * k)) };
-            }
-            rest -= k * k * features;
+        let mut rest = index - k * singles;
+        if rest < k * k * paired {
+            return Role { labels: tags(rest, 2), feature: Some(first + rest / (k * k)) };
         }
-        for order in 1..=transitions {
+        rest -= k * k * paired;
+        for order in 1..=self.orders().0 {
             let grams = k.pow(order as u32 + 1);
             if rest < grams {
                 return Role { labels: tags(rest, order + 1), feature: None };
@@ -502,10 +527,11 @@ impl Application for Sequence {
         out.field("tokens", format)?;
         out.field("columns", &columns)?;
         let ends = || self.tags().iter().map(Some).chain([None]);
+        let notation = Notation::closest(self.tags());
         let forbidden = self.scheme().map(|scheme| {
             let after = move |before| {
                 let pairs = ends().map(move |after| (before, after));
-                pairs.filter(move |&(before, after)| !scheme.allows(before, after))
+                pairs.filter(move |&(before, after)| !scheme.allows(notation, before, after))
             };
             List(move || ends().flat_map(after))
         });
@@ -562,6 +588,13 @@ impl Sequence {
         numbers: &[f64],
         out: &mut dyn io::Write,
     ) -> io::Result<()> {
+        if let (Format::Columns(columns), Some(text)) = (&self.definition.format, x.text())
+            && let Some((conllu, column)) = columns.conllu()
+        {
+            let tags = (0..tags.len()).map(|token| self.name(tags, token));
+            let name = if self.output.probabilities { "Probability" } else { "MaxMargin" };
+            return conllu.write(text, column, tags, (name, numbers), out);
+        }
         let columns = matches!(self.definition.format, Format::Columns(_));
         let mut lines = x.text().filter(|_| columns).into_iter().flat_map(|text| text.split('\n'));
         for token in 0..tags.len() {
@@ -580,12 +613,12 @@ impl Sequence {
     }
 }
 
-/// The task for what is in a file.
+/// The task for what is in a file: `pairs` of the features, the last ones, are of pairs of tags.
 fn build(
     options: &Options,
     choices: Choices,
     tags: Labels,
-    features: Features,
+    (features, pairs): (Features, usize),
     format: Option<Format>,
     file: &str,
 ) -> Result<Sequence, Error> {
@@ -595,6 +628,7 @@ fn build(
         return Err(Error::file(file, NO_FEATURES));
     }
     let mut task = Sequence::new(tags, features)
+        .and_then(|task| task.with_pair_features(pairs))
         .and_then(|task| task.with_orders(transitions, emissions))
         .and_then(|task| task.with_scheme(scheme))
         .map_err(|error| refuse(&error))?
@@ -632,174 +666,4 @@ fn check_guess(file: &str, attributes: usize, tags: usize) -> Result<(), Error> 
          --format crfsuite"
     );
     Err(Error::file(file, message))
-}
-
-/// What the options say.
-struct Choices {
-    layout: Layout,
-    transitions: usize,
-    emissions: usize,
-    beam: usize,
-    min_count: usize,
-    scheme: Option<Scheme>,
-    scale: Method,
-    loss: LossOption,
-}
-
-/// A kind of file.
-enum Layout {
-    Auto,
-    Hmm,
-    Crfsuite,
-    Columns {
-        template: Template,
-        /// The template's name in messages.
-        file: String,
-    },
-}
-
-/// The loss asked for. The tags it is about are not known yet.
-enum LossOption {
-    Plain(Loss),
-    Costs(Source<'static>),
-    MeanCosts(Source<'static>),
-}
-
-impl Choices {
-    fn of(options: &Options) -> Result<Self, Error> {
-        let layout = Layout::of(options)?;
-        let default = match &layout {
-            Layout::Columns { template, .. } => usize::from(template.has_transitions()),
-            _ => 1,
-        };
-        let transitions = options.count("t")?.unwrap_or(default);
-        if transitions > 3 {
-            return Err(Error::option("--t", "0, 1, 2 or 3", transitions));
-        }
-        let emissions = options.count("e")?.unwrap_or(0);
-        if emissions > transitions.min(1) {
-            return Err(Error::option(
-                "--e",
-                "0, or 1 where the order of transitions (--t) is at least 1",
-                emissions,
-            ));
-        }
-        let scheme = match options.text("constrain") {
-            None => None,
-            Some("bio") => Some(Scheme::Bio),
-            Some("bioes") => Some(Scheme::Bioes),
-            Some(other) => return Err(Error::option("--constrain", "bio or bioes", other)),
-        };
-        let beam = options.count("b")?.unwrap_or(0);
-        if beam > 0 && options.objective()? == Objective::Log {
-            let expected = "0 beside --objective log, which sums over all taggings";
-            return Err(Error::option("--b", expected, beam));
-        }
-        Ok(Self {
-            layout,
-            transitions,
-            emissions,
-            beam,
-            min_count: positive(options, "min-count")?.unwrap_or(1),
-            scheme,
-            scale: Method::of(options)?,
-            loss: LossOption::of(options)?,
-        })
-    }
-}
-
-impl Layout {
-    fn of(options: &Options) -> Result<Self, Error> {
-        let template = options.text("template");
-        let name = options.text("format").unwrap_or("auto");
-        match (name, template) {
-            ("auto" | "columns", Some(template)) => Self::columns(template, options),
-            ("auto", None) => Ok(Self::Auto),
-            ("hmm", None) => Ok(Self::Hmm),
-            ("crfsuite", None) => Ok(Self::Crfsuite),
-            ("columns", None) => {
-                let names = template::SHIPPED.map(|(name, _)| name).join(", ");
-                Err(Error::option(
-                    "--format",
-                    format!("--template with a file, or one of {names}, beside columns"),
-                    name,
-                ))
-            }
-            ("hmm" | "crfsuite", Some(_)) => {
-                Err(Error::option("--format", "columns where --template is given", name))
-            }
-            (other, _) => Err(Error::option("--format", "auto, hmm, crfsuite or columns", other)),
-        }
-    }
-
-    fn columns(template: &str, options: &Options) -> Result<Self, Error> {
-        let shipped = template::SHIPPED.iter().find(|(name, _)| *name == template);
-        let (file, text) = match shipped {
-            Some((name, text)) => (format!("template {name}"), (*text).to_owned()),
-            None => {
-                let source = Source::open_beside(Path::new(template), options)?;
-                (source.name().to_owned(), source.text()?)
-            }
-        };
-        let template = Template::parse(&text)
-            .map_err(|error| Error::line(&file, error.line, error.message))?;
-        Ok(Self::Columns { template, file })
-    }
-}
-
-impl LossOption {
-    fn of(options: &Options) -> Result<Self, Error> {
-        let Some(path) = options.text("cost") else {
-            return match options.loss {
-                None | Some(1) => Ok(Self::Plain(Loss::Count)),
-                Some(2) => Ok(Self::Plain(Loss::Fraction)),
-                Some(0) => Ok(Self::Plain(Loss::ZeroOne)),
-                Some(other) => Err(Error::option("-l", "0, 1 or 2 for the task sequence", other)),
-            };
-        };
-        match options.loss {
-            None | Some(1) => Ok(Self::Costs(Source::open_beside(Path::new(path), options)?)),
-            Some(2) => Ok(Self::MeanCosts(Source::open_beside(Path::new(path), options)?)),
-            Some(other) => Err(Error::option("-l", "1 or 2 where --cost is given", other)),
-        }
-    }
-}
-
-/// A whole number of at least 1.
-fn positive(options: &Options, name: &str) -> Result<Option<usize>, Error> {
-    match options.count(name)? {
-        Some(0) => Err(Error::option(format!("--{name}"), "a whole number of at least 1", 0)),
-        count => Ok(count),
-    }
-}
-
-/// Bytes of a file by which its kind is known: comments before the first example are not longer.
-const FAR: usize = 1 << 20;
-
-/// The kind of a file, by its first line that is neither blank nor a comment; `head` is its
-/// beginning.
-fn guess(head: &str, file: &str) -> Result<Layout, Error> {
-    let mut lines = (head.lines()).zip(1..).filter(|(line, _)| {
-        let line = line.trim_ascii();
-        !line.is_empty() && !line.starts_with('#')
-    });
-    // A file without such a line is refused by whoever reads it.
-    let Some((line, number)) = lines.next() else { return Ok(Layout::Hmm) };
-    let fields: Vec<&str> = line.split_ascii_whitespace().take(2).collect();
-    let is_qid = |field: &str| field.starts_with("qid:");
-    let untagged = fields.first().is_some_and(|first| is_qid(first));
-    let tagged = fields.first().is_some_and(|first| !first.contains(':'));
-    let second = fields.get(1).is_some_and(|second| is_qid(second));
-    if untagged || second || tagged && line.split_ascii_whitespace().any(is_qid) {
-        Ok(Layout::Hmm)
-    } else if line.starts_with("@weight:") || line.contains('\t') && !line.starts_with('@') {
-        Ok(Layout::Crfsuite)
-    } else {
-        Err(Error::line(
-            file,
-            number,
-            "expected `TAG qid:N id:value …` (hmm) or `TAG<TAB>attribute…` (crfsuite), found neither: name the kind of file \
-             with --format, or give the --template of a file of columns",
-        ))
-    }
 }

@@ -1,5 +1,6 @@
 //! [`Sequences`]: tokens of files, put together; [`Names`]: the numbers of named features.
 
+use std::collections::BTreeMap;
 use std::mem;
 
 use crosscut::{Feature, SparseRows};
@@ -8,8 +9,10 @@ use crosscut_app::source::name;
 use crosscut_app::vocabulary::{FeatureIds, Labels, Words};
 use crosscut_app::{Error, Item, Items, Scaling};
 
+use super::template::Template;
+use crate::chunks::Notation;
 use crate::constraint::Scheme;
-use crate::tags::{Tag, Tags, Tokens};
+use crate::tags::{Tag, Tags};
 use crate::task::Sequence;
 
 /// Names of features while a file is read.
@@ -44,6 +47,9 @@ pub(super) struct Sequences<'f> {
     open: Option<Raw>,
     /// The line of its last token.
     line: u64,
+    /// If a scheme says which tags may follow each other: those that do, and the line of the first
+    /// time. `None` is the beginning or the end of a sequence.
+    follows: BTreeMap<(Option<u32>, Option<u32>), u64>,
     /// Whether to keep what rounding took from values, for scaling.
     precise: bool,
     /// Where values are kept as they are: whether they lose much by rounding.
@@ -83,6 +89,7 @@ impl<'f> Sequences<'f> {
             line: 0,
             precise,
             coarse: Coarse::default(),
+            follows: BTreeMap::new(),
         }
     }
 
@@ -131,16 +138,11 @@ impl<'f> Sequences<'f> {
                     "expected no tag, as at the first token of the sequence, found `{tag}`"
                 )));
             }
-            if let Purpose::Learn(Some(scheme)) = self.purpose {
-                let before = open.tags.last().map(|&before| self.tags.name(before));
-                if !scheme.allows(before, Some(tag)) {
-                    let place = before.map_or("at the beginning of a sequence".to_owned(), |tag| {
-                        format!("after {tag}")
-                    });
-                    return Err(refuse(breach(scheme, tag, &place)));
-                }
+            let tag = self.tags.insert(tag).map_err(refuse)?;
+            if let Purpose::Learn(Some(_)) = self.purpose {
+                self.follows.entry((open.tags.last().copied(), Some(tag))).or_insert(line);
             }
-            open.tags.push(self.tags.insert(tag).map_err(refuse)?);
+            open.tags.push(tag);
         } else if matches!(self.purpose, Purpose::Learn(_)) {
             return Err(refuse("expected a tag to learn from, found none".to_owned()));
         } else if !open.tags.is_empty() {
@@ -168,34 +170,32 @@ impl<'f> Sequences<'f> {
         }
     }
 
-    /// Keeps the line of the token pushed last, where predictions may be written beside it.
-    pub fn keep_text(&mut self, line: &str) {
-        if let (Purpose::Predict(_), Some(open)) = (self.purpose, &mut self.open) {
-            if open.rows.len() > 1 {
-                open.text.push('\n');
-            }
-            open.text.push_str(line);
+    /// Whether text is kept, beside which predictions may be written.
+    pub fn keeps_text(&self) -> bool {
+        matches!(self.purpose, Purpose::Predict(_))
+    }
+
+    /// Keeps text with the sequence that has begun, or else with the last one. Returns whether there
+    /// is one, if text is kept at all.
+    pub fn keep_text(&mut self, text: &str) -> bool {
+        if !self.keeps_text() {
+            return true;
         }
+        let raw = self.open.as_mut().or(self.done.last_mut());
+        raw.map(|raw| raw.text.push_str(text)).is_some()
     }
 
     /// Ends the sequence, if one has begun.
-    ///
-    /// # Errors
-    /// A last tag that may not be the last.
-    pub fn end(&mut self) -> Result<(), Error> {
-        let Some(mut raw) = self.open.take() else { return Ok(()) };
-        if let (Purpose::Learn(Some(scheme)), Some(&tag)) = (self.purpose, raw.tags.last())
-            && !scheme.allows(Some(self.tags.name(tag)), None)
-        {
-            let message = breach(scheme, self.tags.name(tag), "at the end of a sequence");
-            return Err(self.refuse(self.line, message));
+    pub fn end(&mut self) {
+        let Some(mut raw) = self.open.take() else { return };
+        if let (Purpose::Learn(Some(_)), Some(&tag)) = (self.purpose, raw.tags.last()) {
+            self.follows.entry((Some(tag), None)).or_insert(self.line);
         }
         raw.rows.shrink_to_fit();
         raw.rests.shrink_to_fit();
         raw.tags.shrink_to_fit();
         raw.text.shrink_to_fit();
         self.done.push(raw);
-        Ok(())
     }
 
     /// Takes out the rows of the sequences that are done; their tags stay known.
@@ -237,8 +237,36 @@ impl<'f> Sequences<'f> {
     }
 
     /// The tags of the file.
-    pub fn tags(&self) -> Labels {
-        Labels::collect((0..self.tags.len() as u32).map(|tag| self.tags.name(tag)))
+    ///
+    /// # Errors
+    /// The first tag that may not stand where it does; a scheme for tags that mark no chunks.
+    pub fn tags(&self) -> Result<Labels, Error> {
+        let tags = Labels::collect((0..self.tags.len() as u32).map(|tag| self.tags.name(tag)));
+        let Purpose::Learn(Some(scheme)) = self.purpose else { return Ok(tags) };
+        let notation = Notation::closest(&tags);
+        let name = |tag: Option<u32>| tag.map(|tag| self.tags.name(tag));
+        let breaches = self
+            .follows
+            .iter()
+            .filter(|((before, after), _)| !scheme.allows(notation, name(*before), name(*after)));
+        // A sequence may begin and end in one line.
+        if let Some((&(before, after), &line)) =
+            breaches.min_by_key(|((_, after), line)| (**line, after.is_none()))
+        {
+            let (tag, place) = match (name(before), name(after)) {
+                (Some(before), Some(tag)) => (tag, format!("after {before}")),
+                (_, Some(tag)) => (tag, "at the beginning of a sequence".to_owned()),
+                (tag, None) => (tag.unwrap_or_default(), "at the end of a sequence".to_owned()),
+            };
+            return Err(self.refuse(line, breach(scheme, tag, &place)));
+        }
+        if tags.iter().any(|tag| notation.marks(tag)) {
+            return Ok(tags);
+        }
+        let found = tags.iter().next().unwrap_or("none");
+        let message =
+            format!("expected tags that mark chunks, as B-NP, beside --constrain, found {found}");
+        Err(Error::file(self.file, message))
     }
 
     /// The ids that at least so many tokens have. From now on features are indices of these ids.
@@ -284,7 +312,7 @@ impl<'f> Sequences<'f> {
         Some(kept)
     }
 
-    /// Gives features new numbers, in the order of the old ones, or drops them.
+    /// Gives features new numbers, or drops them.
     fn renumber(&mut self, number: impl Fn(u32) -> Option<u32>) {
         let mut features: Vec<Feature> = Vec::new();
         for rows in self.done.iter_mut().flat_map(|raw| [&mut raw.rows, &mut raw.rests]) {
@@ -293,17 +321,27 @@ impl<'f> Sequences<'f> {
                     |feature: &Feature| Some(Feature { index: number(feature.index)?, ..*feature });
                 features.clear();
                 features.extend(row.features().iter().filter_map(renumbered));
-                rows.push(&features).expect("new numbers have the order of the old ones");
+                features.sort_unstable_by_key(|feature| feature.index);
+                rows.push(&features).expect("different features have different new numbers");
             }
             rows.shrink_to_fit();
         }
     }
 
+    /// Puts the features of pairs of tags behind all others, and returns how many there are.
+    pub fn put_pairs_last(&mut self, names: &mut Words) -> usize {
+        let (pairs, numbers) = pairs_last(names);
+        if pairs > 0 {
+            self.renumber(|index| Some(numbers[index as usize]));
+        }
+        pairs
+    }
+
     /// The sequences, with tags as positions among those of a task.
-    pub fn finish(self, labels: &Labels) -> Items<Sequence> {
+    pub fn finish(self, task: &Sequence) -> Items<Sequence> {
         let Self { tags: names, done, .. } = self;
         let known: Vec<Option<Tag>> = (0..names.len() as u32)
-            .map(|tag| labels.index(names.name(tag)).map(Tag::new))
+            .map(|tag| task.tags().index(names.name(tag)).map(Tag::new))
             .collect();
         let item = |Raw { rows, tags, text, weight, .. }| {
             let mut y = Tags::default();
@@ -313,12 +351,26 @@ impl<'f> Sequences<'f> {
                     None => y.push_unknown(names.name(tag)),
                 }
             }
-            let x = Tokens::new(rows);
+            let x = task.tokens(rows);
             let x = if text.is_empty() { x } else { x.with_text(text) };
             Item { x, y: (!tags.is_empty()).then_some(y), weight }
         };
         done.into_iter().map(item).collect()
     }
+}
+
+/// Puts the names of features of pairs of tags behind all others. Returns their number, and the new
+/// number of each name.
+pub(super) fn pairs_last(names: &mut Words) -> (usize, Vec<u32>) {
+    let (pairs, singles): (Vec<u32>, Vec<u32>) =
+        (0..names.len() as u32).partition(|&index| Template::is_of_pairs(names.name(index)));
+    let (mut moved, mut numbers) = (Words::default(), vec![0; names.len()]);
+    for &index in singles.iter().chain(&pairs) {
+        numbers[index as usize] =
+            moved.insert(names.name(index)).expect("no more names than before");
+    }
+    *names = moved;
+    (pairs.len(), numbers)
 }
 
 /// Sorts features, and adds up the values of the same one.

@@ -4,7 +4,8 @@
 //! | line | |
 //! |---|---|
 //! | `U01:%x[-1,0]/%x[0,0]` | a feature named by the line, each macro replaced by what it finds |
-//! | `B` | transitions of order 1 |
+//! | `B01:%x[0,0]` | the same for a feature of two tags, those of the token and of the one before |
+//! | `B`, `B01` | without macros: transitions of order 1 |
 //! | `# …`, blank | passed over |
 //!
 //! | macro | what it finds in the column, so many rows further down |
@@ -48,10 +49,8 @@ const LARGEST_EXPRESSION: usize = 1 << 20;
 #[derive(Clone, Debug)]
 pub(crate) struct Template {
     text: Box<str>,
-    features: Vec<Vec<Part>>,
+    features: Vec<Line>,
     transitions: bool,
-    /// The line and the number of the highest column.
-    highest: Option<(u64, usize)>,
 }
 
 impl PartialEq for Template {
@@ -59,6 +58,16 @@ impl PartialEq for Template {
     fn eq(&self, other: &Self) -> bool {
         self.text == other.text
     }
+}
+
+/// A line that makes a feature.
+#[derive(Clone, Debug)]
+struct Line {
+    /// Its number, from 1.
+    number: u64,
+    parts: Vec<Part>,
+    /// Whether the feature is one of two tags.
+    of_pairs: bool,
 }
 
 /// A piece of a line.
@@ -90,37 +99,28 @@ impl Template {
     /// # Errors
     /// The first line that is not part of one.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
-        let mut template =
-            Self { text: text.into(), features: Vec::new(), transitions: false, highest: None };
+        let mut template = Self { text: text.into(), features: Vec::new(), transitions: false };
         let mut expressions = 0;
         for (line, number) in text.lines().zip(1..) {
             let refuse = |message| TemplateError { line: number, message };
             let line = line.trim_ascii();
             match line.bytes().next() {
                 None | Some(b'#') => {}
-                Some(b'U') => {
+                Some(b'B') if !line.contains('%') => template.transitions = true,
+                Some(kind @ (b'U' | b'B')) => {
                     let parts = parse_line(line).map_err(refuse)?;
-                    for part in &parts {
-                        let Part::Macro(Macro { column, ref finds, .. }) = *part else { continue };
-                        if template.highest.is_none_or(|(_, highest)| column > highest) {
-                            template.highest = Some((number, column));
-                        }
-                        expressions += usize::from(!matches!(finds, Finds::Text));
-                    }
+                    let is_expression = |part: &&Part| match part {
+                        Part::Macro(Macro { finds, .. }) => !matches!(finds, Finds::Text),
+                        Part::Text(_) => false,
+                    };
+                    expressions += parts.iter().filter(is_expression).count();
                     if expressions > MOST_EXPRESSIONS {
                         return Err(refuse(format!(
                             "expected at most {MOST_EXPRESSIONS} regular expressions in a template, found more"
                         )));
                     }
-                    template.features.push(parts);
+                    template.features.push(Line { number, parts, of_pairs: kind == b'B' });
                 }
-                Some(b'B') if line.contains('%') => {
-                    return Err(refuse(format!(
-                        "expected no macros after B, found `{line}`: features for pairs of tags come with --e 1, for all \
-                         U lines"
-                    )));
-                }
-                Some(b'B') => template.transitions = true,
                 Some(_) => {
                     return Err(refuse(format!(
                         "expected U, B, # or nothing at the beginning, found `{line}`"
@@ -136,30 +136,45 @@ impl Template {
         &self.text
     }
 
-    /// Whether it has a line `B`.
+    /// Whether it has a line `B` without macros.
     pub fn has_transitions(&self) -> bool {
         self.transitions
     }
 
-    /// Refuses columns that files do not have beside the tag.
-    ///
-    /// # Errors
-    /// The first line with the highest column.
-    pub fn check_columns(&self, columns: usize) -> Result<(), TemplateError> {
-        match self.highest {
-            Some((line, highest)) if highest >= columns => Err(TemplateError {
-                line,
-                message: format!(
-                    "expected a column below {columns}, since column {columns} is the tag, found {highest}"
-                ),
-            }),
-            _ => Ok(()),
-        }
+    /// Whether it has a line `B` with macros.
+    pub fn has_pairs(&self) -> bool {
+        self.features.iter().any(|line| line.of_pairs)
     }
 
-    /// Hands the features of a token to `each`, one for each `U` line. `cells` are all columns of
-    /// its sentence, row by row, `width` to each; there are as many as
-    /// [`check_columns`](Self::check_columns) was asked about.
+    /// Whether a feature of this name comes from a line `B`.
+    pub fn is_of_pairs(name: &str) -> bool {
+        name.starts_with('B')
+    }
+
+    /// The columns that macros read, each with the number of its line, in the order of lines.
+    pub fn columns(&self) -> impl Iterator<Item = (u64, usize)> {
+        self.features.iter().flat_map(|line| {
+            line.parts.iter().filter_map(|part| match part {
+                Part::Macro(Macro { column, .. }) => Some((line.number, *column)),
+                Part::Text(_) => None,
+            })
+        })
+    }
+
+    /// The same template for files with the columns in another order: `new` is called with the column
+    /// of each macro.
+    pub fn with_columns(mut self, new: impl Fn(usize) -> usize) -> Self {
+        for part in self.features.iter_mut().flat_map(|line| &mut line.parts) {
+            if let Part::Macro(Macro { column, .. }) = part {
+                *column = new(*column);
+            }
+        }
+        self
+    }
+
+    /// Hands the names of a token's features to `each`, one for each line. Lines of pairs make none
+    /// at the first token. `cells` are all columns of its sentence, row by row, `width` to each, and
+    /// all [`columns`](Self::columns) are below `width`.
     ///
     /// # Errors
     /// Those of `each`, and a name that is too long.
@@ -171,7 +186,7 @@ impl Template {
         name: &mut String,
         mut each: impl FnMut(&str) -> Result<(), String>,
     ) -> Result<(), String> {
-        for parts in &self.features {
+        for Line { parts, .. } in self.features.iter().filter(|line| token > 0 || !line.of_pairs) {
             name.clear();
             for part in parts {
                 match part {
@@ -364,7 +379,7 @@ mod tests {
     fn expand(template: &str, sentence: &[&str], token: usize) -> Vec<String> {
         let template = Template::parse(template).unwrap();
         let width = sentence[0].split(' ').count();
-        template.check_columns(width).unwrap();
+        assert!(template.columns().all(|(_, column)| column < width));
         let cells: Vec<&str> = sentence.iter().flat_map(|row| row.split(' ')).collect();
         let mut features = Vec::new();
         let each = |name: &str| {
@@ -378,7 +393,7 @@ mod tests {
     #[test]
     fn lines_expand_to_names() {
         let sentence = ["He PRP", "reckons VBZ", "Über-Maß NN", "say\"s\"\\ VB", "42% CD"];
-        let table: [(&str, usize, &[&str]); 22] = [
+        let table: [(&str, usize, &[&str]); 25] = [
             ("U01:%x[0,0]/%x[1,0]", 0, &["U01:He/reckons"]),
             ("U01:%x[-1,1]|%x[+1,1]|", 1, &["U01:PRP|NN|"]),
             ("U%x[ 0 , 1 ]", 4, &["UCD"]),
@@ -401,6 +416,9 @@ mod tests {
             ("U:bias", 0, &["U:bias"]),
             ("# U9:%x[0,0]\n\n \t\nU1:%x[0,0]\r\n  U2:%x[0,1] \nB\n", 0, &["U1:He", "U2:PRP"]),
             ("B", 0, &[]),
+            ("B", 1, &[]),
+            ("B01:%x[0,0]\nU1:%x[0,1]\nB2%t[-1,0,\"H\"]", 1, &["B01:reckons", "U1:VBZ", "B2true"]),
+            ("B01:%x[0,0]\nU1:%x[0,1]\nB2%t[-1,0,\"H\"]", 0, &["U1:PRP"]),
         ];
         for (template, token, expected) in table {
             assert_eq!(expand(template, &sentence, token), expected, "{template}");
@@ -414,6 +432,8 @@ mod tests {
         {
             assert_eq!(Template::parse(text).unwrap().has_transitions(), expected, "{text}");
         }
+        let template = Template::parse("U0\nB01:%x[0,0]\n").unwrap();
+        assert!(template.has_pairs() && !template.has_transitions());
     }
 
     #[test]
@@ -427,9 +447,9 @@ mod tests {
             ),
             ("\n\n*", 3, "expected U, B, # or nothing at the beginning, found `*`"),
             (
-                "B0:%x[0,0]",
+                "B0:%y[0,0]",
                 1,
-                "expected no macros after B, found `B0:%x[0,0]`: features for pairs of tags come with --e 1, for all U lines",
+                "expected a macro %x, %m or %t, or one of these in capitals, found `%y[0,0]`",
             ),
             ("U%", 1, "expected a macro %x, %m or %t, or one of these in capitals, found `%`"),
             (
@@ -513,14 +533,15 @@ mod tests {
     }
 
     #[test]
-    fn columns_must_be_there() {
-        let template = Template::parse("U0:%x[0,0]\nU1:%x[0,2]/%x[0,1]\nU2:%x[0,2]\n").unwrap();
-        assert_eq!(template.check_columns(3), Ok(()));
-        let error = template.check_columns(2).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "line 2 of the template: expected a column below 2, since column 2 is the tag, found 2"
-        );
+    fn columns_are_those_of_macros() {
+        let template = Template::parse("U0:%x[0,0]\n\nU1:%x[0,2]/%x[0,1]\nB2:%x[0,2]\n").unwrap();
+        assert!(template.columns().eq([(1, 0), (3, 2), (3, 1), (4, 2)]));
+        assert!(template.with_columns(|column| 9 - column).columns().eq([
+            (1, 9),
+            (3, 7),
+            (3, 8),
+            (4, 7)
+        ]));
     }
 
     #[test]
@@ -529,11 +550,9 @@ mod tests {
             SHIPPED.into_iter().zip([(2, 19), (1, 22), (1, 32)])
         {
             let template = Template::parse(text).unwrap();
-            assert_eq!(template.check_columns(columns), Ok(()), "{name}");
-            assert!(
-                template.check_columns(columns - 1).is_err() && template.has_transitions(),
-                "{name}"
-            );
+            let highest = template.columns().map(|(_, column)| column).max();
+            assert_eq!(highest, Some(columns - 1), "{name}");
+            assert!(template.has_transitions() && !template.has_pairs(), "{name}");
             assert!(text.starts_with("# ") && text.contains("\n# Columns: 0 the word"), "{name}");
             assert_eq!(template.features.len(), features, "{name}");
         }

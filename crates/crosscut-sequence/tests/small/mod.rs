@@ -59,14 +59,16 @@ pub fn choices() -> Vec<Choice> {
     choices
 }
 
-/// Tasks of a choice with a few examples: up to 3 features, tokens with all, some or none of them,
+/// Tasks of a choice with a few examples: up to 3 features, any number of them of pairs of tags, tokens with all, some or none of them,
 /// sequences of 0 to 5 tokens that have at most so many taggings.
 pub fn problems(
     choice: Choice,
     most_taggings: usize,
 ) -> impl Strategy<Value = (Sequence, Examples)> {
     let (orders, loss, rescaling, scheme) = choice;
-    (prop::sample::select(tag_sets(scheme)), 0_u32..4).prop_flat_map(move |(tags, features)| {
+    let features = (0_u32..4).prop_flat_map(|all| (Just(all), prop_oneof![Just(0), 0..=all]));
+    let drawn = (prop::sample::select(tag_sets(scheme)), features);
+    drawn.prop_flat_map(move |(tags, (features, pairs))| {
         let k = tags.len();
         let longest = (1..=5).rev().find(|&n| k.pow(n) <= most_taggings).unwrap() as usize;
         let value = prop_oneof![Just(0.0_f32), Just(1.0), Just(-0.5), -2.0_f32..2.0];
@@ -77,10 +79,11 @@ pub fn problems(
             let task =
                 Sequence::new(Labels::from(names), Features::Ids(FeatureIds::Contiguous(features)))
                     .unwrap();
+            let task = task.with_pair_features(pairs as usize).unwrap();
             let task = task.with_orders(orders.0, orders.1).unwrap().with_loss(loss(k)).unwrap();
             let task = task.with_rescaling(rescaling).unwrap().with_scheme(scheme).unwrap();
             let example = |(rows, truth): (Vec<Vec<f32>>, prop::sample::Index)| {
-                let x = tokens_of(&rows);
+                let x = task.tokens(tokens_of(&rows).rows().clone());
                 let y = truth.get(&taggings(&task, x.len())).clone();
                 Example::new(x, y)
             };

@@ -63,7 +63,12 @@ pub(super) fn check<'p, T: Task>(
             let (most, found) = (slack.value, found.value);
             return fails(format!("finds a slack of {found}, but the largest is {most}"));
         }
-        let least = found.value + 2.0 * TOLERANCE * found.magnitude.max(1.0);
+        // A plane of zeros, that of y, is the difference of scores of this size.
+        let largest = |numbers: &mut dyn Iterator<Item = f64>| numbers.fold(1.0, f64::max);
+        let scores = largest(&mut parts.iter().map(|part| part.score.abs()));
+        let weights = largest(&mut probe.w.iter().map(|weight| weight.abs()));
+        let size = found.magnitude.max(scores).max(weights);
+        let least = found.value + 2.0 * TOLERANCE * size;
         if recombine(least).is_some() {
             return fails(format!(
                 "finds a slack above {least} now, but of {} before",
