@@ -106,6 +106,7 @@ fn train(
         checkpoints,
         resume,
         prior: None,
+        init: None,
         stream: false,
     };
     match task {

@@ -89,26 +89,70 @@ impl Classified {
     }
 }
 
+/// Result of [`validate`](crate::verbs::validate).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Validation {
+    /// What was found for each C: those given in their order, and those by which the grid was
+    /// extended at its end or its beginning.
+    pub points: Vec<Validated>,
+    /// The values of C by which the grid was extended.
+    pub extended: Vec<C>,
+    /// The index of the C with the lowest log-loss if the models give probabilities, else with the
+    /// lowest risk; among equals, the smallest. `None` if no C was completed.
+    pub best: Option<usize>,
+    /// The index of the smallest C whose log-loss, or risk, is within one standard error of the
+    /// best one.
+    pub one_standard_error: Option<usize>,
+    /// The index of the one of these two that was asked for.
+    pub chosen: Option<usize>,
+    /// Whether the predictions of the chosen C were written.
+    pub has_written: bool,
+}
+
 /// Result of [`validate`](crate::verbs::validate) for one C.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Validated {
     /// C, the risk on the held-out folds, the passes made, and the largest relative gap.
     pub point: Point,
+    /// The log-loss of the held-out examples and its standard error, if the models give
+    /// probabilities.
+    pub log_loss: Option<(f64, f64)>,
     /// The task's measures on the held-out predictions of all folds.
     pub report: Report,
+}
+
+impl Validation {
+    /// One JSON object.
+    pub fn to_json(&self) -> Value {
+        let points: Vec<Value> = self.points.iter().map(Validated::to_json).collect();
+        let point = |at: Option<usize>| at.and_then(|at| points.get(at)).cloned();
+        json!({
+            "best": point(self.best),
+            "one_standard_error": point(self.one_standard_error),
+            "chosen": point(self.chosen),
+            "extended": self.extended.iter().map(|&c| convention(c).1).collect::<Vec<_>>(),
+            "points": &points,
+        })
+    }
+}
+
+/// The JSON key of C, and its value.
+fn convention(c: C) -> (&'static str, f64) {
+    match c {
+        C::Mean(c) => ("c_mean", c),
+        C::Sum(c) => ("c_sum", c),
+    }
 }
 
 impl Validated {
     /// One JSON object.
     pub fn to_json(&self) -> Value {
-        let (convention, c) = match self.point.c {
-            C::Mean(c) => ("c_mean", c),
-            C::Sum(c) => ("c_sum", c),
-        };
+        let (convention, c) = convention(self.point.c);
         json!({
             convention: c,
             "risk": self.point.risk,
             "standard_error": self.point.standard_error,
+            "log_loss_standard_error": self.log_loss.map(|(_, error)| error),
             "risks": self.point.risks,
             "passes": self.point.passes,
             "relative_gap": self.point.relative_gap,
@@ -437,6 +481,11 @@ pub fn figure(value: f64) -> String {
     } else {
         text
     }
+}
+
+/// The shortest text that reads back as the number, with an exponent if it is very small or large.
+pub fn exact(number: f64) -> String {
+    if (1e-4..1e7).contains(&number) { number.to_string() } else { format!("{number:e}") }
 }
 
 #[cfg(test)]

@@ -199,6 +199,13 @@ pub trait Application: Task + Serialize + DeserializeOwned + 'static {
         Ok(())
     }
 
+    /// The stratum of an output, such as its class. Folds of a cross-validation keep the proportions
+    /// of strata as far as [groups](Self::group) permit. The default has none.
+    fn stratum(&self, y: &Self::Output) -> Option<u64> {
+        let _ = y;
+        None
+    }
+
     /// The group of an example (a query, a document, a speaker). Cross-validation keeps a group in
     /// one fold.
     fn group(&self, x: &Self::Input) -> Option<u64> {

@@ -1,4 +1,11 @@
 //! [`Encoding`]: how the characters of a text are written as bytes, and their translation to UTF-8.
+//!
+//! `--encoding NAME` is about the examples, in every verb that reads them. Costs and templates may be
+//! in that encoding or in UTF-8. Predictions and models are in UTF-8. The names are the labels of the
+//! Encoding Standard (<https://encoding.spec.whatwg.org>): `latin-1` and `iso-8859-1` are read as
+//! windows-1252, as browsers do, and a byte order mark of UTF-8 or UTF-16 counts more than the name.
+//! Bytes that are no characters are refused with their line, except in the comments of svm-light
+//! files.
 
 use std::io::{self, Read};
 use std::mem;
@@ -12,9 +19,8 @@ use crate::error::Error;
 pub const OPTION: OptionSpec = OptionSpec {
     name: "encoding",
     value: "NAME",
-    help: "The encoding of the examples: latin-1 (read as windows-1252), utf-16le, shift_jis or another of the Encoding \
-           Standard (encoding.spec.whatwg.org). Costs and templates may be in it or in UTF-8. Predictions are written in \
-           UTF-8. Default: utf-8, or UTF-16 if the text begins with its byte order mark.",
+    help: "The encoding of the examples: latin-1, shift_jis, utf-16le or another of the Encoding Standard. Predictions are \
+           in UTF-8. Default: utf-8, or UTF-16 after its byte order mark.",
 };
 
 /// The encoding of a text: UTF-8 by default, or UTF-16 if the text begins with its byte order mark.

@@ -129,6 +129,7 @@ mod tests {
                     .then_some(Checkpoints { file: &file, every: Every::Passes(1) }),
                 resume: resume.then_some(&file),
                 prior: None,
+                init: None,
                 stream: false,
             };
             learn::<Sign>(&request, &mut ())

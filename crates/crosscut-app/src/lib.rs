@@ -35,7 +35,7 @@ mod unpack;
 pub mod verbs;
 pub mod vocabulary;
 
-pub use answers::{Checked, Classified, Inspected, Kept, Learned, Validated};
+pub use answers::{Checked, Classified, Inspected, Kept, Learned, Validated, Validation};
 pub use application::{
     Application, Examples, Item, Items, OptionSpec, Options, Outcome, Role, mean_loss,
 };

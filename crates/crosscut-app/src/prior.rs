@@ -1,7 +1,8 @@
-//! [`Prior`]: a model whose weights are the prior weights of a training run (`--prior`).
+//! [`Prior`]: a model whose weights are the prior weights of a training run (`--prior`), or the
+//! weights that it starts from (`--init`).
 //!
 //! Weights are matched by [their names](Application::weight_name), since the two tasks number
-//! features by their own files. A weight without a namesake in the model has the prior 0.
+//! features by their own files. A weight without a namesake in the model counts as 0.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -13,7 +14,7 @@ use crate::error::Error;
 use crate::model_file::ModelFile;
 use crate::source::display_name;
 
-/// A model to start from.
+/// A model whose weights serve another training run.
 pub(crate) struct Prior<A> {
     /// The name of its file, for messages.
     file: String,
@@ -36,13 +37,18 @@ impl<A: Application> Prior<A> {
         Ok(Some(Self { file, origin, task, w }))
     }
 
-    /// The regulariser around the weights of the model, in the order of `task`. If weights of the
-    /// model are left out, `note` gets a sentence.
+    /// The weights of the model in the order of `task`; empty if all are 0. If weights of the model
+    /// are left out, `note` gets a sentence, which calls the others `role`.
     ///
     /// # Errors
     /// A model whose weights mean something else: other outputs, another scaling of features;
     /// weights without unique names; a model of which no weight has a place in `task`.
-    pub fn regulariser(&self, task: &A, note: &mut dyn FnMut(&str)) -> Result<Regulariser, Error> {
+    pub fn weights(
+        &self,
+        task: &A,
+        role: &str,
+        note: &mut dyn FnMut(&str),
+    ) -> Result<Vec<f64>, Error> {
         let refuse = |message: String| Err(Error::file(self.file.as_str(), message));
         if let Some(message) = task.differs_from(&self.task) {
             return refuse(message);
@@ -70,10 +76,10 @@ impl<A: Application> Prior<A> {
             named.insert(name, (weight, false));
         }
         if named.is_empty() {
-            return Ok(Regulariser::default());
+            return Ok(Vec::new());
         }
-        let (mut prior, mut found) = (vec![0.0; task.dim()], 0);
-        for (index, place) in prior.iter_mut().enumerate() {
+        let (mut weights, mut found) = (vec![0.0; task.dim()], 0);
+        for (index, place) in weights.iter_mut().enumerate() {
             let name = task.weight_name(index);
             let Some((weight, is_taken)) = named.get_mut(&name) else { continue };
             if std::mem::replace(is_taken, true) {
@@ -92,12 +98,12 @@ impl<A: Application> Prior<A> {
         }
         if found < all {
             note(&format!(
-                "{}: {found} of its {all} weights are prior weights; the examples have no place \
+                "{}: {found} of its {all} weights are {role}; the examples have no place \
                  for the others",
                 self.file
             ));
         }
-        Ok(Regulariser::around(prior))
+        Ok(weights)
     }
 }
 
@@ -105,12 +111,26 @@ impl<A: Application> Prior<A> {
 /// is one, with the lower bounds that the task needs.
 ///
 /// # Errors
-/// Those of [`Prior::regulariser`].
+/// Those of [`Prior::weights`].
 pub(crate) fn regulariser<A: Application>(
     prior: Option<&Prior<A>>,
     task: &A,
     note: &mut dyn FnMut(&str),
 ) -> Result<Regulariser, Error> {
-    let around = prior.map(|prior| prior.regulariser(task, note)).transpose()?;
-    Ok(around.unwrap_or_default().with_lower_bounds(task.lower_bounds()))
+    let around = prior.map(|prior| prior.weights(task, "prior weights", note)).transpose()?;
+    Ok(Regulariser::around(around.unwrap_or_default()).with_lower_bounds(task.lower_bounds()))
+}
+
+/// The weights of the model `init` that training starts from, in the order of `task`; empty without
+/// one.
+///
+/// # Errors
+/// Those of [`Prior::weights`].
+pub(crate) fn start<A: Application>(
+    init: Option<&Prior<A>>,
+    task: &A,
+    note: &mut dyn FnMut(&str),
+) -> Result<Vec<f64>, Error> {
+    let weights = init.map(|init| init.weights(task, "weights to start from", note));
+    Ok(weights.transpose()?.unwrap_or_default())
 }

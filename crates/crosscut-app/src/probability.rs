@@ -174,6 +174,12 @@ impl Forecasts {
         }
     }
 
+    /// The weight of the outputs that have a probability, and their mean log-loss.
+    pub(crate) fn log_loss(&self) -> (f64, f64) {
+        let mean = if self.outputs > 0.0 { -self.log_likelihood / self.outputs } else { 0.0 };
+        (self.outputs, mean)
+    }
+
     /// Adds the measures and the table to a report; nothing if there are no forecasts.
     pub fn report(&self, mut report: Report) -> Report {
         let ratio = |sum: f64, weight: f64| if weight > 0.0 { sum / weight } else { 0.0 };

@@ -65,20 +65,20 @@ impl fmt::Display for Qid {
     }
 }
 
-/// `--zero-based`, an option of tasks whose files have feature ids.
+/// `--zero-based`, an option of tasks whose files have feature ids: they count from 0, as
+/// scikit-learn, LightGBM and XGBoost write them. The model permits the id 0 afterwards.
 pub const ZERO_BASED: OptionSpec = OptionSpec {
     name: "zero-based",
     value: "",
-    help: "Feature ids count from 0, as scikit-learn, LightGBM and XGBoost write them; the model keeps this for what is \
-           read with it. Default: from 1.",
+    help: "Counts feature ids from 0, also in what the model reads. Default: from 1.",
 };
 
-/// `--sort-ids`, likewise, also for what is read with a model.
+/// `--sort-ids`: they may be in any order, each once. It is also an option for what is read with a
+/// model; a model learned with it needs it no more.
 pub const SORT_IDS: OptionSpec = OptionSpec {
     name: "sort-ids",
     value: "",
-    help: "The feature ids of a line may be in any order, each once; a model learned with it needs it no more. \
-           Default: they increase.",
+    help: "Takes the feature ids of a line in any order. Default: they must increase.",
 };
 
 /// How the feature ids of lines are written.

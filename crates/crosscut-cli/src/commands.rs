@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
 use crosscut::{C, Settings, StopReason, relative_gap};
-use crosscut_app::answers::{Learned, Validated, figure};
+use crosscut_app::answers::{Learned, Validated, Validation, exact, figure};
 use crosscut_app::model_file::ModelFile;
 use crosscut_app::output::{self, check_distinct, display_name};
 use crosscut_app::verbs::{Check, Classify, Inspect, Learn, Validate};
@@ -131,8 +131,13 @@ fn learn(
         (flags.checkpoints.plan().map_err(usage)?, flags.checkpoints.resume.as_deref());
     let side = options.files(entry.options);
     let (log, prior) = (flags.log.as_deref(), flags.prior.prior.as_deref());
-    let mut inputs =
-        vec![("EXAMPLES", Some(&*flags.examples)), ("--prior", prior), ("--resume", resume)];
+    let init = flags.init.as_deref();
+    let mut inputs = vec![
+        ("EXAMPLES", Some(&*flags.examples)),
+        ("--prior", prior),
+        ("--init", init),
+        ("--resume", resume),
+    ];
     inputs.extend(side.iter().map(|(name, file)| (name.as_str(), Some(*file))));
     one_each("standard input", &inputs, None)?;
     let checkpoint = checkpoints.map(|Checkpoints { file, .. }| ("--checkpoint", file));
@@ -157,6 +162,7 @@ fn learn(
         checkpoints,
         resume,
         prior,
+        init,
         stream: flags.stream,
     };
     let learned = (entry.learn)(&request, &mut screen)?;
@@ -218,8 +224,9 @@ fn resuming(arguments: &[OsString], file: &Path) -> String {
     let mut given = arguments.iter().map(|word| word.to_string_lossy());
     while let Some(word) = given.next() {
         match &*word {
-            "--resume" => drop(given.next()),
-            word if word.starts_with("--resume=") => {}
+            // The checkpoint holds the weights that --init has given.
+            "--resume" | "--init" => drop(given.next()),
+            word if word.starts_with("--resume=") || word.starts_with("--init=") => {}
             word => words.push(quoted(word)),
         }
     }
@@ -379,7 +386,9 @@ fn validate(entry: &Entry, flags: &flags::Validate, matches: &ArgMatches) -> Res
     let options = flags.training.options(entry, matches);
     use_threads(&flags.training.threads)?;
     let (log, refit) = (flags.log.as_deref(), flags.refit.as_deref());
-    one_each("standard output", &[("--log", log), ("--refit", refit)], Some("the table"))?;
+    let predictions = flags.predictions.as_deref();
+    let outputs = [("--log", log), ("--refit", refit), ("--predictions", predictions)];
+    one_each("standard output", &outputs, Some("the table"))?;
     if refit.is_some() && flags.examples == Path::new("-") {
         let message = "--refit reads EXAMPLES once more, which standard input cannot be".to_owned();
         return Err(Failure { message, code: 2 });
@@ -392,12 +401,11 @@ fn validate(entry: &Entry, flags: &flags::Validate, matches: &ArgMatches) -> Res
     let mut inputs: Vec<&Path> = inputs.into_iter().filter_map(|(_, file)| file).collect();
     let beside = (entry.beside)(&options, &flags.examples);
     inputs.extend(beside.iter().map(PathBuf::as_path));
-    let outputs: Vec<(&str, &Path)> = [("--log", log), ("--refit", refit)]
-        .into_iter()
-        .filter_map(|(name, file)| Some((name, file?)))
-        .collect();
+    let outputs: Vec<(&str, &Path)> =
+        outputs.into_iter().filter_map(|(name, file)| Some((name, file?))).collect();
     check_distinct(&outputs)?;
     refit.map_or(Ok(()), |model| output::check(model, &inputs))?;
+    predictions.map_or(Ok(()), |file| output::check(file, &inputs))?;
     let log = log.map(|log| Log::create(log, &inputs)).transpose()?;
     let mut screen = Screen::new(flags.talk.verbosity, log);
     screen.aim(&settings);
@@ -405,31 +413,35 @@ fn validate(entry: &Entry, flags: &flags::Validate, matches: &ArgMatches) -> Res
         examples: &flags.examples,
         folds: flags.folds,
         cs: &cs,
+        extend: flags.extends(),
+        choice: flags.choose,
+        predictions,
         prior,
         options: &options,
         settings: &settings,
     };
     let validated = (entry.validate)(&request, &mut screen)?;
-    if let Some(worst) = validated.iter().map(|one| one.point.relative_gap).reduce(f64::max)
+    if let Some(worst) = validated.points.iter().map(|one| one.point.relative_gap).reduce(f64::max)
         && worst > settings.relative_gap
         && settings.relative_gap > 0.0
     {
         screen
             .note(&format!("some runs did not converge: the largest relative gap is {worst:.2e}"));
     }
-    let best = best(&validated);
-    if let Some(edge) = best.and_then(|best| edge(&validated, best)) {
-        screen.note(edge);
+    if let (Some(file), true) = (predictions, validated.has_written) {
+        screen.line(format!("predictions of the folds written to {}", display_name(file)));
     }
     let mut refitted = None;
-    if let (Some(model), Some(best), None) = (refit, best, screen.interrupted()) {
-        let settings = Settings { c: validated[best].point.c, ..settings };
+    let chosen = validated.chosen.map(|chosen| validated.points[chosen].point.c);
+    if let (Some(model), Some(c), None) = (refit, chosen, screen.interrupted()) {
+        let settings = Settings { c, ..settings };
         let request = Learn {
             examples: &flags.examples,
             model,
             options: &options,
             settings: &settings,
             prior,
+            init: None,
             checkpoints: None,
             resume: None,
             stream: false,
@@ -443,17 +455,15 @@ fn validate(entry: &Entry, flags: &flags::Validate, matches: &ArgMatches) -> Res
     screen.log.take().map_or(Ok(()), Log::finish)?;
     let interrupted = screen.interrupted();
     if flags.talk.json {
-        let points: Vec<_> = validated.iter().map(Validated::to_json).collect();
-        let best = best.map(|best| validated[best].to_json());
-        let mut answer = serde_json::json!({
-            "task": entry.name, "folds": flags.folds, "points": points, "best": best
-        });
+        let mut answer = validated.to_json();
+        answer["task"] = entry.name.into();
+        answer["folds"] = flags.folds.into();
         if let Some(refitted) = refitted {
             answer["refit"] = refitted;
         }
         print_json(&answer)?;
     } else {
-        print(&table(&validated, best))?;
+        print(&table(&validated))?;
     }
     match interrupted {
         Some(code) => Err(Failure { message: "interrupted".to_owned(), code: i32::from(code) }),
@@ -461,67 +471,57 @@ fn validate(entry: &Entry, flags: &flags::Validate, matches: &ArgMatches) -> Res
     }
 }
 
-/// The point with the lowest log-loss if the models give probabilities, else with the lowest risk;
-/// among equals, the one with the smallest C.
-fn best(validated: &[Validated]) -> Option<usize> {
-    let key = |one: &Validated| {
-        (one.report.get("log_loss").unwrap_or(one.point.risk), convention(one.point.c).1)
-    };
-    (0..validated.len()).min_by(|&a, &b| {
-        let (a, b) = (key(&validated[a]), key(&validated[b]));
-        a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1))
-    })
-}
+/// The widest line of a table.
+const COLUMNS: usize = 100;
 
-/// What to say if the best C is the smallest or the largest of three or more.
-fn edge(validated: &[Validated], best: usize) -> Option<&'static str> {
-    let value = |one: &Validated| convention(one.point.c).1;
-    let best = value(&validated[best]);
-    let is_edge = |beyond: fn(f64, f64) -> bool| {
-        validated.len() > 2 && !validated.iter().any(|one| beyond(value(one), best))
+/// One row for each C: risk, its standard error, the log-loss of models with probabilities, passes,
+/// worst gap, and as many of the first measures of the task as fit.
+fn table(validated: &Validation) -> String {
+    let Some(first) = validated.points.first() else { return String::new() };
+    let column = |head: &str, cell: &dyn Fn(&Validated) -> String| -> Vec<String> {
+        [head.to_owned()].into_iter().chain(validated.points.iter().map(cell)).collect()
     };
-    if is_edge(|c, best| c > best) {
-        Some("the best C is the largest that was tried; a larger one may be better")
-    } else if is_edge(|c, best| c < best) {
-        Some("the best C is the smallest that was tried; a smaller one may be as good")
-    } else {
-        None
+    let measure = |name: &str| {
+        column(name, &|one| {
+            one.report.get(name).map_or("-".to_owned(), |value| format!("{value:.4}"))
+        })
+    };
+    let width =
+        |column: &[String]| column.iter().map(|cell| cell.chars().count()).max().unwrap_or(0);
+    let name = convention(first.point.c).0;
+    let before = [
+        column(name, &|one| exact(convention(one.point.c).1)),
+        column("risk", &|one| format!("{:.5}", one.point.risk)),
+        column("std.err", &|one| format!("{:.5}", one.point.standard_error)),
+    ];
+    let mut after: Vec<_> = first.log_loss.iter().map(|_| measure("log_loss")).collect();
+    after.push(column("passes", &|one| format!("{:.0}", one.point.passes)));
+    after.push(column("worst gap", &|one| format!("{:.1e}", one.point.relative_gap)));
+    let mut marks = vec![String::new()];
+    marks.extend((0..validated.points.len()).map(|at| {
+        let marks = [(validated.best, "best"), (validated.one_standard_error, "1-se")];
+        let held: Vec<&str> =
+            marks.iter().filter(|(index, _)| *index == Some(at)).map(|(_, mark)| *mark).collect();
+        held.join(" ")
+    }));
+    // Two spaces before each column but the first, and before the marks.
+    let taken = |columns: &[Vec<String>]| columns.iter().map(|one| width(one) + 2).sum::<usize>();
+    let mut left = COLUMNS.saturating_sub(taken(&before) + taken(&after) + width(&marks));
+    let mut columns = before.to_vec();
+    for (name, _) in first.report.measures().iter().filter(|(name, _)| name != "log_loss") {
+        let column = measure(name);
+        let Some(rest) = left.checked_sub(width(&column) + 2) else { break };
+        left = rest;
+        columns.push(column);
     }
-}
-
-/// One row for each C: risk, its standard error, the first measures of the task, the log-loss of
-/// models with probabilities, passes, worst gap.
-fn table(validated: &[Validated], best: Option<usize>) -> String {
-    let Some(first) = validated.first() else { return String::new() };
-    let shown = |(at, (name, _)): &(usize, &(String, f64))| *at < 6 || name == "log_loss";
-    let names: Vec<&str> = (first.report.measures().iter().enumerate().filter(shown))
-        .map(|(_, (name, _))| name.as_str())
-        .collect();
-    let mut rows =
-        vec![[convention(first.point.c).0, "risk", "std.err"].map(str::to_owned).to_vec()];
-    rows[0].extend(names.iter().map(|&name| name.to_owned()));
-    rows[0].extend(["passes", "worst gap"].map(str::to_owned));
-    for one in validated {
-        let mut row = vec![
-            figure(convention(one.point.c).1),
-            format!("{:.5}", one.point.risk),
-            format!("{:.5}", one.point.standard_error),
-        ];
-        row.extend(
-            names.iter().map(|name| format!("{:.4}", one.report.get(name).unwrap_or(f64::NAN))),
-        );
-        row.extend([format!("{:.1}", one.point.passes), format!("{:.1e}", one.point.relative_gap)]);
-        rows.push(row);
-    }
-    let widths: Vec<usize> = (0..rows[0].len())
-        .map(|at| rows.iter().map(|row| row[at].len()).max().unwrap_or(0))
-        .collect();
+    columns.extend(after);
     let mut text = String::new();
-    for (at, row) in rows.iter().enumerate() {
-        let cells: Vec<String> =
-            row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:>width$}")).collect();
-        let mark = if at > 0 && best == Some(at - 1) { "  best" } else { "" };
-        let _ = writeln!(text, "{}{mark}", cells.join("  "));
+    for (row, mark) in marks.iter().enumerate() {
+        let cells: Vec<String> = columns
+            .iter()
+            .map(|column| format!("{:>width$}", column[row], width = width(column)))
+            .collect();
+        let _ = writeln!(text, "{}", format!("{}  {mark}", cells.join("  ")).trim_end());
     }
     text
 }

@@ -6,7 +6,9 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, ValueHint, value_parser};
 use clap_complete::Shell;
+use crosscut::validation;
 use crosscut::{BlockSettings, C, Rescaling, Settings, SlackNorm, Solver};
+use crosscut_app::verbs::Choice;
 use crosscut_app::{Checkpoints, Entry, Every, OptionSpec, Options, encoding, probability};
 
 use crate::{Other, Program};
@@ -50,7 +52,7 @@ pub fn program(program: &Program<'_>) -> Command {
             "check",
             "Read a file as learn would, and test what a task promises on its examples",
             tasks,
-            Check::augment_args,
+            |_, command| Check::augment_args(command),
         ))
         .subcommand(Command::new("tasks").about("List the tasks"))
         .subcommand(with_flags(
@@ -244,6 +246,11 @@ pub struct Learn {
     pub checkpoints: Keeping,
     #[command(flatten)]
     pub prior: PriorModel,
+    /// Start from the weights of MODEL, matched by name as with --prior: fewer passes to the same
+    /// optimum if MODEL was trained with another C, or before examples were added. A run that resumes
+    /// has its own weights.
+    #[arg(long, value_name = "MODEL", help_heading = "Advanced")]
+    pub init: Option<PathBuf>,
     #[command(flatten)]
     pub advanced: Advanced,
     /// Keep no examples in memory: EXAMPLES are read twice before training and again for each pass,
@@ -340,6 +347,14 @@ pub struct Validate {
     pub folds: usize,
     #[command(flatten)]
     pub cs: ManyC,
+    /// Do not extend the grid: if the best C is the smallest or the largest of three or more, two
+    /// further ones on that side are tried, by the factor of the grid.
+    #[arg(long)]
+    no_extend: bool,
+    /// The C for --refit and --predictions: the best, or the smallest within one standard error of
+    /// it (`1-se` in the table).
+    #[arg(long, value_name = "best|one-se", default_value = "best", value_parser = choice(), hide_possible_values = true)]
+    pub choose: Choice,
     #[command(flatten)]
     pub training: Training,
     #[command(flatten)]
@@ -347,7 +362,11 @@ pub struct Validate {
     /// Write progress as JSON lines to FILE.
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub log: Option<PathBuf>,
-    /// Train on all examples with the best C, and write the model to MODEL.
+    /// Write a prediction for each example, in the order of EXAMPLES and the format of classify, by
+    /// the model with the chosen C that was not trained on it.
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub predictions: Option<PathBuf>,
+    /// Train on all examples with the chosen C, and write the model to MODEL.
     #[arg(long, value_name = "MODEL", help_heading = "Output")]
     pub refit: Option<PathBuf>,
     #[command(flatten)]
@@ -433,26 +452,39 @@ impl OneC {
 /// Several constants.
 #[derive(Debug, Args)]
 pub struct ManyC {
-    /// Values of C in the convention of SVM^struct (mean slack), separated by commas.
-    #[arg(short = 'c', value_name = "LIST", value_delimiter = ',', conflicts_with = "c_sum", value_parser = positive)]
-    c_mean: Vec<f64>,
-    /// Values of C in the convention of LIBLINEAR (sum of slacks), separated by commas.
+    /// Values of C in the convention of SVM^struct (mean slack), separated by commas; 0.01..100
+    /// stands for 0.01,0.1,1,10,100, and 1..9x3 for 1,3,9.
+    #[arg(short = 'c', value_name = "LIST", value_delimiter = ',', conflicts_with = "c_sum", value_parser = grid)]
+    c_mean: Vec<Grid>,
+    /// The same in the convention of LIBLINEAR (sum of slacks).
     #[arg(
         long,
         value_name = "LIST",
         value_delimiter = ',',
-        default_value = "0.01,0.1,1,10",
-        value_parser = positive
+        default_value = "0.01..10",
+        value_parser = grid
     )]
-    c_sum: Vec<f64>,
+    c_sum: Vec<Grid>,
+}
+
+/// One value of C, or several by a factor.
+#[derive(Clone, Debug, PartialEq)]
+struct Grid(Vec<f64>);
+
+impl Validate {
+    /// Whether the grid may be extended.
+    pub fn extends(&self) -> bool {
+        !self.no_extend
+    }
 }
 
 impl ManyC {
     pub fn cs(&self) -> Vec<C> {
-        match self.c_mean.is_empty() {
-            true => self.c_sum.iter().copied().map(C::Sum).collect(),
-            false => self.c_mean.iter().copied().map(C::Mean).collect(),
-        }
+        let (grids, c): (_, fn(f64) -> C) = match self.c_mean.is_empty() {
+            true => (&self.c_sum, C::Sum),
+            false => (&self.c_mean, C::Mean),
+        };
+        grids.iter().flat_map(|Grid(values)| values.iter().copied().map(c)).collect()
     }
 }
 
@@ -593,6 +625,33 @@ fn solver() -> impl TypedValueParser<Value = Solver> {
     let named =
         |name: String| Solver::all().find(|solver| solver.name() == name).unwrap_or_default();
     PossibleValuesParser::new(Solver::all().map(Solver::name)).map(named)
+}
+
+/// The choices of C by name.
+fn choice() -> impl TypedValueParser<Value = Choice> {
+    PossibleValuesParser::new(["best", "one-se"]).map(|name| match &*name {
+        "one-se" => Choice::OneStandardError,
+        _ => Choice::Best,
+    })
+}
+
+/// `0.1` is one number; `0.01..100` and `0.01..100x10` are numbers by a factor, 10 unless it is
+/// given.
+fn grid(text: &str) -> Result<Grid, String> {
+    /// More values than anyone means to try.
+    const MOST: usize = 100;
+    let Some((from, rest)) = text.split_once("..") else { return Ok(Grid(vec![positive(text)?])) };
+    let (to, factor) = rest.split_once('x').unwrap_or((rest, "10"));
+    let values = match (positive(from), positive(to), positive(factor)) {
+        (Ok(from), Ok(to), Ok(factor)) => validation::grid(from, to, factor, MOST),
+        _ => None,
+    };
+    values.map(Grid).ok_or_else(|| {
+        format!(
+            "expected a grid such as 0.01..100 or 1..9x3: the smallest value, the largest, and a \
+             factor above 1 (10 unless it is given), with at most {MOST} values"
+        )
+    })
 }
 
 fn positive(text: &str) -> Result<f64, String> {

@@ -613,7 +613,7 @@ const BROKEN: &[(&[&str], &str, &str)] = &[
         "bad:3: expected the tokens of qid:1 one after the other",
     ),
     (&[], "1 qid:1 1:1\n2 2:1\n", "bad:2: expected qid:N"),
-    (&[], "1 qid:1 1:1\n2 qid:x 2:1\n", "bad:2: expected"),
+    (&[], "1 qid:1 1:1\n2 qid: 2:1\n", "bad:2: expected qid: with the name"),
     (&[], "1 qid:1 1:1\nqid:1 2:1\n", "bad:2: expected a tag"),
     (&[], "1 qid:1 1:1\n? qid:2 2:1\n", "bad:2: expected a tag"),
     (&[], "1 qid:1 1:1\n2 qid:1 1:nan\n", "bad:2: expected a value that is finite"),

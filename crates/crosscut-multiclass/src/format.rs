@@ -239,6 +239,10 @@ impl Application for Multiclass {
         classes.or_else(|| (ours != theirs).then(biases))
     }
 
+    fn stratum(&self, y: &Class) -> Option<u64> {
+        Some(y.index() as u64)
+    }
+
     fn sizes(&self) -> Vec<(&'static str, usize)> {
         vec![("classes", self.classes().len()), ("features", self.features().len())]
     }

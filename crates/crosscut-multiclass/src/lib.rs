@@ -68,6 +68,9 @@
 //! as a bias. Without `--scale`, `learn` names features whose sizes are far apart. From Rust,
 //! [`Multiclass::with_scaling`] scales the features passed to [`Multiclass::input`].
 //!
+//! **Folds.** In `validate` each fold has every class in proportion: the numbers of examples of a
+//! class in two folds differ by at most one, whatever their weights.
+//!
 //! # Evaluation
 //! All measures but the counts (`examples`, `correct`, `incorrect`, `unknown_labels`) are weighted
 //! by the weights of the examples.

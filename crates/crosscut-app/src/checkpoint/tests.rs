@@ -63,6 +63,7 @@ impl Home {
             checkpoints: (!resume).then_some(Checkpoints { file: &file, every: Every::Passes(1) }),
             resume: resume.then_some(&file),
             prior: None,
+            init: None,
             stream: false,
         };
         verbs::learn::<A>(&request, monitor)

@@ -37,6 +37,8 @@ pub struct Learn<'a> {
     pub resume: Option<&'a Path>,
     /// The model whose weights are the prior weights, if there is one.
     pub prior: Option<&'a Path>,
+    /// The model whose weights training starts from, if there is one.
+    pub init: Option<&'a Path>,
     /// Whether to read the file again for each pass, piece by piece, without keeping examples in
     /// memory.
     pub stream: bool,
@@ -46,6 +48,10 @@ impl Learn<'_> {
     /// Checks the settings, and refuses to write over a file that is read; `specs` are the options of
     /// the task, `beside` the files that it reads beside the examples.
     fn check(&self, specs: &[OptionSpec], beside: &[PathBuf]) -> Result<(), Error> {
+        if self.init.is_some() && self.resume.is_some() {
+            let expected = "no --resume, which goes on from the weights of the checkpoint";
+            return Err(Error::option("--init", expected, "both"));
+        }
         self.settings.check().map_err(SolveError::from)?;
         probability::check_settings(self.options, self.settings)?;
         let side = self.options.files(specs);
@@ -53,6 +59,7 @@ impl Learn<'_> {
         inputs.push(self.examples);
         inputs.extend(beside.iter().map(PathBuf::as_path));
         inputs.extend(self.prior);
+        inputs.extend(self.init);
         if let Some(Checkpoints { file, .. }) = self.checkpoints {
             // A run that resumes goes on keeping its checkpoint.
             checkpoint::check(file, &inputs, self.model)?;
@@ -66,6 +73,9 @@ impl Learn<'_> {
 ///
 /// With a prior, training minimises ½‖w − w₀‖² + slacks, for the weights w₀ of another model of the
 /// task. Weights are matched by name; a weight without a namesake in that model has the prior 0.
+///
+/// With a model to start from, the first pass is made at its weights, matched in the same way. The
+/// objective and its optimum stay.
 ///
 /// Checks settings and the file of the model before reading anything. If the monitor stops
 /// training, the model is still written, with the certificate it has reached. With checkpoints,
@@ -91,6 +101,7 @@ pub fn learn<A: Application>(
     if let Some(prior) = &prior {
         origin.set_prior(&prior.origin);
     }
+    let init = Prior::<A>::open(request.init)?;
     let mut run = Session::begin(request, Identity::of::<A>(), origin)?;
     let (task, shape, solution, regulariser) = if request.stream {
         let mut pieces = Pieces::open(request.examples)?.decode(encoding);
@@ -106,6 +117,10 @@ pub fn learn<A: Application>(
                 StreamError::Source(error) => error,
             });
         let mut trainer = trainer?;
+        let start = prior::start(init.as_ref(), &task, &mut |message| monitor.note(message))?;
+        if !start.is_empty() {
+            trainer.start_at(&start).map_err(|error| shape.blame(request.examples, error))?;
+        }
         run.origin.data = Data::of_stream(&task, trainer.examples(), digest);
         let settings = Settings { solver: Solver::OneSlack, ..*request.settings };
         monitor.start(&shape.start(trainer.examples(), &settings, None));
@@ -122,6 +137,10 @@ pub fn learn<A: Application>(
         let trainer = Trainer::new(&task, &examples, request.settings)
             .and_then(|trainer| trainer.with_regulariser(&regulariser));
         let mut trainer = trainer.map_err(|error| shape.blame(request.examples, error))?;
+        let start = prior::start(init.as_ref(), &task, &mut |message| monitor.note(message))?;
+        if !start.is_empty() {
+            trainer.start_at(&start).map_err(|error| shape.blame(request.examples, error))?;
+        }
         if run.is_kept() {
             run.origin.data = Data::new(&task, &examples, digest.get());
         }

@@ -8,6 +8,7 @@ mod check;
 mod classify;
 mod evaluate;
 mod export;
+mod held_out;
 mod inspect;
 mod learn;
 #[cfg(test)]
@@ -23,7 +24,7 @@ use crosscut::parallel::map_ranges;
 use crosscut::validation::Round;
 use crosscut::{Objective, Settings, SolveError};
 
-use crate::answers::{Checked, Classified, Inspected, Learned, Validated};
+use crate::answers::{Checked, Classified, Inspected, Learned, Validation};
 use crate::application::{Application, Items, OptionSpec, Options, Outcome};
 use crate::error::Error;
 use crate::model_file::ModelFile;
@@ -37,7 +38,7 @@ pub use evaluate::evaluate;
 pub use export::export;
 pub use inspect::{Inspect, inspect};
 pub use learn::{Learn, learn};
-pub use validate::{Validate, validate};
+pub use validate::{Choice, Validate, validate};
 
 /// Reads examples to predict, which follow `before` others, and refuses inputs that the task cannot
 /// predict.
@@ -78,7 +79,7 @@ pub struct Entry {
     /// [`evaluate`].
     pub evaluate: fn(&Path, ModelFile, &Options, &mut dyn Monitor) -> Result<Report, Error>,
     /// [`validate`].
-    pub validate: fn(&Validate<'_>, &mut dyn Monitor) -> Result<Vec<Validated>, Error>,
+    pub validate: fn(&Validate<'_>, &mut dyn Monitor) -> Result<Validation, Error>,
     /// [`inspect`].
     pub inspect: fn(ModelFile, &Inspect<'_>) -> Result<Inspected, Error>,
     /// [`export`].

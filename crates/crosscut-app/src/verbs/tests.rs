@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crosscut::{C, Flow, Progress, Solver, StopReason};
 
 use super::*;
+use crate::answers::Validated;
 use crate::fake::{Other, Sign, model};
 use crate::model_file;
 
@@ -47,6 +48,7 @@ impl Home {
             checkpoints: None,
             resume: None,
             prior: None,
+            init: None,
             stream: false,
         };
         learn::<Sign>(&request, monitor)
@@ -215,6 +217,7 @@ fn an_oracle_that_may_have_missed_something_is_told_of_everywhere() {
             checkpoints,
             resume,
             prior: None,
+            init: None,
             stream: false,
         };
         let learned = super::learn::<Sign>(&learn, &mut ()).unwrap();
@@ -274,14 +277,19 @@ fn every_example_is_held_out_once_for_every_c() {
         examples: &examples,
         folds: 4,
         cs: &cs,
+        extend: true,
+        choice: Choice::Best,
+        predictions: None,
         prior: None,
         options: &options,
         settings: &settings,
     };
     let mut ears = Ears::default();
-    let validated = validate::<Sign>(&request, &mut ears).unwrap();
+    let validation = validate::<Sign>(&request, &mut ears).unwrap();
+    assert_eq!(validation.extended, []);
+    let validated = validation.points;
     assert_eq!(validated.iter().map(|validated| validated.point.c).collect::<Vec<_>>(), &cs[..2]);
-    for Validated { point, report } in &validated {
+    for Validated { point, report, .. } in &validated {
         assert_eq!(point.risks.len(), 4);
         assert!((report.get("loss").unwrap() - point.risk).abs() < 1e-12);
     }
@@ -317,6 +325,7 @@ fn training_keeps_to_the_lower_bounds_of_a_task_with_and_without_a_prior() {
             checkpoints: None,
             resume: None,
             prior,
+            init: None,
             stream: false,
         };
         let certificate = learn::<Sign>(&request, &mut ()).unwrap().certificate;
@@ -339,12 +348,15 @@ fn training_keeps_to_the_lower_bounds_of_a_task_with_and_without_a_prior() {
             examples: &examples,
             folds: 3,
             cs: &[C::Sum(1.0)],
+            extend: true,
+            choice: Choice::Best,
+            predictions: None,
             prior,
             options: &options,
             settings: &settings,
         };
         let validated = validate::<Sign>(&request, &mut ()).unwrap();
-        assert!(validated[0].point.relative_gap <= settings.relative_gap);
+        assert!(validated.points[0].point.relative_gap <= settings.relative_gap);
     }
 }
 

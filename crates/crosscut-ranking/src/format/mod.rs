@@ -62,7 +62,7 @@ const GROUP: OptionSpec = OptionSpec {
     value: "FILE",
     help: "Takes the number of documents of each query from the lines of FILE (as LightGBM and XGBoost do), for examples \
            without qid. Default: a query is what has one qid; without any qid the file EXAMPLES.query or EXAMPLES.group \
-           has the numbers if it exists (an ending .gz of EXAMPLES may be missing there), else all documents are one query.",
+           has the numbers, or all documents are one query.",
 };
 
 const NO_GROUP: OptionSpec = OptionSpec {

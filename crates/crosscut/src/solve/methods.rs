@@ -138,6 +138,9 @@ pub(crate) trait Method<O: Passes + ?Sized> {
     /// The latest weights.
     fn weights(&self) -> &[f64];
 
+    /// Makes the next pass call the oracles at `w` in place of its own weights, and certify `w`.
+    fn start_at(&mut self, w: Vec<f64>);
+
     /// The regulariser of the problem.
     fn penalty(&self) -> &Arc<Penalty>;
 

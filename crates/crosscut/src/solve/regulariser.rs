@@ -94,14 +94,8 @@ impl Regulariser {
     pub fn check(&self, dim: usize) -> Result<(), RegulariserError> {
         let error =
             |name, expected: String, found: String| Err(RegulariserError { name, expected, found });
-        let fits = |number: f64| number.abs() <= LARGEST;
-        let range = || format!("a number between -{LARGEST:e} and {LARGEST:e}");
-        if !self.prior.is_empty() && self.prior.len() != dim {
-            let expected = format!("{dim} weights, one for each weight of the task");
-            return error("the prior", expected, self.prior.len().to_string());
-        }
-        if let Some(at) = self.prior.iter().position(|&weight| !fits(weight)) {
-            return error("a prior weight", range(), format!("{} (weight {at})", self.prior[at]));
+        if !self.prior.is_empty() {
+            check_weights(["the prior", "a prior weight"], &self.prior, dim)?;
         }
         if let Some((index, _)) = self.lower.iter().find(|(index, _)| *index >= dim) {
             let expected = format!("of a weight below {dim}");
@@ -112,6 +106,35 @@ impl Regulariser {
             None => Ok(()),
         }
     }
+}
+
+/// Checks that there are `dim` weights, each of a size that can be squared. The names are those of
+/// the list and of one of its weights.
+fn check_weights(
+    [all, one]: [&'static str; 2],
+    weights: &[f64],
+    dim: usize,
+) -> Result<(), RegulariserError> {
+    if weights.len() != dim {
+        let expected = format!("{dim} weights, one for each weight of the task");
+        return Err(RegulariserError { name: all, expected, found: weights.len().to_string() });
+    }
+    match weights.iter().position(|&weight| !fits(weight)) {
+        Some(at) => Err(RegulariserError {
+            name: one,
+            expected: range(),
+            found: format!("{} (weight {at})", weights[at]),
+        }),
+        None => Ok(()),
+    }
+}
+
+fn fits(number: f64) -> bool {
+    number.abs() <= LARGEST
+}
+
+fn range() -> String {
+    format!("a number between -{LARGEST:e} and {LARGEST:e}")
 }
 
 /// A [`Regulariser`] for a task with d weights, as solvers use it.
@@ -196,6 +219,17 @@ impl Penalty {
         };
         self.clip(&mut w);
         w
+    }
+
+    /// The weights `w` as the start of a run with `dim` weights: raised to their bounds.
+    ///
+    /// # Errors
+    /// Another number of weights; one that is not finite or is above 1e150 in absolute value.
+    pub fn starting_at(&self, w: &[f64], dim: usize) -> Result<Vec<f64>, RegulariserError> {
+        check_weights(["the start", "a weight to start from"], w, dim)?;
+        let mut w = w.to_vec();
+        self.clip(&mut w);
+        Ok(w)
     }
 
     /// Raises weights to their bounds.

@@ -98,6 +98,21 @@ pub(crate) fn require_finite(what: &str, numbers: &[f64], length: usize) -> Resu
     )
 }
 
+/// The weights to start from that were saved, raised to their bounds; `None` if `saved` is empty.
+pub(crate) fn start_of(
+    saved: Cow<'_, [f64]>,
+    dim: usize,
+    penalty: &Penalty,
+) -> Result<Option<Vec<f64>>, StateError> {
+    if saved.is_empty() {
+        return Ok(None);
+    }
+    require_finite("the weights to start from", &saved, dim)?;
+    let mut start = saved.into_owned();
+    penalty.clip(&mut start);
+    Ok(Some(start))
+}
+
 /// Requires a number that equals the one that follows from the settings, except for rounding.
 pub(crate) fn require_close(what: &str, found: f64, expected: f64) -> Result<(), StateError> {
     let close = found == expected

@@ -129,6 +129,17 @@ impl<'a, E: 'a> StreamTrainer<'a, E> {
         Ok(self)
     }
 
+    /// Makes the next run start from the weights `w`; see
+    /// [`Trainer::start_at`](crate::Trainer::start_at).
+    ///
+    /// # Errors
+    /// Weights that do not fit the task.
+    pub fn start_at(&mut self, w: &[f64]) -> Result<(), SolveError> {
+        let start = self.method.penalty().starting_at(w, self.passes.dim())?;
+        self.method.start_at(start);
+        Ok(())
+    }
+
     /// The number of examples, n.
     pub fn examples(&self) -> usize {
         self.passes.examples()

@@ -74,6 +74,8 @@ pub(crate) struct BlockCoordinate<'a> {
     store: Store<'a>,
     penalty: Arc<Penalty>,
     w: Vec<f64>,
+    /// The weights at which the next pass calls the oracles, if they are given.
+    start: Option<Vec<f64>>,
     /// u = Σ αδ under lower bounds. With prior weights alone, a buffer. Empty if u = w.
     u: Vec<f64>,
     /// D at (α, w). Each step adds its gain.
@@ -120,6 +122,7 @@ impl<'a> Method<Oracles<'a>> for BlockCoordinate<'a> {
         last: bool,
     ) -> Result<Pass, PassError<std::convert::Infallible>> {
         let certifies = last
+            || self.start.is_some()
             || self.schedule.certifies(run.target(self.dual), &self.settings.block.tuning)
             || self.master.is_on();
         self.schedule.count(certifies);
@@ -174,6 +177,10 @@ impl<'a> Method<Oracles<'a>> for BlockCoordinate<'a> {
 
     fn weights(&self) -> &[f64] {
         &self.w
+    }
+
+    fn start_at(&mut self, w: Vec<f64>) {
+        self.start = Some(w);
     }
 
     fn penalty(&self) -> &Arc<Penalty> {
@@ -275,6 +282,7 @@ impl<'a> BlockCoordinate<'a> {
             examples: oracles.examples(),
             store: Store::new(costs(oracles, &settings), &settings),
             w: penalty.start(oracles.dim()),
+            start: None,
             dual: -penalty.conjugate(&u).value,
             penalty,
             u,

@@ -62,9 +62,9 @@ impl<'a> BlockCoordinate<'a> {
         Ok(seen + self.proximal.excess(&self.w))
     }
 
-    /// Calls all oracles at one w, which gives P(w); returns P(w) − D. w is the solution of the
-    /// last master solve, if there is one. Otherwise w is the average of recent weights if this is
-    /// expected to show a smaller gap, and the current weights if not.
+    /// Calls all oracles at one w, which gives P(w); returns P(w) − D. w is the given start of the
+    /// run, or the solution of the last master solve, if there is one. Otherwise w is the average of
+    /// recent weights if this is expected to show a smaller gap, and the current weights if not.
     ///
     /// Each slack is the larger of the oracle's answer and the value of the best cached plane. An
     /// oracle that keeps its contract is never below its cached planes.
@@ -78,13 +78,14 @@ impl<'a> BlockCoordinate<'a> {
     ) -> Result<f64, Fault> {
         let (sum, conjugate) = self.refresh();
         run.bounds.raise(&sum, &conjugate);
-        let solved = self.master.weights().is_some();
+        let start = self.start.take();
+        let solved = start.is_some() || self.master.weights().is_some();
         let averaged = !solved && self.suffix.write_if_better(&mut self.w, self.penalty.prior());
         if averaged {
             // The average is rounded.
             self.penalty.clip(&mut self.w);
         }
-        if let Some(weights) = self.master.weights() {
+        if let Some(weights) = start.as_deref().or(self.master.weights()) {
             self.w.copy_from_slice(weights);
         }
         // A master solve stretches its w itself.
@@ -123,6 +124,12 @@ impl<'a> BlockCoordinate<'a> {
             run.tick(self.counts(oracles));
         }
         let primal = run.bounds.certify(&self.w, &self.penalty, &slacks, self.store.blocks.len());
+        if let Some(start) = start
+            && self.settings.block.acceleration
+            && !self.penalty.is_bounded()
+        {
+            self.proximal.start_at(start);
+        }
         if solved || averaged || stretched {
             self.refresh();
         }

@@ -8,13 +8,15 @@ use serde::{Deserialize, Serialize};
 use super::cache::Blocks;
 use super::{BlockCoordinate, Master, Proximal, Schedule, SuffixAverage};
 use crate::solve::oracles::Oracles;
-use crate::solve::state::{MOST_PASSES, StateError, require, require_finite};
+use crate::solve::state::{MOST_PASSES, StateError, require, require_finite, start_of};
 
 /// Everything that [`BlockCoordinate`] needs to resume.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct BlockCoordinateState<'s> {
     blocks: Blocks<'s>,
     w: Cow<'s, [f64]>,
+    /// The weights at which the next pass calls the oracles; empty if they are its own.
+    start: Cow<'s, [f64]>,
     /// Σ αδ under lower bounds; otherwise empty.
     u: Cow<'s, [f64]>,
     dual: f64,
@@ -34,6 +36,7 @@ impl<'a> BlockCoordinate<'a> {
         BlockCoordinateState {
             blocks: Blocks::borrowed(&self.store.blocks, |index, name| oracles.row(index, name)),
             w: self.w.as_slice().into(),
+            start: self.start.as_deref().unwrap_or_default().into(),
             u: if self.penalty.is_bounded() { self.u.as_slice().into() } else { Cow::default() },
             dual: self.dual,
             proximal: Cow::Borrowed(&self.proximal),
@@ -56,6 +59,7 @@ impl<'a> BlockCoordinate<'a> {
     ) -> Result<(), StateError> {
         let dim = self.w.len();
         require_finite("the weights", &saved.w, dim)?;
+        let start = start_of(saved.start, dim, &self.penalty)?;
         let bounded = if self.penalty.is_bounded() { dim } else { 0 };
         require_finite("the sum of planes", &saved.u, bounded)?;
         require(saved.dual.is_finite(), "the dual value is not a finite number")?;
@@ -83,6 +87,7 @@ impl<'a> BlockCoordinate<'a> {
         store.support = saved.support;
         store.found = saved.planes_found;
         self.w = saved.w.into_owned();
+        self.start = start;
         if self.penalty.is_bounded() {
             self.u = saved.u.into_owned();
             self.penalty.write_weights(&self.u, &mut self.w);

@@ -45,6 +45,8 @@ pub(crate) struct OneSlack {
     gram: Gram,
     penalty: Arc<Penalty>,
     w: Vec<f64>,
+    /// The weights at which the next pass calls the oracles, if they are given.
+    start: Option<Vec<f64>>,
     /// u = Σ αδ. Empty if u = w.
     u: Vec<f64>,
     /// D at (α, w).
@@ -81,6 +83,10 @@ impl<P: Passes + ?Sized> Method<P> for OneSlack {
         _: bool,
     ) -> Result<Pass, PassError<P::Error>> {
         let before = self.counts(passes);
+        let start = self.start.take();
+        if let Some(start) = &start {
+            self.w.copy_from_slice(start);
+        }
         let (calls, dual) = (passes.len() as f64, self.dual);
         let half = if run.is_uncertified() { self.penalty.half_square(&self.w) } else { 0.0 };
         let mut tick = |UnderWay { spent, cost }: UnderWay| {
@@ -96,6 +102,9 @@ impl<P: Passes + ?Sized> Method<P> for OneSlack {
         let sum = passes.sum(ask, &mut tick)?;
         assert_eq!(sum.dim(), self.w.len(), "a sum of planes has one number for each weight");
         self.take_in(sum, passes.len(), run);
+        if start.is_some() {
+            self.refresh();
+        }
         Ok(Pass { certified: true, at_its_end: self.stuck >= IDLE })
     }
 
@@ -121,6 +130,10 @@ impl<P: Passes + ?Sized> Method<P> for OneSlack {
 
     fn weights(&self) -> &[f64] {
         &self.w
+    }
+
+    fn start_at(&mut self, w: Vec<f64>) {
+        self.start = Some(w);
     }
 
     fn penalty(&self) -> &Arc<Penalty> {
@@ -167,6 +180,7 @@ impl OneSlack {
             alpha: Vec::new(),
             gram: Gram::default(),
             w: penalty.start(dim),
+            start: None,
             u: if penalty.is_plain() { Vec::new() } else { vec![0.0; dim] },
             penalty,
             dual: 0.0,

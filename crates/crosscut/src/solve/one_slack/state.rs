@@ -8,7 +8,7 @@ use super::plane::{Delta, SummedPlane};
 use super::{IDLE, OneSlack};
 use crate::solve::methods::Solver;
 use crate::solve::qp::Gram;
-use crate::solve::state::{StateError, require, require_close, require_finite};
+use crate::solve::state::{StateError, require, require_close, require_finite, start_of};
 
 /// The saved state of [`OneSlack`].
 #[derive(Serialize, Deserialize)]
@@ -19,6 +19,8 @@ pub(crate) struct OneSlackState<'s> {
     each: f64,
     working_set: Cow<'s, [SummedPlane]>,
     alpha: Cow<'s, [f64]>,
+    /// The weights at which the next pass calls the oracles; empty if they are its own.
+    start: Cow<'s, [f64]>,
     gram: Cow<'s, Gram>,
     planes_found: u64,
     most_bytes: usize,
@@ -32,6 +34,7 @@ impl OneSlack {
             each: self.settings.c.sum(self.examples),
             working_set: self.working_set.as_slice().into(),
             alpha: self.alpha.as_slice().into(),
+            start: self.start.as_deref().unwrap_or_default().into(),
             gram: Cow::Borrowed(&self.gram),
             planes_found: self.planes_found,
             most_bytes: self.most_bytes,
@@ -44,6 +47,7 @@ impl OneSlack {
         let (dim, m) = (self.w.len(), saved.working_set.len());
         require_close("what a slack costs", saved.each, self.settings.c.sum(self.examples))?;
         require_finite("the dual variables", &saved.alpha, m)?;
+        let start = start_of(saved.start, dim, &self.penalty)?;
         require(saved.alpha.iter().all(|alpha| *alpha >= 0.0), "a dual variable is negative")?;
         require(saved.alpha.iter().sum::<f64>() <= 1.0 + 1e-9, "the dual variables are too large")?;
         require(saved.gram.order() == m, "the planes are miscounted")?;
@@ -63,6 +67,7 @@ impl OneSlack {
         self.most_bytes = saved.most_bytes;
         // The weights and D follow from the rest, to the bit.
         self.refresh();
+        self.start = start;
         self.stuck = saved.stuck;
         Ok(())
     }

@@ -1,4 +1,8 @@
-//! Choosing C on held-out examples: [`folds`], [`cross_validate`] and [`search`].
+//! Choosing C on held-out examples: [`folds()`], [`cross_validate`] and [`search`].
+//!
+//! [`stratified_folds`] keep the proportions of classes, [`grid()`] makes values of C to try,
+//! [`beyond`] extends them, and [`one_standard_error`] prefers a small C to one that is hardly
+//! better.
 //!
 //! ```
 //! # use crosscut::{Example, FeatureMap, Place, Planes, Rescaling, Sink, SparseRows, SparseVector, Task};
@@ -42,11 +46,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod folds;
+mod grid;
+
 use std::collections::BTreeSet;
 
-use rand::SeedableRng;
-use rand::seq::SliceRandom;
-use rand_pcg::Pcg64;
+pub use folds::{FoldError, folds, folds_of, stratified_folds};
+pub use grid::{beyond, grid};
 
 use crate::model::risk;
 use crate::solve::bounds::{Fault, relative_gap};
@@ -57,63 +63,6 @@ use crate::solve::settings::{C, Settings, SettingsError};
 use crate::solve::solution::{Certificate, Solution, StopReason};
 use crate::solve::trainer::Trainer;
 use crate::task::{Example, Task};
-
-/// Why examples cannot be divided into folds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum FoldError {
-    /// One fold leaves nothing to train on.
-    #[error("the number of folds must be at least 2, not {folds}")]
-    TooFew {
-        /// The number asked for.
-        folds: usize,
-    },
-    /// There are fewer groups than folds, and a group is never divided.
-    #[error("{groups} groups of examples cannot be divided into {folds} folds")]
-    TooMany {
-        /// The number asked for.
-        folds: usize,
-        /// The number of different groups.
-        groups: usize,
-    },
-}
-
-/// Divides examples into `k` folds. Returns the fold of each example, a number below `k`.
-///
-/// Examples of the same group (a document, a patient, a query) stay in one fold. No fold is empty.
-/// Groups are shuffled with `seed` and assigned in order of decreasing size, each to the fold with
-/// the fewest examples so far, so that fold sizes differ little.
-///
-/// # Errors
-/// `k` below 2 or above the number of different groups.
-pub fn folds(groups: &[u64], k: usize, seed: u64) -> Result<Vec<usize>, FoldError> {
-    if k < 2 {
-        return Err(FoldError::TooFew { folds: k });
-    }
-    let mut members: Vec<usize> = (0..groups.len()).collect();
-    members.sort_by_key(|&example| groups[example]);
-    let mut parts: Vec<&[usize]> = members.chunk_by(|&a, &b| groups[a] == groups[b]).collect();
-    if k > parts.len() {
-        return Err(FoldError::TooMany { folds: k, groups: parts.len() });
-    }
-    parts.shuffle(&mut Pcg64::seed_from_u64(seed));
-    parts.sort_by_key(|part| std::cmp::Reverse(part.len())); // stable: groups of one size stay shuffled
-    let mut sizes = vec![0; k];
-    let mut fold_of = vec![0; groups.len()];
-    for part in parts {
-        let smallest = (0..k).min_by_key(|&fold| sizes[fold]).unwrap_or(0);
-        sizes[smallest] += part.len();
-        part.iter().for_each(|&example| fold_of[example] = smallest);
-    }
-    Ok(fold_of)
-}
-
-/// [`folds`] of `n` examples, each a group of its own: sizes differ by at most one.
-///
-/// # Errors
-/// `k` below 2 or above `n`.
-pub fn folds_of(n: usize, k: usize, seed: u64) -> Result<Vec<usize>, FoldError> {
-    folds(&(0..n as u64).collect::<Vec<_>>(), k, seed)
-}
 
 /// One training run of a cross-validation.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -134,10 +83,10 @@ pub struct Point {
     /// The risk on each held-out fold, in order. Folds without an example of positive weight are
     /// skipped.
     pub risks: Vec<f64>,
-    /// The weighted mean loss over all examples, each held out once.
+    /// The weighted mean loss over all examples, each held out once: the mean of `risks`, weighted by
+    /// the weights of the folds.
     pub risk: f64,
-    /// Standard error of the mean of `risks`: their standard deviation divided by √folds. Folds
-    /// share training examples, so it is somewhat too small.
+    /// Standard error of `risk`: see [`pooled`].
     pub standard_error: f64,
     /// Exact passes made, summed over the folds.
     pub passes: f64,
@@ -179,19 +128,21 @@ pub fn cross_validate<T: Task>(
     visit: &mut dyn FnMut(&Round, &Solution, &[usize]),
 ) -> Result<Vec<Point>, SolveError> {
     let plain = Regulariser::default();
-    cross_validate_with(&plain, task, examples, folds, cs, settings, observer, visit)
+    cross_validate_with(&plain, &[], task, examples, folds, cs, settings, observer, visit)
 }
 
-/// As [`cross_validate`], with a regulariser for all runs.
+/// As [`cross_validate`], with a regulariser for all runs, and weights from which the first run of
+/// each fold [starts](Trainer::start_at): `starts[fold]`, or zero if there are none for a fold.
 ///
 /// # Errors
-/// As [`cross_validate`], and a regulariser that does not fit the task.
+/// As [`cross_validate`]; a regulariser or a start that does not fit the task.
 ///
 /// # Panics
 /// As [`cross_validate`].
-#[allow(clippy::too_many_arguments, reason = "those of `cross_validate`, and one more")]
+#[allow(clippy::too_many_arguments, reason = "those of `cross_validate`, and two more")]
 pub fn cross_validate_with<T: Task>(
     regulariser: &Regulariser,
+    starts: &[Vec<f64>],
     task: &T,
     examples: &[Example<T::Input, T::Output>],
     folds: &[usize],
@@ -201,17 +152,21 @@ pub fn cross_validate_with<T: Task>(
     visit: &mut dyn FnMut(&Round, &Solution, &[usize]),
 ) -> Result<Vec<Point>, SolveError> {
     let weights: Vec<f64> = examples.iter().map(|example| example.weight).collect();
-    let trainer = |kept: &[usize], settings: &Settings| {
-        Trainer::new(task, kept.iter().map(|&at| &examples[at]), settings)?
-            .with_regulariser(regulariser)
+    let trainer = |fold: usize, kept: &[usize], settings: &Settings| {
+        let mut trainer = Trainer::new(task, kept.iter().map(|&at| &examples[at]), settings)?
+            .with_regulariser(regulariser)?;
+        if let Some(start) = starts.get(fold).filter(|start| !start.is_empty()) {
+            trainer.start_at(start)?;
+        }
+        Ok(trainer)
     };
     let risk =
         |w: &[f64], held_out: &[usize]| risk(task, w, held_out.iter().map(|&at| &examples[at]));
     cross_validate_any(&weights, folds, cs, settings, (&trainer, &risk), observer, visit)
 }
 
-/// Creates a trainer on the examples with these indices.
-type NewTrainer<'f, 'a> = &'f dyn Fn(&[usize], &Settings) -> Result<Trainer<'a>, SolveError>;
+/// Creates a trainer for a fold, on the examples with these indices.
+type NewTrainer<'f, 'a> = &'f dyn Fn(usize, &[usize], &Settings) -> Result<Trainer<'a>, SolveError>;
 /// The risk of weights on the examples with these indices.
 type Risk<'f> = &'f dyn Fn(&[f64], &[usize]) -> f64;
 
@@ -251,7 +206,7 @@ fn cross_validate_any(
         let Some(&smallest) = increasing.first() else { break };
 
         let first = Settings { c: cs[smallest], ..*settings };
-        let mut trainer = trainer(&kept, &first).map_err(|error| match error {
+        let mut trainer = trainer(fold, &kept, &first).map_err(|error| match error {
             SolveError::Example { index, message } => {
                 SolveError::Example { index: kept[index], message }
             }
@@ -295,6 +250,9 @@ fn cross_validate_any(
 pub struct Search {
     /// The C of lowest risk, the smallest among equals. `None` if no C was completed.
     pub best: Option<C>,
+    /// The smallest C whose risk is within one standard error of the lowest; see
+    /// [`one_standard_error`].
+    pub one_standard_error: Option<C>,
     /// All completed values of C, in the order given.
     pub points: Vec<Point>,
 }
@@ -316,7 +274,9 @@ pub fn search<T: Task>(
     observer: &mut dyn FnMut(&Round, &Progress) -> Flow,
 ) -> Result<Search, SolveError> {
     let points = cross_validate(task, examples, folds, cs, settings, observer, &mut |_, _, _| {})?;
-    Ok(Search { best: best(&points, examples.len()), points })
+    let n = examples.len();
+    let (best, one_standard_error) = (best(&points, n), one_standard_error(&points, n));
+    Ok(Search { best, one_standard_error, points })
 }
 
 /// The C of lowest risk; among equals the smallest, [`C::Mean`] and [`C::Sum`] compared for `n`
@@ -326,6 +286,35 @@ pub fn best(points: &[Point], n: usize) -> Option<C> {
         a.risk.total_cmp(&b.risk).then_with(|| a.c.mean(n).total_cmp(&b.c.mean(n)))
     };
     points.iter().min_by(order).map(|point| point.c)
+}
+
+/// The smallest C whose risk is at most that of the [`best`] C plus its standard error: the most
+/// regularised model that is not clearly worse (Breiman, Friedman, Olshen, Stone 1984).
+pub fn one_standard_error(points: &[Point], n: usize) -> Option<C> {
+    let best = best(points, n)?;
+    let best = points.iter().find(|point| point.c == best)?;
+    let near = points.iter().filter(|point| point.risk <= best.risk + best.standard_error);
+    near.min_by(|a, b| a.c.mean(n).total_cmp(&b.c.mean(n))).map(|point| point.c)
+}
+
+/// The mean R of values rₖ of K folds with weights Wₖ, and its standard error:
+///
+/// ```text
+/// R = Σₖ Wₖ rₖ / W,   W = Σₖ Wₖ
+/// standard error = √( K / (K − 1) · Σₖ (Wₖ / W)² (rₖ − R)² )
+/// ```
+///
+/// With folds of one weight it is the standard deviation of the rₖ divided by √K. Folds share
+/// training examples, so it is somewhat too small. Of one fold it is 0.
+pub fn pooled(folds: &[(f64, f64)]) -> (f64, f64) {
+    let all: f64 = folds.iter().map(|(weight, _)| weight).sum();
+    if all <= 0.0 {
+        return (0.0, 0.0);
+    }
+    let mean = folds.iter().map(|(weight, value)| weight * value).sum::<f64>() / all;
+    let squares = folds.iter().map(|(weight, value)| (weight / all * (value - mean)).powi(2));
+    let k = folds.len() as f64;
+    (mean, (k / (k - 1.0).max(1.0) * squares.sum::<f64>()).sqrt())
 }
 
 /// Result of one training run.
@@ -339,16 +328,13 @@ struct FoldRun {
 }
 
 fn point(c: C, runs: &[FoldRun]) -> Point {
-    let folds = runs.len() as f64;
-    let weight: f64 = runs.iter().map(|run| run.weight).sum();
-    let loss: f64 = runs.iter().map(|run| run.weight * run.risk).sum();
-    let mean = runs.iter().map(|run| run.risk).sum::<f64>() / folds;
-    let squares: f64 = runs.iter().map(|run| (run.risk - mean).powi(2)).sum();
+    let folds: Vec<(f64, f64)> = runs.iter().map(|run| (run.weight, run.risk)).collect();
+    let (risk, standard_error) = pooled(&folds);
     Point {
         c,
         risks: runs.iter().map(|run| run.risk).collect(),
-        risk: if weight > 0.0 { loss / weight } else { 0.0 },
-        standard_error: (squares / (folds - 1.0).max(1.0) / folds).sqrt(),
+        risk,
+        standard_error,
         passes: runs.iter().map(|run| run.passes).sum(),
         relative_gap: runs.iter().map(|run| run.relative_gap).fold(0.0, f64::max),
     }
@@ -356,7 +342,6 @@ fn point(c: C, runs: &[FoldRun]) -> Point {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
     use std::ops::ControlFlow;
 
     use super::*;
@@ -420,43 +405,6 @@ mod tests {
     }
 
     #[test]
-    fn folds_are_balanced_seeded_and_never_empty() {
-        for (n, k) in [(10, 3), (7, 7), (100, 8), (2, 2)] {
-            let fold_of = folds_of(n, k, 5).unwrap();
-            let mut sizes = vec![0; k];
-            fold_of.iter().for_each(|&fold| sizes[fold] += 1);
-            assert!(sizes.iter().all(|&size| size == n / k || size == n / k + 1), "{sizes:?}");
-            assert_eq!(fold_of, folds_of(n, k, 5).unwrap());
-        }
-        assert_ne!(folds_of(100, 5, 1), folds_of(100, 5, 2));
-    }
-
-    #[test]
-    fn groups_stay_together() {
-        let groups: Vec<u64> = (0..200).map(|i| (i * i) % 37).collect();
-        let fold_of = folds(&groups, 4, 9).unwrap();
-        let mut seen = HashMap::new();
-        for (group, fold) in groups.iter().zip(&fold_of) {
-            assert_eq!(seen.entry(group).or_insert(fold), &fold);
-        }
-        let sizes: Vec<usize> =
-            (0..4).map(|k| fold_of.iter().filter(|&&fold| fold == k).count()).collect();
-        assert!(sizes.iter().max().unwrap() - sizes.iter().min().unwrap() <= 10, "{sizes:?}");
-    }
-
-    #[test]
-    fn impossible_folds_are_refused() {
-        assert_eq!(folds_of(5, 1, 0), Err(FoldError::TooFew { folds: 1 }));
-        assert_eq!(folds_of(5, 0, 0), Err(FoldError::TooFew { folds: 0 }));
-        assert_eq!(folds_of(5, 6, 0), Err(FoldError::TooMany { folds: 6, groups: 5 }));
-        assert_eq!(folds(&[3, 3, 3], 2, 0), Err(FoldError::TooMany { folds: 2, groups: 1 }));
-        assert_eq!(
-            folds(&[3, 3, 3], 2, 0).unwrap_err().to_string(),
-            "1 groups of examples cannot be divided into 2 folds"
-        );
-    }
-
-    #[test]
     fn points_are_in_the_order_given_and_equal_cold_training() {
         let examples = examples(60);
         let fold_of = folds_of(60, 3, 1).unwrap();
@@ -511,7 +459,12 @@ mod tests {
         let point = point(C::Sum(1.0), &[run(0.5, 1.0), run(0.1, 3.0)]);
         assert_eq!(point.risks, [0.5, 0.1]);
         assert!((point.risk - 0.2).abs() < 1e-15);
-        assert!((point.standard_error - 0.2).abs() < 1e-15);
+        // √(2 · ((1/4)² · 0.3² + (3/4)² · 0.1²))
+        assert!((point.standard_error - 0.15).abs() < 1e-15);
+        // The textbook formula for folds of one weight; one fold; nothing.
+        let (mean, error) = pooled(&[(2.0, 0.1), (2.0, 0.2), (2.0, 0.6)]);
+        assert!((mean - 0.3).abs() < 1e-15 && (error - (0.07_f64 / 3.0).sqrt()).abs() < 1e-15);
+        assert_eq!((pooled(&[(2.0, 0.5)]), pooled(&[])), ((0.5, 0.0), (0.0, 0.0)));
         assert_eq!((point.passes, point.relative_gap), (4.0, 0.5e-4));
     }
 
@@ -528,7 +481,16 @@ mod tests {
         let points = [point(C::Sum(1.0), 0.2), point(C::Mean(5.0), 0.1), point(C::Sum(0.1), 0.1)];
         assert_eq!(best(&points, 10), Some(C::Sum(0.1)));
         assert_eq!(best(&points, 100), Some(C::Mean(5.0)));
-        assert_eq!(best(&[], 10), None);
+        assert_eq!((best(&[], 10), one_standard_error(&[], 10)), (None, None));
+        let wide = |c, risk, standard_error| Point { standard_error, ..point(C::Sum(c), risk) };
+        let points = [wide(1.0, 0.1, 0.03), wide(0.1, 0.13, 0.0), wide(0.01, 0.131, 9.0)];
+        assert_eq!(
+            (best(&points, 9), one_standard_error(&points, 9)),
+            (Some(C::Sum(1.0)), Some(C::Sum(0.1)))
+        );
+        // The standard error is that of the best C, and larger values of C do not count.
+        let points = [wide(1.0, 0.2, 9.0), wide(2.0, 0.1, 0.0), wide(4.0, 0.1, 0.0)];
+        assert_eq!(one_standard_error(&points, 9), Some(C::Sum(2.0)));
 
         let examples = examples(40);
         let fold_of = folds_of(40, 4, 0).unwrap();

@@ -1,0 +1,160 @@
+//! [`Folds`]: trains on all folds but one, for every fold and C, and keeps what the models say of the
+//! fold held out.
+
+use std::io;
+use std::mem;
+
+use crosscut::parallel::map_ranges;
+use crosscut::validation::{Point, Round, cross_validate_with, pooled};
+use crosscut::{C, Example, Flow, Progress, Regulariser, Settings, SolveError, predict_all};
+
+use super::{Shape, forecasts};
+use crate::answers::Validated;
+use crate::application::{Application, Outcome};
+use crate::monitor::Monitor;
+use crate::probability::Forecasts;
+
+/// The examples of a cross-validation and their folds.
+pub(super) struct Folds<'f, A: Application> {
+    pub task: &'f A,
+    pub examples: &'f [Example<A::Input, A::Output>],
+    pub fold_of: &'f [usize],
+    pub regulariser: &'f Regulariser,
+    pub settings: &'f Settings,
+    /// Whether to keep predictions as text.
+    pub writes: bool,
+}
+
+/// What was found for one C.
+pub(super) struct Found {
+    pub validated: Validated,
+    /// The prediction for each example, as `classify` writes it, or the error of writing it; empty
+    /// unless they are kept.
+    pub texts: Vec<io::Result<Vec<u8>>>,
+}
+
+/// The held-out predictions of one C.
+struct Held<Y> {
+    predictions: Vec<Option<Y>>,
+    texts: Vec<io::Result<Vec<u8>>>,
+    /// What the models of the folds say of the probabilities of outputs.
+    forecasts: Vec<Forecasts>,
+}
+
+impl<A: Application> Folds<'_, A> {
+    /// Makes all runs for these values of C, each once, from the weights `starts`. The result has a
+    /// C that was completed on every fold, in order, and is all of them unless the watch was
+    /// stopped. `ends` gets the weights at the largest C of each fold.
+    ///
+    /// # Errors
+    /// See [`cross_validate_with`].
+    pub fn run(
+        &self,
+        cs: &[C],
+        starts: &[Vec<f64>],
+        ends: &mut Vec<Vec<f64>>,
+        watch: &mut Watch<'_>,
+    ) -> Result<Vec<Found>, SolveError> {
+        let n = self.examples.len();
+        let none = || Held {
+            predictions: self.examples.iter().map(|_| None).collect(),
+            texts: Vec::new(),
+            forecasts: Vec::new(),
+        };
+        let mut held: Vec<Held<A::Output>> = cs.iter().map(|_| none()).collect();
+        let largest = cs.iter().map(|c| c.mean(n)).fold(0.0, f64::max);
+        let points = cross_validate_with(
+            self.regulariser,
+            starts,
+            self.task,
+            self.examples,
+            self.fold_of,
+            cs,
+            self.settings,
+            &mut |round, progress| watch.see(round, progress),
+            &mut |round, solution, held_out| {
+                let Some(at) = cs.iter().position(|&c| c == round.c) else { return };
+                self.take_in(&mut held[at], &solution.w, held_out);
+                if round.c.mean(n) == largest {
+                    ends.resize(ends.len().max(round.fold + 1), Vec::new());
+                    ends[round.fold].clone_from(&solution.w);
+                }
+            },
+        )?;
+        let found = points.into_iter().filter_map(|point| {
+            let at = cs.iter().position(|&c| c == point.c)?;
+            let texts = mem::take(&mut held[at].texts);
+            Some(Found { validated: self.validated(point, &held[at]), texts })
+        });
+        Ok(found.collect())
+    }
+
+    /// Predicts the examples `held_out` with the weights w.
+    fn take_in(&self, held: &mut Held<A::Output>, w: &[f64], held_out: &[usize]) {
+        let inputs: Vec<_> = held_out.iter().map(|&example| &self.examples[example].x).collect();
+        let found = predict_all(self.task, w, &inputs);
+        let outcomes: Vec<_> = (held_out.iter().zip(&found))
+            .map(|(&example, y_hat)| {
+                let Example { x, y, weight } = &self.examples[example];
+                Outcome { x, y, y_hat, weight: *weight }
+            })
+            .collect();
+        held.forecasts.push(forecasts(self.task, w, &outcomes));
+        if self.writes {
+            /// Examples written by one thread at a time.
+            const PIECE: usize = 64;
+            let texts = map_ranges(held_out.len(), PIECE, |range| {
+                let text = |at: usize| {
+                    let mut text = Vec::new();
+                    self.task.write(w, inputs[at], &found[at], &mut text).map(|()| text)
+                };
+                range.map(text).collect::<Vec<_>>()
+            });
+            held.texts.resize_with(self.examples.len(), || Ok(Vec::new()));
+            for (&example, text) in held_out.iter().zip(texts.into_iter().flatten()) {
+                held.texts[example] = text;
+            }
+        }
+        for (&example, y_hat) in held_out.iter().zip(found) {
+            held.predictions[example] = Some(y_hat);
+        }
+    }
+
+    /// The measures of the held-out predictions.
+    fn validated(&self, point: Point, held: &Held<A::Output>) -> Validated {
+        let outcomes: Vec<_> = (self.examples.iter().zip(&held.predictions))
+            .filter_map(|(Example { x, y, weight }, y_hat)| {
+                Some(Outcome { x, y, y_hat: y_hat.as_ref()?, weight: *weight })
+            })
+            .collect();
+        let mut all = Forecasts::default();
+        held.forecasts.iter().for_each(|fold| all.absorb(fold));
+        let report = all.report(self.task.evaluate(&outcomes));
+        let folds: Vec<(f64, f64)> = held.forecasts.iter().map(Forecasts::log_loss).collect();
+        let log_loss = report.get("log_loss").map(|log_loss| (log_loss, pooled(&folds).1));
+        Validated { point, log_loss, report }
+    }
+}
+
+/// Passes progress on to the monitor, and announces each round when it begins.
+pub(super) struct Watch<'w> {
+    pub shape: &'w Shape,
+    pub settings: &'w Settings,
+    pub fold_of: &'w [usize],
+    pub current: Option<Round>,
+    /// The monitor has asked to stop.
+    pub stopped: bool,
+    pub monitor: &'w mut dyn Monitor,
+}
+
+impl Watch<'_> {
+    fn see(&mut self, round: &Round, progress: &Progress) -> Flow {
+        if self.current.replace(*round) != Some(*round) {
+            let kept = self.fold_of.iter().filter(|&&fold| fold != round.fold).count();
+            self.monitor.start(&self.shape.start(kept, self.settings, Some(*round)));
+        }
+        let flow = self.monitor.progress(progress);
+        self.stopped |= flow.is_break();
+        flow
+    }
+}
