@@ -26,7 +26,7 @@ pub struct Case<'b> {
 }
 
 /// Options whose value is a file: never one that the input names.
-const FILES: [&str; 4] = ["cost", "template", "group", "query-weights"];
+const FILES: [&str; 5] = ["cost", "template", "group", "query-weights", "class-weight"];
 
 /// Options for what is written.
 const WRITING: [&str; 5] = ["ranks", "run-tag", "n-best", "max-marginals", "probabilities"];
@@ -55,7 +55,9 @@ impl<'b> Case<'b> {
                     Some(path) => case.words.push((name.to_owned(), path)),
                     None => continue,
                 },
-                (None, true) if !["chunking", "pos", "ner"].contains(&value) => continue,
+                (None, true) if !["chunking", "pos", "ner", "balanced"].contains(&value) => {
+                    continue;
+                }
                 _ => case.words.push((name.to_owned(), value.to_owned())),
             }
         }

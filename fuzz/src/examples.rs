@@ -139,7 +139,8 @@ pub fn multiclass(bytes: &[u8]) {
     };
     let unlabelled = |example: &Example<SparseVector, Class>| Item::new(example.x.clone(), None);
     models::use_model(&task, &weights(&task), &examples.iter().map(unlabelled).collect());
-    if is_scaled(&case) {
+    // Weights of examples are no longer those of the file either.
+    if is_scaled(&case) || case.get("class-weight").is_some() {
         return;
     }
     let mut text = String::new();
@@ -252,6 +253,47 @@ pub fn crfsuite(bytes: &[u8]) {
     let weight = |example: &Example<Tokens, Tags>| example.weight;
     assert!(again.iter().map(weight).eq(examples.iter().map(weight)), "written back: {text}");
     assert_eq!(named(&task_again, &again), named(&task, &examples), "written back: {text}");
+}
+
+/// The same for tables, of either task; svm-light lines of the features have the same examples.
+pub fn table(bytes: &[u8]) {
+    let mut case = Case::new(bytes);
+    if case.get("label").is_none() {
+        case.words.push(("label".to_owned(), "1".to_owned()));
+    }
+    let options = case.options();
+    if case.get("task") == Some("ranking") {
+        read::<Ranking>(&case, &options, Query::eq);
+        return;
+    }
+    let Some((task, examples)) = read::<Multiclass>(&case, &options, SparseVector::eq) else {
+        return;
+    };
+    let changes = ["bias", "cost", "l", "scale", "class-weight"];
+    if changes.iter().any(|name| case.get(name).is_some()) {
+        return;
+    }
+    let named = |task: &Multiclass, x: &SparseVector| -> Vec<(u32, u64)> {
+        let id = |feature: &crosscut::Feature| task.features().id(feature.index as usize);
+        x.features().iter().map(|f| (id(f), f64::from(f.value).to_bits())).collect()
+    };
+    let mut text = String::new();
+    for Example { x, y, weight } in &examples {
+        let _ = write!(text, "c{:09} cost:{weight}", y.index());
+        for feature in x.features() {
+            let _ = write!(text, " {}:{}", feature.index + 1, feature.value);
+        }
+        text.push('\n');
+    }
+    if examples.iter().all(|example| example.x.features().is_empty()) {
+        return;
+    }
+    let (lines, again) = define::<Multiclass>(&Options::default(), &text);
+    assert_eq!(again.len(), examples.len());
+    for (line, example) in again.iter().zip(&examples) {
+        assert!(line.y == example.y && line.weight == example.weight, "written back: {text}");
+        assert_eq!(named(&lines, &line.x), named(&task, &example.x), "written back: {text}");
+    }
 }
 
 /// A tag and attributes by name, which are sorted.
@@ -445,7 +487,9 @@ where
     for (item, example) in items.iter().zip(&examples) {
         assert!(same(&item.x, &example.x) && item.y.as_ref() == Some(&example.y));
         // Weights from a file of their own are for training.
-        assert!(item.weight == example.weight || options.text("query-weights").is_some());
+        let is_own =
+            ["query-weights", "class-weight"].iter().any(|name| options.text(name).is_some());
+        assert!(item.weight == example.weight || is_own);
     }
     for size in [1, 17, 300] {
         let pieces = read_in_pieces(&other, "examples", case.text, Some(size));

@@ -36,6 +36,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "crfsuite", run: examples::crfsuite },
     Target { name: "columns", run: examples::columns },
     Target { name: "conllu", run: examples::conllu },
+    Target { name: "table", run: examples::table },
     Target { name: "side-files", run: examples::side_files },
     Target { name: "training", run: training::training },
     Target { name: "model", run: models::model },

@@ -276,16 +276,20 @@ pub fn mean_loss<A: Task>(task: &A, outcomes: &[Outcome<'_, A::Input, A::Output>
 pub struct OptionSpec {
     /// The name without its dashes: `bias` for `--bias`.
     pub name: &'static str,
-    /// Placeholder of the value in help: `V`, `FILE`. Empty for a switch, which has no value.
+    /// Placeholder of the value in help: `V`, `FILE`, or `WORD|FILE` for a file or one word that is no
+    /// file. Empty for a switch, which has no value.
     pub value: &'static str,
     /// One sentence of help, with the default.
     pub help: &'static str,
 }
 
 impl OptionSpec {
-    /// Whether the value is a file that is read.
-    pub fn is_file(&self) -> bool {
-        self.value == "FILE"
+    /// Whether a given value is a file that is read.
+    pub fn is_file(&self, given: &str) -> bool {
+        match self.value.strip_suffix("FILE") {
+            Some(words) => words.strip_suffix('|') != Some(given),
+            None => false,
+        }
     }
 }
 
@@ -351,10 +355,11 @@ impl Options {
 
     /// Names (`--cost`) and values of those of the options `specs` that are files.
     pub fn files(&self, specs: &[OptionSpec]) -> Vec<(String, &Path)> {
-        let files = specs.iter().filter(|spec| spec.is_file());
-        files
-            .filter_map(|spec| Some((format!("--{}", spec.name), Path::new(self.text(spec.name)?))))
-            .collect()
+        let file = |spec: &OptionSpec| {
+            let given = self.text(spec.name).filter(|given| spec.is_file(given))?;
+            Some((format!("--{}", spec.name), Path::new(given)))
+        };
+        specs.iter().filter_map(file).collect()
     }
 
     /// Whether a switch was given.

@@ -107,7 +107,7 @@ impl CostMatrix {
 
     /// Reads lines `true-label predicted-label cost`. Pairs not listed cost 1, right predictions 0.
     /// Blank lines and lines that begin with `#` are skipped, and so is anything after the cost
-    /// from a `#` on.
+    /// from a `#` on. Labels with spaces need tabs between the three.
     ///
     /// # Errors
     /// Labels that are not among `classes`, pairs listed twice and bad costs, by line; more than
@@ -124,7 +124,12 @@ impl CostMatrix {
         let mut seen = HashSet::new();
         for (line, number) in text.lines().zip(1_u64..) {
             let refuse = |message: String| Error::line(file.as_str(), number, message);
-            let mut tokens = line.split_ascii_whitespace();
+            let by_tabs = line.split('\t').map(str::trim).filter(|token| !token.is_empty());
+            let tokens: Vec<&str> = match by_tabs.clone().count() {
+                0..=2 => line.split_ascii_whitespace().collect(),
+                _ => by_tabs.collect(),
+            };
+            let mut tokens = tokens.into_iter();
             let (truth, prediction, cost) = match tokens.next() {
                 None => continue,
                 Some(token) if token.starts_with('#') => continue,

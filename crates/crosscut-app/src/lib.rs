@@ -31,6 +31,7 @@ pub mod scaling;
 pub mod source;
 pub mod stream;
 pub mod svmlight;
+pub mod table;
 mod unpack;
 pub mod verbs;
 pub mod vocabulary;

@@ -380,17 +380,31 @@ impl<'m> Source<'m> {
     ///
     /// # Errors
     /// A file that cannot be read to its end or is not in its encoding.
-    pub fn text(self) -> Result<String, Error> {
-        let Self { name, mut reader, not_text, .. } = self;
+    pub fn text(mut self) -> Result<String, Error> {
+        self.take_text()
+    }
+
+    /// As [`text`](Self::text); nothing is left to read then.
+    pub(crate) fn take_text(&mut self) -> Result<String, Error> {
+        let Self { name, reader, monitor, .. } = self;
         let mut text = Vec::new();
-        reader.read_to_end(&mut text).map_err(|source| unreadable(&name, source))?;
+        reader.read_to_end(&mut text).map_err(|source| unreadable(name, source))?;
+        if let Some(monitor) = monitor {
+            monitor.reading(name, text.len() as u64);
+        }
         match String::from_utf8(text) {
             Ok(text) => Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text)),
             Err(error) => {
                 let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-                Err(Error::line(name, count_lines(good) + 1, not_text))
+                let line = count_lines(good) + 1;
+                Err(Error::line(&*self.name, line, self.not_text.as_str()))
             }
         }
+    }
+
+    /// Whether a text without examples is an error.
+    pub(crate) fn needs_examples(&self) -> bool {
+        self.before.is_none()
     }
 }
 
@@ -401,6 +415,8 @@ impl fmt::Debug for Source<'_> {
 }
 
 const NOT_UTF8: &str = "expected text in UTF-8, found other bytes";
+pub(crate) const LONE_RETURN: &str =
+    "expected line breaks \\n or \\r\\n, found a carriage return (\\r) alone";
 
 /// Finite numbers separated by white space, for custom formats.
 ///
@@ -566,9 +582,7 @@ fn clean(line: &str) -> Result<&str, String> {
         return Err("expected text, found a NUL character".to_owned());
     }
     if line.contains('\r') {
-        return Err(
-            "expected line breaks \\n or \\r\\n, found a carriage return (\\r) alone".to_owned()
-        );
+        return Err(LONE_RETURN.to_owned());
     }
     let is_blank =
         line.contains(|letter| !matches!(letter, ' ' | '\t')) && trim_name(line).is_empty();

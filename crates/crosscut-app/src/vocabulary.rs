@@ -12,6 +12,7 @@ use hashbrown::HashTable;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::source::Source;
+use crate::table::Table;
 
 /// Label names in a fixed order: numerical if all of them are numbers, lexicographic otherwise.
 ///
@@ -127,7 +128,7 @@ fn by_number(a: &str, b: &str) -> cmp::Ordering {
 }
 
 /// The feature ids of the training file and the dense index of each.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum FeatureIds {
     /// Ids 1 to n are indices 0 to n − 1.
     Contiguous(u32),
@@ -135,6 +136,8 @@ pub enum FeatureIds {
     Listed(#[serde(deserialize_with = "increasing")] Vec<u32>),
     /// Ids 0 to n − 1 are indices 0 to n − 1.
     FromZero(u32),
+    /// Ids 1 to n are the features of a table, which have names.
+    Table(Box<Table>),
 }
 
 impl FeatureIds {
@@ -150,6 +153,7 @@ impl FeatureIds {
         match self {
             Self::Contiguous(n) | Self::FromZero(n) => *n as usize,
             Self::Listed(ids) => ids.len(),
+            Self::Table(table) => table.features(),
         }
     }
 
@@ -164,15 +168,32 @@ impl FeatureIds {
             Self::Contiguous(n) => (1..=*n).contains(&id).then(|| id - 1),
             Self::Listed(ids) => ids.binary_search(&id).ok().map(|at| at as u32),
             Self::FromZero(n) => (id < *n).then_some(id),
+            Self::Table(table) => (1..=table.features() as u32).contains(&id).then(|| id - 1),
         }
     }
 
     /// The id at `index < len()`.
     pub fn id(&self, index: usize) -> u32 {
         match self {
-            Self::Contiguous(_) => index as u32 + 1,
+            Self::Contiguous(_) | Self::Table(_) => index as u32 + 1,
             Self::Listed(ids) => ids[index],
             Self::FromZero(_) => index as u32,
+        }
+    }
+
+    /// The name of the feature at `index < len()`: its id, or its name in a table.
+    pub fn name(&self, index: usize) -> String {
+        match self {
+            Self::Table(table) => table.feature_name(index),
+            _ => self.id(index).to_string(),
+        }
+    }
+
+    /// The table, if the training file was one.
+    pub fn table(&self) -> Option<&Table> {
+        match self {
+            Self::Table(table) => Some(table),
+            _ => None,
         }
     }
 
@@ -338,7 +359,7 @@ impl fmt::Debug for Words {
 
 /// Why a training file whose lines have no features is refused.
 pub const NO_FEATURES: &str = "expected features in at least one line, as id:value or as names, found none (a table of values \
-     between commas is not such a file)";
+     between commas or tabs is read by multiclass and ranking, with --label COLUMN)";
 
 /// Whether files to predict have features, but none that the model knows.
 #[derive(Debug, Default)]

@@ -62,7 +62,7 @@ fn invisible_characters_are_no_labels() {
 fn nothing_to_learn_from_is_told() {
     let home = Home::new();
     home.write("table.csv", "1,0.5,2\n2,1.5,3\n");
-    home.refuses(&["learn", "multiclass", "table.csv", "m"], &["table.csv: expected features"]);
+    home.refuses(&["learn", "multiclass", "table.csv", "m"], &["table.csv: ", "--label COLUMN"]);
     home.write("words", "A\t\nB\t\n");
     home.refuses(
         &["learn", "sequence", "--format", "crfsuite", "words", "m"],

@@ -326,6 +326,15 @@ fn the_text_is_the_same_each_time_and_names_are_those_of_files() {
 }
 
 #[test]
+fn the_reader_in_the_documentation_is_the_one_that_runs() {
+    let (page, script) = (
+        include_str!("../../../docs/export.md"),
+        include_str!("../../../examples/predict_exported.py"),
+    );
+    assert!(page.contains(script.trim_end()), "docs/export.md has another reader");
+}
+
+#[test]
 fn what_cannot_be_exported_is_refused() {
     let home = Home::with_model();
     home.write("bad", "no model");

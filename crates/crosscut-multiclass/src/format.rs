@@ -1,7 +1,7 @@
 //! The files of [`Multiclass`]: svm-light lines, cost matrices, predictions.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::io;
 use std::mem;
 use std::path::Path;
@@ -11,19 +11,22 @@ use crosscut::{Example, Feature, Objective, Rescaling, SparseVector};
 use crosscut_app::export::Fields;
 use crosscut_app::scaling::{self, Apart, Coarse, Columns, Method};
 use crosscut_app::svmlight::{self, Line};
+use crosscut_app::table::{self, Wanted};
 use crosscut_app::vocabulary::{FeatureIds, Labels, NO_FEATURES, NoneKnown, SeenIds};
 use crosscut_app::{
     Application, CostMatrix, Cut, Error, Examples, Forecasts, Item, Items, OptionSpec, Options,
     Outcome, Pieces, Report, Role, Shortest, Source,
 };
 
+use crate::class_weights::{self, ClassWeight};
+use crate::labels::check_labels;
 use crate::measures;
 use crate::task::{Class, Loss, Multiclass};
 
 impl Application for Multiclass {
     const NAME: &'static str = "multiclass";
     const ABOUT: &'static str =
-        "Multiclass classification (Crammer and Singer, or softmax) of svm-light lines";
+        "Multiclass classification (Crammer and Singer, or softmax) of svm-light lines or tables";
     const RESCALINGS: &'static [Rescaling] = &[Rescaling::Margin, Rescaling::Slack];
     const LOSSES: &'static [u32] = &[0, 1];
     const SCHEMA: u32 = 4;
@@ -40,40 +43,44 @@ impl Application for Multiclass {
             help: "Takes the loss from lines `true-label predicted-label cost`; pairs not listed cost 1, right \
                    predictions 0. Default: -l 0 (zero/one loss) or -l 1 (squared difference of labels that are numbers).",
         },
+        class_weights::OPTION,
         scaling::OPTION,
         svmlight::ZERO_BASED,
         svmlight::SORT_IDS,
+        table::LABEL,
+        table::WEIGHT,
+        table::IGNORE,
+        table::CATEGORIES,
     ];
     const READING: &'static [OptionSpec] = &[svmlight::SORT_IDS];
 
     fn define(options: &Options, mut source: Source<'_>) -> Result<(Self, Examples<Self>), Error> {
         let (bias, loss, method) = (bias(options)?, LossOption::of(options)?, Method::of(options)?);
+        let class_weight = ClassWeight::of(options)?;
         let numeric = matches!(loss, LossOption::Squared);
-        let (file, ids) = (source.name().to_owned(), svmlight::Ids::of(options));
-        let has_qid = AtomicBool::new(false);
-        let parse = |line: &str| {
-            let Some(line) = ids.parse_line(line)? else { return Ok(None) };
-            if line.qid.is_some() {
-                has_qid.store(true, Ordering::Relaxed);
-            }
-            Labelled::new(line, numeric, bias.is_some()).map(Some)
-        };
+        let file = source.name().to_owned();
         let (mut parsed, mut coarse) = (Vec::new(), Coarse::default());
-        source.with_comments().scan_lines(parse, |_, mut example| {
+        let parse = |line: Line<'_>| Labelled::new(line, numeric, bias.is_some()).map(Some);
+        let take = |_, mut example: Labelled| {
             if method == Method::None {
                 coarse.see(&example.features, &mem::take(&mut example.rest));
             }
             parsed.push(example);
             Ok(())
-        })?;
-
+        };
+        let features = match Wanted::of(options)? {
+            Some(table) => {
+                let rows = table.read(&mut source)?;
+                rows.scan(|row| parse(row.line), take)?;
+                FeatureIds::Table(Box::new(rows.into_table()))
+            }
+            None => {
+                scan_lines(&mut source, svmlight::Ids::of(options), parse, take)?;
+                FeatureIds::collect(parsed.iter().map(|example| &*example.features))
+            }
+        };
         let classes = Labels::collect(parsed.iter().map(|example| &*example.label));
-        let features = FeatureIds::collect(parsed.iter().map(|example| &*example.features));
-        let mut task = build(options, bias, loss, classes, features, &file)?;
-        check_labels(task.classes(), parsed.len(), &file)?;
-        if has_qid.into_inner() {
-            source.note(&format!("{file}: the names qid: of lines are passed over; `learn ranking` and `learn sequence` use them"));
-        }
+        let mut task = build(options, bias, loss, classes, features, parsed.len(), &file)?;
         if task.classes().len() == parsed.len() && parsed.len() > 2 {
             source.note(&format!(
                 "{file}: each example has a label of its own, so that nothing can be learned of any"
@@ -87,10 +94,10 @@ impl Application for Multiclass {
         let refuse = |reason: &dyn ToString| Error::file(file.as_str(), reason.to_string());
         let count = task.features().len();
         let rows = parsed.iter().map(|example| &*example.features);
-        let name = |index: usize| task.features().id(index).to_string();
+        let name = |index: usize| task.features().name(index);
         if method == Method::None {
             let sizes = scaling::largest(count, rows.clone());
-            let coarse = coarse.note(rows.clone(), |id| task.features().index(id));
+            let coarse = coarse.note(rows.clone(), |id| task.features().index(id), name);
             let note = coarse.or_else(|| scaling::far_apart(&sizes, Apart::ROWS, name));
             let note = note.or_else(|| {
                 scaling::far_apart(&scaling::largest_of_dense(count, rows), Apart::TABLE, name)
@@ -108,9 +115,12 @@ impl Application for Multiclass {
             task = task.with_scaling(columns.scaling(method)).map_err(|error| refuse(&error))?;
         }
 
+        let labels = parsed.iter().map(|example| (&*example.label, example.weight));
+        task.class_weights = class_weight.weights(task.classes(), labels, &file)?;
         let examples = parsed.into_iter().map(|Labelled { label, features, rest, weight }| {
             let x = task.input_of(features, &rest).map_err(|error| refuse(&error))?;
-            Ok(Example { x, y: task.class(&label), weight })
+            let y = task.class(&label);
+            Ok(Example { x, y, weight: task.weight(y, weight) })
         });
         let examples = examples.collect::<Result<_, Error>>()?;
         Ok((task, examples))
@@ -119,24 +129,39 @@ impl Application for Multiclass {
     fn survey(options: &Options, pieces: &mut Pieces) -> Result<Self, Error> {
         let (bias, loss, method) = (bias(options)?, LossOption::of(options)?, Method::of(options)?);
         let numeric = matches!(loss, LossOption::Squared);
-        let (mut labels, mut seen) = (HashSet::new(), SeenIds::default());
-        let ids = svmlight::Ids::of(options);
+        let (class_weight, ids) = (ClassWeight::of(options)?, svmlight::Ids::of(options));
+        if let Some(label) = options.text(table::LABEL.name) {
+            let expected = "no --stream beside it, since a table is read as a whole";
+            return Err(Error::option("--label", expected, label));
+        }
+        Wanted::of(options)?;
+        // The number of examples and the sum of their weights.
+        let mut labels: HashMap<Box<str>, (usize, f64)> = HashMap::new();
+        let mut seen = SeenIds::default();
         while let Some(mut piece) = pieces.next_piece()? {
             let parse = |line: &str| {
                 ids.parse_line(line)?
                     .map(|line| Labelled::new(line, numeric, bias.is_some()))
                     .transpose()
             };
-            piece.with_comments().scan_lines(parse, |_, Labelled { label, features, .. }| {
+            let take = |_, Labelled { label, features, weight, .. }: Labelled| {
                 seen.add(&features);
-                if !labels.contains(&label) {
-                    labels.insert(label);
-                }
+                let (count, sum) = labels.entry(label).or_default();
+                (*count, *sum) = (*count + 1, *sum + weight);
                 Ok(())
-            })?;
+            };
+            piece.with_comments().scan_lines(parse, take)?;
         }
-        let classes = Labels::collect(labels.iter().map(|label| &**label));
-        let task = build(options, bias, loss, classes, seen.finish(), pieces.name())?;
+        let classes = Labels::collect(labels.keys().map(|label| &**label));
+        let examples = labels.values().map(|(count, _)| count).sum();
+        let features = seen.finish();
+        let mut task = build(options, bias, loss, classes, features, examples, pieces.name())?;
+        let mut labels: Vec<(&str, f64)> =
+            labels.iter().map(|(label, (_, sum))| (&**label, *sum)).collect();
+        // Sums do not depend on the order of a map.
+        labels.sort_by_key(|(label, _)| *label);
+        task.class_weights =
+            class_weight.weights(task.classes(), labels.into_iter(), pieces.name())?;
         if method == Method::None {
             return Ok(task);
         }
@@ -158,25 +183,36 @@ impl Application for Multiclass {
     }
 
     fn cut(&self) -> Option<Cut> {
-        Some(Cut::Lines)
+        self.features().table().is_none().then_some(Cut::Lines)
     }
 
     fn read(&self, mut source: Source<'_>) -> Result<Items<Self>, Error> {
         let mut items = Vec::new();
         let known = NoneKnown::default();
-        let parse = |line: &str| {
-            let Some(line) = self.ids.parse_line(line)? else { return Ok(None) };
+        let item = |line: Line<'_>| {
             let given = line.features.len();
             let features = self.features().map(line.features);
             known.see(given, features.len());
             let x = self.input_of(features, &self.features().map(line.rest));
             let x = x.map_err(|error| error.to_string())?;
-            Ok(Some(Item { x, y: line.target.map(|label| self.class(label)), weight: line.cost }))
+            let y = line.target.map(|label| self.class(label));
+            let weight = y.map_or(line.cost, |y| self.weight(y, line.cost));
+            Ok(Some(Item { x, y, weight }))
         };
-        source.with_comments().scan_lines(parse, |_, item| {
+        let take = |_, item| {
             items.push(item);
             Ok(())
-        })?;
+        };
+        if let Some(table) = self.features().table() {
+            if let Some(rows) = table.rows(&mut source)? {
+                rows.scan(|row| item(row.line), take)?;
+                rows.note(&mut source);
+            }
+            return Ok(items);
+        }
+        table::refuse(&mut source, table::NOT_LEARNED)?;
+        let parse = |line: &str| self.ids.parse_line(line)?.map_or(Ok(None), item);
+        source.with_comments().scan_lines(parse, take)?;
         known.note(&mut source);
         Ok(items)
     }
@@ -269,7 +305,7 @@ impl Application for Multiclass {
     }
 
     fn feature_name(&self, feature: usize) -> Cow<'_, str> {
-        self.features().id(feature).to_string().into()
+        self.features().name(feature).into()
     }
 
     /// The value of the bias, and the scaling.
@@ -286,19 +322,45 @@ impl Multiclass {
     }
 }
 
-/// The task for the classes and features of a file.
+/// Reads svm-light lines to learn from.
+fn scan_lines(
+    source: &mut Source<'_>,
+    ids: svmlight::Ids,
+    parse: impl Fn(Line<'_>) -> Result<Option<Labelled>, String> + Sync,
+    take: impl FnMut(u64, Labelled) -> Result<(), Error>,
+) -> Result<(), Error> {
+    table::refuse(source, table::TO_LEARN)?;
+    let has_qid = AtomicBool::new(false);
+    let parse = |line: &str| {
+        let Some(line) = ids.parse_line(line)? else { return Ok(None) };
+        if line.qid.is_some() {
+            has_qid.store(true, Ordering::Relaxed);
+        }
+        parse(line)
+    };
+    source.with_comments().scan_lines(parse, take)?;
+    if has_qid.into_inner() {
+        let file = source.name().to_owned();
+        source.note(&format!("{file}: the names qid: of lines are passed over; `learn ranking` and `learn sequence` use them"));
+    }
+    Ok(())
+}
+
+/// The task for the classes and features of a file of so many examples.
 fn build(
     options: &Options,
     bias: Option<f32>,
     loss: LossOption,
     classes: Labels,
     features: FeatureIds,
+    examples: usize,
     file: &str,
 ) -> Result<Multiclass, Error> {
     let refuse = |reason: &dyn ToString| Error::file(file, reason.to_string());
     if features.is_empty() {
         return Err(Error::file(file, NO_FEATURES));
     }
+    check_labels(&classes, examples, file)?;
     let mut task = Multiclass::new(classes, features)
         .and_then(|task| task.with_bias(bias))
         .map_err(|error| refuse(&error))?
@@ -314,20 +376,6 @@ fn build(
         }
     }
     .map_err(|error| refuse(&error))
-}
-
-/// Refuses labels that are measurements.
-fn check_labels(classes: &Labels, examples: usize, file: &str) -> Result<(), Error> {
-    let is_real = |name: &str| name.parse::<f64>().is_ok_and(|number| number.fract() != 0.0);
-    if classes.len() < 10 || 2 * classes.len() <= examples || !classes.iter().any(is_real) {
-        return Ok(());
-    }
-    let message = format!(
-        "expected classes, found {} different labels of {examples} examples, real numbers as in regression: group them into \
-         classes, or learn their order with `learn ranking`",
-        classes.len()
-    );
-    Err(Error::file(file, message))
 }
 
 /// A line of a training file.

@@ -61,6 +61,19 @@
 //! order; a model learned with it needs it no more, and others can read with it. An id that a line
 //! has twice is refused.
 //!
+//! **Tables.** With `--label COLUMN` the examples are the rows of a CSV or TSV file with a header
+//! line ([`crosscut_app::table`] has the rules). Labels of tables may have spaces: the scores are the
+//! last k words of a line of predictions.
+//!
+//! **Class weights.** `--class-weight balanced` multiplies the weight of a training example of class c
+//! by W / (k W_c), where W is the sum of all weights and W_c that of class c: n / (k n_c) without
+//! weights, as in scikit-learn. `--class-weight FILE` has lines `label weight`; other classes have
+//! weight 1. `validate` weighs examples in its risk and measures as in training, `evaluate` by their
+//! own weights.
+//!
+//! **Labels that are no classes** are refused: lists of labels, as in files for several labels an
+//! example (`1,3,7`), and measurements.
+//!
 //! **Scaling.** `--scale standard|global` scales each feature by its values in all training
 //! examples ([`crosscut_app::scaling`] has the formulas). The model keeps the scaling and applies
 //! it to what it reads, except to the bias. The bias absorbs the shift of a feature. Without
@@ -86,7 +99,9 @@
 //! * The rows of the confusion matrix are true classes, its columns predictions. It is omitted if
 //!   there are more than 1000 classes.
 
+mod class_weights;
 mod format;
+mod labels;
 mod measures;
 mod softmax;
 mod task;

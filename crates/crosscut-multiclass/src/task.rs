@@ -145,6 +145,10 @@ pub struct Multiclass {
     /// Whether predictions are written with probabilities. Not part of a model.
     #[serde(skip)]
     pub(crate) writes_probabilities: bool,
+    /// Factors of the weights of examples in training, by class; empty if all are 1. Not part of a
+    /// model.
+    #[serde(skip)]
+    pub(crate) class_weights: Vec<f64>,
 }
 
 /// The serialised form of a [`Multiclass`], not checked yet.
@@ -200,6 +204,7 @@ impl Multiclass {
             objective: Objective::Hinge,
             ids: svmlight::Ids::default(),
             writes_probabilities: false,
+            class_weights: Vec::new(),
         })
     }
 
@@ -404,6 +409,11 @@ impl Multiclass {
     /// Whether the task has this class.
     fn knows(&self, class: Class) -> bool {
         class.index() < self.classes.len()
+    }
+
+    /// The weight in training of an example of this class and weight.
+    pub(crate) fn weight(&self, class: Class, weight: f64) -> f64 {
+        self.class_weights.get(class.index()).map_or(weight, |factor| weight * factor)
     }
 
     pub(crate) fn place(&self, class: Class) -> Place {

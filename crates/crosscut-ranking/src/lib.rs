@@ -65,6 +65,10 @@
 //! these are `x.svm.gz.query`, `x.svm.query`, `x.svm.gz.group`, `x.svm.group`. `--no-group` does
 //! not look for it. Without any, all documents are one query.
 //!
+//! * **Tables.** With `--label COLUMN` the documents are the rows of a CSV or TSV file with a header
+//!   line ([`crosscut_app::table`] has the rules), and COLUMN has the grades. `--group-column` has the
+//!   name of the query, any text (in TREC runs `_` stands for its spaces), `--weight-column` what
+//!   `cost:` has.
 //! * **Weights.** `cost:V` multiplies the pairs in which a document is the better one (only with
 //!   losses that count pairs). A query may hold several clicked documents. Propensity SVM-rank is
 //!   `-l 1` with a query for each click, or `-l 8` (ranks of relevant documents) with all clicks of

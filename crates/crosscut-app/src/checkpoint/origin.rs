@@ -50,7 +50,7 @@ impl Origin {
         all.extend(options.loss.map(|loss| ("-l".to_owned(), format!("-l {loss}"))));
         for (name, value) in options.given() {
             // A file option stands for the contents of the file.
-            let is_file = specs.iter().any(|spec| spec.name == name && spec.is_file());
+            let is_file = specs.iter().any(|spec| spec.name == name && spec.is_file(value));
             let contents = if is_file { fs::read(value).ok() } else { None };
             let value = contents.map_or(value.to_owned(), |bytes| {
                 format!("FILE ({} bytes, checksum {:08x})", bytes.len(), crc32fast::hash(&bytes))

@@ -52,34 +52,35 @@ impl Coarse {
     }
 
     /// A note on such features; `None` if there are none. `rows` has all rows as features are
-    /// numbered in training, and `index` gives the number of an id.
+    /// numbered in training, `index` gives the number of an id, and `name` the name of a number.
     pub fn note<'r>(
         self,
         rows: impl Iterator<Item = &'r [Feature]>,
         index: impl Fn(u32) -> Option<u32>,
+        name: impl Fn(usize) -> String,
     ) -> Option<String> {
         // Most files have no candidates, and then their rows are not read.
-        let mut found: Vec<(u32, u32, Range)> = (0..)
+        let mut found: Vec<(u32, Range)> = (0..)
             .zip(self.inexact)
             .filter(|(_, range)| range.width() > 0.0 && range.is_within(Self::SPAN))
-            .filter_map(|(id, range)| Some((id, index(id)?, range)))
+            .filter_map(|(id, range)| Some((index(id)?, range)))
             .collect();
         if found.is_empty() {
             return None;
         }
         for row in rows {
-            for (_, index, range) in &mut found {
+            for (index, range) in &mut found {
                 let at = row.binary_search_by_key(index, |feature| feature.index);
                 range.add(at.map_or(0.0, |at| f64::from(row[at].value)));
             }
         }
-        found.retain(|(.., range)| range.is_within(Self::SPAN));
-        let ids: Vec<usize> = found.into_iter().map(|(id, ..)| id as usize).collect();
-        let verb = if ids.len() == 1 { "has" } else { "have" };
+        found.retain(|(_, range)| range.is_within(Self::SPAN));
+        let found: Vec<usize> = found.into_iter().map(|(index, _)| index as usize).collect();
+        let verb = if found.len() == 1 { "has" } else { "have" };
         Some(format!(
             "{} {verb} values so close to each other that single precision, in which features are kept, hardly tells them \
              apart; --scale standard (or global) computes with them as they are in the file",
-            named(&ids, |id| id.to_string())?
+            named(&found, name)?
         ))
     }
 }
@@ -100,7 +101,7 @@ mod tests {
         let lines: Vec<_> = lines.iter().map(|line| parse_line(line).unwrap().unwrap()).collect();
         let mut coarse = Coarse::default();
         lines.iter().for_each(|line| coarse.see(&line.features, &line.rest));
-        coarse.note(lines.iter().map(|line| &*line.features), Some)
+        coarse.note(lines.iter().map(|line| &*line.features), Some, |id| id.to_string())
     }
 
     #[test]

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use crosscut::{Example, Rescaling};
 use crosscut_app::export::Fields;
 use crosscut_app::scaling::{self, Apart, Coarse, Columns, Method};
+use crosscut_app::table::{self, Wanted};
 use crosscut_app::vocabulary::{FeatureIds, NO_FEATURES, NoneKnown, SeenIds};
 use crosscut_app::{
     Application, Cut, Error, Examples, Item, Items, OptionSpec, Options, Outcome, Pieces, Report,
@@ -73,8 +74,7 @@ const NO_GROUP: OptionSpec = OptionSpec {
 
 impl Application for Ranking {
     const NAME: &'static str = "ranking";
-    const ABOUT: &'static str =
-        "Learning to rank (SVM^rank and structured measures) of svm-light lines with qid";
+    const ABOUT: &'static str = "Learning to rank (SVM^rank and structured measures) of svm-light lines with qid, or tables";
     const RESCALINGS: &'static [Rescaling] = &[Rescaling::Margin, Rescaling::Slack];
     const LOSSES: &'static [u32] = &[1, 2, 3, 4, 5, 6, 7, 8];
     const SCHEMA: u32 = 3;
@@ -96,6 +96,11 @@ impl Application for Ranking {
         },
         GROUP,
         NO_GROUP,
+        table::LABEL,
+        table::GROUP,
+        table::WEIGHT,
+        table::IGNORE,
+        table::CATEGORIES,
         OptionSpec {
             name: "query-weights",
             value: "FILE",
@@ -137,14 +142,24 @@ impl Application for Ranking {
             named: false,
             precise: scale.is_some(),
         };
+        let rows = match Wanted::of(options)? {
+            Some(table) => Some(table.read(&mut source)?),
+            None => {
+                table::refuse(&mut source, table::TO_LEARN)?;
+                None
+            }
+        };
         let mut coarse = Coarse::default();
-        let mut raws = reader.read_noting(&mut source, &mut coarse)?;
+        let mut raws = reader.read_noting(&mut source, rows.as_ref(), &mut coarse)?;
         if let Some(weights) = &weights {
             weights.check(raws.len(), source.name())?;
         }
-        let ids = FeatureIds::collect(
-            raws.iter().flat_map(|raw| raw.rows.iter()).map(|row| row.features()),
-        );
+        let ids = match rows {
+            Some(rows) => FeatureIds::Table(Box::new(rows.into_table())),
+            None => FeatureIds::collect(
+                raws.iter().flat_map(|raw| raw.rows.iter()).map(|row| row.features()),
+            ),
+        };
         if ids.is_empty() {
             return Err(Error::file(source.name(), NO_FEATURES));
         }
@@ -163,11 +178,10 @@ impl Application for Ranking {
             Scale::Query => Scaling::Query,
             Scale::Documents(Method::None) => {
                 let documents = rows.clone().flat_map(|rows| rows.iter()).map(|row| row.features());
-                let note = coarse.note(documents, |id| ids.index(id)).or_else(|| {
-                    scaling::far_apart(&widest(ids.len(), rows), APART, |index| {
-                        ids.id(index).to_string()
-                    })
-                });
+                let name = |index: usize| ids.name(index);
+                let note = coarse
+                    .note(documents, |id| ids.index(id), name)
+                    .or_else(|| scaling::far_apart(&widest(ids.len(), rows), APART, name));
                 note.iter()
                     .for_each(|note| source.note(&format!("{}: {note}", source.name().to_owned())));
                 Scaling::default()
@@ -193,15 +207,13 @@ impl Application for Ranking {
 
     fn survey(options: &Options, pieces: &mut Pieces) -> Result<Self, Error> {
         let (mut task, scale) = build(options)?;
-        for name in ["group", "query-weights"] {
-            if let Some(file) = options.text(name) {
-                return Err(Error::option(
-                    format!("--{name}"),
-                    "nothing where --stream is given",
-                    file,
-                ));
+        for name in ["group", "query-weights", table::LABEL.name] {
+            if let Some(given) = options.text(name) {
+                let expected = "nothing where --stream is given";
+                return Err(Error::option(format!("--{name}"), expected, given));
             }
         }
+        Wanted::of(options)?;
         let reader = Reader {
             learning: true,
             loss: task.loss_function(),
@@ -215,7 +227,7 @@ impl Application for Ranking {
         pieces.cut_at(Cut::Qids);
         while let Some(mut piece) = pieces.next_piece()? {
             reader
-                .read(&mut piece)?
+                .read(&mut piece, None)?
                 .iter()
                 .flat_map(|raw| raw.rows.iter())
                 .for_each(|row| ids.add(row.features()));
@@ -240,7 +252,7 @@ impl Application for Ranking {
                 let mut buffer = Vec::new();
                 pieces.begin_again()?;
                 while let Some(mut piece) = pieces.next_piece()? {
-                    for mut raw in reader.read(&mut piece)? {
+                    for mut raw in reader.read(&mut piece, None)? {
                         raw.number(&mut buffer, |id| task.features.index(id));
                         raw.add_to(&mut columns);
                     }
@@ -274,9 +286,10 @@ impl Application for Ranking {
         Ok(())
     }
 
-    /// Not with `--group`, whose sizes are those of the whole file.
+    /// Not with `--group`, whose sizes are those of the whole file, and not a table, which has a header.
     fn cut(&self) -> Option<Cut> {
-        self.beside.sizes.is_none().then_some(Cut::Qids)
+        let is_whole = self.beside.sizes.is_some() || self.features().table().is_some();
+        (!is_whole).then_some(Cut::Qids)
     }
 
     fn read(&self, mut source: Source<'_>) -> Result<Items<Self>, Error> {
@@ -292,7 +305,17 @@ impl Application for Ranking {
             named: run_tag.is_some(),
             precise: self.scaling.name().is_some(),
         };
-        let mut raws = reader.read(&mut source)?;
+        let rows = match self.features().table() {
+            Some(table) => match table.rows(&mut source)? {
+                Some(rows) => Some(rows),
+                None => return Ok(Vec::new()),
+            },
+            None => {
+                table::refuse(&mut source, table::NOT_LEARNED)?;
+                None
+            }
+        };
+        let mut raws = reader.read(&mut source, rows.as_ref())?;
         let mut buffer = Vec::new();
         let known = NoneKnown::default();
         for raw in &mut raws {
@@ -301,7 +324,10 @@ impl Application for Ranking {
             raw.number(&mut buffer, |id| self.features().index(id));
             known.see(given, features(raw));
         }
-        known.note(&mut source);
+        match rows {
+            Some(rows) => rows.note(&mut source),
+            None => known.note(&mut source),
+        }
         Ok(self.finish(raws))
     }
 
@@ -350,7 +376,7 @@ impl Application for Ranking {
     }
 
     fn feature_name(&self, feature: usize) -> Cow<'_, str> {
-        self.features().id(feature).to_string().into()
+        self.features().name(feature).into()
     }
 
     /// The scaling. That of queries has no numbers: they are those of the query at hand.

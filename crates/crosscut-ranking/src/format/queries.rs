@@ -7,7 +7,8 @@ use std::vec;
 
 use crosscut::{Feature, SparseRows};
 use crosscut_app::scaling::{Coarse, Columns};
-use crosscut_app::svmlight::{self, Qid};
+use crosscut_app::svmlight::{self, Line, Qid};
+use crosscut_app::table::{Row, Rows};
 use crosscut_app::{Error, Source};
 
 use super::sizes::{Sizes, explain};
@@ -78,13 +79,14 @@ struct Before {
 }
 
 impl Reader<'_> {
-    /// The queries of a file in order. A file in which no line has a `qid:` is one query.
+    /// The queries of a file, or of the rows of a table, in order. A file in which no line has a
+    /// `qid:` is one query.
     ///
     /// # Errors
     /// Bad lines; queries that are not in one piece; sizes that do not add up to the number of
     /// documents.
-    pub fn read(self, source: &mut Source<'_>) -> Result<Vec<Raw>, Error> {
-        self.read_noting(source, &mut Coarse::default())
+    pub fn read(self, source: &mut Source<'_>, rows: Option<&Rows<'_>>) -> Result<Vec<Raw>, Error> {
+        self.read_noting(source, rows, &mut Coarse::default())
     }
 
     /// [`read`](Self::read), which shows every document to `coarse`.
@@ -94,6 +96,7 @@ impl Reader<'_> {
     pub fn read_noting(
         self,
         source: &mut Source<'_>,
+        rows: Option<&Rows<'_>>,
         coarse: &mut Coarse,
     ) -> Result<Vec<Raw>, Error> {
         let file = source.name().to_owned();
@@ -112,75 +115,103 @@ impl Reader<'_> {
         let mut found = None;
         let mut names = HashSet::new();
         let mut documents = 0;
-        source.with_comments().scan_lines(
-            |line| self.parse(line),
-            |number, document| {
-                let refuse = |message: String| Err(Error::line(file.as_str(), number, message));
-                documents += 1;
-                if let (1, None, Some(beside)) = (documents, &document.qid, self.beside) {
-                    let sizes = Sizes::read(beside).map_err(explain)?;
-                    division = by_sizes(&sizes);
-                    found = Some(sizes);
+        let is_table = rows.is_some();
+        let mut query_names = HashSet::new();
+        let take = |number, document: Document| {
+            let refuse = |message: String| Err(Error::line(file.as_str(), number, message));
+            documents += 1;
+            if let (1, None, Some(beside)) = (documents, &document.qid, self.beside) {
+                let sizes = Sizes::read(beside).map_err(explain)?;
+                division = by_sizes(&sizes);
+                found = Some(sizes);
+            }
+            if !self.precise {
+                coarse.see(&document.features, &document.rest);
+            }
+            let begins = match (&mut division, &document.qid) {
+                (Division::Sizes { sizes, left }, None) => {
+                    let begins = *left == 0;
+                    if begins {
+                        // Documents beyond the sizes are counted, and refused at the end.
+                        *left = sizes.next().unwrap_or(usize::MAX);
+                    }
+                    *left -= 1;
+                    begins
                 }
-                if !self.precise {
-                    coarse.see(&document.features, &document.rest);
+                (Division::Sizes { .. }, Some(_)) if is_table => {
+                    let message = "expected queries from --group or from --group-column, found both";
+                    return refuse(message.to_owned());
                 }
-                let begins = match (&mut division, &document.qid) {
-                    (Division::Sizes { sizes, left }, None) => {
-                        let begins = *left == 0;
-                        if begins {
-                            // Documents beyond the sizes are counted, and refused at the end.
-                            *left = sizes.next().unwrap_or(usize::MAX);
-                        }
-                        *left -= 1;
-                        begins
-                    }
-                    (Division::Sizes { .. }, Some(qid)) => {
-                        let by = if found.is_none() { "--group" } else { "the file of sizes" };
-                        return refuse(format!("expected no qid where {by} says what a query is, found qid:{qid}"));
-                    }
-                    (Division::None, None) => documents == 1,
-                    (Division::None, Some(qid)) if documents == 1 && before.queries == 0 => {
-                        let seen = HashSet::from([qid.clone()]);
-                        division = Division::Qids { last: Some(qid.clone()), seen };
-                        true
-                    }
-                    (Division::None, Some(qid)) => {
-                        return refuse(format!("expected no qid, as at the first document, found qid:{qid}"));
-                    }
-                    (Division::Qids { .. }, None) => {
-                        return refuse(
-                            "expected qid:N, the name of the query, as at the first document, found none".to_owned(),
-                        );
-                    }
-                    (Division::Qids { last, .. }, Some(qid)) if last.as_ref() == Some(qid) => false,
-                    (Division::Qids { last, seen }, Some(qid)) => {
-                        if !seen.insert(qid.clone()) {
-                            return refuse(format!(
+                (Division::Sizes { .. }, Some(qid)) => {
+                    let by = if found.is_none() { "--group" } else { "the file of sizes" };
+                    return refuse(format!(
+                        "expected no qid where {by} says what a query is, found qid:{qid}"
+                    ));
+                }
+                (Division::None, None) => documents == 1,
+                (Division::None, Some(qid)) if documents == 1 && before.queries == 0 => {
+                    let seen = HashSet::from([qid.clone()]);
+                    division = Division::Qids { last: Some(qid.clone()), seen };
+                    true
+                }
+                (Division::None, Some(qid)) => {
+                    return refuse(format!(
+                        "expected no qid, as at the first document, found qid:{qid}"
+                    ));
+                }
+                (Division::Qids { .. }, None) => {
+                    return refuse(
+                        "expected qid:N, the name of the query, as at the first document, found none"
+                            .to_owned(),
+                    );
+                }
+                (Division::Qids { last, .. }, Some(qid)) if last.as_ref() == Some(qid) => false,
+                (Division::Qids { last, seen }, Some(qid)) => {
+                    if !seen.insert(qid.clone()) {
+                        return refuse(if is_table {
+                            format!(
+                                "expected the rows of query `{qid}` one after the other, but it returns: sort the table by its queries"
+                            )
+                        } else {
+                            format!(
                                 "expected the documents of qid:{qid} one after the other, but it returns"
-                            ));
-                        }
-                        *last = Some(qid.clone());
-                        true
+                            )
+                        });
                     }
-                };
-                if begins {
-                    queries.last_mut().into_iter().for_each(Raw::shrink);
-                    let number = before.queries + queries.len() + 1;
+                    *last = Some(qid.clone());
+                    true
+                }
+            };
+            if begins {
+                queries.last_mut().into_iter().for_each(Raw::shrink);
+                let number = before.queries + queries.len() + 1;
+                let names = self.named.then(|| {
                     let query = match &document.qid {
-                        Some(qid) => qid.to_string(),
+                        // Columns of TREC runs stand between spaces.
+                        Some(qid) => qid.to_string().replace(char::is_whitespace, "_"),
                         None => number.to_string(),
                     };
-                    let names = self.named.then(|| Names { query, documents: Vec::new() });
-                    queries.push(Raw { names, ..Raw::default() });
+                    Names { query, documents: Vec::new() }
+                });
+                if let (true, Some(Names { query, .. })) = (is_table, &names)
+                    && !query_names.insert(query.clone())
+                {
+                    return refuse(format!(
+                        "expected queries of different names where _ stands for a space (for --ranks), found `{query}` again"
+                    ));
                 }
-                if begins && self.named {
-                    names.clear();
-                }
-                let Some(query) = queries.last_mut() else { return Ok(()) };
-                query.push(document, number, &mut names, self.precise).or_else(refuse)
-            },
-        )?;
+                queries.push(Raw { names, ..Raw::default() });
+            }
+            if begins && self.named {
+                names.clear();
+            }
+            let Some(query) = queries.last_mut() else { return Ok(()) };
+            query.push(document, number, &mut names, self.precise).or_else(refuse)
+        };
+        match rows {
+            None => source.with_comments().scan_lines(|line| self.parse(line), take)?,
+            Some(rows) => rows.scan(|row| self.row(row), take)?,
+        }
         queries.last_mut().into_iter().for_each(Raw::shrink);
         self.sizes.map_or(Ok(()), |sizes| sizes.check(documents, &file))?;
         if let Some(beside) = self.beside.map(Path::display) {
@@ -189,6 +220,9 @@ impl Reader<'_> {
                     sizes.check(documents, &file).map_err(explain)?;
                     source.note(&format!("{file}: the sizes of its queries are in {beside}"));
                 }
+                None if documents > 0 && is_table => {
+                    source.note(&format!("{file}: rows name their query, so {beside} is not read"));
+                }
                 None if documents > 0 => {
                     source.note(&format!("{file}: lines have a qid, so {beside} is not read"));
                 }
@@ -196,9 +230,8 @@ impl Reader<'_> {
             }
         }
         if matches!(division, Division::None) && documents > 1 && before.queries == 0 {
-            source.note(&format!(
-                "{file}: no line has a qid, so its {documents} documents are one query"
-            ));
+            let none = if is_table { "there is no --group-column" } else { "no line has a qid" };
+            source.note(&format!("{file}: {none}, so its {documents} documents are one query"));
         }
         let qids = match division {
             Division::Qids { seen, .. } => Some(seen),
@@ -208,8 +241,17 @@ impl Reader<'_> {
         Ok(queries)
     }
 
+    /// A row of a table, whose group is the name of the query.
+    fn row(self, Row { line, group }: Row<'_>) -> Result<Option<Document>, String> {
+        let qid = group.map(|group| Qid::Name(group.into()));
+        Ok(Some(Document { qid, ..self.document(line)? }))
+    }
+
     fn parse(self, line: &str) -> Result<Option<Document>, String> {
-        let Some(line) = self.ids.parse_line(line)? else { return Ok(None) };
+        self.ids.parse_line(line)?.map(|line| self.document(line)).transpose()
+    }
+
+    fn document(self, line: Line<'_>) -> Result<Document, String> {
         let grade = line.target.map(|target| self.grade(target)).transpose()?;
         if grade.is_none() && self.learning {
             return Err("expected a grade to learn from, found none".to_owned());
@@ -223,8 +265,8 @@ impl Reader<'_> {
             ));
         }
         let name = line.comment.filter(|_| self.named).and_then(name).map(Box::from);
-        let svmlight::Line { qid, cost, features, rest, .. } = line;
-        Ok(Some(Document { grade, qid, cost, features, rest, name }))
+        let Line { qid, cost, features, rest, .. } = line;
+        Ok(Document { grade, qid, cost, features, rest, name })
     }
 
     fn grade(self, target: &str) -> Result<f64, String> {

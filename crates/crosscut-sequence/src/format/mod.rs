@@ -194,7 +194,7 @@ impl Application for Sequence {
         let note = if method == Method::None {
             let sizes = scaling::largest(count, sequences.rows());
             let coarse = match task.features() {
-                Features::Ids(ids) => sequences.coarse(|id| ids.index(id)),
+                Features::Ids(ids) => sequences.coarse(|id| ids.index(id), name),
                 Features::Names(_) => None,
             };
             coarse.or_else(|| scaling::far_apart(&sizes, Apart::ROWS, name))

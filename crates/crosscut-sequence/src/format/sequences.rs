@@ -226,9 +226,13 @@ impl<'f> Sequences<'f> {
     }
 
     /// A note on features that lose much by rounding, if there are any. `index` gives the index of
-    /// an id.
-    pub fn coarse(&mut self, index: impl Fn(u32) -> Option<u32>) -> Option<String> {
-        mem::take(&mut self.coarse).note(self.rows(), index)
+    /// an id, and `name` the name of an index.
+    pub fn coarse(
+        &mut self,
+        index: impl Fn(u32) -> Option<u32>,
+        name: impl Fn(usize) -> String,
+    ) -> Option<String> {
+        mem::take(&mut self.coarse).note(self.rows(), index, name)
     }
 
     /// An error at a line of the file.
