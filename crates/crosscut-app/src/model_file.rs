@@ -10,6 +10,7 @@ use std::fmt;
 use std::io::{self, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::slice;
 
 use crosscut::{Certificate, Model, Regulariser, Settings};
 use serde::{Deserialize, Serialize};
@@ -227,7 +228,7 @@ impl<'w> Stored<'w> {
     fn restore(self) -> Vec<f64> {
         match self {
             Self::All(w) => w.into_owned(),
-            Self::Few { dim, at, values } => few(&at, &values, &[0..dim]),
+            Self::Few { dim, at, values } => few(&at, &values, slice::from_ref(&(0..dim))),
         }
     }
 }

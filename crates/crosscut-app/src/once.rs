@@ -102,7 +102,9 @@ impl Once {
         self.lines += count_lines(&bytes);
         self.bytes += bytes.len() as u64;
         let shared = Arc::clone(&self.shared);
-        Ok(Some(Source::from_piece(self.name.clone(), bytes, before, self.encoding).sharing(shared)))
+        Ok(Some(
+            Source::from_piece(self.name.clone(), bytes, before, self.encoding).sharing(shared),
+        ))
     }
 
     /// Tells the monitor what was noted and how much was read since the last call.

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use crosscut::{Example, Stream};
 
 use crate::application::{Application, Examples};
-use crate::cutter::{Cutter, qid};
 pub use crate::cutter::Cut;
+use crate::cutter::{Cutter, qid};
 use crate::encoding::{Decoded, Encoding};
 use crate::error::Error;
 pub use crate::once::read_in_pieces;

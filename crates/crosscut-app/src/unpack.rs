@@ -102,14 +102,8 @@ enum Kind {
 impl Kind {
     /// Whether a file that begins so may be an archive that is not recognised yet.
     fn may_become_archive(head: &[u8]) -> bool {
-        const HEADS: [&[u8]; 6] = [
-            b"BZh",
-            b"\x1f\x8b",
-            b"\xfd7zX",
-            b"\x5d\0\0",
-            b"\x28\xb5\x2f\xfd",
-            b"PK\x03\x04",
-        ];
+        const HEADS: [&[u8]; 6] =
+            [b"BZh", b"\x1f\x8b", b"\xfd7zX", b"\x5d\0\0", b"\x28\xb5\x2f\xfd", b"PK\x03\x04"];
         HEADS.iter().any(|known| known.len() > head.len() && known.starts_with(head))
             || head == b"BZh"
             || Self::of(head) == Self::Bzip2

@@ -178,7 +178,8 @@ fn argument(spec: &OptionSpec) -> Arg {
     match spec.value {
         "" => argument.action(ArgAction::SetTrue),
         value => {
-            let hint = if spec.is_file() { ValueHint::FilePath } else { ValueHint::Unknown };
+            let is_file = value.ends_with("FILE");
+            let hint = if is_file { ValueHint::FilePath } else { ValueHint::Unknown };
             argument.value_name(value).value_hint(hint)
         }
     }

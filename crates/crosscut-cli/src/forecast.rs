@@ -5,8 +5,9 @@ use crosscut::{Progress, Settings};
 /// The fewest certificates that make a trend, and the least time between the first and the last.
 const LEAST: usize = 5;
 const LEAST_SECONDS: f64 = 1.0;
-/// The largest factor between the speeds in the earlier and the later half of a steady trend.
+/// A trend is steady if the speeds in its parts differ by at most this factor.
 const STEADY: f64 = 1.5;
+const PARTS: usize = 3;
 
 /// Estimates the time left from the speed at which the logarithm of the gap has fallen in the second
 /// half of the time so far. It tells nothing unless that speed was steady, and nothing further ahead
@@ -49,22 +50,29 @@ impl Forecast {
         }
         if self.trend.last().is_none_or(|&(at, last)| distance < last && now > at) {
             self.trend.push((now, distance));
-            let old = self.trend.partition_point(|&(at, _)| at < 0.5 * now);
-            self.trend.drain(..old);
         }
+        let old = self.trend.partition_point(|&(at, _)| at < 0.5 * now);
+        self.trend.drain(..old);
         let (&first, &last) = self.trend.first().zip(self.trend.last())?;
         let observed = last.0 - first.0;
         if self.trend.len() < LEAST || observed < LEAST_SECONDS {
             return None;
         }
-        let half = self.trend.partition_point(|&(at, _)| at < first.0 + 0.5 * observed);
-        let middle = self.trend[half.min(self.trend.len() - 2)];
-        let speed = |a: (f64, f64), b: (f64, f64)| (a.1 - b.1) / (b.0 - a.0);
-        let (before, after) = (speed(first, middle), speed(middle, last));
-        if !(1.0 / STEADY..=STEADY).contains(&(after / before)) {
+        let part = |part: usize| {
+            let begin = first.0 + observed * part as f64 / PARTS as f64;
+            let at = self.trend.partition_point(|&(at, _)| at < begin);
+            self.trend[at.min(self.trend.len() - 1)]
+        };
+        let speeds: [f64; PARTS] = std::array::from_fn(|at| {
+            let (from, to) = (part(at), part(at + 1));
+            (from.1 - to.1) / (to.0 - from.0)
+        });
+        let slowest = speeds.iter().copied().fold(f64::INFINITY, f64::min);
+        let is_steady = |speed: &f64| *speed > 0.0 && *speed <= STEADY * slowest;
+        if !speeds.iter().all(is_steady) {
             return None;
         }
-        let left = last.1 / after.min(speed(first, last)) - (now - last.0);
+        let left = last.1 / slowest - (now - last.0);
         if !(0.0..=observed).contains(&left) {
             return None;
         }
@@ -145,7 +153,7 @@ mod tests {
                 for (seconds, left, truth) in told(&trace, &settings, 1.0) {
                     let near = (truth / 4.0..=4.0 * truth).contains(&left);
                     assert!(
-                        near || (left - truth).abs() <= seconds / 3.0,
+                        near || (left - truth).abs() <= seconds / 8.0,
                         "{name}, gap {:e}: at {seconds} s, {left} s are told, and {truth} s are left",
                         gap(goal)
                     );

@@ -97,7 +97,7 @@ fn features_of_pairs_have_names_and_priors() {
         (&9.into(), &3.into())
     );
     assert_eq!(learned["dim"], 6 * 3 + 3 * 9);
-    let shown = home.succeeds(&["inspect", "--weights", "99", "model"]);
+    let shown = home.succeeds(&["inspect", "--top", "99", "model"]);
     assert!(shown.out.contains("tags DT NN, feature B0:dog"), "{shown:?}");
     let more = ["--prior", "model", "--template", "wide", "--tag-column", "1"];
     home.succeeds(&[&["learn", "sequence"], &more[..], &["train.txt", "near"]].concat());

@@ -173,7 +173,7 @@ fn check_refuses_what_training_would_refuse() {
             "expected a whole number of at least 1",
         ),
         (&["check", "multiclass", "-l", "7", "train.svm"], "-l expects"),
-        (&["check", "multiclass", "wide"], "wide: expected at most 4000000 weights"),
+        (&["check", "multiclass", "-v", "0", "wide"], "wide: expected at most 4000000 weights"),
     ];
     for (arguments, expected) in table {
         home.refuses(arguments, &[expected]);

@@ -322,7 +322,10 @@ fn the_text_is_the_same_each_time_and_names_are_those_of_files() {
     home.write("template", "U01:%x[0,0]\nB\n");
     home.succeeds(&["learn", "sequence", "-v", "0", "--template", "template", "columns", "c"]);
     let model: Value = serde_json::from_str(&home.succeeds(&["export", "c", "-"]).out).unwrap();
-    assert_eq!(model["columns"], serde_json::json!({ "template": "U01:%x[0,0]\nB\n", "count": 1 }));
+    let columns = serde_json::json!({
+        "template": "U01:%x[0,0]\nB\n", "reads": [], "names": [], "width": 2, "tag": 1
+    });
+    assert_eq!(model["columns"], columns);
 }
 
 #[test]

@@ -114,7 +114,9 @@ fn a_file_is_classified_in_a_fraction_of_its_size() {
     let folder = tempfile::tempdir().unwrap();
     let line = |class: usize| {
         let mut line = class.to_string();
-        (1..30).for_each(|id| drop(write!(line, " {id}:0.{}", (id * 7919 + class * 31) % 9973)));
+        for id in 1..30 {
+            let _ = write!(line, " {id}:0.{}", (id * 7919 + class * 31) % 9973);
+        }
         line + "\n"
     };
     let lines: String = (0..100).map(|at| line(at % 4)).collect();

@@ -11,7 +11,7 @@ use crosscut::{Example, Feature, Objective, Rescaling, SparseVector};
 use crosscut_app::export::Fields;
 use crosscut_app::scaling::{self, Apart, Coarse, Columns, Method};
 use crosscut_app::svmlight::{self, Line};
-use crosscut_app::table::{self, Wanted};
+use crosscut_app::table::{self, Table, Wanted};
 use crosscut_app::vocabulary::{FeatureIds, Labels, NO_FEATURES, NoneKnown, SeenIds};
 use crosscut_app::{
     Application, CostMatrix, Cut, Error, Examples, Forecasts, Item, Items, OptionSpec, Options,
@@ -98,11 +98,13 @@ impl Application for Multiclass {
         if method == Method::None {
             let sizes = scaling::largest(count, rows.clone());
             let coarse = coarse.note(rows.clone(), |id| task.features().index(id), name);
-            let note = coarse.or_else(|| scaling::far_apart(&sizes, Apart::ROWS, name));
-            let note = note.or_else(|| {
+            let apart = scaling::far_apart(&sizes, Apart::ROWS, name).or_else(|| {
                 scaling::far_apart(&scaling::largest_of_dense(count, rows), Apart::TABLE, name)
             });
-            note.iter().for_each(|note| source.note(&format!("{file}: {note}")));
+            [coarse, apart]
+                .iter()
+                .flatten()
+                .for_each(|note| source.note(&format!("{file}: {note}")));
         } else {
             let mut columns = Columns::new(count);
             parsed.iter().for_each(|example| columns.add(&example.features, &example.rest));
@@ -308,8 +310,9 @@ impl Application for Multiclass {
         self.features().name(feature).into()
     }
 
-    /// The value of the bias, and the scaling.
+    /// The value of the bias, the columns of a table, and the scaling.
     fn export(&self, out: &mut Fields<'_>) -> io::Result<()> {
+        out.field("table", &self.features().table().map(Table::exported))?;
         out.field("bias", &self.bias().map(f64::from))?;
         out.field("scaling", &self.scaling().exported(&|feature| self.feature_name(feature)))
     }

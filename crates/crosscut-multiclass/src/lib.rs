@@ -62,14 +62,14 @@
 //! has twice is refused.
 //!
 //! **Tables.** With `--label COLUMN` the examples are the rows of a CSV or TSV file with a header
-//! line ([`crosscut_app::table`] has the rules). Labels of tables may have spaces: the scores are the
-//! last k words of a line of predictions.
+//! line ([`crosscut_app::table`] has the rules). Labels of tables may have spaces: the scores are
+//! the last k words of a line of predictions.
 //!
-//! **Class weights.** `--class-weight balanced` multiplies the weight of a training example of class c
-//! by W / (k W_c), where W is the sum of all weights and W_c that of class c: n / (k n_c) without
-//! weights, as in scikit-learn. `--class-weight FILE` has lines `label weight`; other classes have
-//! weight 1. `validate` weighs examples in its risk and measures as in training, `evaluate` by their
-//! own weights.
+//! **Class weights.** `--class-weight balanced` multiplies the weight of a training example of
+//! class c by W / (k W_c), where W is the sum of all weights and W_c that of class c: n / (k n_c)
+//! without weights, as in scikit-learn. `--class-weight FILE` has lines `label weight`; other
+//! classes have weight 1. `validate` weighs examples in its risk and measures as in training,
+//! `evaluate` by their own weights.
 //!
 //! **Labels that are no classes** are refused: lists of labels, as in files for several labels an
 //! example (`1,3,7`), and measurements.

@@ -65,10 +65,10 @@
 //! these are `x.svm.gz.query`, `x.svm.query`, `x.svm.gz.group`, `x.svm.group`. `--no-group` does
 //! not look for it. Without any, all documents are one query.
 //!
-//! * **Tables.** With `--label COLUMN` the documents are the rows of a CSV or TSV file with a header
-//!   line ([`crosscut_app::table`] has the rules), and COLUMN has the grades. `--group-column` has the
-//!   name of the query, any text (in TREC runs `_` stands for its spaces), `--weight-column` what
-//!   `cost:` has.
+//! * **Tables.** With `--label COLUMN` the documents are the rows of a CSV or TSV file with a
+//!   header line ([`crosscut_app::table`] has the rules), and COLUMN has the grades.
+//!   `--group-column` has the name of the query, any text (in TREC runs `_` stands for its spaces),
+//!   `--weight-column` what `cost:` has.
 //! * **Weights.** `cost:V` multiplies the pairs in which a document is the better one (only with
 //!   losses that count pairs). A query may hold several clicked documents. Propensity SVM-rank is
 //!   `-l 1` with a query for each click, or `-l 8` (ranks of relevant documents) with all clicks of
@@ -81,8 +81,8 @@
 //!   features whose ranges within queries are far apart.
 //! * **Predictions** are one score a line, in the order of the file. With `--ranks` they are TREC
 //!   runs, `qid Q0 document rank score tag`; the document is the first word of its comment.
-//! * **`classify --flush`** answers a query when a document of another `qid` has arrived, or a blank
-//!   line, which ends a query then, so that no `qid` is needed. It is refused with `--group`.
+//! * **`classify --flush`** answers a query when a document of another `qid` has arrived, or a
+//!   blank line, which ends a query then, so that no `qid` is needed. It is refused with `--group`.
 //! # Evaluation
 //! Means over queries, weighted by the weights of the queries: `map`, `mrr`, `p@k`, `err`,
 //! `kendall_tau`, `swapped_fraction`, `zero_one_error` (queries with a swapped pair), `loss`, and

@@ -15,15 +15,15 @@
 //! token can take their place.
 //!
 //! **Features of pairs.** The last features may be ones of pairs of tags alone
-//! ([`Sequence::with_pair_features`]; lines `B…` of templates): they have weights for the tag of the
-//! token and the one before, and none for the tag alone. With emissions of order 1, all features
-//! have weights for pairs, and those before the last ones for single tags too.
+//! ([`Sequence::with_pair_features`]; lines `B…` of templates): they have weights for the tag of
+//! the token and the one before, and none for the tag alone. With emissions of order 1, all
+//! features have weights for pairs, and those before the last ones for single tags too.
 //!
-//! **Layout of w.** The weight of feature f and tag y is w\[f · k + y\]. Then follow the weights for
-//! pairs of tags, at f · k² + a · k + y for the tag a before y, with f counted from 0 for emissions
-//! of order 1, else from the first feature of pairs alone. Then follow the transitions, order by
-//! order, with tags read as digits in base k. One sweep scores all tags of a token: each feature is
-//! a contiguous slice of w. Transitions are read in place.
+//! **Layout of w.** The weight of feature f and tag y is w\[f · k + y\]. Then follow the weights
+//! for pairs of tags, at f · k² + a · k + y for the tag a before y, with f counted from 0 for
+//! emissions of order 1, else from the first feature of pairs alone. Then follow the transitions,
+//! order by order, with tags read as digits in base k. One sweep scores all tags of a token: each
+//! feature is a contiguous slice of w. Transitions are read in place.
 //!
 //! **Oracles.** All are exact unless there is a beam. Let m be the larger of t and 1.
 //!
@@ -37,8 +37,8 @@
 //! | max-marginals of tokens | the recursion from both ends | twice the time of prediction | n · k^m |
 //! | probabilities (log-loss) | the recursion forward and backward with sums for maxima | three to four times the time of prediction | 4 · n · k^m |
 //!
-//! Features of pairs take n · k² · (features of pairs at a token) more, and forbid recombination, as
-//! emissions of order 1 do.
+//! Features of pairs take n · k² · (features of pairs at a token) more, and forbid recombination,
+//! as emissions of order 1 do.
 //!
 //! **The log-loss.** With [`Sequence::with_objective`] (`--objective log`) training minimises −ln
 //! P(y | x), P(y | x) = exp⟨w, Ψ(x, y)⟩ / Σ over ȳ of exp⟨w, Ψ(x, ȳ)⟩: a conditional random field,
@@ -99,9 +99,9 @@
 //!
 //! **CoNLL-U** is recognised if `--template` is given and the first line that is no comment has ten
 //! columns and the id of a first word, or if a comment before it names the columns. Words are the
-//! tokens; comments, ranges of words (`1-2`) and empty nodes (`1.1`) are passed over. The ids of the
-//! words of a sentence must be 1, 2, 3, …; so a missing blank line is found. `_` as the tag of a
-//! word means that it has none, except in FEATS, DEPS and MISC, where it is a value. Training
+//! tokens; comments, ranges of words (`1-2`) and empty nodes (`1.1`) are passed over. The ids of
+//! the words of a sentence must be 1, 2, 3, …; so a missing blank line is found. `_` as the tag of
+//! a word means that it has none, except in FEATS, DEPS and MISC, where it is a value. Training
 //! refuses such a word. For a model, a sentence with such a word has no tags.
 //!
 //! **Templates** (`--template FILE`, or the built-in `chunking`, `pos`, `ner`) have the notation of
@@ -128,11 +128,11 @@
 //! after each sequence except in `hmm`. In `conllu` they are the whole file with other tags in the
 //! column of the tag: comments, ranges and empty nodes stay where they stood, and numbers are
 //! attributes in the column MISC, `MaxMargin=V` or `Probability=V`, in place of a column; models of
-//! files without that column refuse these options. `--max-marginals` adds a column, `inf` if no other tag is
-//! possible. With `--n-best N`, a line `# RANK SCORE` (ranks from 0) precedes each of the N best
-//! taggings, and a blank line follows it. With `--probabilities`, a column has the probability of
-//! each tag, and with `--n-best` too, the line has the probability of the tagging in place of the
-//! score.
+//! files without that column refuse these options. `--max-marginals` adds a column, `inf` if no
+//! other tag is possible. With `--n-best N`, a line `# RANK SCORE` (ranks from 0) precedes each of
+//! the N best taggings, and a blank line follows it. With `--probabilities`, a column has the
+//! probability of each tag, and with `--n-best` too, the line has the probability of the tagging in
+//! place of the score.
 //!
 //! `classify` keeps a piece of the file in memory, and of a model with names only the features with
 //! a weight that is not zero. With `--flush` a sequence is answered when a blank line after it has
@@ -142,11 +142,11 @@
 //! * All measures but the counts (`sequences`, `tokens`, `unknown_tags`) are weighted by the
 //!   weights of the sequences. A ratio whose denominator is zero is 0.
 //! * `chunk_f1`, `chunk_precision` and `chunk_recall` are reported if the tags of the model mark
-//!   chunks: as `B-NP`, `B_NP`, `NP-B`, `NP_B` or with letters alone ([`Notation::of`] has the rule).
-//!   They follow the CoNLL-2000 evaluation, which reads IOB1 and IOB2 alike; `E` and `S` (also `L`
-//!   and `U`, or `M` for `I` and `W` for `S`) mark the end of a chunk and a chunk of one token. A
-//!   chunk is found if a predicted one has the same first and last token and the same kind. If the
-//!   tags look like chunks and are not read, `evaluate` notes why.
+//!   chunks: as `B-NP`, `B_NP`, `NP-B`, `NP_B` or with letters alone ([`Notation::of`] has the
+//!   rule). They follow the CoNLL-2000 evaluation, which reads IOB1 and IOB2 alike; `E` and `S`
+//!   (also `L` and `U`, or `M` for `I` and `W` for `S`) mark the end of a chunk and a chunk of one
+//!   token. A chunk is found if a predicted one has the same first and last token and the same
+//!   kind. If the tags look like chunks and are not read, `evaluate` notes why.
 //! * `token_error` is the fraction of wrong tags, `sequence_accuracy` the fraction of sequences
 //!   without a wrong tag, `loss` the mean Δ.
 //! * For models trained with the log-loss also [the measures of

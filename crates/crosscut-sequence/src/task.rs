@@ -404,8 +404,7 @@ impl Sequence {
         }
         // The weights of used features, those of features side by side in one range.
         let mut kept: Vec<Range<usize>> = Vec::new();
-        for (begin, features, size) in
-            [(0, 0..singles, k), (at_pairs, first..is_used.len(), k * k)]
+        for (begin, features, size) in [(0, 0..singles, k), (at_pairs, first..is_used.len(), k * k)]
         {
             let mut end = begin;
             for run in is_used[features].chunk_by(|a, b| a == b) {

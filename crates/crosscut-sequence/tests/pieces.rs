@@ -13,7 +13,7 @@ use proptest::prelude::*;
 
 fn options(values: &[(&str, &str)]) -> Options {
     let mut options = Options::default();
-    values.iter().for_each(|(name, value)| options.set(*name, *value));
+    values.iter().for_each(|(name, value)| options.set(name, *value));
     options
 }
 
@@ -104,7 +104,7 @@ proptest! {
             Err(_) => {
                 let pieces = [Some(size), None]
                     .map(|size| read_in_pieces(&crf, "test", text.as_bytes(), size).ok());
-                prop_assert!(pieces[0] == None && pieces[1] == None || text.trim().is_empty());
+                prop_assert!(pieces.iter().all(Option::is_none) || text.trim().is_empty());
             }
         }
     }

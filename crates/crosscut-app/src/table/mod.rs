@@ -27,6 +27,7 @@ mod rows;
 mod survey;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::vocabulary::Words;
 
@@ -106,6 +107,25 @@ impl From<Table> for Unchecked {
 }
 
 impl Table {
+    /// What `export` writes of the columns: an object with `label`, `group` and `columns`. Each of
+    /// these has a `name`, and either the `mean` of numbers or the list of `categories`; `lacks` says
+    /// whether a missing value has a feature.
+    pub fn exported(&self) -> Value {
+        let column = |column: &Column| {
+            let Column { name, kind, lacks } = column;
+            match kind {
+                Kind::Number(mean) => json!({ "name": name, "mean": mean, "lacks": lacks }),
+                Kind::Categories(words) => {
+                    let words: Vec<&str> =
+                        (0..words.len() as u32).map(|at| words.name(at)).collect();
+                    json!({ "name": name, "categories": words, "lacks": lacks })
+                }
+            }
+        };
+        let columns: Vec<Value> = self.columns.iter().map(column).collect();
+        json!({ "label": self.label, "group": self.group, "columns": columns })
+    }
+
     /// The number of features.
     pub fn features(&self) -> usize {
         self.firsts.last().map_or(0, |&count| count as usize)

@@ -23,6 +23,8 @@ pub(super) struct Folds<'f, A: Application> {
     pub settings: &'f Settings,
     /// Whether to keep predictions as text.
     pub writes: bool,
+    /// Whether the grid may be extended, from the weights at its largest C.
+    pub extends: bool,
 }
 
 /// What was found for one C.
@@ -44,7 +46,7 @@ struct Held<Y> {
 impl<A: Application> Folds<'_, A> {
     /// Makes all runs for these values of C, each once, from the weights `starts`. The result has a
     /// C that was completed on every fold, in order, and is all of them unless the watch was
-    /// stopped. `ends` gets the weights at the largest C of each fold.
+    /// stopped. `ends` gets the weights at the largest C of each fold, if the grid may be extended.
     ///
     /// # Errors
     /// See [`cross_validate_with`].
@@ -75,7 +77,7 @@ impl<A: Application> Folds<'_, A> {
             &mut |round, solution, held_out| {
                 let Some(at) = cs.iter().position(|&c| c == round.c) else { return };
                 self.take_in(&mut held[at], &solution.w, held_out);
-                if round.c.mean(n) == largest {
+                if self.extends && round.c.mean(n) == largest {
                     ends.resize(ends.len().max(round.fold + 1), Vec::new());
                     ends[round.fold].clone_from(&solution.w);
                 }

@@ -109,9 +109,10 @@ impl<const FAULT: u8> Application for Faulty<FAULT> {
 fn broken<const FAULT: u8>(sample: usize) -> (usize, Option<String>) {
     let home = tempfile::tempdir().unwrap();
     let file = home.path().join("train");
+    let label = |i: usize| if i.is_multiple_of(2) { 1 } else { -1 };
     let line = |i: usize| match i {
-        0..=5 => format!("{} {}:{}\n", if i % 2 == 0 { 1 } else { -1 }, i % 3 + 1, i + 1),
-        _ => format!("{} 1:{i} 3:0.5\n", if i % 2 == 0 { 1 } else { -1 }),
+        0..=5 => format!("{} {}:{}\n", label(i), i % 3 + 1, i + 1),
+        _ => format!("{} 1:{i} 3:0.5\n", label(i)),
     };
     std::fs::write(&file, (0..12).map(line).collect::<String>()).unwrap();
     let request = Check { examples: &file, options: &Options::default(), sample };

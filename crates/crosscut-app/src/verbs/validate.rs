@@ -99,6 +99,7 @@ pub fn validate<A: Application>(
         regulariser: &regulariser,
         settings: request.settings,
         writes: request.predictions.is_some(),
+        extends: request.extend && cs.len() > 2,
     };
     let mut watch = Watch {
         shape: &shape,

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use crosscut::{Example, Rescaling};
 use crosscut_app::export::Fields;
 use crosscut_app::scaling::{self, Apart, Coarse, Columns, Method};
-use crosscut_app::table::{self, Wanted};
+use crosscut_app::table::{self, Table, Wanted};
 use crosscut_app::vocabulary::{FeatureIds, NO_FEATURES, NoneKnown, SeenIds};
 use crosscut_app::{
     Application, Cut, Error, Examples, Item, Items, OptionSpec, Options, Outcome, Pieces, Report,
@@ -179,10 +179,11 @@ impl Application for Ranking {
             Scale::Documents(Method::None) => {
                 let documents = rows.clone().flat_map(|rows| rows.iter()).map(|row| row.features());
                 let name = |index: usize| ids.name(index);
-                let note = coarse
-                    .note(documents, |id| ids.index(id), name)
-                    .or_else(|| scaling::far_apart(&widest(ids.len(), rows), APART, name));
-                note.iter()
+                let coarse = coarse.note(documents, |id| ids.index(id), name);
+                let apart = scaling::far_apart(&widest(ids.len(), rows), APART, name);
+                [coarse, apart]
+                    .iter()
+                    .flatten()
                     .for_each(|note| source.note(&format!("{}: {note}", source.name().to_owned())));
                 Scaling::default()
             }
@@ -379,8 +380,9 @@ impl Application for Ranking {
         self.features().name(feature).into()
     }
 
-    /// The scaling. That of queries has no numbers: they are those of the query at hand.
+    /// The columns of a table, and the scaling. That of queries has no numbers: they are those of the query at hand.
     fn export(&self, out: &mut Fields<'_>) -> io::Result<()> {
+        out.field("table", &self.features().table().map(Table::exported))?;
         match &self.scaling {
             Scaling::Query => out.field("scaling", &BTreeMap::from([("method", "query")])),
             Scaling::Documents(scaling) => {

@@ -139,7 +139,8 @@ impl Reader<'_> {
                     begins
                 }
                 (Division::Sizes { .. }, Some(_)) if is_table => {
-                    let message = "expected queries from --group or from --group-column, found both";
+                    let message =
+                        "expected queries from --group or from --group-column, found both";
                     return refuse(message.to_owned());
                 }
                 (Division::Sizes { .. }, Some(qid)) => {

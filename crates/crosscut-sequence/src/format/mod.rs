@@ -191,22 +191,22 @@ impl Application for Sequence {
         let mut task = build(options, choices, tags, (features, pairs), format, &file)?;
         let (count, name) =
             (task.features().len(), |index| template::shorten(&task.feature_name(index)));
-        let note = if method == Method::None {
+        let notes = if method == Method::None {
             let sizes = scaling::largest(count, sequences.rows());
             let coarse = match task.features() {
                 Features::Ids(ids) => sequences.coarse(|id| ids.index(id), name),
                 Features::Names(_) => None,
             };
-            coarse.or_else(|| scaling::far_apart(&sizes, Apart::ROWS, name))
+            [coarse, scaling::far_apart(&sizes, Apart::ROWS, name)]
         } else {
             let mut statistics = Statistics::new(count);
             sequences.add_to(&mut statistics);
             let note = scaling::constants(&statistics, name);
             task = task.scaled_by(&statistics, method, &file)?;
             sequences.scale(task.scaling());
-            note
+            [note, None]
         };
-        note.iter().for_each(|note| source.note(&format!("{file}: {note}")));
+        notes.iter().flatten().for_each(|note| source.note(&format!("{file}: {note}")));
 
         let examples = sequences.finish(&task).into_iter();
         let examples = examples.map(|item| Example {

@@ -93,11 +93,8 @@ impl<'a> Trainer<'a> {
     /// certificate are those of any run; only the number of passes differs.
     ///
     /// The block solver then takes its first steps around `w`, unless acceleration is off or weights
-    /// have lower bounds. From half of C, or from the first nine tenths of the examples, digits take
-    /// 5 passes in place of 14 and 11, letters 7 and 8 in place of 8 and 9, and the tagging of WNUT17
-    /// 13 and 12 in place of 18 and 16. Where oracles are cheap and weights many, as there, that saves
-    /// no time: the accelerated steps cost as much. The 1-slack method has only one more plane, which
-    /// saves about a tenth of its passes.
+    /// have lower bounds. That saves passes, and time where oracles are expensive or weights few: the
+    /// accelerated steps cost as much as cheap oracles. The 1-slack method has only one more plane.
     ///
     /// Weights below their lower bounds are raised to them. A regulariser must be set before.
     ///
