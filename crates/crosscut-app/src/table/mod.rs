@@ -1,8 +1,10 @@
 //! Tables: CSV and TSV files with a header line, for tasks whose examples are rows of numbers.
 //!
 //! `--label COLUMN` says that the training file is a table. Values stand between tabs, semicolons or
-//! commas, the one that the header has most often; fields may be quoted as in RFC 4180. A [`Table`]
-//! remembers the columns, so that later files are read by the names of columns, in any order.
+//! commas, the one that splits the header into most fields. Fields may be quoted as in RFC 4180; a
+//! quote that does not begin a field is a letter, and letters after a quoted part belong to the value.
+//! A [`Table`] remembers the columns, so that later files are read by the names of columns, in any
+//! order.
 //!
 //! | column | features |
 //! |---|---|

@@ -107,13 +107,10 @@ impl<'t> Rows<'t> {
         for start in (0..self.records.len()).step_by(BATCH) {
             let batch = BATCH.min(self.records.len() - start);
             let pieces = map_ranges(batch, PIECE, |range| {
-                let mut fields = Vec::new();
-                let mut parsed = Vec::with_capacity(range.len());
-                for record in range {
-                    let line = self.records.fields(start + record, &mut fields);
-                    parsed.push((line, self.row(&fields).and_then(&parse)));
-                }
-                parsed
+                let records = range.map(|record| start + record);
+                let parsed =
+                    |record| (self.records.line(record), self.row(record).and_then(&parse));
+                records.map(parsed).collect::<Vec<_>>()
             });
             for (line, row) in pieces.into_iter().flatten() {
                 let refuse = |message| Error::line(self.records.file.as_str(), line, message);
@@ -125,8 +122,9 @@ impl<'t> Rows<'t> {
         Ok(())
     }
 
-    fn row<'f>(&self, fields: &'f [Cow<'_, str>]) -> Result<Row<'f>, String> {
-        let given = |at: usize| Some(&*fields[at]).filter(|value| !is_missing(value));
+    fn row(&self, record: usize) -> Result<Row<'_>, String> {
+        let value = |at: usize| self.records.value(record, at);
+        let given = |at: usize| Some(value(at)).filter(|value| !is_missing(value));
         let label = self.places.label.and_then(given).map(source::name).transpose()?;
         if label.is_none() && self.learning {
             let column = shown(&self.table.label);
@@ -139,11 +137,11 @@ impl<'t> Rows<'t> {
                 format!("expected the name of a query in column `{column}`, found a missing value")
             })?)?),
         };
-        let cost = self.places.weight.map_or(Ok(1.0), |at| self.weight(&fields[at]))?;
+        let cost = self.places.weight.map_or(Ok(1.0), |at| self.weight(value(at)))?;
         let (mut features, mut rest) = (Vec::new(), Vec::new());
         let all = self.table.columns.iter().zip(&self.table.firsts).zip(&self.places.columns);
         for (((column, first), &place), unknown) in all.zip(&self.unknown) {
-            let is_known = self.add(column, *first, &fields[place], [&mut features, &mut rest])?;
+            let is_known = self.add(column, *first, value(place), [&mut features, &mut rest])?;
             unknown.fetch_add(u64::from(!is_known), Ordering::Relaxed);
         }
         let last_id = self.table.features() as u32;

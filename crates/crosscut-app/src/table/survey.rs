@@ -1,6 +1,5 @@
 //! [`survey`]: the columns of a training table, from the values of all its rows.
 
-use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};
 
 use super::options::Found;
@@ -139,11 +138,9 @@ fn is_likely_a_row(header: &[String]) -> bool {
 /// Counts the values of some columns.
 fn count(records: &Records, used: &[usize]) -> Vec<Seen> {
     let mut all = vec![Seen::default(); used.len()];
-    let mut fields = Vec::new();
     for record in 0..records.len() {
-        let line = records.fields(record, &mut fields);
         for (seen, &at) in all.iter_mut().zip(used) {
-            let value: &str = &fields[at];
+            let value = records.value(record, at);
             match number(value, records.separator) {
                 _ if is_missing(value) => seen.missing += 1,
                 Some(number) => {
@@ -153,7 +150,8 @@ fn count(records: &Records, used: &[usize]) -> Vec<Seen> {
                 }
                 None => {
                     seen.others += 1;
-                    seen.first_other.get_or_insert_with(|| (value.to_owned(), line));
+                    let first = || (value.to_owned(), records.line(record));
+                    seen.first_other.get_or_insert_with(first);
                 }
             }
         }
@@ -171,17 +169,13 @@ fn collect_categories(records: &Records, columns: &mut [(usize, Column)]) -> Res
             Kind::Number(_) => None,
         })
         .collect();
-    if open.is_empty() {
-        return Ok(());
-    }
-    let mut fields: Vec<Cow<'_, str>> = Vec::new();
     for record in 0..records.len() {
-        let line = records.fields(record, &mut fields);
         for (at, _, values) in &mut open {
-            let value: &str = &fields[*at];
+            let value = records.value(record, *at);
             if !is_missing(value) && !values.contains(value) {
-                source::name(value)
-                    .map_err(|message| Error::line(records.file.as_str(), line, message))?;
+                source::name(value).map_err(|message| {
+                    Error::line(records.file.as_str(), records.line(record), message)
+                })?;
                 values.insert(value.to_owned());
             }
         }
