@@ -1,4 +1,4 @@
-//! [`write`]: a model as JSON text, from which another program can predict.
+//! [`write()`]: a model as JSON text, from which another program can predict.
 //!
 //! `docs/export.md` describes the format. The text is written piece by piece, in an order that
 //! depends on nothing but the model, and its numbers read back as the same doubles.
