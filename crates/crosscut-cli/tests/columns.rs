@@ -167,3 +167,35 @@ fn notes_say_why_there_are_no_figures_on_chunks() {
         assert_eq!(figures(tags), expected, "{tags}");
     }
 }
+
+/// Comments between sentences, and after the last one, stay where they are, however the file is cut
+/// into pieces.
+#[test]
+fn a_treebank_of_many_pieces_is_written_back_whole() {
+    let home = home();
+    home.succeeds(&["learn", "sequence", "-v", "0", "--template", "pos", "train.conllu", "model"]);
+    // Some of these blocks of comments are at the beginning or the end of a piece.
+    let block = |i: usize| format!("# block {i} {}\n\n{}", "x".repeat(i % 97), conllu(i, i + 1));
+    let end = "# the end\n\n# and more\n";
+    let treebank = (0..6000).map(block).collect::<String>() + end;
+    home.write("many.conllu", &treebank);
+    for threads in ["1", "2"] {
+        home.succeeds(&["classify", "--threads", threads, "many.conllu", "model", "written"]);
+        let written = home.text("written");
+        // The tags may differ, the lines and their order may not.
+        let bare = |text: &str| -> Vec<String> {
+            let line = |line: &str| match line.split('\t').collect::<Vec<_>>().as_slice() {
+                [id, form, lemma, _, rest @ ..] => {
+                    format!("{id} {form} {lemma} {}", rest.join(" "))
+                }
+                _ => line.to_owned(),
+            };
+            text.trim_end().lines().map(line).collect()
+        };
+        assert!(bare(&written) == bare(&treebank), "with {threads} threads");
+    }
+    // Answered one by one, all but the comments after the last sentence.
+    let answers = home.run_with(&["classify", "--flush", "-", "model", "-"], treebank.as_bytes());
+    let sentences = treebank.strip_suffix(end).unwrap();
+    assert_eq!(answers.out.lines().count(), sentences.lines().count());
+}

@@ -126,13 +126,13 @@
 //!
 //! **Predictions** are one tag a line, in `columns` after the line of the file, with a blank line
 //! after each sequence except in `hmm`. In `conllu` they are the whole file with other tags in the
-//! column of the tag: comments, ranges and empty nodes stay where they stood, and numbers are
-//! attributes in the column MISC, `MaxMargin=V` or `Probability=V`, in place of a column; models of
-//! files without that column refuse these options. `--max-marginals` adds a column, `inf` if no
-//! other tag is possible. With `--n-best N`, a line `# RANK SCORE` (ranks from 0) precedes each of
-//! the N best taggings, and a blank line follows it. With `--probabilities`, a column has the
-//! probability of each tag, and with `--n-best` too, the line has the probability of the tagging in
-//! place of the score.
+//! column of the tag: comments, ranges and empty nodes stay where they stood (with `--flush` all
+//! but comments after the last sentence), and numbers are attributes in the column MISC,
+//! `MaxMargin=V` or `Probability=V`, in place of a column; models of files without that column
+//! refuse these options. `--max-marginals` adds a column, `inf` if no other tag is possible. With
+//! `--n-best N`, a line `# RANK SCORE` (ranks from 0) precedes each of the N best taggings, and a
+//! blank line follows it. With `--probabilities`, a column has the probability of each tag, and
+//! with `--n-best` too, the line has the probability of the tagging in place of the score.
 //!
 //! `classify` keeps a piece of the file in memory, and of a model with names only the features with
 //! a weight that is not zero. With `--flush` a sequence is answered when a blank line after it has
