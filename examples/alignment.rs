@@ -131,7 +131,6 @@ fn main() -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use std::ops::ControlFlow;
 
     use crosscut::{Example, LogLoss, Objective, Settings, Sum, risk, solve, testing};
     use crosscut_app::{Application, Outcome, probability::Forecasts, report::Report};
@@ -167,8 +166,7 @@ mod tests {
         let (task, examples) = (Sum(Alignment), read(DATA).expect("good data"));
         testing::check(&task, &examples[..4]);
         let (training, held_out) = examples.split_at(40);
-        let mut observer = |_: &_| ControlFlow::Continue(());
-        let solution = solve(&task, training, &Settings::default(), &mut observer).expect("good");
+        let solution = solve(&task, training, &Settings::default()).expect("good");
         assert!(solution.certificate.converged());
         let wrong = risk(&task, &solution.w, held_out);
         assert!(wrong < 2.0, "{wrong} of about 7 pairs");
@@ -202,8 +200,7 @@ mod tests {
         let examples = read(DATA).expect("good data");
         testing::check(&task, &examples[..4]);
         let (training, held_out) = examples.split_at(40);
-        let mut observer = |_: &_| ControlFlow::Continue(());
-        let w = solve(&task, training, &Settings::default(), &mut observer).expect("good").w;
+        let w = solve(&task, training, &Settings::default()).expect("good").w;
         assert!(risk(&task, &w, held_out) < 2.0);
         let mut options = Options::default();
         options.set("probabilities", "");

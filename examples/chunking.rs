@@ -23,7 +23,6 @@
 
 use std::error::Error;
 use std::io::{IsTerminal, Write};
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -131,7 +130,7 @@ fn run(train: &Path, test: &Path) -> Result<(), Box<dyn Error>> {
     let choosing = began.elapsed().as_secs_f64();
 
     let settings = Settings { c: C::Sum(c), ..Settings::default() };
-    let solution = solve(&task, &training, &settings, &mut |_| ControlFlow::Continue(()))?;
+    let solution = solve(&task, &training, &settings)?;
     let certificate = &solution.certificate;
     println!(
         "\nC(sum) = {c}: primal {:.2}, dual {:.2}, relative gap {:.1e}, {} exact passes",

@@ -121,7 +121,6 @@ fn main() -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use std::ops::ControlFlow;
 
     use crosscut::{Rescaling, Settings, risk, solve, testing};
 
@@ -181,8 +180,7 @@ mod tests {
     #[test]
     fn most_positions_of_new_sequences_are_right() {
         let examples = examples(TRAIN);
-        let mut observer = |_: &_| ControlFlow::Continue(());
-        let solution = solve(&Interval, &examples, &Settings::default(), &mut observer);
+        let solution = solve(&Interval, &examples, &Settings::default());
         let solution = solution.expect("good data");
         assert!(solution.certificate.relative_gap() <= 1e-3);
         let found = risk(&Interval, &solution.w, &self::examples(TEST));

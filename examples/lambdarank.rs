@@ -102,7 +102,7 @@ fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
         }
         let (_, c) = best;
         let settings = Settings { c: C::Sum(c), ..precise() };
-        let solution = solve(&task, &training, &settings, &mut |_| ControlFlow::Continue(()))?;
+        let solution = solve(&task, &training, &settings)?;
         let certificate = &solution.certificate;
         println!(
             "C(sum) = {c}: primal {:.4}, dual {:.4}, relative gap {:.1e}, {} exact passes; {:.1} s",

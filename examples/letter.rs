@@ -22,7 +22,6 @@
 
 use std::error::Error;
 use std::io::{IsTerminal, Write};
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -106,9 +105,7 @@ fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
     let c = found.best.ok_or("no value of C was tried")?;
     let choosing = began.elapsed().as_secs_f64();
 
-    let solution = solve(&task, &training, &Settings { c, ..Settings::default() }, &mut |_| {
-        ControlFlow::Continue(())
-    })?;
+    let solution = solve(&task, &training, &Settings { c, ..Settings::default() })?;
     let certificate = &solution.certificate;
     println!(
         "\nC(sum) = {}: primal {:.3}, dual {:.3}, relative gap {:.1e}, {} exact passes",

@@ -21,7 +21,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::ExitCode;
 
-use crosscut::{C, Moment, Progress, Settings, predict_all, solve};
+use crosscut::{C, Moment, Progress, Settings, predict_all, solve_observed};
 use crosscut_app::{Application, Options, Outcome, Report, Source};
 use crosscut_multiclass::Multiclass;
 
@@ -62,7 +62,7 @@ fn run(train: &Path, test: &Path) -> Result<(), Box<dyn Error>> {
 
     let settings = Settings { c: C::Sum(1.0), ..Settings::default() };
     let mut most_planes = 0;
-    let solution = solve(&task, &examples, &settings, &mut |progress| {
+    let solution = solve_observed(&task, &examples, &settings, &mut |progress| {
         most_planes = most_planes.max(progress.planes);
         if progress.moment == Moment::Pass {
             println!("{}", line(progress));

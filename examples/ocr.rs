@@ -27,7 +27,6 @@
 
 use std::error::Error;
 use std::ffi::OsString;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -132,10 +131,7 @@ fn run(request: &Request) -> Result<(), Box<dyn Error>> {
             let (chosen, others): (Vec<&Word>, Vec<&Word>) =
                 words.iter().partition(|word| word.fold == fold);
             let (training, test) = if request.small { (chosen, others) } else { (others, chosen) };
-            let solution =
-                solve(&task, training.iter().map(|word| &word.example), &settings, &mut |_| {
-                    ControlFlow::Continue(())
-                })?;
+            let solution = solve(&task, training.iter().map(|word| &word.example), &settings)?;
             // The loss counts letters.
             let wrong =
                 risk(&task, &solution.w, test.iter().map(|word| &word.example)) * test.len() as f64;

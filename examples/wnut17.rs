@@ -116,7 +116,7 @@ fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
 
         let task = passing_over_costs(larger_task.clone(), cost)?;
         let settings = Settings { c: C::Sum(c), ..Settings::default() };
-        let solution = solve(&task, &both, &settings, &mut |_| ControlFlow::Continue(()))?;
+        let solution = solve(&task, &both, &settings)?;
         let certificate = &solution.certificate;
         println!(
             "C(sum) = {c}: primal {:.2}, dual {:.2}, relative gap {:.1e}, {} exact passes; {:.0} s",

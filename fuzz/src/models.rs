@@ -1,7 +1,6 @@
 //! The model file, and what a model is used for once it is read.
 
 use std::io::sink;
-use std::ops::ControlFlow;
 use std::path::Path;
 
 use crosscut::{Model, Settings, solve};
@@ -63,7 +62,7 @@ fn make<A: Application>(case: &Case<'_>) -> Option<Vec<u8>> {
         return None;
     }
     let settings = Settings { passes: Some(1), threads: 1, ..Settings::default() };
-    let solution = solve(&task, &examples, &settings, &mut |_| ControlFlow::Continue(())).ok()?;
+    let solution = solve(&task, &examples, &settings).ok()?;
     Some(encode(&Model::new(task, solution.w, settings, solution.certificate)))
 }
 

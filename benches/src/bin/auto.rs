@@ -16,7 +16,6 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program")]
 
 use std::io::Write;
-use std::ops::ControlFlow;
 use std::process::ExitCode;
 
 use crosscut::{C, Certificate, Example, Settings, SolveError, Solver, Task, solve};
@@ -94,7 +93,7 @@ fn line<T: Task>(
             threads: 1,
             ..Settings::default()
         };
-        let solution = solve(task, examples, &settings, &mut |_| ControlFlow::Continue(()))?;
+        let solution = solve(task, examples, &settings)?;
         runs.push((solution.certificate, solution.seconds));
     }
     // Fewer seconds for those that converged, smaller gaps for the rest.

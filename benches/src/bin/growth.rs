@@ -19,7 +19,6 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program")]
 
-use std::ops::ControlFlow;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -73,7 +72,7 @@ fn measure(problem: &RankingProblem, c: C) -> Result<(f64, f64, f64), SolveError
     let settings = Settings { c, threads: 1, ..Settings::default() };
     let (mut oracle, mut best) = (f64::INFINITY, None::<Solution>);
     for _ in 0..ROUNDS {
-        let solution = solve(task, examples, &settings, &mut |_| ControlFlow::Continue(()))?;
+        let solution = solve(task, examples, &settings)?;
         // Half of the solution: pairs on both sides of the margin.
         let w: Vec<f64> = solution.w.iter().map(|weight| 0.5 * weight).collect();
         let (mut scratch, mut planes) = (Default::default(), Planes::default());

@@ -7,7 +7,6 @@
 //! The file has tokens of SVM^hmm; C multiplies the mean slack (default 1000) and training stops at
 //! the relative gap (default 1e-2). One thread. Prints passes, bounds and seconds of both.
 
-use std::ops::ControlFlow;
 use std::path::Path;
 
 use crosscut::{
@@ -113,8 +112,7 @@ fn train<T: Task>(
     examples: &[Example<T::Input, T::Output>],
     settings: &Settings,
 ) -> Solution {
-    solve(task, examples, settings, &mut |_| ControlFlow::Continue(()))
-        .expect("the settings are good")
+    solve(task, examples, settings).expect("the settings are good")
 }
 
 #[allow(clippy::print_stdout, reason = "it is a program")]

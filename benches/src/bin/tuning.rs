@@ -13,7 +13,6 @@
 #![allow(clippy::print_stdout, reason = "a program")]
 
 use std::error::Error;
-use std::ops::ControlFlow;
 use std::path::Path;
 
 use crosscut::{C, Example, Settings, Task, Tuning, solve};
@@ -104,7 +103,7 @@ fn train<T: Task>(
     examples: &[Example<T::Input, T::Output>],
     settings: &Settings,
 ) -> Trained {
-    let solution = solve(task, examples, settings, &mut |_| ControlFlow::Continue(()));
+    let solution = solve(task, examples, settings);
     let solution = solution.expect("the data that come with the sources are good");
     Trained {
         passes: solution.certificate.passes,

@@ -40,7 +40,7 @@
 //!
 //! let x = task.input(SparseVector::from_dense(&[-1.5, -1.0])?.into())?;
 //! let settings = Settings::default();
-//! let solution = solve(&task, &examples, &settings, &mut |_| std::ops::ControlFlow::Continue(()))?;
+//! let solution = solve(&task, &examples, &settings)?;
 //! assert!(solution.certificate.relative_gap() <= settings.relative_gap);
 //!
 //! let model = Model::new(task, solution.w, settings, solution.certificate);

@@ -3,8 +3,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
 
-use std::ops::ControlFlow;
-
 use clarabel::algebra::CscMatrix;
 use clarabel::solver::{DefaultSettings, DefaultSolver, IPSolver, NonnegativeConeT, SolverStatus};
 use crosscut::testing::brute_force_planes;
@@ -35,7 +33,7 @@ fn solvers() -> Vec<(&'static str, Settings, f64)> {
 }
 
 fn run(task: &Multiclass, examples: &Examples, settings: Settings) -> Solution {
-    let solution = solve(task, examples, &settings, &mut |_| ControlFlow::Continue(())).unwrap();
+    let solution = solve(task, examples, &settings).unwrap();
     testing::check_solution(task, examples, &settings, &solution);
     solution
 }

@@ -4,7 +4,6 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
 
 use std::fmt::Write as _;
-use std::ops::ControlFlow;
 
 use crosscut::{C, Example, Feature, Model, Settings, SparseVector, Task, solve, testing};
 use crosscut_app::model_file::{self, ModelFile};
@@ -83,7 +82,7 @@ fn define(options: &Options, text: &str) -> (Multiclass, Vec<Example<SparseVecto
 fn learn(options: &Options, text: &str) -> Model<Multiclass> {
     let (task, examples) = define(options, text);
     let settings = Settings { c: C::Mean(10.0), relative_gap: 1e-9, ..Settings::default() };
-    let solution = solve(&task, &examples, &settings, &mut |_| ControlFlow::Continue(())).unwrap();
+    let solution = solve(&task, &examples, &settings).unwrap();
     testing::check_solution(&task, &examples, &settings, &solution);
     assert!(solution.certificate.converged(), "{:?}", solution.certificate);
     let model = Model::new(task, solution.w, settings, solution.certificate);

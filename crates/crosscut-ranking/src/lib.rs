@@ -31,7 +31,6 @@
 //!
 //! # Example
 //! ```
-//! use std::ops::ControlFlow;
 //! use crosscut::{Example, Feature, Model, Settings, solve};
 //! use crosscut_app::vocabulary::FeatureIds;
 //! use crosscut_ranking::{Query, Ranking, Scores};
@@ -45,7 +44,7 @@
 //!
 //! let task = Ranking::new(FeatureIds::Contiguous(2));
 //! let settings = Settings::default();
-//! let solution = solve(&task, &examples, &settings, &mut |_| ControlFlow::Continue(()))?;
+//! let solution = solve(&task, &examples, &settings)?;
 //! let model = Model::new(task, solution.w, settings, solution.certificate);
 //! let scores = model.predict(&query([[0.7, 0.2], [0.3, 0.4], [0.9, 0.9]])?);
 //! assert!(scores.values()[0] > scores.values()[1]);

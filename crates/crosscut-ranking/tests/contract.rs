@@ -5,8 +5,6 @@
 
 mod small;
 
-use std::ops::ControlFlow;
-
 use crosscut::testing::{check, laws, plane_of, random_weights, slack_of};
 use crosscut::{Example, Rescaling, Settings, Solver, Task, solve};
 use crosscut_app::vocabulary::FeatureIds;
@@ -533,9 +531,7 @@ fn a_query_may_have_100_000_documents() {
             let task = task(10, loss);
             for solver in [Solver::Block, Solver::OneSlack] {
                 let settings = Settings { passes: Some(1), solver, ..Settings::default() };
-                let solution =
-                    solve(&task, [&example], &settings, &mut |_| ControlFlow::Continue(()))
-                        .unwrap();
+                let solution = solve(&task, [&example], &settings).unwrap();
                 let y_hat = task.predict(&solution.w, &example.x, &mut Scratch::default());
                 assert_eq!(y_hat.len(), DOCUMENTS);
                 assert!(task.loss(&example.x, &example.y, &y_hat).is_finite());

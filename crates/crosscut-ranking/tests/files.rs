@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
 
 use std::fs;
-use std::ops::ControlFlow;
 use std::path::Path;
 
 use crosscut::{Example, Model, Rescaling, Settings, Task, solve, testing};
@@ -528,7 +527,7 @@ proptest! {
 /// Trains a little, and sends the model through a file.
 fn learn((task, examples): (Ranking, Examples)) -> Model<Ranking> {
     let settings = Settings { passes: Some(20), ..Settings::default() };
-    let solution = solve(&task, &examples, &settings, &mut |_| ControlFlow::Continue(())).unwrap();
+    let solution = solve(&task, &examples, &settings).unwrap();
     testing::check_solution(&task, &examples, &settings, &solution);
     let model = Model::new(task, solution.w, settings, solution.certificate);
     let folder = tempfile::tempdir().unwrap();

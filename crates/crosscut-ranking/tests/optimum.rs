@@ -5,8 +5,6 @@
 
 mod small;
 
-use std::ops::ControlFlow;
-
 use clarabel::algebra::CscMatrix;
 use clarabel::solver::{DefaultSettings, DefaultSolver, IPSolver, NonnegativeConeT, SolverStatus};
 use crosscut::primal;
@@ -32,7 +30,7 @@ fn solvers(c: C, relative_gap: f64) -> [Settings; 2] {
 }
 
 fn run(task: &Ranking, examples: &Examples, settings: Settings) -> Solution {
-    let solution = solve(task, examples, &settings, &mut |_| ControlFlow::Continue(())).unwrap();
+    let solution = solve(task, examples, &settings).unwrap();
     testing::check_solution(task, examples, &settings, &solution);
     solution
 }

@@ -56,7 +56,6 @@
 //!
 //! # Example
 //! ```
-//! use std::ops::ControlFlow;
 //! use crosscut::{Example, Feature, Model, Settings, solve};
 //! use crosscut_sequence::{Sequence, Tags, Tokens};
 //!
@@ -70,7 +69,7 @@
 //! }
 //!
 //! let settings = Settings::default();
-//! let solution = solve(&task, &examples, &settings, &mut |_| ControlFlow::Continue(()))?;
+//! let solution = solve(&task, &examples, &settings)?;
 //! let model = Model::new(task, solution.w, settings, solution.certificate);
 //! assert_eq!(model.predict(&Tokens::from_features(&[1, 0, 0, 0].map(one))?), Tags::from(vec![1; 4]));
 //! # Ok::<(), Box<dyn std::error::Error>>(())

@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
 
 use std::fs;
-use std::ops::ControlFlow;
 
 use crosscut::testing::{random_weights, sequences};
 use crosscut::{Example, FeatureMap, Settings, Task, solve};
@@ -418,7 +417,7 @@ fn lines_of_pairs_are_features_of_pairs_alone() {
             let values = [values, &[("objective", objective)]].concat();
             let (task, examples) = define(&values, text).unwrap();
             let settings = Settings { relative_gap: 1e-6, ..Settings::default() };
-            let run = solve(&task, &examples, &settings, &mut |_| ControlFlow::Continue(()));
+            let run = solve(&task, &examples, &settings);
             let certificate = run.unwrap().certificate;
             (certificate.dual, certificate.primal)
         };

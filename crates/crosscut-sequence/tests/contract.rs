@@ -5,8 +5,6 @@
 
 mod small;
 
-use std::ops::ControlFlow;
-
 use crosscut::testing::{
     brute_force_planes, brute_force_slack, check, check_oracle, check_prediction, plane_of,
     random_weights, sequences, slack_of,
@@ -593,8 +591,7 @@ fn a_sequence_may_have_100_000_tokens() {
         let task = task.with_loss(loss).unwrap().with_scheme(scheme).unwrap();
         for solver in [Solver::Block, Solver::OneSlack] {
             let settings = Settings { passes: Some(1), solver, ..Settings::default() };
-            let solution =
-                solve(&task, [&example], &settings, &mut |_| ControlFlow::Continue(())).unwrap();
+            let solution = solve(&task, [&example], &settings).unwrap();
             assert_eq!(task.predict(&solution.w, x, &mut scratch).len(), TOKENS);
             assert_eq!(task.max_marginals(&solution.w, x, &mut scratch).len(), TOKENS);
             assert_eq!(task.n_best(&solution.w, x, 3, &mut scratch).len(), 3);

@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
 
 use std::fs;
-use std::ops::ControlFlow;
 
 use crosscut::{Example, Feature, Model, Rescaling, Settings, SparseRows, Task, solve, testing};
 use crosscut_app::model_file::{self, ModelFile};
@@ -595,7 +594,7 @@ fn bad_files_to_classify_are_refused() {
 /// Trains a little, and sends the model through a file.
 fn learn(task: Sequence, examples: &Examples) -> Model<Sequence> {
     let settings = Settings { passes: Some(20), ..Settings::default() };
-    let solution = solve(&task, examples, &settings, &mut |_| ControlFlow::Continue(())).unwrap();
+    let solution = solve(&task, examples, &settings).unwrap();
     testing::check_solution(&task, examples, &settings, &solution);
     let model = Model::new(task, solution.w, settings, solution.certificate);
     let folder = tempfile::tempdir().unwrap();

@@ -5,8 +5,6 @@
 
 mod small;
 
-use std::ops::ControlFlow;
-
 use clarabel::algebra::CscMatrix;
 use clarabel::solver::{DefaultSettings, DefaultSolver, IPSolver, NonnegativeConeT, SolverStatus};
 use crosscut::testing::brute_force_planes;
@@ -29,7 +27,7 @@ fn solvers(c: C, relative_gap: f64) -> [Settings; 2] {
 }
 
 fn run(task: &Sequence, examples: &Examples, settings: Settings) -> Solution {
-    let solution = solve(task, examples, &settings, &mut |_| ControlFlow::Continue(())).unwrap();
+    let solution = solve(task, examples, &settings).unwrap();
     testing::check_solution(task, examples, &settings, &solution);
     solution
 }
@@ -243,9 +241,7 @@ fn recombined_planes_save_exact_passes() {
     let settings = Settings { c: C::Mean(100.0), ..Settings::default() };
     let with = run(&task, &examples, settings).certificate;
     let plain = Plain(task);
-    let without = solve(&plain, &examples, &settings, &mut |_| ControlFlow::Continue(()))
-        .unwrap()
-        .certificate;
+    let without = solve(&plain, &examples, &settings).unwrap().certificate;
     assert!(with.dual <= without.primal && without.dual <= with.primal, "{with:?} {without:?}");
     assert!(2.0 * with.passes <= without.passes, "{} and {} passes", with.passes, without.passes);
 }

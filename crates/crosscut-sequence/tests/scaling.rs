@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
 
 use std::fmt::Write as _;
-use std::ops::ControlFlow;
 use std::path::Path;
 
 use crosscut::{C, Example, Model, Settings, SparseRows, Task, solve, testing};
@@ -79,7 +78,7 @@ fn define(values: &[(&str, &str)], text: &str) -> (Sequence, Vec<Example<Tokens,
 fn learn(values: &[(&str, &str)], text: &str) -> Model<Sequence> {
     let (task, examples) = define(values, text);
     let settings = Settings { c: C::Mean(10.0), relative_gap: 1e-9, ..Settings::default() };
-    let solution = solve(&task, &examples, &settings, &mut |_| ControlFlow::Continue(())).unwrap();
+    let solution = solve(&task, &examples, &settings).unwrap();
     testing::check_solution(&task, &examples, &settings, &solution);
     assert!(solution.certificate.converged(), "{:?}", solution.certificate);
     let model = Model::new(task, solution.w, settings, solution.certificate);

@@ -156,7 +156,7 @@ impl RoundsState {
 /// weights.
 ///
 /// `settings` applies to each round, except that `seconds` limits all rounds together. `observer`
-/// is called as in [`solve`](crate::solve()) and also receives the completed rounds. When it asks
+/// is called as in [`Trainer::solve`] and also receives the completed rounds. When it asks
 /// to stop, the current round ends with its current weights, is evaluated, and is the last. The
 /// result does not depend on the number of threads.
 ///
@@ -653,9 +653,7 @@ mod tests {
         for (done, round) in all.iter().enumerate().skip(1) {
             let mut completed = examples();
             solve(&Bags, &mut completed, &settings, &rounds(done), &mut go).unwrap();
-            let afresh =
-                crate::solve(&Bags, &completed, &settings, &mut |_| ControlFlow::Continue(()))
-                    .unwrap();
+            let afresh = crate::solve(&Bags, &completed, &settings).unwrap();
             let (a, b) = (round.certificate, afresh.certificate);
             assert!(a.converged() && a.dual <= b.primal && b.dual <= a.primal, "{a:?} {b:?}");
             warm += a.oracle_calls;
@@ -670,9 +668,7 @@ mod tests {
         let one = Rounds { limit: 1, tolerance: 0.0 };
         let solution = solve(&Bags, &mut examples(), &settings, &one, &mut go).unwrap();
         assert_eq!((solution.stop, solution.rounds.len()), (RoundsStop::Rounds, 1));
-        let convex =
-            crate::solve(&Bags, &examples(), &settings, &mut |_| ControlFlow::Continue(()))
-                .unwrap();
+        let convex = crate::solve(&Bags, &examples(), &settings).unwrap();
         assert_eq!((solution.w, solution.certificate), (convex.w, convex.certificate));
 
         let hasty = Settings { seconds: Some(1e-9), relative_gap: 0.0, ..settings };

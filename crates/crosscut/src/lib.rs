@@ -63,10 +63,9 @@
 //! The task: choose one of several candidates, each described by a row of features.
 //!
 //! ```
-//! use std::ops::ControlFlow;
-//!
 //! use crosscut::{
-//!     Example, FeatureMap, Place, Planes, Settings, Sink, SparseRows, SparseVector, Task, solve, testing,
+//!     Example, FeatureMap, Place, Planes, Settings, Sink, SparseRows, SparseVector, Task, solve,
+//!     testing,
 //! };
 //!
 //! struct Choice; // of candidates with two features
@@ -117,8 +116,7 @@
 //! ];
 //! testing::check(&Choice, &examples);
 //!
-//! let mut observer = |_progress: &_| ControlFlow::Continue(());
-//! let solution = solve(&Choice, &examples, &Settings::default(), &mut observer)?;
+//! let solution = solve(&Choice, &examples, &Settings::default())?;
 //! assert!(solution.certificate.relative_gap() <= 1e-3);
 //! assert_eq!(Choice.predict(&solution.w, &examples[1].x, &mut ()), 1);
 //! # Ok(())
@@ -131,7 +129,8 @@
 //!   structure](tutorial::your_first_structure), [reading the gap](tutorial::reading_the_gap).
 //! * [`Task`] is the trait to implement, with its contract. [`testing`] checks the contract.
 //!   [`primal`] evaluates P at any w.
-//! * [`solve()`] trains once. [`Trainer`] trains repeatedly, with other values of C.
+//! * [`solve()`] trains once, [`solve_observed`] with an observer of the progress. [`Trainer`]
+//!   trains repeatedly, with other values of C.
 //!   [`StreamTrainer`] trains on examples that do not fit into memory. [`validation`] chooses C.
 //!   [`latent::solve`] trains with hidden parts. [`Trainer::solve_keeping`] passes out the
 //!   [`State`] from which a run can be resumed.
@@ -176,7 +175,7 @@ pub use solve::settings::{BlockSettings, C, Settings, SettingsError, SlackNorm};
 pub use solve::solution::{Certificate, DualVariable, Solution, StopReason};
 pub use solve::state::{State, StateError};
 pub use solve::stream::{Piece, Stream, StreamError, StreamTrainer};
-pub use solve::trainer::{Trainer, solve};
+pub use solve::trainer::{Trainer, solve, solve_observed};
 pub use task::{
     Example, FeatureMap, Objective, Part, Planes, Recombine, Recombiner, Rescaling, Task,
 };

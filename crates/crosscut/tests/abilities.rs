@@ -12,7 +12,8 @@ use ciborium::{from_reader, into_writer};
 use crosscut::{
     Ask, Estimate, Example, FaultKind, Feature, FeatureMap, Flow, Oracles, PassError, Passes,
     Place, PlaneSum, Planes, Progress, Row, Settings, Sink, Solution, Solver, SparseVector, Spent,
-    State, StopReason, StreamTrainer, Task, Trainer, UnderWay, Weights, solve, testing,
+    State, StopReason, StreamTrainer, Task, Trainer, UnderWay, Weights, solve, solve_observed,
+    testing,
 };
 use worlds::spans;
 
@@ -244,12 +245,11 @@ fn chunks_of_any_size_on_any_threads_give_the_same_bits() {
     let examples = spans::examples(200);
     for solver in SOLVERS {
         let settings = Settings { solver, relative_gap: 1e-5, ..Settings::default() };
-        let plain = solve(&spans::TASK, &examples, &settings, &mut go_on).unwrap();
+        let plain = solve(&spans::TASK, &examples, &settings).unwrap();
         for (chunk, threads) in [(0, 1), (1, 3), (7, 1), (7, 2), (1000, 1), (1000, 3)] {
             let task = Chunked { chunk, calls: AtomicUsize::new(0), examples: AtomicUsize::new(0) };
             let settings = Settings { threads, ..settings };
-            let Solution { w, certificate, .. } =
-                solve(&task, &examples, &settings, &mut go_on).unwrap();
+            let Solution { w, certificate, .. } = solve(&task, &examples, &settings).unwrap();
             assert_eq!(
                 (w, certificate),
                 (plain.w.clone(), plain.certificate),
@@ -280,7 +280,7 @@ fn there_is_an_estimate_of_the_bounds_until_there_is_a_certificate() {
             seen.push(*progress);
             ControlFlow::Continue(())
         };
-        solve(&spans::TASK, &examples, &settings, &mut watch).unwrap();
+        solve_observed(&spans::TASK, &examples, &settings, &mut watch).unwrap();
         let mut estimates = 0;
         for progress in &seen {
             assert_eq!(progress.estimate.is_some(), !progress.shown.is_finite(), "{progress:?}");
@@ -349,7 +349,7 @@ impl Passes for Machines<'_> {
 fn sums_of_several_machines_train_as_those_of_one() {
     let examples = spans::examples(90);
     let settings = Settings { solver: Solver::OneSlack, relative_gap: 1e-6, ..Settings::default() };
-    let one = solve(&spans::TASK, &examples, &settings, &mut go_on).unwrap();
+    let one = solve(&spans::TASK, &examples, &settings).unwrap();
     let train = |cuts: &[usize]| {
         let ends = cuts.iter().copied().chain([examples.len()]);
         let parts = [0].iter().chain(cuts).zip(ends).map(|(&start, end)| &examples[start..end]);
@@ -470,7 +470,7 @@ fn one_name_for_rows_at_different_strides_is_a_fault() {
     let examples = [Example::new((), 0), Example::new((), 1), Example::new((), 2)];
     let settings = Settings { passes: Some(50), ..Settings::default() };
     let same = Strides { names: [0; 3], rows: rows.clone() };
-    let certificate = solve(&same, &examples, &settings, &mut go_on).unwrap().certificate;
+    let certificate = solve(&same, &examples, &settings).unwrap().certificate;
     let kind = certificate.oracle.fault.map(|fault| fault.kind);
     assert_eq!((certificate.stop, kind), (StopReason::Fault, Some(FaultKind::RowName)));
     let violation = testing::laws(&same, &examples).unwrap_err();
@@ -478,7 +478,7 @@ fn one_name_for_rows_at_different_strides_is_a_fault() {
 
     let own = Strides { names: [0, 1, 2], rows };
     for solver in SOLVERS {
-        let found = solve(&own, &examples, &Settings { solver, ..settings }, &mut go_on).unwrap();
+        let found = solve(&own, &examples, &Settings { solver, ..settings }).unwrap();
         let primal = crosscut::primal(&own, &examples, &settings, &found.w).unwrap();
         assert!(found.certificate.dual <= primal * (1.0 + 1e-12), "{:?}", found.certificate);
     }
@@ -524,8 +524,8 @@ fn planes_that_were_replaced_are_those_of_one_example_all_the_same() {
     let examples = spans::examples(60);
     for solver in SOLVERS {
         let settings = Settings { solver, relative_gap: 1e-6, ..Settings::default() };
-        let plain = solve(&spans::TASK, &examples, &settings, &mut go_on).unwrap().certificate;
-        let found = solve(&Assigning, &examples, &settings, &mut go_on).unwrap().certificate;
+        let plain = solve(&spans::TASK, &examples, &settings).unwrap().certificate;
+        let found = solve(&Assigning, &examples, &settings).unwrap().certificate;
         assert!(found.converged(), "{found:?}");
         assert!(found.dual <= plain.primal && plain.dual <= found.primal, "{found:?} {plain:?}");
     }
@@ -609,7 +609,7 @@ fn weights_of_equal_examples_are_summed_without_rounding() {
     let w = c0 - c1;
     let optimum = 0.5 * w * w + c0 * (1.0 - w) + c1 * (1.0 + w);
     for solver in SOLVERS {
-        let found = solve(&task, &examples, &Settings { solver, ..settings }, &mut go_on).unwrap();
+        let found = solve(&task, &examples, &Settings { solver, ..settings }).unwrap();
         let certificate = found.certificate;
         // The closed form above has some roundings itself.
         assert!(certificate.dual <= optimum * (1.0 + 1e-15), "{certificate:?} {optimum}");
@@ -623,7 +623,7 @@ fn squared_slacks_whose_cost_has_no_inverse_are_refused() {
     let task = Twins(std::iter::once(SparseVector::from_dense(&[1.0]).unwrap()).collect());
     let examples = [Example::new((), 0), Example::new((), 1).with_weight(1e-310)];
     let settings = Settings { slack_norm: crosscut::SlackNorm::Squared, ..Settings::default() };
-    let error = solve(&task, &examples, &settings, &mut go_on).unwrap_err();
+    let error = solve(&task, &examples, &settings).unwrap_err();
     assert!(error.to_string().contains("since slacks are squared"), "{error}");
-    assert!(solve(&task, &examples, &Settings::default(), &mut go_on).is_ok());
+    assert!(solve(&task, &examples, &Settings::default()).is_ok());
 }

@@ -5,7 +5,6 @@
 //! constraints.
 
 use std::collections::BTreeSet;
-use std::ops::ControlFlow;
 
 use crosscut::{
     C, Example, FeatureMap, Planes, Settings, Sink, Solution, Solver, StopReason, Task, primal,
@@ -27,7 +26,7 @@ fn train<T: Task>(
         passes: Some(2000),
         ..Settings::default()
     };
-    solve(task, examples, &settings, &mut |_| ControlFlow::Continue(())).expect("sound settings")
+    solve(task, examples, &settings).expect("sound settings")
 }
 
 /// How ȳ is searched for.

@@ -128,7 +128,7 @@ fn examples(first: usize, n: usize, shift: f64) -> Vec<Example<Candidates, usize
 }
 
 fn train(task: &Choice, examples: &[Example<Candidates, usize>], settings: &Settings) -> Solution {
-    solve(task, examples, settings, &mut |_| ControlFlow::Continue(())).expect("sound settings")
+    solve(task, examples, settings).expect("sound settings")
 }
 
 const FAULTS: [(Wrong, FaultKind); 7] = [
@@ -216,8 +216,7 @@ fn what_was_certified_before_a_fault_is_kept() {
         let choice = Choice { wrong: Wrong::Nothing, every: 1 };
         let task = Tires { choice, calls: 0.into(), after };
         let settings = Settings { solver, threads: 1, relative_gap: 1e-9, ..Settings::default() };
-        let solution =
-            solve(&task, &examples, &settings, &mut |_| ControlFlow::Continue(())).expect("sound");
+        let solution = solve(&task, &examples, &settings).expect("sound");
         let certificate = solution.certificate;
         assert_eq!(certificate.stop, StopReason::Fault, "{solver:?}: {certificate:?}");
         let right =
@@ -408,8 +407,7 @@ fn the_laws_find_a_local_search_that_random_weights_do_not_show() {
     let examples = rings(60);
     for solver in SOLVERS {
         let settings = Settings { solver, passes: Some(300), ..Settings::default() };
-        let solution = solve(&Ring, &examples, &settings, &mut |_| ControlFlow::Continue(()))
-            .expect("sound settings");
+        let solution = solve(&Ring, &examples, &settings).expect("sound settings");
         assert!(!solution.certificate.converged(), "{solver:?}: {:?}", solution.certificate);
     }
 }
@@ -529,8 +527,7 @@ fn the_limits_of_precision_are_not_claimed_where_another_method_goes_on() {
             let settings =
                 Settings { solver, c: C::Sum(c), relative_gap: 1e-8, ..Settings::default() };
             let settings = Settings { passes: Some(3000), ..settings };
-            let certificate =
-                solve(&Classes(4), &examples, &settings, &mut |_| ControlFlow::Continue(()));
+            let certificate = solve(&Classes(4), &examples, &settings);
             let certificate = certificate.expect("sound settings").certificate;
             // Methods with a block for each example may creep, and then say no more than that.
             let creeps = solver != Solver::OneSlack && certificate.stop == StopReason::Passes;
@@ -551,8 +548,7 @@ fn a_raw_table_takes_few_passes_whatever_c_is() {
             let settings =
                 Settings { c: C::Sum(c), slack_norm, passes: Some(40), ..Settings::default() };
             for seed in 0..6 {
-                let solution =
-                    solve(&Classes(4), &raw(seed), &settings, &mut |_| ControlFlow::Continue(()));
+                let solution = solve(&Classes(4), &raw(seed), &settings);
                 let certificate = solution.expect("sound settings").certificate;
                 assert!(
                     certificate.converged(),
@@ -592,8 +588,7 @@ fn many_weights_take_few_passes_whatever_c_is() {
     for c in [1.0, 1e2, 1e4, 1e6, 1e8] {
         let settings = Settings { c: C::Sum(c), passes: Some(40), ..Settings::default() };
         for seed in 0..4 {
-            let solution =
-                solve(&Classes(1002), &counts(seed), &settings, &mut |_| ControlFlow::Continue(()));
+            let solution = solve(&Classes(1002), &counts(seed), &settings);
             let certificate = solution.expect("sound settings").certificate;
             assert!(certificate.converged(), "{c}, seed {seed}: {certificate:?}");
         }
@@ -676,9 +671,7 @@ fn an_oracle_that_says_what_it_may_have_missed_has_true_certificates() {
             for says in [Says::Exactly, Says::Roughly, Says::Unknown] {
                 let at = format!("{says:?}, {solver:?}, {slack_norm:?}, C = {c}");
                 crosscut::testing::check(&Partial { says }, &examples[..5]);
-                let solution = solve(&Partial { says }, &examples, &settings, &mut |_| {
-                    ControlFlow::Continue(())
-                });
+                let solution = solve(&Partial { says }, &examples, &settings);
                 let Solution { w, certificate, .. } = solution.expect("sound settings");
                 let at = format!("{at}: {certificate:?}, optimum {optimum:?}");
                 assert!(

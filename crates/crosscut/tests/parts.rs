@@ -4,7 +4,7 @@
 mod worlds;
 
 use std::collections::BTreeSet;
-use std::ops::{ControlFlow, Range};
+use std::ops::Range;
 
 use crosscut::testing::{self, check, check_oracle, check_parts, check_prediction};
 use crosscut::{
@@ -21,7 +21,7 @@ fn train<T: Task>(
     examples: &[Example<T::Input, T::Output>],
     settings: Settings,
 ) -> Solution {
-    solve(task, examples, &settings, &mut |_| ControlFlow::Continue(())).expect("sound settings")
+    solve(task, examples, &settings).expect("sound settings")
 }
 
 /// A chain: a part for each position and tag, then one for each pair of neighbours and of tags.

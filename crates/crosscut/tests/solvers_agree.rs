@@ -7,7 +7,8 @@ use std::ops::ControlFlow;
 
 use crosscut::{
     BlockSettings, C, Example, Flow, Moment, Planes, Progress, Rescaling, Settings, SlackNorm,
-    Solution, SolveError, Solver, StopReason, Task, Trainer, primal, solve, testing,
+    Solution, SolveError, Solver, StopReason, Task, Trainer, primal, solve, solve_observed,
+    testing,
 };
 use worlds::{chain, ranking, spans};
 
@@ -38,7 +39,7 @@ fn train<T: Task>(
     examples: &[Example<T::Input, T::Output>],
     settings: &Settings,
 ) -> Solution {
-    solve(task, examples, settings, &mut go).expect("settings and examples are right")
+    solve(task, examples, settings).expect("settings and examples are right")
 }
 
 /// The variants that must reach 1e-6, by name.
@@ -315,7 +316,7 @@ fn the_observer_sees_bounds_that_only_improve_and_can_stop() {
             seen.push(*progress);
             ControlFlow::Continue(())
         };
-        let solution = solve(&CHAIN, &examples, &settings, &mut record).expect("right");
+        let solution = solve_observed(&CHAIN, &examples, &settings, &mut record).expect("right");
         for pair in seen.windows(2) {
             assert!(
                 pair[1].primal <= pair[0].primal && pair[1].dual >= pair[0].dual,
@@ -350,7 +351,7 @@ fn the_observer_sees_bounds_that_only_improve_and_can_stop() {
             calls += 1;
             if calls >= 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        let stopped = solve(&CHAIN, &examples, &settings, &mut break_soon).expect("right");
+        let stopped = solve_observed(&CHAIN, &examples, &settings, &mut break_soon).expect("right");
         assert_eq!(stopped.certificate.stop, StopReason::Interrupted, "{solver:?}");
         assert!(stopped.certificate.passes < certificate.passes, "{solver:?}");
         assert_true_certificate("interrupted", &CHAIN, &examples, &settings, &stopped);
@@ -448,7 +449,7 @@ fn a_problem_without_loss_is_solved_by_zero() {
 #[test]
 fn what_cannot_be_trained_on_is_refused_before_training() {
     let refuse = |examples: &[_], settings: &Settings| {
-        solve(&CHAIN, examples, settings, &mut |_| panic!("training has begun"))
+        solve_observed(&CHAIN, examples, settings, &mut |_| panic!("training has begun"))
             .expect_err("must be refused")
     };
     let good = Settings::default();
@@ -515,8 +516,9 @@ fn check_bounded<T: Task>(world: &str, task: &T, examples: &[Example<T::Input, T
                     most = most.max(progress.plane_bytes);
                     ControlFlow::Continue(())
                 };
-                let solution = solve(task, examples, &Settings { threads, ..settings }, &mut watch)
-                    .expect("right");
+                let solution =
+                    solve_observed(task, examples, &Settings { threads, ..settings }, &mut watch)
+                        .expect("right");
                 assert!(
                     most <= solution.plane_bytes && solution.plane_bytes <= bound,
                     "{at}: {most}"
@@ -536,7 +538,7 @@ fn check_bounded<T: Task>(world: &str, task: &T, examples: &[Example<T::Input, T
         }
     }
     let settings = Settings { max_memory: Some(least - 1), ..precise(c, Solver::Auto) };
-    let error = solve(task, examples, &settings, &mut go).expect_err("must be refused").to_string();
+    let error = solve(task, examples, &settings).expect_err("must be refused").to_string();
     assert!(error.starts_with("the memory for planes must be room for four of them"), "{error}");
 }
 

@@ -3,7 +3,6 @@
 //! P(w) is computed here, from the weights in the model of a program and an oracle call for each
 //! example. No program is asked how good it is.
 
-use std::ops::ControlFlow;
 use std::path::Path;
 
 use crosscut::{C, Settings, Solution, predict_all, primal, solve};
@@ -85,7 +84,7 @@ impl<A: Application> Judge<A> {
     {
         let part: Vec<_> = self.train.iter().step_by(every).cloned().collect();
         let settings = Settings { c: C::Sum(self.c.sum(self.train.len())), ..*settings };
-        let solution = solve(&self.task, &part, &settings, &mut |_| ControlFlow::Continue(()))?;
+        let solution = solve(&self.task, &part, &settings)?;
         Ok((part.len(), solution))
     }
 }

@@ -1,7 +1,6 @@
 //! [`check`]: tests the contracts of a task on a file of examples.
 
 use std::collections::HashSet;
-use std::ops::ControlFlow;
 use std::path::Path;
 
 use crosscut::testing::{laws, verify_solution};
@@ -129,8 +128,7 @@ impl<A: Application> Sample<A> {
 
         let settings =
             Settings { c: C::Sum(1.0), passes: Some(PASSES), threads: 1, ..Settings::default() };
-        let solution = solve(&task, &examples, &settings, &mut |_| ControlFlow::Continue(()))
-            .map_err(|error| error.to_string())?;
+        let solution = solve(&task, &examples, &settings).map_err(|error| error.to_string())?;
         verify_solution(&task, &examples, &settings, &solution)?;
         hold(format!("the bounds P and D of training with up to {PASSES} passes"));
 

@@ -24,6 +24,23 @@ pub fn solve<'a, T: Task>(
     task: &'a T,
     examples: impl IntoIterator<Item = &'a Example<T::Input, T::Output>>,
     settings: &Settings,
+) -> Result<Solution, SolveError>
+where
+    T::Input: 'a,
+    T::Output: 'a,
+{
+    solve_observed(task, examples, settings, &mut |_| Flow::Continue(()))
+}
+
+/// [`solve`] with an observer, which is called as in [`Trainer::solve`]: it sees the progress, and
+/// may end training early.
+///
+/// # Errors
+/// As [`solve`].
+pub fn solve_observed<'a, T: Task>(
+    task: &'a T,
+    examples: impl IntoIterator<Item = &'a Example<T::Input, T::Output>>,
+    settings: &Settings,
     observer: &mut dyn FnMut(&Progress) -> Flow,
 ) -> Result<Solution, SolveError>
 where

@@ -1,6 +1,6 @@
 //! [`Probes`]: the weights at which the laws are tested.
 
-use std::ops::{ControlFlow, Range};
+use std::ops::Range;
 
 use super::brute_force::random_weights;
 use super::{Violation, separate};
@@ -70,8 +70,7 @@ pub(super) fn probes<T: Task>(
             threads: 1,
             ..Settings::default()
         };
-        let Ok(solution) = solve(task, examples, &settings, &mut |_| ControlFlow::Continue(()))
-        else {
+        let Ok(solution) = solve(task, examples, &settings) else {
             break;
         };
         let OracleAudit { worse, first_worse, fault } = solution.certificate.oracle;

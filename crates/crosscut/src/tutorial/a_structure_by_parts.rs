@@ -56,8 +56,6 @@
 //! ```
 //! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/worlds/alignment.rs"));
 //! # fn main() -> Result<(), crosscut::SolveError> {
-//! use std::ops::ControlFlow;
-//!
 //! use crosscut::{Example, Settings, Sum, Task, risk, solve, testing};
 //!
 //! // The second sequence is the first one with noise, without each third number.
@@ -73,7 +71,7 @@
 //! let (training, held_out) = examples.split_at(30);
 //!
 //! let (task, settings) = (Sum(Alignment), Settings::default());
-//! let solution = solve(&task, training, &settings, &mut |_| ControlFlow::Continue(()))?;
+//! let solution = solve(&task, training, &settings)?;
 //! assert!(solution.certificate.converged());
 //!
 //! // Distance speaks against a pair (w₀ < 0), and near pairs are better than gaps (w₁ > 0).

@@ -33,7 +33,7 @@
 //! ```
 //! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/worlds/span.rs"));
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # use crosscut::{C, Example, Progress, Settings, SparseVector, StopReason, solve, testing};
+//! # use crosscut::{C, Example, Progress, Settings, SparseVector, StopReason, solve, solve_observed, testing};
 //! # use std::ops::ControlFlow;
 //! # let task = Spans { features: 2 };
 //! # let noise = testing::random_weights(400, 1.0, 0);
@@ -45,7 +45,7 @@
 //! # let examples: Vec<_> = (0..40).map(example).collect();
 //! let settings = Settings { c: C::Sum(1.0), relative_gap: 1e-4, ..Settings::default() };
 //! let mut story: Vec<Progress> = Vec::new();
-//! let solution = solve(&task, &examples, &settings, &mut |progress| {
+//! let solution = solve_observed(&task, &examples, &settings, &mut |progress| {
 //!     story.push(*progress); // called after each exact pass, and a few times a second
 //!     ControlFlow::Continue(()) // or Break(()): stop soon, with a certificate
 //! })?;
@@ -63,7 +63,7 @@
 //!
 //! // A rough solution is a rough bound, and it contains the fine one.
 //! let rough = Settings { passes: Some(2), relative_gap: 0.0, ..settings };
-//! let rough = solve(&task, &examples, &rough, &mut |_| ControlFlow::Continue(()))?.certificate;
+//! let rough = solve(&task, &examples, &rough)?.certificate;
 //! assert_eq!(rough.stop, StopReason::Passes);
 //! assert!(rough.dual <= certificate.primal && certificate.dual <= rough.primal);
 //! # Ok(())
@@ -113,13 +113,13 @@
 //! # };
 //! # let examples: Vec<_> = (0..40).map(example).collect();
 //! let settings = Settings { c: C::Mean(40.0), relative_gap: 0.0, epsilon: Some(0.05), ..Settings::default() };
-//! let certificate = solve(&task, &examples, &settings, &mut |_| ControlFlow::Continue(()))?.certificate;
+//! let certificate = solve(&task, &examples, &settings)?.certificate;
 //! assert_eq!(certificate.stop, StopReason::Epsilon);
 //! assert!(certificate.gap() <= 40.0 * 0.05);
 //!
 //! // Two solvers, one optimum: neither lower bound exceeds the other's upper bound.
 //! let one_slack = Settings { solver: Solver::OneSlack, ..settings };
-//! let other = solve(&task, &examples, &one_slack, &mut |_| ControlFlow::Continue(()))?.certificate;
+//! let other = solve(&task, &examples, &one_slack)?.certificate;
 //! assert!(other.dual <= certificate.primal && certificate.dual <= other.primal);
 //!
 //! // One problem for several C: every solution starts from the one before.

@@ -105,8 +105,6 @@
 //! ```
 //! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/worlds/span.rs"));
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! use std::ops::ControlFlow;
-//!
 //! use crosscut::{C, Example, Model, Settings, SparseVector, solve, testing};
 //!
 //! // Noise between −1 and 1, raised by 1.2 inside the span.
@@ -122,7 +120,7 @@
 //! let (training, held_out) = examples.split_at(30);
 //!
 //! let settings = Settings { c: C::Sum(1.0), ..Settings::default() };
-//! let solution = solve(&task, training, &settings, &mut |_progress| ControlFlow::Continue(()))?;
+//! let solution = solve(&task, training, &settings)?;
 //!
 //! // What was found, and how far from the optimum it can be at most.
 //! let certificate = solution.certificate;

@@ -103,7 +103,7 @@ pub struct Point {
 /// variables of the one before. `settings.c` is ignored; the limits on passes and seconds apply to
 /// each run.
 ///
-/// `observer` is called as in [`solve`](crate::solve()) and also receives the current [`Round`].
+/// `observer` is called as in [`Trainer::solve`] and also receives the current [`Round`].
 /// When it asks to stop, no further run begins. `visit` receives every completed run with the
 /// indices of the held-out examples, for measures other than the risk.
 ///
@@ -437,9 +437,7 @@ mod tests {
                 .filter(|(_, fold)| **fold != round.fold)
                 .map(|(e, _)| e);
             let settings = Settings { c: round.c, ..settings };
-            let cold = crate::solve(&Side, kept, &settings, &mut |_| ControlFlow::Continue(()))
-                .unwrap()
-                .certificate;
+            let cold = crate::solve(&Side, kept, &settings).unwrap().certificate;
             let slack = 1e-9 * cold.primal;
             assert!(
                 warm.dual <= cold.primal + slack && cold.dual <= warm.primal + slack,
