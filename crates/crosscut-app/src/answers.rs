@@ -22,7 +22,7 @@ pub struct Learned {
     pub settings: Settings,
     /// Number of weights d.
     pub dim: usize,
-    /// Sizes by name ([`Application::sizes`](crate::Application::sizes)).
+    /// Sizes by name ([`Format::sizes`](crate::Format::sizes)).
     pub sizes: Vec<(&'static str, usize)>,
     /// Peak memory of planes in bytes ([`Solution::plane_bytes`](crosscut::Solution::plane_bytes)).
     pub plane_bytes: usize,
@@ -170,9 +170,9 @@ pub struct Inspected {
     pub objective: Objective,
     /// Number of weights d.
     pub dim: usize,
-    /// Sizes by name ([`Application::sizes`](crate::Application::sizes)).
+    /// Sizes by name ([`Format::sizes`](crate::Format::sizes)).
     pub sizes: Vec<(&'static str, usize)>,
-    /// How features are scaled ([`Application::scale`](crate::Application::scale)).
+    /// How features are scaled ([`Format::scale`](crate::Format::scale)).
     pub scale: Option<&'static str>,
     /// The settings of the training run.
     pub settings: Settings,
@@ -183,7 +183,7 @@ pub struct Inspected {
     /// ‖w‖.
     pub norm: f64,
     /// The labels, in the order of the scores in predictions
-    /// ([`Application::labels`](crate::Application::labels)).
+    /// ([`Format::labels`](crate::Format::labels)).
     pub labels: Vec<String>,
     /// The weights of largest absolute value, largest first, without transitions.
     pub heaviest: Vec<Named>,
@@ -195,7 +195,7 @@ pub struct Inspected {
     pub prior: Option<PriorWeights>,
 }
 
-/// A weight and its [name](crate::Application::weight_name).
+/// A weight and its [name](crate::Format::weight_name).
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Named {
     /// The name.
@@ -273,7 +273,7 @@ pub struct Checked {
     pub examples: usize,
     /// Number of weights d.
     pub dim: usize,
-    /// Sizes by name ([`Application::sizes`](crate::Application::sizes)).
+    /// Sizes by name ([`Format::sizes`](crate::Format::sizes)).
     pub sizes: Vec<(&'static str, usize)>,
     /// Number of examples that the laws were checked on.
     pub checked: usize,

@@ -6,7 +6,7 @@
 //! | 8 | the magic of the kind of file |
 //! | 4 | version of this layout and of the payload |
 //! | 4 + length | the task's name |
-//! | 4 | [`Application::SCHEMA`] |
+//! | 4 | [`Format::SCHEMA`] |
 //! | 8 | length of the payload |
 //! | | the payload |
 //! | 4 | CRC-32 of all bytes before |
@@ -25,7 +25,7 @@ use bincode::serde::Compat;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::application::Application;
+use crate::format::Format;
 
 /// No payload is longer than this (256 GiB).
 const LIMIT: usize = 1 << 38;
@@ -49,8 +49,8 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    pub const fn of<A: Application>() -> Self {
-        Self { task: A::NAME, schema: A::SCHEMA }
+    pub const fn of<F: Format>() -> Self {
+        Self { task: F::NAME, schema: F::SCHEMA }
     }
 }
 
@@ -394,9 +394,9 @@ impl Write for Summed<'_> {
 
 /// A file with this payload and a checksum that fits, for tests.
 #[cfg(test)]
-pub(crate) fn forge<A: Application>(kind: &Kind, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn forge<F: Format>(kind: &Kind, payload: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
-    write(kind, Identity::of::<A>(), &mut bytes, &|out| out.write_all(payload))
+    write(kind, Identity::of::<F>(), &mut bytes, &|out| out.write_all(payload))
         .expect("memory is there");
     bytes
 }

@@ -12,8 +12,8 @@ use std::mem;
 
 use encoding_rs::{Decoder, DecoderResult, UTF_8, UTF_16LE};
 
-use crate::application::{OptionSpec, Options};
 use crate::error::Error;
+use crate::options::{OptionSpec, Options};
 
 /// `--encoding`, an option of every task, for every verb that reads examples.
 pub const OPTION: OptionSpec = OptionSpec {

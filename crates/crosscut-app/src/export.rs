@@ -9,9 +9,10 @@ use std::io::{self, Write};
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 
-use crosscut::Model;
+use crosscut::{Model, Task};
 
-use crate::application::{Application, Role};
+use crate::format::Format;
+use crate::item::Role;
 
 /// The name of the format.
 pub const FORMAT: &str = "crosscut-export";
@@ -61,20 +62,20 @@ impl<'o> Fields<'o> {
 ///
 /// # Errors
 /// Those of `out`.
-pub fn write<A: Application>(model: &Model<A>, out: &mut dyn Write) -> io::Result<()> {
+pub fn write<F: Format>(format: &F, model: &Model<F::Task>, out: &mut dyn Write) -> io::Result<()> {
     let Model { task, w, .. } = model;
     let mut fields = Fields::begin(out)?;
     fields.field("format", FORMAT)?;
     fields.field("version", &VERSION)?;
-    fields.field("task", A::NAME)?;
+    fields.field("task", F::NAME)?;
     fields.field("objective", &task.objective())?;
-    let labels = task.labels();
+    let labels = format.labels(task);
     fields.field("labels", &labels)?;
-    task.export(&mut fields)?;
+    format.export(task, &mut fields)?;
     let names = Names {
         labels,
-        role: &|index| task.role(index),
-        feature: &|feature| task.feature_name(feature),
+        role: &|index| format.role(task, index),
+        feature: &|feature| format.feature_name(task, feature),
     };
     names.write_weights(w, &mut fields)?;
     fields.end()?;

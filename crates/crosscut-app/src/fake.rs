@@ -7,16 +7,19 @@
 use std::io;
 
 use crosscut::{
-    C, Certificate, Example, Model, OracleAudit, Place, Planes, Row, Settings, Solver,
-    SparseVector, StopReason, Task,
+    C, Certificate, Model, OracleAudit, Place, Planes, Row, Settings, Solver, SparseVector,
+    StopReason, Task,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::application::{Application, Examples, Item, Items, OptionSpec, Options};
+use crate::cutter::Cut;
 use crate::error::Error;
+use crate::format::{File, Format, Take};
+use crate::item::Item;
+use crate::options::{OptionSpec, Options};
 use crate::source::Source;
 use crate::svmlight::parse_line;
-use crate::vocabulary::FeatureIds;
+use crate::vocabulary::{FeatureIds, SeenIds};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sign {
@@ -25,8 +28,6 @@ pub struct Sign {
     positive: bool,
     #[serde(skip)]
     above: f64,
-    #[serde(skip)]
-    bare: bool,
 }
 
 impl Task for Sign {
@@ -85,11 +86,11 @@ fn score(w: &[f64], x: &SparseVector) -> f64 {
 
 impl Sign {
     fn new(ids: FeatureIds) -> Self {
-        Self { ids, lazy: false, positive: false, above: 0.0, bare: false }
+        Self { ids, lazy: false, positive: false, above: 0.0 }
     }
 }
 
-type Raw = (Option<i8>, f64, Vec<crosscut::Feature>);
+pub type Raw = (Option<i8>, f64, Vec<crosscut::Feature>);
 
 fn parse(line: &str) -> Result<Option<Raw>, String> {
     let Some(line) = parse_line(line)? else { return Ok(None) };
@@ -102,7 +103,21 @@ fn parse(line: &str) -> Result<Option<Raw>, String> {
     Ok(Some((y, line.cost, line.features)))
 }
 
-impl Application for Sign {
+/// The files of [`Sign`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Signs {
+    #[serde(skip)]
+    lazy: bool,
+    #[serde(skip)]
+    positive: bool,
+    #[serde(skip)]
+    bare: bool,
+}
+
+impl Format for Signs {
+    type Task = Sign;
+    type Record = Raw;
+    type Survey = SeenIds;
     const NAME: &'static str = "sign";
     const ABOUT: &'static str = "The sign of a row";
     const OPTIONS: &'static [OptionSpec] = &[
@@ -114,32 +129,40 @@ impl Application for Sign {
     const WRITING: &'static [OptionSpec] =
         &[OptionSpec { name: "bare", value: "", help: "No scores. Default: scores." }];
 
-    fn define(options: &Options, source: Source<'_>) -> Result<(Self, Examples<Self>), Error> {
-        let raw = source.parse_lines(|line| match parse(line)? {
-            Some((None, ..)) => Err("expected a target, found none".to_owned()),
-            item => Ok(item),
-        })?;
-        let ids = FeatureIds::collect(raw.iter().map(|(.., features)| features.as_slice()));
-        let (lazy, positive) = (options.is_set("lazy"), options.is_set("positive"));
-        let task = Self { lazy, positive, ..Self::new(ids) };
-        let examples = raw.into_iter().filter_map(|(y, cost, features)| {
-            let x = SparseVector::new(task.ids.map(features)).ok()?;
-            Some(Example::new(x, y?).with_weight(cost))
-        });
-        let examples = examples.collect();
-        Ok((task, examples))
+    fn new(options: &Options) -> Result<Self, Error> {
+        Ok(Self { lazy: options.is_set("lazy"), positive: options.is_set("positive"), bare: false })
     }
 
-    fn read(&self, source: Source<'_>) -> Result<Items<Self>, Error> {
-        source.parse_lines(|line| {
-            let Some((y, weight, features)) = parse(line)? else { return Ok(None) };
-            let x = SparseVector::new(self.ids.map(features)).map_err(|error| error.to_string())?;
-            Ok(Some(Item { x, y, weight }))
-        })
+    fn cut(&self) -> Option<Cut> {
+        Some(Cut::Lines)
+    }
+
+    fn records(&self, source: &mut Source<'_>, take: Take<'_, Self>) -> Result<(), Error> {
+        source.scan_lines(parse, take)
+    }
+
+    fn survey(&self, ids: &mut SeenIds, (y, _, features): &mut Raw) -> Result<(), String> {
+        ids.add(features);
+        y.map(drop).ok_or_else(|| "expected a target, found none".to_owned())
+    }
+
+    fn task(&mut self, ids: SeenIds, _: &mut File<'_>) -> Result<Sign, Error> {
+        let &mut Self { lazy, positive, .. } = self;
+        Ok(Sign { lazy, positive, ..Sign::new(ids.finish()) })
+    }
+
+    fn item(
+        &self,
+        task: &Sign,
+        (y, weight, features): Raw,
+    ) -> Result<Item<SparseVector, i8>, String> {
+        let x = SparseVector::new(task.ids.map(features)).map_err(|error| error.to_string())?;
+        Ok(Item { x, y, weight })
     }
 
     fn write(
         &self,
+        _: &Sign,
         w: &[f64],
         x: &SparseVector,
         y_hat: &i8,
@@ -148,22 +171,22 @@ impl Application for Sign {
         if self.bare { writeln!(out, "{y_hat}") } else { writeln!(out, "{y_hat} {}", score(w, x)) }
     }
 
-    fn prepare(&mut self, options: &Options) -> Result<(), Error> {
-        self.above = options.number("above")?.unwrap_or(0.0);
+    fn prepare(&mut self, task: &mut Sign, options: &Options) -> Result<(), Error> {
+        task.above = options.number("above")?.unwrap_or(0.0);
         self.bare = options.is_set("bare");
         Ok(())
     }
 
-    fn sizes(&self) -> Vec<(&'static str, usize)> {
-        vec![("features", self.ids.len())]
+    fn sizes(&self, task: &Sign) -> Vec<(&'static str, usize)> {
+        vec![("features", task.ids.len())]
     }
 
-    fn lower_bounds(&self) -> Vec<(usize, f64)> {
-        (0..self.dim()).filter(|_| self.positive).map(|index| (index, 0.5)).collect()
+    fn lower_bounds(&self, task: &Sign) -> Vec<(usize, f64)> {
+        (0..task.dim()).filter(|_| task.positive).map(|index| (index, 0.5)).collect()
     }
 
-    fn weight_name(&self, index: usize) -> String {
-        format!("feature {}", self.ids.id(index))
+    fn weight_name(&self, task: &Sign, index: usize) -> String {
+        format!("feature {}", task.ids.id(index))
     }
 }
 
@@ -188,59 +211,49 @@ pub fn model(w: Vec<f64>) -> Model<Sign> {
     Model::new(Sign::new(FeatureIds::Contiguous(w.len() as u32)), w, settings, certificate)
 }
 
-/// The same task under another name.
+/// The same files under another name.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Other(Sign);
+pub struct Other(Signs);
 
-impl Task for Other {
-    type Input = SparseVector;
-    type Output = i8;
-    type Scratch = ();
-
-    fn dim(&self) -> usize {
-        self.0.dim()
-    }
-
-    fn loss(&self, x: &SparseVector, y: &i8, y_hat: &i8) -> f64 {
-        self.0.loss(x, y, y_hat)
-    }
-
-    fn predict(&self, w: &[f64], x: &SparseVector, scratch: &mut ()) -> i8 {
-        self.0.predict(w, x, scratch)
-    }
-
-    fn separate<'a>(
-        &'a self,
-        w: &[f64],
-        x: &'a SparseVector,
-        y: &'a i8,
-        (): &mut (),
-        planes: &mut Planes<'a>,
-    ) {
-        self.0.separate(w, x, y, &mut (), planes);
-    }
-}
-
-impl Application for Other {
+impl Format for Other {
+    type Task = Sign;
+    type Record = Raw;
+    type Survey = SeenIds;
     const NAME: &'static str = "other";
     const ABOUT: &'static str = "Another task";
 
-    fn define(options: &Options, source: Source<'_>) -> Result<(Self, Examples<Self>), Error> {
-        let (task, examples) = Sign::define(options, source)?;
-        Ok((Self(task), examples))
+    fn new(options: &Options) -> Result<Self, Error> {
+        Signs::new(options).map(Self)
     }
 
-    fn read(&self, source: Source<'_>) -> Result<Items<Self>, Error> {
-        self.0.read(source)
+    fn cut(&self) -> Option<Cut> {
+        self.0.cut()
+    }
+
+    fn records(&self, source: &mut Source<'_>, take: Take<'_, Self>) -> Result<(), Error> {
+        self.0.records(source, take)
+    }
+
+    fn survey(&self, ids: &mut SeenIds, record: &mut Raw) -> Result<(), String> {
+        self.0.survey(ids, record)
+    }
+
+    fn task(&mut self, ids: SeenIds, file: &mut File<'_>) -> Result<Sign, Error> {
+        self.0.task(ids, file)
+    }
+
+    fn item(&self, task: &Sign, record: Raw) -> Result<Item<SparseVector, i8>, String> {
+        self.0.item(task, record)
     }
 
     fn write(
         &self,
+        task: &Sign,
         w: &[f64],
         x: &SparseVector,
         y_hat: &i8,
         out: &mut dyn io::Write,
     ) -> io::Result<()> {
-        self.0.write(w, x, y_hat, out)
+        self.0.write(task, w, x, y_hat, out)
     }
 }

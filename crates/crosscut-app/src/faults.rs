@@ -71,11 +71,11 @@ mod tests {
     use crosscut::Settings;
 
     use super::*;
-    use crate::application::Options;
     use crate::checkpoint::{Checkpoints, Every};
     use crate::error::Error;
-    use crate::fake::Sign;
+    use crate::fake::Signs;
     use crate::model_file::ModelFile;
+    use crate::options::Options;
     use crate::verbs::{Classify, Learn, classify, learn};
     use crate::{Learned, output};
 
@@ -132,7 +132,7 @@ mod tests {
                 init: None,
                 stream: false,
             };
-            learn::<Sign>(&request, &mut ())
+            learn::<Signs>(&request, &mut ())
         }
 
         fn classify(&self) -> Result<(), Error> {
@@ -144,7 +144,7 @@ mod tests {
                 flush: false,
                 options: &options,
             };
-            classify::<Sign>(&request, ModelFile::open(&self.path("model")).unwrap(), &mut ())
+            classify::<Signs>(&request, ModelFile::open(&self.path("model")).unwrap(), &mut ())
                 .map(drop)
         }
     }

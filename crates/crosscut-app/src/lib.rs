@@ -1,12 +1,11 @@
 //! Input and output of Crosscut, generic over tasks: text files, model files, and the verbs of the
 //! program.
 //!
-//! A task becomes a program by implementing [`Application`]. [`Entry::of`] turns it into a row of
+//! A task becomes a program by implementing [`Format`]. [`Entry::of`] turns it into a row of
 //! the table that `crosscut-cli` (or your own binary) dispatches on. This crate knows no flags and
 //! prints nothing.
 
 pub mod answers;
-pub mod application;
 pub mod checkpoint;
 mod container;
 pub mod costs;
@@ -18,14 +17,18 @@ pub mod export;
 mod fake;
 #[cfg(test)]
 mod faults;
+pub mod format;
 pub mod interrupt;
+mod item;
 pub mod model_file;
 pub mod monitor;
 mod once;
+pub mod options;
 pub mod output;
 pub mod parts;
 mod prior;
 pub mod probability;
+pub mod reading;
 pub mod report;
 pub mod scaling;
 pub mod source;
@@ -37,17 +40,18 @@ pub mod verbs;
 pub mod vocabulary;
 
 pub use answers::{Checked, Classified, Inspected, Kept, Learned, Validated, Validation};
-pub use application::{
-    Application, Examples, Item, Items, OptionSpec, Options, Outcome, Role, mean_loss,
-};
 pub use checkpoint::{Checkpoints, Every};
 pub use costs::{CostError, CostMatrix};
 pub use encoding::Encoding;
 pub use error::Error;
+pub use format::{File, Format, InputOf, ItemOf, OutcomeOf, OutputOf, Take};
 pub use interrupt::Interrupt;
+pub use item::{Item, Outcome, Role, mean_loss};
 pub use monitor::{Monitor, Start};
+pub use options::{OptionSpec, Options};
 pub use parts::ByObjective;
 pub use probability::Forecasts;
+pub use reading::{Examples, Items, Training, define, read, survey};
 pub use report::{Report, Shortest, Table};
 pub use scaling::Scaling;
 pub use source::{Source, numbers};

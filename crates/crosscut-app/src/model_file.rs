@@ -12,19 +12,19 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::slice;
 
-use crosscut::{Certificate, Model, Regulariser, Settings};
+use crosscut::{Certificate, Model, Regulariser, Settings, Task};
 use serde::{Deserialize, Serialize};
 
-use crate::application::Application;
 use crate::checkpoint;
 use crate::container::{self, Blocks, Identity, Kind};
 use crate::error::Error;
+use crate::format::Format;
 use crate::output;
 use crate::source::display_name;
 use crate::unpack;
 
 /// The newest version of the layout. Models are written in this version.
-pub const VERSION: u32 = 7;
+pub const VERSION: u32 = 8;
 
 pub(crate) const KIND: Kind = Kind { name: "model", magic: *b"CROSSCUT", version: VERSION };
 
@@ -32,8 +32,8 @@ pub(crate) const KIND: Kind = Kind { name: "model", magic: *b"CROSSCUT", version
 ///
 /// # Errors
 /// [`Error::Write`].
-pub fn save<A: Application>(model: &Model<A>, path: &Path) -> Result<(), Error> {
-    output::replace(path, |out| write(model, out))
+pub fn save<F: Format>(format: &F, model: &Model<F::Task>, path: &Path) -> Result<(), Error> {
+    output::replace(path, |out| write(format, model, out))
 }
 
 /// The bytes of a model file, checked. They are decoded by [`load`](Self::load), once the task's
@@ -84,20 +84,20 @@ impl ModelFile {
         format!("({} bytes, checksum {:08x})", self.blocks.len(), self.blocks.sum())
     }
 
-    /// Decodes the model as one of the task `A`.
+    /// Decodes the model as one with the format `F`.
     ///
     /// # Errors
     /// Another task's model; an inconsistent payload.
-    pub fn load<A: Application>(self) -> Result<Model<A>, Error> {
+    pub fn load<F: Format>(self) -> Result<(F, Model<F::Task>), Error> {
         read(self.blocks).map_err(|message| Error::file(display_name(&self.path), message))
     }
 
-    /// The task and the weights of a model, to predict with: smaller if the task can be
-    /// [reduced](Application::reduce).
+    /// The format, the task and the weights of a model, to predict with: smaller if the task can be
+    /// [reduced](Format::reduce).
     ///
     /// # Errors
     /// Those of [`load`](Self::load).
-    pub fn load_to_predict<A: Application>(self) -> Result<(A, Vec<f64>), Error> {
+    pub fn load_to_predict<F: Format>(self) -> Result<(F, F::Task, Vec<f64>), Error> {
         read_reduced(self.blocks).map_err(|message| Error::file(display_name(&self.path), message))
     }
 }
@@ -115,43 +115,46 @@ impl fmt::Debug for ModelFile {
 ///
 /// # Errors
 /// Those of `out`.
-pub fn write<A: Application>(model: &Model<A>, out: &mut dyn Write) -> io::Result<()> {
+pub fn write<F: Format>(format: &F, model: &Model<F::Task>, out: &mut dyn Write) -> io::Result<()> {
     let Model { task, w, settings, certificate, regulariser } = model;
     let prior = regulariser.prior().iter().enumerate();
     let prior: Vec<(usize, f64)> =
         prior.map(|(at, &weight)| (at, weight)).filter(|(_, weight)| *weight != 0.0).collect();
     let w = Stored::of(w);
-    let payload = &(task, w, settings, certificate, prior, regulariser.lower_bounds());
-    container::write(&KIND, Identity::of::<A>(), out, &|out| container::encode(payload, out))
+    let payload = &((format, task), w, settings, certificate, prior, regulariser.lower_bounds());
+    container::write(&KIND, Identity::of::<F>(), out, &|out| container::encode(payload, out))
 }
 
 type Entries = Vec<(usize, f64)>;
-type Payload<A> = (A, Stored<'static>, Settings, Certificate, Entries, Entries);
+type Payload<F> =
+    ((F, <F as Format>::Task), Stored<'static>, Settings, Certificate, Entries, Entries);
 
-fn decode<A: Application>(blocks: Blocks) -> Result<Payload<A>, String> {
-    let payload: Payload<A> = blocks.decode(&KIND, Identity::of::<A>())?;
-    payload.1.check(payload.0.dim())?;
+fn decode<F: Format>(blocks: Blocks) -> Result<Payload<F>, String> {
+    let payload: Payload<F> = blocks.decode(&KIND, Identity::of::<F>())?;
+    let (format, task) = &payload.0;
+    format.check(task).map_err(|message| format!("the model is damaged: {message}"))?;
+    payload.1.check(task.dim())?;
     Ok(payload)
 }
 
-fn read<A: Application>(blocks: Blocks) -> Result<Model<A>, String> {
-    let (task, w, settings, certificate, prior, bounds) = decode::<A>(blocks)?;
+fn read<F: Format>(blocks: Blocks) -> Result<(F, Model<F::Task>), String> {
+    let ((format, task), w, settings, certificate, prior, bounds) = decode::<F>(blocks)?;
     let w = w.restore();
     let regulariser = regulariser(&prior, bounds, w.len())?;
-    Ok(Model { task, w, settings, certificate, regulariser })
+    Ok((format, Model { task, w, settings, certificate, regulariser }))
 }
 
-fn read_reduced<A: Application>(blocks: Blocks) -> Result<(A, Vec<f64>), String> {
-    let (mut task, w, ..) = decode::<A>(blocks)?;
+fn read_reduced<F: Format>(blocks: Blocks) -> Result<(F, F::Task, Vec<f64>), String> {
+    let ((format, mut task), w, ..) = decode::<F>(blocks)?;
     let w = match &w {
-        Stored::Few { at, values, .. } => match task.reduce(at) {
+        Stored::Few { at, values, .. } => match format.reduce(&mut task, at) {
             Some(kept) => few(at, values, &kept),
             None => w.restore(),
         },
         Stored::All(_) => w.restore(),
     };
     assert_eq!(w.len(), task.dim(), "a reduced task has the weights of the ranges");
-    Ok((task, w))
+    Ok((format, task, w))
 }
 
 /// The regulariser with these prior weights, the others being 0, and lower bounds.
@@ -254,11 +257,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::fake::{Other, Sign, model};
+    use crate::fake::{Other, Sign, Signs, model};
 
     fn bytes(model: &Model<Sign>) -> Vec<u8> {
         let mut bytes = Vec::new();
-        write(model, &mut bytes).unwrap();
+        write(&Signs::default(), model, &mut bytes).unwrap();
         bytes
     }
 
@@ -268,19 +271,19 @@ mod tests {
         bytes(model).len() - stored(Stored::of(&model.w)) + stored(Stored::All((&*model.w).into()))
     }
 
-    fn read<A: Application>(bytes: &[u8]) -> Result<Model<A>, String> {
+    fn read<F: Format>(bytes: &[u8]) -> Result<Model<F::Task>, String> {
         let blocks = Blocks::read(bytes).unwrap();
         blocks.header(&KIND, &[&checkpoint::KIND])?;
-        super::read(blocks)
+        super::read::<F>(blocks).map(|(_, model)| model)
     }
 
     fn forge(payload: &[u8]) -> Vec<u8> {
-        container::forge::<Sign>(&KIND, payload)
+        container::forge::<Signs>(&KIND, payload)
     }
 
     /// Decodes a value that is a whole payload.
     fn decode<T: serde::de::DeserializeOwned>(payload: &[u8]) -> Result<T, String> {
-        Blocks::from(forge(payload)).decode(&KIND, Identity::of::<Sign>())
+        Blocks::from(forge(payload)).decode(&KIND, Identity::of::<Signs>())
     }
 
     fn encode(value: impl Serialize) -> Vec<u8> {
@@ -297,10 +300,10 @@ mod tests {
         let prior = plain.clone().with_regulariser(prior);
         for (name, model) in [("prior", &prior), ("model", &plain), ("model.gz", &plain)] {
             let path = home.path().join(name);
-            save(model, &path).unwrap();
+            save(&Signs::default(), model, &path).unwrap();
             let stored = ModelFile::open(&path).unwrap();
-            assert_eq!(stored.task(), Sign::NAME);
-            assert_eq!(stored.load::<Sign>().unwrap(), *model);
+            assert_eq!(stored.task(), Signs::NAME);
+            assert_eq!(stored.load::<Signs>().unwrap().1, *model);
         }
         let model = plain;
         assert_eq!(std::fs::read(home.path().join("model")).unwrap(), bytes(&model));
@@ -330,7 +333,7 @@ mod tests {
             (&newer, &new),
         ];
         for (bytes, expected) in table {
-            let message = read::<Sign>(bytes).unwrap_err();
+            let message = read::<Signs>(bytes).unwrap_err();
             assert!(message.contains(expected), "{message}");
         }
     }
@@ -357,12 +360,12 @@ mod tests {
             (&[(0, 1.0)], &[(2, 0.0)], "a lower bound must be"),
         ] {
             let all = Stored::All(Cow::Borrowed(&[1.0, 2.0]));
-            let message = read::<Sign>(&forge(&with(all, prior, bounds))).unwrap_err();
+            let message = read::<Signs>(&forge(&with(all, prior, bounds))).unwrap_err();
             assert!(message.contains("damaged") && message.contains(expected), "{message}");
         }
         let few = |dim, at: &[u32], values: &[f64]| {
             let few = Stored::Few { dim, at: at.to_vec(), values: values.to_vec() };
-            read::<Sign>(&forge(&with(few, &none, &none)))
+            read::<Signs>(&forge(&with(few, &none, &none)))
         };
         assert_eq!(few(2, &[1], &[2.0]).unwrap().w, [0.0, 2.0]);
         for (dim, at, values, expected) in [
@@ -377,26 +380,26 @@ mod tests {
             let message = few(dim, at, values).unwrap_err();
             assert!(message.contains("damaged") && message.contains(expected), "{message}");
         }
-        assert!(read::<Sign>(&forge(&encode_model(&[1.0, 2.0]))).is_ok());
+        assert!(read::<Signs>(&forge(&encode_model(&[1.0, 2.0]))).is_ok());
         assert!(
-            read::<Sign>(&forge(&encode_model(&[1.0])))
+            read::<Signs>(&forge(&encode_model(&[1.0])))
                 .unwrap_err()
                 .contains("1 weights for 2 dimensions")
         );
         assert!(
-            read::<Sign>(&forge(&encode_model(&[1.0, f64::NAN])))
+            read::<Signs>(&forge(&encode_model(&[1.0, f64::NAN])))
                 .unwrap_err()
                 .contains("weight 1 is not a finite")
         );
         let longer = [encode_model(&[1.0, 2.0]), vec![0]].concat();
         assert!(
-            read::<Sign>(&forge(&longer)).unwrap_err().contains("longer than what it describes")
+            read::<Signs>(&forge(&longer)).unwrap_err().contains("longer than what it describes")
         );
         // The task has 4 weights, and w claims another number of them, up to 2^64 − 1.
         let task = encode(&model(vec![0.0; 4]).task);
         for claimed in [5, 1 << 30, 1 << 37, 1 << 60, u64::MAX] {
             let absurd = [&task[..], &[0; 4], &u64::to_le_bytes(claimed), &[0; 32]].concat();
-            assert!(read::<Sign>(&forge(&absurd)).unwrap_err().contains("damaged"));
+            assert!(read::<Signs>(&forge(&absurd)).unwrap_err().contains("damaged"));
         }
     }
 
@@ -431,7 +434,7 @@ mod tests {
                 zeros.into_iter().for_each(|at| *at.get_mut(&mut w) = 0.0);
             }
             let model = model(w);
-            prop_assert_eq!(read::<Sign>(&bytes(&model)).unwrap(), model.clone());
+            prop_assert_eq!(read::<Signs>(&bytes(&model)).unwrap(), model.clone());
             prop_assert!(bytes(&model).len() <= bytes_of_all(&model));
         }
 
@@ -441,9 +444,9 @@ mod tests {
             let at = at.index(good.len());
             let mut flipped = good.clone();
             flipped[at] ^= 1 << bit;
-            prop_assert!(read::<Sign>(&flipped).is_err());
-            prop_assert!(read::<Sign>(&good[..at]).is_err());
-            prop_assert!(read::<Sign>(&[&good[..], &good[..at]].concat()).is_err() || at == 0);
+            prop_assert!(read::<Signs>(&flipped).is_err());
+            prop_assert!(read::<Signs>(&good[..at]).is_err());
+            prop_assert!(read::<Signs>(&[&good[..], &good[..at]].concat()).is_err() || at == 0);
         }
     }
 }

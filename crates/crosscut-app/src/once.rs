@@ -1,12 +1,11 @@
 //! [`Once`]: a file read once, in pieces of whole examples, from first to last.
 
 use std::any::Any;
-use std::io::{self, Cursor, Read};
+use std::io::{self, Read};
 use std::mem;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::application::{Application, Items};
 use crate::cutter::{Cut, Cutter};
 use crate::encoding::{Decoded, Encoding};
 use crate::error::Error;
@@ -73,7 +72,8 @@ impl Once {
         Ok(Self { encoding, ..Self::new(name, packed, cut, size) })
     }
 
-    fn new(name: String, packed: Box<dyn Read + Send>, cut: Cut, size: Option<usize>) -> Self {
+    /// As [`open`](Self::open), for bytes that are at hand.
+    pub fn new(name: String, packed: Box<dyn Read + Send>, cut: Cut, size: Option<usize>) -> Self {
         let cutter = Cutter::new(Box::new(io::empty()), cut, size);
         Self {
             name,
@@ -123,29 +123,4 @@ impl Once {
         self.tell(monitor);
         self.shared.known.message(&self.name).iter().for_each(|note| monitor.note(note));
     }
-}
-
-/// Reads examples to predict from a text in pieces, as `classify` does. `size` is that of a piece in
-/// bytes; `None`: each piece is an example, as with `--flush`. The result must be that of
-/// [`Application::read`] for the whole text, if the task says [where to cut it](Application::cut);
-/// this function is for tests of that.
-///
-/// # Errors
-/// Those of [`Application::read`].
-pub fn read_in_pieces<A: Application>(
-    task: &A,
-    name: &str,
-    text: &[u8],
-    size: Option<usize>,
-) -> Result<Items<A>, Error> {
-    let Some(cut) = task.cut() else {
-        return task.read(Source::from_text(name, text).may_be_empty());
-    };
-    let reader = Box::new(Cursor::new(text.to_vec()));
-    let mut pieces = Once::new(name.to_owned(), reader, cut, size);
-    let mut items = Items::<A>::new();
-    while let Some(piece) = pieces.next_piece()? {
-        items.append(&mut task.read(piece)?);
-    }
-    Ok(items)
 }

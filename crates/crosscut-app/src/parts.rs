@@ -1,307 +1,202 @@
-//! [`PartsApplication`]: what a structure by parts adds to become a program. [`ByObjective`] also
-//! gives it the log-loss.
+//! [`ByObjective`]: gives the format of a structure by parts the log-loss too.
 
+use std::borrow::Cow;
 use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 
-use crosscut::{
-    Example, FeatureMap, LogLoss, LogLossScratch, Marginals, Objective, Part, Parts, Planes,
-    Recombine, Recombiner, Row, Sink, Sum, SumScratch, Task,
-};
+use crosscut::{EitherLoss, EitherScratch, Marginals, Objective, Rescaling, Sum, Task};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::application::{Application, Item, OptionSpec, Options, Outcome};
+use crate::cutter::Cut;
 use crate::error::Error;
+use crate::export::Fields;
+use crate::format::{File, Format, Take};
+use crate::item::{Item, Outcome, Role};
+use crate::options::{OptionSpec, Options};
 use crate::probability::Forecasts;
+use crate::report::Report;
 use crate::source::Source;
 
-/// A structure by [parts](Parts) with a file format. [`Sum`] of it is an [`Application`]: the row
-/// of a program's table is `Entry::of::<Sum<P>>()`.
-pub trait PartsApplication: Parts + Serialize + DeserializeOwned + 'static {
-    /// As [`Application::NAME`].
-    const NAME: &'static str;
-    /// As [`Application::ABOUT`].
-    const ABOUT: &'static str;
-    /// As [`Application::SCHEMA`].
-    const SCHEMA: u32 = 1;
-    /// As [`Application::OPTIONS`].
-    const OPTIONS: &'static [OptionSpec] = &[];
-
-    /// As [`Application::define`].
-    ///
-    /// # Errors
-    /// Bad options, and bad lines by file and number.
-    fn define(options: &Options, source: Source<'_>) -> Result<(Self, PartsExamples<Self>), Error>;
-
-    /// As [`Application::read`].
-    ///
-    /// # Errors
-    /// Bad lines by file and number.
-    fn read(&self, source: Source<'_>) -> Result<PartsItems<Self>, Error>;
-
-    /// As [`Application::write`].
-    ///
-    /// # Errors
-    /// Only those of `out`.
-    fn write(&self, x: &Self::Input, y: &Self::Output, out: &mut dyn io::Write) -> io::Result<()>;
-
-    /// As [`Application::differs_from`].
-    fn differs_from(&self, prior: &Self) -> Option<String> {
-        let _ = prior;
-        None
-    }
-
-    /// As [`Application::lower_bounds`].
-    fn lower_bounds(&self) -> Vec<(usize, f64)> {
-        Vec::new()
-    }
-
-    /// As [`Application::weight_name`].
-    fn weight_name(&self, index: usize) -> String {
-        index.to_string()
-    }
-}
-
-/// The training examples of a structure by parts.
-pub type PartsExamples<P> = Vec<Example<<P as Parts>::Input, <P as Parts>::Output>>;
-
-/// The examples of a structure by parts, labelled or not.
-pub type PartsItems<P> = Vec<Item<<P as Parts>::Input, <P as Parts>::Output>>;
-
-impl<P: PartsApplication> Application for Sum<P> {
-    const NAME: &'static str = P::NAME;
-    const ABOUT: &'static str = P::ABOUT;
-    const SCHEMA: u32 = P::SCHEMA;
-    const OPTIONS: &'static [OptionSpec] = P::OPTIONS;
-
-    fn define(options: &Options, source: Source<'_>) -> Result<(Self, PartsExamples<P>), Error> {
-        let (parts, examples) = P::define(options, source)?;
-        Ok((Sum(parts), examples))
-    }
-
-    fn read(&self, source: Source<'_>) -> Result<PartsItems<P>, Error> {
-        self.0.read(source)
-    }
-
-    fn write(
-        &self,
-        _: &[f64],
-        x: &P::Input,
-        y_hat: &P::Output,
-        out: &mut dyn io::Write,
-    ) -> io::Result<()> {
-        PartsApplication::write(&self.0, x, y_hat, out)
-    }
-
-    fn differs_from(&self, prior: &Self) -> Option<String> {
-        self.0.differs_from(&prior.0)
-    }
-
-    fn lower_bounds(&self) -> Vec<(usize, f64)> {
-        self.0.lower_bounds()
-    }
-
-    fn weight_name(&self, index: usize) -> String {
-        self.0.weight_name(index)
-    }
-}
-
-/// The task of a structure by parts that is trained with the hinge loss or, given
-/// `--objective log`, with the log-loss. The row of a program's table is
-/// `Entry::of::<ByObjective<P>>()`.
+/// The format `F` of a structure by parts ([`Sum`]), whose task is trained with the hinge loss or,
+/// given `--objective log`, with the log-loss. The row of a program's table is
+/// `Entry::of::<ByObjective<F>>()`.
 ///
 /// With `--probabilities`, each prediction comes after a line `# P` with its probability.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct ByObjective<P> {
-    task: Trained<P>,
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ByObjective<F> {
+    format: F,
+    /// What options say of training, and of writing.
+    #[serde(skip)]
+    objective: Objective,
     #[serde(skip)]
     writes_probabilities: bool,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
-enum Trained<P> {
-    Hinge(Sum<P>),
-    Log(LogLoss<P>),
-}
-
-/// Buffers of one thread.
-#[derive(Debug, Default)]
-pub struct ByObjectiveScratch<S> {
-    hinge: SumScratch<S>,
-    log: LogLossScratch<S>,
-}
-
-impl<P> ByObjective<P> {
-    /// A task that is trained with this objective.
-    pub fn new(parts: P, objective: Objective) -> Self {
-        let task = match objective {
-            Objective::Hinge => Trained::Hinge(Sum(parts)),
-            Objective::Log => Trained::Log(LogLoss(parts)),
-        };
-        Self { task, writes_probabilities: false }
-    }
-
-    /// The structure.
-    pub fn parts(&self) -> &P {
-        match &self.task {
-            Trained::Hinge(Sum(parts)) | Trained::Log(LogLoss(parts)) => parts,
-        }
-    }
-}
-
-impl<P: Marginals> Task for ByObjective<P> {
-    type Input = P::Input;
-    type Output = P::Output;
-    type Scratch = ByObjectiveScratch<P::Scratch>;
-
-    fn dim(&self) -> usize {
-        self.parts().dim()
-    }
-
-    fn loss(&self, x: &P::Input, y: &P::Output, y_hat: &P::Output) -> f64 {
-        match &self.task {
-            Trained::Hinge(task) => task.loss(x, y, y_hat),
-            Trained::Log(task) => task.loss(x, y, y_hat),
-        }
-    }
-
-    fn predict(&self, w: &[f64], x: &P::Input, scratch: &mut Self::Scratch) -> P::Output {
-        match &self.task {
-            Trained::Hinge(task) => task.predict(w, x, &mut scratch.hinge),
-            Trained::Log(task) => task.predict(w, x, &mut scratch.log),
-        }
-    }
-
-    fn separate<'a>(
-        &'a self,
-        w: &[f64],
-        x: &'a P::Input,
-        y: &'a P::Output,
-        scratch: &mut Self::Scratch,
-        planes: &mut Planes<'a>,
-    ) {
-        match &self.task {
-            Trained::Hinge(task) => task.separate(w, x, y, &mut scratch.hinge, planes),
-            Trained::Log(task) => task.separate(w, x, y, &mut scratch.log, planes),
-        }
-    }
-
-    fn objective(&self) -> Objective {
-        match &self.task {
-            Trained::Hinge(_) => Objective::Hinge,
-            Trained::Log(_) => Objective::Log,
-        }
-    }
-
-    fn row<'a>(&'a self, x: &'a P::Input, name: u32) -> Option<Row<'a>> {
-        self.parts().row(x, name)
-    }
-
-    fn recombine(&self) -> Option<Recombiner<'_, P::Input, P::Output, Self::Scratch>> {
-        match &self.task {
-            Trained::Hinge(task) if task.recombine().is_some() => Some(self),
-            _ => None,
-        }
-    }
-
-    fn validate_input(&self, x: &P::Input) -> Result<(), String> {
-        self.parts().validate_input(x)
-    }
-
-    fn validate(&self, x: &P::Input, y: &P::Output) -> Result<(), String> {
-        match &self.task {
-            Trained::Hinge(task) => task.validate(x, y),
-            Trained::Log(task) => task.validate(x, y),
-        }
-    }
-}
-
-impl<P: Marginals> FeatureMap for ByObjective<P> {
-    fn psi<'a>(&'a self, x: &'a P::Input, y: &P::Output, sink: &mut dyn Sink<'a>) {
-        let parts = self.parts();
-        parts.visit(x, y, &mut |part| parts.write(x, part, 1.0, sink));
-    }
-}
-
-impl<P: Marginals> Recombine for ByObjective<P> {
-    fn recombined<'a>(
-        &'a self,
-        w: &[f64],
-        example: &'a Example<P::Input, P::Output>,
-        seen: &[Part],
-        least: f64,
-        scratch: &mut Self::Scratch,
-        sink: &mut dyn Sink<'a>,
-    ) -> Option<f64> {
-        match &self.task {
-            Trained::Hinge(task) => {
-                task.recombined(w, example, seen, least, &mut scratch.hinge, sink)
-            }
-            Trained::Log(_) => None,
-        }
-    }
-}
-
-impl<P: PartsApplication + Marginals> Application for ByObjective<P> {
-    const NAME: &'static str = P::NAME;
-    const ABOUT: &'static str = P::ABOUT;
-    const SCHEMA: u32 = P::SCHEMA;
-    const OPTIONS: &'static [OptionSpec] = P::OPTIONS;
+impl<F, P> Format for ByObjective<F>
+where
+    F: Format<Task = Sum<P>>,
+    P: Marginals<Input: Send> + Serialize + DeserializeOwned + 'static,
+{
+    type Task = EitherLoss<P>;
+    type Record = F::Record;
+    type Survey = F::Survey;
+    const NAME: &'static str = F::NAME;
+    const ABOUT: &'static str = F::ABOUT;
+    const SCHEMA: u32 = F::SCHEMA;
+    const OPTIONS: &'static [OptionSpec] = F::OPTIONS;
+    const READING: &'static [OptionSpec] = F::READING;
+    const WRITING: &'static [OptionSpec] = F::WRITING;
+    const TEMPLATES: &'static [(&'static str, &'static str)] = F::TEMPLATES;
+    const RESCALINGS: &'static [Rescaling] = F::RESCALINGS;
+    const LOSSES: &'static [u32] = F::LOSSES;
     const OBJECTIVES: &'static [Objective] = &[Objective::Hinge, Objective::Log];
 
-    fn define(options: &Options, source: Source<'_>) -> Result<(Self, PartsExamples<P>), Error> {
+    fn new(options: &Options) -> Result<Self, Error> {
         let objective = options.objective()?;
-        let (parts, examples) = P::define(options, source)?;
-        Ok((Self::new(parts, objective), examples))
+        Ok(Self { format: F::new(options)?, objective, writes_probabilities: false })
     }
 
-    fn prepare(&mut self, options: &Options) -> Result<(), Error> {
+    fn begin(&mut self, source: &mut Source<'_>) -> Result<(), Error> {
+        self.format.begin(source)
+    }
+
+    fn cut(&self) -> Option<Cut> {
+        self.format.cut()
+    }
+
+    fn stream(&mut self, examples: &Path) -> Result<(), Error> {
+        self.format.stream(examples)
+    }
+
+    fn records(&self, source: &mut Source<'_>, take: Take<'_, Self>) -> Result<(), Error> {
+        self.format.records(source, take)
+    }
+
+    fn survey(&self, survey: &mut F::Survey, record: &mut F::Record) -> Result<(), String> {
+        self.format.survey(survey, record)
+    }
+
+    fn task(&mut self, survey: F::Survey, file: &mut File<'_>) -> Result<EitherLoss<P>, Error> {
+        Ok(EitherLoss { sum: self.format.task(survey, file)?, objective: self.objective })
+    }
+
+    fn notes(&self, task: &EitherLoss<P>, records: &[F::Record]) -> Vec<String> {
+        self.format.notes(&task.sum, records)
+    }
+
+    fn item(
+        &self,
+        task: &EitherLoss<P>,
+        record: F::Record,
+    ) -> Result<Item<P::Input, P::Output>, String> {
+        self.format.item(&task.sum, record)
+    }
+
+    fn known(&self, task: &EitherLoss<P>, record: &F::Record) -> (usize, usize) {
+        self.format.known(&task.sum, record)
+    }
+
+    fn beside(options: &Options, examples: &Path) -> Vec<PathBuf> {
+        F::beside(options, examples)
+    }
+
+    fn prepare(&mut self, task: &mut EitherLoss<P>, options: &Options) -> Result<(), Error> {
         self.writes_probabilities = options.wants_probabilities();
-        Ok(())
+        self.format.prepare(&mut task.sum, options)
     }
 
-    fn read(&self, source: Source<'_>) -> Result<PartsItems<P>, Error> {
-        self.parts().read(source)
+    fn check(&self, task: &EitherLoss<P>) -> Result<(), String> {
+        self.format.check(&task.sum)
     }
 
     fn write(
         &self,
+        task: &EitherLoss<P>,
         w: &[f64],
         x: &P::Input,
         y_hat: &P::Output,
         out: &mut dyn io::Write,
     ) -> io::Result<()> {
-        if let (Trained::Log(task), true) = (&self.task, self.writes_probabilities) {
-            let mut scratch = LogLossScratch::default();
-            writeln!(out, "# {}", task.log_probability(w, x, y_hat, &mut scratch).exp())?;
+        let mut scratch = EitherScratch::default();
+        if self.writes_probabilities
+            && let Some(log) = task.log_probability(w, x, y_hat, &mut scratch)
+        {
+            writeln!(out, "# {}", log.exp())?;
         }
-        PartsApplication::write(self.parts(), x, y_hat, out)
+        self.format.write(&task.sum, w, x, y_hat, out)
+    }
+
+    fn evaluate(
+        &self,
+        task: &EitherLoss<P>,
+        outcomes: &[Outcome<'_, P::Input, P::Output>],
+    ) -> Report {
+        self.format.evaluate(&task.sum, outcomes)
     }
 
     fn forecast(
         &self,
+        task: &EitherLoss<P>,
         w: &[f64],
-        outcome: &Outcome<'_, P::Input, P::Output>,
-        scratch: &mut Self::Scratch,
+        &Outcome { x, y, y_hat, weight }: &Outcome<'_, P::Input, P::Output>,
+        scratch: &mut EitherScratch<P::Scratch>,
         forecasts: &mut Forecasts,
     ) {
-        let &Outcome { x, y, y_hat, weight } = outcome;
-        if let Trained::Log(task) = &self.task {
-            forecasts.add_output(task.log_probability(w, x, y, &mut scratch.log), weight);
-            let probability = task.log_probability(w, x, y_hat, &mut scratch.log).exp();
-            forecasts.add_prediction(probability, task.loss(x, y, y_hat) == 0.0, weight);
+        if let Some(truth) = task.log_probability(w, x, y, scratch)
+            && let Some(predicted) = task.log_probability(w, x, y_hat, scratch)
+        {
+            forecasts.add_output(truth, weight);
+            forecasts.add_prediction(predicted.exp(), task.loss(x, y, y_hat) == 0.0, weight);
         }
     }
 
-    fn differs_from(&self, prior: &Self) -> Option<String> {
-        self.parts().differs_from(prior.parts())
+    fn scale(&self, task: &EitherLoss<P>) -> Option<&'static str> {
+        self.format.scale(&task.sum)
     }
 
-    fn lower_bounds(&self) -> Vec<(usize, f64)> {
-        self.parts().lower_bounds()
+    fn differs_from(&self, task: &EitherLoss<P>, prior: &EitherLoss<P>) -> Option<String> {
+        self.format.differs_from(&task.sum, &prior.sum)
     }
 
-    fn weight_name(&self, index: usize) -> String {
-        self.parts().weight_name(index)
+    fn lower_bounds(&self, task: &EitherLoss<P>) -> Vec<(usize, f64)> {
+        self.format.lower_bounds(&task.sum)
+    }
+
+    fn reduce(&self, task: &mut EitherLoss<P>, nonzero: &[u32]) -> Option<Vec<Range<usize>>> {
+        self.format.reduce(&mut task.sum, nonzero)
+    }
+
+    fn sizes(&self, task: &EitherLoss<P>) -> Vec<(&'static str, usize)> {
+        self.format.sizes(&task.sum)
+    }
+
+    fn weight_name(&self, task: &EitherLoss<P>, index: usize) -> String {
+        self.format.weight_name(&task.sum, index)
+    }
+
+    fn labels<'t>(&self, task: &'t EitherLoss<P>) -> Vec<&'t str> {
+        self.format.labels(&task.sum)
+    }
+
+    fn role(&self, task: &EitherLoss<P>, index: usize) -> Role {
+        self.format.role(&task.sum, index)
+    }
+
+    fn feature_name<'t>(&'t self, task: &'t EitherLoss<P>, feature: usize) -> Cow<'t, str> {
+        self.format.feature_name(&task.sum, feature)
+    }
+
+    fn export(&self, task: &EitherLoss<P>, out: &mut Fields<'_>) -> io::Result<()> {
+        self.format.export(&task.sum, out)
+    }
+
+    fn stratum(&self, y: &P::Output) -> Option<u64> {
+        self.format.stratum(y)
+    }
+
+    fn group(&self, x: &P::Input) -> Option<u64> {
+        self.format.group(x)
     }
 }

@@ -1,30 +1,31 @@
 //! [`Prior`]: a model whose weights are the prior weights of a training run (`--prior`), or the
 //! weights that it starts from (`--init`).
 //!
-//! Weights are matched by [their names](Application::weight_name), since the two tasks number
+//! Weights are matched by [their names](Format::weight_name), since the two tasks number
 //! features by their own files. A weight without a namesake in the model counts as 0.
 
 use std::collections::HashMap;
 use std::path::Path;
 
-use crosscut::{Model, Regulariser};
+use crosscut::{Model, Regulariser, Task};
 
-use crate::application::Application;
 use crate::error::Error;
+use crate::format::Format;
 use crate::model_file::ModelFile;
 use crate::source::display_name;
 
 /// A model whose weights serve another training run.
-pub(crate) struct Prior<A> {
+pub(crate) struct Prior<F: Format> {
     /// The name of its file, for messages.
     file: String,
     /// A checksum of the file, for checkpoints.
     pub origin: String,
-    task: A,
+    format: F,
+    task: F::Task,
     w: Vec<f64>,
 }
 
-impl<A: Application> Prior<A> {
+impl<F: Format> Prior<F> {
     /// Reads the model, if one is given.
     ///
     /// # Errors
@@ -33,8 +34,8 @@ impl<A: Application> Prior<A> {
         let Some(path) = path else { return Ok(None) };
         let model = ModelFile::open(path)?;
         let (file, origin) = (display_name(path), model.digest());
-        let Model { task, w, .. } = model.load::<A>()?;
-        Ok(Some(Self { file, origin, task, w }))
+        let (format, Model { task, w, .. }) = model.load::<F>()?;
+        Ok(Some(Self { file, origin, format, task, w }))
     }
 
     /// The weights of the model in the order of `task`; empty if all are 0. If weights of the model
@@ -45,22 +46,23 @@ impl<A: Application> Prior<A> {
     /// weights without unique names; a model of which no weight has a place in `task`.
     pub fn weights(
         &self,
-        task: &A,
+        format: &F,
+        task: &F::Task,
         role: &str,
         note: &mut dyn FnMut(&str),
     ) -> Result<Vec<f64>, Error> {
         let refuse = |message: String| Err(Error::file(self.file.as_str(), message));
-        if let Some(message) = task.differs_from(&self.task) {
+        if let Some(message) = format.differs_from(task, &self.task) {
             return refuse(message);
         }
-        let scaled = |task: &A| {
-            task.scale().map_or("no --scale".to_owned(), |scale| format!("--scale {scale}"))
+        let scaled = |format: &F, task: &F::Task| {
+            format.scale(task).map_or("no --scale".to_owned(), |scale| format!("--scale {scale}"))
         };
-        if task.scale() != self.task.scale() {
-            let (ours, theirs) = (scaled(task), scaled(&self.task));
+        if format.scale(task) != self.format.scale(&self.task) {
+            let (ours, theirs) = (scaled(format, task), scaled(&self.format, &self.task));
             return refuse(format!("expected a model trained with {ours}, found {theirs}"));
         }
-        if task.scale().is_some() {
+        if format.scale(task).is_some() {
             note(&format!(
                 "{}: its weights are those of features scaled by its own examples; the examples here \
                  are scaled by their own statistics",
@@ -69,7 +71,7 @@ impl<A: Application> Prior<A> {
         }
         let mut named: HashMap<String, (f64, bool)> = HashMap::new();
         for (index, &weight) in self.w.iter().enumerate().filter(|(_, weight)| **weight != 0.0) {
-            let name = self.task.weight_name(index);
+            let name = self.format.weight_name(&self.task, index);
             if named.contains_key(&name) {
                 return refuse(format!("two weights of the model have the name `{name}`"));
             }
@@ -80,7 +82,7 @@ impl<A: Application> Prior<A> {
         }
         let (mut weights, mut found) = (vec![0.0; task.dim()], 0);
         for (index, place) in weights.iter_mut().enumerate() {
-            let name = task.weight_name(index);
+            let name = format.weight_name(task, index);
             let Some((weight, is_taken)) = named.get_mut(&name) else { continue };
             if std::mem::replace(is_taken, true) {
                 return refuse(format!("two weights of the examples have the name `{name}`"));
@@ -112,13 +114,15 @@ impl<A: Application> Prior<A> {
 ///
 /// # Errors
 /// Those of [`Prior::weights`].
-pub(crate) fn regulariser<A: Application>(
-    prior: Option<&Prior<A>>,
-    task: &A,
+pub(crate) fn regulariser<F: Format>(
+    prior: Option<&Prior<F>>,
+    format: &F,
+    task: &F::Task,
     note: &mut dyn FnMut(&str),
 ) -> Result<Regulariser, Error> {
-    let around = prior.map(|prior| prior.weights(task, "prior weights", note)).transpose()?;
-    Ok(Regulariser::around(around.unwrap_or_default()).with_lower_bounds(task.lower_bounds()))
+    let around =
+        prior.map(|prior| prior.weights(format, task, "prior weights", note)).transpose()?;
+    Ok(Regulariser::around(around.unwrap_or_default()).with_lower_bounds(format.lower_bounds(task)))
 }
 
 /// The weights of the model `init` that training starts from, in the order of `task`; empty without
@@ -126,11 +130,12 @@ pub(crate) fn regulariser<A: Application>(
 ///
 /// # Errors
 /// Those of [`Prior::weights`].
-pub(crate) fn start<A: Application>(
-    init: Option<&Prior<A>>,
-    task: &A,
+pub(crate) fn start<F: Format>(
+    init: Option<&Prior<F>>,
+    format: &F,
+    task: &F::Task,
     note: &mut dyn FnMut(&str),
 ) -> Result<Vec<f64>, Error> {
-    let weights = init.map(|init| init.weights(task, "weights to start from", note));
+    let weights = init.map(|init| init.weights(format, task, "weights to start from", note));
     Ok(weights.transpose()?.unwrap_or_default())
 }

@@ -3,8 +3,8 @@
 
 use crosscut::{Objective, Rescaling, Settings, SlackNorm};
 
-use crate::application::{Application, OptionSpec, Options};
 use crate::error::Error;
+use crate::options::{OptionSpec, Options};
 use crate::report::{Report, Table};
 
 /// `--objective`, for tasks that can also be trained with the log-loss.
@@ -37,12 +37,12 @@ impl Options {
         self.is_set(PROBABILITIES.name)
     }
 
-    /// Refuses an objective that the task `A` does not have, and beside the log-loss the options
+    /// Refuses an objective that the task `name` does not have, and beside the log-loss the options
     /// that mean nothing to it.
-    pub(crate) fn check_objective<A: Application>(&self) -> Result<(), Error> {
+    pub(crate) fn check_objective(&self, name: &str, known: &[Objective]) -> Result<(), Error> {
         let objective = self.objective()?;
-        if !A::OBJECTIVES.contains(&objective) {
-            let expected = format!("hinge for the task {}", A::NAME);
+        if !known.contains(&objective) {
+            let expected = format!("hinge for the task {name}");
             return Err(Error::option("--objective", expected, objective.name()));
         }
         let refuse = |option: &str, found: &str| {

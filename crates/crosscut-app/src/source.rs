@@ -10,15 +10,14 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::{fmt, mem, str, thread};
 
-use crosscut::Example;
 use crosscut::parallel::map_ranges;
 
-use crate::application::{Item, Options};
 use crate::cutter::{LONGEST_LINE, too_long};
 use crate::encoding::{Decoded, Encoding};
 use crate::error::Error;
 use crate::monitor::Monitor;
 use crate::once::Shared;
+use crate::options::Options;
 use crate::unpack::{open, read_bytes, unpack, unreadable};
 use crate::vocabulary::NoneKnown;
 
@@ -228,24 +227,6 @@ impl<'m> Source<'m> {
     /// The name used in messages.
     pub fn name(&self) -> &str {
         &self.name
-    }
-
-    /// Parses training examples, one a line, as [`parse_lines`](Self::parse_lines) does. A line
-    /// without an output is refused.
-    ///
-    /// # Errors
-    /// Those of [`parse_lines`](Self::parse_lines).
-    pub fn parse_examples<X: Send, Y: Send>(
-        self,
-        parse: impl Fn(&str) -> Result<Option<Item<X, Y>>, String> + Sync,
-    ) -> Result<Vec<Example<X, Y>>, Error> {
-        self.parse_lines(|line| match parse(line)? {
-            None => Ok(None),
-            Some(Item { x, y: Some(y), weight }) => Ok(Some(Example { x, y, weight })),
-            Some(Item { y: None, .. }) => {
-                Err("expected an output to learn from, found none".to_owned())
-            }
-        })
     }
 
     /// Parses every line that is not blank and keeps what `parse` returns, in order. `parse`

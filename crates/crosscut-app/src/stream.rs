@@ -3,14 +3,10 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use crosscut::{Example, Stream};
-
-use crate::application::{Application, Examples};
 pub use crate::cutter::Cut;
 use crate::cutter::{Cutter, qid};
 use crate::encoding::{Decoded, Encoding};
 use crate::error::Error;
-pub use crate::once::read_in_pieces;
 use crate::source::{Source, count_lines};
 use crate::svmlight::Qid;
 use crate::unpack;
@@ -106,13 +102,12 @@ impl Pieces {
         Self { cutter: Cutter::new(reader, cut, size), encoding, ..self }
     }
 
-    /// The beginning of the file, to recognise its kind: the first `bytes` bytes of its text or
-    /// fewer.
+    /// The beginning of the file, to recognise its kind.
     ///
     /// # Errors
-    /// A file whose beginning cannot be read.
-    pub fn peek(&self, bytes: usize) -> Result<String, Error> {
-        Source::open_quietly(&self.path)?.decode(self.encoding).peek(bytes)
+    /// A file that cannot be opened again.
+    pub(crate) fn beginning(&self) -> Result<Source<'static>, Error> {
+        Ok(Source::open_quietly(&self.path)?.decode(self.encoding))
     }
 
     /// Sets where the file may be cut; must be called before anything is read.
@@ -191,25 +186,6 @@ impl std::fmt::Debug for Pieces {
             .field("name", &self.name)
             .field("cut", &self.cutter.cut)
             .finish_non_exhaustive()
-    }
-}
-
-impl<A: Application> Stream<A> for Pieces {
-    type Error = Error;
-
-    fn rewind(&mut self) -> Result<(), Error> {
-        self.begin_again()
-    }
-
-    fn next(&mut self, task: &A) -> Result<Option<Examples<A>>, Error> {
-        let Some(source) = self.next_piece()? else { return Ok(None) };
-        let items = task.read(source)?;
-        let changed = || self.has_changed();
-        // In the survey every example had an output.
-        let example = |item: crate::application::Item<A::Input, A::Output>| {
-            Ok(Example { x: item.x, y: item.y.ok_or_else(changed)?, weight: item.weight })
-        };
-        items.into_iter().map(example).collect::<Result<_, Error>>().map(Some)
     }
 }
 

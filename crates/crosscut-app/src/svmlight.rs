@@ -6,7 +6,7 @@ use std::fmt;
 use crosscut::Feature;
 use serde::{Deserialize, Serialize};
 
-use crate::application::{OptionSpec, Options};
+use crate::options::{OptionSpec, Options};
 use crate::scaling::round;
 use crate::source::name;
 

@@ -369,6 +369,11 @@ pub struct NoneKnown {
 }
 
 impl NoneKnown {
+    /// Whether a feature is known.
+    pub(crate) fn is_any(&self) -> bool {
+        self.known.load(Ordering::Relaxed)
+    }
+
     /// A line with this many features, of which the model knows so many.
     pub fn see(&self, features: usize, known: usize) {
         if features > 0 {

@@ -146,6 +146,7 @@
 //! on the number of threads.
 
 mod data;
+mod either_loss;
 pub mod latent;
 mod log_loss;
 mod model;
@@ -158,6 +159,7 @@ pub mod tutorial;
 pub mod validation;
 
 pub use data::{Dense, Dot, Feature, Place, Row, RowError, Scaled, Sink, SparseRows, SparseVector};
+pub use either_loss::{EitherLoss, EitherScratch};
 pub use latent::Latent;
 pub use log_loss::{LogLoss, LogLossScratch, Marginals};
 pub use model::{Model, predict_all, risk};

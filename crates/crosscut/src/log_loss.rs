@@ -70,7 +70,7 @@ impl<P: Marginals> LogLoss<P> {
         x: &P::Input,
         scratch: &mut LogLossScratch<P::Scratch>,
     ) -> (f64, Vec<f64>) {
-        (self.infer(w, x, scratch), scratch.marginals.clone())
+        (infer(&self.0, w, x, scratch), scratch.marginals.clone())
     }
 
     /// ln P(y | x).
@@ -81,10 +81,7 @@ impl<P: Marginals> LogLoss<P> {
         y: &P::Output,
         scratch: &mut LogLossScratch<P::Scratch>,
     ) -> f64 {
-        let log_z = self.infer(w, x, scratch);
-        let mut score = 0.0;
-        self.0.visit(x, y, &mut |part| score += scratch.scores[part]);
-        (score - log_z).min(0.0)
+        log_probability(&self.0, w, x, y, scratch)
     }
 
     /// Draws an output from P(y | x).
@@ -98,23 +95,74 @@ impl<P: Marginals> LogLoss<P> {
         self.0.score(w, x, &mut scratch.scores);
         self.0.sample(x, &scratch.scores, &mut scratch.inner, uniform)
     }
+}
 
-    /// Computes the scores and the marginals of all parts; returns ln Z.
-    fn infer(
-        &self,
-        w: &[f64],
-        x: &P::Input,
-        LogLossScratch { inner, scores, marginals }: &mut LogLossScratch<P::Scratch>,
-    ) -> f64 {
-        self.0.score(w, x, scores);
-        marginals.clear();
-        marginals.resize(scores.len(), 0.0);
-        let log_z = self.0.marginals(x, scores, inner, marginals);
-        // With scores of 1e8 a marginal may be rounded to 1 + 1e-8, and a plane of such a number would
-        // be above the log-loss elsewhere.
-        marginals.iter_mut().for_each(|marginal| *marginal = marginal.clamp(0.0, 1.0));
-        log_z
+/// Computes the scores and the marginals of all parts; returns ln Z.
+fn infer<P: Marginals>(
+    parts: &P,
+    w: &[f64],
+    x: &P::Input,
+    LogLossScratch { inner, scores, marginals }: &mut LogLossScratch<P::Scratch>,
+) -> f64 {
+    parts.score(w, x, scores);
+    marginals.clear();
+    marginals.resize(scores.len(), 0.0);
+    let log_z = parts.marginals(x, scores, inner, marginals);
+    // With scores of 1e8 a marginal may be rounded to 1 + 1e-8, and a plane of such a number would
+    // be above the log-loss elsewhere.
+    marginals.iter_mut().for_each(|marginal| *marginal = marginal.clamp(0.0, 1.0));
+    log_z
+}
+
+/// ln P(y | x) ([`LogLoss::log_probability`]).
+pub(crate) fn log_probability<P: Marginals>(
+    parts: &P,
+    w: &[f64],
+    x: &P::Input,
+    y: &P::Output,
+    scratch: &mut LogLossScratch<P::Scratch>,
+) -> f64 {
+    let log_z = infer(parts, w, x, scratch);
+    let mut score = 0.0;
+    parts.visit(x, y, &mut |part| score += scratch.scores[part]);
+    (score - log_z).min(0.0)
+}
+
+/// Shows the plane of −ln P(y | x) at w.
+pub(crate) fn separate<'a, P: Marginals>(
+    parts: &'a P,
+    w: &[f64],
+    x: &'a P::Input,
+    y: &'a P::Output,
+    scratch: &mut LogLossScratch<P::Scratch>,
+    planes: &mut Planes<'a>,
+) {
+    let log_z = infer(parts, w, x, scratch);
+    let LogLossScratch { scores, marginals, .. } = scratch;
+    // A probability is as exact as the scores: its relative error is at most about `noise`, and
+    // that of the entropy ln Z − E score at most `error`.
+    let (mut mean, mut size) = (0.0, log_z.abs());
+    for (score, marginal) in scores.iter().zip(&*marginals) {
+        mean += score * marginal;
+        size += (score * marginal).abs();
     }
+    let noise = 8.0 * f64::EPSILON * (1.0 + size);
+    let error = noise * (1.0 + size);
+    planes.add(|sink| {
+        marginals.iter_mut().for_each(|marginal| *marginal = -*marginal);
+        parts.visit(x, y, &mut |part| marginals[part] += 1.0);
+        for (part, &scale) in marginals.iter().enumerate() {
+            if scale.abs() > noise {
+                parts.write(x, part, scale, sink);
+            }
+        }
+        match log_z - mean {
+            // An overflow is not a plane, and ends training with a fault.
+            entropy if !entropy.is_finite() => f64::NAN,
+            entropy => (entropy - error).max(0.0),
+        }
+    });
+    planes.may_miss(2.0 * error);
 }
 
 impl<P: Marginals> Task for LogLoss<P> {
@@ -143,32 +191,7 @@ impl<P: Marginals> Task for LogLoss<P> {
         scratch: &mut Self::Scratch,
         planes: &mut Planes<'a>,
     ) {
-        let log_z = self.infer(w, x, scratch);
-        let LogLossScratch { scores, marginals, .. } = scratch;
-        // A probability is as exact as the scores: its relative error is at most about `noise`, and
-        // that of the entropy ln Z − E score at most `error`.
-        let (mut mean, mut size) = (0.0, log_z.abs());
-        for (score, marginal) in scores.iter().zip(&*marginals) {
-            mean += score * marginal;
-            size += (score * marginal).abs();
-        }
-        let noise = 8.0 * f64::EPSILON * (1.0 + size);
-        let error = noise * (1.0 + size);
-        planes.add(|sink| {
-            marginals.iter_mut().for_each(|marginal| *marginal = -*marginal);
-            self.0.visit(x, y, &mut |part| marginals[part] += 1.0);
-            for (part, &scale) in marginals.iter().enumerate() {
-                if scale.abs() > noise {
-                    self.0.write(x, part, scale, sink);
-                }
-            }
-            match log_z - mean {
-                // An overflow is not a plane, and ends training with a fault.
-                entropy if !entropy.is_finite() => f64::NAN,
-                entropy => (entropy - error).max(0.0),
-            }
-        });
-        planes.may_miss(2.0 * error);
+        separate(&self.0, w, x, y, scratch, planes);
     }
 
     fn objective(&self) -> Objective {

@@ -175,7 +175,7 @@ impl<'a> Resumed<'a> {
     ///
     /// # Errors
     /// Other data; a state that does not fit them.
-    pub fn restore(self, trainer: &mut dyn Training, data: &Data, name: &str) -> Result<(), Error> {
+    pub fn restore(self, trainer: &mut dyn Trains, data: &Data, name: &str) -> Result<(), Error> {
         let refuse = |message| Error::file(display_name(self.path), message);
         if let Some(message) = self.origin.data.differs_from(data, name) {
             return Err(refuse(message));
@@ -187,7 +187,7 @@ impl<'a> Resumed<'a> {
 }
 
 /// Training that checkpoints can restore, on examples in memory or in pieces.
-pub(crate) trait Training {
+pub(crate) trait Trains {
     /// See [`Trainer::restore`].
     fn restore(&mut self, state: State<'_>) -> Result<(), StateError>;
 
@@ -199,7 +199,7 @@ pub(crate) trait Training {
     ) -> Result<Solution, Error>;
 }
 
-impl Training for Trainer<'_> {
+impl Trains for Trainer<'_> {
     fn restore(&mut self, state: State<'_>) -> Result<(), StateError> {
         Trainer::restore(self, state)
     }
@@ -216,7 +216,7 @@ impl Training for Trainer<'_> {
     }
 }
 
-impl Training for StreamTrainer<'_, Error> {
+impl Trains for StreamTrainer<'_, Error> {
     fn restore(&mut self, state: State<'_>) -> Result<(), StateError> {
         StreamTrainer::restore(self, state)
     }

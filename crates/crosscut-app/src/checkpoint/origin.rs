@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use crosscut::{BlockSettings, C, Example, Rescaling, Settings, SlackNorm};
+use crosscut::{BlockSettings, C, Example, Rescaling, Settings, SlackNorm, Task};
 use serde::{Deserialize, Serialize};
 
-use crate::application::{Application, OptionSpec, Options};
 use crate::container;
+use crate::format::{Format, InputOf, OutputOf};
+use crate::options::{OptionSpec, Options};
 
 /// Everything that must be equal for resumed training to give the same bits.
 #[derive(Debug, Serialize, Deserialize)]
@@ -143,9 +144,10 @@ fn of_settings(settings: &Settings) -> BTreeMap<String, String> {
 
 impl Data {
     /// The data of examples read from a text of this length and CRC-32.
-    pub fn new<A: Application>(
-        task: &A,
-        examples: &[Example<A::Input, A::Output>],
+    pub fn new<F: Format>(
+        format: &F,
+        task: &F::Task,
+        examples: &[Example<InputOf<F>, OutputOf<F>>],
         text: (u64, u32),
     ) -> Self {
         let mut shape = crc32fast::Hasher::new();
@@ -155,7 +157,7 @@ impl Data {
             shape.update(&rows.to_le_bytes());
         }
         // A task that cannot be serialised has no model either.
-        let task_sum = container::checksum(task).unwrap_or_default();
+        let task_sum = container::checksum(&(format, task)).unwrap_or_default();
         Self {
             text,
             examples: examples.len(),
@@ -167,8 +169,13 @@ impl Data {
 
     /// The data of examples read in pieces, with the digest of their text. Weights and rows need no
     /// checksum: they follow from the text and from the files that options name.
-    pub fn of_stream<A: Application>(task: &A, examples: usize, text: (u64, u32)) -> Self {
-        let task_sum = container::checksum(task).unwrap_or_default();
+    pub fn of_stream<F: Format>(
+        format: &F,
+        task: &F::Task,
+        examples: usize,
+        text: (u64, u32),
+    ) -> Self {
+        let task_sum = container::checksum(&(format, task)).unwrap_or_default();
         Self { text, examples, weights: task.dim(), task: task_sum, shape: 0 }
     }
 

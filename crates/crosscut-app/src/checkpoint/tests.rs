@@ -7,12 +7,13 @@ use crosscut::{BlockSettings, C, Settings, SlackNorm, Solver};
 use proptest::prelude::*;
 
 use super::*;
-use crate::application::{Application, Options};
-use crate::fake::{Other, Sign};
+use crate::fake::{Other, Signs};
+use crate::format::Format;
+use crate::options::Options;
 use crate::verbs::{self, Learn};
 use crate::{Learned, Monitor, container};
 
-const SIGN: Identity = Identity::of::<Sign>();
+const SIGN: Identity = Identity::of::<Signs>();
 
 struct Home(tempfile::TempDir);
 
@@ -29,7 +30,7 @@ impl Home {
             format!("{} 1:{} 2:{} 3:1\n", [1, -1][i % 2], i * 7 % 11, (i * 5 % 13) as f64 - 6.0)
         };
         fs::write(home.path("train"), (0..11).map(line).collect::<String>()).unwrap();
-        home.learn::<Sign>(&settings(), &Options::default(), false).unwrap();
+        home.learn::<Signs>(&settings(), &Options::default(), false).unwrap();
         home
     }
 
@@ -37,16 +38,16 @@ impl Home {
         self.0.path().join(name)
     }
 
-    fn learn<A: Application>(
+    fn learn<F: Format>(
         &self,
         settings: &Settings,
         options: &Options,
         resume: bool,
     ) -> Result<Learned, Error> {
-        self.learn_with::<A>(settings, options, resume, &mut ())
+        self.learn_with::<F>(settings, options, resume, &mut ())
     }
 
-    fn learn_with<A: Application>(
+    fn learn_with<F: Format>(
         &self,
         settings: &Settings,
         options: &Options,
@@ -66,12 +67,12 @@ impl Home {
             init: None,
             stream: false,
         };
-        verbs::learn::<A>(&request, monitor)
+        verbs::learn::<F>(&request, monitor)
     }
 
     /// The message with which resuming is refused.
     fn refusal(&self, settings: &Settings, options: &Options) -> String {
-        let error = self.learn::<Sign>(settings, options, true).unwrap_err();
+        let error = self.learn::<Signs>(settings, options, true).unwrap_err();
         assert!(error.is_bad_input(), "{error}");
         error.to_string().replace(&format!("{}: ", self.path("checkpoint").display()), "")
     }
@@ -85,10 +86,10 @@ fn threads_and_limits_may_differ_and_the_model_is_that_of_a_run_that_never_stopp
         Settings { passes: Some(9), threads: 3, ..settings() },
         Settings { passes: Some(5), seconds: Some(1e9), ..settings() },
     ] {
-        let learned = home.learn::<Sign>(&settings, &Options::default(), true).unwrap();
+        let learned = home.learn::<Signs>(&settings, &Options::default(), true).unwrap();
         let resumed = fs::read(home.path("model")).unwrap();
         fs::rename(home.path("checkpoint"), home.path("kept")).unwrap();
-        let whole = home.learn::<Sign>(&settings, &Options::default(), false).unwrap();
+        let whole = home.learn::<Signs>(&settings, &Options::default(), false).unwrap();
         fs::rename(home.path("kept"), home.path("checkpoint")).unwrap();
         assert!(fs::read(home.path("model")).unwrap() == resumed, "{settings:?}");
         assert_eq!(learned.certificate, whole.certificate);
@@ -165,7 +166,7 @@ fn other_data_and_tasks_are_refused_by_name() {
         );
     }
     fs::write(home.path("train"), text).unwrap();
-    home.learn::<Sign>(&settings(), &Options::default(), true).unwrap();
+    home.learn::<Signs>(&settings(), &Options::default(), true).unwrap();
     let error =
         home.learn::<Other>(&settings(), &Options::default(), true).unwrap_err().to_string();
     assert!(
@@ -235,10 +236,10 @@ fn absurd_sizes_are_refused_without_being_allocated() {
     let payload = Container::read(&good, &KIND, &[]).unwrap().payload.to_vec();
     let origin = 4 + u32::from_le_bytes([payload[0], payload[1], payload[2], payload[3]]) as usize;
     let refused = |payload: &[u8]| {
-        let message = read(SIGN, &container::forge::<Sign>(&KIND, payload)).unwrap_err();
+        let message = read(SIGN, &container::forge::<Signs>(&KIND, payload)).unwrap_err();
         assert!(message.contains("damaged"), "{message}");
     };
-    assert!(read(SIGN, &container::forge::<Sign>(&KIND, &payload)).is_ok());
+    assert!(read(SIGN, &container::forge::<Signs>(&KIND, &payload)).is_ok());
     for claimed in [payload.len() as u32, 1 << 30, u32::MAX] {
         refused(&[&claimed.to_le_bytes(), &payload[4..]].concat());
     }
@@ -250,7 +251,7 @@ fn absurd_sizes_are_refused_without_being_allocated() {
             absurd[at..at + 8].copy_from_slice(&claimed.to_le_bytes());
             // The bytes may be a number that is allowed. The point is that nothing of that size is
             // allocated.
-            claims += usize::from(read(SIGN, &container::forge::<Sign>(&KIND, &absurd)).is_err());
+            claims += usize::from(read(SIGN, &container::forge::<Signs>(&KIND, &absurd)).is_err());
         }
     }
     assert!(claims > 100, "{claims}");
@@ -273,8 +274,8 @@ proptest! {
                 let at = at.index(payload.len());
                 payload[at] = *byte;
             }
-            fs::write(home.path("checkpoint"), container::forge::<Sign>(&KIND, &payload)).unwrap();
-            if let Err(error) = home.learn::<Sign>(&settings(), &Options::default(), true) {
+            fs::write(home.path("checkpoint"), container::forge::<Signs>(&KIND, &payload)).unwrap();
+            if let Err(error) = home.learn::<Signs>(&settings(), &Options::default(), true) {
                 assert!(error.is_bad_input(), "{error}");
             }
         });

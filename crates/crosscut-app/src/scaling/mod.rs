@@ -43,9 +43,9 @@ use std::borrow::Cow;
 use crosscut::{Feature, SparseRows};
 use serde::{Deserialize, Serialize};
 
-use crate::application::{OptionSpec, Options};
 use crate::error::Error;
 use crate::export::Map;
+use crate::options::{OptionSpec, Options};
 
 pub use columns::{Columns, Range};
 pub use double::{Coarse, doubles, round};

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use super::records::{self, Records};
 use super::{Rows, listed, survey};
-use crate::application::{OptionSpec, Options};
 use crate::error::Error;
+use crate::options::{OptionSpec, Options};
 use crate::source::Source;
 use crate::svmlight;
 

@@ -1,9 +1,9 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::application::Options;
 use crate::error::Error;
 use crate::monitor::Monitor;
+use crate::options::Options;
 use crate::source::Source;
 use crate::svmlight;
 

@@ -4,15 +4,19 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use crosscut::testing::{laws, verify_solution};
-use crosscut::{C, Model, Settings, Trainer, solve};
+use crosscut::{C, Example, Model, Settings, Task, Trainer, solve};
 
-use super::{Shape, read};
+use super::{Shape, check_options, read};
 use crate::answers::Checked;
-use crate::application::{Application, Examples, Item, Items, Options};
 use crate::encoding::Encoding;
 use crate::error::Error;
+use crate::format::{Format, InputOf};
+use crate::item::Item;
 use crate::model_file::{self, ModelFile};
 use crate::monitor::Monitor;
+use crate::once::Once;
+use crate::options::Options;
+use crate::reading::{self, Examples, Items, Training};
 use crate::source::{Source, display_name};
 
 /// The laws are tested at about sixty w at once; more weights would take gigabytes.
@@ -35,24 +39,22 @@ pub struct Check<'a> {
 ///
 /// * the laws of [`Task`](crosscut::Task) ([`laws`]);
 /// * the certificate of a short training run ([`verify_solution`]);
-/// * the contract of [`Application`]: [`read`](Application::read) returns the examples of
-///   [`define`](Application::define), with outputs that have no loss against each other and inputs
-///   whose predictions have the same loss; a model that is written and read back predicts the same
-///   text; weights have different names, and their [roles](Application::role) name labels that exist.
+/// * the contract of [`Format`]: reading with the model, as a whole and in pieces, returns the examples
+///   of training, with outputs that have no loss against each other and inputs whose predictions have
+///   the same loss; a model that is written and read back predicts the same text; weights have
+///   different names, and their [roles](Format::role) name labels that exist.
 ///
 /// The first promise that is broken is in [`Checked::broken`].
 ///
 /// # Errors
 /// Bad options, files and lines, as in training; more weights than the laws can be tested with.
-pub fn check<A: Application>(
-    request: &Check<'_>,
-    monitor: &mut dyn Monitor,
-) -> Result<Checked, Error> {
+pub fn check<F: Format>(request: &Check<'_>, monitor: &mut dyn Monitor) -> Result<Checked, Error> {
     let &Check { examples: file, options, sample } = request;
-    options.check::<A>()?;
+    check_options::<F>(options)?;
     let encoding = Encoding::of(options)?;
-    let (mut task, examples) = A::define(options, Source::open(file, monitor)?.decode(encoding))?;
-    let shape = Shape::of(&task);
+    let source = Source::open(file, monitor)?.decode(encoding);
+    let Training { mut format, mut task, examples } = reading::define::<F>(options, source)?;
+    let shape = Shape::of(&format, &task);
     // Refuses what training would refuse.
     Trainer::new(&task, &examples, &Settings::default())
         .map(drop)
@@ -65,25 +67,35 @@ pub fn check<A: Application>(
             shape.dim
         ));
     }
-    if !task.lower_bounds().is_empty() {
+    if !format.lower_bounds(&task).is_empty() {
         return refuse(format!(
             "expected a task without lower bounds of weights, found {}: the laws are tested at weights of both signs",
-            A::NAME
+            F::NAME
         ));
     }
+    let mut again = Vec::new();
     // Standard input cannot be read again.
-    let items = if file == Path::new("-") {
-        None
-    } else {
-        task.prepare(options)?;
-        Some(read(&task, Source::open_quietly(file)?.decode(encoding), 0)?)
-    };
+    if file != Path::new("-") {
+        format.prepare(&mut task, options)?;
+        let source = Source::open_quietly(file)?.decode(encoding);
+        let promise = "reading with the model returns the examples of training";
+        again.push((read(&format, &task, source, 0)?, "read with the model", promise));
+        if let Some(cut) = format.cut().filter(|_| F::beside(options, file).is_empty()) {
+            let mut pieces = Once::open(file, encoding, cut, None)?;
+            let mut items = Items::<F>::new();
+            while let Some(piece) = pieces.next_piece()? {
+                items.append(&mut read(&format, &task, piece, items.len())?);
+            }
+            let promise = "reading in pieces of one example returns the same examples";
+            again.push((items, "read in pieces", promise));
+        }
+    }
     let count = examples.len();
     let positions = spread(count, sample);
     let kept = examples.into_iter().enumerate().filter(|(at, _)| positions.contains(at));
-    let examples: Examples<A> = kept.map(|(_, example)| example).collect();
+    let examples: Examples<F> = kept.map(|(_, example)| example).collect();
     let mut checked = Checked {
-        task: A::NAME,
+        task: F::NAME,
         examples: count,
         dim: shape.dim,
         sizes: shape.sizes,
@@ -91,8 +103,8 @@ pub fn check<A: Application>(
         holds: Vec::new(),
         broken: None,
     };
-    monitor.note(&format!("testing {} on {} of {count} examples", A::NAME, checked.checked));
-    let sample = Sample { task, examples, positions, count, items };
+    monitor.note(&format!("testing {} on {} of {count} examples", F::NAME, checked.checked));
+    let sample = Sample { format, task, examples, positions, count, again };
     checked.broken = sample.promises(&mut |promise| checked.holds.push(promise)).err();
     Ok(checked)
 }
@@ -104,21 +116,22 @@ fn spread(count: usize, most: usize) -> Vec<usize> {
 }
 
 /// Examples to check a task on.
-struct Sample<A: Application> {
-    task: A,
-    examples: Examples<A>,
+struct Sample<F: Format> {
+    format: F,
+    task: F::Task,
+    examples: Examples<F>,
     /// Their positions in the file.
     positions: Vec<usize>,
     /// Number of examples in the file.
     count: usize,
-    /// All examples of the file, read with the task.
-    items: Option<Items<A>>,
+    /// All examples of the file, read with the model: how they were read, and what is promised.
+    again: Vec<(Items<F>, &'static str, &'static str)>,
 }
 
-impl<A: Application> Sample<A> {
+impl<F: Format> Sample<F> {
     /// Hands each promise that is kept to `hold`. The error is the first one that is broken.
     fn promises(self, hold: &mut dyn FnMut(String)) -> Result<(), String> {
-        let Self { task, examples, positions, count, items } = self;
+        let Self { format, task, examples, positions, count, again } = self;
         laws(&task, &examples)
             .map_err(|violation| violation.renumbered(|at| positions[at]).to_string())?;
         hold(
@@ -133,53 +146,27 @@ impl<A: Application> Sample<A> {
         hold(format!("the bounds P and D of training with up to {PASSES} passes"));
 
         let model = Model::new(task, solution.w, settings, solution.certificate);
-        let text = |model: &Model<A>, x: &A::Input| {
-            let (mut text, mut scratch) = (Vec::new(), A::Scratch::default());
+        let text = |format: &F, model: &Model<F::Task>, x: &InputOf<F>| {
+            let (mut text, mut scratch) = (Vec::new(), <F::Task as Task>::Scratch::default());
             let y_hat = model.task.predict(&model.w, x, &mut scratch);
             // A vector takes whatever is written.
-            let _ = model.task.write(&model.w, x, &y_hat, &mut text);
+            let _ = format.write(&model.task, &model.w, x, &y_hat, &mut text);
             text
         };
-        if let Some(items) = items {
-            if items.len() != count {
-                return Err(format!(
-                    "`define` returns {count} examples of the file, but `read` {}",
-                    items.len()
-                ));
-            }
-            for (example, &at) in examples.iter().zip(&positions) {
-                let Item { x, y, .. } = &items[at];
-                let loss =
-                    y.as_ref().map_or(f64::NAN, |y| model.task.loss(&example.x, &example.y, y));
-                if loss != 0.0 {
-                    return Err(format!(
-                        "example {at}: the loss of the output that `read` returns, against the one of `define`, is {loss}; it \
-                         must be 0"
-                    ));
-                }
-                let loss = |x: &A::Input| {
-                    let y_hat = model.task.predict(&model.w, x, &mut A::Scratch::default());
-                    model.task.loss(&example.x, &example.y, &y_hat)
-                };
-                let (ours, theirs) = (loss(&example.x), loss(x));
-                if ours.to_bits() != theirs.to_bits() {
-                    return Err(format!(
-                        "example {at}: the prediction for what `define` returns has the loss {ours}, the one for what `read` \
-                         returns {theirs}"
-                    ));
-                }
-            }
-            hold("`read` returns the examples of `define`".to_owned());
+        for (items, how, promise) in again {
+            same_examples(&model, &examples, &positions, count, &items, how)?;
+            hold(promise.to_owned());
         }
 
         let mut bytes = Vec::new();
-        let written = model_file::write(&model, &mut bytes).map_err(|error| error.to_string());
+        let written =
+            model_file::write(&format, &model, &mut bytes).map_err(|error| error.to_string());
         let again = written.and_then(|()| {
             let file = ModelFile::from_bytes(Path::new("the model"), bytes);
-            file.and_then(ModelFile::load::<A>).map_err(|error| error.to_string())
+            file.and_then(ModelFile::load::<F>).map_err(|error| error.to_string())
         })?;
         for (example, &at) in examples.iter().zip(&positions) {
-            if text(&model, &example.x) != text(&again, &example.x) {
+            if text(&format, &model, &example.x) != text(&again.0, &again.1, &example.x) {
                 return Err(format!(
                     "example {at}: a model that is written and read back predicts something else"
                 ));
@@ -187,19 +174,59 @@ impl<A: Application> Sample<A> {
         }
         hold("a model that is written and read back predicts the same".to_owned());
 
-        let (mut names, labels) = (HashSet::new(), model.task.labels().len());
+        let (mut names, labels) = (HashSet::new(), format.labels(&model.task).len());
         for at in 0..model.w.len() {
-            if let Some(label) = model.task.role(at).labels.into_iter().find(|&at| at >= labels) {
+            if let Some(label) =
+                format.role(&model.task, at).labels.into_iter().find(|&at| at >= labels)
+            {
                 return Err(format!(
                     "`role` of weight {at} names the label {label}, but `labels` returns {labels}"
                 ));
             }
-            if !names.insert(model.task.weight_name(at)) {
-                let name = model.task.weight_name(at);
+            if !names.insert(format.weight_name(&model.task, at)) {
+                let name = format.weight_name(&model.task, at);
                 return Err(format!("two weights have the name `{name}`"));
             }
         }
         hold("weights have different names, and labels that the task has".to_owned());
         Ok(())
     }
+}
+
+/// Refuses examples that are read `how` if they are not those of training: their outputs must have no
+/// loss against each other, and their predictions the same.
+fn same_examples<T: Task>(
+    model: &Model<T>,
+    examples: &[Example<T::Input, T::Output>],
+    positions: &[usize],
+    count: usize,
+    items: &[Item<T::Input, T::Output>],
+    how: &str,
+) -> Result<(), String> {
+    if items.len() != count {
+        let how = how.replace("read ", "reading it ");
+        let read = items.len();
+        return Err(format!("training on the file has {count} examples, but {how} has {read}"));
+    }
+    let mut scratch = T::Scratch::default();
+    for (example, &at) in examples.iter().zip(positions) {
+        let Item { x, y, .. } = &items[at];
+        let loss = y.as_ref().map_or(f64::NAN, |y| model.task.loss(&example.x, &example.y, y));
+        if loss != 0.0 {
+            return Err(format!(
+                "example {at}: {how}, its output has the loss {loss} against that of training; it must be 0"
+            ));
+        }
+        let mut loss = |x: &T::Input| {
+            let y_hat = model.task.predict(&model.w, x, &mut scratch);
+            model.task.loss(&example.x, &example.y, &y_hat)
+        };
+        let (ours, theirs) = (loss(&example.x), loss(x));
+        if ours.to_bits() != theirs.to_bits() {
+            return Err(format!(
+                "example {at}: {how}, its prediction has the loss {theirs}, and as read in training {ours}"
+            ));
+        }
+    }
+    Ok(())
 }

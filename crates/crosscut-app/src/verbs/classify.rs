@@ -3,17 +3,21 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use crosscut::Task;
 use crosscut::parallel::map_ranges;
 
 use crate::answers::Classified;
-use crate::application::{Application, Item, Items, Options};
 use crate::encoding::Encoding;
 use crate::error::Error;
+use crate::format::Format;
+use crate::item::Item;
 use crate::model_file::ModelFile;
 use crate::monitor::Monitor;
 use crate::once::Once;
+use crate::options::Options;
 use crate::output;
 use crate::probability;
+use crate::reading::Items;
 use crate::source::Source;
 
 use super::read;
@@ -28,31 +32,31 @@ pub struct Classify<'a> {
     /// Whether each example is read, predicted and written as soon as it is complete, so that a
     /// program can ask and get answers through pipes.
     pub flush: bool,
-    /// The options for reading and writing ([`Application::READING`], [`Application::WRITING`]).
+    /// The options for reading and writing ([`Format::READING`], [`Format::WRITING`]).
     pub options: &'a Options,
 }
 
 /// Predicts the output of each example, labelled or not, and writes the predictions in order.
 ///
-/// The file is read in pieces if the task says [where to cut it](Application::cut); the predictions
+/// The file is read in pieces if the task says [where to cut it](Format::cut); the predictions
 /// do not depend on the pieces.
 ///
 /// # Errors
 /// Bad models, options, files and lines; predictions that cannot be written, or would replace a
 /// file that is read. A regular file of predictions is then left as it was. With `flush`, and in
 /// pipes, the predictions of earlier examples have been written.
-pub fn classify<A: Application>(
+pub fn classify<F: Format>(
     request: &Classify<'_>,
     model: ModelFile,
     monitor: &mut dyn Monitor,
 ) -> Result<Classified, Error> {
     /// Bytes of a piece for each thread.
     const PIECE: usize = 64 << 10;
-    classify_by::<A>(request, model, monitor, PIECE * rayon::current_num_threads())
+    classify_by::<F>(request, model, monitor, PIECE * rayon::current_num_threads())
 }
 
 /// [`classify`] with pieces of about `size` bytes.
-pub(super) fn classify_by<A: Application>(
+pub(super) fn classify_by<F: Format>(
     request: &Classify<'_>,
     model: ModelFile,
     monitor: &mut dyn Monitor,
@@ -61,34 +65,34 @@ pub(super) fn classify_by<A: Application>(
     let &Classify { examples, predictions, flush, options } = request;
     let encoding = Encoding::of(options)?;
     let mut inputs = vec![examples, model.path()];
-    let (side, beside) = (options.files(A::READING), A::beside(options, examples));
+    let (side, beside) = (options.files(F::READING), F::beside(options, examples));
     inputs.extend(side.iter().map(|(_, file)| *file));
     inputs.extend(beside.iter().map(PathBuf::as_path));
     output::check(predictions, &inputs)?;
-    let (mut task, w) = model.load_to_predict::<A>()?;
+    let (mut format, mut task, w) = model.load_to_predict::<F>()?;
     probability::check_model(options, task.objective())?;
-    task.prepare(options)?;
+    format.prepare(&mut task, options)?;
     // Where the examples end may be said in a file beside them.
     let is_alone = beside.is_empty() || flush;
-    let mut reading = match (task.cut().filter(|_| is_alone), flush) {
+    let mut reading = match (format.cut().filter(|_| is_alone), flush) {
         (Some(cut), _) => {
             Reading::Pieces(Once::open(examples, encoding, cut, (!flush).then_some(size))?)
         }
         (None, false) => Reading::Whole(Some(examples), encoding),
         (None, true) => {
             let expected = "files that can be read example by example";
-            return Err(Error::option("--flush", expected, format_args!("those of {}", A::NAME)));
+            return Err(Error::option("--flush", expected, format_args!("those of {}", F::NAME)));
         }
     };
     let mut tally = Tally::default();
     let mut failure = None;
     let mut predict_all = |out: &mut dyn Write| {
-        while let Some(items) = reading.next(&task, tally.examples, monitor).transpose() {
+        while let Some(items) = reading.next(&format, &task, tally.examples, monitor).transpose() {
             let items = items.map_err(|error| {
                 failure = Some(error);
                 io::Error::other("the examples cannot be read")
             })?;
-            predict(&task, &w, &items, &mut tally, out)?;
+            predict(&format, &task, &w, &items, &mut tally, out)?;
             if flush {
                 out.flush()?;
             }
@@ -114,21 +118,22 @@ enum Reading<'a> {
 
 impl Reading<'_> {
     /// The next examples, after `before` others; `None` at the end.
-    fn next<A: Application>(
+    fn next<F: Format>(
         &mut self,
-        task: &A,
+        format: &F,
+        task: &F::Task,
         before: usize,
         monitor: &mut dyn Monitor,
-    ) -> Result<Option<Items<A>>, Error> {
+    ) -> Result<Option<Items<F>>, Error> {
         match self {
             Self::Whole(path, encoding) => {
                 let Some(path) = path.take() else { return Ok(None) };
                 let source = Source::open(path, monitor)?.decode(*encoding);
-                read(task, source.may_be_empty(), before).map(Some)
+                read(format, task, source.may_be_empty(), before).map(Some)
             }
             Self::Pieces(pieces) => match pieces.next_piece()? {
                 Some(piece) => {
-                    let items = read(task, piece, before)?;
+                    let items = read(format, task, piece, before)?;
                     pieces.tell(monitor);
                     Ok(Some(items))
                 }
@@ -142,10 +147,11 @@ impl Reading<'_> {
 }
 
 /// Writes the predictions of some examples and adds up their losses.
-fn predict<A: Application>(
-    task: &A,
+fn predict<F: Format>(
+    format: &F,
+    task: &F::Task,
     w: &[f64],
-    items: &Items<A>,
+    items: &Items<F>,
     tally: &mut Tally,
     out: &mut dyn Write,
 ) -> io::Result<()> {
@@ -155,10 +161,10 @@ fn predict<A: Application>(
     const PART: usize = 64;
     for chunk in items.chunks(CHUNK) {
         let parts = map_ranges(chunk.len(), PART, |range| {
-            let (mut scratch, mut part) = (A::Scratch::default(), Part::default());
+            let (mut scratch, mut part) = (<F::Task as Task>::Scratch::default(), Part::default());
             for Item { x, y, weight } in &chunk[range] {
                 let y_hat = task.predict(w, x, &mut scratch);
-                task.write(w, x, &y_hat, &mut part.text)?;
+                format.write(task, w, x, &y_hat, &mut part.text)?;
                 part.losses.extend(y.as_ref().map(|y| (*weight, task.loss(x, y, &y_hat))));
             }
             Ok(part)

@@ -4,11 +4,13 @@ use std::path::Path;
 
 use crosscut::{Model, predict_all};
 
-use crate::application::{Application, Options, Outcome};
 use crate::encoding::Encoding;
 use crate::error::Error;
+use crate::format::Format;
+use crate::item::Outcome;
 use crate::model_file::ModelFile;
 use crate::monitor::Monitor;
+use crate::options::Options;
 use crate::report::Report;
 use crate::source::{Source, display_name};
 
@@ -18,16 +20,16 @@ use super::{forecasts, read};
 ///
 /// # Errors
 /// Bad models, options, files and lines; a file without any output.
-pub fn evaluate<A: Application>(
+pub fn evaluate<F: Format>(
     examples: &Path,
     model: ModelFile,
     options: &Options,
     monitor: &mut dyn Monitor,
 ) -> Result<Report, Error> {
     let encoding = Encoding::of(options)?;
-    let Model { mut task, w, .. } = model.load::<A>()?;
-    task.prepare(options)?;
-    let items = read(&task, Source::open(examples, monitor)?.decode(encoding), 0)?;
+    let (mut format, Model { mut task, w, .. }) = model.load::<F>()?;
+    format.prepare(&mut task, options)?;
+    let items = read(&format, &task, Source::open(examples, monitor)?.decode(encoding), 0)?;
     let labelled: Vec<_> =
         items.iter().filter_map(|item| Some((&item.x, item.y.as_ref()?, item.weight))).collect();
     if labelled.is_empty() {
@@ -48,7 +50,7 @@ pub fn evaluate<A: Application>(
     let outcomes: Vec<_> = (labelled.iter().zip(&predictions))
         .map(|(&(x, y, weight), y_hat)| Outcome { x, y, y_hat, weight })
         .collect();
-    let report = task.evaluate(&outcomes);
+    let report = format.evaluate(&task, &outcomes);
     report.notes().iter().for_each(|note| monitor.note(note));
-    Ok(forecasts(&task, &w, &outcomes).report(report))
+    Ok(forecasts(&format, &task, &w, &outcomes).report(report))
 }

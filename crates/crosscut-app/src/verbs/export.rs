@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::application::Application;
 use crate::error::Error;
+use crate::format::Format;
 use crate::model_file::ModelFile;
 use crate::{export, output};
 
@@ -11,8 +11,8 @@ use crate::{export, output};
 ///
 /// # Errors
 /// Bad models; a file that cannot be written, or is the model.
-pub fn export<A: Application>(model: ModelFile, file: &Path) -> Result<(), Error> {
+pub fn export<F: Format>(model: ModelFile, file: &Path) -> Result<(), Error> {
     output::check(file, &[model.path()])?;
-    let model = model.load::<A>()?;
-    output::replace(file, |out| export::write(&model, out))
+    let (format, model) = model.load::<F>()?;
+    output::replace(file, |out| export::write(&format, &model, out))
 }

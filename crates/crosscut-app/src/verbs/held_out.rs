@@ -10,14 +10,15 @@ use crosscut::{C, Example, Flow, Progress, Regulariser, Settings, SolveError, pr
 
 use super::{Shape, forecasts};
 use crate::answers::Validated;
-use crate::application::{Application, Outcome};
+use crate::format::{Format, OutputOf};
+use crate::item::Outcome;
 use crate::monitor::Monitor;
 use crate::probability::Forecasts;
+use crate::reading::Training;
 
 /// The examples of a cross-validation and their folds.
-pub(super) struct Folds<'f, A: Application> {
-    pub task: &'f A,
-    pub examples: &'f [Example<A::Input, A::Output>],
+pub(super) struct Folds<'f, F: Format> {
+    pub training: &'f Training<F>,
     pub fold_of: &'f [usize],
     pub regulariser: &'f Regulariser,
     pub settings: &'f Settings,
@@ -43,7 +44,7 @@ struct Held<Y> {
     forecasts: Vec<Forecasts>,
 }
 
-impl<A: Application> Folds<'_, A> {
+impl<F: Format> Folds<'_, F> {
     /// Makes all runs for these values of C, each once, from the weights `starts`. The result has a
     /// C that was completed on every fold, in order, and is all of them unless the watch was
     /// stopped. `ends` gets the weights at the largest C of each fold, if the grid may be extended.
@@ -57,19 +58,19 @@ impl<A: Application> Folds<'_, A> {
         ends: &mut Vec<Vec<f64>>,
         watch: &mut Watch<'_>,
     ) -> Result<Vec<Found>, SolveError> {
-        let n = self.examples.len();
+        let n = self.training.examples.len();
         let none = || Held {
-            predictions: self.examples.iter().map(|_| None).collect(),
+            predictions: self.training.examples.iter().map(|_| None).collect(),
             texts: Vec::new(),
             forecasts: Vec::new(),
         };
-        let mut held: Vec<Held<A::Output>> = cs.iter().map(|_| none()).collect();
+        let mut held: Vec<Held<OutputOf<F>>> = cs.iter().map(|_| none()).collect();
         let largest = cs.iter().map(|c| c.mean(n)).fold(0.0, f64::max);
         let points = cross_validate_with(
             self.regulariser,
             starts,
-            self.task,
-            self.examples,
+            &self.training.task,
+            &self.training.examples,
             self.fold_of,
             cs,
             self.settings,
@@ -92,27 +93,29 @@ impl<A: Application> Folds<'_, A> {
     }
 
     /// Predicts the examples `held_out` with the weights w.
-    fn take_in(&self, held: &mut Held<A::Output>, w: &[f64], held_out: &[usize]) {
-        let inputs: Vec<_> = held_out.iter().map(|&example| &self.examples[example].x).collect();
-        let found = predict_all(self.task, w, &inputs);
+    fn take_in(&self, held: &mut Held<OutputOf<F>>, w: &[f64], held_out: &[usize]) {
+        let Training { format, task, .. } = self.training;
+        let inputs: Vec<_> =
+            held_out.iter().map(|&example| &self.training.examples[example].x).collect();
+        let found = predict_all(&self.training.task, w, &inputs);
         let outcomes: Vec<_> = (held_out.iter().zip(&found))
             .map(|(&example, y_hat)| {
-                let Example { x, y, weight } = &self.examples[example];
+                let Example { x, y, weight } = &self.training.examples[example];
                 Outcome { x, y, y_hat, weight: *weight }
             })
             .collect();
-        held.forecasts.push(forecasts(self.task, w, &outcomes));
+        held.forecasts.push(forecasts(format, task, w, &outcomes));
         if self.writes {
             /// Examples written by one thread at a time.
             const PIECE: usize = 64;
             let texts = map_ranges(held_out.len(), PIECE, |range| {
                 let text = |at: usize| {
                     let mut text = Vec::new();
-                    self.task.write(w, inputs[at], &found[at], &mut text).map(|()| text)
+                    format.write(task, w, inputs[at], &found[at], &mut text).map(|()| text)
                 };
                 range.map(text).collect::<Vec<_>>()
             });
-            held.texts.resize_with(self.examples.len(), || Ok(Vec::new()));
+            held.texts.resize_with(self.training.examples.len(), || Ok(Vec::new()));
             for (&example, text) in held_out.iter().zip(texts.into_iter().flatten()) {
                 held.texts[example] = text;
             }
@@ -123,15 +126,15 @@ impl<A: Application> Folds<'_, A> {
     }
 
     /// The measures of the held-out predictions.
-    fn validated(&self, point: Point, held: &Held<A::Output>) -> Validated {
-        let outcomes: Vec<_> = (self.examples.iter().zip(&held.predictions))
+    fn validated(&self, point: Point, held: &Held<OutputOf<F>>) -> Validated {
+        let outcomes: Vec<_> = (self.training.examples.iter().zip(&held.predictions))
             .filter_map(|(Example { x, y, weight }, y_hat)| {
                 Some(Outcome { x, y, y_hat: y_hat.as_ref()?, weight: *weight })
             })
             .collect();
         let mut all = Forecasts::default();
         held.forecasts.iter().for_each(|fold| all.absorb(fold));
-        let report = all.report(self.task.evaluate(&outcomes));
+        let report = all.report(self.training.format.evaluate(&self.training.task, &outcomes));
         let folds: Vec<(f64, f64)> = held.forecasts.iter().map(Forecasts::log_loss).collect();
         let log_loss = report.get("log_loss").map(|log_loss| (log_loss, pooled(&folds).1));
         Validated { point, log_loss, report }

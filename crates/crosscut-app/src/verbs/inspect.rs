@@ -1,10 +1,11 @@
 //! [`inspect`]: describes a model.
 
-use crosscut::Model;
+use crosscut::{Model, Task};
 
 use crate::answers::{ClassWeights, Inspected, Named, PriorWeights};
-use crate::application::{Application, Role};
 use crate::error::Error;
+use crate::format::Format;
+use crate::item::Role;
 use crate::model_file::ModelFile;
 use crate::source::display_name;
 
@@ -22,17 +23,19 @@ pub struct Inspect<'a> {
 ///
 /// # Errors
 /// Bad models; a label that the model does not have.
-pub fn inspect<A: Application>(
+pub fn inspect<F: Format>(
     model: ModelFile,
     &Inspect { top, class }: &Inspect<'_>,
 ) -> Result<Inspected, Error> {
     let file = display_name(model.path());
-    let Model { task, w, settings, certificate, regulariser } = model.load::<A>()?;
-    let labels = task.labels();
-    let chosen = class.map(|class| position(&labels, class, A::NAME, &file)).transpose()?;
-    let lists = Lists::new(&w, &|index| task.role(index), labels.len());
+    let (format, model) = model.load::<F>()?;
+    let Model { task, w, settings, certificate, regulariser } = model;
+    let labels = format.labels(&task);
+    let chosen = class.map(|class| position(&labels, class, F::NAME, &file)).transpose()?;
+    let lists = Lists::new(&w, &|index| format.role(&task, index), labels.len());
     let named = |order: &[usize]| {
-        let named = |&index: &usize| Named { name: task.weight_name(index), weight: w[index] };
+        let named =
+            |&index: &usize| Named { name: format.weight_name(&task, index), weight: w[index] };
         heaviest(order, &w, top).iter().map(named).collect::<Vec<Named>>()
     };
     let classes = (0..labels.len()).filter(|&label| chosen.is_none_or(|chosen| chosen == label));
@@ -45,15 +48,17 @@ pub fn inspect<A: Application>(
         PriorWeights {
             nonzeros: prior.iter().filter(|weight| **weight != 0.0).count(),
             distance: norm(&moves),
-            moved: moved.map(|index| (task.weight_name(index), prior[index], w[index])).collect(),
+            moved: moved
+                .map(|index| (format.weight_name(&task, index), prior[index], w[index]))
+                .collect(),
         }
     });
     Ok(Inspected {
-        task: A::NAME,
+        task: F::NAME,
         objective: task.objective(),
         dim: w.len(),
-        sizes: task.sizes(),
-        scale: task.scale(),
+        sizes: format.sizes(&task),
+        scale: format.scale(&task),
         settings,
         certificate,
         nonzeros: lists.features.len() + lists.transitions.len(),

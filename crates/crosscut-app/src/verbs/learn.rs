@@ -7,15 +7,17 @@ use crosscut::{
     Model, Settings, Solution, SolveError, Solver, State, StreamError, StreamTrainer, Trainer,
 };
 
-use super::Shape;
+use super::{Shape, check_options};
 use crate::answers::{Kept, Learned};
-use crate::application::{Application, OptionSpec, Options};
-use crate::checkpoint::{self, Checkpoints, Data, Keeper, Origin, Resumed, Training};
+use crate::checkpoint::{self, Checkpoints, Data, Keeper, Origin, Resumed, Trains};
 use crate::container::Identity;
 use crate::encoding::Encoding;
 use crate::error::Error;
+use crate::format::Format;
 use crate::monitor::Monitor;
+use crate::options::{OptionSpec, Options};
 use crate::prior::{self, Prior};
+use crate::reading::{self, Passes, Training};
 use crate::source::{Source, display_name};
 use crate::stream::Pieces;
 use crate::{model_file, output, probability};
@@ -89,27 +91,26 @@ impl Learn<'_> {
 /// task, with other outputs or another scaling, or without a weight of this task; a model that
 /// cannot be written. A checkpoint that cannot be written is not an error: [`Learned::checkpoint`]
 /// says so.
-pub fn learn<A: Application>(
-    request: &Learn<'_>,
-    monitor: &mut dyn Monitor,
-) -> Result<Learned, Error> {
-    request.options.check::<A>()?;
+pub fn learn<F: Format>(request: &Learn<'_>, monitor: &mut dyn Monitor) -> Result<Learned, Error> {
+    check_options::<F>(request.options)?;
     let encoding = Encoding::of(request.options)?;
-    let mut origin = Origin::new(A::OPTIONS, request.settings, request.options, request.stream);
-    request.check(A::OPTIONS, &A::beside(request.options, request.examples))?;
-    let prior = Prior::<A>::open(request.prior)?;
+    let mut origin = Origin::new(F::OPTIONS, request.settings, request.options, request.stream);
+    request.check(F::OPTIONS, &F::beside(request.options, request.examples))?;
+    let prior = Prior::<F>::open(request.prior)?;
     if let Some(prior) = &prior {
         origin.set_prior(&prior.origin);
     }
-    let init = Prior::<A>::open(request.init)?;
-    let mut run = Session::begin(request, Identity::of::<A>(), origin)?;
-    let (task, shape, solution, regulariser) = if request.stream {
+    let init = Prior::<F>::open(request.init)?;
+    let mut run = Session::begin(request, Identity::of::<F>(), origin)?;
+    let (format, task, shape, solution, regulariser) = if request.stream {
         let mut pieces = Pieces::open(request.examples)?.decode(encoding);
-        let task = A::survey(request.options, &mut pieces)?;
-        let (shape, digest) = (Shape::of(&task), pieces.digest());
-        let regulariser =
-            prior::regulariser(prior.as_ref(), &task, &mut |message| monitor.note(message))?;
-        let trainer = StreamTrainer::new(&task, pieces, request.settings);
+        let (format, task) = reading::survey::<F>(request.options, &mut pieces)?;
+        let (shape, digest) = (Shape::of(&format, &task), pieces.digest());
+        let regulariser = prior::regulariser(prior.as_ref(), &format, &task, &mut |message| {
+            monitor.note(message)
+        })?;
+        let passes = Passes { format: &format, pieces };
+        let trainer = StreamTrainer::new(&task, passes, request.settings);
         let trainer = trainer
             .and_then(|trainer| Ok(trainer.with_regulariser(&regulariser)?))
             .map_err(|error| match error {
@@ -117,32 +118,35 @@ pub fn learn<A: Application>(
                 StreamError::Source(error) => error,
             });
         let mut trainer = trainer?;
-        let start = prior::start(init.as_ref(), &task, &mut |message| monitor.note(message))?;
+        let start =
+            prior::start(init.as_ref(), &format, &task, &mut |message| monitor.note(message))?;
         if !start.is_empty() {
             trainer.start_at(&start).map_err(|error| shape.blame(request.examples, error))?;
         }
-        run.origin.data = Data::of_stream(&task, trainer.examples(), digest);
+        run.origin.data = Data::of_stream(&format, &task, trainer.examples(), digest);
         let settings = Settings { solver: Solver::OneSlack, ..*request.settings };
         monitor.start(&shape.start(trainer.examples(), &settings, None));
         let solution = run.train(&mut trainer, &shape, monitor)?;
         drop(trainer);
-        (task, shape, solution, regulariser)
+        (format, task, shape, solution, regulariser)
     } else {
         let source = Source::open(request.examples, monitor)?.decode(encoding);
         let digest = source.digest();
-        let (task, examples) = A::define(request.options, source)?;
-        let shape = Shape::of(&task);
-        let regulariser =
-            prior::regulariser(prior.as_ref(), &task, &mut |message| monitor.note(message))?;
+        let Training { format, task, examples } = reading::define::<F>(request.options, source)?;
+        let shape = Shape::of(&format, &task);
+        let regulariser = prior::regulariser(prior.as_ref(), &format, &task, &mut |message| {
+            monitor.note(message)
+        })?;
         let trainer = Trainer::new(&task, &examples, request.settings)
             .and_then(|trainer| trainer.with_regulariser(&regulariser));
         let mut trainer = trainer.map_err(|error| shape.blame(request.examples, error))?;
-        let start = prior::start(init.as_ref(), &task, &mut |message| monitor.note(message))?;
+        let start =
+            prior::start(init.as_ref(), &format, &task, &mut |message| monitor.note(message))?;
         if !start.is_empty() {
             trainer.start_at(&start).map_err(|error| shape.blame(request.examples, error))?;
         }
         if run.is_kept() {
-            run.origin.data = Data::new(&task, &examples, digest.get());
+            run.origin.data = Data::new(&format, &task, &examples, digest.get());
         }
         monitor.start(&shape.start(examples.len(), request.settings, None));
         if trainer.different() < examples.len() {
@@ -153,11 +157,11 @@ pub fn learn<A: Application>(
         }
         let solution = run.train(&mut trainer, &shape, monitor)?;
         drop(trainer);
-        (task, shape, solution, regulariser)
+        (format, task, shape, solution, regulariser)
     };
     let (w, learned) = run.finish(shape, solution);
     let model = Model::new(task, w, learned.settings, learned.certificate);
-    model_file::save(&model.with_regulariser(regulariser), request.model)?;
+    model_file::save(&format, &model.with_regulariser(regulariser), request.model)?;
     Ok(learned)
 }
 
@@ -188,7 +192,7 @@ impl<'a> Session<'a> {
     /// Trains from the beginning or from a checkpoint, and keeps checkpoints if asked to.
     fn train(
         &mut self,
-        trainer: &mut dyn Training,
+        trainer: &mut dyn Trains,
         shape: &Shape,
         monitor: &mut dyn Monitor,
     ) -> Result<Solution, Error> {

@@ -22,14 +22,16 @@ use std::path::{Path, PathBuf};
 
 use crosscut::parallel::map_ranges;
 use crosscut::validation::Round;
-use crosscut::{Objective, Settings, SolveError};
+use crosscut::{Objective, Rescaling, Settings, SolveError, Task};
 
 use crate::answers::{Checked, Classified, Inspected, Learned, Validation};
-use crate::application::{Application, Items, OptionSpec, Options, Outcome};
 use crate::error::Error;
+use crate::format::{Format, OutcomeOf};
 use crate::model_file::ModelFile;
 use crate::monitor::{Monitor, Start};
+use crate::options::{OptionSpec, Options};
 use crate::probability::Forecasts;
+use crate::reading::{self, Items};
 use crate::report::Report;
 use crate::source::{Source, display_name};
 pub use check::{Check, check};
@@ -42,9 +44,14 @@ pub use validate::{Choice, Validate, validate};
 
 /// Reads examples to predict, which follow `before` others, and refuses inputs that the task cannot
 /// predict.
-fn read<A: Application>(task: &A, source: Source<'_>, before: usize) -> Result<Items<A>, Error> {
+fn read<F: Format>(
+    format: &F,
+    task: &F::Task,
+    source: Source<'_>,
+    before: usize,
+) -> Result<Items<F>, Error> {
     let file = source.name().to_owned();
-    let items = task.read(source)?;
+    let items = reading::read(format, task, source)?;
     for (item, index) in items.iter().zip(before..) {
         task.validate_input(&item.x).map_err(|message| {
             Error::Solve(SolveError::Example { index, message }).in_file(&file)
@@ -53,24 +60,51 @@ fn read<A: Application>(task: &A, source: Source<'_>, before: usize) -> Result<I
     Ok(items)
 }
 
+/// Refuses a rescaling, a loss or an objective that the format `F` does not accept, and costs
+/// beside the log-loss.
+///
+/// # Errors
+/// [`Error::Option`], which lists the accepted values.
+fn check_options<F: Format>(options: &Options) -> Result<(), Error> {
+    let number = |rescaling: &Rescaling| match rescaling {
+        Rescaling::Slack => 1,
+        Rescaling::Margin => 2,
+    };
+    if !F::RESCALINGS.contains(&options.rescaling) {
+        let known: Vec<u32> = F::RESCALINGS.iter().map(number).collect();
+        return Err(Error::option("-o", one_of(F::NAME, &known), number(&options.rescaling)));
+    }
+    match options.loss {
+        Some(loss) if !F::LOSSES.contains(&loss) => {
+            Err(Error::option("-l", one_of(F::NAME, F::LOSSES), loss))
+        }
+        _ => options.check_objective(F::NAME, F::OBJECTIVES),
+    }
+}
+
+fn one_of(task: &str, known: &[u32]) -> String {
+    let known: Vec<String> = known.iter().map(u32::to_string).collect();
+    format!("{} for the task {task}", known.join(" or "))
+}
+
 /// A task in the table of a program: its constants, and the verbs instantiated for it.
 #[derive(Clone, Copy)]
 pub struct Entry {
-    /// [`Application::NAME`].
+    /// [`Format::NAME`].
     pub name: &'static str,
-    /// [`Application::ABOUT`].
+    /// [`Format::ABOUT`].
     pub about: &'static str,
-    /// [`Application::OPTIONS`].
+    /// [`Format::OPTIONS`].
     pub options: &'static [OptionSpec],
-    /// [`Application::READING`].
+    /// [`Format::READING`].
     pub reading: &'static [OptionSpec],
-    /// [`Application::WRITING`].
+    /// [`Format::WRITING`].
     pub writing: &'static [OptionSpec],
-    /// [`Application::TEMPLATES`].
+    /// [`Format::TEMPLATES`].
     pub templates: &'static [(&'static str, &'static str)],
-    /// [`Application::OBJECTIVES`].
+    /// [`Format::OBJECTIVES`].
     pub objectives: &'static [Objective],
-    /// [`Application::beside`].
+    /// [`Format::beside`].
     pub beside: fn(&Options, &Path) -> Vec<PathBuf>,
     /// [`learn`].
     pub learn: fn(&Learn<'_>, &mut dyn Monitor) -> Result<Learned, Error>,
@@ -89,24 +123,24 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The row of the task `A`.
-    pub const fn of<A: Application>() -> Self {
+    /// The row of the task with the format `F`.
+    pub const fn of<F: Format>() -> Self {
         Self {
-            name: A::NAME,
-            about: A::ABOUT,
-            options: A::OPTIONS,
-            reading: A::READING,
-            writing: A::WRITING,
-            templates: A::TEMPLATES,
-            objectives: A::OBJECTIVES,
-            beside: A::beside,
-            learn: learn::<A>,
-            classify: classify::<A>,
-            evaluate: evaluate::<A>,
-            validate: validate::<A>,
-            inspect: inspect::<A>,
-            export: export::<A>,
-            check: check::<A>,
+            name: F::NAME,
+            about: F::ABOUT,
+            options: F::OPTIONS,
+            reading: F::READING,
+            writing: F::WRITING,
+            templates: F::TEMPLATES,
+            objectives: F::OBJECTIVES,
+            beside: F::beside,
+            learn: learn::<F>,
+            classify: classify::<F>,
+            evaluate: evaluate::<F>,
+            validate: validate::<F>,
+            inspect: inspect::<F>,
+            export: export::<F>,
+            check: check::<F>,
         }
     }
 
@@ -143,10 +177,11 @@ impl fmt::Debug for Entry {
 ///
 /// Examples are added up in pieces of a fixed length, so the sums do not depend on the number of
 /// threads.
-fn forecasts<A: Application>(
-    task: &A,
+fn forecasts<F: Format>(
+    format: &F,
+    task: &F::Task,
     w: &[f64],
-    outcomes: &[Outcome<'_, A::Input, A::Output>],
+    outcomes: &[OutcomeOf<'_, F>],
 ) -> Forecasts {
     /// Examples of one piece.
     const PIECE: usize = 64;
@@ -156,9 +191,10 @@ fn forecasts<A: Application>(
     }
     let pieces: Vec<_> = outcomes.chunks(PIECE).collect();
     let found = map_ranges(pieces.len(), 1, |range| {
-        let (mut scratch, mut forecasts) = (A::Scratch::default(), Forecasts::default());
+        let (mut scratch, mut forecasts) =
+            (<F::Task as Task>::Scratch::default(), Forecasts::default());
         for outcome in pieces[range].iter().copied().flatten() {
-            task.forecast(w, outcome, &mut scratch, &mut forecasts);
+            format.forecast(task, w, outcome, &mut scratch, &mut forecasts);
         }
         forecasts
     });
@@ -175,8 +211,13 @@ struct Shape {
 }
 
 impl Shape {
-    fn of<A: Application>(task: &A) -> Self {
-        Self { task: A::NAME, objective: task.objective(), dim: task.dim(), sizes: task.sizes() }
+    fn of<F: Format>(format: &F, task: &F::Task) -> Self {
+        Self {
+            task: F::NAME,
+            objective: task.objective(),
+            dim: task.dim(),
+            sizes: format.sizes(task),
+        }
     }
 
     /// The [`Start`] of training on n examples.

@@ -7,10 +7,13 @@ use crosscut::{Planes, Row, SparseVector, Task};
 use serde::{Deserialize, Serialize};
 
 use super::*;
-use crate::application::{Examples, Items};
-use crate::fake::{Sign, model};
+use crate::cutter::Cut;
+use crate::fake::{Raw, Sign, Signs, model};
+use crate::format::{File, Take};
+use crate::item::Item;
+use crate::vocabulary::SeenIds;
 
-/// What is wrong with a [`Faulty`] task.
+/// What is wrong with a [`Faulty`] task or its [`Faults`].
 const SOUND: u8 = 0;
 const ORACLE: u8 = 1;
 const READS_FEWER: u8 = 2;
@@ -18,15 +21,11 @@ const READS_OTHERS: u8 = 3;
 const READS_OTHER_FEATURES: u8 = 4;
 const FORGETS: u8 = 5;
 const NAMES: u8 = 6;
+const FORGETS_LINES: u8 = 7;
 
-/// [`Sign`], with a fault.
+/// [`Sign`], whose oracle may have a fault.
 #[derive(Serialize, Deserialize)]
-struct Faulty<const FAULT: u8> {
-    sign: Sign,
-    /// Whether the task comes from a file of examples.
-    #[serde(skip)]
-    fresh: bool,
-}
+struct Faulty<const FAULT: u8>(Sign);
 
 impl<const FAULT: u8> Task for Faulty<FAULT> {
     type Input = SparseVector;
@@ -34,15 +33,15 @@ impl<const FAULT: u8> Task for Faulty<FAULT> {
     type Scratch = ();
 
     fn dim(&self) -> usize {
-        self.sign.dim()
+        self.0.dim()
     }
 
     fn loss(&self, x: &SparseVector, y: &i8, y_hat: &i8) -> f64 {
-        self.sign.loss(x, y, y_hat)
+        self.0.loss(x, y, y_hat)
     }
 
     fn predict(&self, w: &[f64], x: &SparseVector, (): &mut ()) -> i8 {
-        self.sign.predict(w, x, &mut ())
+        self.0.predict(w, x, &mut ())
     }
 
     fn separate<'a>(
@@ -56,39 +55,77 @@ impl<const FAULT: u8> Task for Faulty<FAULT> {
         match (FAULT, x.features().len()) {
             // It looks at rows of one feature only.
             (ORACLE, 2..) => planes.add(|_| 0.0),
-            _ => self.sign.separate(w, x, y, &mut (), planes),
+            _ => self.0.separate(w, x, y, &mut (), planes),
         }
     }
 
     fn row<'a>(&'a self, x: &'a SparseVector, name: u32) -> Option<Row<'a>> {
-        self.sign.row(x, name)
+        self.0.row(x, name)
     }
 }
 
-impl<const FAULT: u8> Application for Faulty<FAULT> {
+/// [`Signs`], with a fault.
+#[derive(Serialize, Deserialize)]
+struct Faults<const FAULT: u8> {
+    signs: Signs,
+    /// Whether the format is that of the training file, and reads with a model.
+    #[serde(skip)]
+    fresh: bool,
+    #[serde(skip)]
+    prepared: bool,
+}
+
+impl<const FAULT: u8> Format for Faults<FAULT> {
+    type Task = Faulty<FAULT>;
+    type Record = Raw;
+    type Survey = SeenIds;
     const NAME: &'static str = "faulty";
     const ABOUT: &'static str = "Breaks a promise";
 
-    fn define(options: &Options, source: Source<'_>) -> Result<(Self, Examples<Self>), Error> {
-        let (sign, examples) = Sign::define(options, source)?;
-        Ok((Self { sign, fresh: true }, examples))
+    fn new(options: &Options) -> Result<Self, Error> {
+        Ok(Self { signs: Signs::new(options)?, fresh: true, prepared: false })
     }
 
-    fn read(&self, source: Source<'_>) -> Result<Items<Self>, Error> {
-        let mut items = self.sign.read(source)?;
-        match FAULT {
-            READS_FEWER => drop(items.pop()),
-            READS_OTHERS => items.iter_mut().for_each(|item| item.y = item.y.map(|y| -y)),
-            READS_OTHER_FEATURES => {
-                items.iter_mut().for_each(|item| item.x = SparseVector::default());
+    fn cut(&self) -> Option<Cut> {
+        self.signs.cut()
+    }
+
+    fn records(&self, source: &mut Source<'_>, take: Take<'_, Self>) -> Result<(), Error> {
+        let mut first = true;
+        let is_piece = source.lines_before() > 0;
+        self.signs.records(source, &mut |line, (y, weight, mut features)| {
+            let is_first = std::mem::take(&mut first);
+            match (FAULT, is_first, self.prepared) {
+                (READS_FEWER, true, true) => return Ok(()),
+                (READS_OTHER_FEATURES, _, true) => features.clear(),
+                (FORGETS_LINES, true, true) if is_piece => features.clear(),
+                _ => {}
             }
-            _ => {}
-        }
-        Ok(items)
+            let y = y.map(|y| if FAULT == READS_OTHERS && self.prepared { -y } else { y });
+            take(line, (y, weight, features))
+        })
+    }
+
+    fn survey(&self, ids: &mut SeenIds, record: &mut Raw) -> Result<(), String> {
+        self.signs.survey(ids, record)
+    }
+
+    fn task(&mut self, ids: SeenIds, file: &mut File<'_>) -> Result<Faulty<FAULT>, Error> {
+        self.signs.task(ids, file).map(Faulty)
+    }
+
+    fn item(&self, task: &Faulty<FAULT>, record: Raw) -> Result<Item<SparseVector, i8>, String> {
+        self.signs.item(&task.0, record)
+    }
+
+    fn prepare(&mut self, task: &mut Faulty<FAULT>, options: &Options) -> Result<(), Error> {
+        self.prepared = true;
+        self.signs.prepare(&mut task.0, options)
     }
 
     fn write(
         &self,
+        task: &Faulty<FAULT>,
         w: &[f64],
         x: &SparseVector,
         y_hat: &i8,
@@ -97,11 +134,11 @@ impl<const FAULT: u8> Application for Faulty<FAULT> {
         if FAULT == FORGETS && self.fresh {
             out.write_all(b"fresh ")?;
         }
-        self.sign.write(w, x, y_hat, out)
+        self.signs.write(&task.0, w, x, y_hat, out)
     }
 
-    fn weight_name(&self, index: usize) -> String {
-        if FAULT == NAMES { "feature".to_owned() } else { self.sign.weight_name(index) }
+    fn weight_name(&self, task: &Faulty<FAULT>, index: usize) -> String {
+        if FAULT == NAMES { "feature".to_owned() } else { self.signs.weight_name(&task.0, index) }
     }
 }
 
@@ -116,27 +153,32 @@ fn broken<const FAULT: u8>(sample: usize) -> (usize, Option<String>) {
     };
     std::fs::write(&file, (0..12).map(line).collect::<String>()).unwrap();
     let request = Check { examples: &file, options: &Options::default(), sample };
-    let checked = check::<Faulty<FAULT>>(&request, &mut ()).unwrap();
+    let checked = check::<Faults<FAULT>>(&request, &mut ()).unwrap();
     assert_eq!((checked.examples, checked.checked, checked.dim), (12, sample.min(12), 3));
     (checked.holds.len(), checked.broken)
 }
 
 #[test]
 fn check_names_the_first_promise_that_is_broken() {
-    assert_eq!(broken::<SOUND>(100), (5, None));
+    assert_eq!(broken::<SOUND>(100), (6, None));
     let table = [
         (broken::<ORACLE>(100), 0, "example 6: "),
         // With every second example, the first faulty one is still number 6 of the file.
         (broken::<ORACLE>(6), 0, "example 6: "),
-        (broken::<READS_FEWER>(3), 2, "`define` returns 12 examples of the file, but `read` 11"),
-        (broken::<READS_OTHERS>(3), 2, "example 0: the loss of the output that `read` returns"),
+        (
+            broken::<READS_FEWER>(3),
+            2,
+            "training on the file has 12 examples, but reading it with the model has 11",
+        ),
+        (broken::<READS_OTHERS>(3), 2, "example 0: read with the model, its output has the loss"),
         (
             broken::<READS_OTHER_FEATURES>(100),
             2,
-            "the prediction for what `define` returns has the",
+            "read with the model, its prediction has the loss",
         ),
-        (broken::<FORGETS>(3), 3, "example 0: a model that is written and read back predicts"),
-        (broken::<NAMES>(3), 4, "two weights have the name `feature`"),
+        (broken::<FORGETS_LINES>(100), 3, "read in pieces, its prediction has the loss"),
+        (broken::<FORGETS>(3), 4, "example 0: a model that is written and read back predicts"),
+        (broken::<NAMES>(3), 5, "two weights have the name `feature`"),
     ];
     for ((held, broken), expected_held, expected) in table {
         let broken = broken.unwrap_or_default();
@@ -147,7 +189,8 @@ fn check_names_the_first_promise_that_is_broken() {
 #[test]
 fn a_task_that_says_nothing_of_its_weights_is_exported_by_their_names() {
     let mut text = Vec::new();
-    crate::export::write(&model(vec![0.1, 0.0, -2.5e-300, 1e22]), &mut text).unwrap();
+    crate::export::write(&Signs::default(), &model(vec![0.1, 0.0, -2.5e-300, 1e22]), &mut text)
+        .unwrap();
     let text = String::from_utf8(text).unwrap();
     assert_eq!(
         text,
@@ -167,7 +210,7 @@ fn a_task_with_lower_bounds_and_a_missing_file_are_refused() {
     let mut options = Options::default();
     options.set("positive", "");
     let check = |examples: &Path, options: &Options| {
-        check::<Sign>(&Check { examples, options, sample: 5 }, &mut ()).unwrap_err().to_string()
+        check::<Signs>(&Check { examples, options, sample: 5 }, &mut ()).unwrap_err().to_string()
     };
     assert!(check(&file, &options).contains("expected a task without lower bounds of weights"));
     assert!(check(&home.path().join("none"), &Options::default()).contains("none"));

@@ -8,10 +8,10 @@ use crosscut::{C, Flow, Progress, Solver, StopReason};
 
 use super::*;
 use crate::answers::Validated;
-use crate::fake::{Other, Sign, model};
+use crate::fake::{Other, Signs, model};
 use crate::model_file;
 
-const TABLE: [Entry; 2] = [Entry::of::<Other>(), Entry::of::<Sign>()];
+const TABLE: [Entry; 2] = [Entry::of::<Other>(), Entry::of::<Signs>()];
 
 /// A folder with linearly separable labelled examples, and two without a label.
 struct Home(tempfile::TempDir);
@@ -51,7 +51,7 @@ impl Home {
             init: None,
             stream: false,
         };
-        learn::<Sign>(&request, monitor)
+        learn::<Signs>(&request, monitor)
     }
 
     /// Predictions go to `out`.
@@ -64,7 +64,7 @@ impl Home {
         let (examples, predictions) = (self.path(examples), self.path("out"));
         let request =
             Classify { examples: &examples, predictions: &predictions, flush: false, options };
-        classify::<Sign>(&request, self.stored(model), &mut ())
+        classify::<Signs>(&request, self.stored(model), &mut ())
     }
 }
 
@@ -106,7 +106,7 @@ fn what_is_learned_can_be_inspected_and_evaluated() {
     let start = &ears.starts[0];
     assert_eq!((start.examples, start.dim, start.c_mean, start.c_sum), (60, 3, 60.0, 1.0));
 
-    let inspected = inspect::<Sign>(home.stored("model"), &top(2)).unwrap();
+    let inspected = inspect::<Signs>(home.stored("model"), &top(2)).unwrap();
     assert_eq!(
         (inspected.certificate, inspected.dim, inspected.nonzeros),
         (learned.certificate, 3, 3)
@@ -119,7 +119,7 @@ fn what_is_learned_can_be_inspected_and_evaluated() {
 
     let none = Options::default();
     let report =
-        evaluate::<Sign>(&home.path("train"), home.stored("model"), &none, &mut ears).unwrap();
+        evaluate::<Signs>(&home.path("train"), home.stored("model"), &none, &mut ears).unwrap();
     assert_eq!(report.get("loss"), Some(0.0));
     assert!(ears.notes.is_empty());
 }
@@ -142,7 +142,7 @@ fn training_that_is_stopped_leaves_a_model_that_says_so() {
         home.learn(&Settings { relative_gap: 0.0, ..Settings::default() }, &mut ears).unwrap();
     assert_eq!(learned.certificate.stop, StopReason::Interrupted);
     assert_eq!(
-        inspect::<Sign>(home.stored("model"), &top(0)).unwrap().certificate,
+        inspect::<Signs>(home.stored("model"), &top(0)).unwrap().certificate,
         learned.certificate
     );
 }
@@ -166,7 +166,7 @@ fn bad_settings_and_targets_are_refused_before_examples_are_read() {
 #[test]
 fn predictions_are_in_order_and_labels_are_not_needed() {
     let home = Home::new();
-    model_file::save(&model(vec![1.0, 0.0, 0.5]), &home.path("model")).unwrap();
+    model_file::save(&Signs::default(), &model(vec![1.0, 0.0, 0.5]), &home.path("model")).unwrap();
     let go = |name: &str| home.classify(name, "model", &Options::default());
     assert_eq!(go("test").unwrap(), Classified { examples: 4, labelled: 2, loss: Some(0.5) });
     assert_eq!(fs::read_to_string(home.path("out")).unwrap(), "1 1\n-1 -1\n1 2\n1 0.5\n");
@@ -181,11 +181,11 @@ fn predictions_are_in_order_and_labels_are_not_needed() {
 #[test]
 fn options_of_reading_and_writing_reach_the_task_before_anything_is_read() {
     let home = Home::new();
-    model_file::save(&model(vec![1.0, 0.0, 0.5]), &home.path("model")).unwrap();
+    model_file::save(&Signs::default(), &model(vec![1.0, 0.0, 0.5]), &home.path("model")).unwrap();
     let mut options = Options::default();
     options.set("above", "1.5");
     let report =
-        evaluate::<Sign>(&home.path("test"), home.stored("model"), &options, &mut ()).unwrap();
+        evaluate::<Signs>(&home.path("test"), home.stored("model"), &options, &mut ()).unwrap();
     assert_eq!(report.get("loss"), Some(1.0));
     options.set("bare", "");
     home.classify("test", "model", &options).unwrap();
@@ -197,7 +197,7 @@ fn options_of_reading_and_writing_reach_the_task_before_anything_is_read() {
     let error = home.classify("test", "model", &options).unwrap_err();
     assert_eq!(error.to_string(), expected);
     let error =
-        evaluate::<Sign>(&home.path("test"), home.stored("model"), &options, &mut ()).unwrap_err();
+        evaluate::<Signs>(&home.path("test"), home.stored("model"), &options, &mut ()).unwrap_err();
     assert_eq!(error.to_string(), expected);
 }
 
@@ -220,8 +220,8 @@ fn an_oracle_that_may_have_missed_something_is_told_of_everywhere() {
             init: None,
             stream: false,
         };
-        let learned = super::learn::<Sign>(&learn, &mut ()).unwrap();
-        let inspected = inspect::<Sign>(home.stored("model"), &top(0)).unwrap();
+        let learned = super::learn::<Signs>(&learn, &mut ()).unwrap();
+        let inspected = inspect::<Signs>(home.stored("model"), &top(0)).unwrap();
         assert_eq!(
             (inspected.verdict(), inspected.certificate),
             (learned.verdict(), learned.certificate)
@@ -253,17 +253,17 @@ fn an_oracle_that_may_have_missed_something_is_told_of_everywhere() {
 #[test]
 fn measures_are_weighted_and_skip_what_has_no_label() {
     let home = Home::new();
-    model_file::save(&model(vec![1.0]), &home.path("model")).unwrap();
+    model_file::save(&Signs::default(), &model(vec![1.0]), &home.path("model")).unwrap();
     fs::write(home.path("test"), "1 1:1\n? 1:1\n-1 cost:3 1:1\n").unwrap();
     let mut ears = Ears::default();
     let none = Options::default();
     let report =
-        evaluate::<Sign>(&home.path("test"), home.stored("model"), &none, &mut ears).unwrap();
+        evaluate::<Signs>(&home.path("test"), home.stored("model"), &none, &mut ears).unwrap();
     assert_eq!(report.get("loss"), Some(0.75));
     assert_eq!(ears.notes, ["1 of 3 examples have no output and are left out"]);
     fs::write(home.path("test"), "? 1:1\n").unwrap();
     let error =
-        evaluate::<Sign>(&home.path("test"), home.stored("model"), &none, &mut ears).unwrap_err();
+        evaluate::<Signs>(&home.path("test"), home.stored("model"), &none, &mut ears).unwrap_err();
     assert!(error.to_string().ends_with("expected labelled examples, found none with an output"));
 }
 
@@ -285,7 +285,7 @@ fn every_example_is_held_out_once_for_every_c() {
         settings: &settings,
     };
     let mut ears = Ears::default();
-    let validation = validate::<Sign>(&request, &mut ears).unwrap();
+    let validation = validate::<Signs>(&request, &mut ears).unwrap();
     assert_eq!(validation.extended, []);
     let validated = validation.points;
     assert_eq!(validated.iter().map(|validated| validated.point.c).collect::<Vec<_>>(), &cs[..2]);
@@ -300,11 +300,11 @@ fn every_example_is_held_out_once_for_every_c() {
     for (folds, expected) in
         [(1, "--folds expects at least 2, not `1`"), (61, "groups), 60, not `61`")]
     {
-        let error = validate::<Sign>(&Validate { folds, ..request }, &mut ()).unwrap_err();
+        let error = validate::<Signs>(&Validate { folds, ..request }, &mut ()).unwrap_err();
         assert!(error.to_string().ends_with(expected) && error.is_bad_input(), "{error}");
     }
     let error =
-        validate::<Sign>(&Validate { cs: &[C::Sum(-1.0)], ..request }, &mut ()).unwrap_err();
+        validate::<Signs>(&Validate { cs: &[C::Sum(-1.0)], ..request }, &mut ()).unwrap_err();
     assert!(error.to_string().starts_with("C must be"), "{error}");
 }
 
@@ -328,9 +328,9 @@ fn training_keeps_to_the_lower_bounds_of_a_task_with_and_without_a_prior() {
             init: None,
             stream: false,
         };
-        let certificate = learn::<Sign>(&request, &mut ()).unwrap().certificate;
+        let certificate = learn::<Signs>(&request, &mut ()).unwrap().certificate;
         assert!(certificate.converged(), "{certificate:?}");
-        (home.stored(name).load::<Sign>().unwrap(), certificate)
+        (home.stored(name).load::<Signs>().unwrap().1, certificate)
     };
     let (free, _) = train("free", &Options::default(), None, Solver::Auto);
     assert!(free.w.iter().any(|weight| *weight < 0.4), "{:?}", free.w);
@@ -355,7 +355,7 @@ fn training_keeps_to_the_lower_bounds_of_a_task_with_and_without_a_prior() {
             options: &options,
             settings: &settings,
         };
-        let validated = validate::<Sign>(&request, &mut ()).unwrap();
+        let validated = validate::<Signs>(&request, &mut ()).unwrap();
         assert!(validated.points[0].point.relative_gap <= settings.relative_gap);
     }
 }
@@ -363,7 +363,7 @@ fn training_keeps_to_the_lower_bounds_of_a_task_with_and_without_a_prior() {
 #[test]
 fn a_model_finds_its_row_in_the_table() {
     let home = Home::new();
-    model_file::save(&model(vec![1.0]), &home.path("model")).unwrap();
+    model_file::save(&Signs::default(), &model(vec![1.0]), &home.path("model")).unwrap();
     assert_eq!(Entry::of_model(&TABLE, &home.stored("model")).unwrap().name, "sign");
     let error = Entry::of_model(&TABLE[..1], &home.stored("model")).unwrap_err();
     assert!(
@@ -391,20 +391,20 @@ fn answers_name_the_figures_of_the_log() {
         assert!(!json[name].is_null(), "{name}");
     }
     assert_eq!(json["stop"], "gap");
-    let json = inspect::<Sign>(home.stored("model"), &top(1)).unwrap().to_json();
+    let json = inspect::<Signs>(home.stored("model"), &top(1)).unwrap().to_json();
     assert!(json["heaviest"][0]["name"].is_string() && json["heaviest"][0]["weight"].is_number());
 }
 
 #[test]
 fn every_verb_refuses_inputs_that_the_task_cannot_predict() {
     let home = Home::new();
-    model_file::save(&model(vec![1.0]), &home.path("good")).unwrap();
+    model_file::save(&Signs::default(), &model(vec![1.0]), &home.path("good")).unwrap();
     fs::write(home.path("train"), "1 1:1\n-1 1:2e30\n").unwrap();
     let expected = "example 1 (counted from 0): expected values of at most 1e30";
     let learned = home.learn(&Settings::default(), &mut ()).unwrap_err();
     let classified = home.classify("train", "good", &Options::default()).unwrap_err();
     let evaluated =
-        evaluate::<Sign>(&home.path("train"), home.stored("good"), &Options::default(), &mut ())
+        evaluate::<Signs>(&home.path("train"), home.stored("good"), &Options::default(), &mut ())
             .unwrap_err();
     for error in [learned, classified, evaluated] {
         assert!(error.is_bad_input() && error.to_string().contains(expected), "{error}");
@@ -414,7 +414,7 @@ fn every_verb_refuses_inputs_that_the_task_cannot_predict() {
 #[test]
 fn broken_files_are_bad_input_and_leave_nothing_behind() {
     let home = Home::new();
-    model_file::save(&model(vec![1.0]), &home.path("good")).unwrap();
+    model_file::save(&Signs::default(), &model(vec![1.0]), &home.path("good")).unwrap();
     let good = fs::read(home.path("good")).unwrap();
     let broken: [&[u8]; 9] = [
         b"",

@@ -7,14 +7,16 @@ use std::path::{Path, PathBuf};
 use crosscut::validation::{FoldError, Point, best, beyond, one_standard_error, stratified_folds};
 use crosscut::{C, Example, Settings, SolveError};
 
-use super::Shape;
 use super::held_out::{Folds, Found, Watch};
+use super::{Shape, check_options};
 use crate::answers::{Validation, exact};
-use crate::application::{Application, OptionSpec, Options};
 use crate::encoding::Encoding;
 use crate::error::Error;
+use crate::format::Format;
 use crate::monitor::Monitor;
+use crate::options::{OptionSpec, Options};
 use crate::prior::{self, Prior};
+use crate::reading;
 use crate::source::Source;
 use crate::{output, probability};
 
@@ -55,8 +57,8 @@ pub enum Choice {
 
 /// Cross-validation: for every C, each fold is predicted by a model trained on the others.
 ///
-/// Folds keep [strata](Application::stratum) in proportion, such as classes, and
-/// [groups](Application::group) whole. The results are in the order of the constants, each once. If
+/// Folds keep [strata](Format::stratum) in proportion, such as classes, and
+/// [groups](Format::group) whole. The results are in the order of the constants, each once. If
 /// the best is at the edge of the grid, [two more](beyond) are tried; their first runs start from
 /// the weights at the largest C before them. If the monitor stops the run, only the constants
 /// completed before are returned.
@@ -69,32 +71,33 @@ pub enum Choice {
 /// Bad options, settings, files and lines; a prior that does not fit, as in
 /// [`learn`](super::learn()); more folds than groups of examples; predictions that cannot be
 /// written, or a fold without an example of positive weight, which is not predicted.
-pub fn validate<A: Application>(
+pub fn validate<F: Format>(
     request: &Validate<'_>,
     monitor: &mut dyn Monitor,
 ) -> Result<Validation, Error> {
-    request.options.check::<A>()?;
-    request.check(A::OPTIONS, &A::beside(request.options, request.examples))?;
+    check_options::<F>(request.options)?;
+    request.check(F::OPTIONS, &F::beside(request.options, request.examples))?;
     let encoding = Encoding::of(request.options)?;
     let cs = request.constants()?;
-    let prior = Prior::<A>::open(request.prior)?;
+    let prior = Prior::<F>::open(request.prior)?;
     let source = Source::open(request.examples, monitor)?.decode(encoding);
-    let (task, examples) = A::define(request.options, source)?;
+    let training = reading::define::<F>(request.options, source)?;
+    let (format, task) = (&training.format, &training.task);
+    let examples = &training.examples;
     let regulariser =
-        prior::regulariser(prior.as_ref(), &task, &mut |message| monitor.note(message))?;
-    let groups = groups(examples.iter().map(|example| task.group(&example.x)).collect());
+        prior::regulariser(prior.as_ref(), format, task, &mut |message| monitor.note(message))?;
+    let groups = groups(examples.iter().map(|example| format.group(&example.x)).collect());
     let strata: Vec<Option<u64>> =
-        examples.iter().map(|example| task.stratum(&example.y)).collect();
+        examples.iter().map(|example| format.stratum(&example.y)).collect();
     let fold_of = request.fold_of(&groups, &strata)?;
     if let Some(note) = rare(&strata, request.folds) {
         monitor.note(&note);
     }
     let weights: Vec<f64> = examples.iter().map(|example: &Example<_, _>| example.weight).collect();
     request.check_weights(&fold_of, &weights)?;
-    let shape = Shape::of(&task);
+    let shape = Shape::of(format, task);
     let folds = Folds {
-        task: &task,
-        examples: &examples,
+        training: &training,
         fold_of: &fold_of,
         regulariser: &regulariser,
         settings: request.settings,

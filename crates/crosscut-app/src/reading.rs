@@ -1,0 +1,192 @@
+//! What follows from a [`Format`]: [`define`], [`survey`] and [`read`].
+
+use std::io::Cursor;
+use std::mem;
+
+use crosscut::{Example, Stream};
+use rayon::prelude::*;
+
+use crate::error::Error;
+use crate::format::{File, Format, InputOf, ItemOf, OutputOf};
+use crate::item::Item;
+use crate::once::Once;
+use crate::options::Options;
+use crate::source::Source;
+use crate::stream::Pieces;
+use crate::vocabulary::NoneKnown;
+
+/// Records that are turned into examples at a time, by all threads.
+const BATCH: usize = 4096;
+/// Why a training example is refused that has no output.
+const NO_OUTPUT: &str = "expected an output to learn from, found none";
+
+/// The training examples of a format's task.
+pub type Examples<F> = Vec<Example<InputOf<F>, OutputOf<F>>>;
+/// The examples of a format's task, labelled or not.
+pub type Items<F> = Vec<ItemOf<F>>;
+
+/// A training file that has been read.
+pub struct Training<F: Format> {
+    /// What is known of such files.
+    pub format: F,
+    /// The task that the examples need.
+    pub task: F::Task,
+    /// The examples.
+    pub examples: Examples<F>,
+}
+
+/// Reads training examples and defines the task that they need (sizes, vocabularies, loss).
+///
+/// # Errors
+/// Bad options, and bad lines by file and number. Training examples without an output are refused.
+pub fn define<F: Format>(options: &Options, mut source: Source<'_>) -> Result<Training<F>, Error> {
+    let mut format = F::new(options)?;
+    format.begin(&mut source)?;
+    let name = source.name().to_owned();
+    let (mut survey, mut records, mut lines) = (F::Survey::default(), Vec::new(), Vec::new());
+    format.records(&mut source, &mut |line, mut record| {
+        let surveyed = format.survey(&mut survey, &mut record);
+        surveyed.map_err(|message| Error::line(name.as_str(), line, message))?;
+        records.push(record);
+        lines.push(line);
+        Ok(())
+    })?;
+    let mut note = |message: &str| source.note(message);
+    let mut file = File::new(&name, &mut note);
+    let task = format.task(survey, &mut file)?;
+    format.notes(&task, &records).iter().for_each(|note| file.note(note));
+    let mut examples = Vec::with_capacity(records.len());
+    let (mut records, mut lines) = (records.into_iter(), lines.into_iter());
+    loop {
+        let batch: Vec<_> = lines.by_ref().zip(records.by_ref()).take(BATCH).collect();
+        if batch.is_empty() {
+            return Ok(Training { format, task, examples });
+        }
+        for item in items(&format, &task, batch, &name) {
+            let (line, Item { x, y, weight }) = item?;
+            let refuse = || Error::line(name.as_str(), line, NO_OUTPUT);
+            examples.push(Example { x, y: y.ok_or_else(refuse)?, weight });
+        }
+    }
+}
+
+/// Defines the same task as [`define`] from a file in pieces, none of which is kept.
+///
+/// # Errors
+/// Those of `define`, and options that need all examples at once.
+pub fn survey<F: Format>(options: &Options, pieces: &mut Pieces) -> Result<(F, F::Task), Error> {
+    let mut format = F::new(options)?;
+    format.stream(pieces.path())?;
+    format.begin(&mut pieces.beginning()?)?;
+    let cut = format.cut().ok_or_else(|| {
+        Error::option("--stream", "a task whose files can be read in pieces", F::NAME)
+    })?;
+    pieces.cut_at(cut);
+    let name = pieces.name().to_owned();
+    let mut survey = F::Survey::default();
+    while let Some(mut piece) = pieces.next_piece()? {
+        format.records(&mut piece, &mut |line, mut record| {
+            let surveyed = format.survey(&mut survey, &mut record);
+            surveyed.map_err(|message| Error::line(name.as_str(), line, message))
+        })?;
+    }
+    let task = format.task(survey, &mut File::new(&name, &mut |_| {}))?;
+    Ok((format, task))
+}
+
+/// Reads examples with a model. Outputs may be missing.
+///
+/// # Errors
+/// Bad lines by file and number.
+pub fn read<F: Format>(
+    format: &F,
+    task: &F::Task,
+    mut source: Source<'_>,
+) -> Result<Items<F>, Error> {
+    let name = source.name().to_owned();
+    let known = NoneKnown::default();
+    let (mut all, mut batch) = (Items::<F>::new(), Vec::new());
+    let mut finish = |batch: Vec<(u64, F::Record)>| -> Result<(), Error> {
+        for item in items(format, task, batch, &name) {
+            all.push(item?.1);
+        }
+        Ok(())
+    };
+    let result = format.records(&mut source, &mut |line, record| {
+        if !known.is_any() {
+            let (features, known_ones) = format.known(task, &record);
+            known.see(features, known_ones);
+        }
+        batch.push((line, record));
+        if batch.len() < BATCH { Ok(()) } else { finish(mem::take(&mut batch)) }
+    });
+    // A bad record comes before the bad line that ended reading.
+    finish(batch)?;
+    result?;
+    known.note(&mut source);
+    Ok(all)
+}
+
+/// The examples of some records, or why they are refused, in order, with their lines.
+fn items<F: Format>(
+    format: &F,
+    task: &F::Task,
+    records: Vec<(u64, F::Record)>,
+    file: &str,
+) -> Vec<Result<(u64, ItemOf<F>), Error>> {
+    let item = |(line, record)| match format.item(task, record) {
+        Ok(item) => Ok((line, item)),
+        Err(message) => Err(Error::line(file, line, message)),
+    };
+    records.into_par_iter().with_min_len(64).map(item).collect()
+}
+
+/// [`Pieces`] as examples of a task, again for each pass.
+pub(crate) struct Passes<'f, F> {
+    pub format: &'f F,
+    pub pieces: Pieces,
+}
+
+impl<F: Format> Stream<F::Task> for Passes<'_, F> {
+    type Error = Error;
+
+    fn rewind(&mut self) -> Result<(), Error> {
+        self.pieces.begin_again()
+    }
+
+    fn next(&mut self, task: &F::Task) -> Result<Option<Examples<F>>, Error> {
+        let Some(source) = self.pieces.next_piece()? else { return Ok(None) };
+        let example = |Item { x, y, weight }: ItemOf<F>| match y {
+            Some(y) => Ok(Example { x, y, weight }),
+            None => Err(Error::file(self.pieces.name(), NO_OUTPUT)),
+        };
+        let items = read(self.format, task, source)?.into_iter();
+        items.map(example).collect::<Result<_, Error>>().map(Some)
+    }
+}
+
+/// Reads examples to predict from a text in pieces, as `classify` does. `size` is that of a piece in
+/// bytes; `None`: each piece is an example, as with `--flush`. The result must be that of [`read`] for
+/// the whole text, if the format says [where to cut it](Format::cut); this function is for tests of
+/// that.
+///
+/// # Errors
+/// Those of [`read`].
+pub fn read_in_pieces<F: Format>(
+    format: &F,
+    task: &F::Task,
+    name: &str,
+    text: &[u8],
+    size: Option<usize>,
+) -> Result<Items<F>, Error> {
+    let Some(cut) = format.cut() else {
+        return read(format, task, Source::from_text(name, text).may_be_empty());
+    };
+    let reader = Box::new(Cursor::new(text.to_vec()));
+    let mut pieces = Once::new(name.to_owned(), reader, cut, size);
+    let mut items = Items::<F>::new();
+    while let Some(piece) = pieces.next_piece()? {
+        items.append(&mut read(format, task, piece)?);
+    }
+    Ok(items)
+}
