@@ -7,9 +7,9 @@
 use std::fmt::Write;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use crosscut_app::svmlight::parse_line;
 use crosscut_app::{Application, Options, Source};
 use crosscut_benches::multiclass;
+use crosscut_data::svmlight::parse_line;
 use crosscut_multiclass::Multiclass;
 
 const LINES: usize = 10_000;

@@ -18,7 +18,8 @@ use std::process::ExitCode;
 
 use crosscut::Marginals;
 use crosscut_app::parts::{ByObjective, PartsApplication, PartsExamples, PartsItems};
-use crosscut_app::{Entry, Error, Item, Options, Source, numbers};
+use crosscut_app::{Entry, Error, Item, Options, Source};
+use crosscut_data::text::numbers;
 
 include!("../crates/crosscut/tests/worlds/alignment.rs");
 

@@ -28,7 +28,8 @@ use std::ops::Range;
 use std::process::ExitCode;
 
 use crosscut::{FeatureMap, Planes, Sink, Task};
-use crosscut_app::{Application, Entry, Error, Examples, Item, Items, Options, Source, numbers};
+use crosscut_app::{Application, Entry, Error, Examples, Item, Items, Options, Source};
+use crosscut_data::text::numbers;
 use serde::{Deserialize, Serialize};
 
 // ── The task ─────────────────────────────────────────────────────────────────────────────────────

@@ -22,7 +22,8 @@ use std::process::ExitCode;
 
 use crosscut::{Parts, Place, Row, Sink, SparseRows, SparseVector, Sum};
 use crosscut_app::parts::{PartsApplication, PartsExamples, PartsItems};
-use crosscut_app::{Entry, Error, Item, Options, Source, numbers};
+use crosscut_app::{Entry, Error, Item, Options, Source};
+use crosscut_data::text::numbers;
 use serde::{Deserialize, Serialize};
 
 // ── The structure ────────────────────────────────────────────────────────────────────────────────

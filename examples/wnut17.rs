@@ -30,7 +30,8 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use crosscut::{C, Settings, Trainer, predict_all, solve};
-use crosscut_app::{Application, CostMatrix, Items, Options, Outcome, Report, Source};
+use crosscut_app::{Application, Items, Options, Outcome, Report, Source};
+use crosscut_data::CostMatrix;
 use crosscut_sequence::{Chunk, Loss, Sequence, Tags, Tokens, chunks};
 
 /// What C of the sum of the slacks is chosen from.

@@ -1,7 +1,7 @@
 //! Ranking problems.
 
 use crosscut::{Example, Feature, Rescaling};
-use crosscut_app::vocabulary::FeatureIds;
+use crosscut_data::FeatureIds;
 use crosscut_ranking::{Loss, Query, Ranking, Scores};
 use rand::RngExt;
 

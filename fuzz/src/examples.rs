@@ -5,10 +5,8 @@ use std::io::{self, Read};
 
 use crosscut::{Example, Model, Settings, SparseVector, Task};
 use crosscut_app::stream::read_in_pieces;
-use crosscut_app::vocabulary::Labels;
-use crosscut_app::{
-    Application, CostMatrix, Encoding, Error, Examples, Item, Options, Source, svmlight,
-};
+use crosscut_app::{Application, Encoding, Error, Examples, Item, Options, Source, read_costs};
+use crosscut_data::{Labels, svmlight};
 use crosscut_multiclass::{Class, Multiclass};
 use crosscut_ranking::{Query, Ranking, Scores};
 use crosscut_sequence::{Features, Sequence, Tags, Tokens};
@@ -165,7 +163,7 @@ pub fn ranking(bytes: &[u8]) {
     // With --group there are no queries in the file.
     if !is_scaled(&case) && case.get("group").is_none() {
         let parsed = Source::from_text("examples", case.text)
-            .parse_lines(|line| svmlight_owned(svmlight::Ids::of(&options), line))
+            .parse_lines(|line| svmlight_owned(crosscut_app::svmlight::ids(&options), line))
             .unwrap_or_default();
         let mut lines = parsed.into_iter();
         let mut text = String::new();
@@ -395,7 +393,7 @@ pub fn conllu(bytes: &[u8]) {
 /// them in turn.
 pub fn side_files(bytes: &[u8]) {
     let labels = Labels::collect(["1", "2", "a", "B-x", "?"]);
-    match CostMatrix::read(Source::from_text("costs", bytes), &labels) {
+    match read_costs(Source::from_text("costs", bytes), &labels) {
         Err(error) => blame(&error, bytes),
         Ok(costs) => {
             let mut text = String::new();
@@ -405,8 +403,7 @@ pub fn side_files(bytes: &[u8]) {
                 }
             }
             assert_eq!(
-                CostMatrix::read(Source::from_text("costs", text), &labels)
-                    .expect("it was written"),
+                read_costs(Source::from_text("costs", text), &labels).expect("it was written"),
                 costs
             );
         }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use crate::svmlight::Qid;
+use crosscut_data::svmlight::Qid;
 
 /// The places at which a file may be cut into pieces.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

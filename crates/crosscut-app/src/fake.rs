@@ -10,6 +10,8 @@ use crosscut::{
     C, Certificate, Model, OracleAudit, Place, Planes, Row, Settings, Solver, SparseVector,
     StopReason, Task,
 };
+use crosscut_data::svmlight::parse_line;
+use crosscut_data::{FeatureIds, SeenIds};
 use serde::{Deserialize, Serialize};
 
 use crate::cutter::Cut;
@@ -18,8 +20,6 @@ use crate::format::{File, Format, Take};
 use crate::item::Item;
 use crate::options::{OptionSpec, Options};
 use crate::source::Source;
-use crate::svmlight::parse_line;
-use crate::vocabulary::{FeatureIds, SeenIds};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sign {

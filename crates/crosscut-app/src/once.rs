@@ -1,18 +1,16 @@
 //! [`Once`]: a file read once, in pieces of whole examples, from first to last.
 
-use std::any::Any;
 use std::io::{self, Read};
-use std::mem;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use crate::cutter::{Cut, Cutter};
 use crate::encoding::{Decoded, Encoding};
 use crate::error::Error;
 use crate::monitor::Monitor;
+use crate::shared::Shared;
 use crate::source::{Source, count_lines};
 use crate::unpack;
-use crate::vocabulary::NoneKnown;
 
 /// A file, a pipe or standard input in pieces. What is read does not depend on their size.
 pub(crate) struct Once {
@@ -27,32 +25,6 @@ pub(crate) struct Once {
     /// Number of bytes returned.
     bytes: u64,
     shared: Arc<Shared>,
-}
-
-/// What the pieces of a file have in common.
-#[derive(Debug, Default)]
-pub(crate) struct Shared {
-    /// See [`Source::leave`].
-    left: Mutex<Option<Box<dyn Any + Send>>>,
-    /// Notes that the monitor has not got yet.
-    notes: Mutex<Vec<String>>,
-    pub known: NoneKnown,
-}
-
-impl Shared {
-    /// What was left, if it is of this type.
-    pub fn inherit<T: 'static>(&self) -> Option<T> {
-        let left = self.left.lock().unwrap_or_else(PoisonError::into_inner).take()?;
-        left.downcast().ok().map(|left| *left)
-    }
-
-    pub fn leave(&self, state: Box<dyn Any + Send>) {
-        *self.left.lock().unwrap_or_else(PoisonError::into_inner) = Some(state);
-    }
-
-    pub fn note(&self, message: &str) {
-        self.notes.lock().unwrap_or_else(PoisonError::into_inner).push(message.to_owned());
-    }
 }
 
 impl Once {
@@ -109,9 +81,7 @@ impl Once {
 
     /// Tells the monitor what was noted and how much was read since the last call.
     pub fn tell(&self, monitor: &mut dyn Monitor) {
-        let notes =
-            mem::take(&mut *self.shared.notes.lock().unwrap_or_else(PoisonError::into_inner));
-        notes.iter().for_each(|note| monitor.note(note));
+        self.shared.take_notes().iter().for_each(|note| monitor.note(note));
         // Whoever asks question by question does not wait for a file to be read.
         if self.cutter.size.is_some() {
             monitor.reading(&self.name, self.bytes);

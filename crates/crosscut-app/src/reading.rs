@@ -9,11 +9,11 @@ use rayon::prelude::*;
 use crate::error::Error;
 use crate::format::{File, Format, InputOf, ItemOf, OutputOf};
 use crate::item::Item;
+use crate::none_known::NoneKnown;
 use crate::once::Once;
 use crate::options::Options;
 use crate::source::Source;
 use crate::stream::Pieces;
-use crate::vocabulary::NoneKnown;
 
 /// Records that are turned into examples at a time, by all threads.
 const BATCH: usize = 4096;
@@ -123,7 +123,7 @@ pub fn read<F: Format>(
     // A bad record comes before the bad line that ended reading.
     finish(batch)?;
     result?;
-    known.note(&mut source);
+    source.note_known(known);
     Ok(all)
 }
 

@@ -4,22 +4,22 @@
 use std::borrow::Cow;
 use std::io::{self, Cursor, Read};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::{fmt, mem, str, thread};
 
 use crosscut::parallel::map_ranges;
+use crosscut_data::text::trim_name;
 
 use crate::cutter::{LONGEST_LINE, too_long};
 use crate::encoding::{Decoded, Encoding};
 use crate::error::Error;
 use crate::monitor::Monitor;
-use crate::once::Shared;
+use crate::none_known::NoneKnown;
 use crate::options::Options;
+use crate::shared::Shared;
 use crate::unpack::{open, read_bytes, unpack, unreadable};
-use crate::vocabulary::NoneKnown;
 
 /// Bytes read at a time: small enough for a few blocks to stay in the cache, large enough to keep a
 /// thread busy.
@@ -191,11 +191,6 @@ impl<'m> Source<'m> {
         Self { shared: Some(shared), ..self }
     }
 
-    /// What the features of the file are seen by, if this is one of its pieces.
-    pub(crate) fn known(&self) -> Option<&NoneKnown> {
-        self.shared.as_deref().map(|shared| &shared.known)
-    }
-
     /// What the reader of the piece before this one has [left](Self::leave); the default at the
     /// beginning of a file, and if all of the file is read at once.
     ///
@@ -342,6 +337,15 @@ impl<'m> Source<'m> {
         }
     }
 
+    /// Sends the monitor a note if no feature is known; of a piece of a file, when all of the file
+    /// has been read.
+    pub(crate) fn note_known(&mut self, known: NoneKnown) {
+        match self.shared.as_deref() {
+            Some(shared) => shared.known.add(known),
+            None => known.message(&self.name).iter().for_each(|message| self.note(message)),
+        }
+    }
+
     /// The first `bytes` bytes of the text or fewer, to recognise the kind of file. They will be
     /// read again.
     ///
@@ -398,19 +402,6 @@ impl fmt::Debug for Source<'_> {
 const NOT_UTF8: &str = "expected text in UTF-8, found other bytes";
 pub(crate) const LONE_RETURN: &str =
     "expected line breaks \\n or \\r\\n, found a carriage return (\\r) alone";
-
-/// Finite numbers separated by white space, for custom formats.
-///
-/// # Errors
-/// The first word that is not a finite number.
-pub fn numbers<T: FromStr>(text: &str) -> Result<Vec<T>, String> {
-    let finite = |word: &&str| word.parse::<f64>().is_ok_and(f64::is_finite);
-    let number = |word: &str| {
-        let found = Some(word).filter(finite).and_then(|word| word.parse().ok());
-        found.ok_or_else(|| format!("expected a number, found `{word}`"))
-    };
-    text.split_whitespace().map(number).collect()
-}
 
 /// The name of a file in messages.
 pub(crate) fn display_name(path: &Path) -> String {
@@ -570,36 +561,6 @@ fn clean(line: &str) -> Result<&str, String> {
     Ok(if is_blank { "" } else { line })
 }
 
-/// A name without spaces and invisible characters around it. Editors, web pages and other systems
-/// leave these behind.
-pub fn trim_name(name: &str) -> &str {
-    // Control characters (Ctrl-Z ended files of DOS), zero-width spaces, byte order marks.
-    let invisible = |letter: char| {
-        letter.is_whitespace()
-            || letter.is_control()
-            || matches!(letter, '\u{200b}' | '\u{2060}' | '\u{feff}')
-    };
-    name.trim_matches(invisible)
-}
-
-/// The name of a label or tag as it was written: [trimmed](trim_name).
-///
-/// # Errors
-/// A name with a control character or a byte order mark in its middle, which no screen shows.
-pub fn name(text: &str) -> Result<&str, String> {
-    let name = trim_name(text);
-    match name.chars().find(|&letter| letter.is_control() || letter == '\u{feff}') {
-        None => Ok(name),
-        Some(letter) => {
-            let shown: String = name.escape_default().take(40).collect();
-            Err(format!(
-                "expected a name that can be seen, found U+{:04X} in `{shown}`",
-                letter as u32
-            ))
-        }
-    }
-}
-
 pub(crate) fn count_lines(bytes: &[u8]) -> u64 {
     bytes.iter().filter(|&&byte| byte == b'\n').count() as u64
 }
@@ -683,20 +644,6 @@ mod tests {
             assert_eq!(lines(text.as_bytes()).unwrap(), ["a", "b"], "{text:?}");
         }
         assert_eq!(lines(b"a b\t\n").unwrap(), ["a b\t"]);
-        for (text, expected) in [
-            ("B-NP ", "B-NP"),
-            ("\u{feff}1\u{a0}", "1"),
-            ("a\u{a0}b", "a\u{a0}b"),
-            ("\u{1a}", ""),
-            ("é", "é"),
-        ] {
-            assert_eq!(name(text), Ok(expected));
-        }
-        for text in ["a\u{1b}b", "a\u{feff}b"] {
-            assert!(
-                name(text).unwrap_err().starts_with("expected a name that can be seen, found U+")
-            );
-        }
     }
 
     #[test]

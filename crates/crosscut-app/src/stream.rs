@@ -3,12 +3,13 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
+use crosscut_data::svmlight::Qid;
+
 pub use crate::cutter::Cut;
 use crate::cutter::{Cutter, qid};
 use crate::encoding::{Decoded, Encoding};
 use crate::error::Error;
 use crate::source::{Source, count_lines};
-use crate::svmlight::Qid;
 use crate::unpack;
 
 /// Size of a piece in bytes; a single longer example makes a longer piece. It affects the result,

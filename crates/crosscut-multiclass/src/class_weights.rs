@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crosscut_app::vocabulary::Labels;
 use crosscut_app::{Error, OptionSpec, Options, Source};
+use crosscut_data::Labels;
 
 /// `--class-weight`.
 pub(crate) const OPTION: OptionSpec = OptionSpec {

@@ -9,14 +9,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crosscut::{Example, Feature, Objective, Rescaling, SparseVector};
 use crosscut_app::export::Fields;
-use crosscut_app::scaling::{self, Apart, Coarse, Columns, Method};
-use crosscut_app::svmlight::{self, Line};
+use crosscut_app::scaling;
+use crosscut_app::svmlight::{self, NO_FEATURES};
 use crosscut_app::table::{self, Table, Wanted};
-use crosscut_app::vocabulary::{FeatureIds, Labels, NO_FEATURES, NoneKnown, SeenIds};
 use crosscut_app::{
-    Application, CostMatrix, Cut, Error, Examples, Forecasts, Item, Items, OptionSpec, Options,
-    Outcome, Pieces, Report, Role, Shortest, Source,
+    Application, Cut, Error, Examples, Forecasts, Item, Items, OptionSpec, Options, Outcome,
+    Pieces, Report, Role, Shortest, Source, read_costs,
 };
+use crosscut_data::scaling::{
+    Apart, Coarse, Columns, Method, constants, far_apart, largest, largest_of_dense,
+};
+use crosscut_data::svmlight::{Ids, Line};
+use crosscut_data::{FeatureIds, Labels, NoneKnown, SeenIds};
 
 use crate::class_weights::{self, ClassWeight};
 use crate::labels::check_labels;
@@ -29,7 +33,7 @@ impl Application for Multiclass {
         "Multiclass classification (Crammer and Singer, or softmax) of svm-light lines or tables";
     const RESCALINGS: &'static [Rescaling] = &[Rescaling::Margin, Rescaling::Slack];
     const LOSSES: &'static [u32] = &[0, 1];
-    const SCHEMA: u32 = 4;
+    const SCHEMA: u32 = 5;
     const OBJECTIVES: &'static [Objective] = &[Objective::Hinge, Objective::Log];
     const OPTIONS: &'static [OptionSpec] = &[
         OptionSpec {
@@ -55,7 +59,8 @@ impl Application for Multiclass {
     const READING: &'static [OptionSpec] = &[svmlight::SORT_IDS];
 
     fn define(options: &Options, mut source: Source<'_>) -> Result<(Self, Examples<Self>), Error> {
-        let (bias, loss, method) = (bias(options)?, LossOption::of(options)?, Method::of(options)?);
+        let (bias, loss) = (bias(options)?, LossOption::of(options)?);
+        let method = scaling::method(options)?;
         let class_weight = ClassWeight::of(options)?;
         let numeric = matches!(loss, LossOption::Squared);
         let file = source.name().to_owned();
@@ -68,19 +73,24 @@ impl Application for Multiclass {
             parsed.push(example);
             Ok(())
         };
-        let features = match Wanted::of(options)? {
+        let (features, table) = match Wanted::of(options)? {
             Some(table) => {
                 let rows = table.read(&mut source)?;
                 rows.scan(|row| parse(row.line), take)?;
-                FeatureIds::Table(Box::new(rows.into_table()))
+                let table = rows.into_table();
+                let features = table.feature_ids();
+                let features = features.map_err(|message| Error::file(file.as_str(), message))?;
+                (features, Some(Box::new(table)))
             }
             None => {
-                scan_lines(&mut source, svmlight::Ids::of(options), parse, take)?;
-                FeatureIds::collect(parsed.iter().map(|example| &*example.features))
+                scan_lines(&mut source, svmlight::ids(options), parse, take)?;
+                let rows = parsed.iter().map(|example| &*example.features);
+                (FeatureIds::collect(rows), None)
             }
         };
         let classes = Labels::collect(parsed.iter().map(|example| &*example.label));
         let mut task = build(options, bias, loss, classes, features, parsed.len(), &file)?;
+        task.table = table;
         if task.classes().len() == parsed.len() && parsed.len() > 2 {
             source.note(&format!(
                 "{file}: each example has a label of its own, so that nothing can be learned of any"
@@ -96,11 +106,10 @@ impl Application for Multiclass {
         let rows = parsed.iter().map(|example| &*example.features);
         let name = |index: usize| task.features().name(index);
         if method == Method::None {
-            let sizes = scaling::largest(count, rows.clone());
+            let sizes = largest(count, rows.clone());
             let coarse = coarse.note(rows.clone(), |id| task.features().index(id), name);
-            let apart = scaling::far_apart(&sizes, Apart::ROWS, name).or_else(|| {
-                scaling::far_apart(&scaling::largest_of_dense(count, rows), Apart::TABLE, name)
-            });
+            let apart = far_apart(&sizes, Apart::ROWS, name)
+                .or_else(|| far_apart(&largest_of_dense(count, rows), Apart::TABLE, name));
             [coarse, apart]
                 .iter()
                 .flatten()
@@ -109,7 +118,7 @@ impl Application for Multiclass {
             let mut columns = Columns::new(count);
             parsed.iter().for_each(|example| columns.add(&example.features, &example.rest));
             if bias.is_none() {
-                let note = scaling::constants(&columns, name);
+                let note = constants(&columns, name);
                 note.iter().for_each(|note| {
                     source.note(&format!("{file}: {note}; --bias adds a constant"))
                 });
@@ -129,9 +138,10 @@ impl Application for Multiclass {
     }
 
     fn survey(options: &Options, pieces: &mut Pieces) -> Result<Self, Error> {
-        let (bias, loss, method) = (bias(options)?, LossOption::of(options)?, Method::of(options)?);
+        let (bias, loss) = (bias(options)?, LossOption::of(options)?);
+        let method = scaling::method(options)?;
         let numeric = matches!(loss, LossOption::Squared);
-        let (class_weight, ids) = (ClassWeight::of(options)?, svmlight::Ids::of(options));
+        let (class_weight, ids) = (ClassWeight::of(options)?, svmlight::ids(options));
         if let Some(label) = options.text(table::LABEL.name) {
             let expected = "no --stream beside it, since a table is read as a whole";
             return Err(Error::option("--label", expected, label));
@@ -185,7 +195,7 @@ impl Application for Multiclass {
     }
 
     fn cut(&self) -> Option<Cut> {
-        self.features().table().is_none().then_some(Cut::Lines)
+        self.table.is_none().then_some(Cut::Lines)
     }
 
     fn read(&self, mut source: Source<'_>) -> Result<Items<Self>, Error> {
@@ -205,7 +215,7 @@ impl Application for Multiclass {
             items.push(item);
             Ok(())
         };
-        if let Some(table) = self.features().table() {
+        if let Some(table) = &self.table {
             if let Some(rows) = table.rows(&mut source)? {
                 rows.scan(|row| item(row.line), take)?;
                 rows.note(&mut source);
@@ -215,7 +225,7 @@ impl Application for Multiclass {
         table::refuse(&mut source, table::NOT_LEARNED)?;
         let parse = |line: &str| self.ids.parse_line(line)?.map_or(Ok(None), item);
         source.with_comments().scan_lines(parse, take)?;
-        known.note(&mut source);
+        source.note_known(known);
         Ok(items)
     }
 
@@ -238,7 +248,7 @@ impl Application for Multiclass {
 
     fn prepare(&mut self, options: &Options) -> Result<(), Error> {
         self.writes_probabilities = options.wants_probabilities();
-        self.ids = self.ids.with(options);
+        self.ids = self.ids.or(svmlight::ids(options));
         Ok(())
     }
 
@@ -312,7 +322,7 @@ impl Application for Multiclass {
 
     /// The value of the bias, the columns of a table, and the scaling.
     fn export(&self, out: &mut Fields<'_>) -> io::Result<()> {
-        out.field("table", &self.features().table().map(Table::exported))?;
+        out.field("table", &self.table.as_deref().map(Table::exported))?;
         out.field("bias", &self.bias().map(f64::from))?;
         out.field("scaling", &self.scaling().exported(&|feature| self.feature_name(feature)))
     }
@@ -328,7 +338,7 @@ impl Multiclass {
 /// Reads svm-light lines to learn from.
 fn scan_lines(
     source: &mut Source<'_>,
-    ids: svmlight::Ids,
+    ids: Ids,
     parse: impl Fn(Line<'_>) -> Result<Option<Labelled>, String> + Sync,
     take: impl FnMut(u64, Labelled) -> Result<(), Error>,
 ) -> Result<(), Error> {
@@ -369,12 +379,12 @@ fn build(
         .map_err(|error| refuse(&error))?
         .with_rescaling(options.rescaling)
         .with_objective(options.objective()?);
-    task.ids = svmlight::Ids::of(options);
+    task.ids = svmlight::ids(options);
     match loss {
         LossOption::ZeroOne => Ok(task),
         LossOption::Squared => task.with_squared_loss(),
         LossOption::Cost(file) => {
-            let costs = CostMatrix::read(file, task.classes())?;
+            let costs = read_costs(file, task.classes())?;
             task.with_loss(Loss::Cost(costs))
         }
     }

@@ -1,7 +1,7 @@
 //! [`check_labels`]: refuses labels that are no classes.
 
 use crosscut_app::Error;
-use crosscut_app::vocabulary::Labels;
+use crosscut_data::Labels;
 
 /// Refuses the labels of a training file if they are measurements, or lists of labels.
 ///

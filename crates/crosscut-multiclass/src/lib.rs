@@ -75,7 +75,7 @@
 //! example (`1,3,7`), and measurements.
 //!
 //! **Scaling.** `--scale standard|global` scales each feature by its values in all training
-//! examples ([`crosscut_app::scaling`] has the formulas). The model keeps the scaling and applies
+//! examples ([`crosscut_data::scaling`] has the formulas). The model keeps the scaling and applies
 //! it to what it reads, except to the bias. The bias absorbs the shift of a feature. Without
 //! `--bias` a shift changes the problem, and constant features, which become 0, can no longer act
 //! as a bias. Without `--scale`, `learn` names features whose sizes are far apart. From Rust,
@@ -106,5 +106,4 @@ mod measures;
 mod softmax;
 mod task;
 
-pub use crosscut_app::CostMatrix;
 pub use task::{Class, Loss, MatrixError, Multiclass, TaskError};

@@ -7,8 +7,10 @@ use crosscut::{
     Example, Feature, FeatureMap, Objective, Place, Planes, Rescaling, Row, RowError, Sink,
     SparseVector, Task,
 };
-use crosscut_app::vocabulary::{FeatureIds, Labels};
-use crosscut_app::{CostMatrix, Scaling, svmlight};
+use crosscut_app::table::Table;
+use crosscut_data::scaling::Scaling;
+use crosscut_data::svmlight::Ids;
+use crosscut_data::{CostMatrix, FeatureIds, Labels};
 use serde::{Deserialize, Serialize};
 use sprs::CsMatViewI;
 
@@ -92,6 +94,9 @@ pub enum TaskError {
     /// The scaling was made for another number of features.
     #[error("the scaling is not for the {0} features of the task")]
     Scaling(usize),
+    /// The table has other features.
+    #[error("the columns of the table are not the features of the task")]
+    Table,
 }
 
 /// Why a matrix cannot be turned into examples.
@@ -141,7 +146,9 @@ pub struct Multiclass {
     scaling: Scaling,
     objective: Objective,
     /// How ids are written in files.
-    pub(crate) ids: svmlight::Ids,
+    pub(crate) ids: Ids,
+    /// The columns of the training file if it was a table, whose features are those of the task.
+    pub(crate) table: Option<Box<Table>>,
     /// Whether predictions are written with probabilities. Not part of a model.
     #[serde(skip)]
     pub(crate) writes_probabilities: bool,
@@ -161,21 +168,25 @@ struct Definition {
     rescaling: Rescaling,
     scaling: Scaling,
     objective: Objective,
-    ids: svmlight::Ids,
+    ids: Ids,
+    table: Option<Box<Table>>,
 }
 
 impl TryFrom<Definition> for Multiclass {
     type Error = TaskError;
 
     fn try_from(stored: Definition) -> Result<Self, TaskError> {
-        let Definition { classes, features, bias, loss, rescaling, scaling, objective, ids } =
+        let Definition { classes, features, bias, loss, rescaling, scaling, objective, ids, table } =
             stored;
+        if table.as_ref().is_some_and(|table| table.feature_ids().as_ref() != Ok(&features)) {
+            return Err(TaskError::Table);
+        }
         let task = Self::new(classes, features)?
             .with_bias(bias)?
             .with_loss(loss)?
             .with_scaling(scaling)?;
         let task = task.with_rescaling(rescaling).with_objective(objective);
-        Ok(Self { ids, ..task })
+        Ok(Self { ids, table, ..task })
     }
 }
 
@@ -202,7 +213,8 @@ impl Multiclass {
             rescaling: Rescaling::Margin,
             scaling: Scaling::default(),
             objective: Objective::Hinge,
-            ids: svmlight::Ids::default(),
+            ids: Ids::default(),
+            table: None,
             writes_probabilities: false,
             class_weights: Vec::new(),
         })
@@ -337,7 +349,7 @@ impl Multiclass {
     }
 
     /// [`input`](Self::input) for values from which rounding to single precision has taken `rest`
-    /// ([`crosscut_app::scaling::doubles`]); only scaling makes use of it.
+    /// ([`crosscut_data::scaling::doubles`]); only scaling makes use of it.
     ///
     /// # Errors
     /// Those of `input`.

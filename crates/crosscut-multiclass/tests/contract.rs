@@ -7,8 +7,8 @@ use crosscut::testing::{check, check_oracle, check_prediction, random_weights};
 use crosscut::{
     Example, Feature, FeatureMap, Place, Planes, Rescaling, Row, Sink, SparseVector, Task,
 };
-use crosscut_app::CostError;
-use crosscut_multiclass::{Class, CostMatrix, Loss, MatrixError, Multiclass, TaskError};
+use crosscut_data::{CostError, CostMatrix};
+use crosscut_multiclass::{Class, Loss, MatrixError, Multiclass, TaskError};
 use proptest::prelude::*;
 
 type Examples = Vec<Example<SparseVector, Class>>;

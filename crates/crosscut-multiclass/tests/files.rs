@@ -299,3 +299,22 @@ fn many_classes_have_no_confusion_matrix() {
     assert_eq!(report.tables().len(), 1);
     assert_eq!(report.get("accuracy"), Some(1.0));
 }
+
+#[test]
+fn a_table_belongs_to_the_features_of_its_task() {
+    let text = "class,age\na,1\nb,2\n";
+    let (task, _) = define(&options(&[("label", "class")]), text).unwrap();
+    assert_eq!(task.features().name(0), "age");
+    let stored = serde_json::to_string(&task).unwrap();
+    assert_eq!(serde_json::from_str::<Multiclass>(&stored).unwrap(), task);
+    for (from, to) in [
+        (r#""name":"age""#, r#""name":"size""#),
+        (r#""text":"age","ends":[3]"#, r#""text":"agel","ends":[3,4]"#),
+        (r#"{"Named":{"text":"age","ends":[3]}}"#, r#"{"Contiguous":1}"#),
+    ] {
+        assert!(stored.contains(from), "{from} in {stored}");
+        let error = serde_json::from_str::<Multiclass>(&stored.replace(from, to)).unwrap_err();
+        let expected = "the columns of the table are not the features of the task";
+        assert!(error.to_string().contains(expected), "{to}: {error}");
+    }
+}

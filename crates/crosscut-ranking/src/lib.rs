@@ -32,7 +32,7 @@
 //! # Example
 //! ```
 //! use crosscut::{Example, Feature, Model, Settings, solve};
-//! use crosscut_app::vocabulary::FeatureIds;
+//! use crosscut_data::FeatureIds;
 //! use crosscut_ranking::{Query, Ranking, Scores};
 //!
 //! let document = |values: [f32; 2]| vec![Feature { index: 0, value: values[0] }, Feature { index: 1, value: values[1] }];
@@ -75,7 +75,7 @@
 //!   slack.
 //! * **Scaling.** `--scale query` brings each feature to a range of width 1 within its query;
 //!   `--scale standard` and `--scale global` scale by all training documents
-//!   ([`crosscut_app::scaling`] has the formulas). The model keeps the scaling and applies it to
+//!   ([`crosscut_data::scaling`] has the formulas). The model keeps the scaling and applies it to
 //!   what it reads. A shift of a feature changes no ranking. Without `--scale`, `learn` names
 //!   features whose ranges within queries are far apart.
 //! * **Predictions** are one score a line, in the order of the file. With `--ranks` they are TREC

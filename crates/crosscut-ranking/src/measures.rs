@@ -342,7 +342,7 @@ fn ratio(sum: f64, count: usize) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use crosscut_app::vocabulary::FeatureIds;
+    use crosscut_data::FeatureIds;
     use proptest::prelude::*;
 
     use super::*;

@@ -3,7 +3,7 @@
 use std::mem;
 
 use crosscut::{Feature, SparseRows};
-use crosscut_app::scaling::{Affine, Range, doubles};
+use crosscut_data::scaling::{Affine, Range, doubles};
 use serde::{Deserialize, Serialize};
 
 /// How the values of features are changed before they are used.
@@ -12,13 +12,13 @@ pub(crate) enum Scaling {
     /// By the range within each query, whose documents are compared with no others.
     Query,
     /// By all documents of the training file, or not at all. A shift changes no ranking and no δ.
-    Documents(crosscut_app::Scaling),
+    Documents(crosscut_data::scaling::Scaling),
 }
 
 impl Default for Scaling {
     /// Not at all.
     fn default() -> Self {
-        Self::Documents(crosscut_app::Scaling::default())
+        Self::Documents(crosscut_data::scaling::Scaling::default())
     }
 }
 

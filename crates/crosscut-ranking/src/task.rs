@@ -1,8 +1,9 @@
 //! [`Ranking`]: the losses and the oracles.
 
 use crosscut::{Place, Planes, Rescaling, Row, Scaled, Sink, Task};
-use crosscut_app::svmlight;
-use crosscut_app::vocabulary::FeatureIds;
+use crosscut_app::table::Table;
+use crosscut_data::FeatureIds;
+use crosscut_data::svmlight::Ids;
 use serde::{Deserialize, Serialize};
 
 use crate::discount::{Discount, HIGHEST};
@@ -63,6 +64,9 @@ pub enum TaskError {
     /// The scaling was made for another number of features.
     #[error("the scaling is not for the {0} features of the task")]
     Scaling(usize),
+    /// The table has other features.
+    #[error("the columns of the table are not the features of the task")]
+    Table,
 }
 
 /// Ranking the documents of a query by a linear score (see the [crate page](crate)).
@@ -76,7 +80,9 @@ pub struct Ranking {
     rescaling: Rescaling,
     pub(crate) scaling: Scaling,
     /// How ids are written in files.
-    pub(crate) ids: svmlight::Ids,
+    pub(crate) ids: Ids,
+    /// The columns of the training file if it was a table, whose features are those of the task.
+    pub(crate) table: Option<Box<Table>>,
     /// What to write besides scores. Not part of a model.
     pub(crate) beside: Beside,
 }
@@ -89,26 +95,31 @@ struct Definition {
     root: bool,
     rescaling: Rescaling,
     scaling: Scaling,
-    ids: svmlight::Ids,
+    ids: Ids,
+    table: Option<Box<Table>>,
 }
 
 impl TryFrom<Definition> for Ranking {
     type Error = TaskError;
 
     fn try_from(definition: Definition) -> Result<Self, TaskError> {
-        let Definition { features, loss, root, rescaling, scaling, ids } = definition;
+        let Definition { features, loss, root, rescaling, scaling, ids, table } = definition;
+        if table.as_ref().is_some_and(|table| table.feature_ids().as_ref() != Ok(&features)) {
+            return Err(TaskError::Table);
+        }
         if !scaling.fits(features.len()) {
             return Err(TaskError::Scaling(features.len()));
         }
-        let task = Self { scaling, ids, ..Self::new(features) }.with_loss(loss, rescaling)?;
+        let task =
+            Self { scaling, ids, table, ..Self::new(features) }.with_loss(loss, rescaling)?;
         if root { task.with_root() } else { Ok(task) }
     }
 }
 
 impl From<Ranking> for Definition {
     fn from(task: Ranking) -> Self {
-        let Ranking { features, loss, root, rescaling, scaling, ids, .. } = task;
-        Self { features, loss, root, rescaling, scaling, ids }
+        let Ranking { features, loss, root, rescaling, scaling, ids, table, .. } = task;
+        Self { features, loss, root, rescaling, scaling, ids, table }
     }
 }
 
@@ -155,7 +166,8 @@ impl Ranking {
             root: false,
             rescaling: Rescaling::Margin,
             scaling: Scaling::default(),
-            ids: svmlight::Ids::default(),
+            ids: Ids::default(),
+            table: None,
             beside: Beside::default(),
         }
     }

@@ -7,7 +7,7 @@ mod small;
 
 use crosscut::testing::{check, laws, plane_of, random_weights, slack_of};
 use crosscut::{Example, Rescaling, Settings, Solver, Task, solve};
-use crosscut_app::vocabulary::FeatureIds;
+use crosscut_data::FeatureIds;
 use crosscut_ranking::{Loss, Query, Ranking, Scores, Scratch, TaskError};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;

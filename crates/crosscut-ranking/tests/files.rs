@@ -684,3 +684,22 @@ fn an_evaluation_has_the_loss() {
         .collect();
     assert_eq!(task.evaluate(&outcomes).get("loss"), Some(0.5));
 }
+
+#[test]
+fn a_table_belongs_to_the_features_of_its_task() {
+    let text = "grade,q,age\n1,x,1\n0,x,2\n";
+    let (task, _) = define(&[("label", "grade"), ("group-column", "q")], text).unwrap();
+    assert_eq!(task.features().name(0), "age");
+    let stored = serde_json::to_string(&task).unwrap();
+    assert_eq!(serde_json::from_str::<Ranking>(&stored).unwrap(), task);
+    for (from, to) in [
+        (r#""name":"age""#, r#""name":"size""#),
+        (r#""text":"age","ends":[3]"#, r#""text":"agel","ends":[3,4]"#),
+        (r#"{"Named":{"text":"age","ends":[3]}}"#, r#"{"Contiguous":1}"#),
+    ] {
+        assert!(stored.contains(from), "{from} in {stored}");
+        let error = serde_json::from_str::<Ranking>(&stored.replace(from, to)).unwrap_err();
+        let expected = "the columns of the table are not the features of the task";
+        assert!(error.to_string().contains(expected), "{to}: {error}");
+    }
+}

@@ -11,8 +11,8 @@ use crosscut::primal;
 use crosscut::{
     C, Certificate, Example, Feature, Rescaling, Settings, Solution, Solver, solve, testing,
 };
-use crosscut_app::svmlight::parse_line;
-use crosscut_app::vocabulary::FeatureIds;
+use crosscut_data::FeatureIds;
+use crosscut_data::svmlight::parse_line;
 use crosscut_ranking::{Loss, Query, Ranking, Scores};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -39,7 +39,7 @@ fn run(task: &Ranking, examples: &Examples, settings: Settings) -> Solution {
 fn read(text: &str, width: u32) -> (Ranking, Examples) {
     let features = FeatureIds::Contiguous(width);
     let lines: Vec<_> = text.lines().filter_map(|line| parse_line(line).unwrap()).collect();
-    let example = |lines: &[crosscut_app::svmlight::Line<'_>]| {
+    let example = |lines: &[crosscut_data::svmlight::Line<'_>]| {
         let rows: Vec<Vec<Feature>> =
             lines.iter().map(|line| features.map(line.features.clone())).collect();
         let y =

@@ -1,6 +1,6 @@
 //! [`Notation`] and [`chunks`]: what tags mark.
 
-use crosscut_app::vocabulary::Labels;
+use crosscut_data::Labels;
 
 /// A run of tokens that belong together: a noun phrase, a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

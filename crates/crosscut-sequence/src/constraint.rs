@@ -1,6 +1,6 @@
 //! [`Scheme`]: which tags may follow each other where tags mark chunks.
 
-use crosscut_app::vocabulary::Labels;
+use crosscut_data::Labels;
 use serde::{Deserialize, Serialize};
 
 use crate::chunks::Notation;

@@ -117,7 +117,7 @@
 //! XPOS if there is no UPOS. `learn sequence --print-template NAME` prints one, to be changed.
 //!
 //! **Scaling.** `--scale standard|global` scales each feature by its values at all training tokens
-//! ([`crosscut_app::scaling`] has the formulas). The model keeps the scaling and applies it to what
+//! ([`crosscut_data::scaling`] has the formulas). The model keeps the scaling and applies it to what
 //! it reads. With `global`, features of value 1 that some tokens lack stay as they are. Features
 //! that all tokens have are shifted. No bias can absorb the shift, but the weights of transitions
 //! can in part. Constants become 0. Without `--scale`, `learn` names features whose sizes are far

@@ -1,6 +1,6 @@
 //! [`Loss`]: what wrong tags cost.
 
-use crosscut_app::CostMatrix;
+use crosscut_data::CostMatrix;
 use serde::{Deserialize, Serialize};
 
 use crate::tags::{Tag, Tags};

@@ -207,7 +207,7 @@ fn ratio(numerator: f64, denominator: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use crosscut_app::vocabulary::{FeatureIds, Labels};
+    use crosscut_data::{FeatureIds, Labels};
 
     use super::*;
     use crate::loss::Loss;

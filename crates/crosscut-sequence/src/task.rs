@@ -6,8 +6,8 @@ use crosscut::{
     Example, Feature, FeatureMap, Objective, Place, Planes, Recombiner, Rescaling, Row, Sink,
     SparseRows, Task,
 };
-use crosscut_app::vocabulary::{FeatureIds, Labels, Words};
-use crosscut_app::{Scaling, svmlight};
+use crosscut_data::scaling::Scaling;
+use crosscut_data::{FeatureIds, Labels, Words, svmlight};
 use serde::{Deserialize, Serialize};
 
 use crate::chunks::Notation;

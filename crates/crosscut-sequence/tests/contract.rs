@@ -13,7 +13,7 @@ use crosscut::{
     Dense, Dot, Example, Feature, FeatureMap, Objective, Part, Place, Planes, Rescaling, Row,
     Scaled, Settings, Sink, Solver, SparseRows, Task, solve,
 };
-use crosscut_app::vocabulary::{FeatureIds, Labels};
+use crosscut_data::{FeatureIds, Labels};
 use crosscut_sequence::{Features, Loss, Scheme, Scratch, Sequence, Tag, Tags, TaskError, Tokens};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;

@@ -4,7 +4,8 @@
 use std::collections::HashSet;
 
 use crosscut::Feature;
-use crosscut_app::{Error, Source, svmlight};
+use crosscut_app::{Error, Source};
+use crosscut_data::svmlight;
 
 /// The largest id of a feature, as in the family.
 const HIGHEST_ID: u32 = 99_999_999;

@@ -4,8 +4,8 @@
 use std::io;
 
 use crosscut::{Example, Feature, SlackNorm, SparseRows, Task};
-use crosscut_app::vocabulary::{FeatureIds, Labels};
 use crosscut_app::{Error, Source};
+use crosscut_data::{FeatureIds, Labels};
 use crosscut_sequence::{Features, Loss, Sequence, Tag, Tags, Tokens};
 
 use crate::data::{self, Line};

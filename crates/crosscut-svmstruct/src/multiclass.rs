@@ -3,8 +3,8 @@
 use std::io;
 
 use crosscut::{Example, SlackNorm, SparseVector};
-use crosscut_app::vocabulary::{FeatureIds, Labels};
-use crosscut_app::{CostMatrix, Error, Source};
+use crosscut_app::{Error, Source};
+use crosscut_data::{CostMatrix, FeatureIds, Labels};
 use crosscut_multiclass::{Class, Loss, Multiclass};
 
 use crate::data::{self, Line};

@@ -4,8 +4,8 @@ use std::io;
 use std::marker::PhantomData;
 
 use crosscut::{Example, Rescaling, SlackNorm};
-use crosscut_app::vocabulary::FeatureIds;
 use crosscut_app::{Error, Source};
+use crosscut_data::FeatureIds;
 use crosscut_ranking::{Loss, Query, Ranking, Scores};
 
 use crate::data::{self, Line};

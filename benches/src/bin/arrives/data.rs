@@ -119,7 +119,7 @@ fn pixels(images: &Path, labels: &Path) -> io::Result<String> {
 }
 
 fn grouped(lines: &str, sizes: &str) -> io::Result<String> {
-    let sizes: Vec<usize> = crosscut_app::numbers(sizes).map_err(io::Error::other)?;
+    let sizes: Vec<usize> = crosscut_data::text::numbers(sizes).map_err(io::Error::other)?;
     let queries =
         sizes.iter().enumerate().flat_map(|(query, &size)| std::iter::repeat_n(query + 1, size));
     let line = |(line, query): (&str, usize)| {

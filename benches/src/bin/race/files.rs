@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crosscut::Feature;
 use crosscut_app::Source;
-use crosscut_app::svmlight::parse_line;
+use crosscut_data::svmlight::parse_line;
 use flate2::read::MultiGzDecoder;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
@@ -215,8 +215,8 @@ fn rare(counts: [usize; 2], seed: u64, out: &Path) -> Result<(), RaceError> {
 
 /// Lines with `qid:N` after the label, from lines without and the sizes of their queries.
 fn with_qids(path: &Path, sizes: &Path, out: &Path) -> Result<(), RaceError> {
-    let sizes: Vec<usize> =
-        crosscut_app::numbers(&Source::open_quietly(sizes)?.text()?).map_err(RaceError::Data)?;
+    let sizes: Vec<usize> = crosscut_data::text::numbers(&Source::open_quietly(sizes)?.text()?)
+        .map_err(RaceError::Data)?;
     let text = Source::open_quietly(path)?.text()?;
     let queries =
         sizes.iter().enumerate().flat_map(|(query, &size)| std::iter::repeat_n(query + 1, size));

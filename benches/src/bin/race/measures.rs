@@ -4,7 +4,8 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use crosscut_app::{Source, numbers};
+use crosscut_app::Source;
+use crosscut_data::text::numbers;
 use crosscut_multiclass::{Class, Multiclass};
 use crosscut_ranking::{Ranking, Scores};
 use crosscut_sequence::{Sequence, Tags, chunks};

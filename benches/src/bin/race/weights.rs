@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use crosscut::Task;
-use crosscut_app::vocabulary::{FeatureIds, Labels};
+use crosscut_data::{FeatureIds, Labels};
 use crosscut_multiclass::Multiclass;
 use crosscut_ranking::Ranking;
 use crosscut_sequence::{Features, Sequence};

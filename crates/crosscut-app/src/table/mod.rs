@@ -28,10 +28,9 @@ mod records;
 mod rows;
 mod survey;
 
+use crosscut_data::{FeatureIds, Words};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-
-use crate::vocabulary::Words;
 
 pub use options::{
     CATEGORIES, GROUP, IGNORE, LABEL, NOT_LEARNED, TO_LEARN, WEIGHT, Wanted, refuse,
@@ -133,8 +132,26 @@ impl Table {
         self.firsts.last().map_or(0, |&count| count as usize)
     }
 
+    /// The features by their names.
+    ///
+    /// # Errors
+    /// Two features of the same name; names of 4 GiB in all.
+    pub fn feature_ids(&self) -> Result<FeatureIds, String> {
+        let mut names = Words::default();
+        for index in 0..self.features() {
+            let name = self.feature_name(index);
+            if (names.insert(&name)? as usize) < index {
+                return Err(format!(
+                    "expected features of different names, found two of the name `{}`: rename a column",
+                    shown(&name)
+                ));
+            }
+        }
+        Ok(FeatureIds::Named(names))
+    }
+
     /// The name of the feature at `index < features()`: `age`, `age is missing`, `colour=red`,
-    /// `colour=(missing)`. Names are unique.
+    /// `colour=(missing)`.
     pub fn feature_name(&self, index: usize) -> String {
         let at = self.firsts.partition_point(|&first| first as usize <= index) - 1;
         let (column, feature) = (&self.columns[at], index - self.firsts[at] as usize);

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crosscut_data::svmlight::parse_line;
+
 use super::records::{self, Records};
 use super::{Rows, listed, survey};
 use crate::error::Error;
@@ -168,7 +170,7 @@ pub fn refuse(source: &mut Source<'_>, remedy: &str) -> Result<(), Error> {
     }
     let head = source.peek(HEAD)?;
     let Some(line) = head.lines().find(|line| !line.trim().is_empty()) else { return Ok(()) };
-    if svmlight::parse_line(line).is_ok_and(|line| line.is_none_or(|line| line.last_id > 0)) {
+    if parse_line(line).is_ok_and(|line| line.is_none_or(|line| line.last_id > 0)) {
         return Ok(());
     }
     let mut text = Source::from_text(source.name(), line);

@@ -8,11 +8,12 @@
 use std::collections::HashSet;
 use std::io::Read;
 
+use crosscut_data::text::{self, trim_name};
 use csv::{ReaderBuilder, StringRecord, Terminator};
 
 use super::shown;
 use crate::error::Error;
-use crate::source::{self, Source, trim_name};
+use crate::source::{LONE_RETURN, Source};
 
 /// A table in memory.
 pub(super) struct Records {
@@ -134,7 +135,7 @@ fn records(text: &str, separator: u8) -> impl Iterator<Item = (u64, Result<Strin
             Err("expected a quote at the end of each quoted field, found none in the record that begins here"
                 .to_owned())
         } else if !first.contains('"') && first.trim_end_matches('\r').contains('\r') {
-            Err(source::LONE_RETURN.to_owned())
+            Err(LONE_RETURN.to_owned())
         } else {
             Ok(record)
         };
@@ -159,7 +160,7 @@ fn separator(text: &str) -> u8 {
 fn check_header(header: &[String]) -> Result<(), String> {
     let mut seen = HashSet::new();
     for (name, number) in header.iter().zip(1..) {
-        source::name(name)?;
+        text::name(name)?;
         if !name.is_empty() && !seen.insert(name) {
             let first = header.iter().position(|other| other == name).map_or(0, |at| at + 1);
             return Err(format!(

@@ -6,13 +6,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crosscut::Feature;
 use crosscut::parallel::map_ranges;
+use crosscut_data::scaling::round;
+use crosscut_data::svmlight::Line;
+use crosscut_data::text;
 
 use super::records::Records;
 use super::{Column, Kind, Table, is_missing, listed, number, shown};
 use crate::error::Error;
-use crate::scaling::round;
-use crate::source::{self, Source};
-use crate::svmlight::Line;
+use crate::source::Source;
 
 /// Rows parsed by one thread at a time.
 const PIECE: usize = 256;
@@ -125,14 +126,14 @@ impl<'t> Rows<'t> {
     fn row(&self, record: usize) -> Result<Row<'_>, String> {
         let value = |at: usize| self.records.value(record, at);
         let given = |at: usize| Some(value(at)).filter(|value| !is_missing(value));
-        let label = self.places.label.and_then(given).map(source::name).transpose()?;
+        let label = self.places.label.and_then(given).map(text::name).transpose()?;
         if label.is_none() && self.learning {
             let column = shown(&self.table.label);
             return Err(format!("expected a label in column `{column}`, found a missing value"));
         }
         let group = match self.places.group {
             None => None,
-            Some(at) => Some(source::name(given(at).ok_or_else(|| {
+            Some(at) => Some(text::name(given(at).ok_or_else(|| {
                 let column = self.table.group.as_deref().map(shown).unwrap_or_default();
                 format!("expected the name of a query in column `{column}`, found a missing value")
             })?)?),

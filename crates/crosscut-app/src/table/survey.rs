@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use crosscut_data::{Words, text};
+
 use super::options::Found;
 use super::records::Records;
 use super::{Column, Kind, Table, Unchecked, is_missing, number, shown};
 use crate::error::Error;
-use crate::source::{self, Source};
-use crate::vocabulary::Words;
+use crate::source::Source;
 
 /// A column that has at least as many categories, and one for every second row, is told of.
 const MANY: usize = 50;
@@ -113,17 +114,7 @@ pub(super) fn survey(
             "expected a column of features beside that of labels, found none".to_owned(),
         ));
     }
-    let mut names = HashSet::new();
-    for index in 0..table.features() {
-        let name = table.feature_name(index);
-        if names.contains(&name) {
-            let name = shown(&name);
-            return Err(refuse(format!(
-                "expected features of different names, found two of the name `{name}`: rename a column"
-            )));
-        }
-        names.insert(name);
-    }
+    table.feature_ids().map_err(refuse)?;
     Ok(table)
 }
 
@@ -173,7 +164,7 @@ fn collect_categories(records: &Records, columns: &mut [(usize, Column)]) -> Res
         for (at, _, values) in &mut open {
             let value = records.value(record, *at);
             if !is_missing(value) && !values.contains(value) {
-                source::name(value).map_err(|message| {
+                text::name(value).map_err(|message| {
                     Error::line(records.file.as_str(), records.line(record), message)
                 })?;
                 values.insert(value.to_owned());

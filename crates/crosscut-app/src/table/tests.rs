@@ -1,3 +1,4 @@
+use crosscut_data::svmlight;
 use proptest::prelude::*;
 
 use super::*;
@@ -5,7 +6,6 @@ use crate::error::Error;
 use crate::monitor::Monitor;
 use crate::options::Options;
 use crate::source::Source;
-use crate::svmlight;
 
 /// Name and value of an option.
 type Word = (&'static str, &'static str);

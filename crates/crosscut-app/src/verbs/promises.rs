@@ -4,6 +4,7 @@ use std::io;
 use std::path::Path;
 
 use crosscut::{Planes, Row, SparseVector, Task};
+use crosscut_data::SeenIds;
 use serde::{Deserialize, Serialize};
 
 use super::*;
@@ -11,7 +12,6 @@ use crate::cutter::Cut;
 use crate::fake::{Raw, Sign, Signs, model};
 use crate::format::{File, Take};
 use crate::item::Item;
-use crate::vocabulary::SeenIds;
 
 /// What is wrong with a [`Faulty`] task or its [`Faults`].
 const SOUND: u8 = 0;

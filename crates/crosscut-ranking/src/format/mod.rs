@@ -10,13 +10,14 @@ use std::path::{Path, PathBuf};
 
 use crosscut::{Example, Rescaling};
 use crosscut_app::export::Fields;
-use crosscut_app::scaling::{self, Apart, Coarse, Columns, Method};
+use crosscut_app::svmlight::{self, NO_FEATURES};
 use crosscut_app::table::{self, Table, Wanted};
-use crosscut_app::vocabulary::{FeatureIds, NO_FEATURES, NoneKnown, SeenIds};
 use crosscut_app::{
     Application, Cut, Error, Examples, Item, Items, OptionSpec, Options, Outcome, Pieces, Report,
-    Shortest, Source, svmlight,
+    Shortest, Source,
 };
+use crosscut_data::scaling::{Apart, Coarse, Columns, Method, far_apart};
+use crosscut_data::{FeatureIds, NoneKnown, SeenIds};
 
 use crate::measures;
 use crate::query::{Query, Scores};
@@ -77,7 +78,7 @@ impl Application for Ranking {
     const ABOUT: &'static str = "Learning to rank (SVM^rank and structured measures) of svm-light lines with qid, or tables";
     const RESCALINGS: &'static [Rescaling] = &[Rescaling::Margin, Rescaling::Slack];
     const LOSSES: &'static [u32] = &[1, 2, 3, 4, 5, 6, 7, 8];
-    const SCHEMA: u32 = 3;
+    const SCHEMA: u32 = 4;
     const OPTIONS: &'static [OptionSpec] = &[
         OptionSpec {
             name: "k",
@@ -154,8 +155,11 @@ impl Application for Ranking {
         if let Some(weights) = &weights {
             weights.check(raws.len(), source.name())?;
         }
-        let ids = match rows {
-            Some(rows) => FeatureIds::Table(Box::new(rows.into_table())),
+        let table = rows.map(|rows| Box::new(rows.into_table()));
+        let ids = match &table {
+            Some(table) => {
+                table.feature_ids().map_err(|message| Error::file(source.name(), message))?
+            }
             None => FeatureIds::collect(
                 raws.iter().flat_map(|raw| raw.rows.iter()).map(|row| row.features()),
             ),
@@ -180,7 +184,7 @@ impl Application for Ranking {
                 let documents = rows.clone().flat_map(|rows| rows.iter()).map(|row| row.features());
                 let name = |index: usize| ids.name(index);
                 let coarse = coarse.note(documents, |id| ids.index(id), name);
-                let apart = scaling::far_apart(&widest(ids.len(), rows), APART, name);
+                let apart = far_apart(&widest(ids.len(), rows), APART, name);
                 [coarse, apart]
                     .iter()
                     .flatten()
@@ -194,6 +198,7 @@ impl Application for Ranking {
             }
         };
         task.features = ids;
+        task.table = table;
 
         let mut examples: Vec<_> = (task.finish(raws).into_iter())
             .map(|Item { x, y, weight }| Example { x, y: y.unwrap_or_default(), weight })
@@ -282,14 +287,14 @@ impl Application for Ranking {
         };
         let group = options.text("group");
         let sizes = group.map(|file| Sizes::read(Path::new(file))).transpose()?;
-        self.ids = self.ids.with(options);
+        self.ids = self.ids.or(svmlight::ids(options));
         self.beside = Beside { sizes, options: options.clone(), run_tag };
         Ok(())
     }
 
     /// Not with `--group`, whose sizes are those of the whole file, and not a table, which has a header.
     fn cut(&self) -> Option<Cut> {
-        let is_whole = self.beside.sizes.is_some() || self.features().table().is_some();
+        let is_whole = self.beside.sizes.is_some() || self.table.is_some();
         (!is_whole).then_some(Cut::Qids)
     }
 
@@ -306,7 +311,7 @@ impl Application for Ranking {
             named: run_tag.is_some(),
             precise: self.scaling.name().is_some(),
         };
-        let rows = match self.features().table() {
+        let rows = match &self.table {
             Some(table) => match table.rows(&mut source)? {
                 Some(rows) => Some(rows),
                 None => return Ok(Vec::new()),
@@ -327,7 +332,7 @@ impl Application for Ranking {
         }
         match rows {
             Some(rows) => rows.note(&mut source),
-            None => known.note(&mut source),
+            None => source.note_known(known),
         }
         Ok(self.finish(raws))
     }
@@ -382,7 +387,7 @@ impl Application for Ranking {
 
     /// The columns of a table, and the scaling. That of queries has no numbers: they are those of the query at hand.
     fn export(&self, out: &mut Fields<'_>) -> io::Result<()> {
-        out.field("table", &self.features().table().map(Table::exported))?;
+        out.field("table", &self.table.as_deref().map(Table::exported))?;
         match &self.scaling {
             Scaling::Query => out.field("scaling", &BTreeMap::from([("method", "query")])),
             Scaling::Documents(scaling) => {
@@ -436,7 +441,7 @@ fn build(options: &Options) -> Result<(Ranking, Scale), Error> {
         };
         Error::option("-o", expected, 1)
     })?;
-    task.ids = svmlight::Ids::of(options);
+    task.ids = svmlight::ids(options);
     Ok((task, scale))
 }
 

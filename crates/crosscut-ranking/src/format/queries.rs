@@ -6,10 +6,10 @@ use std::path::Path;
 use std::vec;
 
 use crosscut::{Feature, SparseRows};
-use crosscut_app::scaling::{Coarse, Columns};
-use crosscut_app::svmlight::{self, Line, Qid};
 use crosscut_app::table::{Row, Rows};
 use crosscut_app::{Error, Source};
+use crosscut_data::scaling::{Coarse, Columns};
+use crosscut_data::svmlight::{Ids, Line, Qid};
 
 use super::sizes::{Sizes, explain};
 use crate::discount::HIGHEST;
@@ -38,7 +38,7 @@ pub(super) struct Reader<'r> {
     pub learning: bool,
     pub loss: Loss,
     /// How ids are written.
-    pub ids: svmlight::Ids,
+    pub ids: Ids,
     /// The sizes of queries, for a file without `qid:`.
     pub sizes: Option<&'r Sizes>,
     /// The file of their sizes that stands beside it.

@@ -5,7 +5,7 @@
 
 use crosscut::testing::permutations;
 use crosscut::{Example, Feature, Rescaling};
-use crosscut_app::vocabulary::FeatureIds;
+use crosscut_data::FeatureIds;
 use crosscut_ranking::{Loss, Query, Ranking, Scores};
 use proptest::prelude::*;
 

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use crosscut::Objective;
-use crosscut_app::scaling::Method;
-use crosscut_app::{Error, Options, Source};
+use crosscut_app::{Error, Options, Source, scaling};
+use crosscut_data::scaling::Method;
 
 use super::columns::Request;
 use super::conllu;
@@ -90,7 +90,7 @@ impl Choices {
             beam,
             min_count: positive(options, "min-count")?.unwrap_or(1),
             scheme,
-            scale: Method::of(options)?,
+            scale: scaling::method(options)?,
             loss: LossOption::of(options)?,
         })
     }

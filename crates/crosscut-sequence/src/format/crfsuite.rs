@@ -5,9 +5,9 @@
 //! 1 where there is none or nothing follows. A line `@weight:W` before the tokens of a sequence is its weight.
 
 use crosscut::Feature;
-use crosscut_app::scaling::round;
-use crosscut_app::vocabulary::Words;
 use crosscut_app::{Error, Source};
+use crosscut_data::Words;
+use crosscut_data::scaling::round;
 
 use super::sequences::{Names, Sequences};
 use super::template::shorten;

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use crosscut::Feature;
-use crosscut_app::svmlight::{Ids, Line, Qid};
 use crosscut_app::{Error, Source};
+use crosscut_data::svmlight::{Ids, Line, Qid};
 
 use super::sequences::Sequences;
 

@@ -16,12 +16,13 @@ use std::ops::Range;
 
 use crosscut::{Example, Objective, Rescaling};
 use crosscut_app::export::{Fields, List};
-use crosscut_app::scaling::{self, Apart, Columns as Statistics, Method};
-use crosscut_app::vocabulary::{FeatureIds, Labels, NO_FEATURES, NoneKnown, SeenIds, Words};
+use crosscut_app::svmlight::{self, NO_FEATURES};
 use crosscut_app::{
-    Application, CostMatrix, Cut, Error, Examples, Forecasts, Items, OptionSpec, Options, Outcome,
-    Pieces, Report, Role, Shortest, Source, svmlight,
+    Application, Cut, Error, Examples, Forecasts, Items, OptionSpec, Options, Outcome, Pieces,
+    Report, Role, Shortest, Source, read_costs, scaling,
 };
+use crosscut_data::scaling::{Apart, Columns as Statistics, Method, constants, far_apart, largest};
+use crosscut_data::{FeatureIds, Labels, NoneKnown, SeenIds, Words};
 use serde::{Deserialize, Serialize};
 
 use crate::chunks::Notation;
@@ -161,7 +162,7 @@ impl Application for Sequence {
         let mut names = Names::Learn(&mut words);
         let format = match layout {
             Layout::Auto | Layout::Hmm => {
-                hmm::read(&mut source, svmlight::Ids::of(options), &mut sequences)?;
+                hmm::read(&mut source, svmlight::ids(options), &mut sequences)?;
                 None
             }
             Layout::Crfsuite => {
@@ -192,16 +193,16 @@ impl Application for Sequence {
         let (count, name) =
             (task.features().len(), |index| template::shorten(&task.feature_name(index)));
         let notes = if method == Method::None {
-            let sizes = scaling::largest(count, sequences.rows());
+            let sizes = largest(count, sequences.rows());
             let coarse = match task.features() {
                 Features::Ids(ids) => sequences.coarse(|id| ids.index(id), name),
                 Features::Names(_) => None,
             };
-            [coarse, scaling::far_apart(&sizes, Apart::ROWS, name)]
+            [coarse, far_apart(&sizes, Apart::ROWS, name)]
         } else {
             let mut statistics = Statistics::new(count);
             sequences.add_to(&mut statistics);
-            let note = scaling::constants(&statistics, name);
+            let note = constants(&statistics, name);
             task = task.scaled_by(&statistics, method, &file)?;
             sequences.scale(task.scaling());
             [note, None]
@@ -241,7 +242,7 @@ impl Application for Sequence {
             let mut names = Names::Learn(&mut words);
             match (&layout, &columns) {
                 (Layout::Auto | Layout::Hmm, _) => {
-                    hmm::read(&mut piece, svmlight::Ids::of(options), &mut sequences)?
+                    hmm::read(&mut piece, svmlight::ids(options), &mut sequences)?
                 }
                 (Layout::Crfsuite, _) => {
                     crfsuite::read(&mut piece, None, &mut names, &mut sequences)?
@@ -329,7 +330,7 @@ impl Application for Sequence {
         if matches!(self.features(), Features::Names(_)) {
             refuse_ids(options)?;
         }
-        self.definition.ids = self.definition.ids.with(options);
+        self.definition.ids = self.definition.ids.or(svmlight::ids(options));
         if let Format::Columns(columns) = &self.definition.format
             && let Some((conllu, tag)) = columns.conllu()
             && conllu.misc(tag).is_none()
@@ -555,7 +556,7 @@ impl Sequence {
                 sequences.number(ids);
                 let known = NoneKnown::default();
                 known.see(given, any(sequences));
-                known.note(&mut source);
+                source.note_known(known);
             }
             (Format::Features, Features::Names(words)) => {
                 let no_tag = Some("?").filter(|tag| self.tags().index(tag).is_none());
@@ -635,11 +636,11 @@ fn build(
         .with_beam(beam)
         .with_objective(options.objective()?);
     task.definition.format = format.unwrap_or_default();
-    task.definition.ids = svmlight::Ids::of(options);
+    task.definition.ids = svmlight::ids(options);
     let loss = match loss {
         LossOption::Plain(loss) => loss,
-        LossOption::Costs(file) => Loss::Costs(CostMatrix::read(file, task.tags())?),
-        LossOption::MeanCosts(file) => Loss::MeanCosts(CostMatrix::read(file, task.tags())?),
+        LossOption::Costs(file) => Loss::Costs(read_costs(file, task.tags())?),
+        LossOption::MeanCosts(file) => Loss::MeanCosts(read_costs(file, task.tags())?),
     };
     let task = task.with_loss(loss).and_then(|task| task.with_rescaling(options.rescaling));
     task.map_err(|error| refuse(&error))

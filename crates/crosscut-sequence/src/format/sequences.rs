@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::mem;
 
 use crosscut::{Feature, SparseRows};
-use crosscut_app::scaling::{Coarse, Columns};
-use crosscut_app::source::name;
-use crosscut_app::vocabulary::{FeatureIds, Labels, Words};
-use crosscut_app::{Error, Item, Items, Scaling};
+use crosscut_app::{Error, Item, Items};
+use crosscut_data::scaling::{Coarse, Columns, Scaling};
+use crosscut_data::text::name;
+use crosscut_data::{FeatureIds, Labels, Words};
 
 use super::template::Template;
 use crate::chunks::Notation;

@@ -2,8 +2,8 @@
 
 use crosscut::testing::sequences;
 use crosscut::{Example, Feature, Rescaling};
-use crosscut_app::CostMatrix;
-use crosscut_app::vocabulary::{FeatureIds, Labels};
+use crosscut_data::CostMatrix;
+use crosscut_data::{FeatureIds, Labels};
 use crosscut_sequence::{Features, Loss, Scheme, Sequence, Tags, Tokens};
 use proptest::prelude::*;
 

@@ -1,5 +1,7 @@
 //! [`Columns`]: statistics of each feature, accumulated row by row.
 
+use std::collections::HashMap;
+
 use crosscut::Feature;
 
 use super::{Affine, Method, Scaling, doubles};
@@ -67,13 +69,7 @@ struct Column {
 impl Columns {
     /// Statistics of no rows, for features with indices below `features`.
     pub fn new(features: usize) -> Self {
-        Self {
-            columns: vec![
-                Column { range: Range::EMPTY, count: 0, mean: 0.0, squares: 0.0 };
-                features
-            ],
-            rows: 0,
-        }
+        Self { columns: vec![Column::EMPTY; features], rows: 0 }
     }
 
     /// Adds a row with finite values, from which rounding has taken `rest` (see [`doubles`]).
@@ -112,7 +108,68 @@ impl Columns {
     }
 }
 
+/// [`Columns`] by id, for rows of a file whose features have no indices yet.
+#[derive(Clone, Debug, Default)]
+pub struct ColumnsById {
+    /// The column of each small id, and of the others; `u32::MAX` stands for none.
+    small: Vec<u32>,
+    large: HashMap<u32, u32>,
+    columns: Vec<Column>,
+    rows: u64,
+}
+
+impl ColumnsById {
+    /// Ids below this are found without a hash.
+    const SMALL: u32 = 1 << 20;
+
+    /// Adds a row with finite values, from which rounding has taken `rest` (see [`doubles`]).
+    pub fn add(&mut self, row: &[Feature], rest: &[Feature]) {
+        self.rows += 1;
+        for (id, value) in doubles(row, rest).filter(|(_, value)| *value != 0.0) {
+            let at = self.column(id);
+            self.columns[at].add(value);
+        }
+    }
+
+    /// The column of an id, which is new if the id is.
+    fn column(&mut self, id: u32) -> usize {
+        let next = self.columns.len() as u32;
+        let at = if id < Self::SMALL {
+            let id = id as usize;
+            if id >= self.small.len() {
+                self.small.resize(id + 1, u32::MAX);
+            }
+            let at = &mut self.small[id];
+            if *at == u32::MAX {
+                *at = next;
+            }
+            *at
+        } else {
+            *self.large.entry(id).or_insert(next)
+        };
+        if at == next {
+            self.columns.push(Column::EMPTY);
+        }
+        at as usize
+    }
+
+    /// The columns of the ids that have an index below `features`.
+    pub fn numbered(&self, features: usize, index: impl Fn(u32) -> Option<u32>) -> Columns {
+        let mut all = Columns { columns: vec![Column::EMPTY; features], rows: self.rows };
+        let small = (0..).zip(self.small.iter().copied()).filter(|(_, at)| *at != u32::MAX);
+        let large = self.large.iter().map(|(&id, &at)| (id, at));
+        for (id, at) in small.chain(large) {
+            if let Some(column) = index(id).and_then(|at| all.columns.get_mut(at as usize)) {
+                *column = self.columns[at as usize];
+            }
+        }
+        all
+    }
+}
+
 impl Column {
+    const EMPTY: Self = Self { range: Range::EMPTY, count: 0, mean: 0.0, squares: 0.0 };
+
     /// Welford's update: the squares cannot become negative, and are 0 for equal values.
     fn add(&mut self, value: f64) {
         self.range.add(value);
@@ -141,5 +198,35 @@ impl Column {
             having * (self.squares / self.count as f64 + self.mean * self.mean * (1.0 - having));
         let origin = if having >= CENTRED { self.mean * having } else { 0.0 };
         Affine { origin, width: variance.sqrt() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statistics_by_id_are_those_by_index() {
+        let ids = [7, 1 << 20, 9, u32::MAX];
+        let row = |i: u32| -> Vec<Feature> {
+            let value = |at: u32| ((i * 7 + at * 3) % 11) as f32 - 5.0;
+            (0..4)
+                .filter(|at| (i + at) % 3 > 0)
+                .map(|at| Feature { index: at, value: value(at) })
+                .collect()
+        };
+        let (mut columns, mut by_id) = (Columns::new(4), ColumnsById::default());
+        for row in (0..50).map(row) {
+            columns.add(&row, &[]);
+            let named: Vec<Feature> =
+                row.iter().map(|f| Feature { index: ids[f.index as usize], ..*f }).collect();
+            by_id.add(&named, &[]);
+        }
+        let index = |id| ids.iter().position(|&known| known == id).map(|at| at as u32);
+        let numbered = by_id.numbered(4, index);
+        assert_eq!(numbered.scaling(Method::Standard), columns.scaling(Method::Standard));
+        assert_eq!(numbered.scaling(Method::Global), columns.scaling(Method::Global));
+        let without = by_id.numbered(2, |id| (id == 9).then_some(0));
+        assert!(without.scaling(Method::Global) != columns.scaling(Method::Global));
     }
 }

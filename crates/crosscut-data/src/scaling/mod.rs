@@ -41,25 +41,11 @@ mod note;
 use std::borrow::Cow;
 
 use crosscut::{Feature, SparseRows};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
-use crate::error::Error;
-use crate::export::Map;
-use crate::options::{OptionSpec, Options};
-
-pub use columns::{Columns, Range};
+pub use columns::{Columns, ColumnsById, Range};
 pub use double::{Coarse, doubles, round};
 pub use note::{Apart, constants, far_apart, largest, largest_of_dense};
-
-/// `--scale` for tasks that compute the scaling from all training rows.
-pub const OPTION: OptionSpec = OptionSpec {
-    name: "scale",
-    value: "none|standard|global",
-    help: "Scales each feature by its values in all training examples. standard: subtracts the mean and divides by the \
-           standard deviation; a feature that over half of the rows lack is only divided, so that sparse rows stay \
-           sparse. global: divides by the range, to [0, 1] if nothing is negative. Constants become 0. What is \
-           read with the model is scaled likewise. Default: none.",
-};
 
 /// The values of `--scale` for a scaling computed from all training rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,15 +60,6 @@ pub enum Method {
 }
 
 impl Method {
-    /// The value of `--scale`, `none` by default.
-    ///
-    /// # Errors
-    /// [`Error::Option`] for any other word.
-    pub fn of(options: &Options) -> Result<Self, Error> {
-        let name = options.text("scale").unwrap_or("none");
-        Self::named(name).ok_or_else(|| Error::option("--scale", "none, standard or global", name))
-    }
-
     /// The method with this name.
     pub fn named(name: &str) -> Option<Self> {
         [Self::None, Self::Standard, Self::Global].into_iter().find(|method| method.name() == name)
@@ -102,7 +79,7 @@ impl Method {
 ///
 /// ```
 /// use crosscut::Feature;
-/// use crosscut_app::scaling::{Columns, Method};
+/// use crosscut_data::scaling::{Columns, Method};
 ///
 /// let row = |value| [Feature { index: 0, value }];
 /// let mut columns = Columns::new(1);
@@ -206,9 +183,8 @@ impl Scaling {
         &'s self,
         name: &'s dyn Fn(usize) -> Cow<'s, str>,
     ) -> Option<impl Serialize + 's> {
-        let entry = move |(index, affine)| (name(index), affine);
-        let features = move || self.features.iter().enumerate().map(entry);
-        (!self.is_none()).then(|| Exported { method: self.method.name(), features: Map(features) })
+        let features = Named { features: &self.features, name };
+        (!self.is_none()).then(|| Exported { method: self.method.name(), features })
     }
 
     /// Scales several rows with [`apply`](Self::apply). `rests` has a row for each of them, or none
@@ -234,9 +210,22 @@ impl Scaling {
 
 /// A scaling in an exported model.
 #[derive(Serialize)]
-struct Exported<F> {
+struct Exported<'s> {
     method: &'static str,
-    features: F,
+    features: Named<'s>,
+}
+
+/// The maps of features by the names of these.
+struct Named<'s> {
+    features: &'s [Affine],
+    name: &'s dyn Fn(usize) -> Cow<'s, str>,
+}
+
+impl Serialize for Named<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let features = self.features.iter().enumerate();
+        serializer.collect_map(features.map(|(index, affine)| ((self.name)(index), affine)))
+    }
 }
 
 /// x becomes (x − origin) / width, or 0 if the width is 0.

@@ -1,0 +1,25 @@
+//! `--scale` for tasks that scale features by all training rows ([`crosscut_data::scaling`]).
+
+use crosscut_data::scaling::Method;
+
+use crate::error::Error;
+use crate::options::{OptionSpec, Options};
+
+/// `--scale`.
+pub const OPTION: OptionSpec = OptionSpec {
+    name: "scale",
+    value: "none|standard|global",
+    help: "Scales each feature by its values in all training examples. standard: subtracts the mean and divides by the \
+           standard deviation; a feature that over half of the rows lack is only divided, so that sparse rows stay \
+           sparse. global: divides by the range, to [0, 1] if nothing is negative. Constants become 0. What is \
+           read with the model is scaled likewise. Default: none.",
+};
+
+/// The value of `--scale`, `none` by default.
+///
+/// # Errors
+/// [`Error::Option`] for any other word.
+pub fn method(options: &Options) -> Result<Method, Error> {
+    let name = options.text(OPTION.name).unwrap_or("none");
+    Method::named(name).ok_or_else(|| Error::option("--scale", "none, standard or global", name))
+}
