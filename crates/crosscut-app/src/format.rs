@@ -5,7 +5,7 @@ use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use crosscut::{Objective, Rescaling, Task};
+use crosscut::{Example, Objective, Rescaling, Task};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -195,9 +195,9 @@ pub trait Format: Serialize + DeserializeOwned + Sync + 'static {
     /// Files from which nothing can be learned; bad files that options name.
     fn task(&mut self, survey: Self::Survey, file: &mut File<'_>) -> Result<Self::Task, Error>;
 
-    /// What is worth knowing of training records that are all in memory, a sentence each.
-    fn notes(&self, task: &Self::Task, records: &[Self::Record]) -> Vec<String> {
-        let _ = (task, records);
+    /// What is worth knowing of training examples that are all in memory, a sentence each.
+    fn notes(&self, task: &Self::Task, examples: &[ExampleOf<Self>]) -> Vec<String> {
+        let _ = (task, examples);
         Vec::new()
     }
 
@@ -365,6 +365,8 @@ pub trait Format: Serialize + DeserializeOwned + Sync + 'static {
 pub type InputOf<F> = <<F as Format>::Task as Task>::Input;
 /// The outputs of a format's task.
 pub type OutputOf<F> = <<F as Format>::Task as Task>::Output;
+/// A training example of a format's task.
+pub type ExampleOf<F> = Example<InputOf<F>, OutputOf<F>>;
 /// An example of a format's task, labelled or not.
 pub type ItemOf<F> = Item<InputOf<F>, OutputOf<F>>;
 /// An output of a format's task, and its prediction.

@@ -45,7 +45,7 @@ pub use checkpoint::{Checkpoints, Every};
 pub use costs::read_costs;
 pub use encoding::Encoding;
 pub use error::Error;
-pub use format::{File, Format, InputOf, ItemOf, OutcomeOf, OutputOf, Take};
+pub use format::{ExampleOf, File, Format, InputOf, ItemOf, OutcomeOf, OutputOf, Take};
 pub use interrupt::Interrupt;
 pub use item::{Item, Outcome, Role, mean_loss};
 pub use monitor::{Monitor, Start};

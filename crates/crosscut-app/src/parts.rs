@@ -5,7 +5,7 @@ use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use crosscut::{EitherLoss, EitherScratch, Marginals, Objective, Rescaling, Sum, Task};
+use crosscut::{EitherLoss, EitherScratch, Example, Marginals, Objective, Rescaling, Sum, Task};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -82,8 +82,12 @@ where
         Ok(EitherLoss { sum: self.format.task(survey, file)?, objective: self.objective })
     }
 
-    fn notes(&self, task: &EitherLoss<P>, records: &[F::Record]) -> Vec<String> {
-        self.format.notes(&task.sum, records)
+    fn notes(
+        &self,
+        task: &EitherLoss<P>,
+        examples: &[Example<P::Input, P::Output>],
+    ) -> Vec<String> {
+        self.format.notes(&task.sum, examples)
     }
 
     fn item(

@@ -7,7 +7,7 @@ use crosscut::{Example, Stream};
 use rayon::prelude::*;
 
 use crate::error::Error;
-use crate::format::{File, Format, InputOf, ItemOf, OutputOf};
+use crate::format::{ExampleOf, File, Format, ItemOf};
 use crate::item::Item;
 use crate::none_known::NoneKnown;
 use crate::once::Once;
@@ -21,7 +21,7 @@ const BATCH: usize = 4096;
 const NO_OUTPUT: &str = "expected an output to learn from, found none";
 
 /// The training examples of a format's task.
-pub type Examples<F> = Vec<Example<InputOf<F>, OutputOf<F>>>;
+pub type Examples<F> = Vec<ExampleOf<F>>;
 /// The examples of a format's task, labelled or not.
 pub type Items<F> = Vec<ItemOf<F>>;
 
@@ -54,13 +54,12 @@ pub fn define<F: Format>(options: &Options, mut source: Source<'_>) -> Result<Tr
     let mut note = |message: &str| source.note(message);
     let mut file = File::new(&name, &mut note);
     let task = format.task(survey, &mut file)?;
-    format.notes(&task, &records).iter().for_each(|note| file.note(note));
     let mut examples = Vec::with_capacity(records.len());
-    let (mut records, mut lines) = (records.into_iter(), lines.into_iter());
+    let mut records = lines.into_iter().zip(records);
     loop {
-        let batch: Vec<_> = lines.by_ref().zip(records.by_ref()).take(BATCH).collect();
+        let batch: Vec<_> = records.by_ref().take(BATCH).collect();
         if batch.is_empty() {
-            return Ok(Training { format, task, examples });
+            break;
         }
         for item in items(&format, &task, batch, &name) {
             let (line, Item { x, y, weight }) = item?;
@@ -68,6 +67,8 @@ pub fn define<F: Format>(options: &Options, mut source: Source<'_>) -> Result<Tr
             examples.push(Example { x, y: y.ok_or_else(refuse)?, weight });
         }
     }
+    format.notes(&task, &examples).iter().for_each(|note| file.note(note));
+    Ok(Training { format, task, examples })
 }
 
 /// Defines the same task as [`define`] from a file in pieces, none of which is kept.

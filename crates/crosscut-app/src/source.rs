@@ -369,6 +369,13 @@ impl<'m> Source<'m> {
         self.take_text()
     }
 
+    /// As [`text`](Self::text); the text will be read again.
+    pub(crate) fn peek_text(&mut self) -> Result<String, Error> {
+        let text = self.take_text()?;
+        self.reader = Box::new(Cursor::new(text.clone().into_bytes()));
+        Ok(text)
+    }
+
     /// As [`text`](Self::text); nothing is left to read then.
     pub(crate) fn take_text(&mut self) -> Result<String, Error> {
         let Self { name, reader, monitor, .. } = self;

@@ -15,10 +15,15 @@ pub(crate) const OPTION: OptionSpec = OptionSpec {
 };
 
 /// What `--class-weight` says, before the classes are known.
+#[derive(Debug)]
 pub(crate) enum ClassWeight {
     One,
     Balanced,
-    Listed(Source<'static>),
+    /// A file: its name and text.
+    Listed {
+        name: String,
+        text: String,
+    },
 }
 
 impl ClassWeight {
@@ -28,7 +33,10 @@ impl ClassWeight {
         Ok(match options.text(OPTION.name) {
             None => Self::One,
             Some("balanced") => Self::Balanced,
-            Some(path) => Self::Listed(Source::open_quietly(Path::new(path))?),
+            Some(path) => {
+                let source = Source::open_quietly(Path::new(path))?;
+                Self::Listed { name: source.name().to_owned(), text: source.text()? }
+            }
         })
     }
 
@@ -38,14 +46,14 @@ impl ClassWeight {
     /// # Errors
     /// Bad lines of the file of weights; weights that overflow.
     pub fn weights<'e>(
-        self,
+        &self,
         classes: &Labels,
         examples: impl Iterator<Item = (&'e str, f64)>,
         file: &str,
     ) -> Result<Vec<f64>, Error> {
         match self {
             Self::One => Ok(Vec::new()),
-            Self::Listed(source) => read(source, classes),
+            Self::Listed { name, text } => read(name, text, classes),
             Self::Balanced => {
                 let mut sums = vec![0.0; classes.len()];
                 for (label, weight) in examples {
@@ -72,12 +80,10 @@ impl ClassWeight {
 
 /// Reads lines `label weight`. The label may have spaces. Blank lines and lines that begin with `#`
 /// are skipped.
-fn read(source: Source<'_>, classes: &Labels) -> Result<Vec<f64>, Error> {
-    let file = source.name().to_owned();
-    let text = source.text()?;
+fn read(file: &str, text: &str, classes: &Labels) -> Result<Vec<f64>, Error> {
     let (mut factors, mut seen) = (vec![1.0; classes.len()], vec![false; classes.len()]);
     for (line, number) in text.lines().zip(1_u64..) {
-        let refuse = |message: String| Error::line(file.as_str(), number, message);
+        let refuse = |message: String| Error::line(file, number, message);
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
             continue;

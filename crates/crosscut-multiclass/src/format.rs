@@ -1,4 +1,4 @@
-//! The files of [`Multiclass`]: svm-light lines, cost matrices, predictions.
+//! [`MulticlassFiles`]: svm-light lines and tables, cost matrices, predictions.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -13,27 +13,80 @@ use crosscut_app::scaling;
 use crosscut_app::svmlight::{self, NO_FEATURES};
 use crosscut_app::table::{self, Table, Wanted};
 use crosscut_app::{
-    Application, Cut, Error, Examples, Forecasts, Item, Items, OptionSpec, Options, Outcome,
-    Pieces, Report, Role, Shortest, Source, read_costs,
+    Cut, Error, File, Forecasts, Format, Item, OptionSpec, Options, Outcome, Report, Role,
+    Shortest, Source, Take, read_costs,
 };
 use crosscut_data::scaling::{
-    Apart, Coarse, Columns, Method, constants, far_apart, largest, largest_of_dense,
+    Apart, Coarse, ColumnsById, Method, constants, far_apart, largest, largest_of_dense,
 };
 use crosscut_data::svmlight::{Ids, Line};
-use crosscut_data::{FeatureIds, Labels, NoneKnown, SeenIds};
+use crosscut_data::{Labels, SeenIds};
+use serde::{Deserialize, Serialize};
 
 use crate::class_weights::{self, ClassWeight};
 use crate::labels::check_labels;
 use crate::measures;
 use crate::task::{Class, Loss, Multiclass};
 
-impl Application for Multiclass {
+/// The files of [`Multiclass`] (see the [crate page](crate#files)).
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct MulticlassFiles {
+    /// How ids are written.
+    ids: Ids,
+    /// The columns of the training file if it was a table, whose features are those of the task.
+    table: Option<Box<Table>>,
+    /// What is wanted of training; none for a model.
+    #[serde(skip)]
+    learning: Option<Box<Learning>>,
+    #[serde(skip)]
+    writes_probabilities: bool,
+}
+
+/// What options say of training, and what is known afterwards that is no part of a model.
+#[derive(Debug)]
+struct Learning {
+    wanted: Option<Wanted>,
+    bias: Option<f32>,
+    loss: LossOption,
+    method: Method,
+    rescaling: Rescaling,
+    objective: Objective,
+    class_weight: ClassWeight,
+    /// Factors of the weights of examples, by class; empty if all are 1.
+    class_weights: Vec<f64>,
+    coarse: Coarse,
+}
+
+/// What is known of the training examples.
+#[derive(Default)]
+pub struct Survey {
+    /// For each label, how many examples have it, and the sum of their weights.
+    labels: HashMap<Box<str>, (usize, f64)>,
+    ids: SeenIds,
+    statistics: ColumnsById,
+    coarse: Coarse,
+}
+
+/// A line or a row.
+pub struct Record {
+    label: Option<Box<str>>,
+    /// With ids as in the file.
+    features: Vec<Feature>,
+    /// What rounding took from their values.
+    rest: Vec<Feature>,
+    weight: f64,
+}
+
+impl Format for MulticlassFiles {
+    type Task = Multiclass;
+    type Record = Record;
+    type Survey = Survey;
     const NAME: &'static str = "multiclass";
     const ABOUT: &'static str =
         "Multiclass classification (Crammer and Singer, or softmax) of svm-light lines or tables";
     const RESCALINGS: &'static [Rescaling] = &[Rescaling::Margin, Rescaling::Slack];
     const LOSSES: &'static [u32] = &[0, 1];
-    const SCHEMA: u32 = 5;
+    const SCHEMA: u32 = 6;
     const OBJECTIVES: &'static [Objective] = &[Objective::Hinge, Objective::Log];
     const OPTIONS: &'static [OptionSpec] = &[
         OptionSpec {
@@ -58,208 +111,225 @@ impl Application for Multiclass {
     ];
     const READING: &'static [OptionSpec] = &[svmlight::SORT_IDS];
 
-    fn define(options: &Options, mut source: Source<'_>) -> Result<(Self, Examples<Self>), Error> {
-        let (bias, loss) = (bias(options)?, LossOption::of(options)?);
-        let method = scaling::method(options)?;
-        let class_weight = ClassWeight::of(options)?;
-        let numeric = matches!(loss, LossOption::Squared);
-        let file = source.name().to_owned();
-        let (mut parsed, mut coarse) = (Vec::new(), Coarse::default());
-        let parse = |line: Line<'_>| Labelled::new(line, numeric, bias.is_some()).map(Some);
-        let take = |_, mut example: Labelled| {
-            if method == Method::None {
-                coarse.see(&example.features, &mem::take(&mut example.rest));
-            }
-            parsed.push(example);
-            Ok(())
+    fn new(options: &Options) -> Result<Self, Error> {
+        let learning = Learning {
+            bias: bias(options)?,
+            loss: LossOption::of(options)?,
+            method: scaling::method(options)?,
+            class_weight: ClassWeight::of(options)?,
+            wanted: Wanted::of(options)?,
+            rescaling: options.rescaling,
+            objective: options.objective()?,
+            class_weights: Vec::new(),
+            coarse: Coarse::default(),
         };
-        let (features, table) = match Wanted::of(options)? {
-            Some(table) => {
-                let rows = table.read(&mut source)?;
-                rows.scan(|row| parse(row.line), take)?;
-                let table = rows.into_table();
-                let features = table.feature_ids();
-                let features = features.map_err(|message| Error::file(file.as_str(), message))?;
-                (features, Some(Box::new(table)))
-            }
-            None => {
-                scan_lines(&mut source, svmlight::ids(options), parse, take)?;
-                let rows = parsed.iter().map(|example| &*example.features);
-                (FeatureIds::collect(rows), None)
-            }
-        };
-        let classes = Labels::collect(parsed.iter().map(|example| &*example.label));
-        let mut task = build(options, bias, loss, classes, features, parsed.len(), &file)?;
-        task.table = table;
-        if task.classes().len() == parsed.len() && parsed.len() > 2 {
-            source.note(&format!(
-                "{file}: each example has a label of its own, so that nothing can be learned of any"
-            ));
-        }
-        parsed.iter_mut().for_each(|example| {
-            example.features = task.features().map(mem::take(&mut example.features));
-            example.rest = task.features().map(mem::take(&mut example.rest));
-        });
-
-        let refuse = |reason: &dyn ToString| Error::file(file.as_str(), reason.to_string());
-        let count = task.features().len();
-        let rows = parsed.iter().map(|example| &*example.features);
-        let name = |index: usize| task.features().name(index);
-        if method == Method::None {
-            let sizes = largest(count, rows.clone());
-            let coarse = coarse.note(rows.clone(), |id| task.features().index(id), name);
-            let apart = far_apart(&sizes, Apart::ROWS, name)
-                .or_else(|| far_apart(&largest_of_dense(count, rows), Apart::TABLE, name));
-            [coarse, apart]
-                .iter()
-                .flatten()
-                .for_each(|note| source.note(&format!("{file}: {note}")));
-        } else {
-            let mut columns = Columns::new(count);
-            parsed.iter().for_each(|example| columns.add(&example.features, &example.rest));
-            if bias.is_none() {
-                let note = constants(&columns, name);
-                note.iter().for_each(|note| {
-                    source.note(&format!("{file}: {note}; --bias adds a constant"))
-                });
-            }
-            task = task.with_scaling(columns.scaling(method)).map_err(|error| refuse(&error))?;
-        }
-
-        let labels = parsed.iter().map(|example| (&*example.label, example.weight));
-        task.class_weights = class_weight.weights(task.classes(), labels, &file)?;
-        let examples = parsed.into_iter().map(|Labelled { label, features, rest, weight }| {
-            let x = task.input_of(features, &rest).map_err(|error| refuse(&error))?;
-            let y = task.class(&label);
-            Ok(Example { x, y, weight: task.weight(y, weight) })
-        });
-        let examples = examples.collect::<Result<_, Error>>()?;
-        Ok((task, examples))
+        let (ids, learning) = (svmlight::ids(options), Some(Box::new(learning)));
+        Ok(Self { ids, learning, ..Self::default() })
     }
 
-    fn survey(options: &Options, pieces: &mut Pieces) -> Result<Self, Error> {
-        let (bias, loss) = (bias(options)?, LossOption::of(options)?);
-        let method = scaling::method(options)?;
-        let numeric = matches!(loss, LossOption::Squared);
-        let (class_weight, ids) = (ClassWeight::of(options)?, svmlight::ids(options));
-        if let Some(label) = options.text(table::LABEL.name) {
-            let expected = "no --stream beside it, since a table is read as a whole";
-            return Err(Error::option("--label", expected, label));
+    fn stream(&mut self, _: &Path) -> Result<(), Error> {
+        match self.learning.as_ref().and_then(|learning| learning.wanted.as_ref()) {
+            Some(table) => {
+                let expected = "no --stream beside it, since a table is read as a whole";
+                Err(Error::option("--label", expected, table.label()))
+            }
+            None => Ok(()),
         }
-        Wanted::of(options)?;
-        // The number of examples and the sum of their weights.
-        let mut labels: HashMap<Box<str>, (usize, f64)> = HashMap::new();
-        let mut seen = SeenIds::default();
-        while let Some(mut piece) = pieces.next_piece()? {
-            let parse = |line: &str| {
-                ids.parse_line(line)?
-                    .map(|line| Labelled::new(line, numeric, bias.is_some()))
-                    .transpose()
-            };
-            let take = |_, Labelled { label, features, weight, .. }: Labelled| {
-                seen.add(&features);
-                let (count, sum) = labels.entry(label).or_default();
-                (*count, *sum) = (*count + 1, *sum + weight);
-                Ok(())
-            };
-            piece.with_comments().scan_lines(parse, take)?;
+    }
+
+    fn begin(&mut self, source: &mut Source<'_>) -> Result<(), Error> {
+        if let Some(wanted) = self.learning.as_ref().and_then(|learning| learning.wanted.as_ref()) {
+            self.table = Some(Box::new(wanted.begin(source)?));
         }
-        let classes = Labels::collect(labels.keys().map(|label| &**label));
-        let examples = labels.values().map(|(count, _)| count).sum();
-        let features = seen.finish();
-        let mut task = build(options, bias, loss, classes, features, examples, pieces.name())?;
-        let mut labels: Vec<(&str, f64)> =
-            labels.iter().map(|(label, (_, sum))| (&**label, *sum)).collect();
-        // Sums do not depend on the order of a map.
-        labels.sort_by_key(|(label, _)| *label);
-        task.class_weights =
-            class_weight.weights(task.classes(), labels.into_iter(), pieces.name())?;
-        if method == Method::None {
-            return Ok(task);
-        }
-        // Statistics need the number of features, so the file is read again.
-        let mut columns = Columns::new(task.features().len());
-        pieces.begin_again()?;
-        while let Some(mut piece) = pieces.next_piece()? {
-            let parse = |line: &str| {
-                let line = ids.parse_line(line)?;
-                Ok(line.map(|line| [line.features, line.rest].map(|row| task.features().map(row))))
-            };
-            piece.with_comments().scan_lines(parse, |_, [row, rest]| {
-                columns.add(&row, &rest);
-                Ok(())
-            })?;
-        }
-        task.with_scaling(columns.scaling(method))
-            .map_err(|error| Error::file(pieces.name(), error.to_string()))
+        Ok(())
     }
 
     fn cut(&self) -> Option<Cut> {
         self.table.is_none().then_some(Cut::Lines)
     }
 
-    fn read(&self, mut source: Source<'_>) -> Result<Items<Self>, Error> {
-        let mut items = Vec::new();
-        let known = NoneKnown::default();
-        let item = |line: Line<'_>| {
-            let given = line.features.len();
-            let features = self.features().map(line.features);
-            known.see(given, features.len());
-            let x = self.input_of(features, &self.features().map(line.rest));
-            let x = x.map_err(|error| error.to_string())?;
-            let y = line.target.map(|label| self.class(label));
-            let weight = y.map_or(line.cost, |y| self.weight(y, line.cost));
-            Ok(Some(Item { x, y, weight }))
-        };
-        let take = |_, item| {
-            items.push(item);
-            Ok(())
-        };
+    fn records(&self, source: &mut Source<'_>, take: Take<'_, Self>) -> Result<(), Error> {
+        // A file of many short rows must not take more memory than it needs.
+        let exact = self.learning.as_ref().map(|learning| usize::from(learning.bias.is_some()));
         if let Some(table) = &self.table {
-            if let Some(rows) = table.rows(&mut source)? {
-                rows.scan(|row| item(row.line), take)?;
-                rows.note(&mut source);
+            if let Some(rows) = table.rows(source)? {
+                rows.scan(|row| Ok(Some(Record::new(row.line, exact))), take)?;
+                rows.note(source);
             }
-            return Ok(items);
+            return Ok(());
         }
-        table::refuse(&mut source, table::NOT_LEARNED)?;
-        let parse = |line: &str| self.ids.parse_line(line)?.map_or(Ok(None), item);
+        let learning = self.learning.is_some();
+        table::refuse(source, if learning { table::TO_LEARN } else { table::NOT_LEARNED })?;
+        let has_qid = AtomicBool::new(false);
+        let parse = |line: &str| {
+            let Some(line) = self.ids.parse_line(line)? else { return Ok(None) };
+            if line.qid.is_some() {
+                has_qid.store(true, Ordering::Relaxed);
+            }
+            Ok(Some(Record::new(line, exact)))
+        };
         source.with_comments().scan_lines(parse, take)?;
-        source.note_known(known);
-        Ok(items)
+        if learning && has_qid.into_inner() {
+            let file = source.name().to_owned();
+            source.note(&format!("{file}: the names qid: of lines are passed over; `learn ranking` and `learn sequence` use them"));
+        }
+        Ok(())
+    }
+
+    fn survey(&self, survey: &mut Survey, record: &mut Record) -> Result<(), String> {
+        let Some(label) = &record.label else {
+            return Err(self.table.as_ref().map_or_else(
+                || "expected a label before the features, found none".to_owned(),
+                |table| table.no_label(),
+            ));
+        };
+        let learning = self.learning.as_ref().expect("a format that reads training examples");
+        let is_number = || label.parse::<f64>().is_ok_and(f64::is_finite);
+        if matches!(learning.loss, LossOption::Squared) && !is_number() {
+            return Err(format!("expected a label that is a number (for -l 1), found `{label}`"));
+        }
+        match survey.labels.get_mut(label) {
+            Some((count, sum)) => (*count, *sum) = (*count + 1, *sum + record.weight),
+            None => drop(survey.labels.insert(label.clone(), (1, record.weight))),
+        }
+        survey.ids.add(&record.features);
+        if learning.method == Method::None {
+            survey.coarse.see(&record.features, &mem::take(&mut record.rest));
+        } else {
+            survey.statistics.add(&record.features, &record.rest);
+        }
+        Ok(())
+    }
+
+    fn task(&mut self, survey: Survey, file: &mut File<'_>) -> Result<Multiclass, Error> {
+        let learning = self.learning.as_mut().expect("a format that reads training examples");
+        let features = match &self.table {
+            Some(table) => table.feature_ids().map_err(|error| file.refuse(error))?,
+            None => survey.ids.finish(),
+        };
+        if features.is_empty() {
+            return Err(file.refuse(NO_FEATURES));
+        }
+        let classes = Labels::collect(survey.labels.keys().map(|label| &**label));
+        let examples = survey.labels.values().map(|(count, _)| count).sum();
+        check_labels(&classes, examples, file.name())?;
+        let mut task = Multiclass::new(classes, features)
+            .and_then(|task| task.with_bias(learning.bias))
+            .map_err(|error| file.refuse(error))?
+            .with_rescaling(learning.rescaling)
+            .with_objective(learning.objective);
+        task = match &learning.loss {
+            LossOption::ZeroOne => task,
+            LossOption::Squared => task.with_squared_loss().map_err(|error| file.refuse(error))?,
+            LossOption::Cost { name, text } => {
+                let source = Source::from_text(name.as_str(), text.as_str());
+                let costs = read_costs(source, task.classes())?;
+                task.with_loss(Loss::Cost(costs)).map_err(|error| file.refuse(error))?
+            }
+        };
+        if task.classes().len() == examples && examples > 2 {
+            file.note("each example has a label of its own, so that nothing can be learned of any");
+        }
+        if learning.method != Method::None {
+            let features = task.features();
+            let columns = survey.statistics.numbered(features.len(), |id| features.index(id));
+            if let (None, Some(note)) =
+                (learning.bias, constants(&columns, |index| features.name(index)))
+            {
+                file.note(&format!("{note}; --bias adds a constant"));
+            }
+            let scaling = columns.scaling(learning.method);
+            task = task.with_scaling(scaling).map_err(|error| file.refuse(error))?;
+        }
+        let mut labels: Vec<(&str, f64)> =
+            survey.labels.iter().map(|(label, (_, sum))| (&**label, *sum)).collect();
+        // Sums do not depend on the order of a map.
+        labels.sort_by_key(|(label, _)| *label);
+        let labels = labels.into_iter();
+        learning.class_weights =
+            learning.class_weight.weights(task.classes(), labels, file.name())?;
+        learning.coarse = survey.coarse;
+        Ok(task)
+    }
+
+    fn notes(&self, task: &Multiclass, examples: &[Example<SparseVector, Class>]) -> Vec<String> {
+        let Some(learning) = self.learning.as_ref().filter(|it| it.method == Method::None) else {
+            return Vec::new();
+        };
+        let (features, count) = (task.features(), task.features().len());
+        // Without the bias, which is the last one.
+        let rows = examples.iter().map(|example| match example.x.features() {
+            [row @ .., last] if last.index as usize == count => row,
+            row => row,
+        });
+        let name = |index: usize| features.name(index);
+        let coarse = learning.coarse.clone().note(rows.clone(), |id| features.index(id), name);
+        let apart = far_apart(&largest(count, rows.clone()), Apart::ROWS, name)
+            .or_else(|| far_apart(&largest_of_dense(count, rows), Apart::TABLE, name));
+        coarse.into_iter().chain(apart).collect()
+    }
+
+    fn item(&self, task: &Multiclass, record: Record) -> Result<Item<SparseVector, Class>, String> {
+        let Record { label, features, rest, weight } = record;
+        let x = task.input_of(task.features().map(features), &task.features().map(rest));
+        let x = x.map_err(|error| error.to_string())?;
+        let y = label.map(|label| task.class(&label));
+        let factors = self.learning.as_ref().map_or(&[][..], |learning| &learning.class_weights);
+        let factor = y.and_then(|y| factors.get(y.index()));
+        Ok(Item { x, y, weight: factor.map_or(weight, |factor| weight * factor) })
+    }
+
+    fn known(&self, task: &Multiclass, record: &Record) -> (usize, usize) {
+        // A table has the features that it needs.
+        if self.table.is_some() {
+            return (0, 0);
+        }
+        let known = |feature: &&Feature| task.features().index(feature.index).is_some();
+        (record.features.len(), record.features.iter().filter(known).count())
+    }
+
+    fn prepare(&mut self, _: &mut Multiclass, options: &Options) -> Result<(), Error> {
+        self.writes_probabilities = options.wants_probabilities();
+        self.ids = self.ids.or(svmlight::ids(options));
+        Ok(())
+    }
+
+    fn check(&self, task: &Multiclass) -> Result<(), String> {
+        match &self.table {
+            Some(table) if table.feature_ids().as_ref() != Ok(task.features()) => {
+                Err("the columns of the table are not the features of the task".to_owned())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// `label score …`: the predicted label, then the score or the probability of each class in the
     /// model's order.
     fn write(
         &self,
+        task: &Multiclass,
         w: &[f64],
         x: &SparseVector,
         y_hat: &Class,
         out: &mut dyn io::Write,
     ) -> io::Result<()> {
-        write!(out, "{}", self.classes().name(y_hat.index()))?;
-        let probabilities = self.writes_probabilities.then(|| self.probabilities(w, x));
-        for score in probabilities.unwrap_or_else(|| self.scores(w, x)) {
+        write!(out, "{}", task.classes().name(y_hat.index()))?;
+        let probabilities = self.writes_probabilities.then(|| task.probabilities(w, x));
+        for score in probabilities.unwrap_or_else(|| task.scores(w, x)) {
             write!(out, " {}", Shortest(score))?;
         }
         writeln!(out)
     }
 
-    fn prepare(&mut self, options: &Options) -> Result<(), Error> {
-        self.writes_probabilities = options.wants_probabilities();
-        self.ids = self.ids.or(svmlight::ids(options));
-        Ok(())
-    }
-
     fn forecast(
         &self,
+        task: &Multiclass,
         w: &[f64],
         &Outcome { x, y, weight, .. }: &Outcome<'_, SparseVector, Class>,
         _: &mut Vec<f64>,
         forecasts: &mut Forecasts,
     ) {
-        let mut probabilities = self.log_probabilities(w, x);
+        let mut probabilities = task.log_probabilities(w, x);
         let truth = (*y != Class::UNKNOWN).then_some(y.index());
         let log = truth.map_or(f64::NEG_INFINITY, |truth| probabilities[truth]);
         forecasts.add_output(log, weight);
@@ -268,22 +338,22 @@ impl Application for Multiclass {
     }
 
     /// See the [crate page](crate#evaluation).
-    fn evaluate(&self, outcomes: &[Outcome<'_, SparseVector, Class>]) -> Report {
-        measures::report(self, outcomes)
+    fn evaluate(&self, task: &Multiclass, outcomes: &[Outcome<'_, SparseVector, Class>]) -> Report {
+        measures::report(task, outcomes)
     }
 
-    fn scale(&self) -> Option<&'static str> {
-        (!self.scaling().is_none()).then(|| self.scaling().method().name())
+    fn scale(&self, task: &Multiclass) -> Option<&'static str> {
+        (!task.scaling().is_none()).then(|| task.scaling().method().name())
     }
 
-    fn differs_from(&self, prior: &Self) -> Option<String> {
-        let bias = |task: &Self| match task.bias() {
+    fn differs_from(&self, task: &Multiclass, prior: &Multiclass) -> Option<String> {
+        let bias = |task: &Multiclass| match task.bias() {
             Some(bias) => format!("--bias {bias}"),
             None => "no --bias".to_owned(),
         };
-        let (ours, theirs) = (bias(self), bias(prior));
+        let (ours, theirs) = (bias(task), bias(prior));
         let biases = || format!("expected a model trained with {ours}, found {theirs}");
-        let classes = self.classes().differ_from(prior.classes(), "classes");
+        let classes = task.classes().differ_from(prior.classes(), "classes");
         classes.or_else(|| (ours != theirs).then(biases))
     }
 
@@ -291,139 +361,67 @@ impl Application for Multiclass {
         Some(y.index() as u64)
     }
 
-    fn sizes(&self) -> Vec<(&'static str, usize)> {
-        vec![("classes", self.classes().len()), ("features", self.features().len())]
+    fn sizes(&self, task: &Multiclass) -> Vec<(&'static str, usize)> {
+        vec![("classes", task.classes().len()), ("features", task.features().len())]
     }
 
     /// `class NAME, feature ID` or `class NAME, bias`.
-    fn weight_name(&self, index: usize) -> String {
-        let class = self.classes().name(index % self.classes().len());
-        match self.role(index).feature {
-            Some(feature) => format!("class {class}, feature {}", self.feature_name(feature)),
+    fn weight_name(&self, task: &Multiclass, index: usize) -> String {
+        let class = task.classes().name(index % task.classes().len());
+        match self.role(task, index).feature {
+            Some(feature) => format!("class {class}, feature {}", self.feature_name(task, feature)),
             None => format!("class {class}, bias"),
         }
     }
 
-    fn labels(&self) -> Vec<&str> {
-        self.classes().iter().collect()
+    fn labels<'t>(&self, task: &'t Multiclass) -> Vec<&'t str> {
+        task.classes().iter().collect()
     }
 
-    fn role(&self, index: usize) -> Role {
-        let (feature, class) = (index / self.classes().len(), index % self.classes().len());
+    fn role(&self, task: &Multiclass, index: usize) -> Role {
+        let (feature, class) = (index / task.classes().len(), index % task.classes().len());
         Role {
             labels: vec![class],
-            feature: Some(feature).filter(|&feature| feature < self.features().len()),
+            feature: Some(feature).filter(|&feature| feature < task.features().len()),
         }
     }
 
-    fn feature_name(&self, feature: usize) -> Cow<'_, str> {
-        self.features().name(feature).into()
+    fn feature_name<'t>(&'t self, task: &'t Multiclass, feature: usize) -> Cow<'t, str> {
+        task.features().name(feature).into()
     }
 
     /// The value of the bias, the columns of a table, and the scaling.
-    fn export(&self, out: &mut Fields<'_>) -> io::Result<()> {
+    fn export(&self, task: &Multiclass, out: &mut Fields<'_>) -> io::Result<()> {
         out.field("table", &self.table.as_deref().map(Table::exported))?;
-        out.field("bias", &self.bias().map(f64::from))?;
-        out.field("scaling", &self.scaling().exported(&|feature| self.feature_name(feature)))
+        out.field("bias", &task.bias().map(f64::from))?;
+        out.field("scaling", &task.scaling().exported(&|feature| self.feature_name(task, feature)))
     }
 }
 
-impl Multiclass {
-    /// The class of a label; [`Class::UNKNOWN`] if the label was not seen in training.
-    pub fn class(&self, label: &str) -> Class {
-        self.classes().index(label).map_or(Class::UNKNOWN, Class::new)
-    }
-}
-
-/// Reads svm-light lines to learn from.
-fn scan_lines(
-    source: &mut Source<'_>,
-    ids: Ids,
-    parse: impl Fn(Line<'_>) -> Result<Option<Labelled>, String> + Sync,
-    take: impl FnMut(u64, Labelled) -> Result<(), Error>,
-) -> Result<(), Error> {
-    table::refuse(source, table::TO_LEARN)?;
-    let has_qid = AtomicBool::new(false);
-    let parse = |line: &str| {
-        let Some(line) = ids.parse_line(line)? else { return Ok(None) };
-        if line.qid.is_some() {
-            has_qid.store(true, Ordering::Relaxed);
+impl Record {
+    /// With exactly as much room as the features take, and so many more, if that is given.
+    fn new(line: Line<'_>, room: Option<usize>) -> Self {
+        let Line { target, mut features, mut rest, cost, .. } = line;
+        if let Some(room) = room {
+            rest.shrink_to_fit();
+            let size = features.len() + room;
+            features.shrink_to(size);
+            features.reserve_exact(size - features.len());
         }
-        parse(line)
-    };
-    source.with_comments().scan_lines(parse, take)?;
-    if has_qid.into_inner() {
-        let file = source.name().to_owned();
-        source.note(&format!("{file}: the names qid: of lines are passed over; `learn ranking` and `learn sequence` use them"));
-    }
-    Ok(())
-}
-
-/// The task for the classes and features of a file of so many examples.
-fn build(
-    options: &Options,
-    bias: Option<f32>,
-    loss: LossOption,
-    classes: Labels,
-    features: FeatureIds,
-    examples: usize,
-    file: &str,
-) -> Result<Multiclass, Error> {
-    let refuse = |reason: &dyn ToString| Error::file(file, reason.to_string());
-    if features.is_empty() {
-        return Err(Error::file(file, NO_FEATURES));
-    }
-    check_labels(&classes, examples, file)?;
-    let mut task = Multiclass::new(classes, features)
-        .and_then(|task| task.with_bias(bias))
-        .map_err(|error| refuse(&error))?
-        .with_rescaling(options.rescaling)
-        .with_objective(options.objective()?);
-    task.ids = svmlight::ids(options);
-    match loss {
-        LossOption::ZeroOne => Ok(task),
-        LossOption::Squared => task.with_squared_loss(),
-        LossOption::Cost(file) => {
-            let costs = read_costs(file, task.classes())?;
-            task.with_loss(Loss::Cost(costs))
-        }
-    }
-    .map_err(|error| refuse(&error))
-}
-
-/// A line of a training file.
-struct Labelled {
-    label: Box<str>,
-    /// With ids as in the file. The capacity is exact, with room for a bias: a file of many short
-    /// rows must not take more memory than it needs.
-    features: Vec<Feature>,
-    /// What rounding took from their values.
-    rest: Vec<Feature>,
-    weight: f64,
-}
-
-impl Labelled {
-    fn new(line: Line<'_>, numeric: bool, bias: bool) -> Result<Self, String> {
-        let Some(label) = line.target else {
-            return Err("expected a label before the features, found none".to_owned());
-        };
-        if numeric && !label.parse::<f64>().is_ok_and(f64::is_finite) {
-            return Err(format!("expected a label that is a number (for -l 1), found `{label}`"));
-        }
-        let Line { mut features, mut rest, .. } = line;
-        rest.shrink_to_fit();
-        let size = features.len() + usize::from(bias);
-        features.shrink_to(size);
-        features.reserve_exact(size - features.len());
-        Ok(Self { label: label.into(), features, rest, weight: line.cost })
+        Self { label: target.map(Box::from), features, rest, weight: cost }
     }
 }
 
 /// The loss asked for, before the labels it refers to are known.
+#[derive(Debug)]
 enum LossOption {
     ZeroOne,
     Squared,
-    Cost(Source<'static>),
+    /// A file of costs: its name and text.
+    Cost {
+        name: String,
+        text: String,
+    },
 }
 
 impl LossOption {
@@ -431,7 +429,10 @@ impl LossOption {
         match (options.loss, options.text("cost")) {
             (None | Some(0), None) => Ok(Self::ZeroOne),
             (Some(1), None) => Ok(Self::Squared),
-            (None, Some(path)) => Ok(Self::Cost(Source::open_beside(Path::new(path), options)?)),
+            (None, Some(path)) => {
+                let source = Source::open_beside(Path::new(path), options)?;
+                Ok(Self::Cost { name: source.name().to_owned(), text: source.text()? })
+            }
             (Some(number), None) => Err(Error::option(
                 "-l",
                 "0 (zero/one) or 1 (squared difference of labels that are numbers)",

@@ -99,11 +99,17 @@
 //! * The rows of the confusion matrix are true classes, its columns predictions. It is omitted if
 //!   there are more than 1000 classes.
 
+#[cfg(feature = "files")]
 mod class_weights;
+#[cfg(feature = "files")]
 mod format;
+#[cfg(feature = "files")]
 mod labels;
+#[cfg(feature = "files")]
 mod measures;
 mod softmax;
 mod task;
 
+#[cfg(feature = "files")]
+pub use format::MulticlassFiles;
 pub use task::{Class, Loss, MatrixError, Multiclass, TaskError};

@@ -58,7 +58,7 @@ impl Multiclass {
     }
 
     /// ln P(c | x) of every class c.
-    pub(crate) fn log_probabilities(&self, w: &[f64], x: &SparseVector) -> Vec<f64> {
+    pub fn log_probabilities(&self, w: &[f64], x: &SparseVector) -> Vec<f64> {
         let mut scores = self.scores(w, x);
         log_softmax(&mut scores);
         scores

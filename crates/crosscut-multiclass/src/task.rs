@@ -7,9 +7,7 @@ use crosscut::{
     Example, Feature, FeatureMap, Objective, Place, Planes, Rescaling, Row, RowError, Sink,
     SparseVector, Task,
 };
-use crosscut_app::table::Table;
 use crosscut_data::scaling::Scaling;
-use crosscut_data::svmlight::Ids;
 use crosscut_data::{CostMatrix, FeatureIds, Labels};
 use serde::{Deserialize, Serialize};
 use sprs::CsMatViewI;
@@ -94,9 +92,6 @@ pub enum TaskError {
     /// The scaling was made for another number of features.
     #[error("the scaling is not for the {0} features of the task")]
     Scaling(usize),
-    /// The table has other features.
-    #[error("the columns of the table are not the features of the task")]
-    Table,
 }
 
 /// Why a matrix cannot be turned into examples.
@@ -145,17 +140,6 @@ pub struct Multiclass {
     rescaling: Rescaling,
     scaling: Scaling,
     objective: Objective,
-    /// How ids are written in files.
-    pub(crate) ids: Ids,
-    /// The columns of the training file if it was a table, whose features are those of the task.
-    pub(crate) table: Option<Box<Table>>,
-    /// Whether predictions are written with probabilities. Not part of a model.
-    #[serde(skip)]
-    pub(crate) writes_probabilities: bool,
-    /// Factors of the weights of examples in training, by class; empty if all are 1. Not part of a
-    /// model.
-    #[serde(skip)]
-    pub(crate) class_weights: Vec<f64>,
 }
 
 /// The serialised form of a [`Multiclass`], not checked yet.
@@ -168,25 +152,18 @@ struct Definition {
     rescaling: Rescaling,
     scaling: Scaling,
     objective: Objective,
-    ids: Ids,
-    table: Option<Box<Table>>,
 }
 
 impl TryFrom<Definition> for Multiclass {
     type Error = TaskError;
 
     fn try_from(stored: Definition) -> Result<Self, TaskError> {
-        let Definition { classes, features, bias, loss, rescaling, scaling, objective, ids, table } =
-            stored;
-        if table.as_ref().is_some_and(|table| table.feature_ids().as_ref() != Ok(&features)) {
-            return Err(TaskError::Table);
-        }
+        let Definition { classes, features, bias, loss, rescaling, scaling, objective } = stored;
         let task = Self::new(classes, features)?
             .with_bias(bias)?
             .with_loss(loss)?
             .with_scaling(scaling)?;
-        let task = task.with_rescaling(rescaling).with_objective(objective);
-        Ok(Self { ids, table, ..task })
+        Ok(task.with_rescaling(rescaling).with_objective(objective))
     }
 }
 
@@ -213,10 +190,6 @@ impl Multiclass {
             rescaling: Rescaling::Margin,
             scaling: Scaling::default(),
             objective: Objective::Hinge,
-            ids: Ids::default(),
-            table: None,
-            writes_probabilities: false,
-            class_weights: Vec::new(),
         })
     }
 
@@ -309,6 +282,11 @@ impl Multiclass {
     /// The labels, in the order of the classes.
     pub fn classes(&self) -> &Labels {
         &self.classes
+    }
+
+    /// The class of a label; [`Class::UNKNOWN`] if the label was not seen in training.
+    pub fn class(&self, label: &str) -> Class {
+        self.classes().index(label).map_or(Class::UNKNOWN, Class::new)
     }
 
     /// The feature ids of the file, in the order of the weights.
@@ -421,11 +399,6 @@ impl Multiclass {
     /// Whether the task has this class.
     fn knows(&self, class: Class) -> bool {
         class.index() < self.classes.len()
-    }
-
-    /// The weight in training of an example of this class and weight.
-    pub(crate) fn weight(&self, class: Class, weight: f64) -> f64 {
-        self.class_weights.get(class.index()).map_or(weight, |factor| weight * factor)
     }
 
     pub(crate) fn place(&self, class: Class) -> Place {

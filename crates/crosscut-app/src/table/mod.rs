@@ -127,6 +127,12 @@ impl Table {
         json!({ "label": self.label, "group": self.group, "columns": columns })
     }
 
+    /// Why a row to learn from is refused that lacks a label.
+    pub fn no_label(&self) -> String {
+        let column = shown(&self.label);
+        format!("expected a label in column `{column}`, found a missing value")
+    }
+
     /// The number of features.
     pub fn features(&self) -> usize {
         self.firsts.last().map_or(0, |&count| count as usize)

@@ -1,11 +1,9 @@
 //! The options of a task that reads tables, and tables that are given without them.
 
-use std::borrow::Cow;
-
 use crosscut_data::svmlight::parse_line;
 
 use super::records::{self, Records};
-use super::{Rows, listed, survey};
+use super::{Table, listed, survey};
 use crate::error::Error;
 use crate::options::{OptionSpec, Options};
 use crate::source::Source;
@@ -110,19 +108,26 @@ impl Wanted {
         }))
     }
 
-    /// Reads a table to learn from: its columns and rows.
+    /// The column of the labels, as it was given.
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// Decides what the columns of a table to learn from are. The text can then be read again, as the
+    /// [rows](Table::rows) of the table.
     ///
     /// # Errors
     /// Those of the text, by line; columns that are not in the table; a table without rows or without
     /// features.
-    pub fn read(&self, source: &mut Source<'_>) -> Result<Rows<'static>, Error> {
-        let Some(records) = Records::read(source)?.filter(|records| records.len() > 0) else {
+    pub fn begin(&self, source: &mut Source<'_>) -> Result<Table, Error> {
+        let text = source.peek_text()?;
+        let records = Records::of(source.name(), &text)?.filter(|records| records.len() > 0);
+        let Some(records) = records else {
             let message = "expected a header line and at least one row, found none";
             return Err(Error::file(source.name(), message));
         };
         let found = self.find(&records)?;
-        let table = survey::survey(&records, &found, source)?;
-        Rows::new(Cow::Owned(table), records, true)
+        survey::survey(&records, &found, source)
     }
 
     /// Finds the columns, each of which has one use.
@@ -173,8 +178,7 @@ pub fn refuse(source: &mut Source<'_>, remedy: &str) -> Result<(), Error> {
     if parse_line(line).is_ok_and(|line| line.is_none_or(|line| line.last_id > 0)) {
         return Ok(());
     }
-    let mut text = Source::from_text(source.name(), line);
-    let Ok(Some(Records { header, .. })) = Records::read(&mut text) else { return Ok(()) };
+    let Ok(Some(Records { header, .. })) = Records::of(source.name(), line) else { return Ok(()) };
     // A label may contain a comma, and a line may lack features.
     let is_named = is_named_table(source.name());
     let is_table = header.len() > 2 && !line.contains(':') && !header.contains(&String::new());

@@ -35,12 +35,18 @@ impl Records {
     /// Text that is not UTF-8, quotes without an end, names of columns that are the same or cannot be
     /// seen, records with another number of fields than the header, by line.
     pub fn read(source: &mut Source<'_>) -> Result<Option<Self>, Error> {
-        let (file, text) = (source.name().to_owned(), source.take_text()?);
+        let text = source.take_text()?;
+        Self::of(source.name(), &text)
+    }
+
+    /// As [`read`](Self::read), for the text of a file.
+    pub fn of(file: &str, text: &str) -> Result<Option<Self>, Error> {
+        let file = file.to_owned();
         if let Some(bad) = text.find('\0') {
             let line = 1 + text[..bad].bytes().filter(|&byte| byte == b'\n').count() as u64;
             return Err(Error::line(file, line, "expected text, found a NUL character"));
         }
-        let separator = separator(&text);
+        let separator = separator(text);
         let mut table = Self {
             file,
             separator: separator.into(),
@@ -49,7 +55,7 @@ impl Records {
             values: String::new(),
             ends: vec![0],
         };
-        for (line, record) in records(&text, separator) {
+        for (line, record) in records(text, separator) {
             record
                 .and_then(|record| table.add(line, &record))
                 .map_err(|message| Error::line(table.file.as_str(), line, message))?;

@@ -1,6 +1,5 @@
 //! [`Rows`]: the rows of a table as svm-light lines.
 
-use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -22,11 +21,9 @@ const BATCH: usize = 16 << 10;
 
 /// The rows of a table, with the columns of the table that was learned from.
 pub struct Rows<'t> {
-    table: Cow<'t, Table>,
+    table: &'t Table,
     records: Records,
     places: Places,
-    /// Whether rows must have labels.
-    learning: bool,
     /// For each column, values that make no feature, since training had none such.
     unknown: Vec<AtomicU64>,
 }
@@ -53,11 +50,7 @@ impl<'t> Rows<'t> {
     ///
     /// # Errors
     /// A column of features, or of the group, that the file lacks.
-    pub(super) fn new(
-        table: Cow<'t, Table>,
-        records: Records,
-        learning: bool,
-    ) -> Result<Self, Error> {
+    pub(super) fn new(table: &'t Table, records: Records) -> Result<Self, Error> {
         let header = records.header.iter().map(String::as_str).zip(0..);
         let header: HashMap<&str, usize> = header.collect();
         let place = |name: &String| header.get(name.as_str()).copied();
@@ -82,17 +75,7 @@ impl<'t> Rows<'t> {
                 .collect::<Result<_, _>>()?,
         };
         let unknown = table.columns.iter().map(|_| AtomicU64::new(0)).collect();
-        Ok(Self { table, records, places, learning, unknown })
-    }
-
-    /// The columns.
-    pub fn table(&self) -> &Table {
-        &self.table
-    }
-
-    /// The columns, when the rows have been read.
-    pub fn into_table(self) -> Table {
-        self.table.into_owned()
+        Ok(Self { table, records, places, unknown })
     }
 
     /// Parses every row, and passes what `parse` returns to `take`, in order and one at a time, with
@@ -127,10 +110,6 @@ impl<'t> Rows<'t> {
         let value = |at: usize| self.records.value(record, at);
         let given = |at: usize| Some(value(at)).filter(|value| !is_missing(value));
         let label = self.places.label.and_then(given).map(text::name).transpose()?;
-        if label.is_none() && self.learning {
-            let column = shown(&self.table.label);
-            return Err(format!("expected a label in column `{column}`, found a missing value"));
-        }
         let group = match self.places.group {
             None => None,
             Some(at) => Some(text::name(given(at).ok_or_else(|| {
@@ -210,7 +189,7 @@ impl<'t> Rows<'t> {
 
     /// Sends notes on columns and values that the model does not know, when all rows have been read.
     pub fn note(&self, source: &mut Source<'_>) {
-        let Table { label, group, weight, ignored, columns, .. } = &*self.table;
+        let Table { label, group, weight, ignored, columns, .. } = self.table;
         let known = columns.iter().map(|column| &column.name).chain([label]).chain(group);
         let known: HashSet<&String> = known.chain(weight).chain(ignored).collect();
         let extra = |name: &&String| !name.is_empty() && !known.contains(*name);
@@ -240,7 +219,7 @@ impl<'t> Rows<'t> {
 
 impl std::fmt::Debug for Rows<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Rows").field("table", &self.table).finish_non_exhaustive()
+        f.debug_struct("Rows").field("table", self.table).finish_non_exhaustive()
     }
 }
 
@@ -252,7 +231,7 @@ impl Table {
     /// empty](Source::may_be_empty).
     pub fn rows(&self, source: &mut Source<'_>) -> Result<Option<Rows<'_>>, Error> {
         let records = Records::read(source)?;
-        let rows = records.map(|records| Rows::new(Cow::Borrowed(self), records, false));
+        let rows = records.map(|records| Rows::new(self, records));
         let rows = rows.transpose()?;
         if rows.as_ref().is_none_or(|rows| rows.records.len() == 0) && source.needs_examples() {
             let message = "expected at least one example, found a table without rows";

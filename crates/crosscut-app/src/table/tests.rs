@@ -56,9 +56,12 @@ fn all(rows: &Rows<'_>) -> Result<Vec<Plain>, Error> {
 
 fn learn(words: &[(&str, &str)], text: &str) -> Result<(Table, Vec<Plain>, String), String> {
     let learn = |source: &mut Source<'_>| {
-        let rows = Wanted::of(&options(words))?.expect("--label is given").read(source)?;
-        let found = all(&rows)?;
-        Ok((rows.into_table(), found))
+        let table = Wanted::of(&options(words))?.expect("--label is given").begin(source)?;
+        let found = all(&table.rows(source)?.expect("there is a header"))?;
+        match found.iter().find(|row| row.1.is_none()) {
+            Some((line, ..)) => Err(Error::line("t.csv", *line, table.no_label())),
+            None => Ok((table, found)),
+        }
     };
     match with_file(text, learn) {
         (Ok((table, rows)), told) => Ok((table, rows, told)),

@@ -26,7 +26,7 @@ pub fn doubles<'r>(
 }
 
 /// Finds features whose values differ by so little that single precision hardly tells them apart.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Coarse {
     /// By id: the range of the values that single precision cannot hold.
     inexact: Vec<Range>,
