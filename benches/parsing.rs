@@ -7,10 +7,10 @@
 use std::fmt::Write;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use crosscut_app::{Application, Options, Source};
+use crosscut_app::{Options, Source, define};
 use crosscut_benches::multiclass;
 use crosscut_data::svmlight::parse_line;
-use crosscut_multiclass::Multiclass;
+use crosscut_multiclass::MulticlassFiles;
 
 const LINES: usize = 10_000;
 
@@ -37,7 +37,7 @@ fn parsing(criterion: &mut Criterion) {
     group.bench_function("lines", |bencher| {
         bencher.iter_batched(
             || Source::from_text("text", text.as_str()),
-            |source| Multiclass::define(&Options::default(), source),
+            |source| define::<MulticlassFiles>(&Options::default(), source),
             BatchSize::PerIteration,
         );
     });

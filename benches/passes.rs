@@ -27,14 +27,12 @@ fn passes(criterion: &mut Criterion) {
         ("block steps", Solver::Block, 2, 10),
         ("one-slack iterations", Solver::OneSlack, 2, 0),
     ] {
-        let settings = Settings {
-            solver,
-            relative_gap: 0.0,
-            passes: Some(passes),
-            threads: 1,
-            block: BlockSettings { approximate_passes, ..BlockSettings::default() },
-            ..Settings::default()
-        };
+        let settings = Settings::new()
+            .solver(solver)
+            .relative_gap(0.0)
+            .passes(passes)
+            .threads(1)
+            .block(BlockSettings::new().approximate_passes(approximate_passes));
         group.bench_function(name, |bencher| {
             bencher.iter_batched(
                 || {

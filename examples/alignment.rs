@@ -16,10 +16,10 @@
 use std::io;
 use std::process::ExitCode;
 
-use crosscut::Marginals;
-use crosscut_app::parts::{ByObjective, PartsApplication, PartsExamples, PartsItems};
-use crosscut_app::{Entry, Error, Item, Options, Source};
+use crosscut::{Marginals, Sum};
+use crosscut_app::{ByObjective, Cut, Entry, Error, File, Format, Item, Options, Source, Take};
 use crosscut_data::text::numbers;
+use serde::{Deserialize, Serialize};
 
 include!("../crates/crosscut/tests/worlds/alignment.rs");
 
@@ -86,19 +86,44 @@ fn log_sums([n, m]: [usize; 2], score: impl Fn(usize, usize) -> f64) -> Vec<Vec<
     sums
 }
 
-impl PartsApplication for Alignment {
+#[derive(Serialize, Deserialize)]
+struct Lines;
+
+impl Format for Lines {
+    type Task = Sum<Alignment>;
+    type Record = Line;
+    type Survey = ();
     const NAME: &'static str = "alignment";
     const ABOUT: &'static str = "The numbers of two sequences that belong together";
 
-    fn define(_: &Options, source: Source<'_>) -> Result<(Self, PartsExamples<Self>), Error> {
-        Ok((Self, source.parse_examples(parse)?))
+    fn new(_: &Options) -> Result<Self, Error> {
+        Ok(Self)
     }
 
-    fn read(&self, source: Source<'_>) -> Result<PartsItems<Self>, Error> {
-        source.parse_lines(parse)
+    fn cut(&self) -> Option<Cut> {
+        Some(Cut::Lines)
     }
 
-    fn write(&self, _: &[Vec<f64>; 2], y: &Pairs, out: &mut dyn io::Write) -> io::Result<()> {
+    fn records(&self, source: &mut Source<'_>, take: Take<'_, Self>) -> Result<(), Error> {
+        source.scan_nonblank_lines(parse, take)
+    }
+
+    fn task(&mut self, (): (), _: &mut File<'_>) -> Result<Sum<Alignment>, Error> {
+        Ok(Sum(Alignment))
+    }
+
+    fn item(&self, _: &Sum<Alignment>, record: Line) -> Result<Line, String> {
+        Ok(record)
+    }
+
+    fn write(
+        &self,
+        _: &Sum<Alignment>,
+        _: &[f64],
+        _: &[Vec<f64>; 2],
+        y: &Pairs,
+        out: &mut dyn io::Write,
+    ) -> io::Result<()> {
         let words: Vec<String> = y.iter().flatten().map(usize::to_string).collect();
         writeln!(out, "{}", words.join(" "))
     }
@@ -127,21 +152,21 @@ fn parse(line: &str) -> Result<Option<Line>, String> {
 }
 
 fn main() -> ExitCode {
-    crosscut_cli::run("alignment", &[Entry::of::<ByObjective<Alignment>>()])
+    crosscut_cli::run("alignment", &[Entry::of::<ByObjective<Lines>>()])
 }
 
 #[cfg(test)]
 mod tests {
 
-    use crosscut::{Example, LogLoss, Objective, Settings, Sum, risk, solve, testing};
-    use crosscut_app::{Application, Outcome, probability::Forecasts, report::Report};
+    use crosscut::{Example, LogLoss, Settings, risk, solve, testing};
+    use crosscut_app::{Examples, Forecasts, Outcome, Report, Training, define};
 
     use super::*;
 
     const DATA: &str = include_str!("data/alignment.txt");
 
-    fn read(text: &str) -> Result<PartsExamples<Alignment>, Error> {
-        Ok(Alignment::define(&Options::default(), Source::from_text("data", text))?.1)
+    fn read(text: &str) -> Result<Examples<Lines>, Error> {
+        Ok(define::<Lines>(&Options::default(), Source::from_text("data", text))?.examples)
     }
 
     /// Line `i` of the data: numbers, and those of them that are kept, with noise.
@@ -197,22 +222,23 @@ mod tests {
 
     #[test]
     fn a_model_of_probabilities_gives_them() {
-        let mut task = ByObjective::new(Alignment, Objective::Log);
-        let examples = read(DATA).expect("good data");
+        let mut options = Options::default();
+        options.set("objective", "log");
+        let training = define::<ByObjective<Lines>>(&options, Source::from_text("data", DATA));
+        let Training { mut format, mut task, examples } = training.expect("good data");
         testing::check(&task, &examples[..4]);
         let (training, held_out) = examples.split_at(40);
         let w = solve(&task, training, &Settings::default()).expect("good").w;
         assert!(risk(&task, &w, held_out) < 2.0);
-        let mut options = Options::default();
         options.set("probabilities", "");
-        task.prepare(&options).expect("known options");
+        format.prepare(&mut task, &options).expect("known options");
         let (mut text, mut forecasts) = (Vec::new(), Forecasts::default());
         let mut scratch = Default::default();
         let Example { x, y, weight } = &held_out[0];
         let y_hat = crosscut::Task::predict(&task, &w, x, &mut scratch);
-        Application::write(&task, &w, x, &y_hat, &mut text).expect("room");
+        format.write(&task, &w, x, &y_hat, &mut text).expect("room");
         let outcome = Outcome { x, y, y_hat: &y_hat, weight: *weight };
-        task.forecast(&w, &outcome, &mut scratch, &mut forecasts);
+        format.forecast(&task, &w, &outcome, &mut scratch, &mut forecasts);
         let text = String::from_utf8(text).expect("text");
         let written: f64 = text.lines().next().expect("a line")[2..].parse().expect("a number");
         let mut inner = Default::default();

@@ -94,7 +94,7 @@ fn run(train: &Path, test: &Path) -> Result<(), Box<dyn Error>> {
     // enough long before the weights are. Features that only held-out sentences have keep the
     // weight 0.
     let began = Instant::now();
-    let rough = Settings { relative_gap: 1e-2, ..Settings::default() };
+    let rough = Settings::new().relative_gap(1e-2);
     let fold_of = folds_of(training.len(), FOLDS, rough.seed)?;
     let mut predictions: [Vec<Tags>; CS.len()] = CS.map(|_| vec![Tags::default(); training.len()]);
     for fold in 0..FOLDS {
@@ -129,7 +129,7 @@ fn run(train: &Path, test: &Path) -> Result<(), Box<dyn Error>> {
     let (_, c) = best;
     let choosing = began.elapsed().as_secs_f64();
 
-    let settings = Settings { c: C::Sum(c), ..Settings::default() };
+    let settings = Settings::new().c(C::Sum(c));
     let solution = solve(&task, &training, &settings)?;
     let certificate = &solution.certificate;
     println!(

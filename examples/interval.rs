@@ -28,7 +28,7 @@ use std::ops::Range;
 use std::process::ExitCode;
 
 use crosscut::{FeatureMap, Planes, Sink, Task};
-use crosscut_app::{Application, Entry, Error, Examples, Item, Items, Options, Source};
+use crosscut_app::{Cut, Entry, Error, File, Format, Item, Options, Source, Take};
 use crosscut_data::text::numbers;
 use serde::{Deserialize, Serialize};
 
@@ -86,19 +86,38 @@ fn best(gains: impl Iterator<Item = f64>) -> Span {
 
 // ── Its files ────────────────────────────────────────────────────────────────────────────────────
 
-impl Application for Interval {
+#[derive(Serialize, Deserialize)]
+struct Lines;
+
+impl Format for Lines {
+    type Task = Interval;
+    type Record = Item<Vec<f64>, Span>;
+    type Survey = ();
     const NAME: &'static str = "interval";
     const ABOUT: &'static str = "The interval that stands out in a sequence of numbers";
 
-    fn define(_: &Options, source: Source<'_>) -> Result<(Self, Examples<Self>), Error> {
-        Ok((Self, source.parse_examples(parse)?))
+    fn new(_: &Options) -> Result<Self, Error> {
+        Ok(Self)
     }
 
-    fn read(&self, source: Source<'_>) -> Result<Items<Self>, Error> {
-        source.parse_lines(parse)
+    fn cut(&self) -> Option<Cut> {
+        Some(Cut::Lines)
     }
 
-    fn write(&self, _: &[f64], _: &Vec<f64>, y: &Span, out: &mut dyn io::Write) -> io::Result<()> {
+    fn records(&self, source: &mut Source<'_>, take: Take<'_, Self>) -> Result<(), Error> {
+        source.scan_nonblank_lines(parse, take)
+    }
+
+    fn task(&mut self, (): (), _: &mut File<'_>) -> Result<Interval, Error> {
+        Ok(Interval)
+    }
+
+    fn item(&self, _: &Interval, record: Self::Record) -> Result<Self::Record, String> {
+        Ok(record)
+    }
+
+    #[rustfmt::skip]
+    fn write(&self, _: &Interval, _: &[f64], _: &Vec<f64>, y: &Span, out: &mut dyn io::Write) -> io::Result<()> {
         writeln!(out, "{} {}", y.start, y.end)
     }
 }
@@ -115,7 +134,7 @@ fn parse(line: &str) -> Result<Option<Item<Vec<f64>, Span>>, String> {
 }
 
 fn main() -> ExitCode {
-    crosscut_cli::run("interval", &[Entry::of::<Interval>()])
+    crosscut_cli::run("interval", &[Entry::of::<Lines>()])
 }
 
 // ── Tests ────────────────────────────────────────────────────────────────────────────────────────
@@ -124,6 +143,7 @@ fn main() -> ExitCode {
 mod tests {
 
     use crosscut::{Rescaling, Settings, risk, solve, testing};
+    use crosscut_app::{Examples, define};
 
     use super::*;
 
@@ -153,9 +173,9 @@ mod tests {
         format!("{start} {}: {}\n", start + size, words.join(" "))
     }
 
-    fn examples(text: &str) -> Examples<Interval> {
+    fn examples(text: &str) -> Examples<Lines> {
         let source = Source::from_text("data", text);
-        Interval::define(&Options::default(), source).expect("the data are fine").1
+        define::<Lines>(&Options::default(), source).expect("the data are fine").examples
     }
 
     #[test]
@@ -194,7 +214,7 @@ mod tests {
         let bad = "0 1: 0.1 x|0 1: nan|0.5|: 0.5|1 0: 1|0 2: 1|0: 1|0 1 1: 1|-1 0: 1";
         for bad in bad.split('|') {
             let source = Source::from_text("data", bad);
-            assert!(Interval::define(&Options::default(), source).is_err(), "{bad}");
+            assert!(define::<Lines>(&Options::default(), source).is_err(), "{bad}");
         }
     }
 }

@@ -101,7 +101,7 @@ fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
             best = if ndcg > best.0 { (ndcg, c) } else { best };
         }
         let (_, c) = best;
-        let settings = Settings { c: C::Sum(c), ..precise() };
+        let settings = precise().c(C::Sum(c));
         let solution = solve(&task, &training, &settings)?;
         let certificate = &solution.certificate;
         println!(
@@ -138,7 +138,7 @@ fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
 
 /// So close to the optimum that the measures hardly depend on the way there.
 fn precise() -> Settings {
-    Settings { relative_gap: 1e-4, ..Settings::default() }
+    Settings::new().relative_gap(1e-4)
 }
 
 /// The measures of the training queries for each C, of which there is one model a fold that has not

@@ -109,7 +109,7 @@ fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
     let headings = MEASURES.map(|(_, heading)| heading).join("  ");
 
     // So close to the optimum that the measures hardly depend on the way there.
-    let settings = Settings { relative_gap: 1e-4, ..Settings::default() };
+    let settings = Settings::new().relative_gap(1e-4);
     let mut averages = Vec::new();
     for (name, loss, k, cs) in LOSSES {
         let began = Instant::now();

@@ -28,8 +28,8 @@ use std::time::Instant;
 
 use crosscut::validation::{folds_of, search};
 use crosscut::{C, Example, Feature, Flow, RowError, Settings, SparseVector, risk, solve};
-use crosscut_app::{Application, Options, Source};
-use crosscut_multiclass::{Class, Multiclass};
+use crosscut_app::{Options, Source, Training, define, read};
+use crosscut_multiclass::{Class, MulticlassFiles};
 
 /// Half the largest value of a feature; the smallest is 0.
 const HALF: f32 = 7.5;
@@ -62,11 +62,11 @@ fn main() -> ExitCode {
 }
 
 fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
-    let (raw, training) = Multiclass::define(
-        &Options::default(),
-        Source::open(&folder.join("letter.train.svm.gz"), &mut ())?,
-    )?;
-    let items = raw.read(Source::open(&folder.join("letter.test.svm.gz"), &mut ())?)?;
+    let source = Source::open(&folder.join("letter.train.svm.gz"), &mut ())?;
+    let Training { format, task: raw, examples: training } =
+        define::<MulticlassFiles>(&Options::default(), source)?;
+    let test = Source::open(&folder.join("letter.test.svm.gz"), &mut ())?;
+    let items = read(&format, &raw, test)?;
 
     // Features whose value is 0 are not in the file.
     let width = raw.features().len() as u32;
@@ -87,7 +87,7 @@ fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
 
     let began = Instant::now();
     // The risk is known well enough long before the weights are.
-    let rough = Settings { relative_gap: 1e-2, ..Settings::default() };
+    let rough = Settings::new().relative_gap(1e-2);
     let cs = [0.1, 1.0, 10.0, 100.0].map(C::Sum);
     let folds = folds_of(training.len(), 3, rough.seed)?;
     let found = search(&task, &training, &folds, &cs, &rough, &mut |round, _| {
@@ -105,7 +105,7 @@ fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
     let c = found.best.ok_or("no value of C was tried")?;
     let choosing = began.elapsed().as_secs_f64();
 
-    let solution = solve(&task, &training, &Settings { c, ..Settings::default() })?;
+    let solution = solve(&task, &training, &Settings::new().c(c))?;
     let certificate = &solution.certificate;
     println!(
         "\nC(sum) = {}: primal {:.3}, dual {:.3}, relative gap {:.1e}, {} exact passes",

@@ -21,8 +21,7 @@ use std::io;
 use std::process::ExitCode;
 
 use crosscut::{Parts, Place, Row, Sink, SparseRows, SparseVector, Sum};
-use crosscut_app::parts::{PartsApplication, PartsExamples, PartsItems};
-use crosscut_app::{Entry, Error, Item, Options, Source};
+use crosscut_app::{Cut, Entry, Error, File, Format, Item, Options, Source, Take};
 use crosscut_data::text::numbers;
 use serde::{Deserialize, Serialize};
 
@@ -128,26 +127,53 @@ fn assignment(n: usize, scores: &[f64]) -> Vec<usize> {
 
 // ── Its files ────────────────────────────────────────────────────────────────────────────────────
 
-impl PartsApplication for Matching {
+#[derive(Serialize, Deserialize)]
+struct Lines;
+
+impl Format for Lines {
+    type Task = Sum<Matching>;
+    type Record = Item<Pairs, Vec<usize>>;
+    /// The largest number of features of a pair.
+    type Survey = usize;
     const NAME: &'static str = "matching";
     const ABOUT: &'static str = "Partners for the items of one side among those of another";
 
-    fn define(_: &Options, source: Source<'_>) -> Result<(Self, PartsExamples<Self>), Error> {
-        let examples = source.parse_examples(parse)?;
-        let widths = examples.iter().map(|example| example.x.rows.width());
-        Ok((Self { features: widths.max().unwrap_or(0) }, examples))
+    fn new(_: &Options) -> Result<Self, Error> {
+        Ok(Self)
     }
 
-    fn read(&self, source: Source<'_>) -> Result<PartsItems<Self>, Error> {
-        source.parse_lines(|line| match parse(line)? {
-            Some(item) if item.x.rows.width() > self.features => {
-                Err(format!("expected at most {} features a pair", self.features))
-            }
-            item => Ok(item),
-        })
+    fn cut(&self) -> Option<Cut> {
+        Some(Cut::Lines)
     }
 
-    fn write(&self, _: &Pairs, y: &Vec<usize>, out: &mut dyn io::Write) -> io::Result<()> {
+    fn records(&self, source: &mut Source<'_>, take: Take<'_, Self>) -> Result<(), Error> {
+        source.scan_nonblank_lines(parse, take)
+    }
+
+    fn survey(&self, width: &mut usize, record: &mut Self::Record) -> Result<(), String> {
+        *width = record.x.rows.width().max(*width);
+        Ok(())
+    }
+
+    fn task(&mut self, features: usize, _: &mut File<'_>) -> Result<Sum<Matching>, Error> {
+        Ok(Sum(Matching { features }))
+    }
+
+    fn item(&self, task: &Sum<Matching>, record: Self::Record) -> Result<Self::Record, String> {
+        match record.x.rows.width() > task.0.features {
+            true => Err(format!("expected at most {} features a pair", task.0.features)),
+            false => Ok(record),
+        }
+    }
+
+    fn write(
+        &self,
+        _: &Sum<Matching>,
+        _: &[f64],
+        _: &Pairs,
+        y: &Vec<usize>,
+        out: &mut dyn io::Write,
+    ) -> io::Result<()> {
         let words: Vec<String> = y.iter().map(usize::to_string).collect();
         writeln!(out, "{}", words.join(" "))
     }
@@ -170,7 +196,7 @@ fn parse(line: &str) -> Result<Option<Item<Pairs, Vec<usize>>>, String> {
 }
 
 fn main() -> ExitCode {
-    crosscut_cli::run("matching", &[Entry::of::<Sum<Matching>>()])
+    crosscut_cli::run("matching", &[Entry::of::<Lines>()])
 }
 
 // ── Tests ────────────────────────────────────────────────────────────────────────────────────────
@@ -181,21 +207,22 @@ mod tests {
     use crosscut::testing::{self, check_oracle, check_parts, check_prediction};
     use crosscut::{C, Rescaling, Settings, Solver, Task, solve};
 
+    use crosscut_app::{Training, define};
+
     use super::*;
 
     /// Three examples whose optimum, 0.091706158 for C = 4, was found by two general solvers.
     const DATA: &str = include_str!("data/matching.txt");
 
-    fn read(text: &str) -> (Matching, PartsExamples<Matching>) {
-        Matching::define(&Options::default(), Source::from_text("data", text)).expect("good data")
+    fn read(text: &str) -> Result<Training<Lines>, Error> {
+        define(&Options::default(), Source::from_text("data", text))
     }
 
     #[test]
     fn the_structure_keeps_its_contract_and_meets_the_optimum() {
-        let (matching, examples) = read(DATA);
+        let Training { task, examples, .. } = read(DATA).expect("good data");
         let outputs: Vec<Vec<usize>> = testing::permutations(4).collect();
-        examples.iter().for_each(|example| check_parts(&matching, example, &outputs));
-        let task = Sum(matching);
+        examples.iter().for_each(|example| check_parts(&task.0, example, &outputs));
         testing::check(&task, &examples);
         for (seed, example) in (0..20).flat_map(|seed| examples.iter().map(move |e| (seed, e))) {
             let w = testing::random_weights(task.dim(), 2.0, seed);
@@ -203,8 +230,7 @@ mod tests {
             check_prediction(&task, &w, &example.x, outputs.iter().cloned());
         }
         for solver in [Solver::Block, Solver::OneSlack] {
-            let settings =
-                Settings { c: C::Mean(4.0), solver, relative_gap: 1e-7, ..Settings::default() };
+            let settings = Settings::new().c(C::Mean(4.0)).solver(solver).relative_gap(1e-7);
             let found = solve(&task, &examples, &settings).expect("good data");
             let (primal, dual) = (found.certificate.primal, found.certificate.dual);
             // Rows are in single precision, which moves the optimum in its seventh digit.
@@ -218,10 +244,9 @@ mod tests {
         for bad in
             ["0", "0 1: 1; 2", "0: 1; 2", "1: 1", "0 2: 1; 1; 1; 1", "0 0: 1; 1; 1; 1", "0: x"]
         {
-            let source = Source::from_text("data", bad);
-            let refused = match Matching::define(&Options::default(), source) {
+            let refused = match read(bad) {
                 Err(_) => true,
-                Ok((task, examples)) => {
+                Ok(Training { task, examples, .. }) => {
                     examples.iter().any(|example| task.validate(&example.x, &example.y).is_err())
                 }
             };

@@ -22,8 +22,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use crosscut::{C, Moment, Progress, Settings, predict_all, solve_observed};
-use crosscut_app::{Application, Options, Outcome, Report, Source};
-use crosscut_multiclass::Multiclass;
+use crosscut_app::{Format, Options, Outcome, Report, Source, Training, define, read};
+use crosscut_multiclass::MulticlassFiles;
 
 /// P* of the data described above, on which LIBLINEAR agrees.
 const OPTIMUM: f64 = 1807.2266;
@@ -51,16 +51,18 @@ fn main() -> ExitCode {
 }
 
 fn run(train: &Path, test: &Path) -> Result<(), Box<dyn Error>> {
-    let (task, examples) = Multiclass::define(&Options::default(), Source::open(train, &mut ())?)?;
-    let sizes = task
-        .sizes()
+    let source = Source::open(train, &mut ())?;
+    let training = define::<MulticlassFiles>(&Options::default(), source)?;
+    let Training { format, task, examples } = training;
+    let sizes = format
+        .sizes(&task)
         .into_iter()
         .map(|(name, size)| format!("{size} {name}"))
         .collect::<Vec<_>>()
         .join(", ");
     println!("{} training examples, {sizes}", examples.len());
 
-    let settings = Settings { c: C::Sum(1.0), ..Settings::default() };
+    let settings = Settings::new().c(C::Sum(1.0));
     let mut most_planes = 0;
     let solution = solve_observed(&task, &examples, &settings, &mut |progress| {
         most_planes = most_planes.max(progress.planes);
@@ -86,7 +88,7 @@ fn run(train: &Path, test: &Path) -> Result<(), Box<dyn Error>> {
     let verdict = if holds { "lies between the two" } else { "does not: these are other data" };
     println!("reference     {OPTIMUM:.4} ({verdict})");
 
-    let items = task.read(Source::open(test, &mut ())?)?;
+    let items = read(&format, &task, Source::open(test, &mut ())?)?;
     let inputs: Vec<_> = items.iter().map(|item| &item.x).collect();
     let predictions = predict_all(&task, &solution.w, &inputs);
     let outcomes: Vec<_> = (items.iter().zip(&predictions))
@@ -94,7 +96,7 @@ fn run(train: &Path, test: &Path) -> Result<(), Box<dyn Error>> {
             Some(Outcome { x: &item.x, y: item.y.as_ref()?, y_hat, weight: item.weight })
         })
         .collect();
-    let report = task.evaluate(&outcomes);
+    let report = format.evaluate(&task, &outcomes);
     let mut shown = Report::new();
     for name in ["examples", "accuracy", "macro_f1"] {
         if let Some(value) = report.get(name) {

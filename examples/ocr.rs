@@ -119,7 +119,7 @@ fn run(request: &Request) -> Result<(), Box<dyn Error>> {
     folds.dedup();
     println!("{} words, {letters} letters, {} folds; C = {}", words.len(), folds.len(), request.c);
 
-    let settings = Settings { c: C::Mean(request.c), ..Settings::default() };
+    let settings = Settings::new().c(C::Mean(request.c));
     let mut means = Vec::new();
     for order in 0..=request.order {
         let task = Sequence::numbered(LETTERS, PIXELS + 1)?.with_orders(order, 0)?;

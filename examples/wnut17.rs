@@ -95,7 +95,7 @@ fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
         test.len()
     );
 
-    let rough = Settings { relative_gap: 1e-2, ..Settings::default() };
+    let rough = Settings::new().relative_gap(1e-2);
     let mut found = Vec::new();
     for cost in COSTS {
         let began = Instant::now();
@@ -116,7 +116,7 @@ fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
         let (_, c) = best;
 
         let task = passing_over_costs(larger_task.clone(), cost)?;
-        let settings = Settings { c: C::Sum(c), ..Settings::default() };
+        let settings = Settings::new().c(C::Sum(c));
         let solution = solve(&task, &both, &settings)?;
         let certificate = &solution.certificate;
         println!(

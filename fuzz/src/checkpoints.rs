@@ -6,30 +6,34 @@ use std::sync::OnceLock;
 
 use crosscut::{Settings, Solver};
 use crosscut_app::verbs::{Learn, learn};
-use crosscut_app::{Application, Checkpoints, Error, Every, Learned, Options};
-use crosscut_multiclass::Multiclass;
-use crosscut_ranking::Ranking;
-use crosscut_sequence::Sequence;
+use crosscut_app::{Checkpoints, Error, Every, Format, Learned, Options};
+use crosscut_multiclass::MulticlassFiles;
+use crosscut_ranking::RankingFiles;
+use crosscut_sequence::SequenceFiles;
 
 use crate::models::mend;
 
 /// What checkpoints are of: a task by its examples, and a solver.
 const RUNS: [(&str, &str, Solver); 6] = [
-    (Multiclass::NAME, "1 1:1 2:-3 7:1\n2 3:1\n3 1:2 3:1\n1 2:5\n2 1:1 7:3\n", Solver::Block),
-    (Multiclass::NAME, "1 1:1 2:-3 7:1\n2 3:1\n3 1:2 3:1\n1 2:5\n2 1:1 7:3\n", Solver::OneSlack),
-    (Multiclass::NAME, "1 1:1 2:-3 7:1\n2 3:1\n3 1:2 3:1\n1 2:5\n2 1:1 7:3\n", Solver::Block),
+    (MulticlassFiles::NAME, "1 1:1 2:-3 7:1\n2 3:1\n3 1:2 3:1\n1 2:5\n2 1:1 7:3\n", Solver::Block),
     (
-        Ranking::NAME,
+        MulticlassFiles::NAME,
+        "1 1:1 2:-3 7:1\n2 3:1\n3 1:2 3:1\n1 2:5\n2 1:1 7:3\n",
+        Solver::OneSlack,
+    ),
+    (MulticlassFiles::NAME, "1 1:1 2:-3 7:1\n2 3:1\n3 1:2 3:1\n1 2:5\n2 1:1 7:3\n", Solver::Block),
+    (
+        RankingFiles::NAME,
         "2 qid:1 1:1 2:-3\n1 qid:1 7:1\n0 qid:1 2:2\n1 qid:2 1:1\n0 qid:2 3:1\n",
         Solver::Block,
     ),
     (
-        Sequence::NAME,
+        SequenceFiles::NAME,
         "1 qid:1 1:1 2:-3\n2 qid:1 7:1\n1 qid:2 2:1\n2 qid:2 1:1\n1 qid:2 7:1\n",
         Solver::Block,
     ),
     (
-        Sequence::NAME,
+        SequenceFiles::NAME,
         "1 qid:1 1:1 2:-3\n2 qid:1 7:1\n1 qid:2 2:1\n2 qid:2 1:1\n1 qid:2 7:1\n",
         Solver::OneSlack,
     ),
@@ -88,13 +92,7 @@ fn train(
     passes: usize,
 ) -> Result<Learned, Error> {
     // Never done, so that the checkpoint is of a run under way.
-    let settings = Settings {
-        solver,
-        threads: 1,
-        relative_gap: 0.0,
-        passes: Some(passes),
-        ..Settings::default()
-    };
+    let settings = Settings::new().solver(solver).threads(1).relative_gap(0.0).passes(passes);
     let (examples, model, options) =
         (folder.join("examples"), folder.join("model"), Options::default());
     fs::write(&examples, text).expect("temporary files can be written");
@@ -110,8 +108,8 @@ fn train(
         stream: false,
     };
     match task {
-        Ranking::NAME => learn::<Ranking>(&request, &mut ()),
-        Sequence::NAME => learn::<Sequence>(&request, &mut ()),
-        _ => learn::<Multiclass>(&request, &mut ()),
+        RankingFiles::NAME => learn::<RankingFiles>(&request, &mut ()),
+        SequenceFiles::NAME => learn::<SequenceFiles>(&request, &mut ()),
+        _ => learn::<MulticlassFiles>(&request, &mut ()),
     }
 }

@@ -4,12 +4,14 @@ use std::fmt::Write as _;
 use std::io::{self, Read};
 
 use crosscut::{Example, Model, Settings, SparseVector, Task};
-use crosscut_app::stream::read_in_pieces;
-use crosscut_app::{Application, Encoding, Error, Examples, Item, Options, Source, read_costs};
+use crosscut_app::{
+    Encoding, Error, Examples, Format, InputOf, Item, Options, Source, Training, read_costs,
+    read_in_pieces,
+};
 use crosscut_data::{Labels, svmlight};
-use crosscut_multiclass::{Class, Multiclass};
-use crosscut_ranking::{Query, Ranking, Scores};
-use crosscut_sequence::{Features, Sequence, Tags, Tokens};
+use crosscut_multiclass::{Class, Multiclass, MulticlassFiles};
+use crosscut_ranking::{Query, RankingFiles, Scores};
+use crosscut_sequence::{Features, Sequence, SequenceFiles, Tags, Tokens};
 
 use crate::case::{Case, blame};
 use crate::{models, training};
@@ -132,11 +134,13 @@ pub fn svmlight(bytes: &[u8]) {
 pub fn multiclass(bytes: &[u8]) {
     let case = Case::new(bytes);
     let options = case.options();
-    let Some((task, examples)) = read::<Multiclass>(&case, &options, SparseVector::eq) else {
+    let Some(Training { format, task, examples }) =
+        read::<MulticlassFiles>(&case, &options, SparseVector::eq)
+    else {
         return;
     };
     let unlabelled = |example: &Example<SparseVector, Class>| Item::new(example.x.clone(), None);
-    models::use_model(&task, &weights(&task), &examples.iter().map(unlabelled).collect());
+    models::use_model(&format, &task, &weights(&task), &examples.iter().map(unlabelled).collect());
     // Weights of examples are no longer those of the file either.
     if is_scaled(&case) || case.get("class-weight").is_some() {
         return;
@@ -151,7 +155,8 @@ pub fn multiclass(bytes: &[u8]) {
         }));
         text.push('\n');
     }
-    let (task_again, again) = define::<Multiclass>(&options, &text);
+    let Training { task: task_again, examples: again, .. } =
+        define::<MulticlassFiles>(&options, &text);
     assert!(task_again == task && again == examples, "written back: {text}");
 }
 
@@ -159,7 +164,11 @@ pub fn multiclass(bytes: &[u8]) {
 pub fn ranking(bytes: &[u8]) {
     let case = Case::new(bytes);
     let options = case.options();
-    let Some((_, examples)) = read::<Ranking>(&case, &options, Query::eq) else { return };
+    let Some(Training { format, task, examples }) =
+        read::<RankingFiles>(&case, &options, Query::eq)
+    else {
+        return;
+    };
     // With --group there are no queries in the file.
     if !is_scaled(&case) && case.get("group").is_none() {
         let parsed = Source::from_text("examples", case.text)
@@ -178,7 +187,7 @@ pub fn ranking(bytes: &[u8]) {
                 );
             }
         }
-        let (_, again) = define::<Ranking>(&options, &text);
+        let Training { task: _, examples: again, .. } = define::<RankingFiles>(&options, &text);
         let same = |(a, b): (&Example<Query, Scores>, &Example<Query, Scores>)| {
             a.x == b.x
                 && a.y.values() == b.y.values()
@@ -206,7 +215,11 @@ fn svmlight_owned(ids: svmlight::Ids, line: &str) -> Result<Option<String>, Stri
 pub fn hmm(bytes: &[u8]) {
     let case = Case::new(bytes);
     let options = with(&case, "format", "hmm");
-    let Some((task, examples)) = read::<Sequence>(&case, &options, same_tokens) else { return };
+    let Some(Training { format, task, examples }) =
+        read::<SequenceFiles>(&case, &options, same_tokens)
+    else {
+        return;
+    };
     let Features::Ids(ids) = task.features() else { panic!("features of SVM^hmm have ids") };
     if is_scaled(&case) {
         return;
@@ -221,7 +234,8 @@ pub fn hmm(bytes: &[u8]) {
             text.push('\n');
         }
     }
-    let (task_again, again) = define::<Sequence>(&options, &text);
+    let Training { task: task_again, examples: again, .. } =
+        define::<SequenceFiles>(&options, &text);
     assert!(task_again == task && again == examples, "written back: {text}");
 }
 
@@ -229,7 +243,11 @@ pub fn hmm(bytes: &[u8]) {
 pub fn crfsuite(bytes: &[u8]) {
     let case = Case::new(bytes);
     let options = with(&case, "format", "crfsuite");
-    let Some((task, examples)) = read::<Sequence>(&case, &options, same_tokens) else { return };
+    let Some(Training { format, task, examples }) =
+        read::<SequenceFiles>(&case, &options, same_tokens)
+    else {
+        return;
+    };
     if is_scaled(&case) {
         return;
     }
@@ -247,7 +265,8 @@ pub fn crfsuite(bytes: &[u8]) {
     }
     let mut options = options;
     options.set("min-count", "1");
-    let (task_again, again) = define::<Sequence>(&options, &text);
+    let Training { task: task_again, examples: again, .. } =
+        define::<SequenceFiles>(&options, &text);
     let weight = |example: &Example<Tokens, Tags>| example.weight;
     assert!(again.iter().map(weight).eq(examples.iter().map(weight)), "written back: {text}");
     assert_eq!(named(&task_again, &again), named(&task, &examples), "written back: {text}");
@@ -261,10 +280,12 @@ pub fn table(bytes: &[u8]) {
     }
     let options = case.options();
     if case.get("task") == Some("ranking") {
-        read::<Ranking>(&case, &options, Query::eq);
+        read::<RankingFiles>(&case, &options, Query::eq);
         return;
     }
-    let Some((task, examples)) = read::<Multiclass>(&case, &options, SparseVector::eq) else {
+    let Some(Training { format, task, examples }) =
+        read::<MulticlassFiles>(&case, &options, SparseVector::eq)
+    else {
         return;
     };
     let changes = ["bias", "cost", "l", "scale", "class-weight"];
@@ -286,7 +307,8 @@ pub fn table(bytes: &[u8]) {
     if examples.iter().all(|example| example.x.features().is_empty()) {
         return;
     }
-    let (lines, again) = define::<Multiclass>(&Options::default(), &text);
+    let Training { task: lines, examples: again, .. } =
+        define::<MulticlassFiles>(&Options::default(), &text);
     assert_eq!(again.len(), examples.len());
     for (line, example) in again.iter().zip(&examples) {
         assert!(line.y == example.y && line.weight == example.weight, "written back: {text}");
@@ -298,7 +320,7 @@ pub fn table(bytes: &[u8]) {
 type Named = (String, Vec<(String, f32)>);
 
 /// Sequences, token by token.
-fn named(task: &Sequence, examples: &Examples<Sequence>) -> Vec<Vec<Named>> {
+fn named(task: &Sequence, examples: &Examples<SequenceFiles>) -> Vec<Vec<Named>> {
     let Features::Names(names) = task.features() else { panic!("attributes have names") };
     let attributes = |x: &Tokens, token: usize| {
         let features = x.rows().row(token).features().iter();
@@ -332,13 +354,18 @@ pub fn columns(bytes: &[u8]) {
         case.words.push(("template".to_owned(), "pos".to_owned()));
     }
     let options = with(&case, "format", "columns");
-    let Some((task, examples)) = read::<Sequence>(&case, &options, same_tokens) else { return };
+    let Some(Training { format, task, examples }) =
+        read::<SequenceFiles>(&case, &options, same_tokens)
+    else {
+        return;
+    };
     // Predictions are the lines of the file with one column more.
-    let items = task.read(Source::from_text("examples", case.text)).expect("it was read before");
+    let items = crosscut_app::read(&format, &task, Source::from_text("examples", case.text))
+        .expect("it was read before");
     let w = weights(&task);
     for (Item { x, .. }, Example { y, .. }) in items.iter().zip(&examples) {
         let mut written = Vec::new();
-        task.write(&w, x, y, &mut written).expect("memory can be written");
+        format.write(&task, &w, x, y, &mut written).expect("memory can be written");
         let written = String::from_utf8(written).expect("predictions are text");
         let lines: Vec<&str> = x.text().unwrap_or_default().split('\n').collect();
         assert_eq!(written.split('\n').count(), lines.len() + 2, "{written}");
@@ -358,7 +385,11 @@ pub fn conllu(bytes: &[u8]) {
         case.words.push(("template".to_owned(), "pos".to_owned()));
     }
     let options = with(&case, "format", "conllu");
-    let Some((task, examples)) = read::<Sequence>(&case, &options, same_tokens) else { return };
+    let Some(Training { format, task, examples }) =
+        read::<SequenceFiles>(&case, &options, same_tokens)
+    else {
+        return;
+    };
     let w = weights(&task);
     // Tags that are not those of the file: the last first.
     let other = |y: &Tags| {
@@ -366,11 +397,12 @@ pub fn conllu(bytes: &[u8]) {
         Tags::from(tags.collect::<Vec<_>>())
     };
     let write = |text: &[u8]| {
-        let items = task.read(Source::from_text("examples", text)).expect("it is a file to read");
+        let items = crosscut_app::read(&format, &task, Source::from_text("examples", text))
+            .expect("it is a file to read");
         assert_eq!(items.len(), examples.len());
         let mut written = Vec::new();
         for (Item { x, .. }, Example { y, .. }) in items.iter().zip(&examples) {
-            task.write(&w, x, &other(y), &mut written).expect("memory can be written");
+            format.write(&task, &w, x, &other(y), &mut written).expect("memory can be written");
         }
         (items, written)
     };
@@ -416,8 +448,8 @@ pub fn side_files(bytes: &[u8]) {
     for (name, text) in [("group", documents), ("query-weights", queries)] {
         let mut options = Options::default();
         options.set(name, path.as_str());
-        match Ranking::define(&options, Source::from_text("examples", text)) {
-            Ok((task, examples)) => {
+        match crosscut_app::define::<RankingFiles>(&options, Source::from_text("examples", text)) {
+            Ok(Training { task, examples, .. }) => {
                 assert!(examples.iter().all(|Example { x, y, .. }| task.validate(x, y).is_ok()));
             }
             Err(error) => blame(&error, &[bytes, text.as_bytes()].concat()),
@@ -427,8 +459,8 @@ pub fn side_files(bytes: &[u8]) {
     options.set("cost", path);
     let (points, tokens) = ("1 1:1\n2 2:1\na\n", "1 qid:1 1:1\n2 qid:1 2:1\na qid:2\n");
     for error in [
-        Multiclass::define(&options, Source::from_text("examples", points)).err(),
-        Sequence::define(&options, Source::from_text("examples", tokens)).err(),
+        try_define::<MulticlassFiles>(&options, points).err(),
+        try_define::<SequenceFiles>(&options, tokens).err(),
     ] {
         error.iter().for_each(|error| blame(error, &[bytes, tokens.as_bytes()].concat()));
     }
@@ -449,23 +481,23 @@ fn same_tokens(a: &Tokens, b: &Tokens) -> bool {
     a.rows() == b.rows() && a.pair_rows() == b.pair_rows()
 }
 
-fn define<A: Application>(options: &Options, text: &str) -> (A, Examples<A>) {
-    A::define(options, Source::from_text("examples", text))
-        .unwrap_or_else(|error| panic!("{error}\nwritten back: {text}"))
+fn try_define<F: Format>(options: &Options, text: &str) -> Result<Training<F>, Error> {
+    crosscut_app::define(options, Source::from_text("examples", text))
+}
+
+fn define<F: Format>(options: &Options, text: &str) -> Training<F> {
+    try_define(options, text).unwrap_or_else(|error| panic!("{error}\nwritten back: {text}"))
 }
 
 /// Reads examples to learn from, writes a model of them, and reads the examples again with it,
 /// which must be the same; then predicts.
-fn read<A: Application>(
+fn read<F: Format<Task: Task<Output: PartialEq>>>(
     case: &Case<'_>,
     options: &Options,
-    same: impl Fn(&A::Input, &A::Input) -> bool,
-) -> Option<(A, Examples<A>)>
-where
-    A::Output: PartialEq,
-{
+    same: impl Fn(&InputOf<F>, &InputOf<F>) -> bool,
+) -> Option<Training<F>> {
     let source = || Source::from_text("examples", case.text);
-    let (task, examples) = match A::define(options, source()) {
+    let Training { format, task, examples } = match crosscut_app::define::<F>(options, source()) {
         Ok(defined) => defined,
         Err(error) => {
             blame(&error, case.longest());
@@ -477,9 +509,10 @@ where
     }
     let w = weights(&task);
     let model = Model::new(task, w, Settings::default(), training::certificate());
-    let mut other = models::again(&model).task;
-    other.prepare(options).ok()?;
-    let items = other.read(source()).expect("what was learned from can be predicted");
+    let (mut files, Model { task: mut other, .. }) = models::again(&format, &model);
+    files.prepare(&mut other, options).ok()?;
+    let items = crosscut_app::read(&files, &other, source())
+        .expect("what was learned from can be predicted");
     assert_eq!(items.len(), examples.len());
     for (item, example) in items.iter().zip(&examples) {
         assert!(same(&item.x, &example.x) && item.y.as_ref() == Some(&example.y));
@@ -489,23 +522,23 @@ where
         assert!(item.weight == example.weight || is_own);
     }
     for size in [1, 17, 300] {
-        let pieces = read_in_pieces(&other, "examples", case.text, Some(size));
+        let pieces = read_in_pieces(&files, &other, "examples", case.text, Some(size));
         let pieces = pieces.expect("what is read as a whole is read in pieces");
         assert_eq!(pieces.len(), items.len(), "pieces of {size}");
         for (piece, item) in pieces.iter().zip(&items) {
             assert!(same(&piece.x, &item.x) && piece.y == item.y && piece.weight == item.weight);
         }
     }
-    models::use_model(&other, &model.w, &items);
-    if other.prepare(&case.writing()).is_ok()
-        && let Ok(items) = other.read(source())
+    models::use_model(&files, &other, &model.w, &items);
+    if files.prepare(&mut other, &case.writing()).is_ok()
+        && let Ok(items) = crosscut_app::read(&files, &other, source())
     {
-        models::use_model(&other, &model.w, &items);
+        models::use_model(&files, &other, &model.w, &items);
     }
-    Some((model.task, examples))
+    Some(Training { format, task: model.task, examples })
 }
 
 /// Some numbers.
-fn weights<A: Application>(task: &A) -> Vec<f64> {
+fn weights(task: &impl Task) -> Vec<f64> {
     (0..task.dim()).map(|index| ((index * 7919) % 23) as f64 - 11.0).collect()
 }

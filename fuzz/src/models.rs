@@ -3,12 +3,14 @@
 use std::io::sink;
 use std::path::Path;
 
-use crosscut::{Model, Settings, solve};
+use crosscut::{Model, Settings, Task, solve};
 use crosscut_app::model_file::{self, ModelFile};
-use crosscut_app::{Application, Error, Forecasts, Items, Options, Outcome, Source};
-use crosscut_multiclass::Multiclass;
-use crosscut_ranking::Ranking;
-use crosscut_sequence::Sequence;
+use crosscut_app::{
+    Error, Forecasts, Format, Items, Options, Outcome, OutputOf, Source, Training, define, read,
+};
+use crosscut_multiclass::MulticlassFiles;
+use crosscut_ranking::RankingFiles;
+use crosscut_sequence::SequenceFiles;
 
 use crate::case::{Case, blame};
 
@@ -48,22 +50,23 @@ pub fn made(bytes: &[u8]) -> Option<Vec<u8>> {
 
 fn make_any(case: &Case<'_>) -> Option<Vec<u8>> {
     match case.get("task") {
-        Some("ranking") => make::<Ranking>(case),
-        Some("sequence") => make::<Sequence>(case),
-        _ => make::<Multiclass>(case),
+        Some("ranking") => make::<RankingFiles>(case),
+        Some("sequence") => make::<SequenceFiles>(case),
+        _ => make::<MulticlassFiles>(case),
     }
 }
 
-fn make<A: Application>(case: &Case<'_>) -> Option<Vec<u8>> {
+fn make<F: Format>(case: &Case<'_>) -> Option<Vec<u8>> {
     let options = case.options();
-    let (task, examples) = A::define(&options, Source::from_text("examples", case.text)).ok()?;
+    let source = Source::from_text("examples", case.text);
+    let Training { format, task, examples } = define::<F>(&options, source).ok()?;
     // The file of a larger one would be changed in places that are all weights.
     if task.dim() > 1000 {
         return None;
     }
-    let settings = Settings { passes: Some(1), threads: 1, ..Settings::default() };
+    let settings = Settings::new().passes(1).threads(1);
     let solution = solve(&task, &examples, &settings).ok()?;
-    Some(encode(&Model::new(task, solution.w, settings, solution.certificate)))
+    Some(encode(&format, &Model::new(task, solution.w, settings, solution.certificate)))
 }
 
 /// The same file with a length and a checksum that fit, if its head is one.
@@ -86,12 +89,14 @@ fn open(bytes: Vec<u8>) {
     };
     let task = stored.task().to_owned();
     match task.as_str() {
-        Multiclass::NAME => load::<Multiclass>(stored, &["1 1:1 2:-3 7:1e10\n? 3:1\n-1\n"]),
-        Ranking::NAME => load::<Ranking>(
+        MulticlassFiles::NAME => {
+            load::<MulticlassFiles>(stored, &["1 1:1 2:-3 7:1e10\n? 3:1\n-1\n"])
+        }
+        RankingFiles::NAME => load::<RankingFiles>(
             stored,
             &["2 qid:1 1:1 2:-3\n1 qid:1 7:1e10\n0 qid:2\n", "1:1\n5:0.5\n"],
         ),
-        Sequence::NAME => load::<Sequence>(
+        SequenceFiles::NAME => load::<SequenceFiles>(
             stored,
             &[
                 "1 qid:1 1:1 2:-3\n2 qid:1 7:1e10\n1 qid:2\n",
@@ -104,15 +109,15 @@ fn open(bytes: Vec<u8>) {
     }
 }
 
-fn load<A: Application>(stored: ModelFile, texts: &[&str]) {
-    let model = match stored.load::<A>() {
+fn load<F: Format>(stored: ModelFile, texts: &[&str]) {
+    let (format, model) = match stored.load::<F>() {
         Ok(model) => model,
         Err(error) => return refused(&error),
     };
-    again(&model);
+    again(&format, &model);
     for text in texts {
-        match model.task.read(Source::from_text("examples", *text)) {
-            Ok(items) => use_model(&model.task, &model.w, &items),
+        match read(&format, &model.task, Source::from_text("examples", *text)) {
+            Ok(items) => use_model(&format, &model.task, &model.w, &items),
             Err(error) => blame(&error, text.as_bytes()),
         }
     }
@@ -121,13 +126,13 @@ fn load<A: Application>(stored: ModelFile, texts: &[&str]) {
     for (option, value) in options {
         let mut options = Options::default();
         options.set(option, value);
-        let mut task = again(&model).task;
-        if task.prepare(&options).is_err() {
+        let (mut format, Model { mut task, .. }) = again(&format, &model);
+        if format.prepare(&mut task, &options).is_err() {
             continue;
         }
         for text in texts {
-            if let Ok(items) = task.read(Source::from_text("examples", *text)) {
-                use_model(&task, &model.w, &items);
+            if let Ok(items) = read(&format, &task, Source::from_text("examples", *text)) {
+                use_model(&format, &task, &model.w, &items);
             }
         }
     }
@@ -142,44 +147,44 @@ fn refused(error: &Error) {
 }
 
 /// A model that is written is read again, to the bit.
-pub fn again<A: Application>(model: &Model<A>) -> Model<A> {
-    let bytes = encode(model);
-    let again = decode::<A>(bytes.clone());
-    assert!(encode(&again) == bytes, "a model changes when it is written and read");
+pub fn again<F: Format>(format: &F, model: &Model<F::Task>) -> (F, Model<F::Task>) {
+    let bytes = encode(format, model);
+    let again = decode::<F>(bytes.clone());
+    assert!(encode(&again.0, &again.1) == bytes, "a model changes when it is written and read");
     again
 }
 
-fn encode<A: Application>(model: &Model<A>) -> Vec<u8> {
+fn encode<F: Format>(format: &F, model: &Model<F::Task>) -> Vec<u8> {
     let mut bytes = Vec::new();
-    model_file::write(model, &mut bytes).expect("memory can be written");
+    model_file::write(format, model, &mut bytes).expect("memory can be written");
     bytes
 }
 
-fn decode<A: Application>(bytes: Vec<u8>) -> Model<A> {
+fn decode<F: Format>(bytes: Vec<u8>) -> (F, Model<F::Task>) {
     let stored =
         ModelFile::from_bytes(Path::new("model"), bytes).expect("what was written is a model");
-    stored.load::<A>().expect("what was written is a model of its task")
+    stored.load::<F>().expect("what was written is a model of its task")
 }
 
 /// Predicts, writes and measures, and names weights.
-pub fn use_model<A: Application>(task: &A, w: &[f64], items: &Items<A>) {
-    let scratch = &mut A::Scratch::default();
-    let predictions: Vec<A::Output> =
+pub fn use_model<F: Format>(format: &F, task: &F::Task, w: &[f64], items: &Items<F>) {
+    let scratch = &mut <F::Task as Task>::Scratch::default();
+    let predictions: Vec<OutputOf<F>> =
         items.iter().map(|item| task.predict(w, &item.x, scratch)).collect();
     let mut outcomes = Vec::new();
     for (item, y_hat) in items.iter().zip(&predictions) {
-        task.write(w, &item.x, y_hat, &mut sink()).expect("nothing is written");
+        format.write(task, w, &item.x, y_hat, &mut sink()).expect("nothing is written");
         if let Some(y) = &item.y {
             assert!(!task.loss(&item.x, y, y_hat).is_nan());
             outcomes.push(Outcome { x: &item.x, y, y_hat, weight: item.weight });
         }
     }
     let mut forecasts = Forecasts::default();
-    outcomes.iter().for_each(|outcome| task.forecast(w, outcome, scratch, &mut forecasts));
-    let _ = forecasts.report(task.evaluate(&outcomes)).to_string();
-    let _ = task.sizes();
+    outcomes.iter().for_each(|outcome| format.forecast(task, w, outcome, scratch, &mut forecasts));
+    let _ = forecasts.report(format.evaluate(task, &outcomes)).to_string();
+    let _ = format.sizes(task);
     let dim = task.dim();
     (0..dim.min(50))
         .chain(dim.saturating_sub(50)..dim)
-        .for_each(|index| drop(task.weight_name(index)));
+        .for_each(|index| drop(format.weight_name(task, index)));
 }

@@ -3,10 +3,10 @@
 use std::ops::ControlFlow;
 
 use crosscut::{C, Certificate, OracleAudit, Settings, SlackNorm, Solver, StopReason, Trainer};
-use crosscut_app::{Application, Source};
-use crosscut_multiclass::Multiclass;
-use crosscut_ranking::Ranking;
-use crosscut_sequence::Sequence;
+use crosscut_app::{Format, Source, Training, check_options, define, read};
+use crosscut_multiclass::MulticlassFiles;
+use crosscut_ranking::RankingFiles;
+use crosscut_sequence::SequenceFiles;
 
 use crate::case::{Case, blame};
 use crate::models;
@@ -18,21 +18,17 @@ pub const MOST_WEIGHTS: usize = 1 << 18;
 pub fn training(bytes: &[u8]) {
     let case = Case::new(bytes);
     match case.get("task") {
-        Some("ranking") => train::<Ranking>(&case),
-        Some("sequence") => train::<Sequence>(&case),
-        _ => train::<Multiclass>(&case),
+        Some("ranking") => train::<RankingFiles>(&case),
+        Some("sequence") => train::<SequenceFiles>(&case),
+        _ => train::<MulticlassFiles>(&case),
     }
 }
 
-fn train<A: Application>(case: &Case<'_>) {
+fn train<F: Format>(case: &Case<'_>) {
     let options = case.options();
-    let (task, examples) = match options
-        .check::<A>()
-        .and_then(|()| A::define(&options, Source::from_text("examples", case.text)))
-    {
-        Ok(defined) => defined,
-        Err(_) => return,
-    };
+    let source = || Source::from_text("examples", case.text);
+    let defined = check_options::<F>(&options).and_then(|()| define::<F>(&options, source()));
+    let Ok(Training { format, task, examples }) = defined else { return };
     if task.dim() > MOST_WEIGHTS {
         return;
     }
@@ -49,22 +45,19 @@ fn train<A: Application>(case: &Case<'_>) {
             solution.w.iter().all(|weight| weight.is_finite()),
             "weights are finite where P is"
         );
-        let items = task
-            .read(Source::from_text("examples", case.text))
-            .expect("what was learned from can be predicted");
-        models::use_model(&task, &solution.w, &items);
-        models::again(&crosscut::Model::new(task, solution.w, settings, solution.certificate));
+        let items = read(&format, &task, source()).expect("what was learned from can be predicted");
+        models::use_model(&format, &task, &solution.w, &items);
+        models::again(
+            &format,
+            &crosscut::Model::new(task, solution.w, settings, solution.certificate),
+        );
     }
 }
 
 fn settings(case: &Case<'_>) -> Settings {
     let number = |name: &str| case.get(name).and_then(|value| value.parse::<f64>().ok());
     let count = |name: &str| case.get(name).and_then(|value| value.parse::<usize>().ok());
-    let mut settings = Settings {
-        passes: Some(count("passes").unwrap_or(3).min(6)),
-        threads: 1,
-        ..Settings::default()
-    };
+    let mut settings = Settings::new().passes(count("passes").unwrap_or(3).min(6)).threads(1);
     settings.seconds = Some(0.3);
     settings.c = number("c").map_or(settings.c, C::Sum);
     settings.epsilon = number("e");

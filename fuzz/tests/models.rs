@@ -8,35 +8,38 @@ use std::path::Path;
 
 use crosscut::{
     BlockSettings, C, Certificate, Fault, FaultKind, Model, OracleAudit, Rescaling, Settings,
-    SlackNorm, Solver, StopReason,
+    SlackNorm, Solver, StopReason, Task,
 };
 use crosscut_app::model_file::{self, ModelFile};
-use crosscut_app::{Application, Error, Options, Source};
-use crosscut_multiclass::Multiclass;
-use crosscut_ranking::Ranking;
-use crosscut_sequence::Sequence;
+use crosscut_app::{Error, Format, Options, Source, Training, define};
+use crosscut_multiclass::MulticlassFiles;
+use crosscut_ranking::RankingFiles;
+use crosscut_sequence::SequenceFiles;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-fn bytes<A: Application>(model: &Model<A>) -> Vec<u8> {
+/// A format and a model of its task.
+type Both<F> = (F, Model<<F as Format>::Task>);
+
+fn bytes<F: Format>((format, model): &Both<F>) -> Vec<u8> {
     let mut bytes = Vec::new();
-    model_file::write(model, &mut bytes).unwrap();
+    model_file::write(format, model, &mut bytes).unwrap();
     bytes
 }
 
-fn read<A: Application>(bytes: Vec<u8>) -> Result<Model<A>, Error> {
-    ModelFile::from_bytes(Path::new("model"), bytes)?.load::<A>()
+fn read<F: Format>(bytes: Vec<u8>) -> Result<Both<F>, Error> {
+    ModelFile::from_bytes(Path::new("model"), bytes)?.load()
 }
 
 /// The claims, for one model.
-fn check<A: Application + PartialEq + Debug>(
-    model: Model<A>,
+fn check<F: Format<Task: PartialEq + Debug>>(
+    model: Both<F>,
     at: prop::sample::Index,
     flip: u8,
 ) -> Result<(), TestCaseError> {
     let good = bytes(&model);
-    let again = read::<A>(good.clone()).unwrap();
-    prop_assert_eq!(&again, &model);
+    let again = read::<F>(good.clone()).unwrap();
+    prop_assert_eq!(&again.1, &model.1);
     // Equality takes 0 for −0.
     prop_assert!(bytes(&again) == good);
 
@@ -44,7 +47,7 @@ fn check<A: Application + PartialEq + Debug>(
     let mut bad = good.clone();
     bad[at] ^= flip;
     for bad in [bad, good[..at].to_vec()] {
-        let error = read::<A>(bad).map(|_| ()).unwrap_err();
+        let error = read::<F>(bad).map(|_| ()).unwrap_err();
         prop_assert!(
             matches!(&error, Error::File { file, message } if file == "model" && !message.is_empty()),
             "{}",
@@ -55,12 +58,9 @@ fn check<A: Application + PartialEq + Debug>(
 }
 
 /// A task defined by examples, with any weights, settings and certificate.
-fn model<A: Application>(
-    text: &str,
-    options: &Options,
-    how: (u64, Settings, Certificate),
-) -> Model<A> {
-    let (task, _) = A::define(options, Source::from_text("examples", text)).unwrap();
+fn model<F: Format>(text: &str, options: &Options, how: (u64, Settings, Certificate)) -> Both<F> {
+    let source = Source::from_text("examples", text);
+    let Training { format, task, .. } = define::<F>(options, source).unwrap();
     let (seed, settings, certificate) = how;
     // Weights of all sizes, among them denormal numbers and both zeros.
     let mut state = seed;
@@ -71,7 +71,7 @@ fn model<A: Application>(
         if weight.is_finite() { weight } else { -0.0 }
     };
     let w = (0..task.dim()).map(|_| weight()).collect();
-    Model::new(task, w, settings, certificate)
+    (format, Model::new(task, w, settings, certificate))
 }
 
 fn how() -> impl Strategy<Value = (u64, Settings, Certificate)> {
@@ -80,31 +80,22 @@ fn how() -> impl Strategy<Value = (u64, Settings, Certificate)> {
         (finite(), any::<bool>()).prop_map(|(c, mean)| if mean { C::Mean(c) } else { C::Sum(c) });
     let solver = || select(vec![Solver::Auto, Solver::Block, Solver::OneSlack]);
     let block = (any::<[u32; 4]>(), any::<bool>());
-    let block =
-        block.prop_map(|([batch, approximate, planes, idle], acceleration)| BlockSettings {
-            batch: batch as usize,
-            approximate_passes: approximate as usize,
-            planes: planes as usize,
-            idle,
-            acceleration,
-            ..BlockSettings::default()
-        });
+    let block = block.prop_map(|([batch, approximate, planes, idle], acceleration)| {
+        BlockSettings::new()
+            .batch(batch as usize)
+            .approximate_passes(approximate as usize)
+            .planes(planes as usize)
+            .idle(idle)
+            .acceleration(acceleration)
+    });
     let norm = select(vec![SlackNorm::Linear, SlackNorm::Squared]);
     let stops =
         (prop::option::of(finite()), prop::option::of(any::<usize>()), prop::option::of(finite()));
     let settings = (c, norm, solver(), finite(), stops, any::<u64>(), block).prop_map(
-        |(c, slack_norm, solver, relative_gap, (epsilon, passes, seconds), seed, block)| Settings {
-            c,
-            slack_norm,
-            solver,
-            relative_gap,
-            epsilon,
-            passes,
-            seconds,
-            threads: 0,
-            seed,
-            max_memory: None,
-            block,
+        |(c, slack_norm, solver, relative_gap, (epsilon, passes, seconds), seed, block)| {
+            let settings = Settings::new().c(c).slack_norm(slack_norm).solver(solver).seed(seed);
+            let settings = settings.relative_gap(relative_gap).epsilon(epsilon).passes(passes);
+            settings.seconds(seconds).block(block)
         },
     );
     use FaultKind::{DeltaNotFinite, IndexBeyondDim, LossNegative, LossNotFinite};
@@ -183,7 +174,7 @@ proptest! {
             fs::write(file.path(), format!("a-first 7777 {cost}\n")).unwrap();
             options.set("cost", file.path().display().to_string());
         }
-        check(model::<Multiclass>(&text, &options, how), at, flip)?;
+        check(model::<MulticlassFiles>(&text, &options, how), at, flip)?;
     }
 
     #[test]
@@ -202,7 +193,7 @@ proptest! {
         if matches!(loss, 4 | 5 | 7) {
             options.set("k", k.to_string());
         }
-        check(model::<Ranking>(&text, &options, how), at, flip)?;
+        check(model::<RankingFiles>(&text, &options, how), at, flip)?;
     }
 
     #[test]
@@ -243,6 +234,6 @@ proptest! {
             fs::write(costs.path(), format!("O N {cost}\nN O 2\n")).unwrap();
             options.set("cost", costs.path().display().to_string());
         }
-        check(model::<Sequence>(&text, &options, how), at, flip)?;
+        check(model::<SequenceFiles>(&text, &options, how), at, flip)?;
     }
 }

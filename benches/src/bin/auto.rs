@@ -86,13 +86,7 @@ fn line<T: Task>(
     print!("{name:10} {:6} {:7} {c:5}", examples.len(), task.dim());
     let mut runs = Vec::new();
     for solver in SOLVERS {
-        let settings = Settings {
-            solver,
-            c: C::Sum(c),
-            seconds: Some(seconds),
-            threads: 1,
-            ..Settings::default()
-        };
+        let settings = Settings::new().solver(solver).c(C::Sum(c)).seconds(seconds).threads(1);
         let solution = solve(task, examples, &settings)?;
         runs.push((solution.certificate, solution.seconds));
     }

@@ -69,7 +69,7 @@ fn run() -> Result<(), SolveError> {
 /// Seconds of an oracle call for each query and of training, and the exact passes of that.
 fn measure(problem: &RankingProblem, c: C) -> Result<(f64, f64, f64), SolveError> {
     let RankingProblem { task, examples } = problem;
-    let settings = Settings { c, threads: 1, ..Settings::default() };
+    let settings = Settings::new().c(c).threads(1);
     let (mut oracle, mut best) = (f64::INFINITY, None::<Solution>);
     for _ in 0..ROUNDS {
         let solution = solve(task, examples, &settings)?;

@@ -124,7 +124,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (c, relative_gap) = (C::Mean(number(1, 1000.0)?), number(2, 1e-2)?);
     let (task, examples) =
         Sequence::define(&Options::default(), Source::open(Path::new(file), &mut ())?)?;
-    let settings = Settings { c, relative_gap, threads: 1, ..Settings::default() };
+    let settings = Settings::new().c(c).relative_gap(relative_gap).threads(1);
     let by_parts = Sum(Chain { tags: task.tags().len(), features: task.features().len() });
     let chains: Vec<_> = examples
         .iter()

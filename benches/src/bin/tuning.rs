@@ -16,10 +16,10 @@ use std::error::Error;
 use std::path::Path;
 
 use crosscut::{C, Example, Settings, Task, Tuning, solve};
-use crosscut_app::{Application, Options, Source};
-use crosscut_multiclass::Multiclass;
-use crosscut_ranking::Ranking;
-use crosscut_sequence::Sequence;
+use crosscut_app::{Format, InputOf, Options, OutputOf, Source, Training, define};
+use crosscut_multiclass::MulticlassFiles;
+use crosscut_ranking::RankingFiles;
+use crosscut_sequence::SequenceFiles;
 
 /// Trains on a problem.
 type Problem = Box<dyn Fn(&Settings) -> Trained>;
@@ -83,19 +83,21 @@ fn constants() -> Vec<(&'static str, Change)> {
     fractions.into_iter().chain(counts).collect()
 }
 
-fn problem<A: Application>(
+fn problem<F: Format>(
     file: &str,
     options: &Options,
     part: usize,
     c: f64,
 ) -> Result<Problem, Box<dyn Error>>
 where
-    A::Input: 'static,
-    A::Output: 'static,
+    InputOf<F>: 'static,
+    OutputOf<F>: 'static,
 {
-    let (task, examples) = A::define(options, Source::open(Path::new(file), &mut ())?)?;
-    let examples: Vec<Example<A::Input, A::Output>> = examples.into_iter().step_by(part).collect();
-    Ok(Box::new(move |settings| train(&task, &examples, &Settings { c: C::Sum(c), ..*settings })))
+    let source = Source::open(Path::new(file), &mut ())?;
+    let Training { task, examples, .. } = define::<F>(options, source)?;
+    let examples: Vec<Example<InputOf<F>, OutputOf<F>>> =
+        examples.into_iter().step_by(part).collect();
+    Ok(Box::new(move |settings| train(&task, &examples, &settings.c(C::Sum(c)))))
 }
 
 fn train<T: Task>(
@@ -121,13 +123,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     groups.set("group", "datasets/lambdarank.train.group");
     let mut problems = Vec::new();
     for c in [1.0, 0.01] {
-        problems.push(problem::<Multiclass>("datasets/digits.train.svm", &bias, 1, 0.1 * c)?);
-        problems.push(problem::<Multiclass>("datasets/letter.train.svm.gz", &bias, 4, c)?);
-        problems.push(problem::<Sequence>("datasets/wnut17.train.conll.gz", &columns, 10, c)?);
-        problems.push(problem::<Ranking>("datasets/lambdarank.train.svm.gz", &groups, 1, 0.1 * c)?);
+        problems.push(problem::<MulticlassFiles>("datasets/digits.train.svm", &bias, 1, 0.1 * c)?);
+        problems.push(problem::<MulticlassFiles>("datasets/letter.train.svm.gz", &bias, 4, c)?);
+        problems.push(problem::<SequenceFiles>("datasets/wnut17.train.conll.gz", &columns, 10, c)?);
+        problems.push(problem::<RankingFiles>(
+            "datasets/lambdarank.train.svm.gz",
+            &groups,
+            1,
+            0.1 * c,
+        )?);
     }
     let run = |tuning: Tuning| -> Vec<Trained> {
-        let mut settings = Settings { threads: 1, passes: Some(500), ..Settings::default() };
+        let mut settings = Settings::new().threads(1).passes(500);
         settings.block.tuning = tuning;
         // The faster of two runs.
         let faster = |problem: &Problem| {

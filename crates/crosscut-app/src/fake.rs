@@ -207,7 +207,7 @@ pub fn model(w: Vec<f64>) -> Model<Sign> {
         prior: false,
         oracle: OracleAudit::default(),
     };
-    let settings = Settings { c: C::Mean(4.0), ..Settings::default() };
+    let settings = Settings::new().c(C::Mean(4.0));
     Model::new(Sign::new(FeatureIds::Contiguous(w.len() as u32)), w, settings, certificate)
 }
 

@@ -118,8 +118,7 @@ mod tests {
                 self.path("checkpoint"),
                 Options::default(),
             );
-            let settings =
-                Settings { relative_gap: 1e-6, passes: Some(5), threads: 1, ..Settings::default() };
+            let settings = Settings::new().relative_gap(1e-6).passes(5).threads(1);
             let request = Learn {
                 examples: &examples,
                 model: &model,

@@ -41,6 +41,7 @@ use crate::source::Source;
 ///
 /// use crosscut::{Planes, Task};
 /// use crosscut_app::{Cut, Error, File, Format, Item, Options, Source, Take, define};
+/// use crosscut_data::text::numbers;
 /// use serde::{Deserialize, Serialize};
 ///
 /// # #[derive(Serialize, Deserialize)]
@@ -77,13 +78,12 @@ use crate::source::Source;
 ///     }
 ///
 ///     fn records(&self, source: &mut Source<'_>, take: Take<'_, Self>) -> Result<(), Error> {
-///         let parse = |line: &str| match crosscut_app::numbers::<f64>(line)?[..] {
-///             [] => Ok(None),
+///         let parse = |line: &str| match numbers::<f64>(line)?[..] {
 ///             [x] => Ok(Some(Item::new(x, None))),
 ///             [x, y] if y.abs() == 1.0 => Ok(Some(Item::new(x, Some(y as i8)))),
 ///             _ => Err("expected `x y` with y = 1 or -1".to_owned()),
 ///         };
-///         source.scan_lines(parse, take)
+///         source.scan_nonblank_lines(parse, take)
 ///     }
 ///
 ///     fn task(&mut self, (): (), _: &mut File<'_>) -> Result<Sign, Error> {

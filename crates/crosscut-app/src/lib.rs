@@ -56,4 +56,4 @@ pub use reading::{Examples, Items, Training, define, read, read_in_pieces, surve
 pub use report::{Report, Shortest, Table};
 pub use source::Source;
 pub use stream::{Cut, Pieces};
-pub use verbs::Entry;
+pub use verbs::{Entry, check_options};

@@ -1,5 +1,6 @@
 //! What follows from a [`Format`]: [`define`], [`survey`] and [`read`].
 
+use std::fmt;
 use std::io::Cursor;
 use std::mem;
 
@@ -33,6 +34,13 @@ pub struct Training<F: Format> {
     pub task: F::Task,
     /// The examples.
     pub examples: Examples<F>,
+}
+
+impl<F: Format> fmt::Debug for Training<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let examples = self.examples.len();
+        f.debug_struct("Training").field("examples", &examples).finish_non_exhaustive()
+    }
 }
 
 /// Reads training examples and defines the task that they need (sizes, vocabularies, loss).
@@ -143,8 +151,10 @@ fn items<F: Format>(
 }
 
 /// [`Pieces`] as examples of a task, again for each pass.
-pub(crate) struct Passes<'f, F> {
+pub struct Passes<'f, F> {
+    /// What the files are.
     pub format: &'f F,
+    /// A file that has been [surveyed](survey).
     pub pieces: Pieces,
 }
 

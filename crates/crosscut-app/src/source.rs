@@ -240,8 +240,7 @@ impl<'m> Source<'m> {
         parse: impl Fn(&str) -> Result<Option<T>, String> + Sync,
     ) -> Result<Vec<T>, Error> {
         let mut items = Vec::new();
-        let parse = |line: &str| if line.trim_ascii().is_empty() { Ok(None) } else { parse(line) };
-        self.scan_lines(parse, |_, item| {
+        self.scan_nonblank_lines(parse, |_, item| {
             items.push(item);
             Ok(())
         })?;
@@ -284,6 +283,20 @@ impl<'m> Source<'m> {
             }
             Ok(seen)
         })
+    }
+
+    /// As [`scan_lines`](Self::scan_lines), without blank lines: for examples that are lines of their
+    /// own.
+    ///
+    /// # Errors
+    /// Those of [`scan_lines`](Self::scan_lines).
+    pub fn scan_nonblank_lines<T: Send>(
+        &mut self,
+        parse: impl Fn(&str) -> Result<Option<T>, String> + Sync,
+        take: impl FnMut(u64, T) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let parse = |line: &str| if line.trim_ascii().is_empty() { Ok(None) } else { parse(line) };
+        self.scan_lines(parse, take)
     }
 
     /// Reads all blocks of lines; reading goes on while earlier blocks are parsed. `parse` gets the

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
-use crosscut::{C, Settings, StopReason, relative_gap};
+use crosscut::{C, StopReason, relative_gap};
 use crosscut_app::answers::{Learned, Validated, Validation, exact, figure};
 use crosscut_app::model_file::ModelFile;
 use crosscut_app::output::{self, check_distinct, display_name};
@@ -434,7 +434,7 @@ fn validate(entry: &Entry, flags: &flags::Validate, matches: &ArgMatches) -> Res
     let mut refitted = None;
     let chosen = validated.chosen.map(|chosen| validated.points[chosen].point.c);
     if let (Some(model), Some(c), None) = (refit, chosen, screen.interrupted()) {
-        let settings = Settings { c, ..settings };
+        let settings = settings.c(c);
         let request = Learn {
             examples: &flags.examples,
             model,

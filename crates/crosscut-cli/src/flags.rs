@@ -569,25 +569,26 @@ impl Training {
     pub fn settings(&self, c: C, advanced: &Advanced) -> Settings {
         let defaults = Settings::default();
         let alone = if self.epsilon.is_some() { 0.0 } else { defaults.relative_gap };
-        Settings {
-            c,
-            slack_norm: if self.slack_norm == "2" { SlackNorm::Squared } else { SlackNorm::Linear },
-            solver: advanced.solver,
-            relative_gap: self.gap.unwrap_or(alone),
-            epsilon: self.epsilon,
-            passes: self.passes,
-            seconds: self.seconds,
-            threads: self.threads.threads,
-            seed: advanced.seed,
-            max_memory: advanced.max_memory,
-            block: BlockSettings {
-                batch: advanced.batch,
-                approximate_passes: advanced.approximate_passes,
-                planes: advanced.planes,
-                acceleration: !advanced.no_acceleration,
-                ..defaults.block
-            },
-        }
+        let squared = self.slack_norm == "2";
+        defaults
+            .c(c)
+            .slack_norm(if squared { SlackNorm::Squared } else { SlackNorm::Linear })
+            .solver(advanced.solver)
+            .relative_gap(self.gap.unwrap_or(alone))
+            .epsilon(self.epsilon)
+            .passes(self.passes)
+            .seconds(self.seconds)
+            .threads(self.threads.threads)
+            .seed(advanced.seed)
+            .max_memory(advanced.max_memory)
+            .block(
+                defaults
+                    .block
+                    .batch(advanced.batch)
+                    .approximate_passes(advanced.approximate_passes)
+                    .planes(advanced.planes)
+                    .acceleration(!advanced.no_acceleration),
+            )
     }
 
     /// The task's options, from the same command line.

@@ -149,7 +149,7 @@ mod tests {
             let gap = |(_, primal, dual): Point| (primal - dual) / primal;
             // Every gap that was reached may have been the goal.
             for &goal in trace.iter().skip(3) {
-                let settings = Settings { relative_gap: gap(goal), ..Settings::default() };
+                let settings = Settings::new().relative_gap(gap(goal));
                 for (seconds, left, truth) in told(&trace, &settings, 1.0) {
                     let near = (truth / 4.0..=4.0 * truth).contains(&left);
                     assert!(
@@ -172,8 +172,8 @@ mod tests {
     #[test]
     fn a_steady_trend_is_told_exactly_whatever_ends_training_and_within_the_limits() {
         let trace: Vec<_> = (0..=70).map(|second| steady(10.0, f64::from(second))).collect();
-        let by_gap = Settings { relative_gap: 1e-3, ..Settings::default() };
-        let by_epsilon = Settings { relative_gap: 0.0, epsilon: Some(1e-4), ..Settings::default() };
+        let by_gap = Settings::new().relative_gap(1e-3);
+        let by_epsilon = Settings::new().relative_gap(0.0).epsilon(1e-4);
         for (settings, c) in [(by_gap, 1.0), (by_epsilon, 10.0)] {
             let told = told(&trace, &settings, c);
             assert!(!told.is_empty());
@@ -182,17 +182,17 @@ mod tests {
                 assert!((left - truth).abs() < 1e-6 && left <= seconds, "{seconds}: {left}");
             }
         }
-        let limited = Settings { seconds: Some(55.0), ..by_gap };
+        let limited = by_gap.seconds(55.0);
         assert!(
             told(&trace, &limited, 1.0).iter().all(|(at, left, _)| *left <= (55.0 - at).max(0.0))
         );
-        let limited = Settings { passes: Some(11), ..by_gap };
+        let limited = by_gap.passes(11);
         assert!(told(&trace, &limited, 1.0).iter().all(|(at, left, _)| *left <= 0.1 * at + 1e-9));
     }
 
     #[test]
     fn nothing_is_told_of_what_is_not_steady() {
-        let settings = Settings { relative_gap: 1e-3, ..Settings::default() };
+        let settings = Settings::new().relative_gap(1e-3);
         let silent = |trace: Vec<Point>, settings: &Settings| {
             let mut forecast = Forecast::new(settings, 1.0);
             assert!(trace.iter().all(|&one| forecast.seconds_left(&report(one)).is_none()));
@@ -204,7 +204,7 @@ mod tests {
         silent(seconds().map(|at| (at, 1.0, 0.5)).collect(), &settings);
         silent(seconds().map(|at| (at, f64::INFINITY, at)).collect(), &settings);
         silent(seconds().take(4).map(|at| steady(10.0, at)).collect(), &settings);
-        let never = Settings { relative_gap: 0.0, ..settings };
+        let never = settings.relative_gap(0.0);
         silent(seconds().map(|at| steady(10.0, at)).collect(), &never);
         // The trend has ended: the last improvement is long ago.
         let ended = |at: f64| steady(10.0, at.min(40.0));

@@ -5,13 +5,13 @@ use std::process::ExitCode;
 
 use crosscut_app::Entry;
 use crosscut_cli::{Other, Program};
-use crosscut_multiclass::Multiclass;
-use crosscut_ranking::Ranking;
-use crosscut_sequence::Sequence;
+use crosscut_multiclass::MulticlassFiles;
+use crosscut_ranking::RankingFiles;
+use crosscut_sequence::SequenceFiles;
 
 /// Every task of the program: one line each.
 const TASKS: &[Entry] =
-    &[Entry::of::<Multiclass>(), Entry::of::<Sequence>(), Entry::of::<Ranking>()];
+    &[Entry::of::<MulticlassFiles>(), Entry::of::<SequenceFiles>(), Entry::of::<RankingFiles>()];
 
 /// What the program is beside its tasks: the programs of `crosscut_svmstruct`.
 const PROGRAM: Program<'_> = Program {

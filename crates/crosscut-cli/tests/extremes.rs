@@ -13,10 +13,10 @@ use crosscut::{
     C, Certificate, Example, Feature, Rescaling, Settings, SlackNorm, Solver, Trainer, primal,
     testing,
 };
-use crosscut_app::{Application, Options, Source};
-use crosscut_multiclass::{Class, Multiclass};
-use crosscut_ranking::Ranking;
-use crosscut_sequence::Sequence;
+use crosscut_app::{Format, Options, Source, Training, define};
+use crosscut_multiclass::{Class, Multiclass, MulticlassFiles};
+use crosscut_ranking::RankingFiles;
+use crosscut_sequence::SequenceFiles;
 
 /// Rows of features, from which each task makes examples.
 struct World {
@@ -147,21 +147,22 @@ struct Tally {
 }
 
 /// Every solver, norm and C on one file. Duals of one are below primals of another.
-fn try_all<A: Application>(
+fn try_all<F: Format>(
     options: &Options,
     world: &World,
     text: &str,
     effort: &Effort,
     tally: &mut Tally,
 ) {
-    let (task, examples) = match A::define(options, Source::from_text(world.name, text)) {
+    let source = Source::from_text(world.name, text);
+    let Training { task, examples, .. } = match define::<F>(options, source) {
         Ok(defined) => defined,
         Err(error) => {
             let message = error.to_string();
             tally.runs += 1;
             tally.refused += 1;
             if !(message.starts_with(world.name) && message.len() > world.name.len() + 10) {
-                tally.wrong.push(format!("{}, {}: {message}", A::NAME, world.name));
+                tally.wrong.push(format!("{}, {}: {message}", F::NAME, world.name));
             }
             return;
         }
@@ -172,18 +173,16 @@ fn try_all<A: Application>(
             for solver in SOLVERS {
                 let at = format!(
                     "{} {options:?}, {}, {slack_norm:?}, C {c:e}, {}",
-                    A::NAME,
+                    F::NAME,
                     world.name,
                     solver.name()
                 );
-                let settings = Settings {
-                    c: C::Sum(c),
-                    solver,
-                    slack_norm,
-                    passes: Some(effort.passes),
-                    threads: 1,
-                    ..Settings::default()
-                };
+                let settings = Settings::new()
+                    .c(C::Sum(c))
+                    .solver(solver)
+                    .slack_norm(slack_norm)
+                    .passes(effort.passes)
+                    .threads(1);
                 tally.runs += 1;
                 let run = catch_unwind(AssertUnwindSafe(|| {
                     let solution = Trainer::new(&task, &examples, &settings)?
@@ -241,7 +240,7 @@ fn multiclass_with(effort: &Effort) {
     let mut tally = Tally::default();
     for world in worlds() {
         for options in [Options::default(), Options::new(Rescaling::Slack, None)] {
-            try_all::<Multiclass>(&options, &world, &multiclass(&world), effort, &mut tally);
+            try_all::<MulticlassFiles>(&options, &world, &multiclass(&world), effort, &mut tally);
         }
     }
     report(&tally);
@@ -252,7 +251,7 @@ fn ranking_with(effort: &Effort) {
     for world in worlds() {
         for loss in [1, 3, 4] {
             let options = Options::new(Rescaling::Margin, Some(loss));
-            try_all::<Ranking>(&options, &world, &ranking(&world), effort, &mut tally);
+            try_all::<RankingFiles>(&options, &world, &ranking(&world), effort, &mut tally);
         }
     }
     report(&tally);
@@ -262,7 +261,7 @@ fn sequence_with(effort: &Effort) {
     let mut tally = Tally::default();
     for world in worlds() {
         for options in [Options::default(), Options::new(Rescaling::Slack, Some(0))] {
-            try_all::<Sequence>(&options, &world, &sequence(&world), effort, &mut tally);
+            try_all::<SequenceFiles>(&options, &world, &sequence(&world), effort, &mut tally);
         }
     }
     report(&tally);
@@ -296,14 +295,15 @@ fn every_constant_is_right_or_refused() {
 fn a_million_examples_are_trained_on() {
     let text: String =
         (0..1_000_000).map(|row| if row % 3 == 0 { "1 1:1\n" } else { "2 1:-0.5\n" }).collect();
-    let (task, examples) =
-        Multiclass::define(&Options::default(), Source::from_text("million", text)).unwrap();
+    let source = Source::from_text("million", text);
+    let Training { task, examples, .. } =
+        define::<MulticlassFiles>(&Options::default(), source).unwrap();
     for (solver, c) in [
         (Solver::Block, C::Mean(1.0)),
         (Solver::OneSlack, C::Mean(1.0)),
         (Solver::Block, C::Sum(1.0)),
     ] {
-        let settings = Settings { c, solver, ..Settings::default() };
+        let settings = Settings::new().c(c).solver(solver);
         let solution = Trainer::new(&task, &examples, &settings)
             .unwrap()
             .solve(&mut |_| ControlFlow::Continue(()));
@@ -344,8 +344,9 @@ fn a_hundred_million_weights_are_trained() {
         let _ = writeln!(text, "{}{features}", at % 2);
         text
     });
-    let (few, few_examples) =
-        Multiclass::define(&Options::default(), Source::from_text("few", text)).unwrap();
+    let source = Source::from_text("few", text);
+    let Training { task: few, examples: few_examples, .. } =
+        define::<MulticlassFiles>(&Options::default(), source).unwrap();
     let many = Multiclass::numbered(2, 50_000_000).unwrap();
     let examples: Vec<_> = (0..6)
         .map(|at| {
@@ -357,13 +358,7 @@ fn a_hundred_million_weights_are_trained() {
         })
         .collect();
     for solver in [Solver::Block, Solver::OneSlack] {
-        let settings = Settings {
-            c: C::Sum(0.01),
-            solver,
-            threads: 1,
-            relative_gap: 1e-4,
-            ..Settings::default()
-        };
+        let settings = Settings::new().c(C::Sum(0.01)).solver(solver).threads(1).relative_gap(1e-4);
         let go = &mut |_: &crosscut::Progress| ControlFlow::Continue(());
         let a = Trainer::new(&few, &few_examples, &settings).unwrap().solve(go).certificate;
         let b = Trainer::new(&many, &examples, &settings).unwrap().solve(go).certificate;

@@ -12,10 +12,11 @@ use std::ops::ControlFlow;
 
 use common::Home;
 use crosscut::{C, Settings, Solver, Stream, StreamTrainer, Trainer, testing};
-use crosscut_app::{Application, Options, Pieces, Source};
-use crosscut_multiclass::Multiclass;
-use crosscut_ranking::Ranking;
-use crosscut_sequence::Sequence;
+use crosscut_app::reading::Passes;
+use crosscut_app::{Format, Options, OutputOf, Pieces, Source, Training, define, survey};
+use crosscut_multiclass::MulticlassFiles;
+use crosscut_ranking::RankingFiles;
+use crosscut_sequence::SequenceFiles;
 
 /// Whole numbers from −5 to 5 that look random.
 fn noise(row: usize, column: usize) -> i64 {
@@ -73,32 +74,28 @@ fn options(set: &[(&str, &str)]) -> Options {
 }
 
 /// The same task and the same examples with pieces of any size, and the same optimum.
-fn check<A: Application + PartialEq + Debug>(text: &str, options: &Options)
+fn check<F: Format<Task: PartialEq + Debug>>(text: &str, options: &Options)
 where
-    A::Output: PartialEq,
+    OutputOf<F>: PartialEq,
 {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("train");
     fs::write(&path, text).unwrap();
-    let (task, examples) = A::define(options, Source::open(&path, &mut ()).unwrap()).unwrap();
-    let settings = Settings {
-        c: C::Sum(0.1),
-        solver: Solver::OneSlack,
-        passes: Some(2000),
-        threads: 1,
-        ..Settings::default()
-    };
+    let source = Source::open(&path, &mut ()).unwrap();
+    let Training { task, examples, .. } = define::<F>(options, source).unwrap();
+    let settings = Settings::new().c(C::Sum(0.1)).solver(Solver::OneSlack).passes(2000).threads(1);
     let whole = Trainer::new(&task, &examples, &settings)
         .unwrap()
         .solve(&mut |_| ControlFlow::Continue(()));
     for size in [1, 100, 1000, 1 << 20] {
-        let at = format!("{} {options:?}, pieces of {size}", A::NAME);
+        let at = format!("{} {options:?}, pieces of {size}", F::NAME);
         let mut pieces = Pieces::with_size(&path, size).unwrap();
-        let surveyed = A::survey(options, &mut pieces).unwrap();
+        let (format, surveyed) = survey::<F>(options, &mut pieces).unwrap();
         assert_eq!(surveyed, task, "{at}");
-        Stream::<A>::rewind(&mut pieces).unwrap();
+        let mut passes = Passes { format: &format, pieces };
+        passes.rewind().unwrap();
         let (mut found, mut count) = (Vec::new(), 0);
-        while let Some(piece) = pieces.next(&task).unwrap() {
+        while let Some(piece) = passes.next(&task).unwrap() {
             found.extend(piece);
             count += 1;
         }
@@ -115,9 +112,10 @@ where
 
         let run = |threads| {
             let mut pieces = Pieces::with_size(&path, size).unwrap();
-            let task = A::survey(options, &mut pieces).unwrap();
+            let (format, task) = survey::<F>(options, &mut pieces).unwrap();
+            let passes = Passes { format: &format, pieces };
             let mut trainer =
-                StreamTrainer::new(&task, pieces, &Settings { threads, ..settings }).unwrap();
+                StreamTrainer::new(&task, passes, &settings.threads(threads)).unwrap();
             assert_eq!(trainer.examples(), examples.len());
             trainer.solve(&mut |_| ControlFlow::Continue(())).unwrap()
         };
@@ -132,24 +130,24 @@ where
 
 #[test]
 fn pieces_make_the_same_task_examples_and_optimum() {
-    check::<Multiclass>(&multiclass(), &options(&[]));
-    check::<Multiclass>(&multiclass(), &options(&[("bias", "1")]));
-    check::<Multiclass>(&multiclass(), &options(&[("bias", "1"), ("scale", "standard")]));
-    check::<Multiclass>(&multiclass(), &options(&[("scale", "global")]));
-    check::<Ranking>(&queries(), &options(&[]));
-    check::<Ranking>(&queries(), &options(&[("scale", "query")]));
-    check::<Ranking>(&queries(), &options(&[("scale", "global")]));
-    check::<Ranking>(&queries(), &options(&[("scale", "standard")]));
-    check::<Sequence>(&hmm(), &options(&[]));
-    check::<Sequence>(&hmm(), &options(&[("scale", "standard")]));
-    check::<Sequence>(&hmm(), &options(&[("scale", "global"), ("min-count", "60")]));
-    check::<Sequence>(&hmm(), &options(&[("min-count", "60")]));
-    check::<Sequence>(&crfsuite(), &options(&[]));
-    check::<Sequence>(&crfsuite(), &options(&[("min-count", "5"), ("format", "crfsuite")]));
-    check::<Sequence>(&crfsuite(), &options(&[("scale", "standard")]));
-    check::<Sequence>(&columns(), &options(&[("template", "pos")]));
-    check::<Sequence>(&columns(), &options(&[("template", "pos"), ("scale", "global")]));
-    check::<Sequence>(
+    check::<MulticlassFiles>(&multiclass(), &options(&[]));
+    check::<MulticlassFiles>(&multiclass(), &options(&[("bias", "1")]));
+    check::<MulticlassFiles>(&multiclass(), &options(&[("bias", "1"), ("scale", "standard")]));
+    check::<MulticlassFiles>(&multiclass(), &options(&[("scale", "global")]));
+    check::<RankingFiles>(&queries(), &options(&[]));
+    check::<RankingFiles>(&queries(), &options(&[("scale", "query")]));
+    check::<RankingFiles>(&queries(), &options(&[("scale", "global")]));
+    check::<RankingFiles>(&queries(), &options(&[("scale", "standard")]));
+    check::<SequenceFiles>(&hmm(), &options(&[]));
+    check::<SequenceFiles>(&hmm(), &options(&[("scale", "standard")]));
+    check::<SequenceFiles>(&hmm(), &options(&[("scale", "global"), ("min-count", "60")]));
+    check::<SequenceFiles>(&hmm(), &options(&[("min-count", "60")]));
+    check::<SequenceFiles>(&crfsuite(), &options(&[]));
+    check::<SequenceFiles>(&crfsuite(), &options(&[("min-count", "5"), ("format", "crfsuite")]));
+    check::<SequenceFiles>(&crfsuite(), &options(&[("scale", "standard")]));
+    check::<SequenceFiles>(&columns(), &options(&[("template", "pos")]));
+    check::<SequenceFiles>(&columns(), &options(&[("template", "pos"), ("scale", "global")]));
+    check::<SequenceFiles>(
         &columns(),
         &options(&[("template", "ner"), ("constrain", "bio"), ("min-count", "3")]),
     );
@@ -167,7 +165,7 @@ fn a_file_that_changes_between_passes_ends_training_with_its_line() {
         fs::write(&path, &text).unwrap();
         let mut pieces = Pieces::with_size(&path, 500).unwrap();
         let task = Multiclass::survey(&Options::default(), &mut pieces).unwrap();
-        let mut trainer = StreamTrainer::new(&task, pieces, &Settings::default()).unwrap();
+        let mut trainer = StreamTrainer::new(&task, passes, &Settings::default()).unwrap();
         let error = trainer.solve(&mut |progress| {
             if progress.passes >= 2.0 {
                 fs::write(&path, &changed).unwrap();

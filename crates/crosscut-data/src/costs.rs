@@ -12,6 +12,7 @@ const MOST_CLASSES: usize = 10_000;
 
 /// Why costs are refused.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum CostError {
     /// A cost is negative or not finite.
     #[error("a cost must be a finite number of at least 0, not {0}")]

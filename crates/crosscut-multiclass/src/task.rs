@@ -60,6 +60,7 @@ pub enum Loss {
 
 /// Why a multiclass task cannot be defined.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum TaskError {
     /// There are fewer than two classes.
     #[error("at least two classes are needed, not {0}")]
@@ -96,6 +97,7 @@ pub enum TaskError {
 
 /// Why a matrix cannot be turned into examples.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum MatrixError {
     /// The matrix is not stored by rows; its rows are the examples.
     #[error("the matrix must be stored by rows (CSR)")]

@@ -89,14 +89,7 @@ proptest! {
     fn copies_are_weights((rows, order) in problems(), mean: bool, squared: bool, one_slack: bool) {
         let (task, n) = (task(), order.len() as f64);
         let (given, merged, stands_for) = given_and_merged(&rows, &order);
-        let settings = |c| Settings {
-            c,
-            slack_norm: if squared { SlackNorm::Squared } else { SlackNorm::Linear },
-            solver: if one_slack { Solver::OneSlack } else { Solver::Block },
-            passes: Some(1000),
-            threads: 1,
-            ..Settings::default()
-        };
+        let settings = |c| Settings::new().c(c).slack_norm(if squared { SlackNorm::Squared } else { SlackNorm::Linear }).solver(if one_slack { Solver::OneSlack } else { Solver::Block }).passes(1000).threads(1);
         let theirs = settings(if mean { C::Mean(0.3 * n) } else { C::Sum(0.3) });
         let mut trainer = Trainer::new(&task, &given, &theirs).unwrap();
         prop_assert_eq!(trainer.different(), merged.len());
@@ -134,7 +127,7 @@ proptest! {
         let task = task();
         let (given, ..) = given_and_merged(&rows, &order);
         let solver = if one_slack { Solver::OneSlack } else { Solver::Block };
-        let settings = Settings { c: C::Sum(0.5), relative_gap: 1e-9, passes: Some(40), solver, ..Settings::default() };
+        let settings = Settings::new().c(C::Sum(0.5)).relative_gap(1e-9).passes(40).solver(solver);
         let mut states = Vec::new();
         let mut keep = |state: &State<'_>| states.push(write(state));
         let mut trainer = Trainer::new(&task, &given, &settings).unwrap();
@@ -148,7 +141,7 @@ proptest! {
     fn another_c_is_that_of_the_examples_as_given((rows, order) in problems()) {
         let task = task();
         let (given, ..) = given_and_merged(&rows, &order);
-        let settings = |c| Settings { c, relative_gap: 1e-9, passes: Some(10_000), ..Settings::default() };
+        let settings = |c| Settings::new().c(c).relative_gap(1e-9).passes(10_000);
         let mut trainer = Trainer::new(&task, &given, &settings(C::Mean(1.0))).unwrap();
         trainer.solve(&mut |_| ControlFlow::Continue(()));
         trainer.set_c(C::Mean(20.0)).unwrap();

@@ -5,8 +5,8 @@
 use std::path::PathBuf;
 
 use crosscut::{Feature, Rescaling, SparseVector, Task};
-use crosscut_app::{Application, Options, Outcome, Source};
-use crosscut_multiclass::{Class, Loss, Multiclass};
+use crosscut_app::{Format, Options, Outcome, Source, Training, read};
+use crosscut_multiclass::{Class, Loss, Multiclass, MulticlassFiles};
 
 const TRAIN: &str =
     "# four examples\nred 1:1 3:-0.5 # first\n\nsci.space 2:2\n-1 cost:2.5 1:0 3:1\nred 1:3\n";
@@ -26,9 +26,13 @@ fn loss(number: u32) -> Options {
     options
 }
 
-fn define(options: &Options, text: &str) -> Result<(Multiclass, Examples), String> {
-    Multiclass::define(options, Source::from_text("train.svm", text))
-        .map_err(|error| error.to_string())
+fn define(
+    options: &Options,
+    text: &str,
+) -> Result<(MulticlassFiles, Multiclass, Examples), String> {
+    let training = crosscut_app::define(options, Source::from_text("train.svm", text));
+    let Training { format, task, examples } = training.map_err(|error| error.to_string())?;
+    Ok((format, task, examples))
 }
 
 fn features(x: &SparseVector) -> Vec<(u32, f32)> {
@@ -37,9 +41,9 @@ fn features(x: &SparseVector) -> Vec<(u32, f32)> {
 
 #[test]
 fn examples_are_read() {
-    let (task, examples) = define(&options(&[("bias", "0.5")]), TRAIN).unwrap();
+    let (files, task, examples) = define(&options(&[("bias", "0.5")]), TRAIN).unwrap();
     assert_eq!(task.classes().iter().collect::<Vec<_>>(), ["-1", "red", "sci.space"]);
-    assert_eq!(task.sizes(), [("classes", 3), ("features", 3)]);
+    assert_eq!(files.sizes(&task), [("classes", 3), ("features", 3)]);
     assert_eq!(task.dim(), 4 * 3);
     let classes: Vec<usize> = examples.iter().map(|example| example.y.index()).collect();
     assert_eq!(classes, [1, 2, 0, 1]);
@@ -49,21 +53,21 @@ fn examples_are_read() {
     assert_eq!(features(&examples[2].x), [(2, 1.0), (3, 0.5)], "zeros are dropped");
     examples.iter().for_each(|example| task.validate(&example.x, &example.y).unwrap());
 
-    let (task, examples) = define(&Options::default(), TRAIN).unwrap();
+    let (_, task, examples) = define(&Options::default(), TRAIN).unwrap();
     assert_eq!((task.dim(), task.bias()), (3 * 3, None));
     assert_eq!(features(&examples[3].x), [(0, 3.0)]);
 }
 
 #[test]
 fn numbers_are_ordered_by_number() {
-    let (task, _) = define(&Options::default(), "10 1:1\n2 1:1\n-1 1:1\n").unwrap();
+    let (_, task, _) = define(&Options::default(), "10 1:1\n2 1:1\n-1 1:1\n").unwrap();
     assert_eq!(task.classes().iter().collect::<Vec<_>>(), ["-1", "2", "10"]);
 }
 
 #[test]
 fn weights_have_names() {
-    let (task, _) = define(&options(&[("bias", "1")]), "a 7:1\nb 4000000000:1\n").unwrap();
-    let names: Vec<String> = (0..task.dim()).map(|index| task.weight_name(index)).collect();
+    let (files, task, _) = define(&options(&[("bias", "1")]), "a 7:1\nb 4000000000:1\n").unwrap();
+    let names: Vec<String> = (0..task.dim()).map(|index| files.weight_name(&task, index)).collect();
     let expected = [
         "class a, feature 7",
         "class b, feature 7",
@@ -76,9 +80,9 @@ fn weights_have_names() {
 
 #[test]
 fn a_model_reads_what_it_has_not_seen() {
-    let (task, _) = define(&options(&[("bias", "1")]), TRAIN).unwrap();
+    let (files, task, _) = define(&options(&[("bias", "1")]), TRAIN).unwrap();
     let text = "red 1:1 4:7\nblue cost:3 900:1\n? 2:1\n3:1\n-1\n";
-    let items = task.read(Source::from_text("test.svm", text)).unwrap();
+    let items = read(&files, &task, Source::from_text("test.svm", text)).unwrap();
     let labels: Vec<Option<Class>> = items.iter().map(|item| item.y).collect();
     assert_eq!(
         labels,
@@ -91,10 +95,10 @@ fn a_model_reads_what_it_has_not_seen() {
 
 #[test]
 fn a_prediction_is_a_label_and_the_scores() {
-    let (task, examples) = define(&Options::default(), TRAIN).unwrap();
+    let (files, task, examples) = define(&Options::default(), TRAIN).unwrap();
     let w: Vec<f64> = (0..9).map(f64::from).collect();
     let mut written = Vec::new();
-    task.write(&w, &examples[0].x, &Class::new(2), &mut written).unwrap();
+    files.write(&task, &w, &examples[0].x, &Class::new(2), &mut written).unwrap();
     assert_eq!(String::from_utf8(written).unwrap(), "sci.space -3 -2.5 -2\n");
 }
 
@@ -103,7 +107,7 @@ fn a_task_survives_serialisation() {
     let (folder, path) = cost_file("a b 2\n");
     let mut options = options(&[("bias", "1"), ("cost", &path)]);
     options.rescaling = Rescaling::Slack;
-    let (task, _) = define(&options, "a 1:1\nb 2:1\n").unwrap();
+    let (_, task, _) = define(&options, "a 1:1\nb 2:1\n").unwrap();
     let text = serde_json::to_string(&task).unwrap();
     assert_eq!(serde_json::from_str::<Multiclass>(&text).unwrap(), task);
     drop(folder);
@@ -132,9 +136,10 @@ fn bad_training_files_are_refused() {
 
 #[test]
 fn bad_files_to_classify_are_refused() {
-    let (task, _) = define(&Options::default(), TRAIN).unwrap();
-    let error =
-        task.read(Source::from_text("test.svm", "red 1:1\nred 0:1\n")).unwrap_err().to_string();
+    let (files, task, _) = define(&Options::default(), TRAIN).unwrap();
+    let error = read(&files, &task, Source::from_text("test.svm", "red 1:1\nred 0:1\n"))
+        .unwrap_err()
+        .to_string();
     assert_eq!(
         error,
         "test.svm:2: expected a feature id of at least 1, found `0:1` (ids from 0: learn with --zero-based)"
@@ -174,7 +179,7 @@ fn bad_options_are_refused() {
 
 #[test]
 fn the_squared_loss_takes_labels_as_numbers() {
-    let (task, _) = define(&loss(1), "1 1:1\n2.5 1:1\n-1 1:1\n").unwrap();
+    let (_, task, _) = define(&loss(1), "1 1:1\n2.5 1:1\n-1 1:1\n").unwrap();
     assert_eq!(task.loss_function(), &Loss::Squared(vec![-1.0, 1.0, 2.5]));
     assert_eq!(task.loss(&SparseVector::default(), &Class::new(0), &Class::new(2)), 12.25);
 }
@@ -192,7 +197,7 @@ fn cost_file(text: &str) -> (tempfile::TempDir, String) {
 fn costs_are_read() {
     let text = "# true predicted cost\r\nred -1 2.5 # dear\n\nsci.space red 0\n-1 -1 0\n";
     let (_folder, path) = cost_file(text);
-    let (task, _) = define(&options(&[("cost", &path)]), TRAIN).unwrap();
+    let (_, task, _) = define(&options(&[("cost", &path)]), TRAIN).unwrap();
     let Loss::Cost(costs) = task.loss_function() else { panic!("{:?}", task.loss_function()) };
     assert_eq!(costs.row(0), [0.0, 1.0, 1.0]);
     assert_eq!(costs.row(1), [2.5, 0.0, 1.0]);
@@ -224,7 +229,7 @@ fn bad_costs_are_refused() {
 fn an_evaluation_by_hand() {
     // Class 3 has no examples, class 2 is never predicted, one label is unknown: five classes in the
     // macro averages. Weight 2 for the first example.
-    let (task, _) = define(&Options::default(), "0 1:1\n1 1:1\n2 1:1\n3 1:1\n").unwrap();
+    let (files, task, _) = define(&Options::default(), "0 1:1\n1 1:1\n2 1:1\n3 1:1\n").unwrap();
     let pairs = [(0, 0), (0, 1), (1, 1), (1, 3), (2, 0), (9, 1)];
     let classes: Vec<(Class, Class)> = pairs
         .iter()
@@ -237,7 +242,7 @@ fn an_evaluation_by_hand() {
         .zip(weights)
         .map(|((y, y_hat), weight)| Outcome { x: &x, y, y_hat, weight })
         .collect();
-    let report = task.evaluate(&outcomes);
+    let report = files.evaluate(&task, &outcomes);
 
     assert_eq!(report.measures()[0].0, "error");
     // Precision 2/3, 1/3, 0, 0; recall 2/3, 1/2, 0, 0; F1 2/3, 2/5, 0, 0.
@@ -281,8 +286,8 @@ fn an_evaluation_by_hand() {
 
 #[test]
 fn an_evaluation_of_nothing_has_no_nan() {
-    let (task, _) = define(&Options::default(), TRAIN).unwrap();
-    let report = task.evaluate(&[]);
+    let (files, task, _) = define(&Options::default(), TRAIN).unwrap();
+    let report = files.evaluate(&task, &[]);
     assert!(report.measures().iter().all(|(_, value)| *value == 0.0));
 }
 
@@ -290,12 +295,10 @@ fn an_evaluation_of_nothing_has_no_nan() {
 fn many_classes_have_no_confusion_matrix() {
     let task = Multiclass::numbered(1001, 1).unwrap();
     let class = Class::new(1000);
-    let report = task.evaluate(&[Outcome {
-        x: &SparseVector::default(),
-        y: &class,
-        y_hat: &class,
-        weight: 1.0,
-    }]);
+    let report = MulticlassFiles::default().evaluate(
+        &task,
+        &[Outcome { x: &SparseVector::default(), y: &class, y_hat: &class, weight: 1.0 }],
+    );
     assert_eq!(report.tables().len(), 1);
     assert_eq!(report.get("accuracy"), Some(1.0));
 }
@@ -303,7 +306,7 @@ fn many_classes_have_no_confusion_matrix() {
 #[test]
 fn a_table_belongs_to_the_features_of_its_task() {
     let text = "class,age\na,1\nb,2\n";
-    let (task, _) = define(&options(&[("label", "class")]), text).unwrap();
+    let (_, task, _) = define(&options(&[("label", "class")]), text).unwrap();
     assert_eq!(task.features().name(0), "age");
     let stored = serde_json::to_string(&task).unwrap();
     assert_eq!(serde_json::from_str::<Multiclass>(&stored).unwrap(), task);

@@ -10,8 +10,8 @@ use crosscut::{
     BlockSettings, C, Example, Objective, Rescaling, Settings, SlackNorm, Solution, Solver,
     SparseVector, predict_all, primal, risk, solve, testing,
 };
-use crosscut_app::{Application, Options, Source};
-use crosscut_multiclass::{Class, Multiclass};
+use crosscut_app::{Options, Source, Training, define, read};
+use crosscut_multiclass::{Class, Multiclass, MulticlassFiles};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
@@ -20,15 +20,14 @@ type Examples = Vec<Example<SparseVector, Class>>;
 /// Ways to solve, and how small a relative gap is asked of each: where planes are merged, steps
 /// converge sublinearly.
 fn solvers() -> Vec<(&'static str, Settings, f64)> {
-    let settings =
-        |solver, block| Settings { solver, block, passes: Some(100_000), ..Settings::default() };
+    let settings = |solver, block| Settings::new().solver(solver).block(block).passes(100_000);
     let block = BlockSettings::default();
-    let plain = BlockSettings { batch: 1, approximate_passes: 0, ..block };
+    let plain = block.batch(1).approximate_passes(0);
     vec![
         ("block", settings(Solver::Block, block), 1e-7),
         ("one-slack", settings(Solver::OneSlack, block), 1e-7),
         ("exact steps, batch 1, no approximate passes", settings(Solver::Block, plain), 1e-7),
-        ("two planes", settings(Solver::Block, BlockSettings { planes: 2, ..block }), 1e-3),
+        ("two planes", settings(Solver::Block, block.planes(2)), 1e-3),
     ]
 }
 
@@ -43,9 +42,10 @@ fn golden() -> (Multiclass, Examples, Examples) {
     options.set("bias", "1");
     let train =
         Source::from_text("multiclass.train.svm", include_str!("data/multiclass.train.svm"));
-    let (task, train) = Multiclass::define(&options, train).unwrap();
+    let training = define::<MulticlassFiles>(&options, train).unwrap();
+    let Training { format, task, examples: train } = training;
     let test = Source::from_text("multiclass.test.svm", include_str!("data/multiclass.test.svm"));
-    let test = task.read(test).unwrap();
+    let test = read(&format, &task, test).unwrap();
     let test = test.into_iter().map(|item| Example::new(item.x, item.y.unwrap())).collect();
     (task, train, test)
 }
@@ -60,7 +60,7 @@ fn every_solver_meets_the_golden_optimum() {
     let (task, train, _) = golden();
     assert_eq!(C::Sum(1.0).mean(train.len()), 120.0);
     for (name, settings, relative_gap) in solvers() {
-        let solution = run(&task, &train, Settings { c: C::Sum(1.0), relative_gap, ..settings });
+        let solution = run(&task, &train, settings.c(C::Sum(1.0)).relative_gap(relative_gap));
         let certificate = solution.certificate;
         assert!(certificate.converged(), "{name}: {certificate:?}");
         assert!(certificate.relative_gap() <= relative_gap, "{name}: {certificate:?}");
@@ -90,12 +90,13 @@ const SCIKIT_LEARN: [(&str, &str, f64, f64); 3] = [
 #[test]
 fn every_solver_meets_the_optimum_of_softmax_regression() {
     for (name, text, c, optimum) in SCIKIT_LEARN {
-        let (task, examples) =
-            Multiclass::define(&Options::default(), Source::from_text(name, text)).unwrap();
+        let source = Source::from_text(name, text);
+        let training = define::<MulticlassFiles>(&Options::default(), source).unwrap();
+        let Training { task, examples, .. } = training;
         let task = task.with_objective(Objective::Log);
         // The 1-slack method takes hundreds of passes to a gap of 1e-7 on the digits.
         for (solver, relative_gap) in [(Solver::Block, 1e-8), (Solver::OneSlack, 1e-4)] {
-            let settings = Settings { solver, c: C::Sum(c), relative_gap, ..Settings::default() };
+            let settings = Settings::new().solver(solver).c(C::Sum(c)).relative_gap(relative_gap);
             let certificate = run(&task, &examples, settings).certificate;
             assert!(certificate.converged(), "{name}: {certificate:?}");
             let off = (certificate.primal - optimum).abs();
@@ -194,7 +195,7 @@ proptest! {
             let optimum = optimum(&task, &examples, c_sum, slack_norm);
             for (name, settings, relative_gap) in solvers() {
                 let relative_gap = relative_gap.max(1e-6);
-                let settings = Settings { c: C::Sum(c_sum), relative_gap, slack_norm, ..settings };
+                let settings = settings.c(C::Sum(c_sum)).relative_gap(relative_gap).slack_norm(slack_norm);
                 let certificate = run(&task, &examples, settings).certificate;
                 prop_assert!(certificate.relative_gap() <= relative_gap, "{}: {:?}", name, certificate);
                 let tolerance = 1e-6 * optimum.max(1.0);

@@ -2,14 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
 
-use crosscut_app::stream::read_in_pieces;
-use crosscut_app::{Application, Options, Source};
-use crosscut_multiclass::Multiclass;
+use crosscut_app::{Options, Source, Training, define, read, read_in_pieces};
+use crosscut_multiclass::MulticlassFiles;
 
 #[test]
 fn pieces_hold_the_examples_of_the_file() {
     let train = Source::from_text("train", "1 1:1 2:2\n2 1:2\na 3:1\n");
-    let task = Multiclass::define(&Options::default(), train).unwrap().0;
+    let training = define::<MulticlassFiles>(&Options::default(), train).unwrap();
+    let Training { format, task, .. } = training;
     for text in [
         "",
         "\n# x\n",
@@ -17,10 +17,10 @@ fn pieces_hold_the_examples_of_the_file() {
         "1 1:1\n2 2:1\nbad line\n1 1:x\n",
         "1 1:1\n2 1:x",
     ] {
-        let whole = task.read(Source::from_text("test", text).may_be_empty());
+        let whole = read(&format, &task, Source::from_text("test", text).may_be_empty());
         let whole = whole.map_err(|error| error.to_string());
         for size in (1..40).map(Some).chain([None]) {
-            let pieces = read_in_pieces(&task, "test", text.as_bytes(), size);
+            let pieces = read_in_pieces(&format, &task, "test", text.as_bytes(), size);
             assert_eq!(pieces.map_err(|error| error.to_string()), whole, "{size:?}: {text}");
         }
     }

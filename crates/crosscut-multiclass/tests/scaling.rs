@@ -7,8 +7,8 @@ use std::fmt::Write as _;
 
 use crosscut::{C, Example, Feature, Model, Settings, SparseVector, Task, solve, testing};
 use crosscut_app::model_file::{self, ModelFile};
-use crosscut_app::{Application, Monitor, Options, Source};
-use crosscut_multiclass::{Class, Multiclass};
+use crosscut_app::{Format, Monitor, Options, Source, Training, read};
+use crosscut_multiclass::{Class, Multiclass, MulticlassFiles};
 use proptest::prelude::*;
 
 /// Rows of a table with a label each.
@@ -74,25 +74,29 @@ fn options(values: &[(&str, &str)]) -> Options {
     options
 }
 
-fn define(options: &Options, text: &str) -> (Multiclass, Vec<Example<SparseVector, Class>>) {
-    Multiclass::define(options, Source::from_text("train", text)).unwrap()
+type Examples = Vec<Example<SparseVector, Class>>;
+
+fn define(options: &Options, text: &str) -> (MulticlassFiles, Multiclass, Examples) {
+    let source = Source::from_text("train", text);
+    let Training { format, task, examples } = crosscut_app::define(options, source).unwrap();
+    (format, task, examples)
 }
 
 /// Trains far, and sends the model through a file.
-fn learn(options: &Options, text: &str) -> Model<Multiclass> {
-    let (task, examples) = define(options, text);
-    let settings = Settings { c: C::Mean(10.0), relative_gap: 1e-9, ..Settings::default() };
+fn learn(options: &Options, text: &str) -> (MulticlassFiles, Model<Multiclass>) {
+    let (files, task, examples) = define(options, text);
+    let settings = Settings::new().c(C::Mean(10.0)).relative_gap(1e-9);
     let solution = solve(&task, &examples, &settings).unwrap();
     testing::check_solution(&task, &examples, &settings, &solution);
     assert!(solution.certificate.converged(), "{:?}", solution.certificate);
     let model = Model::new(task, solution.w, settings, solution.certificate);
     let folder = tempfile::tempdir().unwrap();
-    model_file::save(&model, &folder.path().join("model")).unwrap();
+    model_file::save(&files, &model, &folder.path().join("model")).unwrap();
     ModelFile::open(&folder.path().join("model")).unwrap().load().unwrap()
 }
 
-fn predictions(model: &Model<Multiclass>, text: &str) -> Vec<Class> {
-    let items = model.task.read(Source::from_text("test", text)).unwrap();
+fn predictions((files, model): &(MulticlassFiles, Model<Multiclass>), text: &str) -> Vec<Class> {
+    let items = read(files, &model.task, Source::from_text("test", text)).unwrap();
     items.iter().map(|item| model.predict(&item.x)).collect()
 }
 
@@ -105,7 +109,7 @@ fn training_and_prediction_are_those_of_files_scaled_by_hand() {
         for bias in [&[][..], &[("bias", "1")]] {
             let scaled = learn(&options(&[&[("scale", scale)], bias].concat()), &text(&train));
             let plain = learn(&options(bias), &train_by_hand);
-            let (a, b) = (scaled.certificate, plain.certificate);
+            let (a, b) = (scaled.1.certificate, plain.1.certificate);
             let near = |x: f64, y: f64| (x - y).abs() <= 1e-6 * y.abs();
             assert!(
                 near(a.primal, b.primal) && near(a.dual, b.dual),
@@ -116,7 +120,10 @@ fn training_and_prediction_are_those_of_files_scaled_by_hand() {
                 predictions(&plain, &test_by_hand),
                 "{scale} {bias:?}"
             );
-            assert_eq!((scaled.task.scale(), plain.task.scale()), (Some(scale), None));
+            assert_eq!(
+                (scaled.0.scale(&scaled.1.task), plain.0.scale(&plain.1.task)),
+                (Some(scale), None)
+            );
         }
     }
 }
@@ -131,7 +138,7 @@ fn units_and_the_origin_of_a_dense_feature_do_not_matter() {
         .collect();
     let options = options(&[("scale", "standard"), ("bias", "1")]);
     let rows = |table: &Table| {
-        define(&options, &text(table)).1.into_iter().map(|example| example.x).collect::<Vec<_>>()
+        define(&options, &text(table)).2.into_iter().map(|example| example.x).collect::<Vec<_>>()
     };
     for (x, other) in rows(&train).iter().zip(&rows(&other)) {
         assert_eq!(x.features().len(), other.features().len());
@@ -147,7 +154,7 @@ fn units_and_the_origin_of_a_dense_feature_do_not_matter() {
 #[test]
 fn the_bias_is_not_scaled_and_no_feature() {
     for scale in ["none", "standard", "global"] {
-        let (task, examples) =
+        let (_, task, examples) =
             define(&options(&[("bias", "0.5"), ("scale", scale)]), "a 1:3 2:1\nb 1:5\nc 1:4\n");
         for example in &examples {
             assert_eq!(
@@ -187,7 +194,8 @@ fn what_is_told_while_training() {
     let notes = |text: &str, values: &[(&str, &str)]| {
         std::fs::write(&path, text).unwrap();
         let mut ears = Ears::default();
-        Multiclass::define(&options(values), Source::open(&path, &mut ears).unwrap()).unwrap();
+        let source = Source::open(&path, &mut ears).unwrap();
+        crosscut_app::define::<MulticlassFiles>(&options(values), source).unwrap();
         ears.0.into_iter().map(|note| note.replace(path.to_str().unwrap(), "f")).collect::<Vec<_>>()
     };
     let far = "f: feature 9 has values over 10000 times as large as a quarter of the features: training may be slow, and C \
@@ -209,16 +217,15 @@ fn what_is_told_while_training() {
 #[test]
 fn broken_scalings_and_words_are_refused() {
     let error = |values: &[(&str, &str)]| {
-        Multiclass::define(&options(values), Source::from_text("train", "a 1:1\nb 1:2\n"))
-            .unwrap_err()
-            .to_string()
+        let source = Source::from_text("train", "a 1:1\nb 1:2\n");
+        crosscut_app::define::<MulticlassFiles>(&options(values), source).unwrap_err().to_string()
     };
     assert_eq!(
         error(&[("scale", "query")]),
         "--scale expects none, standard or global, not `query`"
     );
 
-    let (task, _) = define(&options(&[("scale", "global")]), "a 1:1 2:1\nb 1:3 2:0\n");
+    let (_, task, _) = define(&options(&[("scale", "global")]), "a 1:1 2:1\nb 1:3 2:0\n");
     let text = serde_json::to_string(&task).unwrap();
     assert_eq!(serde_json::from_str::<Multiclass>(&text).unwrap(), task);
     let size = "the scaling is not for the 2 features of the task";
@@ -256,12 +263,12 @@ proptest! {
         let trained = trained.clamp(2, lines.len());
         // Without features there is nothing to learn from.
         prop_assume!(rows[..trained].iter().flat_map(|row| row.values()).any(|value| *value != 0.0));
-        let (task, examples) = define(&options(&[("scale", scale)]), &lines[..trained].concat());
-        for item in task.read(Source::from_text("test", lines.concat())).unwrap() {
+        let (files, task, examples) = define(&options(&[("scale", scale)]), &lines[..trained].concat());
+        for item in read(&files, &task, Source::from_text("test", lines.concat())).unwrap() {
             prop_assert!(item.x.features().iter().all(|feature| feature.value.is_finite() && feature.value != 0.0));
             prop_assert!(task.validate(&item.x, &item.y.unwrap()).is_ok());
         }
-        let again = task.read(Source::from_text("train", lines[..trained].concat())).unwrap();
+        let again = read(&files, &task, Source::from_text("train", lines[..trained].concat())).unwrap();
         prop_assert!(again.iter().map(|item| &item.x).eq(examples.iter().map(|example| &example.x)));
     }
 }

@@ -49,6 +49,7 @@ pub enum Loss {
 
 /// Why a ranking task cannot be defined.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum TaskError {
     /// Slack rescaling is exact for these losses only.
     #[error("slack rescaling is for the losses reciprocal rank and precision at k")]

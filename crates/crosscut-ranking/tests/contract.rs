@@ -530,7 +530,7 @@ fn a_query_may_have_100_000_documents() {
             }
             let task = task(10, loss);
             for solver in [Solver::Block, Solver::OneSlack] {
-                let settings = Settings { passes: Some(1), solver, ..Settings::default() };
+                let settings = Settings::new().passes(1).solver(solver);
                 let solution = solve(&task, [&example], &settings).unwrap();
                 let y_hat = task.predict(&solution.w, &example.x, &mut Scratch::default());
                 assert_eq!(y_hat.len(), DOCUMENTS);

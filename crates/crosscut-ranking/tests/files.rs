@@ -526,7 +526,7 @@ proptest! {
 
 /// Trains a little, and sends the model through a file.
 fn learn((task, examples): (Ranking, Examples)) -> Model<Ranking> {
-    let settings = Settings { passes: Some(20), ..Settings::default() };
+    let settings = Settings::new().passes(20);
     let solution = solve(&task, &examples, &settings).unwrap();
     testing::check_solution(&task, &examples, &settings, &solution);
     let model = Model::new(task, solution.w, settings, solution.certificate);

@@ -20,12 +20,8 @@ use small::{Examples, PAIRS, Plain, RANKINGS, Rankings, pairs, problems};
 
 /// The solvers with what they are asked here.
 fn solvers(c: C, relative_gap: f64) -> [Settings; 2] {
-    [Solver::Block, Solver::OneSlack].map(|solver| Settings {
-        solver,
-        c,
-        relative_gap,
-        passes: Some(100_000),
-        ..Settings::default()
+    [Solver::Block, Solver::OneSlack].map(|solver| {
+        Settings::new().solver(solver).c(c).relative_gap(relative_gap).passes(100_000)
     })
 }
 

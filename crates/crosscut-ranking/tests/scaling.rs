@@ -81,7 +81,7 @@ fn define(scale: &str, text: &str) -> (Ranking, Vec<Example<Query, Scores>>) {
 /// Trains far, and sends the model through a file.
 fn learn(scale: &str, text: &str) -> Model<Ranking> {
     let (task, examples) = define(scale, text);
-    let settings = Settings { c: C::Mean(10.0), relative_gap: 1e-9, ..Settings::default() };
+    let settings = Settings::new().c(C::Mean(10.0)).relative_gap(1e-9);
     let solution = solve(&task, &examples, &settings).unwrap();
     testing::check_solution(&task, &examples, &settings, &solution);
     assert!(solution.certificate.converged(), "{:?}", solution.certificate);

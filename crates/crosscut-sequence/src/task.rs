@@ -54,6 +54,7 @@ const MOST_CONSTRAINED: usize = 1 << 12;
 
 /// Why a sequence task cannot be defined.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum TaskError {
     /// The number of tags is below 2 or above [`Tag::MOST`].
     #[error("between 2 and {most} tags are needed, not {0}", most = Tag::MOST)]

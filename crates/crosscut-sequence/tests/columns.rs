@@ -416,7 +416,7 @@ fn lines_of_pairs_are_features_of_pairs_alone() {
         let optimum = |values: &[(&str, &str)]| {
             let values = [values, &[("objective", objective)]].concat();
             let (task, examples) = define(&values, text).unwrap();
-            let settings = Settings { relative_gap: 1e-6, ..Settings::default() };
+            let settings = Settings::new().relative_gap(1e-6);
             let run = solve(&task, &examples, &settings);
             let certificate = run.unwrap().certificate;
             (certificate.dual, certificate.primal)

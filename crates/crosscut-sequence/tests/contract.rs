@@ -590,7 +590,7 @@ fn a_sequence_may_have_100_000_tokens() {
         let task = Sequence::numbered(2, 3).unwrap().with_orders(orders.0, orders.1).unwrap();
         let task = task.with_loss(loss).unwrap().with_scheme(scheme).unwrap();
         for solver in [Solver::Block, Solver::OneSlack] {
-            let settings = Settings { passes: Some(1), solver, ..Settings::default() };
+            let settings = Settings::new().passes(1).solver(solver);
             let solution = solve(&task, [&example], &settings).unwrap();
             assert_eq!(task.predict(&solution.w, x, &mut scratch).len(), TOKENS);
             assert_eq!(task.max_marginals(&solution.w, x, &mut scratch).len(), TOKENS);

@@ -593,7 +593,7 @@ fn bad_files_to_classify_are_refused() {
 
 /// Trains a little, and sends the model through a file.
 fn learn(task: Sequence, examples: &Examples) -> Model<Sequence> {
-    let settings = Settings { passes: Some(20), ..Settings::default() };
+    let settings = Settings::new().passes(20);
     let solution = solve(&task, examples, &settings).unwrap();
     testing::check_solution(&task, examples, &settings, &solution);
     let model = Model::new(task, solution.w, settings, solution.certificate);

@@ -17,12 +17,8 @@ use small::{Examples, choices, problems, taggings};
 
 /// The solvers with what they are asked here.
 fn solvers(c: C, relative_gap: f64) -> [Settings; 2] {
-    [Solver::Block, Solver::OneSlack].map(|solver| Settings {
-        solver,
-        c,
-        relative_gap,
-        passes: Some(100_000),
-        ..Settings::default()
+    [Solver::Block, Solver::OneSlack].map(|solver| {
+        Settings::new().solver(solver).c(c).relative_gap(relative_gap).passes(100_000)
     })
 }
 
@@ -238,7 +234,7 @@ fn recombined_planes_save_exact_passes() {
         }
     }
     let (task, examples) = read("words", &text);
-    let settings = Settings { c: C::Mean(100.0), ..Settings::default() };
+    let settings = Settings::new().c(C::Mean(100.0));
     let with = run(&task, &examples, settings).certificate;
     let plain = Plain(task);
     let without = solve(&plain, &examples, &settings).unwrap().certificate;

@@ -77,7 +77,7 @@ fn define(values: &[(&str, &str)], text: &str) -> (Sequence, Vec<Example<Tokens,
 /// Trains far, and sends the model through a file.
 fn learn(values: &[(&str, &str)], text: &str) -> Model<Sequence> {
     let (task, examples) = define(values, text);
-    let settings = Settings { c: C::Mean(10.0), relative_gap: 1e-9, ..Settings::default() };
+    let settings = Settings::new().c(C::Mean(10.0)).relative_gap(1e-9);
     let solution = solve(&task, &examples, &settings).unwrap();
     testing::check_solution(&task, &examples, &settings, &solution);
     assert!(solution.certificate.converged(), "{:?}", solution.certificate);

@@ -52,15 +52,14 @@ pub fn learn<P: Program>(flags: &Learn) -> Result<ExitCode, Error> {
         }
     }
 
-    let settings = Settings {
-        c: C::Mean(flags.c),
-        slack_norm: flags.slack_norm,
-        // Of tangents of squares neither α nor length mean anything to the family.
-        solver: if flags.slack_norm == SlackNorm::Squared { Solver::Block } else { Solver::Auto },
-        epsilon: Some(epsilon),
-        relative_gap: 0.0,
-        ..Settings::default()
-    };
+    // Of tangents of squares neither α nor length mean anything to the family.
+    let is_squared = flags.slack_norm == SlackNorm::Squared;
+    let settings = Settings::new()
+        .c(C::Mean(flags.c))
+        .slack_norm(flags.slack_norm)
+        .solver(if is_squared { Solver::Block } else { Solver::Auto })
+        .epsilon(epsilon)
+        .relative_gap(0.0);
     let began = cpu_seconds();
     let file = display_name(&flags.examples);
     let mut iterations =

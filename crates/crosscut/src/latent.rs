@@ -56,6 +56,18 @@ pub trait Latent: Task<Output: PartialEq> {
     ) -> Self::Output;
 }
 
+impl<T: Latent + ?Sized> Latent for &T {
+    fn impute(
+        &self,
+        w: &[f64],
+        x: &T::Input,
+        y: &T::Output,
+        scratch: &mut T::Scratch,
+    ) -> T::Output {
+        T::impute(self, w, x, y, scratch)
+    }
+}
+
 /// Stopping rules for the rounds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rounds {
@@ -74,6 +86,7 @@ impl Default for Rounds {
 
 /// Why the rounds ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RoundsStop {
     /// The last round lowered F by no more than the tolerance.
     Tolerance,

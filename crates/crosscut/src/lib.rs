@@ -56,69 +56,52 @@
 //! | block, pass | | [`BlockSettings`], `passes` | one example; n oracle calls |
 //! | risk | | [`risk`] | mean loss on data |
 //! | task | | [`Task`] | definition: outputs, loss, inference, sizes |
+//! | structure | | [`Structure`], [`Parts`] | a task in its shortest form |
 //! | model | | [`Model`] | task + w + how it was trained |
 //!
 //! # An example
 //!
-//! The task: choose one of several candidates, each described by a row of features.
+//! The structure: choose one of several candidates, each described by two features.
 //!
 //! ```
-//! use crosscut::{
-//!     Example, FeatureMap, Place, Planes, Settings, Sink, SparseRows, SparseVector, Task, solve,
-//!     testing,
-//! };
+//! use crosscut::{Example, FeatureSink, Settings, Structure, Structured, Task, solve, testing};
 //!
-//! struct Choice; // of candidates with two features
+//! struct Choice;
 //!
-//! impl FeatureMap for Choice {
-//!     fn psi<'a>(&'a self, x: &'a SparseRows, y: &usize, sink: &mut dyn Sink<'a>) {
-//!         sink.add_row(x.row(*y), Place::block(0), 1.0); // Ψ(x, y): the row of the candidate
-//!     }
-//! }
-//!
-//! impl Task for Choice {
-//!     type Input = SparseRows;
-//!     type Output = usize;
-//!     type Scratch = ();
+//! impl Structure for Choice {
+//!     type Input = Vec<[f64; 2]>; // the candidates
+//!     type Output = usize; // which of them
 //!
 //!     fn dim(&self) -> usize {
 //!         2
 //!     }
 //!
-//!     fn loss(&self, _: &SparseRows, y: &usize, y_hat: &usize) -> f64 {
+//!     fn psi(&self, x: &Vec<[f64; 2]>, y: &usize, sink: &mut FeatureSink<'_>) {
+//!         (0..).zip(x[*y]).for_each(|(index, value)| sink.add(index, value));
+//!     }
+//!
+//!     fn loss(&self, y: &usize, y_hat: &usize) -> f64 {
 //!         if y == y_hat { 0.0 } else { 1.0 }
 //!     }
 //!
-//!     fn predict(&self, w: &[f64], x: &SparseRows, (): &mut ()) -> usize {
-//!         best(x.len(), |y| self.score(w, x, &y))
+//!     // The candidate with the largest score; with y, with the largest score + loss.
+//!     fn best(&self, w: &[f64], x: &Vec<[f64; 2]>, y: Option<&usize>) -> usize {
+//!         let value = |y_hat| self.score(w, x, &y_hat) + y.map_or(0.0, |y| self.loss(y, &y_hat));
+//!         (0..x.len()).max_by(|&a, &b| value(a).total_cmp(&value(b))).expect("there are candidates")
 //!     }
-//!
-//!     fn separate<'a>(
-//!         &'a self, w: &[f64], x: &'a SparseRows, y: &'a usize, (): &mut (), planes: &mut Planes<'a>,
-//!     ) {
-//!         let y_bar = best(x.len(), |y_bar| self.loss(x, y, &y_bar) + self.score(w, x, &y_bar));
-//!         planes.add(|sink| self.plane(x, y, &y_bar, sink)); // writes δ, returns Δ
-//!     }
-//! }
-//!
-//! fn best(candidates: usize, value: impl Fn(usize) -> f64) -> usize {
-//!     let better = |a, b| if value(b) > value(a) { b } else { a };
-//!     (0..candidates).reduce(better).expect("there are candidates")
 //! }
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let x = |rows: [[f32; 2]; 3]| -> Result<SparseRows, _> {
-//!     rows.iter().map(|row| SparseVector::from_dense(row)).collect()
-//! };
 //! let examples = [
-//!     Example::new(x([[1.0, 0.0], [0.0, 2.0], [1.0, 1.0]])?, 0),
-//!     Example::new(x([[0.0, 1.0], [3.0, 0.5], [2.0, 0.0]])?, 1),
+//!     Example::new(vec![[1.0, 0.0], [0.0, 2.0], [1.0, 1.0]], 0),
+//!     Example::new(vec![[0.0, 1.0], [3.0, 0.5], [2.0, 0.0]], 1),
 //! ];
-//! testing::check(&Choice, &examples);
+//! let task = Structured(Choice);
+//! testing::check(&task, &examples); // the laws that every task keeps
 //!
-//! let solution = solve(&Choice, &examples, &Settings::default())?;
-//! assert!(solution.certificate.relative_gap() <= 1e-3);
-//! assert_eq!(Choice.predict(&solution.w, &examples[1].x, &mut ()), 1);
+//! let solution = solve(&task, &examples, &Settings::default())?;
+//! assert!(solution.certificate.relative_gap() <= 1e-3); // D ≤ P* ≤ P(w), this close
+//! assert_eq!(task.predict(&solution.w, &examples[1].x, &mut ()), 1);
 //! # Ok(())
 //! # }
 //! ```
@@ -126,9 +109,12 @@
 //! # Where to go next
 //!
 //! * The [tutorial]: [the problem](tutorial::the_problem), [your first
-//!   structure](tutorial::your_first_structure), [reading the gap](tutorial::reading_the_gap).
-//! * [`Task`] is the trait to implement, with its contract. [`testing`] checks the contract.
-//!   [`primal`] evaluates P at any w.
+//!   structure](tutorial::your_first_structure), [a structure by
+//!   parts](tutorial::a_structure_by_parts), [a task](tutorial::a_task), [reading the
+//!   gap](tutorial::reading_the_gap).
+//! * [`Structure`] is the trait to begin with, and [`Parts`] the one for sums over parts. Both make
+//!   a [`Task`], the trait of the solvers, with the contract. [`testing`] checks the contract.
+//!   [`Layout`] numbers and names weights. [`primal`] evaluates P at any w.
 //! * [`solve()`] trains once, [`solve_observed`] with an observer of the progress. [`Trainer`]
 //!   trains repeatedly, with other values of C.
 //!   [`StreamTrainer`] trains on examples that do not fit into memory. [`validation`] chooses C.
@@ -148,11 +134,13 @@
 mod data;
 mod either_loss;
 pub mod latent;
+mod layout;
 mod log_loss;
 mod model;
 pub mod parallel;
 mod parts;
 mod solve;
+mod structure;
 mod task;
 pub mod testing;
 pub mod tutorial;
@@ -161,6 +149,7 @@ pub mod validation;
 pub use data::{Dense, Dot, Feature, Place, Row, RowError, Scaled, Sink, SparseRows, SparseVector};
 pub use either_loss::{EitherLoss, EitherScratch};
 pub use latent::Latent;
+pub use layout::{Layout, WeightBlock};
 pub use log_loss::{LogLoss, LogLossScratch, Marginals};
 pub use model::{Model, predict_all, risk};
 pub use parts::{Parts, Sum, SumScratch};
@@ -178,6 +167,7 @@ pub use solve::solution::{Certificate, DualVariable, Solution, StopReason};
 pub use solve::state::{State, StateError};
 pub use solve::stream::{Piece, Stream, StreamError, StreamTrainer};
 pub use solve::trainer::{Trainer, solve, solve_observed};
+pub use structure::{FeatureSink, Structure, Structured};
 pub use task::{
     Example, FeatureMap, Objective, Part, Planes, Recombine, Recombiner, Rescaling, Task,
 };

@@ -152,7 +152,7 @@ fn few_rows_are_built_and_training_goes_on_with_others() {
     let task = Pairs { features: FEATURES };
     testing::check(&task, &pairs(4));
     for solver in SOLVERS {
-        let settings = Settings { solver, relative_gap: 1e-4, threads: 2, ..Settings::default() };
+        let settings = Settings::new().solver(solver).relative_gap(1e-4).threads(2);
         let examples = pairs(30);
         let mut states = Vec::new();
         let whole = Trainer::new(&task, &examples, &settings).unwrap().solve_keeping(
@@ -244,11 +244,11 @@ impl Task for Chunked {
 fn chunks_of_any_size_on_any_threads_give_the_same_bits() {
     let examples = spans::examples(200);
     for solver in SOLVERS {
-        let settings = Settings { solver, relative_gap: 1e-5, ..Settings::default() };
+        let settings = Settings::new().solver(solver).relative_gap(1e-5);
         let plain = solve(&spans::TASK, &examples, &settings).unwrap();
         for (chunk, threads) in [(0, 1), (1, 3), (7, 1), (7, 2), (1000, 1), (1000, 3)] {
             let task = Chunked { chunk, calls: AtomicUsize::new(0), examples: AtomicUsize::new(0) };
-            let settings = Settings { threads, ..settings };
+            let settings = settings.threads(threads);
             let Solution { w, certificate, .. } = solve(&task, &examples, &settings).unwrap();
             assert_eq!(
                 (w, certificate),
@@ -274,7 +274,7 @@ fn chunks_of_any_size_on_any_threads_give_the_same_bits() {
 fn there_is_an_estimate_of_the_bounds_until_there_is_a_certificate() {
     let examples = spans::examples(200);
     for solver in SOLVERS {
-        let settings = Settings { solver, relative_gap: 1e-4, ..Settings::default() };
+        let settings = Settings::new().solver(solver).relative_gap(1e-4);
         let mut seen = Vec::new();
         let mut watch = |progress: &Progress| {
             seen.push(*progress);
@@ -348,7 +348,7 @@ impl Passes for Machines<'_> {
 #[test]
 fn sums_of_several_machines_train_as_those_of_one() {
     let examples = spans::examples(90);
-    let settings = Settings { solver: Solver::OneSlack, relative_gap: 1e-6, ..Settings::default() };
+    let settings = Settings::new().solver(Solver::OneSlack).relative_gap(1e-6);
     let one = solve(&spans::TASK, &examples, &settings).unwrap();
     let train = |cuts: &[usize]| {
         let ends = cuts.iter().copied().chain([examples.len()]);
@@ -468,7 +468,7 @@ impl Task for Strides {
 fn one_name_for_rows_at_different_strides_is_a_fault() {
     let rows = [1.0, 1e20, -1e20].map(|value| SparseVector::from_dense(&[value]).unwrap());
     let examples = [Example::new((), 0), Example::new((), 1), Example::new((), 2)];
-    let settings = Settings { passes: Some(50), ..Settings::default() };
+    let settings = Settings::new().passes(50);
     let same = Strides { names: [0; 3], rows: rows.clone() };
     let certificate = solve(&same, &examples, &settings).unwrap().certificate;
     let kind = certificate.oracle.fault.map(|fault| fault.kind);
@@ -478,7 +478,7 @@ fn one_name_for_rows_at_different_strides_is_a_fault() {
 
     let own = Strides { names: [0, 1, 2], rows };
     for solver in SOLVERS {
-        let found = solve(&own, &examples, &Settings { solver, ..settings }).unwrap();
+        let found = solve(&own, &examples, &settings.solver(solver)).unwrap();
         let primal = crosscut::primal(&own, &examples, &settings, &found.w).unwrap();
         assert!(found.certificate.dual <= primal * (1.0 + 1e-12), "{:?}", found.certificate);
     }
@@ -523,7 +523,7 @@ impl Task for Assigning {
 fn planes_that_were_replaced_are_those_of_one_example_all_the_same() {
     let examples = spans::examples(60);
     for solver in SOLVERS {
-        let settings = Settings { solver, relative_gap: 1e-6, ..Settings::default() };
+        let settings = Settings::new().solver(solver).relative_gap(1e-6);
         let plain = solve(&spans::TASK, &examples, &settings).unwrap().certificate;
         let found = solve(&Assigning, &examples, &settings).unwrap().certificate;
         assert!(found.converged(), "{found:?}");
@@ -599,17 +599,12 @@ fn weights_of_equal_examples_are_summed_without_rounding() {
         (0..n).map(|i| Example::new((), usize::from(i < 10)).with_weight(0.1)).collect();
     // c (Σ weights): P(w) = w²/2 + c₀ max(0, 1 − w) + c₁ max(0, 1 + w), with c₀ < 1: w = c₀ − c₁.
     let c = 1e-6;
-    let settings = Settings {
-        c: crosscut::C::Sum(c),
-        relative_gap: 0.0,
-        passes: Some(60),
-        ..Settings::default()
-    };
+    let settings = Settings::new().c(crosscut::C::Sum(c)).relative_gap(0.0).passes(60);
     let (c0, c1) = (c * 0.1 * (f64::from(n) - 10.0), c * 0.1 * 10.0);
     let w = c0 - c1;
     let optimum = 0.5 * w * w + c0 * (1.0 - w) + c1 * (1.0 + w);
     for solver in SOLVERS {
-        let found = solve(&task, &examples, &Settings { solver, ..settings }).unwrap();
+        let found = solve(&task, &examples, &settings.solver(solver)).unwrap();
         let certificate = found.certificate;
         // The closed form above has some roundings itself.
         assert!(certificate.dual <= optimum * (1.0 + 1e-15), "{certificate:?} {optimum}");
@@ -622,7 +617,7 @@ fn weights_of_equal_examples_are_summed_without_rounding() {
 fn squared_slacks_whose_cost_has_no_inverse_are_refused() {
     let task = Twins(std::iter::once(SparseVector::from_dense(&[1.0]).unwrap()).collect());
     let examples = [Example::new((), 0), Example::new((), 1).with_weight(1e-310)];
-    let settings = Settings { slack_norm: crosscut::SlackNorm::Squared, ..Settings::default() };
+    let settings = Settings::new().slack_norm(crosscut::SlackNorm::Squared);
     let error = solve(&task, &examples, &settings).unwrap_err();
     assert!(error.to_string().contains("since slacks are squared"), "{error}");
     assert!(solve(&task, &examples, &Settings::default()).is_ok());

@@ -19,13 +19,7 @@ fn train<T: Task>(
     c: f64,
     solver: Solver,
 ) -> Solution {
-    let settings = Settings {
-        c: C::Mean(c),
-        solver,
-        relative_gap: 1e-6,
-        passes: Some(2000),
-        ..Settings::default()
-    };
+    let settings = Settings::new().c(C::Mean(c)).solver(solver).relative_gap(1e-6).passes(2000);
     solve(task, examples, &settings).expect("sound settings")
 }
 
@@ -398,7 +392,7 @@ fn without_a_bound_the_primal_value_is_too_low() {
     for solver in SOLVERS {
         let Solution { w, certificate, .. } =
             train(&Diversity(Search::Part), &queries(), DIVERSITY_C, solver);
-        let settings = Settings { c: C::Mean(DIVERSITY_C), ..Settings::default() };
+        let settings = Settings::new().c(C::Mean(DIVERSITY_C));
         let truth = primal(&Diversity(Search::Whole), &queries(), &settings, &w).expect("sound");
         assert!(certificate.primal < DIVERSITY_OPTIMUM - 0.01, "{solver:?}: {certificate:?}");
         assert!(truth > DIVERSITY_OPTIMUM, "{truth}");
@@ -415,7 +409,7 @@ fn a_relaxation_bounds_from_above_only() {
         assert!(certificate.converged() && certificate.relaxed, "{certificate:?}");
         assert!((certificate.primal - 10.4619).abs() < 1e-4, "{certificate:?}");
         assert!(certificate.dual > GRAPH_OPTIMUM, "{certificate:?}");
-        let settings = Settings { c: C::Mean(GRAPH_C), ..Settings::default() };
+        let settings = Settings::new().c(C::Mean(GRAPH_C));
         let truth = primal(&Graph(Search::Whole), &graphs(), &settings, &w).expect("sound");
         assert!(GRAPH_OPTIMUM <= truth && truth <= certificate.primal * (1.0 + 1e-9), "{truth}");
     }

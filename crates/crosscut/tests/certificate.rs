@@ -183,15 +183,13 @@ fn problem(number: u64) -> Problem {
         examples.extend(examples.iter().map(again).collect::<Vec<_>>());
     }
     let planes = if kind == 6 { 2 } else { BlockSettings::default().planes };
-    let settings = Settings {
-        c: C::Sum(c),
-        relative_gap: 0.0,
-        passes: Some(200),
-        threads: 1,
-        seed: number,
-        block: BlockSettings { planes, ..BlockSettings::default() },
-        ..Settings::default()
-    };
+    let settings = Settings::new()
+        .c(C::Sum(c))
+        .relative_gap(0.0)
+        .passes(200)
+        .threads(1)
+        .seed(number)
+        .block(BlockSettings::new().planes(planes));
     let path = if kind == 7 {
         (0..8).map(|_| 10_f64.powf(uniform(-2.0, 2.0))).collect()
     } else {
@@ -435,9 +433,9 @@ fn certificates_hold_in_exact_arithmetic() {
         for slack_norm in [SlackNorm::Linear, SlackNorm::Squared] {
             let mut found = Vec::new();
             for solver in [Solver::Block, Solver::OneSlack, Solver::Auto] {
-                let settings = Settings { slack_norm, solver, ..problem.settings };
+                let settings = problem.settings.slack_norm(slack_norm).solver(solver);
                 let first = problem.path.first().map_or(settings.c, |&c| C::Sum(c));
-                let first = Settings { c: first, ..settings };
+                let first = settings.c(first);
                 let mut trainer =
                     Trainer::new(&problem.task, &problem.examples, &first).expect("sound problems");
                 for &c in problem.path.iter().skip(1).chain([&problem.settings.c.sum(1)]) {
@@ -449,7 +447,7 @@ fn certificates_hold_in_exact_arithmetic() {
                 }
                 found.push((settings, trainer.solve(&mut |_| ControlFlow::Continue(()))));
             }
-            let exact = Exact::new(&problem, &Settings { slack_norm, ..problem.settings });
+            let exact = Exact::new(&problem, &problem.settings.slack_norm(slack_norm));
             let candidates =
                 found.iter().map(|(_, solution)| exactly(&solution.w)).collect::<Vec<_>>();
             let lowest = candidates

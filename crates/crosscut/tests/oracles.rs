@@ -148,7 +148,7 @@ fn an_answer_that_is_no_plane_ends_training_and_names_the_example() {
     for (wrong, kind) in FAULTS {
         for (solver, threads) in SOLVERS.into_iter().flat_map(|solver| [(solver, 1), (solver, 3)]) {
             let task = Choice { wrong, every: 40 };
-            let settings = Settings { solver, threads, passes: Some(50), ..Settings::default() };
+            let settings = Settings::new().solver(solver).threads(threads).passes(50);
             let Solution { certificate, w, .. } = train(&task, &examples, &settings);
             let at = format!("{wrong:?}, {solver:?}: {certificate:?}");
             assert_eq!(certificate.stop, StopReason::Fault, "{at}");
@@ -215,7 +215,7 @@ fn what_was_certified_before_a_fault_is_kept() {
     for (solver, after) in [(Solver::OneSlack, 130), (Solver::Block, 40 * 9 + 10)] {
         let choice = Choice { wrong: Wrong::Nothing, every: 1 };
         let task = Tires { choice, calls: 0.into(), after };
-        let settings = Settings { solver, threads: 1, relative_gap: 1e-9, ..Settings::default() };
+        let settings = Settings::new().solver(solver).threads(1).relative_gap(1e-9);
         let solution = solve(&task, &examples, &settings).expect("sound");
         let certificate = solution.certificate;
         assert_eq!(certificate.stop, StopReason::Fault, "{solver:?}: {certificate:?}");
@@ -259,8 +259,7 @@ fn an_oracle_that_misses_the_maximum_never_converges() {
     {
         for solver in SOLVERS {
             for slack_norm in [SlackNorm::Linear, SlackNorm::Squared] {
-                let settings =
-                    Settings { solver, slack_norm, passes: Some(200), ..Settings::default() };
+                let settings = Settings::new().solver(solver).slack_norm(slack_norm).passes(200);
                 let certificate = train(&Choice { wrong, every }, &examples, &settings).certificate;
                 let at =
                     format!("{wrong:?} in {every}, {solver:?}, {slack_norm:?}: {certificate:?}");
@@ -295,10 +294,10 @@ fn an_exact_oracle_is_never_blamed() {
     for solver in SOLVERS {
         for slack_norm in [SlackNorm::Linear, SlackNorm::Squared] {
             for c in [1e-6, 1.0, 1e3] {
-                let block = BlockSettings { planes: 3, ..BlockSettings::default() };
-                let limits =
-                    Settings { passes: Some(60), relative_gap: 0.0, ..Settings::default() };
-                let settings = Settings { solver, slack_norm, c: C::Sum(c), block, ..limits };
+                let block = BlockSettings::new().planes(3);
+                let limits = Settings::new().passes(60).relative_gap(0.0);
+                let settings =
+                    limits.solver(solver).slack_norm(slack_norm).c(C::Sum(c)).block(block);
                 let certificate =
                     train(&Choice { wrong: Wrong::Nothing, every: 1 }, &examples, &settings)
                         .certificate;
@@ -406,7 +405,7 @@ fn the_laws_find_a_local_search_that_random_weights_do_not_show() {
     ));
     let examples = rings(60);
     for solver in SOLVERS {
-        let settings = Settings { solver, passes: Some(300), ..Settings::default() };
+        let settings = Settings::new().solver(solver).passes(300);
         let solution = solve(&Ring, &examples, &settings).expect("sound settings");
         assert!(!solution.certificate.converged(), "{solver:?}: {:?}", solution.certificate);
     }
@@ -420,13 +419,8 @@ fn the_scale_of_features_changes_no_pass_and_no_digit() {
         .into_iter()
         .flat_map(|solver| [(solver, SlackNorm::Linear), (solver, SlackNorm::Squared)])
     {
-        let settings = Settings {
-            solver,
-            slack_norm,
-            relative_gap: 1e-6,
-            passes: Some(400),
-            ..Settings::default()
-        };
+        let settings =
+            Settings::new().solver(solver).slack_norm(slack_norm).relative_gap(1e-6).passes(400);
         let task = Choice { wrong: Wrong::Nothing, every: 1 };
         let plain = examples(0, 40, 0.4);
         let expected = train(&task, &plain, &settings);
@@ -446,8 +440,7 @@ fn the_scale_of_features_changes_no_pass_and_no_digit() {
                     )
                 })
                 .collect();
-            let solution =
-                train(&task, &scaled, &Settings { c: C::Sum(1.0 / (s * s)), ..settings });
+            let solution = train(&task, &scaled, &settings.c(C::Sum(1.0 / (s * s))));
             let (a, b) = (solution.certificate, expected.certificate);
             let at = format!("{solver:?}, {slack_norm:?}, 2^{power}: {a:?} {b:?}");
             assert_eq!((a.passes, a.planes, a.stop), (b.passes, b.planes, b.stop), "{at}");
@@ -456,8 +449,7 @@ fn the_scale_of_features_changes_no_pass_and_no_digit() {
             assert_eq!(weights, expected.w, "{at}");
         }
         // P* far below 1 is solved as well as any other.
-        let certificate =
-            train(&task, &plain, &Settings { c: C::Sum(1e-8), ..settings }).certificate;
+        let certificate = train(&task, &plain, &settings.c(C::Sum(1e-8))).certificate;
         assert!(certificate.converged() && certificate.primal < 1e-6, "{certificate:?}");
         assert!(certificate.gap() <= 1e-6 * certificate.primal, "{certificate:?}");
     }
@@ -524,9 +516,8 @@ fn the_limits_of_precision_are_not_claimed_where_another_method_goes_on() {
     for (seed, c) in (0..6).flat_map(|seed| [(seed, 0.01), (seed, 1.0)]) {
         let examples = raw(seed);
         for solver in SOLVERS {
-            let settings =
-                Settings { solver, c: C::Sum(c), relative_gap: 1e-8, ..Settings::default() };
-            let settings = Settings { passes: Some(3000), ..settings };
+            let settings = Settings::new().solver(solver).c(C::Sum(c)).relative_gap(1e-8);
+            let settings = settings.passes(3000);
             let certificate = solve(&Classes(4), &examples, &settings);
             let certificate = certificate.expect("sound settings").certificate;
             // Methods with a block for each example may creep, and then say no more than that.
@@ -545,8 +536,7 @@ fn the_limits_of_precision_are_not_claimed_where_another_method_goes_on() {
 fn a_raw_table_takes_few_passes_whatever_c_is() {
     for slack_norm in [SlackNorm::Linear, SlackNorm::Squared] {
         for c in [1e-4, 1e-2, 1.0, 1e2, 1e4, 1e6] {
-            let settings =
-                Settings { c: C::Sum(c), slack_norm, passes: Some(40), ..Settings::default() };
+            let settings = Settings::new().c(C::Sum(c)).slack_norm(slack_norm).passes(40);
             for seed in 0..6 {
                 let solution = solve(&Classes(4), &raw(seed), &settings);
                 let certificate = solution.expect("sound settings").certificate;
@@ -586,7 +576,7 @@ fn counts(seed: u64) -> Vec<Example<Candidates, usize>> {
 #[test]
 fn many_weights_take_few_passes_whatever_c_is() {
     for c in [1.0, 1e2, 1e4, 1e6, 1e8] {
-        let settings = Settings { c: C::Sum(c), passes: Some(40), ..Settings::default() };
+        let settings = Settings::new().c(C::Sum(c)).passes(40);
         for seed in 0..4 {
             let solution = solve(&Classes(1002), &counts(seed), &settings);
             let certificate = solution.expect("sound settings").certificate;
@@ -660,13 +650,8 @@ fn an_oracle_that_says_what_it_may_have_missed_has_true_certificates() {
     let examples = examples(0, 40, 0.4);
     for slack_norm in [SlackNorm::Linear, SlackNorm::Squared] {
         for (solver, c) in SOLVERS.into_iter().flat_map(|solver| [(solver, 0.01), (solver, 1.0)]) {
-            let settings = Settings {
-                solver,
-                slack_norm,
-                c: C::Sum(c),
-                passes: Some(3000),
-                ..Settings::default()
-            };
+            let settings =
+                Settings::new().solver(solver).slack_norm(slack_norm).c(C::Sum(c)).passes(3000);
             let optimum = train(&Partial::EXACT, &examples, &settings).certificate;
             for says in [Says::Exactly, Says::Roughly, Says::Unknown] {
                 let at = format!("{says:?}, {solver:?}, {slack_norm:?}, C = {c}");
@@ -751,8 +736,7 @@ fn latent_training_counts_squared_slacks() {
     let task = Choice { wrong: Wrong::Nothing, every: 1 };
     for slack_norm in [SlackNorm::Linear, SlackNorm::Squared] {
         let mut examples = examples(0, 40, 0.2);
-        let settings =
-            Settings { slack_norm, c: C::Sum(3.0), relative_gap: 1e-6, ..Settings::default() };
+        let settings = Settings::new().slack_norm(slack_norm).c(C::Sum(3.0)).relative_gap(1e-6);
         let go = &mut |_: &[latent::Round], _: &crosscut::Progress| ControlFlow::Continue(());
         // Without hidden parts F is P.
         let solution =
@@ -771,13 +755,8 @@ fn constants_far_apart_leave_no_trace() {
         .into_iter()
         .flat_map(|solver| [(solver, SlackNorm::Linear), (solver, SlackNorm::Squared)])
     {
-        let settings = Settings {
-            solver,
-            slack_norm,
-            relative_gap: 1e-6,
-            passes: Some(300),
-            ..Settings::default()
-        };
+        let settings =
+            Settings::new().solver(solver).slack_norm(slack_norm).relative_gap(1e-6).passes(300);
         let fresh = train(&task, &examples, &settings).certificate;
         for far in [1e-300, 1e-100, 1e140] {
             let mut trainer = Trainer::new(&task, &examples, &settings).expect("sound settings");
@@ -801,7 +780,7 @@ fn constants_far_apart_leave_no_trace() {
 fn what_a_fault_leaves_does_not_depend_on_threads() {
     let (examples, task) = (examples(17, 400, 0.4), Choice { wrong: Wrong::LossNan, every: 40 });
     for solver in SOLVERS {
-        let settings = |threads| Settings { solver, threads, ..Settings::default() };
+        let settings = |threads| Settings::new().solver(solver).threads(threads);
         let expected = train(&task, &examples, &settings(1)).certificate;
         for threads in [2, 5] {
             assert_eq!(

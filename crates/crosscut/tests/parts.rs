@@ -207,7 +207,7 @@ fn a_chain_has_probabilities() {
     // The gradient of P at the weights found, by sums over all outputs, is as small as the gap says:
     // P − P* is at least ½ ‖∇P‖² / (1 + C · the largest curvature) and at most ½ ‖∇P‖².
     let certificates = SOLVERS.map(|solver| {
-        let settings = Settings { solver, c, relative_gap: 1e-8, ..Settings::default() };
+        let settings = Settings::new().solver(solver).c(c).relative_gap(1e-8);
         let solution = train(&task, &examples, settings);
         let mut gradient = solution.w.clone();
         let mut primal = 0.5 * solution.w.iter().map(|weight| weight * weight).sum::<f64>();
@@ -251,7 +251,7 @@ fn a_chain_by_parts_is_the_chain() {
         }
     }
     for solver in SOLVERS {
-        let settings = Settings { solver, relative_gap: 1e-6, ..Settings::default() };
+        let settings = Settings::new().solver(solver).relative_gap(1e-6);
         let (a, b) = (train(&parts, &examples, settings), train(&world, &examples, settings));
         let (a, b) = (a.certificate, b.certificate);
         assert!(a.converged() && a.dual <= b.primal && b.dual <= a.primal, "{a:?} {b:?}");
@@ -394,9 +394,8 @@ fn projective_trees_are_the_best_of_all() {
         check_prediction(&task, &w, &example.x, outputs);
     }
     let examples: Vec<_> = (0..40).map(|i| make(4 + i % 12)).collect();
-    let found = SOLVERS.map(|solver| {
-        train(&task, &examples, Settings { solver, relative_gap: 1e-4, ..Settings::default() })
-    });
+    let found = SOLVERS
+        .map(|solver| train(&task, &examples, Settings::new().solver(solver).relative_gap(1e-4)));
     let [a, b] = found.map(|solution| solution.certificate);
     assert!(a.converged() && a.dual <= b.primal && b.dual <= a.primal, "{a:?} {b:?}");
 }
@@ -458,11 +457,11 @@ impl Parts for Greedy {
 #[test]
 fn a_greedy_search_with_a_bound_brackets_the_optimum() {
     let examples = chain::examples(40, 3, 4);
-    let settings = Settings { c: C::Sum(0.1), relative_gap: 1e-6, ..Settings::default() };
+    let settings = Settings::new().c(C::Sum(0.1)).relative_gap(1e-6);
     let exact = train(&Sum(Chain { tags: 3, features: 4 }), &examples, settings).certificate;
     let greedy = Sum(Greedy(Chain { tags: 3, features: 4 }));
     for solver in SOLVERS {
-        let found = train(&greedy, &examples, Settings { solver, passes: Some(200), ..settings });
+        let found = train(&greedy, &examples, settings.solver(solver).passes(200));
         let found = found.certificate;
         assert!(found.dual <= exact.primal && exact.dual <= found.primal, "{found:?} {exact:?}");
         assert!(found.primal.is_finite() && found.shown <= found.primal, "{found:?}");
@@ -512,8 +511,7 @@ fn costs_that_are_no_numbers_end_training_with_a_fault() {
     let task = Sum(Costs(Chain { tags: 3, features: 4 }, f64::NAN));
     let kind = FaultKind::LossNotFinite;
     for solver in SOLVERS {
-        let certificate =
-            train(&task, &examples, Settings { solver, ..Settings::default() }).certificate;
+        let certificate = train(&task, &examples, Settings::new().solver(solver)).certificate;
         let fault = certificate.oracle.fault.map(|fault| fault.kind);
         assert_eq!(fault, Some(kind), "{certificate:?}");
     }

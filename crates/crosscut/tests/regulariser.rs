@@ -109,15 +109,13 @@ fn check(
 }
 
 fn settings(solver: Solver, c: f64, slack_norm: SlackNorm) -> Settings {
-    Settings {
-        c: C::Sum(c),
-        solver,
-        slack_norm,
-        relative_gap: 1e-7,
-        passes: Some(20_000),
-        threads: 1,
-        ..Settings::default()
-    }
+    Settings::new()
+        .c(C::Sum(c))
+        .solver(solver)
+        .slack_norm(slack_norm)
+        .relative_gap(1e-7)
+        .passes(20_000)
+        .threads(1)
 }
 
 const SOLVERS: [Solver; 2] = [Solver::Block, Solver::OneSlack];
@@ -299,7 +297,7 @@ proptest! {
         let regulariser = Regulariser::around(prior).with_lower_bounds(bounds);
         for norm in NORMS {
             let bounds = SOLVERS.map(|solver| {
-                let settings = Settings { passes: Some(300), relative_gap: 1e-9, ..settings(solver, c, norm) };
+                let settings = settings(solver, c, norm).passes(300).relative_gap(1e-9);
                 let Solution { certificate, .. } = solve(&task, &examples, &settings, &regulariser);
                 assert!(certificate.oracle.is_clean(), "{certificate:?}");
                 assert!(certificate.dual >= 0.0, "{certificate:?}");
@@ -406,7 +404,7 @@ fn hard_problems_arrive_with_a_prior_and_bounds_and_both_solvers_agree() {
         for (c, norm) in [1.0, 1e3, 1e6].into_iter().flat_map(|c| NORMS.map(|norm| (c, norm))) {
             for regulariser in some_regularisers() {
                 let found = SOLVERS.map(|solver| {
-                    let settings = Settings { passes: Some(2000), ..settings(solver, c, norm) };
+                    let settings = settings(solver, c, norm).passes(2000);
                     solve(&task, &examples, &settings, &regulariser).certificate
                 });
                 assert!(found[0].dual <= found[1].primal, "{found:?}");
@@ -439,8 +437,7 @@ fn a_large_c_arrives_if_the_examples_are_separable() {
     }
     for regulariser in some_regularisers() {
         let found = [1e4, 1e6, 1e8].map(|c| {
-            let settings =
-                Settings { relative_gap: 1e-3, ..settings(Solver::Block, c, SlackNorm::Linear) };
+            let settings = settings(Solver::Block, c, SlackNorm::Linear).relative_gap(1e-3);
             solve(&task, &examples, &settings, &regulariser).certificate
         });
         for certificate in found {
@@ -473,15 +470,14 @@ fn restored<'a>(
 fn every_state_resumes_to_the_same_bits_and_no_other_regulariser_takes_it() {
     for sizes in [EVEN, UNEVEN] {
         let (task, examples) = larger(sizes);
-        let little = BlockSettings { planes: 3, idle: 1, ..BlockSettings::default() };
+        let little = BlockSettings::new().planes(3).idle(1);
         for (solver, c, block) in [
             (Solver::Block, 1.0, BlockSettings::default()),
             (Solver::Block, 1e4, BlockSettings::default()),
             (Solver::Block, 30.0, little),
             (Solver::OneSlack, 30.0, little),
         ] {
-            let settings =
-                Settings { passes: Some(20), block, ..settings(solver, c, SlackNorm::Linear) };
+            let settings = settings(solver, c, SlackNorm::Linear).passes(20).block(block);
             for regulariser in some_regularisers() {
                 let trainer = Trainer::new(&task, &examples, &settings).unwrap();
                 let mut trainer = trainer.with_regulariser(&regulariser).unwrap();
@@ -543,7 +539,7 @@ fn streams_and_little_memory_have_the_same_optimum() {
         let stream = trainer.solve(&mut go).unwrap();
         check(&task, &examples, &settings, &regulariser, &stream);
         // Blocks do not fit, so the block solver hands over to the other one.
-        let tight = Settings { max_memory: Some(14_000), solver: Solver::Block, ..settings };
+        let tight = settings.max_memory(14_000).solver(Solver::Block);
         let tight = solve(&task, &examples, &tight, &regulariser).certificate;
         assert_eq!(tight.solver, Solver::OneSlack);
         for found in [stream.certificate, tight] {

@@ -51,33 +51,23 @@ fn keep_all(trainer: &mut Trainer<'_>) -> (Solution, Vec<Vec<u8>>) {
 }
 
 fn settings() -> Vec<(&'static str, Settings)> {
-    let all = |c, solver| Settings {
-        c,
-        solver,
-        relative_gap: 1e-7,
-        passes: Some(24),
-        threads: 1,
-        ..Settings::default()
-    };
-    let block = |block| Settings { block, ..all(C::Sum(1.0), Solver::Block) };
+    let all =
+        |c, solver| Settings::new().c(c).solver(solver).relative_gap(1e-7).passes(24).threads(1);
+    let block = |block| all(C::Sum(1.0), Solver::Block).block(block);
     let standard = BlockSettings::default();
     let mut settings = vec![
         ("one-slack", all(C::Sum(1.0), Solver::OneSlack)),
         ("block", block(standard)),
         ("block that accelerates", all(C::Sum(300.0), Solver::Block)),
         ("block that solves for all planes", all(C::Sum(1e6), Solver::Block)),
-        (
-            "block to the end of precision",
-            Settings { relative_gap: 0.0, passes: Some(100), ..block(standard) },
-        ),
-        ("few planes", block(BlockSettings { planes: 3, idle: 1, batch: 7, ..standard })),
-        ("exact passes only", block(BlockSettings { approximate_passes: 0, ..standard })),
-        ("memory for one sum of planes", Settings { max_memory: Some(6_000), ..block(standard) }),
-        ("memory that runs out", Settings { max_memory: Some(18_000), ..block(standard) }),
-        ("little memory", Settings { max_memory: Some(36_000), ..block(standard) }),
+        ("block to the end of precision", block(standard).relative_gap(0.0).passes(100)),
+        ("few planes", block(standard.planes(3).idle(1).batch(7))),
+        ("exact passes only", block(standard.approximate_passes(0))),
+        ("memory for one sum of planes", block(standard).max_memory(6_000)),
+        ("memory that runs out", block(standard).max_memory(18_000)),
+        ("little memory", block(standard).max_memory(36_000)),
     ];
-    let squared =
-        |&(name, one): &(_, Settings)| (name, Settings { slack_norm: SlackNorm::Squared, ..one });
+    let squared = |&(name, one): &(_, Settings)| (name, one.slack_norm(SlackNorm::Squared));
     settings.extend(settings.iter().map(squared).collect::<Vec<_>>());
     settings
 }
@@ -100,7 +90,7 @@ fn check<T: Task>(world: &str, task: &T, examples: &Examples<T>) {
             .any(|state| state.windows(4).any(|bytes| bytes == [0x62, b'o', b'n', 0xf5]));
         assert!(solves_all || name != "block that solves for all planes", "{at}");
         for (k, state) in states.iter().enumerate() {
-            let settings = Settings { threads: 1 + k % 3, ..settings };
+            let settings = settings.threads(1 + k % 3);
             let mut trainer = restored(task, examples, &settings, state).unwrap();
             let (again, following) = keep_all(&mut trainer);
             assert_eq!(bits(&again), bits(&solution), "{at}, from pass {k}");
@@ -133,7 +123,7 @@ fn what_ends_training_leaves_no_trace_in_the_last_state() {
     for (name, settings) in settings() {
         let (_, states) = keep_all(&mut Trainer::new(&CHAIN, &examples, &settings).unwrap());
         for end in 1..states.len() {
-            let limited = Settings { passes: Some(end), ..settings };
+            let limited = settings.passes(end);
             let (solution, limited_states) =
                 keep_all(&mut Trainer::new(&CHAIN, &examples, &limited).unwrap());
             assert!(limited_states[..] == states[..end], "{name}, {end} passes");
@@ -178,16 +168,9 @@ fn states_of_other_problems_are_refused() {
         restored(&wider, &examples, &block, &state(&block)).err(),
         restored(&CHAIN, &examples, &one_slack, &state(&block)).err(),
         restored(&CHAIN, &examples, &block, &state(&one_slack)).err(),
-        restored(&CHAIN, &examples, &Settings { c: C::Sum(2.0), ..block }, &state(&block)).err(),
-        restored(&CHAIN, &examples, &Settings { c: C::Sum(2.0), ..one_slack }, &state(&one_slack))
-            .err(),
-        restored(
-            &CHAIN,
-            &examples,
-            &Settings { slack_norm: SlackNorm::Squared, ..block },
-            &state(&block),
-        )
-        .err(),
+        restored(&CHAIN, &examples, &block.c(C::Sum(2.0)), &state(&block)).err(),
+        restored(&CHAIN, &examples, &one_slack.c(C::Sum(2.0)), &state(&one_slack)).err(),
+        restored(&CHAIN, &examples, &block.slack_norm(SlackNorm::Squared), &state(&block)).err(),
     ];
     let expected = [
         "it has 30 examples, not 29",
@@ -303,7 +286,7 @@ fn no_damaged_state_makes_training_panic() {
     let examples = chain::examples(5, 3, 4);
     let (mut changed, mut refused) = (0, 0);
     for (name, settings) in settings() {
-        let settings = Settings { passes: Some(6), ..settings };
+        let settings = settings.passes(6);
         let (_, states) = keep_all(&mut Trainer::new(&CHAIN, &examples, &settings).unwrap());
         let good: Value = ciborium::from_reader(&states.last().unwrap()[..]).unwrap();
         for at in 0.. {
@@ -355,8 +338,8 @@ proptest! {
         at in any::<prop::sample::Index>(),
     ) {
         let slack_norm = if squared { SlackNorm::Squared } else { SlackNorm::Linear };
-        let block = BlockSettings { planes, batch, ..BlockSettings::default() };
-        let settings = Settings { c: C::Sum(c), solver, slack_norm, seed, block, relative_gap: 1e-9, passes: Some(30), threads: 1, ..Settings::default() };
+        let block = BlockSettings::new().planes(planes).batch(batch);
+        let settings = Settings::new().c(C::Sum(c)).solver(solver).slack_norm(slack_norm).seed(seed).block(block).relative_gap(1e-9).passes(30).threads(1);
         let task = chain::Chain { tags, features: 4, rescaling: Rescaling::Margin };
         let examples = chain::examples(n, tags, 4);
         let (solution, states) = keep_all(&mut Trainer::new(&task, &examples, &settings).unwrap());

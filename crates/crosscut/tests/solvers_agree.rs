@@ -24,14 +24,7 @@ fn go(_: &Progress) -> Flow {
 /// Tight enough to tell a wrong optimum from a right one; the passes are a bound against running
 /// forever.
 fn precise(c: C, solver: Solver) -> Settings {
-    Settings {
-        c,
-        solver,
-        relative_gap: 1e-6,
-        passes: Some(20_000),
-        threads: 1,
-        ..Settings::default()
-    }
+    Settings::new().c(c).solver(solver).relative_gap(1e-6).passes(20_000).threads(1)
 }
 
 fn train<T: Task>(
@@ -45,41 +38,28 @@ fn train<T: Task>(
 /// The variants that must reach 1e-6, by name.
 fn variants(c: C) -> Vec<(&'static str, Settings)> {
     let standard = BlockSettings::default();
-    let block = |name, block| (name, Settings { block, ..precise(c, Solver::Block) });
+    let block = |name, block| (name, precise(c, Solver::Block).block(block));
     vec![
         ("auto", precise(c, Solver::Auto)),
         ("one-slack", precise(c, Solver::OneSlack)),
         block("block", standard),
-        block("batch 1", BlockSettings { batch: 1, ..standard }),
-        block("batch 7", BlockSettings { batch: 7, ..standard }),
-        block("exact passes only", BlockSettings { approximate_passes: 0, ..standard }),
-        block("no acceleration", BlockSettings { acceleration: false, ..standard }),
-        block("few planes", BlockSettings { planes: 4, idle: 2, ..standard }),
+        block("batch 1", standard.batch(1)),
+        block("batch 7", standard.batch(7)),
+        block("exact passes only", standard.approximate_passes(0)),
+        block("no acceleration", standard.acceleration(false)),
+        block("few planes", standard.planes(4).idle(2)),
     ]
 }
 
 /// The variants that converge slowly by nature: their certificates must be true all the same.
 fn slow_variants(c: C) -> Vec<(&'static str, Settings)> {
-    let plain = BlockSettings {
-        acceleration: false,
-        approximate_passes: 0,
-        batch: 1,
-        ..BlockSettings::default()
-    };
+    let plain = BlockSettings::new().acceleration(false).approximate_passes(0).batch(1);
     let block = |name, block| {
-        (
-            name,
-            Settings {
-                relative_gap: 1e-2,
-                passes: Some(5_000),
-                block,
-                ..precise(c, Solver::Block)
-            },
-        )
+        (name, precise(c, Solver::Block).relative_gap(1e-2).passes(5_000).block(block))
     };
     vec![
         block("plain block-coordinate ascent", plain),
-        block("two planes", BlockSettings { planes: 2, ..BlockSettings::default() }),
+        block("two planes", BlockSettings::new().planes(2)),
     ]
 }
 
@@ -105,7 +85,7 @@ fn check_agreement_of<T: Task>(
 ) {
     let mut found = Vec::new();
     for (name, settings) in variants(c).into_iter().chain(slow_variants(c)) {
-        let mut settings = Settings { slack_norm, ..settings };
+        let mut settings = settings.slack_norm(slack_norm);
         if slack_norm == SlackNorm::Squared && settings.block.planes < 5 {
             // Squared slacks use more planes than so few can stand for.
             settings.relative_gap = settings.relative_gap.max(1e-4);
@@ -199,7 +179,7 @@ fn threads_do_not_change_a_bit() {
     for (name, settings) in variants(C::Sum(0.5)).into_iter().chain(slow_variants(C::Sum(0.5))) {
         let run = |threads| {
             let Solution { w, certificate, .. } =
-                train(&CHAIN, &examples, &Settings { threads, relative_gap: 1e-3, ..settings });
+                train(&CHAIN, &examples, &settings.threads(threads).relative_gap(1e-3));
             (w.into_iter().map(f64::to_bits).collect::<Vec<_>>(), certificate)
         };
         let one = run(1);
@@ -223,9 +203,8 @@ fn threads_do_not_change_a_bit() {
 #[test]
 fn the_seed_matters_only_on_the_way() {
     let examples = spans::examples(40);
-    let run = |seed| {
-        train(&spans::TASK, &examples, &Settings { seed, ..precise(C::Sum(0.7), Solver::Block) })
-    };
+    let run =
+        |seed| train(&spans::TASK, &examples, &precise(C::Sum(0.7), Solver::Block).seed(seed));
     let (a, b) = (run(1), run(2));
     assert_ne!(a.w, b.w);
     assert!((a.certificate.primal - b.certificate.primal).abs() <= 1e-6 * a.certificate.primal);
@@ -265,7 +244,7 @@ fn every_stopping_rule_stops_with_a_true_gap() {
     let examples = chain::examples(40, 3, 4);
     let c = C::Sum(1.0);
     for solver in [Solver::Block, Solver::OneSlack] {
-        let never = Settings { relative_gap: 0.0, ..precise(c, solver) };
+        let never = precise(c, solver).relative_gap(0.0);
         let run = |settings: Settings| {
             let solution = train(&CHAIN, &examples, &settings);
             let at = format!("{solver:?}: {:?}", solution.certificate);
@@ -274,7 +253,7 @@ fn every_stopping_rule_stops_with_a_true_gap() {
         };
 
         for passes in [1, 3] {
-            let certificate = run(Settings { passes: Some(passes), ..never });
+            let certificate = run(never.passes(passes));
             assert_eq!(certificate.stop, StopReason::Passes, "{solver:?}");
             assert!(
                 certificate.passes <= passes as f64 + 1.0,
@@ -283,12 +262,12 @@ fn every_stopping_rule_stops_with_a_true_gap() {
             );
         }
 
-        let certificate = run(Settings { seconds: Some(1e-9), passes: None, ..never });
+        let certificate = run(never.seconds(1e-9).passes(None));
         assert_eq!(certificate.stop, StopReason::Seconds, "{solver:?}");
         assert!(certificate.passes <= 2.0, "{solver:?}");
 
         let epsilon = 0.1;
-        let certificate = run(Settings { epsilon: Some(epsilon), ..never });
+        let certificate = run(never.epsilon(epsilon));
         assert_eq!(certificate.stop, StopReason::Epsilon, "{solver:?}");
         assert!(certificate.gap() <= c.mean(40) * epsilon, "{solver:?}");
 
@@ -297,7 +276,7 @@ fn every_stopping_rule_stops_with_a_true_gap() {
 
         // Asking for a gap of 0 ends by rounding error or by the passes; never with a false
         // certificate.
-        let certificate = run(Settings { passes: Some(150), ..never });
+        let certificate = run(never.passes(150));
         assert!(
             matches!(certificate.stop, StopReason::Precision | StopReason::Passes),
             "{solver:?}: {certificate:?}"
@@ -365,7 +344,7 @@ fn a_warm_start_finds_the_same_optimum() {
         .into_iter()
         .flat_map(|solver| [(solver, SlackNorm::Linear), (solver, SlackNorm::Squared)])
     {
-        let precise = |c| Settings { slack_norm, ..precise(c, solver) };
+        let precise = |c| precise(c, solver).slack_norm(slack_norm);
         for path in [[0.1, 1.0, 3.0], [3.0, 0.3, 1.0]] {
             let mut trainer = Trainer::new(&CHAIN, &examples, &precise(C::Sum(path[0])))
                 .expect("settings are right");
@@ -470,26 +449,14 @@ fn what_cannot_be_trained_on_is_refused_before_training() {
     let examples = chain::examples(5, 3, 4);
     let block = BlockSettings::default();
     let wrong = [
-        (Settings { c: C::Sum(0.0), ..good }, "C must be a finite number above 0, not 0"),
-        (Settings { c: C::Mean(f64::NAN), ..good }, "C must be a finite number above 0, not NaN"),
-        (
-            Settings { relative_gap: -1.0, ..good },
-            "the relative gap must be a finite number of at least 0, not -1",
-        ),
-        (Settings { epsilon: Some(0.0), ..good }, "epsilon must be a finite number above 0, not 0"),
-        (Settings { passes: Some(0), ..good }, "the number of passes must be at least 1, not 0"),
-        (
-            Settings { seconds: Some(-2.0), ..good },
-            "the number of seconds must be a finite number above 0, not -2",
-        ),
-        (
-            Settings { block: BlockSettings { batch: 0, ..block }, ..good },
-            "the batch must be at least 1, not 0",
-        ),
-        (
-            Settings { block: BlockSettings { planes: 1, ..block }, ..good },
-            "the number of planes must be at least 2, not 1",
-        ),
+        (good.c(C::Sum(0.0)), "C must be a finite number above 0, not 0"),
+        (good.c(C::Mean(f64::NAN)), "C must be a finite number above 0, not NaN"),
+        (good.relative_gap(-1.0), "the relative gap must be a finite number of at least 0, not -1"),
+        (good.epsilon(0.0), "epsilon must be a finite number above 0, not 0"),
+        (good.passes(0), "the number of passes must be at least 1, not 0"),
+        (good.seconds(-2.0), "the number of seconds must be a finite number above 0, not -2"),
+        (good.block(block.batch(0)), "the batch must be at least 1, not 0"),
+        (good.block(block.planes(1)), "the number of planes must be at least 2, not 1"),
     ];
     for (settings, message) in wrong {
         assert_eq!(refuse(&examples, &settings).to_string(), message);
@@ -505,11 +472,11 @@ fn check_bounded<T: Task>(world: &str, task: &T, examples: &[Example<T::Input, T
         .map(|solver| [(solver, SlackNorm::Linear), (solver, SlackNorm::Squared)])
         .concat()
     {
-        let free = Settings { slack_norm, ..precise(c, solver) };
+        let free = precise(c, solver).slack_norm(slack_norm);
         let optimum = train(task, examples, &free);
         for bound in [least, 2 * least, 8 * least, 64 * least] {
             let at = format!("{world}, {slack_norm:?}, {c:?}, {solver:?}, {bound} bytes");
-            let settings = Settings { max_memory: Some(bound), ..free };
+            let settings = free.max_memory(bound);
             let run = |threads| {
                 let mut most = 0;
                 let mut watch = |progress: &Progress| {
@@ -517,7 +484,7 @@ fn check_bounded<T: Task>(world: &str, task: &T, examples: &[Example<T::Input, T
                     ControlFlow::Continue(())
                 };
                 let solution =
-                    solve_observed(task, examples, &Settings { threads, ..settings }, &mut watch)
+                    solve_observed(task, examples, &settings.threads(threads), &mut watch)
                         .expect("right");
                 assert!(
                     most <= solution.plane_bytes && solution.plane_bytes <= bound,
@@ -537,7 +504,7 @@ fn check_bounded<T: Task>(world: &str, task: &T, examples: &[Example<T::Input, T
             );
         }
     }
-    let settings = Settings { max_memory: Some(least - 1), ..precise(c, Solver::Auto) };
+    let settings = precise(c, Solver::Auto).max_memory(least - 1);
     let error = solve(task, examples, &settings).expect_err("must be refused").to_string();
     assert!(error.starts_with("the memory for planes must be room for four of them"), "{error}");
 }
@@ -553,14 +520,13 @@ fn planes_fit_into_the_memory_they_are_given() {
 fn little_memory_changes_the_solver_and_not_the_path_of_c() {
     let examples = chain::examples(60, 3, 4);
     let bound = Some(Settings::least_memory(CHAIN.dim()));
-    let settings =
-        Settings { max_memory: bound, relative_gap: 1e-3, ..precise(C::Sum(0.1), Solver::Block) };
+    let settings = precise(C::Sum(0.1), Solver::Block).max_memory(bound).relative_gap(1e-3);
     let mut trainer = Trainer::new(&CHAIN, &examples, &settings).expect("right");
     for c in [0.1, 1.0, 10.0].map(C::Sum) {
         trainer.set_c(c).expect("positive");
         let solution = trainer.solve(&mut go);
         assert_eq!(solution.certificate.solver, Solver::OneSlack);
-        testing::check_solution(&CHAIN, &examples, &Settings { c, ..settings }, &solution);
+        testing::check_solution(&CHAIN, &examples, &settings.c(c), &solution);
         assert!(solution.certificate.converged());
         assert!(Some(solution.plane_bytes) <= bound);
     }

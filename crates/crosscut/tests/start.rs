@@ -24,7 +24,13 @@ fn settings() -> Vec<Settings> {
         for slack_norm in [SlackNorm::Linear, SlackNorm::Squared] {
             for c in [0.01, 1.0, 100.0] {
                 let (c, relative_gap) = (C::Sum(c), 1e-5);
-                all.push(Settings { c, relative_gap, solver, slack_norm, ..Settings::default() });
+                all.push(
+                    Settings::new()
+                        .c(c)
+                        .relative_gap(relative_gap)
+                        .solver(solver)
+                        .slack_norm(slack_norm),
+                );
             }
         }
     }
@@ -59,7 +65,7 @@ fn check<T: Task>(world: &str, task: &T, examples: &Examples<T>) {
         for settings in settings() {
             let at = format!("{world}, {settings:?}, {regulariser:?}");
             let cold = trained(task, examples, &settings, &regulariser, None);
-            let double = Settings { c: C::Sum(2.0 * settings.c.sum(1)), ..settings };
+            let double = settings.c(C::Sum(2.0 * settings.c.sum(1)));
             let cold_double = trained(task, examples, &double, &regulariser, None).certificate;
             let warm = trained(task, examples, &double, &regulariser, Some(&cold.w)).certificate;
             assert!(agree(&warm, &cold_double), "{at}: {warm:?} {cold_double:?}");
@@ -87,7 +93,7 @@ fn the_optimum_is_the_same_and_nearer() {
 fn the_first_pass_is_made_at_the_start() {
     let examples = chain::examples(30, 3, 4);
     for settings in settings() {
-        let settings = Settings { passes: Some(1), ..settings };
+        let settings = settings.passes(1);
         let start = testing::random_weights(CHAIN.dim(), 0.2, 3);
         let plain = Regulariser::default();
         let found = trained(&CHAIN, &examples, &settings, &plain, Some(&start));
@@ -107,7 +113,7 @@ fn states_resume_to_the_same_bits() {
     let examples = chain::examples(30, 3, 4);
     let start = testing::random_weights(CHAIN.dim(), 0.2, 3);
     for settings in settings() {
-        let settings = Settings { passes: Some(12), ..settings };
+        let settings = settings.passes(12);
         let new = || Trainer::new(&CHAIN, &examples, &settings).unwrap();
         let mut states = Vec::new();
         let go = &mut |_: &crosscut::Progress| ControlFlow::Continue(());

@@ -30,10 +30,10 @@ use crosscut::{
     BlockSettings, C, Example, Objective, Regulariser, Rescaling, Settings, Solution, SolveError,
     Solver, Trainer,
 };
-use crosscut_app::{Application, Options, Source};
-use crosscut_multiclass::Multiclass;
-use crosscut_ranking::Ranking;
-use crosscut_sequence::Sequence;
+use crosscut_app::{Format, Options, Source, Training, define};
+use crosscut_multiclass::MulticlassFiles;
+use crosscut_ranking::RankingFiles;
+use crosscut_sequence::SequenceFiles;
 
 use problems::{Kind, PROBLEMS, Problem};
 
@@ -145,9 +145,11 @@ fn run(flags: &Flags) -> Result<bool, Box<dyn Error>> {
             failures.push(format!("{} at C = {c:e}: {why}", problem.name));
         };
         match problem.kind {
-            Kind::Multiclass | Kind::Plain => line::<Multiclass>(problem, text, flags, &mut each)?,
-            Kind::Ranking(_) => line::<Ranking>(problem, text, flags, &mut each)?,
-            Kind::Tags | Kind::Words => line::<Sequence>(problem, text, flags, &mut each)?,
+            Kind::Multiclass | Kind::Plain => {
+                line::<MulticlassFiles>(problem, text, flags, &mut each)?
+            }
+            Kind::Ranking(_) => line::<RankingFiles>(problem, text, flags, &mut each)?,
+            Kind::Tags | Kind::Words => line::<SequenceFiles>(problem, text, flags, &mut each)?,
         }
     }
     println!(
@@ -180,13 +182,14 @@ fn options(problem: &Problem) -> Options {
 }
 
 /// A line of the table.
-fn line<A: Application>(
+fn line<F: Format>(
     problem: &Problem,
     text: String,
     flags: &Flags,
     each: &mut dyn FnMut(f64, Cell),
 ) -> Result<(), Box<dyn Error>> {
-    let (task, examples) = A::define(&options(problem), Source::from_text(problem.name, text))?;
+    let source = Source::from_text(problem.name, text);
+    let Training { task, examples, .. } = define::<F>(&options(problem), source)?;
     let examples: Vec<_> = examples.into_iter().step_by(problem.every).collect();
     print!(" {:6} {:7}", examples.len(), task.dim());
     for &c in &flags.c {
@@ -200,20 +203,18 @@ fn line<A: Application>(
     Ok(())
 }
 
-fn cell<A: Application>(
-    task: &A,
-    examples: &[Example<A::Input, A::Output>],
+fn cell<T: Task>(
+    task: &T,
+    examples: &[Example<T::Input, T::Output>],
     problem: &Problem,
     c: f64,
     flags: &Flags,
 ) -> Result<Cell, Box<dyn Error>> {
-    let settings = Settings {
-        c: C::Sum(c),
-        slack_norm: problem.slack_norm,
-        seconds: Some(flags.seconds),
-        threads: 1,
-        ..Settings::default()
-    };
+    let settings = Settings::new()
+        .c(C::Sum(c))
+        .slack_norm(problem.slack_norm)
+        .seconds(flags.seconds)
+        .threads(1);
     let signs = if flags.nonnegative { 0..task.dim() } else { 0..0 };
     let regulariser = Regulariser::default().with_nonnegative(signs);
     let train = |settings: &Settings| {
@@ -222,13 +223,10 @@ fn cell<A: Application>(
     };
     let auto = train(&settings)?;
     let passes = auto.certificate.converged().then(|| auto.certificate.passes.ceil() as usize);
-    let plain = BlockSettings { acceleration: false, ..BlockSettings::default() };
+    let plain = BlockSettings::new().acceleration(false);
     let others = [
-        ("one-slack", Settings { solver: Solver::OneSlack, passes, ..settings }),
-        (
-            "block without acceleration",
-            Settings { solver: Solver::Block, block: plain, passes, ..settings },
-        ),
+        ("one-slack", settings.solver(Solver::OneSlack).passes(passes)),
+        ("block without acceleration", settings.solver(Solver::Block).block(plain).passes(passes)),
     ];
     let mut other: Option<(&str, f64)> = None;
     for (name, settings) in others.into_iter().filter(|_| !flags.alone) {

@@ -43,7 +43,7 @@ pub fn rows(
     rules: &Rules<'_>,
     grid: &mut Grid,
 ) -> Result<Value, RaceError> {
-    let settings = Settings { threads: rules.cores, ..Settings::default() };
+    let settings = Settings::new().threads(rules.cores);
     let mut points = Vec::new();
     for every in EVERY {
         let (mut times, mut last) = (Vec::new(), None);

@@ -5,32 +5,36 @@
 
 use std::path::Path;
 
-use crosscut::{C, Settings, Solution, predict_all, primal, solve};
+use crosscut::{C, Settings, Solution, Task, predict_all, primal, solve};
 use crosscut_app::model_file::ModelFile;
-use crosscut_app::{Application, Examples, Items, Options, Outcome, Source};
+use crosscut_app::{
+    Examples, Format, InputOf, Items, Options, Outcome, OutputOf, Source, Training, define, read,
+};
 
 use crate::error::RaceError;
 
 /// A task with its examples.
-pub struct Judge<A: Application> {
+pub struct Judge<F: Format> {
+    format: F,
     /// The task, as Crosscut defines it from the training file.
-    pub task: A,
+    pub task: F::Task,
     /// The training examples.
-    pub train: Examples<A>,
+    pub train: Examples<F>,
     /// The test examples.
-    pub test: Items<A>,
+    pub test: Items<F>,
     c: C,
 }
 
-impl<A: Application> Judge<A> {
+impl<F: Format> Judge<F> {
     /// Reads the files of a task.
     ///
     /// # Errors
     /// Those of Crosscut's own reader.
     pub fn open(options: &Options, c: C, train: &Path, test: &Path) -> Result<Self, RaceError> {
-        let (task, train) = A::define(options, Source::open_quietly(train)?)?;
-        let test = task.read(Source::open_quietly(test)?)?;
-        Ok(Self { task, train, test, c })
+        let training = define::<F>(options, Source::open_quietly(train)?)?;
+        let Training { format, task, examples: train } = training;
+        let test = read(&format, &task, Source::open_quietly(test)?)?;
+        Ok(Self { format, task, train, test, c })
     }
 
     /// P(w), by one oracle call for each example.
@@ -38,7 +42,7 @@ impl<A: Application> Judge<A> {
     /// # Errors
     /// An oracle that fails.
     pub fn primal(&self, w: &[f64]) -> Result<f64, RaceError> {
-        let settings = Settings { c: self.c, ..Settings::default() };
+        let settings = Settings::new().c(self.c);
         primal(&self.task, &self.train, &settings, w)
             .map_err(|fault| RaceError::Data(fault.to_string()))
     }
@@ -48,7 +52,7 @@ impl<A: Application> Judge<A> {
     /// # Errors
     /// A model that cannot be read, or of another number of weights.
     pub fn own(&self, path: &Path) -> Result<Vec<f64>, RaceError> {
-        let model = ModelFile::open(path)?.load::<A>()?;
+        let (_, model) = ModelFile::open(path)?.load::<F>()?;
         match model.w.len() == self.task.dim() {
             true => Ok(model.w),
             false => {
@@ -58,19 +62,19 @@ impl<A: Application> Judge<A> {
     }
 
     /// What w predicts for the test examples.
-    pub fn predictions(&self, w: &[f64]) -> Vec<A::Output> {
-        let inputs: Vec<&A::Input> = self.test.iter().map(|item| &item.x).collect();
+    pub fn predictions(&self, w: &[f64]) -> Vec<OutputOf<F>> {
+        let inputs: Vec<&InputOf<F>> = self.test.iter().map(|item| &item.x).collect();
         predict_all(&self.task, w, &inputs)
     }
 
     /// One measure of the report of the task, by its name there.
-    pub fn measure(&self, name: &str, predictions: &[A::Output]) -> Option<f64> {
+    pub fn measure(&self, name: &str, predictions: &[OutputOf<F>]) -> Option<f64> {
         let outcomes: Vec<_> = (self.test.iter().zip(predictions))
             .filter_map(|(item, y_hat)| {
                 Some(Outcome { x: &item.x, y: item.y.as_ref()?, y_hat, weight: item.weight })
             })
             .collect();
-        self.task.evaluate(&outcomes).get(name)
+        self.format.evaluate(&self.task, &outcomes).get(name)
     }
 
     /// Trains inside this program on one example in `every`.
@@ -79,11 +83,11 @@ impl<A: Application> Judge<A> {
     /// Settings or examples that the solver refuses.
     pub fn train(&self, every: usize, settings: &Settings) -> Result<(usize, Solution), RaceError>
     where
-        A::Input: Clone,
-        A::Output: Clone,
+        InputOf<F>: Clone,
+        OutputOf<F>: Clone,
     {
         let part: Vec<_> = self.train.iter().step_by(every).cloned().collect();
-        let settings = Settings { c: C::Sum(self.c.sum(self.train.len())), ..*settings };
+        let settings = settings.c(C::Sum(self.c.sum(self.train.len())));
         let solution = solve(&self.task, &part, &settings)?;
         Ok((part.len(), solution))
     }
@@ -91,8 +95,8 @@ impl<A: Application> Judge<A> {
 
 #[cfg(test)]
 mod tests {
-    use crosscut::{Rescaling, Task};
-    use crosscut_multiclass::Multiclass;
+    use crosscut::Rescaling;
+    use crosscut_multiclass::MulticlassFiles;
 
     use super::*;
 
@@ -100,7 +104,7 @@ mod tests {
     /// for C(sum) = 1 and a bias of 1 is one on which five programs agree.
     const GOLDEN: f64 = 9.512843;
 
-    fn golden() -> Judge<Multiclass> {
+    fn golden() -> Judge<MulticlassFiles> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
             .with_file_name("crates/crosscut-multiclass/tests/data");
         let mut options = Options::new(Rescaling::Margin, None);
@@ -111,7 +115,7 @@ mod tests {
 
     /// P(w) without oracle, sink and sweep: plain sums over the features of every example, for
     /// every class.
-    fn by_hand(judge: &Judge<Multiclass>, w: &[f64]) -> f64 {
+    fn by_hand(judge: &Judge<MulticlassFiles>, w: &[f64]) -> f64 {
         let k = judge.task.classes().len();
         let slacks = judge.train.iter().map(|example| {
             let score = |class: usize| -> f64 {
@@ -131,7 +135,7 @@ mod tests {
     #[test]
     fn the_golden_optimum_is_met() {
         let judge = golden();
-        let settings = Settings { relative_gap: 1e-9, ..Settings::default() };
+        let settings = Settings::new().relative_gap(1e-9);
         let (n, solution) = judge.train(1, &settings).unwrap();
         assert_eq!(n, 120);
         assert!((judge.primal(&solution.w).unwrap() - GOLDEN).abs() < 1e-6);

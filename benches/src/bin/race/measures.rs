@@ -6,9 +6,9 @@ use std::path::Path;
 
 use crosscut_app::Source;
 use crosscut_data::text::numbers;
-use crosscut_multiclass::{Class, Multiclass};
-use crosscut_ranking::{Ranking, Scores};
-use crosscut_sequence::{Sequence, Tags, chunks};
+use crosscut_multiclass::{Class, MulticlassFiles};
+use crosscut_ranking::{RankingFiles, Scores};
+use crosscut_sequence::{SequenceFiles, Tags, chunks};
 
 use crate::error::RaceError;
 use crate::judge::Judge;
@@ -20,12 +20,12 @@ pub type Measures = Vec<(&'static str, f64)>;
 pub type TagNames = HashMap<String, String>;
 
 /// The fraction of wrong classes.
-pub fn of_classes(judge: &Judge<Multiclass>, found: &[Class]) -> Measures {
+pub fn of_classes(judge: &Judge<MulticlassFiles>, found: &[Class]) -> Measures {
     listed([("error", judge.measure("error", found))])
 }
 
 /// How well the test queries are ranked.
-pub fn of_orders(judge: &Judge<Ranking>, found: &[Scores]) -> Measures {
+pub fn of_orders(judge: &Judge<RankingFiles>, found: &[Scores]) -> Measures {
     let measure = |name| judge.measure(name, found);
     listed([
         ("NDCG@10", measure("ndcg@10")),
@@ -74,7 +74,7 @@ pub fn named(task: &Sequence, names: &TagNames, tags: &Tags) -> Vec<String> {
 }
 
 /// The tags of the test examples.
-pub fn truth(judge: &Judge<Sequence>, names: &TagNames) -> Vec<Vec<String>> {
+pub fn truth(judge: &Judge<SequenceFiles>, names: &TagNames) -> Vec<Vec<String>> {
     let tags = judge.test.iter().filter_map(|item| item.y.as_ref());
     tags.map(|tags| named(&judge.task, names, tags)).collect()
 }
@@ -83,7 +83,7 @@ pub fn truth(judge: &Judge<Sequence>, names: &TagNames) -> Vec<Vec<String>> {
 ///
 /// # Errors
 /// Another number of lines than test examples.
-pub fn read_classes(judge: &Judge<Multiclass>, text: &str) -> Result<Measures, String> {
+pub fn read_classes(judge: &Judge<MulticlassFiles>, text: &str) -> Result<Measures, String> {
     let class = |label: &str| judge.task.classes().index(label).map_or(Class::UNKNOWN, Class::new);
     let found: Vec<Class> =
         text.lines().map(str::trim).filter(|line| !line.is_empty()).map(class).collect();
@@ -95,7 +95,7 @@ pub fn read_classes(judge: &Judge<Multiclass>, text: &str) -> Result<Measures, S
 ///
 /// # Errors
 /// What is no number; another number of lines than test documents.
-pub fn read_scores(judge: &Judge<Ranking>, text: &str) -> Result<Measures, String> {
+pub fn read_scores(judge: &Judge<RankingFiles>, text: &str) -> Result<Measures, String> {
     let scores: Vec<f64> = numbers(text)?;
     let documents = judge.test.iter().map(|item| item.y.as_ref().map_or(0, Scores::len));
     same_number(scores.len(), documents.clone().sum())?;
@@ -114,7 +114,7 @@ pub fn read_scores(judge: &Judge<Ranking>, text: &str) -> Result<Measures, Strin
 /// # Errors
 /// Other sequences than those of the test examples.
 pub fn read_tags(
-    judge: &Judge<Sequence>,
+    judge: &Judge<SequenceFiles>,
     names: &TagNames,
     text: &str,
 ) -> Result<Measures, String> {

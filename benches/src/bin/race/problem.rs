@@ -5,10 +5,10 @@ use std::path::Path;
 use std::process::Command;
 
 use crosscut::{C, Rescaling, Settings, Solution, Task};
-use crosscut_app::{Application, Options};
-use crosscut_multiclass::Multiclass;
-use crosscut_ranking::Ranking;
-use crosscut_sequence::Sequence;
+use crosscut_app::{Format, Options};
+use crosscut_multiclass::MulticlassFiles;
+use crosscut_ranking::RankingFiles;
+use crosscut_sequence::SequenceFiles;
 
 use crate::error::RaceError;
 use crate::files::Prepared;
@@ -45,9 +45,9 @@ impl Kind {
     /// The name of the task.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Multiclass(_) => Multiclass::NAME,
-            Self::Sequence | Self::Crf => Sequence::NAME,
-            Self::Ranking(_) => Ranking::NAME,
+            Self::Multiclass(_) => MulticlassFiles::NAME,
+            Self::Sequence | Self::Crf => SequenceFiles::NAME,
+            Self::Ranking(_) => RankingFiles::NAME,
         }
     }
 
@@ -74,11 +74,11 @@ impl Kind {
 /// A problem of any task.
 pub enum Problem {
     /// Classes.
-    Multiclass(Judge<Multiclass>),
+    Multiclass(Judge<MulticlassFiles>),
     /// Tags, and what they are called in the files of CRFsuite, if there are any.
-    Sequence(Box<Judge<Sequence>>, TagNames),
+    Sequence(Box<Judge<SequenceFiles>>, TagNames),
     /// Orders.
-    Ranking(Judge<Ranking>),
+    Ranking(Judge<RankingFiles>),
 }
 
 /// What a program left behind.

@@ -3,12 +3,12 @@
 
 use std::path::Path;
 
-use crosscut::{C, Example, Settings, primal};
+use crosscut::{C, Example, primal};
 use crosscut_app::model_file::ModelFile;
-use crosscut_app::{Application, Item, Options, Source};
-use crosscut_multiclass::Multiclass;
-use crosscut_ranking::Ranking;
-use crosscut_sequence::Sequence;
+use crosscut_app::{Format, Item, ItemOf, Options, Source, read};
+use crosscut_multiclass::MulticlassFiles;
+use crosscut_ranking::RankingFiles;
+use crosscut_sequence::SequenceFiles;
 
 /// P(w), claimed or computed, and the D that is claimed.
 #[derive(Clone, Copy, Debug)]
@@ -25,33 +25,30 @@ pub struct Bounds {
 pub fn bounds(model: &Path, data: &Path, group: Option<&Path>) -> Result<Bounds, String> {
     let stored = ModelFile::open(model).map_err(|error| error.to_string())?;
     match stored.task() {
-        Multiclass::NAME => of::<Multiclass>(stored, data, group),
-        Sequence::NAME => of::<Sequence>(stored, data, group),
-        Ranking::NAME => of::<Ranking>(stored, data, group),
+        MulticlassFiles::NAME => of::<MulticlassFiles>(stored, data, group),
+        SequenceFiles::NAME => of::<SequenceFiles>(stored, data, group),
+        RankingFiles::NAME => of::<RankingFiles>(stored, data, group),
         other => Err(format!("a model of the task {other}")),
     }
 }
 
-fn of<A: Application>(
-    stored: ModelFile,
-    data: &Path,
-    group: Option<&Path>,
-) -> Result<Bounds, String> {
+fn of<F: Format>(stored: ModelFile, data: &Path, group: Option<&Path>) -> Result<Bounds, String> {
     let told = |error: crosscut_app::Error| error.to_string();
-    let mut model = stored.load::<A>().map_err(told)?;
+    let (mut format, mut model) = stored.load::<F>().map_err(told)?;
     let mut options = Options::default();
     if let Some(group) = group {
         options.set("group", group.to_string_lossy());
     }
-    model.task.prepare(&options).map_err(told)?;
-    let items = model.task.read(Source::open_quietly(data).map_err(told)?).map_err(told)?;
-    let example = |Item { x, y, weight }: Item<A::Input, A::Output>| {
+    format.prepare(&mut model.task, &options).map_err(told)?;
+    let source = Source::open_quietly(data).map_err(told)?;
+    let items = read(&format, &model.task, source).map_err(told)?;
+    let example = |Item { x, y, weight }: ItemOf<F>| {
         let y = y.ok_or("an example without an output")?;
         Ok(Example { x, y, weight })
     };
     let examples: Vec<_> = items.into_iter().map(example).collect::<Result<_, &str>>()?;
     let claimed = model.certificate;
-    let settings = Settings { c: C::Mean(claimed.c), ..model.settings };
+    let settings = model.settings.c(C::Mean(claimed.c));
     let primal =
         primal(&model.task, &examples, &settings, &model.w).map_err(|fault| fault.to_string())?;
     match (primal - claimed.primal).abs() <= 1e-9 * primal.abs() {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use crosscut::{BlockSettings, C, Example, Rescaling, Settings, SlackNorm, Task};
+use crosscut::{Example, Rescaling, Settings, Task};
 use serde::{Deserialize, Serialize};
 
 use crate::container;
@@ -95,51 +95,22 @@ impl Origin {
     }
 }
 
-/// Every setting that affects a bit of the result, under the name of its option. The limits
-/// `passes` and `seconds` only decide when training ends.
+/// Every setting that affects a bit of the result, under the name of its option.
 fn of_settings(settings: &Settings) -> BTreeMap<String, String> {
-    // No `..` here: a new setting must be either named below or left out on purpose.
-    let &Settings {
-        c,
-        slack_norm,
-        solver,
-        relative_gap,
-        epsilon,
-        passes: _,
-        seconds: _,
-        threads: _,
-        seed,
-        max_memory,
-        block,
-    } = settings;
-    // No option sets `tuning`.
-    let BlockSettings { batch, approximate_passes, planes, idle, acceleration, tuning: _ } = block;
-    let c = match c {
-        C::Mean(c) => format!("-c {c}"),
-        C::Sum(c) => format!("--c-sum {c}"),
+    let option = |(setting, value): (&'static str, String)| {
+        let option = match setting {
+            "c_mean" => "-c".to_owned(),
+            "slack_norm" => "-p".to_owned(),
+            "relative_gap" => "--gap".to_owned(),
+            "epsilon" => "-e".to_owned(),
+            "idle" => "idle passes".to_owned(), // no option sets it
+            other => format!("--{}", other.replace('_', "-")),
+        };
+        let text = format!("{option} {value}").trim_end().to_owned();
+        // C has two options, of which one is given.
+        (if setting.starts_with("c_") { "C".to_owned() } else { option }, text)
     };
-    let mut all = BTreeMap::from([("C".to_owned(), c)]);
-    let mut add = |name: &str, value: String| {
-        all.insert(name.to_owned(), format!("{name} {value}").trim_end().to_owned())
-    };
-    add("-p", if slack_norm == SlackNorm::Squared { "2" } else { "1" }.to_owned());
-    add("--solver", solver.name().to_owned());
-    add("--gap", relative_gap.to_string());
-    if let Some(epsilon) = epsilon {
-        add("-e", epsilon.to_string());
-    }
-    add("--seed", seed.to_string());
-    if let Some(bytes) = max_memory {
-        add("--max-memory", bytes.to_string());
-    }
-    add("--batch", batch.to_string());
-    add("--approximate-passes", approximate_passes.to_string());
-    add("--planes", planes.to_string());
-    add("idle passes", idle.to_string());
-    if !acceleration {
-        add("--no-acceleration", String::new());
-    }
-    all
+    settings.deciding().into_iter().map(option).collect()
 }
 
 impl Data {

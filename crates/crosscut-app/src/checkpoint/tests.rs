@@ -18,7 +18,7 @@ const SIGN: Identity = Identity::of::<Signs>();
 struct Home(tempfile::TempDir);
 
 fn settings() -> Settings {
-    Settings { relative_gap: 1e-6, passes: Some(5), threads: 1, ..Settings::default() }
+    Settings::new().relative_gap(1e-6).passes(5).threads(1)
 }
 
 impl Home {
@@ -82,9 +82,9 @@ impl Home {
 fn threads_and_limits_may_differ_and_the_model_is_that_of_a_run_that_never_stopped() {
     let home = Home::new();
     for settings in [
-        Settings { passes: None, ..settings() },
-        Settings { passes: Some(9), threads: 3, ..settings() },
-        Settings { passes: Some(5), seconds: Some(1e9), ..settings() },
+        settings().passes(None),
+        settings().passes(9).threads(3),
+        settings().passes(5).seconds(1e9),
     ] {
         let learned = home.learn::<Signs>(&settings, &Options::default(), true).unwrap();
         let resumed = fs::read(home.path("model")).unwrap();
@@ -100,36 +100,20 @@ fn threads_and_limits_may_differ_and_the_model_is_that_of_a_run_that_never_stopp
 fn other_options_are_refused_by_name() {
     let home = Home::new();
     let block = BlockSettings::default();
-    let with = |block| Settings { block, ..settings() };
+    let with = |block| settings().block(block);
     let table = [
-        (Settings { c: C::Sum(2.0), ..settings() }, "--c-sum 1", "--c-sum 2"),
-        (Settings { c: C::Mean(10.0), ..settings() }, "--c-sum 1", "-c 10"),
-        (Settings { slack_norm: SlackNorm::Squared, ..settings() }, "-p 1", "-p 2"),
-        (
-            Settings { solver: Solver::OneSlack, ..settings() },
-            "--solver auto",
-            "--solver one-slack",
-        ),
-        (Settings { relative_gap: 0.01, ..settings() }, "--gap 0.000001", "--gap 0.01"),
-        (Settings { epsilon: Some(0.1), ..settings() }, "no -e", "-e 0.1"),
-        (Settings { seed: 1, ..settings() }, "--seed 0", "--seed 1"),
-        (with(BlockSettings { batch: 3, ..block }), "--batch 32", "--batch 3"),
-        (
-            with(BlockSettings { approximate_passes: 3, ..block }),
-            "--approximate-passes 30",
-            "--approximate-passes 3",
-        ),
-        (with(BlockSettings { planes: 3, ..block }), "--planes 512", "--planes 3"),
-        (
-            with(BlockSettings { acceleration: false, ..block }),
-            "no --no-acceleration",
-            "--no-acceleration",
-        ),
-        (
-            Settings { c: C::Sum(2.0), seed: 1, ..settings() },
-            "--seed 0 --c-sum 1",
-            "--seed 1 --c-sum 2",
-        ),
+        (settings().c(C::Sum(2.0)), "--c-sum 1", "--c-sum 2"),
+        (settings().c(C::Mean(10.0)), "--c-sum 1", "-c 10"),
+        (settings().slack_norm(SlackNorm::Squared), "-p 1", "-p 2"),
+        (settings().solver(Solver::OneSlack), "--solver auto", "--solver one-slack"),
+        (settings().relative_gap(0.01), "--gap 0.000001", "--gap 0.01"),
+        (settings().epsilon(0.1), "no -e", "-e 0.1"),
+        (settings().seed(1), "--seed 0", "--seed 1"),
+        (with(block.batch(3)), "--batch 32", "--batch 3"),
+        (with(block.approximate_passes(3)), "--approximate-passes 30", "--approximate-passes 3"),
+        (with(block.planes(3)), "--planes 512", "--planes 3"),
+        (with(block.acceleration(false)), "no --no-acceleration", "--no-acceleration"),
+        (settings().c(C::Sum(2.0)).seed(1), "--seed 0 --c-sum 1", "--seed 1 --c-sum 2"),
     ];
     for (settings, made, run) in table {
         let expected = format!("the checkpoint was made with {made}, this run has {run}");
@@ -142,7 +126,7 @@ fn other_options_are_refused_by_name() {
         "the checkpoint was made with no --lazy, this run has --lazy"
     );
     assert_eq!(
-        home.refusal(&Settings { passes: Some(4), ..settings() }, &Options::default()),
+        home.refusal(&settings().passes(4), &Options::default()),
         "--passes expects more than the 4 exact passes that the checkpoint has made, not `4`"
     );
 }

@@ -139,8 +139,7 @@ impl<F: Format> Sample<F> {
                 .to_owned(),
         );
 
-        let settings =
-            Settings { c: C::Sum(1.0), passes: Some(PASSES), threads: 1, ..Settings::default() };
+        let settings = Settings::new().c(C::Sum(1.0)).passes(PASSES).threads(1);
         let solution = solve(&task, &examples, &settings).map_err(|error| error.to_string())?;
         verify_solution(&task, &examples, &settings, &solution)?;
         hold(format!("the bounds P and D of training with up to {PASSES} passes"));

@@ -124,7 +124,7 @@ pub fn learn<F: Format>(request: &Learn<'_>, monitor: &mut dyn Monitor) -> Resul
             trainer.start_at(&start).map_err(|error| shape.blame(request.examples, error))?;
         }
         run.origin.data = Data::of_stream(&format, &task, trainer.examples(), digest);
-        let settings = Settings { solver: Solver::OneSlack, ..*request.settings };
+        let settings = request.settings.solver(Solver::OneSlack);
         monitor.start(&shape.start(trainer.examples(), &settings, None));
         let solution = run.train(&mut trainer, &shape, monitor)?;
         drop(trainer);
@@ -236,7 +236,7 @@ impl<'a> Session<'a> {
             task: shape.task,
             objective: shape.objective,
             certificate: solution.certificate,
-            settings: Settings { threads: 0, ..*self.request.settings },
+            settings: self.request.settings.threads(0),
             dim: solution.w.len(),
             sizes: shape.sizes,
             plane_bytes: solution.plane_bytes,

@@ -65,7 +65,7 @@ fn read<F: Format>(
 ///
 /// # Errors
 /// [`Error::Option`], which lists the accepted values.
-fn check_options<F: Format>(options: &Options) -> Result<(), Error> {
+pub fn check_options<F: Format>(options: &Options) -> Result<(), Error> {
     let number = |rescaling: &Rescaling| match rescaling {
         Rescaling::Slack => 1,
         Rescaling::Margin => 2,

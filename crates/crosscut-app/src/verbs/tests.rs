@@ -98,8 +98,7 @@ impl Monitor for Ears {
 fn what_is_learned_can_be_inspected_and_evaluated() {
     let home = Home::new();
     let mut ears = Ears::default();
-    let learned =
-        home.learn(&Settings { relative_gap: 1e-6, ..Settings::default() }, &mut ears).unwrap();
+    let learned = home.learn(&Settings::new().relative_gap(1e-6), &mut ears).unwrap();
     assert_eq!(learned.certificate.stop, StopReason::Gap);
     assert!(learned.certificate.relative_gap() <= 1e-6);
     assert_eq!((learned.dim, &*learned.sizes), (3, &[("features", 3)][..]));
@@ -128,7 +127,7 @@ fn what_is_learned_can_be_inspected_and_evaluated() {
 fn equal_runs_write_equal_models_on_any_number_of_threads() {
     let home = Home::new();
     let bytes = [1, 2, 1].map(|threads| {
-        home.learn(&Settings { threads, ..Settings::default() }, &mut ()).unwrap();
+        home.learn(&Settings::new().threads(threads), &mut ()).unwrap();
         fs::read(home.path("model")).unwrap()
     });
     assert!(bytes[0] == bytes[1] && bytes[0] == bytes[2]);
@@ -138,8 +137,7 @@ fn equal_runs_write_equal_models_on_any_number_of_threads() {
 fn training_that_is_stopped_leaves_a_model_that_says_so() {
     let home = Home::new();
     let mut ears = Ears { stop: true, ..Ears::default() };
-    let learned =
-        home.learn(&Settings { relative_gap: 0.0, ..Settings::default() }, &mut ears).unwrap();
+    let learned = home.learn(&Settings::new().relative_gap(0.0), &mut ears).unwrap();
     assert_eq!(learned.certificate.stop, StopReason::Interrupted);
     assert_eq!(
         inspect::<Signs>(home.stored("model"), &top(0)).unwrap().certificate,
@@ -151,8 +149,7 @@ fn training_that_is_stopped_leaves_a_model_that_says_so() {
 fn bad_settings_and_targets_are_refused_before_examples_are_read() {
     let home = Home::new();
     fs::write(home.path("train"), "not an example").unwrap();
-    let error =
-        home.learn(&Settings { c: C::Sum(0.0), ..Settings::default() }, &mut ()).unwrap_err();
+    let error = home.learn(&Settings::new().c(C::Sum(0.0)), &mut ()).unwrap_err();
     assert_eq!(error.to_string(), "C must be a finite number above 0, not 0");
     fs::create_dir(home.path("model")).unwrap();
     let error = home.learn(&Settings::default(), &mut ()).unwrap_err();
@@ -316,7 +313,7 @@ fn training_keeps_to_the_lower_bounds_of_a_task_with_and_without_a_prior() {
     let mut options = Options::default();
     options.set("positive", "");
     let train = |name: &str, options: &Options, prior: Option<&Path>, solver| {
-        let (model, settings) = (home.path(name), Settings { solver, ..settings });
+        let (model, settings) = (home.path(name), settings.solver(solver));
         let request = Learn {
             examples: &examples,
             model: &model,

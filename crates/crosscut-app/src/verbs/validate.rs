@@ -141,7 +141,7 @@ impl Validate<'_> {
     fn constants(&self) -> Result<Vec<C>, Error> {
         let mut cs: Vec<C> = Vec::new();
         for &c in self.cs {
-            Settings { c, ..*self.settings }.check().map_err(SolveError::from)?;
+            self.settings.c(c).check().map_err(SolveError::from)?;
             if !cs.contains(&c) {
                 cs.push(c);
             }
@@ -160,6 +160,7 @@ impl Validate<'_> {
                         format!("at most the number of examples (or of their groups), {groups}");
                     Error::option("--folds", expected, folds)
                 }
+                other => Error::option("--folds", other.to_string(), self.folds),
             }
         })
     }

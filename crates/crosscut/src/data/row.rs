@@ -18,6 +18,7 @@ pub struct Feature {
 
 /// Why a list of features is not a sparse row.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum RowError {
     /// Indices must increase strictly.
     #[error("feature index {next} follows {previous}: indices must increase strictly")]

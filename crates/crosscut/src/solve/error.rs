@@ -11,6 +11,7 @@ pub(crate) const VECTORS: usize = 4;
 
 /// Why there is no result of training.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum SolveError {
     /// A setting out of range.
     #[error(transparent)]

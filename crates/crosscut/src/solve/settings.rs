@@ -43,8 +43,10 @@ pub enum SlackNorm {
     Squared,
 }
 
-/// Settings of the block-coordinate solver. The defaults were chosen by measurement.
+/// Settings of the block-coordinate solver. The defaults were chosen by measurement. As with
+/// [`Settings`], fields can be set one after the other: `BlockSettings::new().batch(1)`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct BlockSettings {
     /// Oracle calls made at one w before the updates are applied in order; threads share the calls
     /// of a batch. At least 1, and capped at an eighth of the examples, rounded up. The result
@@ -79,7 +81,20 @@ impl Default for BlockSettings {
 /// Settings of a training run; the solver checks them once.
 ///
 /// Training stops as soon as one of the stopping rules holds.
+///
+/// Each field has a method that sets it. Rules that may be absent take a number or an `Option`:
+///
+/// ```
+/// use crosscut::{BlockSettings, C, Settings};
+///
+/// let settings = Settings::new().c(C::Sum(10.0)).relative_gap(1e-4).passes(200);
+/// assert_eq!((settings.relative_gap, settings.passes), (1e-4, Some(200)));
+///
+/// let same = settings.passes(None).block(BlockSettings::new().batch(1));
+/// assert_eq!((same.c, same.passes, same.block.batch), (C::Sum(10.0), None, 1));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Settings {
     /// The regularisation constant, finite and above 0. Default `C::Sum(1.0)`.
     pub c: C,
@@ -137,6 +152,48 @@ impl Default for Settings {
     }
 }
 
+/// Writes a method for each field, which sets it.
+macro_rules! setters {
+    ($type:ident { $($field:ident: $argument:ty),* $(,)? }) => {
+        impl $type {
+            /// The defaults.
+            pub fn new() -> Self {
+                Self::default()
+            }
+
+            $(
+                #[doc = concat!("Sets [`", stringify!($field), "`](Self#structfield.", stringify!($field), ").")]
+                #[must_use]
+                pub fn $field(self, $field: $argument) -> Self {
+                    Self { $field: $field.into(), ..self }
+                }
+            )*
+        }
+    };
+}
+
+setters!(Settings {
+    c: C,
+    slack_norm: SlackNorm,
+    solver: Solver,
+    relative_gap: f64,
+    epsilon: impl Into<Option<f64>>,
+    passes: impl Into<Option<usize>>,
+    seconds: impl Into<Option<f64>>,
+    threads: usize,
+    seed: u64,
+    max_memory: impl Into<Option<usize>>,
+    block: BlockSettings,
+});
+
+setters!(BlockSettings {
+    batch: usize,
+    approximate_passes: usize,
+    planes: usize,
+    idle: u32,
+    acceleration: bool,
+});
+
 /// A setting out of its range.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{name} must be {expected}, not {found}")]
@@ -154,6 +211,52 @@ impl Settings {
     /// per weight, and 4096 bytes.
     pub fn least_memory(dim: usize) -> usize {
         dim.saturating_mul(32).saturating_add(4096)
+    }
+
+    /// The settings that affect a bit of the result, each with its value in words: runs of the same
+    /// task and examples for which these are equal give the same bits. Settings that are not set
+    /// are missing.
+    ///
+    /// C is `c_mean` or `c_sum`, and `no_acceleration` has no value; other names are those of the
+    /// fields. `threads` changes nothing, and `passes` and `seconds` only decide when training ends.
+    pub fn deciding(&self) -> Vec<(&'static str, String)> {
+        // No `..` here: a new setting must be either listed below or left out on purpose.
+        let &Self {
+            c,
+            slack_norm,
+            solver,
+            relative_gap,
+            epsilon,
+            passes: _,
+            seconds: _,
+            threads: _,
+            seed,
+            max_memory,
+            block,
+        } = self;
+        // `tuning` is for measurements.
+        let BlockSettings { batch, approximate_passes, planes, idle, acceleration, tuning: _ } =
+            block;
+        let c = match c {
+            C::Mean(c) => ("c_mean", c.to_string()),
+            C::Sum(c) => ("c_sum", c.to_string()),
+        };
+        let power = if slack_norm == SlackNorm::Squared { 2 } else { 1 };
+        let mut all = vec![
+            c,
+            ("slack_norm", power.to_string()),
+            ("solver", solver.name().to_owned()),
+            ("relative_gap", relative_gap.to_string()),
+            ("seed", seed.to_string()),
+            ("batch", batch.to_string()),
+            ("approximate_passes", approximate_passes.to_string()),
+            ("planes", planes.to_string()),
+            ("idle", idle.to_string()),
+        ];
+        all.extend(epsilon.map(|epsilon| ("epsilon", epsilon.to_string())));
+        all.extend(max_memory.map(|bytes| ("max_memory", bytes.to_string())));
+        all.extend((!acceleration).then(|| ("no_acceleration", String::new())));
+        all
     }
 
     /// Checks every field.

@@ -105,6 +105,7 @@ impl Certificate {
 /// Why training stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum StopReason {
     /// The relative duality gap is at most the one requested.
     Gap,

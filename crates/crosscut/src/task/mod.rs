@@ -1,5 +1,6 @@
 //! [`Task`]: the trait that a user implements, and its optional extensions.
 
+mod borrowed;
 mod example;
 mod feature_map;
 mod objective;

@@ -6,6 +6,7 @@ use crate::solve::bounds::Fault;
 /// the w.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[allow(missing_docs)] // the messages name every field
+#[non_exhaustive]
 pub enum Violation {
     /// Nothing was checked.
     #[error("there are no examples to check the task on")]

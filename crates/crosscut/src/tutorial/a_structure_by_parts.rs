@@ -1,4 +1,4 @@
-//! 2 · A structure by parts.
+//! 3 · A structure by parts.
 //!
 //! Most structures are sets of parts: a tree is its arcs, a matching its pairs, a cut its edges.
 //! If the features and the loss of an output are sums over its parts, then one search answers both
@@ -88,5 +88,5 @@
 //!
 //! A search that is not exact says by how much it may have [missed](crate::Parts::missed) the
 //! maximum, and the certificate stays true. If a structure is not a sum over parts, or its oracle
-//! is cleverer than one search over all of them, implement [`Task`](crate::Task) itself: [your
-//! first structure](super::your_first_structure).
+//! is cleverer than one search over all of them, implement [`Task`](crate::Task) itself: [a
+//! task](super::a_task).

@@ -1,4 +1,4 @@
-//! 4 · Reading the gap.
+//! 5 · Reading the gap.
 //!
 //! Every [`Solution`](crate::Solution) comes with a [`Certificate`](crate::Certificate):
 //!
@@ -43,7 +43,7 @@
 //! #     Example::new((0..10).map(|t| SparseVector::from_dense(&[value(t) as f32, 1.0]).expect("finite")).collect(), y.clone())
 //! # };
 //! # let examples: Vec<_> = (0..40).map(example).collect();
-//! let settings = Settings { c: C::Sum(1.0), relative_gap: 1e-4, ..Settings::default() };
+//! let settings = Settings::new().c(C::Sum(1.0)).relative_gap(1e-4);
 //! let mut story: Vec<Progress> = Vec::new();
 //! let solution = solve_observed(&task, &examples, &settings, &mut |progress| {
 //!     story.push(*progress); // called after each exact pass, and a few times a second
@@ -62,7 +62,7 @@
 //! assert!((primal - certificate.primal).abs() < 1e-9 * primal);
 //!
 //! // A rough solution is a rough bound, and it contains the fine one.
-//! let rough = Settings { passes: Some(2), relative_gap: 0.0, ..settings };
+//! let rough = settings.passes(2).relative_gap(0.0);
 //! let rough = solve(&task, &examples, &rough)?.certificate;
 //! assert_eq!(rough.stop, StopReason::Passes);
 //! assert!(rough.dual <= certificate.primal && certificate.dual <= rough.primal);
@@ -112,13 +112,13 @@
 //! #     Example::new((0..10).map(|t| SparseVector::from_dense(&[value(t) as f32, 1.0]).expect("finite")).collect(), y.clone())
 //! # };
 //! # let examples: Vec<_> = (0..40).map(example).collect();
-//! let settings = Settings { c: C::Mean(40.0), relative_gap: 0.0, epsilon: Some(0.05), ..Settings::default() };
+//! let settings = Settings::new().c(C::Mean(40.0)).relative_gap(0.0).epsilon(0.05);
 //! let certificate = solve(&task, &examples, &settings)?.certificate;
 //! assert_eq!(certificate.stop, StopReason::Epsilon);
 //! assert!(certificate.gap() <= 40.0 * 0.05);
 //!
 //! // Two solvers, one optimum: neither lower bound exceeds the other's upper bound.
-//! let one_slack = Settings { solver: Solver::OneSlack, ..settings };
+//! let one_slack = settings.solver(Solver::OneSlack);
 //! let other = solve(&task, &examples, &one_slack)?.certificate;
 //! assert!(other.dual <= certificate.primal && certificate.dual <= other.primal);
 //!

@@ -38,7 +38,7 @@
 //!
 //! The ȳ at which the maximum is attained is the **most violating output**, and the function that
 //! finds it is the **separation oracle**. A solver needs nothing else from a task. The task below
-//! has spans of a sequence as outputs ([the next page](super::your_first_structure) implements it).
+//! has spans of a sequence as outputs ([a later page](super::a_task) implements it).
 //! The slack by definition equals the slack that its oracle finds:
 //!
 //! ```
@@ -101,7 +101,7 @@
 //!
 //! for *any* such α, with P* the optimum: a dual value is a lower bound, a primal value an upper
 //! bound, and the **duality gap** P − D bounds how far w is from optimal. At the optimum the two
-//! are equal. Solvers raise D step by step and stop when the gap is small; [the third
+//! are equal. Solvers raise D step by step and stop when the gap is small; [the last
 //! page](super::reading_the_gap) says how small.
 //!
 //! ```
@@ -118,10 +118,10 @@
 //! let dual = alpha * loss - 0.5 * w.iter().map(|weight| weight * weight).sum::<f64>();
 //!
 //! // … and P at any w bounds it from above.
-//! let settings = Settings { c: C::Mean(1.0), ..Settings::default() };
+//! let settings = Settings::new().c(C::Mean(1.0));
 //! let primal = crosscut::primal(&task, &[example], &settings, &w).expect("the oracle answers with a plane");
 //! assert!(dual > 0.0 && dual <= primal);
 //! # }
 //! ```
 //!
-//! Next: [a structure by parts](super::a_structure_by_parts).
+//! Next: [your first structure](super::your_first_structure).

@@ -1,101 +1,79 @@
-//! 3 · Your first structure.
+//! 2 · Your first structure.
 //!
-//! The structure of this page: x is a sequence of numbers with some features at each position, and
-//! y is the span of positions that stands out, perhaps empty. Think of a gene in a strand, a word
-//! in a sound, a fault in a log.
+//! The structure of this page: x is a sequence of numbers, and y is the interval of positions that
+//! stands out, perhaps an empty one. Think of a gene in a strand, a word in a sound, a fault in a
+//! log.
 //!
-//! # The task
+//! # The structure
 //!
-//! A task says what x and y are, the loss, the prediction, and the separation oracle. Two decisions
-//! make this one:
+//! [`Structure`](crate::Structure) asks for the length of w, Ψ, Δ and one search. Two decisions make
+//! this one:
 //!
-//! * Ψ(x, y) is the sum of the rows of features inside the span. A score is then a sum over
-//!   positions, and the span of highest score is the run with the largest sum, found in one sweep.
-//! * Δ(y, ŷ) counts the positions on which the spans differ. It is also a sum over positions, so
-//!   the oracle is the same sweep with other gains: a position outside y adds 1 to the loss if ȳ
-//!   includes it, and a position of y adds 1 if ȳ leaves it out.
+//! * Ψ(x, y) has the sum of the numbers inside the interval, and how many they are. A score is then
+//!   a sum over positions, and the interval of highest score is the run with the largest sum, found
+//!   in one sweep.
+//! * Δ(y, ŷ) counts the positions on which the intervals differ. It is also a sum over positions, so
+//!   the search for the largest Δ + score is the same sweep with other gains: a position outside y
+//!   adds 1 to the loss if it is taken in, and a position of y then saves 1.
 //!
 //! ```
-#![doc = include_str!("../../tests/worlds/span.rs")]
+#![doc = include_str!("../../tests/worlds/interval.rs")]
 //! ```
 //!
-//! Four things deserve a second look.
+//! [`best`](crate::Structure::best) is the only method with an algorithm. Without `y` it predicts.
+//! With `y`, in training, it adds Δ(y, ȳ) to each score: it looks for the output that scores high
+//! *and* is wrong. The library turns the answer into a cutting plane, (Δ(y, ȳ), Ψ(x, y) − Ψ(x, ȳ)).
 //!
-//! **Signs.** [`separate`](crate::Task::separate) maximises Δ + ⟨w, Ψ(x, ȳ)⟩: the loss is *added*.
-//! The plane that it [adds](crate::Planes::add) has δ = Ψ(x, y) − Ψ(x, ȳ), the truth *minus* the
-//! rival, and Δ(y, ȳ) alone, not the maximum. [`FeatureMap::plane`](crate::FeatureMap::plane)
-//! writes δ and returns Δ for every task that can name its ȳ. A task that cannot (in ranking, ȳ is
-//! a choice for each of many pairs) implements [`Task`](crate::Task) alone and writes δ itself.
-//!
-//! **The lifetime `'a`.** It says that the example lives as long as the sink may keep references to
-//! it. A row written with [`add_row`](crate::Sink::add_row) can therefore be kept as a *reference*,
-//! so that a cached plane of this task costs a few words for each position and not a copy of its
-//! features. A number that the oracle computes on the fly goes through [`add`](crate::Sink::add).
-//! If the compiler says that `x` does not live long enough, an `'a` is missing in a signature.
-//!
-//! **`Scratch`.** It is `()` here. An oracle that fills tables (Viterbi, matching) keeps them
-//! there: each thread has its own scratch and reuses it.
-//!
-//! **Names of rows.** The solver identifies a row by its name, which is unique in the example:
-//! [`SparseRows`](crate::SparseRows) uses positions as names. [`row`](crate::Task::row) returns the
-//! row with a name. It is optional, but without it training cannot be saved and resumed.
-//!
-//! [`validate`](crate::Task::validate) refuses examples that the oracle cannot handle, before
-//! training.
+//! [`validate`](crate::Structure::validate) is optional: it refuses examples that the search or Ψ
+//! cannot handle, before training.
 //!
 //! # Test it first
 //!
-//! A wrong oracle does not crash. It trains a worse model.
-//! [`testing::check`](crate::testing::check) tests the three laws of the contract on any examples.
-//! Brute force on small examples compares with the true maximum:
+//! A wrong search does not crash. It trains a worse model. [`Structured`](crate::Structured) makes a
+//! [`Task`](crate::Task) of a structure, and [`testing::check`](crate::testing::check) tests the
+//! three laws of every task on any examples. Brute force on small examples compares with the true
+//! maximum:
 //!
 //! ```
-//! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/worlds/span.rs"));
+//! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/worlds/interval.rs"));
 //! # fn main() {
-//! use crosscut::{Example, Rescaling, SparseVector, testing};
+//! use crosscut::{Example, Rescaling, Structured, testing};
 //!
-//! let task = Spans { features: 2 };
-//! let row = |value: f32| SparseVector::from_dense(&[value, 1.0]).expect("finite"); // the 1 is a bias
-//! let examples = [
-//!     Example::new([0.1, 0.9, 0.7, -0.3].map(row).into_iter().collect(), 1..3),
-//!     Example::new([-0.5, 0.2, 0.0].map(row).into_iter().collect(), 0..0),
-//! ];
+//! let task = Structured(Interval);
+//! let examples =
+//!     [Example::new(vec![0.1, 0.9, 0.7, -0.3], 1..3), Example::new(vec![-0.5, 0.2, 0.0], 0..0)];
 //! testing::check(&task, &examples);
 //!
 //! for (seed, example) in (0..).zip(&examples) {
 //!     let len = example.x.len();
-//!     let spans = || (0..=len).flat_map(move |start| (start..=len).map(move |end| start..end));
-//!     let w = testing::random_weights(task.dim(), 3.0, seed);
-//!     testing::check_oracle(&task, &w, example, spans(), Rescaling::Margin);
-//!     testing::check_prediction(&task, &w, &example.x, spans());
+//!     let outputs = || (0..=len).flat_map(move |start| (start..=len).map(move |end| start..end));
+//!     let w = testing::random_weights(2, 3.0, seed);
+//!     testing::check_oracle(&task, &w, example, outputs(), Rescaling::Margin);
+//!     testing::check_prediction(&task, &w, &example.x, outputs());
 //! }
 //! # }
 //! ```
 //!
-//! For example, the laws find an oracle that forgets the loss:
+//! For example, the laws find a search that forgets the loss:
 //!
 //! ```
-//! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/worlds/span.rs"));
-//! # struct Forgetful(Spans);
-//! # impl Task for Forgetful {
-//! #     type Input = SparseRows;
+//! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/worlds/interval.rs"));
+//! # struct Forgetful;
+//! # impl Structure for Forgetful {
+//! #     type Input = Vec<f64>;
 //! #     type Output = Range<usize>;
-//! #     type Scratch = ();
-//! #     fn dim(&self) -> usize { self.0.dim() }
-//! #     fn loss(&self, x: &SparseRows, y: &Range<usize>, y_hat: &Range<usize>) -> f64 { self.0.loss(x, y, y_hat) }
-//! #     fn predict(&self, w: &[f64], x: &SparseRows, (): &mut ()) -> Range<usize> { self.0.predict(w, x, &mut ()) }
-//! #     fn separate<'a>(&'a self, w: &[f64], x: &'a SparseRows, y: &'a Range<usize>, (): &mut (), planes: &mut Planes<'a>) {
-//! #         let y_bar = self.predict(w, x, &mut ());
-//! #         planes.add(|sink| self.0.plane(x, y, &y_bar, sink));
-//! #     }
+//! #     fn dim(&self) -> usize { 2 }
+//! #     fn psi(&self, x: &Vec<f64>, y: &Range<usize>, sink: &mut FeatureSink<'_>) { Interval.psi(x, y, sink) }
+//! #     fn loss(&self, y: &Range<usize>, y_hat: &Range<usize>) -> f64 { Interval.loss(y, y_hat) }
+//! #     fn best(&self, w: &[f64], x: &Vec<f64>, _: Option<&Range<usize>>) -> Range<usize> { Interval.best(w, x, None) }
 //! # }
 //! # fn main() {
-//! # let row = |value: f32| crosscut::SparseVector::from_dense(&[value, 1.0]).expect("finite");
-//! # let examples = [crosscut::Example::new([0.1, 0.9, 0.7, -0.3].map(row).into_iter().collect(), 1..3)];
-//! # let forgetful = Forgetful(Spans { features: 2 }); // its `separate` takes ȳ from `predict`
+//! # let examples = [crosscut::Example::new(vec![0.1, 0.9, 0.7, -0.3], 1..3)];
+//! use crosscut::Structured;
 //! use crosscut::testing::{Violation, laws};
 //!
-//! let violation = laws(&forgetful, &examples).expect_err("the oracle is wrong");
+//! let forgetful = Structured(Forgetful); // its `best` ignores y
+//! let violation = laws(&forgetful, &examples).expect_err("the search is wrong");
 //! assert!(matches!(violation, Violation::Beaten { example: 0, .. })); // law 3
 //! # }
 //! ```
@@ -103,24 +81,22 @@
 //! # Train it
 //!
 //! ```
-//! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/worlds/span.rs"));
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! use crosscut::{C, Example, Model, Settings, SparseVector, solve, testing};
+//! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/worlds/interval.rs"));
+//! # fn main() -> Result<(), crosscut::SolveError> {
+//! use crosscut::{C, Example, Model, Settings, Structured, solve, testing};
 //!
-//! // Noise between −1 and 1, raised by 1.2 inside the span.
-//! let task = Spans { features: 2 };
+//! // Noise between −1 and 1, raised by 1.2 inside the interval.
 //! let noise = testing::random_weights(400, 1.0, 0);
 //! let example = |i: usize| {
 //!     let y = i % 4..i % 4 + 3;
 //!     let value = |t: usize| noise[10 * i + t] + if y.contains(&t) { 1.2 } else { 0.0 };
-//!     let rows = (0..10).map(|t| SparseVector::from_dense(&[value(t) as f32, 1.0]));
-//!     Ok::<_, crosscut::RowError>(Example::new(rows.collect::<Result<_, _>>()?, y.clone()))
+//!     Example::new((0..10).map(value).collect::<Vec<f64>>(), y.clone())
 //! };
-//! let examples = (0..40).map(example).collect::<Result<Vec<_>, _>>()?;
+//! let examples: Vec<_> = (0..40).map(example).collect();
 //! let (training, held_out) = examples.split_at(30);
 //!
-//! let settings = Settings { c: C::Sum(1.0), ..Settings::default() };
-//! let solution = solve(&task, training, &settings)?;
+//! let settings = Settings::new().c(C::Sum(1.0));
+//! let solution = solve(&Structured(Interval), training, &settings)?;
 //!
 //! // What was found, and how far from the optimum it can be at most.
 //! let certificate = solution.certificate;
@@ -131,7 +107,7 @@
 //! assert!(solution.w[0] > 0.0 && solution.w[1] < 0.0);
 //!
 //! // The model keeps task, weights, settings and certificate together.
-//! let model = Model::new(task, solution.w, settings, certificate);
+//! let model = Model::new(Structured(Interval), solution.w, settings, certificate);
 //! let y_hat = model.predict(&held_out[0].x);
 //! assert!(!y_hat.is_empty());
 //! assert!(model.risk(held_out) < 2.0); // wrong positions of 10; always saying "empty" has risk 3
@@ -139,4 +115,27 @@
 //! # }
 //! ```
 //!
-//! Next: [reading the gap](super::reading_the_gap).
+//! # Many weights
+//!
+//! Structures with more than a few weights have blocks of them. [`Layout`](crate::Layout) numbers
+//! the weights of named blocks, and knows the name of each. Here is a tagger of sequences, with a
+//! weight for each tag and feature, and one for each pair of neighbouring tags:
+//!
+//! ```
+#![doc = include_str!("../../tests/worlds/tagger.rs")]
+//! # fn main() {
+//! # use crosscut::{Example, SparseVector, Structured, testing};
+//! let tagger = Tagger { tags: 2, features: 3 };
+//! let (layout, emission, transition) = tagger.layout();
+//! assert_eq!(layout.dim(), 2 * 3 + 2 * 2);
+//! assert_eq!(layout.name(7), Some(("transition", vec![0, 1])));
+//! # assert_eq!(transition.at([0, 1]), 7);
+//! # assert_eq!(emission.at([1, 2]), 5);
+//! # let row = |values: [f32; 3]| SparseVector::from_dense(&values).expect("finite");
+//! # let x = [row([1.0, 0.0, 0.0]), row([0.0, 1.0, 0.5])].into_iter().collect();
+//! # testing::check(&Structured(&tagger), &[Example::new(x, vec![0, 1])]);
+//! # }
+//! ```
+//!
+//! Next: [a structure by parts](super::a_structure_by_parts), which asks for even less if score and
+//! loss are sums over parts.

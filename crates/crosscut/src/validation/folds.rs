@@ -8,6 +8,7 @@ use rand_pcg::Pcg64;
 
 /// Why examples cannot be divided into folds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum FoldError {
     /// One fold leaves nothing to train on.
     #[error("the number of folds must be at least 2, not {folds}")]

@@ -1,9 +1,12 @@
-//! Tiny tasks on which the solvers are compared. `span.rs` is also the program of the tutorial.
+//! Tiny tasks on which the solvers are compared. `span.rs` and `interval.rs` are also the
+//! programs of the tutorial.
 
 #![allow(dead_code, reason = "every test file uses its own part of it")]
 
 pub mod chain;
+pub mod interval;
 pub mod ranking;
+pub mod tagger;
 
 pub mod spans {
     include!("span.rs");
