@@ -92,7 +92,7 @@ fn call(program: &str, flags: &[OsString], files: &[&Path]) -> Result<(), Error>
         words.extend(["-c".into(), "1".into()]);
     }
     words.extend(files.iter().map(|file| file.as_os_str().to_owned()));
-    let (name, result) = crosscut_svmstruct::call(&words).expect("the program is known");
+    let (name, result) = crosscut_svmstruct::call(&words, || None).expect("the program is known");
     assert_eq!(name, program);
     result.map(drop)
 }

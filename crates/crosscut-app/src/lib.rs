@@ -1,11 +1,12 @@
 //! Input and output of Crosscut, generic over tasks: text files, model files, and the verbs of the
 //! program.
 //!
-//! A task becomes a program by implementing [`Format`]. [`Entry::of`] turns it into a row of
-//! the table that `crosscut-cli` (or your own binary) dispatches on. This crate knows no flags and
-//! prints nothing.
+//! A task becomes a program by a [`Format`], the type of its files. [`Entry::of`] turns it into a row
+//! of the table that `crosscut-cli` (or your own binary) dispatches on. This crate parses no flags,
+//! listens to no signals, and prints nothing.
 
 pub mod answers;
+mod by_objective;
 pub mod checkpoint;
 mod container;
 mod costs;
@@ -18,7 +19,6 @@ mod fake;
 #[cfg(test)]
 mod faults;
 pub mod format;
-pub mod interrupt;
 mod item;
 pub mod model_file;
 pub mod monitor;
@@ -26,7 +26,7 @@ mod none_known;
 mod once;
 pub mod options;
 pub mod output;
-pub mod parts;
+
 mod prior;
 pub mod probability;
 pub mod reading;
@@ -41,16 +41,16 @@ mod unpack;
 pub mod verbs;
 
 pub use answers::{Checked, Classified, Inspected, Kept, Learned, Validated, Validation};
+pub use by_objective::ByObjective;
 pub use checkpoint::{Checkpoints, Every};
 pub use costs::read_costs;
 pub use encoding::Encoding;
 pub use error::Error;
 pub use format::{ExampleOf, File, Format, InputOf, ItemOf, OutcomeOf, OutputOf, Take};
-pub use interrupt::Interrupt;
 pub use item::{Item, Outcome, Role, mean_loss};
 pub use monitor::{Monitor, Start};
 pub use options::{OptionSpec, Options};
-pub use parts::ByObjective;
+
 pub use probability::Forecasts;
 pub use reading::{Examples, Items, Training, define, read, read_in_pieces, survey};
 pub use report::{Report, Shortest, Table};

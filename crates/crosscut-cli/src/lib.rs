@@ -6,14 +6,14 @@
 //! ```no_run
 //! use std::process::ExitCode;
 //! use crosscut_app::Entry;
-//! use crosscut_multiclass::Multiclass;
+//! use crosscut_multiclass::MulticlassFiles;
 //!
 //! fn main() -> ExitCode {
-//!     crosscut_cli::run("mine", &[Entry::of::<Multiclass>()])
+//!     crosscut_cli::run("mine", &[Entry::of::<MulticlassFiles>()])
 //! }
 //! ```
 //!
-//! Only this crate knows flags, exit codes and terminals. Figures and progress go to standard
+//! Only this crate knows flags, exit codes, signals and terminals. Figures and progress go to standard
 //! error. Standard output carries the result: a report, a JSON object, or a file named `-`.
 //!
 //! # The lines of a training run
@@ -51,6 +51,7 @@ mod commands;
 mod describe;
 mod flags;
 mod forecast;
+mod interrupt;
 mod log;
 mod manual;
 mod screen;
@@ -60,6 +61,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crosscut_app::{Entry, Error};
+
+use interrupt::Interrupt;
 
 /// A program: its name and what it can do.
 #[derive(Clone, Copy, Debug)]
@@ -118,6 +121,13 @@ impl Program<'_> {
             }
         }
     }
+}
+
+/// Begins to listen for signals that ask training to end, and returns what tells the exit code of the
+/// first one, 130 for SIGINT. The second one ends the program. `None` where the system refuses.
+pub fn listen() -> Option<Box<dyn Fn() -> Option<u8>>> {
+    let interrupt = Interrupt::listen().ok()?;
+    Some(Box::new(move || interrupt.exit_code()))
 }
 
 fn exit_code(code: i32) -> ExitCode {

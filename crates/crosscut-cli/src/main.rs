@@ -33,7 +33,7 @@ these names in DIR; `crosscut svm_rank_learn -?` and so on say more.";
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    match crosscut_svmstruct::run(&arguments) {
+    match crosscut_svmstruct::run(&arguments, crosscut_cli::listen) {
         Some(code) => code,
         None => PROGRAM.run(arguments),
     }

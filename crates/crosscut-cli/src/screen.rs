@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 
 use crosscut::{C, Flow, Moment, Objective, Progress, Settings};
 use crosscut_app::answers::{Figures, figure};
-use crosscut_app::{Interrupt, Monitor, Start};
+use crosscut_app::{Monitor, Start};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::forecast::Forecast;
+use crate::interrupt::Interrupt;
 use crate::log::Log;
 
 /// Without a live line, a line is printed at least this often.

@@ -9,8 +9,9 @@ use crosscut::{
 };
 use crosscut_app::answers::verdict;
 use crosscut_app::output::{self, display_name};
-use crosscut_app::{Error, Interrupt, Source};
+use crosscut_app::{Error, Source};
 
+use crate::Listen;
 use crate::flags::Learn;
 use crate::model::general;
 use crate::program::{Program, Training};
@@ -20,7 +21,7 @@ use crate::say::{Say, cpu_seconds, note};
 ///
 /// # Errors
 /// Bad flags, lines and files; a model that cannot be written.
-pub fn learn<P: Program>(flags: &Learn) -> Result<ExitCode, Error> {
+pub fn learn<P: Program>(flags: &Learn, listen: Listen) -> Result<ExitCode, Error> {
     let program = format!("{}_learn", P::NAME);
     let algorithm = algorithm::<P>(flags)?;
     let n_slack = algorithm < 2;
@@ -64,8 +65,8 @@ pub fn learn<P: Program>(flags: &Learn) -> Result<ExitCode, Error> {
     let file = display_name(&flags.examples);
     let mut iterations =
         Iterations { say: &say, n: examples.len(), n_slack, c: flags.c, largest_loss, last: None };
-    let interrupt = Interrupt::listen().ok();
-    let caught = || interrupt.as_ref().and_then(Interrupt::exit_code);
+    let signal = listen();
+    let caught = || signal.as_ref().and_then(|caught| caught());
     let (solution, variables) = {
         let trainer = Trainer::new(&task, &examples, &settings);
         let mut trainer = trainer.map_err(|error| Error::Solve(error).in_file(&file))?;

@@ -46,7 +46,11 @@ use rank::{SvmPropRank, SvmRank};
 
 /// A program: its name, and what runs it with the words after the name. It ends with another code
 /// than 0 if a signal has ended training.
-type Run = fn(&[OsString]) -> Result<ExitCode, Error>;
+type Run = fn(&[OsString], Listen) -> Result<ExitCode, Error>;
+
+/// Begins to listen for signals, where the program can, and returns what tells the exit code of the
+/// first one. It is called when training begins.
+pub type Listen = fn() -> Option<Box<dyn Fn() -> Option<u8>>>;
 
 const PROGRAMS: [(&str, Run); 8] = [
     ("svm_multiclass_learn", learn::<SvmMulticlass>),
@@ -66,8 +70,8 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 
 /// Runs a program if the words of a command line call one: by the name of the program that was
 /// started, or by the word after it.
-pub fn run(arguments: &[OsString]) -> Option<ExitCode> {
-    let (name, result) = call(arguments)?;
+pub fn run(arguments: &[OsString], listen: Listen) -> Option<ExitCode> {
+    let (name, result) = call(arguments, listen)?;
     Some(match result {
         Ok(code) => code,
         Err(error) => {
@@ -79,19 +83,22 @@ pub fn run(arguments: &[OsString]) -> Option<ExitCode> {
 
 /// The same, but what goes wrong is handed back, with the name of the program, and nothing is said
 /// about it.
-pub fn call(arguments: &[OsString]) -> Option<(&'static str, Result<ExitCode, Error>)> {
+pub fn call(
+    arguments: &[OsString],
+    listen: Listen,
+) -> Option<(&'static str, Result<ExitCode, Error>)> {
     let called = arguments.first().map(|name| Path::new(name).file_stem().unwrap_or_default());
     let by_name = |name: &std::ffi::OsStr| PROGRAMS.iter().find(|(program, _)| name == *program);
     if let Some((name, run)) = called.and_then(by_name) {
-        return Some((*name, run(&arguments[1..])));
+        return Some((*name, run(&arguments[1..], listen)));
     }
     let word = arguments.get(1)?;
-    by_name(word).map(|(name, run)| (*name, run(&arguments[2..])))
+    by_name(word).map(|(name, run)| (*name, run(&arguments[2..], listen)))
 }
 
-fn learn<P: Program>(words: &[OsString]) -> Result<ExitCode, Error> {
+fn learn<P: Program>(words: &[OsString], listen: Listen) -> Result<ExitCode, Error> {
     match Learn::parse(words, P::LEARNING, P::LENIENT)? {
-        Parsed::Run(flags) => learn::learn::<P>(&flags),
+        Parsed::Run(flags) => learn::learn::<P>(&flags, listen),
         Parsed::Help => {
             help::<P>(&format!(
                 "usage: {}_learn [flags] EXAMPLES [MODEL]\n\n  -c C          trade-off: minimises ½|w|² + C · mean slack; needed\n  \
@@ -111,7 +118,7 @@ fn learn<P: Program>(words: &[OsString]) -> Result<ExitCode, Error> {
     }
 }
 
-fn classify<P: Program>(words: &[OsString]) -> Result<ExitCode, Error> {
+fn classify<P: Program>(words: &[OsString], _: Listen) -> Result<ExitCode, Error> {
     match Classify::parse(words, P::CLASSIFYING)? {
         Parsed::Run(flags) => classify::classify::<P>(&flags)?,
         Parsed::Help => {
