@@ -21,7 +21,7 @@ use crosscut_app::{ByObjective, Cut, Entry, Error, File, Format, Item, Options, 
 use crosscut_data::text::numbers;
 use serde::{Deserialize, Serialize};
 
-include!("../crates/crosscut/tests/worlds/alignment.rs");
+include!("../crates/crosscut/tests/suite/worlds/alignment.rs");
 
 impl Marginals for Alignment {
     fn marginals(

@@ -15,6 +15,7 @@ use crosscut_app::{Error, Format, Options, Source, Training, define};
 use crosscut_multiclass::MulticlassFiles;
 use crosscut_ranking::RankingFiles;
 use crosscut_sequence::SequenceFiles;
+use crosscut_testkit::cases;
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -150,7 +151,7 @@ fn rescaling(slack: bool) -> Rescaling {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(cases(400)))]
 
     #[test]
     fn multiclass(

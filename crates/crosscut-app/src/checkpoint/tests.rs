@@ -4,6 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use crosscut::{BlockSettings, C, Settings, SlackNorm, Solver};
+use crosscut_testkit::cases;
 use proptest::prelude::*;
 
 use super::*;
@@ -242,7 +243,7 @@ fn absurd_sizes_are_refused_without_being_allocated() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(300), failure_persistence: None, ..ProptestConfig::default() })]
 
     /// With a matching checksum, changed bytes are either refused as bad input or train to an end.
     #[test]

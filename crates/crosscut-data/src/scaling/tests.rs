@@ -1,3 +1,4 @@
+use crosscut_testkit::cases;
 use proptest::prelude::*;
 
 use super::*;
@@ -174,7 +175,7 @@ fn table(value: impl Strategy<Value = f32>) -> impl Strategy<Value = Vec<Vec<f32
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #![proptest_config(ProptestConfig::with_cases(cases(1000)))]
 
     /// Means and deviations computed directly, in two passes.
     #[test]

@@ -10,7 +10,7 @@
 //! and its summary.
 //!
 //! ```
-#![doc = include_str!("../../tests/worlds/alignment.rs")]
+#![doc = include_str!("../../tests/suite/worlds/alignment.rs")]
 //! ```
 //!
 //! What a structure says, in the order of its methods:
@@ -35,7 +35,7 @@
 //! [`check_parts`](crate::testing::check_parts) compares it with all outputs of a small input:
 //!
 //! ```
-//! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/worlds/alignment.rs"));
+//! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/suite/worlds/alignment.rs"));
 //! # fn main() {
 //! use crosscut::{Example, Sum, testing};
 //!
@@ -54,7 +54,7 @@
 //! # Train it
 //!
 //! ```
-//! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/worlds/alignment.rs"));
+//! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/suite/worlds/alignment.rs"));
 //! # fn main() -> Result<(), crosscut::SolveError> {
 //! use crosscut::{Example, Settings, Sum, Task, risk, solve, testing};
 //!

@@ -19,7 +19,7 @@
 //! methods here:
 //!
 //! ```
-#![doc = include_str!("../../tests/worlds/span.rs")]
+#![doc = include_str!("../../tests/suite/worlds/span.rs")]
 //! ```
 //!
 //! Four things deserve a second look.
@@ -52,7 +52,7 @@
 //! functions that take tasks by value take `&task`.
 //!
 //! ```
-//! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/worlds/span.rs"));
+//! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/suite/worlds/span.rs"));
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! use crosscut::{Example, Model, Rescaling, Settings, SparseVector, solve, testing};
 //!

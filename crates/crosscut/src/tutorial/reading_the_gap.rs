@@ -31,7 +31,7 @@
 //! · n · 1e-16 times the scores is not small compared with P, the last digits of P mean nothing.
 //!
 //! ```
-//! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/worlds/span.rs"));
+//! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/suite/worlds/span.rs"));
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # use crosscut::{C, Example, Progress, Settings, SparseVector, StopReason, solve, solve_observed, testing};
 //! # use std::ops::ControlFlow;
@@ -100,7 +100,7 @@
 //! close. If the loss is a percentage, ε = 0.1 is precise; if it is a 0/1 loss, ε = 0.1 is not.
 //!
 //! ```
-//! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/worlds/span.rs"));
+//! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/suite/worlds/span.rs"));
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # use crosscut::{C, Example, Settings, Solver, SparseVector, StopReason, Trainer, solve, testing};
 //! # use std::ops::ControlFlow;

@@ -42,7 +42,7 @@
 //! The slack by definition equals the slack that its oracle finds:
 //!
 //! ```
-//! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/worlds/span.rs"));
+//! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/suite/worlds/span.rs"));
 //! # fn main() {
 //! use crosscut::{Example, Rescaling, SparseVector, testing};
 //!
@@ -105,7 +105,7 @@
 //! page](super::reading_the_gap) says how small.
 //!
 //! ```
-//! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/worlds/span.rs"));
+//! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/suite/worlds/span.rs"));
 //! # fn main() {
 //! # use crosscut::{C, Example, Settings, SparseVector, testing};
 //! # let task = Spans { features: 2 };

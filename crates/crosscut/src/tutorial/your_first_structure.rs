@@ -17,7 +17,7 @@
 //!   adds 1 to the loss if it is taken in, and a position of y then saves 1.
 //!
 //! ```
-#![doc = include_str!("../../tests/worlds/interval.rs")]
+#![doc = include_str!("../../tests/suite/worlds/interval.rs")]
 //! ```
 //!
 //! [`best`](crate::Structure::best) is the only method with an algorithm. Without `y` it predicts.
@@ -35,7 +35,7 @@
 //! maximum:
 //!
 //! ```
-//! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/worlds/interval.rs"));
+//! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/suite/worlds/interval.rs"));
 //! # fn main() {
 //! use crosscut::{Example, Rescaling, Structured, testing};
 //!
@@ -57,7 +57,7 @@
 //! For example, the laws find a search that forgets the loss:
 //!
 //! ```
-//! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/worlds/interval.rs"));
+//! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/suite/worlds/interval.rs"));
 //! # struct Forgetful;
 //! # impl Structure for Forgetful {
 //! #     type Input = Vec<f64>;
@@ -81,7 +81,7 @@
 //! # Train it
 //!
 //! ```
-//! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/worlds/interval.rs"));
+//! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/suite/worlds/interval.rs"));
 //! # fn main() -> Result<(), crosscut::SolveError> {
 //! use crosscut::{C, Example, Model, Settings, Structured, solve, testing};
 //!
@@ -122,7 +122,7 @@
 //! weight for each tag and feature, and one for each pair of neighbouring tags:
 //!
 //! ```
-#![doc = include_str!("../../tests/worlds/tagger.rs")]
+#![doc = include_str!("../../tests/suite/worlds/tagger.rs")]
 //! # fn main() {
 //! # use crosscut::{Example, SparseVector, Structured, testing};
 //! let tagger = Tagger { tags: 2, features: 3 };

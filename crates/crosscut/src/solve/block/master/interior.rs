@@ -444,6 +444,7 @@ impl Problem {
 
 #[cfg(test)]
 mod tests {
+    use crosscut_testkit::cases;
     use proptest::prelude::*;
 
     use super::*;
@@ -453,7 +454,7 @@ mod tests {
     use crate::task::RawPlane;
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+        #![proptest_config(ProptestConfig { cases: cases(2000), ..ProptestConfig::default() })]
         /// Both methods find the same optimum from w = 0 and α = 0, for all feature scales and all
         /// C, and α stays feasible.
         #[test]

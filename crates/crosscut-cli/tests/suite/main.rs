@@ -1,0 +1,25 @@
+//! All integration tests of this crate, in one binary: each binary would be linked by itself.
+
+mod brought;
+mod columns;
+mod common;
+mod crash;
+mod describe;
+mod export;
+mod extremes;
+mod hostile;
+mod init;
+mod memory;
+mod outputs;
+mod prior;
+mod probabilities;
+mod program;
+mod ranking;
+mod readers;
+mod scaling;
+mod sequence;
+mod serve;
+mod stream;
+mod svmstruct;
+mod tables;
+mod validate;

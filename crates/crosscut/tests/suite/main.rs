@@ -1,0 +1,13 @@
+//! All integration tests of this crate, in one binary: each binary would be linked by itself.
+
+mod abilities;
+mod bounded;
+mod certificate;
+mod oracles;
+mod parts;
+mod regulariser;
+mod resume;
+mod solvers_agree;
+mod start;
+mod structure;
+mod worlds;
