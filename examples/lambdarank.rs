@@ -37,8 +37,8 @@ use std::time::Instant;
 
 use crosscut::validation::folds_of;
 use crosscut::{C, Settings, Trainer, predict_all, solve};
-use crosscut_app::{Application, Examples, Options, Outcome, Report, Source};
-use crosscut_ranking::{Ranking, Scores};
+use crosscut_app::{Format, Options, Outcome, Report, Source, Training, define, read};
+use crosscut_ranking::{RankingFiles, Scores};
 
 const FOLDS: usize = 5;
 
@@ -83,11 +83,12 @@ fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
         options.loss = Some(loss);
         options.set("group", sizes("train")?);
         k.into_iter().for_each(|k| options.set("k", k));
-        let (mut task, training) =
-            Ranking::define(&options, Source::open(&file("train", "svm.gz"), &mut ())?)?;
+        let source = Source::open_quietly(&file("train", "svm.gz"))?;
+        let mut defined = define::<RankingFiles>(&options, source)?;
         options.set("group", sizes("test")?);
-        task.prepare(&options)?;
-        let test = task.read(Source::open(&file("test", "svm.gz"), &mut ())?)?;
+        defined.format.prepare(&mut defined.task, &options)?;
+        let Training { format: files, task, examples: training } = &defined;
+        let test = read(files, task, Source::open_quietly(&file("test", "svm.gz"))?)?;
         if rows.is_empty() {
             println!("queries: {} for training, {} for testing", training.len(), test.len());
         }
@@ -95,14 +96,14 @@ fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
         println!("\n{name}\nC(sum)  cross-validated NDCG@10     MAP");
         let began = Instant::now();
         let mut best = (f64::NEG_INFINITY, cs[0]);
-        for (c, report) in cs.into_iter().zip(cross_validate(&task, &training, &cs)?) {
+        for (c, report) in cs.into_iter().zip(cross_validate(&defined, &cs)?) {
             let ndcg = measure(&report, "ndcg@10")?;
             println!("{c:6}  {ndcg:23.4}  {:6.4}", measure(&report, "map")?);
             best = if ndcg > best.0 { (ndcg, c) } else { best };
         }
         let (_, c) = best;
         let settings = precise().c(C::Sum(c));
-        let solution = solve(&task, &training, &settings)?;
+        let solution = solve(task, training, &settings)?;
         let certificate = &solution.certificate;
         println!(
             "C(sum) = {c}: primal {:.4}, dual {:.4}, relative gap {:.1e}, {} exact passes; {:.1} s",
@@ -114,13 +115,13 @@ fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
         );
 
         let inputs: Vec<_> = test.iter().map(|item| &item.x).collect();
-        let predictions = predict_all(&task, &solution.w, &inputs);
+        let predictions = predict_all(task, &solution.w, &inputs);
         let outcomes: Vec<_> = (test.iter().zip(&predictions))
             .filter_map(|(item, y_hat)| {
                 Some(Outcome { x: &item.x, y: item.y.as_ref()?, y_hat, weight: 1.0 })
             })
             .collect();
-        let report = task.evaluate(&outcomes);
+        let report = files.evaluate(task, &outcomes);
         let mut values = [0.0; MEASURES.len()];
         for (value, name) in values.iter_mut().zip(MEASURES) {
             *value = measure(&report, name)?;
@@ -144,8 +145,7 @@ fn precise() -> Settings {
 /// The measures of the training queries for each C, of which there is one model a fold that has not
 /// seen them.
 fn cross_validate(
-    task: &Ranking,
-    training: &Examples<Ranking>,
+    Training { format: files, task, examples: training }: &Training<RankingFiles>,
     cs: &[f64],
 ) -> Result<Vec<Report>, Box<dyn Error>> {
     let settings = precise();
@@ -174,7 +174,7 @@ fn cross_validate(
         let outcomes: Vec<_> = (training.iter().zip(predictions))
             .map(|(example, y_hat)| Outcome { x: &example.x, y: &example.y, y_hat, weight: 1.0 })
             .collect();
-        task.evaluate(&outcomes)
+        files.evaluate(task, &outcomes)
     };
     Ok(predictions.iter().map(report).collect())
 }

@@ -37,8 +37,8 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use crosscut::{C, Settings, Solution, Trainer, predict_all};
-use crosscut_app::{Application, Items, Options, Outcome, Report, Source};
-use crosscut_ranking::Ranking;
+use crosscut_app::{Format, Items, Options, Outcome, Report, Source, Training, define, read};
+use crosscut_ranking::{Ranking, RankingFiles};
 
 const PARTS: usize = 5;
 
@@ -121,10 +121,11 @@ fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
             options.loss = Some(loss);
             k.into_iter().for_each(|k| options.set("k", k));
             let text = [part(0).as_str(), part(1), part(2)].concat();
-            let (task, training) =
-                Ranking::define(&options, Source::from_text("three parts", text))?;
-            let validation = task.read(Source::from_text("validation part", part(3).as_str()))?;
-            let test = task.read(Source::from_text("test part", part(4).as_str()))?;
+            let Training { format: files, task, examples: training } =
+                define::<RankingFiles>(&options, Source::from_text("three parts", text))?;
+            let validation = Source::from_text("validation part", part(3).as_str());
+            let validation = read(&files, &task, validation)?;
+            let test = read(&files, &task, Source::from_text("test part", part(4).as_str()))?;
 
             // Upwards, each training run from where the one before stood.
             let mut trainer = Trainer::new(&task, &training, &settings)?;
@@ -132,14 +133,14 @@ fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
             for c in cs {
                 trainer.set_c(C::Sum(c))?;
                 let solution = trainer.solve(&mut |_| ControlFlow::Continue(()));
-                let map = measure(&evaluate(&task, &solution.w, &validation), "map")?;
+                let map = measure(&evaluate(&files, &task, &solution.w, &validation), "map")?;
                 if best.as_ref().is_none_or(|(highest, ..)| map > *highest) {
                     best = Some((map, c, solution));
                 }
             }
             let (_, c, solution) = best.ok_or("no C to choose from")?;
 
-            let report = evaluate(&task, &solution.w, &test);
+            let report = evaluate(&files, &task, &solution.w, &test);
             let mut values = [0.0; MEASURES.len()];
             for ((value, sum), (name, _)) in values.iter_mut().zip(&mut sums).zip(MEASURES) {
                 *value = measure(&report, name)?;
@@ -169,7 +170,12 @@ fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn evaluate(task: &Ranking, w: &[f64], items: &Items<Ranking>) -> Report {
+fn evaluate(
+    files: &RankingFiles,
+    task: &Ranking,
+    w: &[f64],
+    items: &Items<RankingFiles>,
+) -> Report {
     let inputs: Vec<_> = items.iter().map(|item| &item.x).collect();
     let predictions = predict_all(task, w, &inputs);
     let outcomes: Vec<_> = (items.iter().zip(&predictions))
@@ -177,7 +183,7 @@ fn evaluate(task: &Ranking, w: &[f64], items: &Items<Ranking>) -> Report {
             Some(Outcome { x: &item.x, y: item.y.as_ref()?, y_hat, weight: 1.0 })
         })
         .collect();
-    task.evaluate(&outcomes)
+    files.evaluate(task, &outcomes)
 }
 
 fn measure(report: &Report, name: &str) -> Result<f64, String> {

@@ -164,9 +164,7 @@ pub fn multiclass(bytes: &[u8]) {
 pub fn ranking(bytes: &[u8]) {
     let case = Case::new(bytes);
     let options = case.options();
-    let Some(Training { format, task, examples }) =
-        read::<RankingFiles>(&case, &options, Query::eq)
-    else {
+    let Some(Training { examples, .. }) = read::<RankingFiles>(&case, &options, Query::eq) else {
         return;
     };
     // With --group there are no queries in the file.
@@ -187,7 +185,7 @@ pub fn ranking(bytes: &[u8]) {
                 );
             }
         }
-        let Training { task: _, examples: again, .. } = define::<RankingFiles>(&options, &text);
+        let Training { examples: again, .. } = define::<RankingFiles>(&options, &text);
         let same = |(a, b): (&Example<Query, Scores>, &Example<Query, Scores>)| {
             a.x == b.x
                 && a.y.values() == b.y.values()

@@ -50,6 +50,10 @@
 //! Rows of an [`sprs`] matrix become examples with [`Multiclass::examples`].
 //!
 //! # Files
+//! `MulticlassFiles` reads and writes files, and makes the task a program. It is behind the feature
+//! `files`, so that a Rust program without files does without what files need (see
+//! [`crosscut_data`] for lines of svm-light, labels and ids alone).
+//!
 //! Examples are svm-light lines, `label id:value …`; a label is any token, and `cost:` is the
 //! weight of an example. In files to be classified the label may be `?` or missing. Predictions are
 //! lines `label score …` with the scores of all classes in the model's order: numerical if all

@@ -52,6 +52,9 @@
 //! ```
 //!
 //! # Files
+//! `RankingFiles`, with the feature `files`, reads and writes them. Programs with data of their own
+//! need only the task: [`Ranking::input`] makes queries of documents whose features have ids.
+//!
 //! Examples are svm-light lines, one document a line: `grade qid:N [cost:V] id:value … # comment`.
 //! The documents of a query share one `qid` and follow each other; a `qid` that returns is refused.
 //! It is any text without white space and `#`. Whole numbers of at most 64 bits are equal as
@@ -65,7 +68,7 @@
 //! not look for it. Without any, all documents are one query.
 //!
 //! * **Tables.** With `--label COLUMN` the documents are the rows of a CSV or TSV file with a
-//!   header line ([`crosscut_app::table`] has the rules), and COLUMN has the grades.
+//!   header line (`crosscut_app::table` has the rules), and COLUMN has the grades.
 //!   `--group-column` has the name of the query, any text (in TREC runs `_` stands for its spaces),
 //!   `--weight-column` what `cost:` has.
 //! * **Weights.** `cost:V` multiplies the pairs in which a document is the better one (only with
@@ -77,7 +80,8 @@
 //!   `--scale standard` and `--scale global` scale by all training documents
 //!   ([`crosscut_data::scaling`] has the formulas). The model keeps the scaling and applies it to
 //!   what it reads. A shift of a feature changes no ranking. Without `--scale`, `learn` names
-//!   features whose ranges within queries are far apart.
+//!   features whose ranges within queries are far apart. From Rust, [`Ranking::with_scaling`]
+//!   scales the features passed to [`Ranking::input`].
 //! * **Predictions** are one score a line, in the order of the file. With `--ranks` they are TREC
 //!   runs, `qid Q0 document rank score tag`; the document is the first word of its comment.
 //! * **`classify --flush`** answers a query when a document of another `qid` has arrived, or a
@@ -91,6 +95,7 @@
 //! of each query, by position.
 
 mod discount;
+#[cfg(feature = "files")]
 mod format;
 mod inversions;
 mod measures;
@@ -99,6 +104,9 @@ mod relevant_merge;
 mod scaling;
 mod task;
 
+#[cfg(feature = "files")]
+pub use format::RankingFiles;
 pub use measures::{Convention, Ranked};
-pub use query::{Query, Scores};
+pub use query::{Names, Query, Scores};
+pub use scaling::Scaling;
 pub use task::{Loss, Ranking, Scratch, TaskError};

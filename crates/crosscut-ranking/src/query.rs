@@ -1,6 +1,8 @@
 //! [`Query`] and [`Scores`]: inputs and outputs of ranking.
 
-use crosscut::{Feature, Row, RowError, SparseRows};
+use std::borrow::Cow;
+
+use crosscut::{Feature, Row, RowError, SparseRows, SparseVector};
 
 /// x: the documents of a query, each a row of features.
 #[derive(Clone, Debug, PartialEq)]
@@ -9,10 +11,12 @@ pub struct Query {
     names: Option<Box<Names>>,
 }
 
-/// The names of a query and its documents in rank lists.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Names {
+/// The names of a query and its documents, for rank lists.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Names {
+    /// That of the query.
     pub query: String,
+    /// Those of its documents, in order.
     pub documents: Vec<Box<str>>,
 }
 
@@ -61,12 +65,12 @@ impl Query {
     }
 
     /// Sets the names for rank lists.
-    pub(crate) fn with_names(self, names: Option<Names>) -> Self {
+    pub fn with_names(self, names: Option<Names>) -> Self {
         Self { names: names.map(Box::new), ..self }
     }
 
     /// The names for rank lists, if there are any.
-    pub(crate) fn names(&self) -> Option<&Names> {
+    pub fn names(&self) -> Option<&Names> {
         self.names.as_deref()
     }
 
@@ -88,6 +92,18 @@ impl Query {
         match &self.documents {
             Documents::Dense { width, .. } => *width,
             Documents::Sparse(rows) => rows.width(),
+        }
+    }
+
+    /// The nonzero features of each document.
+    pub fn rows(&self) -> Cow<'_, SparseRows> {
+        match &self.documents {
+            Documents::Sparse(rows) => Cow::Borrowed(rows),
+            Documents::Dense { values, width } => Cow::Owned(
+                (values.chunks_exact((*width).max(1)))
+                    .map(|row| SparseVector::from_dense(row).expect("values are finite"))
+                    .collect(),
+            ),
         }
     }
 

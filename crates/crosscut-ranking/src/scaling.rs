@@ -1,6 +1,4 @@
-//! [`Scaling`]: how features of documents are scaled, and what they are within queries.
-
-use std::mem;
+//! [`Scaling`]: how features of documents are scaled, and their ranges within queries.
 
 use crosscut::{Feature, SparseRows};
 use crosscut_data::scaling::{Affine, Range, doubles};
@@ -8,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 /// How the values of features are changed before they are used.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) enum Scaling {
+pub enum Scaling {
     /// By the range within each query, whose documents are compared with no others.
     Query,
-    /// By all documents of the training file, or not at all. A shift changes no ranking and no δ.
+    /// By all documents of training, or not at all. A shift changes no ranking and no δ.
     Documents(crosscut_data::scaling::Scaling),
 }
 
@@ -38,98 +36,87 @@ impl Scaling {
             Self::Documents(scaling) => scaling.fits(features),
         }
     }
+
+    /// The documents of a query whose features have indices, scaled. Rounding has taken `rests` from
+    /// the values: a row for each document, or none at all.
+    pub(crate) fn apply(&self, query: SparseRows, rests: &SparseRows) -> SparseRows {
+        match self {
+            Self::Query => by_query(&query, rests),
+            Self::Documents(scaling) => scaling.apply_all(query, rests),
+        }
+    }
 }
 
-/// The ranges of features over the documents of one query after the other. A document that lacks a
-/// feature has the value 0.
+/// Scales a query by its own ranges. A feature that a document lacks stays 0, which is in the range.
+fn by_query(query: &SparseRows, rests: &SparseRows) -> SparseRows {
+    let ranges = Ranges::of(query, rests);
+    let affines: Vec<Affine> = ranges.iter().map(|(_, range)| range.affine()).collect();
+    let (mut scaled, mut buffer) = (SparseRows::default(), Vec::new());
+    for (at, row) in query.iter().enumerate() {
+        let row = doubles(row.features(), row_or_none(rests, at));
+        let row = row.map(|(index, value)| Feature {
+            index,
+            value: affines[ranges.position(index)].apply(value),
+        });
+        buffer.clear();
+        buffer.extend(row.filter(|feature| feature.value != 0.0));
+        scaled.push(&buffer).expect("order and finite values are kept");
+    }
+    scaled.shrink_to_fit();
+    scaled
+}
+
+/// The range of each feature over the documents of a query. A document that lacks a feature has the
+/// value 0.
 pub(crate) struct Ranges {
-    /// For each feature; how many documents have it.
-    seen: Vec<(Range, usize)>,
-    /// The features that some document has.
-    touched: Vec<u32>,
+    /// In increasing order, with all that some document has.
+    features: Vec<u32>,
+    /// In the same order.
+    ranges: Vec<Range>,
 }
 
 impl Ranges {
-    /// Of features with indices below `features`.
-    pub fn new(features: usize) -> Self {
-        Self { seen: vec![(Range::EMPTY, 0); features], touched: Vec::new() }
-    }
-
-    /// Calls `take` for each feature that some document of a query has. Rounding has taken `rests`
-    /// from the values, which has a row for each document, or none at all.
-    pub fn of(&mut self, query: &SparseRows, rests: &SparseRows, mut take: impl FnMut(u32, Range)) {
+    /// Those of a query. `rests` as for [`Scaling::apply`].
+    pub fn of(query: &SparseRows, rests: &SparseRows) -> Self {
+        let (width, stored) = (query.width(), query.iter().map(|row| row.features().len()).sum());
+        let features = if width <= stored {
+            (0..width as u32).collect()
+        } else {
+            let all = query.iter().flat_map(|row| row.features());
+            let mut features: Vec<u32> = all.map(|feature| feature.index).collect();
+            features.sort_unstable();
+            features.dedup();
+            features
+        };
+        let mut all = Self { ranges: vec![Range::EMPTY; features.len()], features };
+        let mut counts = vec![0; all.features.len()];
         for (at, row) in query.iter().enumerate() {
             for (index, value) in doubles(row.features(), row_or_none(rests, at)) {
-                let (range, count) = &mut self.seen[index as usize];
-                if *count == 0 {
-                    self.touched.push(index);
-                }
-                range.add(value);
-                *count += 1;
+                let at = all.position(index);
+                all.ranges[at].add(value);
+                counts[at] += 1;
             }
         }
-        for index in self.touched.drain(..) {
-            let (mut range, count) =
-                mem::replace(&mut self.seen[index as usize], (Range::EMPTY, 0));
-            if count < query.len() {
-                range.add(0.0);
-            }
-            take(index, range);
+        let ranges = all.ranges.iter_mut().zip(counts);
+        ranges.filter(|(_, count)| *count < query.len()).for_each(|(range, _)| range.add(0.0));
+        all
+    }
+
+    /// The features in increasing order, each with its range.
+    pub fn iter(&self) -> impl Iterator<Item = (u32, Range)> {
+        self.features.iter().copied().zip(self.ranges.iter().copied())
+    }
+
+    /// The position of a feature that some document has. Most often it is the feature itself.
+    fn position(&self, feature: u32) -> usize {
+        match self.features.get(feature as usize) {
+            Some(&found) if found == feature => feature as usize,
+            _ => self.features.binary_search(&feature).expect("a feature of the query"),
         }
     }
 }
 
 /// A row, which is empty where there are no rows at all.
-pub(crate) fn row_or_none(rows: &SparseRows, at: usize) -> &[Feature] {
+fn row_or_none(rows: &SparseRows, at: usize) -> &[Feature] {
     if rows.is_empty() { &[] } else { rows.row(at).features() }
-}
-
-/// Scales queries by their own ranges.
-pub(crate) struct QueryScaler {
-    ranges: Ranges,
-    /// Those of the features of the last query, whatever it was for others.
-    affines: Vec<Affine>,
-}
-
-impl QueryScaler {
-    /// For features with indices below `features`.
-    pub fn new(features: usize) -> Self {
-        Self { ranges: Ranges::new(features), affines: vec![Affine::ZERO; features] }
-    }
-
-    /// The documents of a query, scaled. A feature that one of them lacks stays 0, which is in the
-    /// range of the query. `rests` as for [`Ranges::of`].
-    pub fn apply(&mut self, query: &SparseRows, rests: &SparseRows) -> SparseRows {
-        let Self { ranges, affines } = self;
-        ranges.of(query, rests, |index, range| affines[index as usize] = range.affine());
-        let (mut scaled, mut buffer) = (SparseRows::default(), Vec::new());
-        for (at, row) in query.iter().enumerate() {
-            buffer.clear();
-            let row = doubles(row.features(), row_or_none(rests, at));
-            let row = row.map(|(index, value)| Feature {
-                index,
-                value: affines[index as usize].apply(value),
-            });
-            buffer.extend(row.filter(|feature| feature.value != 0.0));
-            scaled.push(&buffer).expect("order and finite values are kept");
-        }
-        scaled.shrink_to_fit();
-        scaled
-    }
-}
-
-/// The widest range of each feature within a query.
-pub(crate) fn widest<'r>(
-    features: usize,
-    queries: impl Iterator<Item = &'r SparseRows>,
-) -> Vec<f64> {
-    let mut ranges = Ranges::new(features);
-    let mut widest = vec![0.0_f64; features];
-    for query in queries {
-        ranges.of(query, &SparseRows::default(), |index, range| {
-            let widest = &mut widest[index as usize];
-            *widest = widest.max(range.width());
-        });
-    }
-    widest
 }

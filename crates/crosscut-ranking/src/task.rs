@@ -1,13 +1,10 @@
 //! [`Ranking`]: the losses and the oracles.
 
-use crosscut::{Place, Planes, Rescaling, Row, Scaled, Sink, Task};
-use crosscut_app::table::Table;
+use crosscut::{Feature, Place, Planes, Rescaling, Row, RowError, Scaled, Sink, SparseRows, Task};
 use crosscut_data::FeatureIds;
-use crosscut_data::svmlight::Ids;
 use serde::{Deserialize, Serialize};
 
 use crate::discount::{Discount, HIGHEST};
-use crate::format::Beside;
 use crate::inversions::{self, Pairs};
 use crate::query::{Query, Scores};
 use crate::relevant_merge::{self, Measure};
@@ -65,62 +62,37 @@ pub enum TaskError {
     /// The scaling was made for another number of features.
     #[error("the scaling is not for the {0} features of the task")]
     Scaling(usize),
-    /// The table has other features.
-    #[error("the columns of the table are not the features of the task")]
-    Table,
 }
 
 /// Ranking the documents of a query by a linear score (see the [crate page](crate)).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Definition", into = "Definition")]
+#[serde(try_from = "Definition")]
 pub struct Ranking {
-    pub(crate) features: FeatureIds,
+    features: FeatureIds,
     loss: Loss,
     /// Δ is the square root of the loss.
     root: bool,
     rescaling: Rescaling,
-    pub(crate) scaling: Scaling,
-    /// How ids are written in files.
-    pub(crate) ids: Ids,
-    /// The columns of the training file if it was a table, whose features are those of the task.
-    pub(crate) table: Option<Box<Table>>,
-    /// What to write besides scores. Not part of a model.
-    pub(crate) beside: Beside,
+    scaling: Scaling,
 }
 
-/// The serialised form of a [`Ranking`].
-#[derive(Serialize, Deserialize)]
+/// The serialised form of a [`Ranking`], not checked yet.
+#[derive(Deserialize)]
 struct Definition {
     features: FeatureIds,
     loss: Loss,
     root: bool,
     rescaling: Rescaling,
     scaling: Scaling,
-    ids: Ids,
-    table: Option<Box<Table>>,
 }
 
 impl TryFrom<Definition> for Ranking {
     type Error = TaskError;
 
-    fn try_from(definition: Definition) -> Result<Self, TaskError> {
-        let Definition { features, loss, root, rescaling, scaling, ids, table } = definition;
-        if table.as_ref().is_some_and(|table| table.feature_ids().as_ref() != Ok(&features)) {
-            return Err(TaskError::Table);
-        }
-        if !scaling.fits(features.len()) {
-            return Err(TaskError::Scaling(features.len()));
-        }
-        let task =
-            Self { scaling, ids, table, ..Self::new(features) }.with_loss(loss, rescaling)?;
+    fn try_from(stored: Definition) -> Result<Self, TaskError> {
+        let Definition { features, loss, root, rescaling, scaling } = stored;
+        let task = Self::new(features).with_scaling(scaling)?.with_loss(loss, rescaling)?;
         if root { task.with_root() } else { Ok(task) }
-    }
-}
-
-impl From<Ranking> for Definition {
-    fn from(task: Ranking) -> Self {
-        let Ranking { features, loss, root, rescaling, scaling, ids, table, .. } = task;
-        Self { features, loss, root, rescaling, scaling, ids, table }
     }
 }
 
@@ -167,9 +139,6 @@ impl Ranking {
             root: false,
             rescaling: Rescaling::Margin,
             scaling: Scaling::default(),
-            ids: Ids::default(),
-            table: None,
-            beside: Beside::default(),
         }
     }
 
@@ -202,6 +171,48 @@ impl Ranking {
         }
     }
 
+    /// Sets how [`input`](Self::input) scales features.
+    ///
+    /// # Errors
+    /// A scaling of another number of features.
+    pub fn with_scaling(self, scaling: Scaling) -> Result<Self, TaskError> {
+        match scaling.fits(self.features.len()) {
+            true => Ok(Self { scaling, ..self }),
+            false => Err(TaskError::Scaling(self.features.len())),
+        }
+    }
+
+    /// The query of documents whose features have ids as in the training data, in increasing order.
+    /// Features with other ids are dropped; the others are scaled.
+    ///
+    /// # Errors
+    /// Ids out of order; values that are not finite.
+    pub fn input(&self, documents: &[Vec<Feature>]) -> Result<Query, RowError> {
+        let mut rows = SparseRows::default();
+        documents.iter().try_for_each(|row| rows.push(row))?;
+        Ok(self.input_of(&rows, &SparseRows::default()))
+    }
+
+    /// As [`input`](Self::input). Rounding has taken `rests` from the values: a row for each
+    /// document, or none at all.
+    pub(crate) fn input_of(&self, documents: &SparseRows, rests: &SparseRows) -> Query {
+        let mut buffer = Vec::new();
+        let mut number = |rows: &SparseRows| {
+            let mut numbered = SparseRows::default();
+            for row in rows.iter() {
+                let known = row.features().iter().filter_map(|feature| {
+                    Some(Feature { index: self.features.index(feature.index)?, ..*feature })
+                });
+                buffer.clear();
+                buffer.extend(known);
+                numbered.push(&buffer).expect("order and finite values are kept");
+            }
+            numbered
+        };
+        let (rows, rests) = (number(documents), number(rests));
+        Query::from_rows(self.scaling.apply(rows, &rests), self.features.len())
+    }
+
     /// The cost of all pairs of a query if they have the same; `None` if costs differ.
     fn common_cost(&self, y: &Scores) -> Option<f64> {
         let counts = |document: usize| match self.loss {
@@ -222,6 +233,11 @@ impl Ranking {
     /// The loss Δ.
     pub fn loss_function(&self) -> Loss {
         self.loss
+    }
+
+    /// How features are scaled.
+    pub fn scaling(&self) -> &Scaling {
+        &self.scaling
     }
 
     /// Margin or slack rescaling.

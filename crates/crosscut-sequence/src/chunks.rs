@@ -81,7 +81,7 @@ impl Notation {
     }
 
     /// Why [`of`](Self::of) finds no notation although the tags look like those of chunks.
-    pub(crate) fn trouble(tags: &Labels) -> Option<String> {
+    pub fn trouble(tags: &Labels) -> Option<String> {
         if Self::of(tags).is_some() {
             return None;
         }

@@ -155,17 +155,19 @@
 
 mod chunks;
 mod constraint;
+#[cfg(feature = "files")]
 mod format;
 mod lattice;
 mod loss;
 mod marginals;
-mod measures;
 mod recombine;
 mod tags;
 mod task;
 
 pub use chunks::{Chunk, Notation, chunks};
 pub use constraint::Scheme;
+#[cfg(feature = "files")]
+pub use format::SequenceFiles;
 pub use lattice::Scratch;
 pub use loss::Loss;
 pub use tags::{Tag, Tags, Tokens};

@@ -418,12 +418,6 @@ impl Sequence {
         scratch.marginals().to_vec()
     }
 
-    /// The probability of each of these tags at its token, after [`expect`](Self::expect).
-    pub(crate) fn marginals_after(&self, tags: &Tags, scratch: &Scratch) -> Vec<f64> {
-        let rows = scratch.marginals().chunks_exact(self.k());
-        rows.zip(tags.as_slice()).map(|(row, tag)| row[tag.index()]).collect()
-    }
-
     /// ln P(y | x); −∞ if the task does not know a tag of y, or its scheme does not allow y.
     pub fn log_probability(&self, w: &[f64], x: &Tokens, y: &Tags, scratch: &mut Scratch) -> f64 {
         self.expect(w, x, scratch);

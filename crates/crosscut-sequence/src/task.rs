@@ -7,12 +7,11 @@ use crosscut::{
     SparseRows, Task,
 };
 use crosscut_data::scaling::Scaling;
-use crosscut_data::{FeatureIds, Labels, Words, svmlight};
+use crosscut_data::{FeatureIds, Labels, Words};
 use serde::{Deserialize, Serialize};
 
 use crate::chunks::Notation;
 use crate::constraint::{Penalties, Scheme};
-use crate::format::{Format, Output};
 use crate::lattice::{Chain, Scratch};
 use crate::loss::Loss;
 use crate::tags::{Tag, Tags, Tokens};
@@ -125,8 +124,6 @@ pub struct Sequence {
     penalties: Option<Penalties>,
     /// Derived from the loss.
     unit: f64,
-    /// What to write besides tags. Not part of a model.
-    pub(crate) output: Output,
 }
 
 /// The serialised form of a [`Sequence`].
@@ -143,9 +140,6 @@ pub(crate) struct Definition {
     scheme: Option<Scheme>,
     objective: Objective,
     pub(crate) beam: usize,
-    pub(crate) format: Format,
-    /// How ids are written in files of ids.
-    pub(crate) ids: svmlight::Ids,
     scaling: Scaling,
 }
 
@@ -200,7 +194,7 @@ impl TryFrom<Definition> for Sequence {
             (_, unit) => unit.unwrap_or(1.0),
         };
         let penalties = scheme.map(|scheme| Penalties::new(scheme, tags));
-        Ok(Self { definition, penalties, unit, output: Output::default() })
+        Ok(Self { definition, penalties, unit })
     }
 }
 
@@ -228,8 +222,6 @@ impl Sequence {
             scheme: None,
             objective: Objective::Hinge,
             beam: 0,
-            format: Format::default(),
-            ids: svmlight::Ids::default(),
             scaling: Scaling::default(),
         })
     }
@@ -384,9 +376,10 @@ impl Sequence {
 
     /// Drops the names of features whose weights are all zero. `nonzero` are the other weights, in
     /// increasing order. Returns the ranges of the weights that remain, in increasing order.
+    /// Predictions keep all bits.
     ///
-    /// Does nothing if features are ids, or scaled.
-    pub(crate) fn drop_unused_names(&mut self, nonzero: &[u32]) -> Option<Vec<Range<usize>>> {
+    /// Returns `None`, and drops nothing, if features are ids, or scaled.
+    pub fn drop_unused_names(&mut self, nonzero: &[u32]) -> Option<Vec<Range<usize>>> {
         let (k, dim) = (self.k(), self.dim());
         let (singles, first) = (self.singles(), self.first_paired());
         let (at_pairs, transitions) = (self.pairs_at(), self.transitions_at(1));

@@ -193,7 +193,7 @@ impl<'m> Source<'m> {
     /// beginning of a file, and if all of the file is read at once.
     ///
     /// A file must be read in the same way however it is cut
-    /// ([`Application::cut`](crate::Application::cut)). A reader that compares lines with earlier
+    /// ([`Format::cut`](crate::Format::cut)). A reader that compares lines with earlier
     /// ones (columns with those of the first line, numbers of queries with those of all before)
     /// takes what it knows of them at the beginning, and leaves it at the end.
     pub fn inherit<T: Default + 'static>(&self) -> T {

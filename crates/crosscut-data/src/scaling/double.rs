@@ -26,7 +26,7 @@ pub fn doubles<'r>(
 }
 
 /// Finds features whose values differ by so little that single precision hardly tells them apart.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Coarse {
     /// By id: the range of the values that single precision cannot hold.
     inexact: Vec<Range>,
@@ -53,15 +53,15 @@ impl Coarse {
 
     /// A note on such features; `None` if there are none. `rows` has all rows as features are
     /// numbered in training, `index` gives the number of an id, and `name` the name of a number.
-    pub fn note<'r>(
-        self,
-        rows: impl Iterator<Item = &'r [Feature]>,
+    pub fn note(
+        &self,
+        rows: impl Iterator<Item = impl AsRef<[Feature]>>,
         index: impl Fn(u32) -> Option<u32>,
         name: impl Fn(usize) -> String,
     ) -> Option<String> {
         // Most files have no candidates, and then their rows are not read.
         let mut found: Vec<(u32, Range)> = (0..)
-            .zip(self.inexact)
+            .zip(self.inexact.iter().copied())
             .filter(|(_, range)| range.width() > 0.0 && range.is_within(Self::SPAN))
             .filter_map(|(id, range)| Some((index(id)?, range)))
             .collect();
@@ -69,6 +69,7 @@ impl Coarse {
             return None;
         }
         for row in rows {
+            let row = row.as_ref();
             for (index, range) in &mut found {
                 let at = row.binary_search_by_key(index, |feature| feature.index);
                 range.add(at.map_or(0.0, |at| f64::from(row[at].value)));

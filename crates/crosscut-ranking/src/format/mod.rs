@@ -1,6 +1,7 @@
-//! The files of [`Ranking`]: options, svm-light lines, rank lists.
+//! [`RankingFiles`]: svm-light lines and tables, sizes and weights of queries, rank lists.
 
 mod queries;
+mod report;
 mod sizes;
 
 use std::borrow::Cow;
@@ -8,38 +9,72 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crosscut::{Example, Rescaling};
+use crosscut::{Example, Rescaling, SparseRows};
 use crosscut_app::export::Fields;
 use crosscut_app::svmlight::{self, NO_FEATURES};
 use crosscut_app::table::{self, Table, Wanted};
 use crosscut_app::{
-    Application, Cut, Error, Examples, Item, Items, OptionSpec, Options, Outcome, Pieces, Report,
-    Shortest, Source,
+    Cut, Error, File, Format, Item, OptionSpec, Options, Outcome, Report, Shortest, Source, Take,
 };
-use crosscut_data::scaling::{Apart, Coarse, Columns, Method, far_apart};
-use crosscut_data::{FeatureIds, NoneKnown, SeenIds};
+use crosscut_data::scaling::{Apart, Coarse, ColumnsById, Method, far_apart};
+use crosscut_data::svmlight::Ids;
+use crosscut_data::{FeatureIds, SeenIds};
+use serde::{Deserialize, Serialize};
 
-use crate::measures;
 use crate::query::{Query, Scores};
-use crate::scaling::{QueryScaler, Scaling, widest};
+use crate::scaling::{Ranges, Scaling};
 use crate::task::{Loss, Ranking, TaskError};
 
-use queries::{Raw, Reader};
+use queries::Record;
 use sizes::{Sizes, Weights};
 
-/// What came with the model to read and write with. No part of a model.
+/// The files of [`Ranking`] (see the [crate page](crate#files)).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RankingFiles {
+    /// That of the task: it decides which grades and costs may be read.
+    loss: Loss,
+    /// That of the task.
+    scale: Scale,
+    /// How ids are written.
+    ids: Ids,
+    /// The columns of the training file if it was a table, whose features are those of the task.
+    table: Option<Box<Table>>,
+    #[serde(skip)]
+    run: Run,
+}
+
+/// What the options say of one run, and what is known in it. No part of a model.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Beside {
-    /// The sizes of queries.
-    sizes: Option<Sizes>,
-    /// What was given.
+struct Run {
     options: Options,
+    /// The sizes of queries, for a file without `qid:`.
+    sizes: Option<Sizes>,
     /// Rank lists under this name, not scores.
     run_tag: Option<String>,
+    /// Whether training examples are being read, which must have grades.
+    learns: bool,
+    wanted: Option<Wanted>,
+    weights: Option<Weights>,
+    /// The file of sizes beside a file of examples that is read in pieces.
+    unread: Option<PathBuf>,
+    /// What was seen in training.
+    coarse: Coarse,
+}
+
+/// What is known of the training queries.
+#[derive(Default)]
+pub struct Survey {
+    queries: usize,
+    ids: SeenIds,
+    statistics: ColumnsById,
+    coarse: Coarse,
+    /// Whether a query has documents of different grades.
+    has_order: bool,
+    has_qids: bool,
 }
 
 /// What `--scale` says.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 enum Scale {
     Query,
     Documents(Method),
@@ -48,6 +83,13 @@ enum Scale {
 impl Scale {
     fn is_some(self) -> bool {
         self != Self::Documents(Method::None)
+    }
+
+    fn of(scaling: &Scaling) -> Self {
+        match scaling {
+            Scaling::Query => Self::Query,
+            Scaling::Documents(scaling) => Self::Documents(scaling.method()),
+        }
     }
 }
 
@@ -73,12 +115,15 @@ const NO_GROUP: OptionSpec = OptionSpec {
     help: "Does not look for EXAMPLES.query and EXAMPLES.group.",
 };
 
-impl Application for Ranking {
+impl Format for RankingFiles {
+    type Task = Ranking;
+    type Record = Record;
+    type Survey = Survey;
     const NAME: &'static str = "ranking";
     const ABOUT: &'static str = "Learning to rank (SVM^rank and structured measures) of svm-light lines with qid, or tables";
     const RESCALINGS: &'static [Rescaling] = &[Rescaling::Margin, Rescaling::Slack];
     const LOSSES: &'static [u32] = &[1, 2, 3, 4, 5, 6, 7, 8];
-    const SCHEMA: u32 = 4;
+    const SCHEMA: u32 = 5;
     const OPTIONS: &'static [OptionSpec] = &[
         OptionSpec {
             name: "k",
@@ -126,154 +171,174 @@ impl Application for Ranking {
         },
     ];
 
-    fn define(options: &Options, mut source: Source<'_>) -> Result<(Self, Examples<Self>), Error> {
-        let (mut task, scale) = build(options)?;
-        let loss = task.loss_function();
-        let group = options.text("group");
-        let sizes = group.map(|file| Sizes::read(Path::new(file))).transpose()?;
+    fn new(options: &Options) -> Result<Self, Error> {
+        let scale = options.text("scale").unwrap_or("none");
+        let scale = match (scale, Method::named(scale)) {
+            ("query", _) => Scale::Query,
+            (_, Some(method)) => Scale::Documents(method),
+            (_, None) => {
+                return Err(Error::option("--scale", "none, query, standard or global", scale));
+            }
+        };
+        let loss = loss(options)?;
+        task(FeatureIds::Contiguous(0), loss, options)?;
         let weights = options.text("query-weights");
-        let weights = weights.map(|file| Weights::read(Path::new(file))).transpose()?;
-        let beside = source.path().and_then(|examples| sizes::beside(options, examples));
-        let reader = Reader {
-            learning: true,
-            loss,
-            ids: task.ids,
-            sizes: sizes.as_ref(),
-            beside: beside.as_deref(),
-            named: false,
-            precise: scale.is_some(),
+        let run = Run {
+            options: options.clone(),
+            sizes: sizes(options)?,
+            weights: weights.map(|file| Weights::read(Path::new(file))).transpose()?,
+            wanted: Wanted::of(options)?,
+            ..Run::default()
         };
-        let rows = match Wanted::of(options)? {
-            Some(table) => Some(table.read(&mut source)?),
-            None => {
-                table::refuse(&mut source, table::TO_LEARN)?;
-                None
-            }
-        };
-        let mut coarse = Coarse::default();
-        let mut raws = reader.read_noting(&mut source, rows.as_ref(), &mut coarse)?;
-        if let Some(weights) = &weights {
-            weights.check(raws.len(), source.name())?;
-        }
-        let table = rows.map(|rows| Box::new(rows.into_table()));
-        let ids = match &table {
-            Some(table) => {
-                table.feature_ids().map_err(|message| Error::file(source.name(), message))?
-            }
-            None => FeatureIds::collect(
-                raws.iter().flat_map(|raw| raw.rows.iter()).map(|row| row.features()),
-            ),
-        };
-        if ids.is_empty() {
-            return Err(Error::file(source.name(), NO_FEATURES));
-        }
-        let mut buffer = Vec::new();
-        raws.iter_mut().for_each(|raw| raw.number(&mut buffer, |id| ids.index(id)));
-        let is_tied = |raw: &Raw| raw.grades.windows(2).all(|pair| pair[0] == pair[1]);
-        if raws.iter().all(is_tied) {
-            let file = source.name().to_owned();
-            source.note(&format!(
-                "{file}: no query has two documents of different relevance, so that there is nothing to learn"
-            ));
-        }
-
-        let rows = raws.iter().map(|raw| &raw.rows);
-        task.scaling = match scale {
-            Scale::Query => Scaling::Query,
-            Scale::Documents(Method::None) => {
-                let documents = rows.clone().flat_map(|rows| rows.iter()).map(|row| row.features());
-                let name = |index: usize| ids.name(index);
-                let coarse = coarse.note(documents, |id| ids.index(id), name);
-                let apart = far_apart(&widest(ids.len(), rows), APART, name);
-                [coarse, apart]
-                    .iter()
-                    .flatten()
-                    .for_each(|note| source.note(&format!("{}: {note}", source.name().to_owned())));
-                Scaling::default()
-            }
-            Scale::Documents(method) => {
-                let mut columns = Columns::new(ids.len());
-                raws.iter().for_each(|raw| raw.add_to(&mut columns));
-                Scaling::Documents(columns.scaling(method))
-            }
-        };
-        task.features = ids;
-        task.table = table;
-
-        let mut examples: Vec<_> = (task.finish(raws).into_iter())
-            .map(|Item { x, y, weight }| Example { x, y: y.unwrap_or_default(), weight })
-            .collect();
-        for (example, weight) in
-            examples.iter_mut().zip(weights.into_iter().flat_map(|weights| weights.weights))
-        {
-            example.weight = weight;
-        }
-        Ok((task, examples))
+        Ok(Self { loss, scale, ids: svmlight::ids(options), table: None, run })
     }
 
-    fn survey(options: &Options, pieces: &mut Pieces) -> Result<Self, Error> {
-        let (mut task, scale) = build(options)?;
+    fn stream(&mut self, examples: &Path) -> Result<(), Error> {
+        let options = &self.run.options;
         for name in ["group", "query-weights", table::LABEL.name] {
             if let Some(given) = options.text(name) {
                 let expected = "nothing where --stream is given";
                 return Err(Error::option(format!("--{name}"), expected, given));
             }
         }
-        Wanted::of(options)?;
-        let reader = Reader {
-            learning: true,
-            loss: task.loss_function(),
-            ids: task.ids,
-            sizes: None,
-            beside: None,
-            named: false,
-            precise: scale.is_some(),
+        self.run.unread = sizes::beside(options, examples);
+        Ok(())
+    }
+
+    fn begin(&mut self, source: &mut Source<'_>) -> Result<(), Error> {
+        self.run.learns = true;
+        if let Some(wanted) = &self.run.wanted {
+            self.table = Some(Box::new(wanted.begin(source)?));
+        }
+        Ok(())
+    }
+
+    /// Not with `--group`, whose sizes are those of the whole file, and not a table, which has a
+    /// header.
+    fn cut(&self) -> Option<Cut> {
+        let is_whole = self.run.sizes.is_some() || self.table.is_some();
+        (!is_whole).then_some(Cut::Qids)
+    }
+
+    fn records(&self, source: &mut Source<'_>, take: Take<'_, Self>) -> Result<(), Error> {
+        let Some(table) = &self.table else {
+            let learns = self.run.learns;
+            table::refuse(source, if learns { table::TO_LEARN } else { table::NOT_LEARNED })?;
+            return self.queries(source, None, take);
         };
-        let mut ids = SeenIds::default();
-        pieces.cut_at(Cut::Qids);
-        while let Some(mut piece) = pieces.next_piece()? {
-            reader
-                .read(&mut piece, None)?
-                .iter()
-                .flat_map(|raw| raw.rows.iter())
-                .for_each(|row| ids.add(row.features()));
+        if let Some(rows) = table.rows(source)? {
+            self.queries(source, Some(&rows), take)?;
+            rows.note(source);
         }
-        if !pieces.has_qids()
-            && let Some(file) = sizes::beside(options, pieces.path())
-        {
-            let message = format!(
-                "expected qid at each line, since --stream does not read {}, found none (--no-group makes all documents \
-                 one query)",
-                file.display()
+        Ok(())
+    }
+
+    fn survey(&self, survey: &mut Survey, record: &mut Record) -> Result<(), String> {
+        let weights = self.run.weights.as_ref();
+        // Too few of them are refused at the end.
+        let weight = weights.and_then(|weights| weights.weights.get(survey.queries));
+        record.weight = weight.copied().unwrap_or(1.0);
+        survey.queries += 1;
+        survey.has_order |= record.grades.windows(2).any(|pair| pair[0] != pair[1]);
+        survey.has_qids |= record.has_qid;
+        for (row, rest) in record.rows.iter().zip(record.rests.iter()) {
+            let (row, rest) = (row.features(), rest.features());
+            survey.ids.add(row);
+            match self.scale {
+                Scale::Query => {}
+                Scale::Documents(Method::None) => survey.coarse.see(row, rest),
+                Scale::Documents(_) => survey.statistics.add(row, rest),
+            }
+        }
+        if !self.scale.is_some() {
+            record.rests = SparseRows::default();
+        }
+        Ok(())
+    }
+
+    fn task(&mut self, survey: Survey, file: &mut File<'_>) -> Result<Ranking, Error> {
+        let run = &mut self.run;
+        run.learns = false;
+        if let Some(weights) = run.weights.take() {
+            weights.check(survey.queries, file.name())?;
+        }
+        if let (Some(unread), false) = (run.unread.take(), survey.has_qids) {
+            let unread = unread.display();
+            return Err(file.refuse(format!(
+                "expected qid at each line, since --stream does not read {unread}, found none (--no-group makes all \
+                 documents one query)"
+            )));
+        }
+        let features = match &self.table {
+            Some(table) => table.feature_ids().map_err(|error| file.refuse(error))?,
+            None => survey.ids.finish(),
+        };
+        if features.is_empty() {
+            return Err(file.refuse(NO_FEATURES));
+        }
+        if !survey.has_order {
+            file.note(
+                "no query has two documents of different relevance, so that there is nothing to learn",
             );
-            return Err(Error::file(pieces.name(), message));
         }
-        task.features = ids.finish();
-        task.scaling = match scale {
+        run.coarse = survey.coarse;
+        let scaling = match self.scale {
             Scale::Query => Scaling::Query,
-            Scale::Documents(Method::None) => Scaling::default(),
             Scale::Documents(method) => {
-                // Statistics need the number of features, so this is another reading.
-                let mut columns = Columns::new(task.features.len());
-                let mut buffer = Vec::new();
-                pieces.begin_again()?;
-                while let Some(mut piece) = pieces.next_piece()? {
-                    for mut raw in reader.read(&mut piece, None)? {
-                        raw.number(&mut buffer, |id| task.features.index(id));
-                        raw.add_to(&mut columns);
-                    }
-                }
-                Scaling::Documents(columns.scaling(method))
+                let number = |id| features.index(id);
+                let statistics = survey.statistics.numbered(features.len(), number);
+                Scaling::Documents(statistics.scaling(method))
             }
         };
-        Ok(task)
+        let task = task(features, self.loss, &run.options)?;
+        task.with_scaling(scaling).map_err(|error| file.refuse(error))
+    }
+
+    fn notes(&self, task: &Ranking, examples: &[Example<Query, Scores>]) -> Vec<String> {
+        if self.scale.is_some() {
+            return Vec::new();
+        }
+        let features = task.features();
+        let name = |index: usize| features.name(index);
+        let rows = examples.iter().flat_map(|example| {
+            let rows = example.x.rows();
+            rows.iter().map(|row| row.features().to_vec()).collect::<Vec<_>>()
+        });
+        let coarse = self.run.coarse.note(rows, |id| features.index(id), name);
+        let mut widest = vec![0.0_f64; features.len()];
+        for example in examples {
+            for (feature, range) in Ranges::of(&example.x.rows(), &SparseRows::default()).iter() {
+                let widest = &mut widest[feature as usize];
+                *widest = widest.max(range.width());
+            }
+        }
+        coarse.into_iter().chain(far_apart(&widest, APART, name)).collect()
+    }
+
+    fn item(&self, task: &Ranking, record: Record) -> Result<Item<Query, Scores>, String> {
+        let Record { rows, rests, grades, costs, names, weight, .. } = record;
+        let y = (!grades.is_empty()).then(|| {
+            let y = Scores::new(grades);
+            if costs.is_empty() { y } else { y.with_costs(costs) }
+        });
+        Ok(Item { x: task.input_of(&rows, &rests).with_names(names), y, weight })
+    }
+
+    fn known(&self, task: &Ranking, record: &Record) -> (usize, usize) {
+        // A table has the features that it needs.
+        if self.table.is_some() {
+            return (0, 0);
+        }
+        let all = || record.rows.iter().flat_map(|row| row.features());
+        let known = all().filter(|feature| task.features().index(feature.index).is_some());
+        (all().count(), known.count())
     }
 
     fn beside(options: &Options, examples: &Path) -> Vec<PathBuf> {
         sizes::beside(options, examples).into_iter().collect()
     }
 
-    fn prepare(&mut self, options: &Options) -> Result<(), Error> {
+    fn prepare(&mut self, _: &mut Ranking, options: &Options) -> Result<(), Error> {
         let tag = options.text("run-tag");
         if let Some(tag) = tag
             && (tag.is_empty() || tag.contains(char::is_whitespace))
@@ -285,68 +350,34 @@ impl Application for Ranking {
             (false, None) => None,
             (false, Some(tag)) => return Err(Error::option("--run-tag", "--ranks beside it", tag)),
         };
-        let group = options.text("group");
-        let sizes = group.map(|file| Sizes::read(Path::new(file))).transpose()?;
-        self.ids = self.ids.or(svmlight::ids(options));
-        self.beside = Beside { sizes, options: options.clone(), run_tag };
+        let (sizes, options) = (sizes(options)?, options.clone());
+        self.ids = self.ids.or(svmlight::ids(&options));
+        self.run = Run { options, sizes, run_tag, ..Run::default() };
         Ok(())
     }
 
-    /// Not with `--group`, whose sizes are those of the whole file, and not a table, which has a header.
-    fn cut(&self) -> Option<Cut> {
-        let is_whole = self.beside.sizes.is_some() || self.table.is_some();
-        (!is_whole).then_some(Cut::Qids)
-    }
-
-    fn read(&self, mut source: Source<'_>) -> Result<Items<Self>, Error> {
-        let Beside { sizes, options, run_tag } = &self.beside;
-        let loss = self.loss_function();
-        let beside = source.path().and_then(|examples| sizes::beside(options, examples));
-        let reader = Reader {
-            learning: false,
-            loss,
-            ids: self.ids,
-            sizes: sizes.as_ref(),
-            beside: beside.as_deref(),
-            named: run_tag.is_some(),
-            precise: self.scaling.name().is_some(),
-        };
-        let rows = match &self.table {
-            Some(table) => match table.rows(&mut source)? {
-                Some(rows) => Some(rows),
-                None => return Ok(Vec::new()),
-            },
-            None => {
-                table::refuse(&mut source, table::NOT_LEARNED)?;
-                None
-            }
-        };
-        let mut raws = reader.read(&mut source, rows.as_ref())?;
-        let mut buffer = Vec::new();
-        let known = NoneKnown::default();
-        for raw in &mut raws {
-            let features = |raw: &Raw| raw.rows.iter().map(|row| row.features().len()).sum();
-            let given = features(raw);
-            raw.number(&mut buffer, |id| self.features().index(id));
-            known.see(given, features(raw));
+    fn check(&self, task: &Ranking) -> Result<(), String> {
+        let features = self.table.as_ref().map(|table| table.feature_ids());
+        if features.is_some_and(|features| features.as_ref() != Ok(task.features())) {
+            return Err("the columns of the table are not the features of the task".to_owned());
         }
-        match rows {
-            Some(rows) => rows.note(&mut source),
-            None => source.note_known(known),
+        if self.loss != task.loss_function() || self.scale != Scale::of(task.scaling()) {
+            return Err("the files are not of the loss and the scaling of the task".to_owned());
         }
-        Ok(self.finish(raws))
+        Ok(())
     }
 
     /// The score of each document on a line, or the rank list. See the [crate page](crate#files).
     fn write(
         &self,
+        _: &Ranking,
         _: &[f64],
         x: &Query,
         y_hat: &Scores,
         out: &mut dyn io::Write,
     ) -> io::Result<()> {
         let scores = y_hat.values();
-        let Some(tag) = &self.beside.run_tag else {
+        let Some(tag) = &self.run.run_tag else {
             return scores.iter().try_for_each(|score| writeln!(out, "{}", Shortest(*score)));
         };
         let mut order: Vec<usize> = (0..scores.len()).collect();
@@ -364,75 +395,49 @@ impl Application for Ranking {
     }
 
     /// See the [crate page](crate#evaluation).
-    fn evaluate(&self, outcomes: &[Outcome<'_, Query, Scores>]) -> Report {
-        measures::report(self, outcomes)
+    fn evaluate(&self, task: &Ranking, outcomes: &[Outcome<'_, Query, Scores>]) -> Report {
+        report::report(task, outcomes)
     }
 
-    fn scale(&self) -> Option<&'static str> {
-        self.scaling.name()
+    fn scale(&self, task: &Ranking) -> Option<&'static str> {
+        task.scaling().name()
     }
 
-    fn sizes(&self) -> Vec<(&'static str, usize)> {
-        vec![("features", self.features().len())]
+    fn sizes(&self, task: &Ranking) -> Vec<(&'static str, usize)> {
+        vec![("features", task.features().len())]
     }
 
     /// `feature ID`.
-    fn weight_name(&self, index: usize) -> String {
-        format!("feature {}", self.feature_name(index))
+    fn weight_name(&self, task: &Ranking, index: usize) -> String {
+        format!("feature {}", task.features().name(index))
     }
 
-    fn feature_name(&self, feature: usize) -> Cow<'_, str> {
-        self.features().name(feature).into()
+    fn feature_name<'t>(&'t self, task: &'t Ranking, feature: usize) -> Cow<'t, str> {
+        task.features().name(feature).into()
     }
 
-    /// The columns of a table, and the scaling. That of queries has no numbers: they are those of the query at hand.
-    fn export(&self, out: &mut Fields<'_>) -> io::Result<()> {
+    /// The columns of a table, and the scaling. That of queries has no numbers: they are those of the
+    /// query at hand.
+    fn export(&self, task: &Ranking, out: &mut Fields<'_>) -> io::Result<()> {
         out.field("table", &self.table.as_deref().map(Table::exported))?;
-        match &self.scaling {
+        match task.scaling() {
             Scaling::Query => out.field("scaling", &BTreeMap::from([("method", "query")])),
             Scaling::Documents(scaling) => {
-                out.field("scaling", &scaling.exported(&|feature| self.feature_name(feature)))
+                out.field("scaling", &scaling.exported(&|feature| self.feature_name(task, feature)))
             }
         }
     }
 }
 
-impl Ranking {
-    /// Queries whose features are numbered, scaled and stored.
-    fn finish(&self, raws: Vec<Raw>) -> Items<Self> {
-        let width = self.features().len();
-        let mut by_query = None;
-        let item = |mut raw: Raw| {
-            match &self.scaling {
-                Scaling::Documents(scaling) => raw.rows = scaling.apply_all(raw.rows, &raw.rests),
-                Scaling::Query => {
-                    let scaler = by_query.get_or_insert_with(|| QueryScaler::new(width));
-                    raw.rows = scaler.apply(&raw.rows, &raw.rests);
-                }
-            }
-            let Raw { rows, grades, costs, names, .. } = raw;
-            let y = (!grades.is_empty()).then(|| {
-                let y = Scores::new(grades);
-                if costs.is_empty() { y } else { y.with_costs(costs) }
-            });
-            Item::new(Query::from_rows(rows, width).with_names(names), y)
-        };
-        raws.into_iter().map(item).collect()
-    }
+/// The sizes of queries that `--group` names.
+fn sizes(options: &Options) -> Result<Option<Sizes>, Error> {
+    options.text("group").map(|file| Sizes::read(Path::new(file))).transpose()
 }
 
-/// The task without features, and how these are to be scaled.
-fn build(options: &Options) -> Result<(Ranking, Scale), Error> {
-    let scale = options.text("scale").unwrap_or("none");
-    let scale = match (scale, Method::named(scale)) {
-        ("query", _) => Scale::Query,
-        (_, Some(method)) => Scale::Documents(method),
-        (_, None) => {
-            return Err(Error::option("--scale", "none, query, standard or global", scale));
-        }
-    };
-    let task = Ranking::new(FeatureIds::Contiguous(0)).with_loss(loss(options)?, options.rescaling);
-    let mut task = task.map_err(|error| {
+/// The task of some features, without scaling.
+fn task(features: FeatureIds, loss: Loss, options: &Options) -> Result<Ranking, Error> {
+    let task = Ranking::new(features).with_loss(loss, options.rescaling);
+    task.map_err(|error| {
         let expected = match error {
             TaskError::Slack => {
                 format!("2 with -l {} ({error}: -l 6 and 7)", options.loss.unwrap_or(1))
@@ -440,9 +445,7 @@ fn build(options: &Options) -> Result<(Ranking, Scale), Error> {
             other => other.to_string(),
         };
         Error::option("-o", expected, 1)
-    })?;
-    task.ids = svmlight::ids(options);
-    Ok((task, scale))
+    })
 }
 
 /// Δ as `-l` and `--k` name it.

@@ -1,52 +1,33 @@
-//! [`Reader`]: the queries of a file, document by document.
+//! The queries of a file, document by document.
 
 use std::collections::HashSet;
-use std::mem;
 use std::path::Path;
 use std::vec;
 
 use crosscut::{Feature, SparseRows};
 use crosscut_app::table::{Row, Rows};
-use crosscut_app::{Error, Source};
-use crosscut_data::scaling::{Coarse, Columns};
-use crosscut_data::svmlight::{Ids, Line, Qid};
+use crosscut_app::{Error, Source, Take};
+use crosscut_data::svmlight::{Line, Qid};
 
-use super::sizes::{Sizes, explain};
+use super::RankingFiles;
+use super::sizes::{self, Sizes, explain};
 use crate::discount::HIGHEST;
 use crate::query::Names;
-use crate::scaling::row_or_none;
 use crate::task::Loss;
 
 /// A query as it stands in the file.
-#[derive(Default)]
-pub(super) struct Raw {
+pub struct Record {
     /// Features with ids as in the file.
-    pub rows: SparseRows,
-    /// What rounding took from their values; no rows if the reader does not keep it.
-    pub rests: SparseRows,
+    pub(super) rows: SparseRows,
+    /// What rounding took from their values; no rows if it is not kept.
+    pub(super) rests: SparseRows,
     /// Empty if the documents have none.
-    pub grades: Vec<f64>,
+    pub(super) grades: Vec<f64>,
     /// Empty if all of them are 1.
-    pub costs: Vec<f64>,
-    pub names: Option<Names>,
-}
-
-/// How a file is read.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Reader<'r> {
-    /// Whether documents must have grades.
-    pub learning: bool,
-    pub loss: Loss,
-    /// How ids are written.
-    pub ids: Ids,
-    /// The sizes of queries, for a file without `qid:`.
-    pub sizes: Option<&'r Sizes>,
-    /// The file of their sizes that stands beside it.
-    pub beside: Option<&'r Path>,
-    /// Whether names of documents are needed.
-    pub named: bool,
-    /// Whether to keep what rounding took from values, for scaling.
-    pub precise: bool,
+    pub(super) costs: Vec<f64>,
+    pub(super) names: Option<Names>,
+    pub(super) has_qid: bool,
+    pub(super) weight: f64,
 }
 
 /// A line of the file.
@@ -78,35 +59,28 @@ struct Before {
     qids: Option<HashSet<Qid>>,
 }
 
-impl Reader<'_> {
-    /// The queries of a file, or of the rows of a table, in order. A file in which no line has a
-    /// `qid:` is one query.
+impl RankingFiles {
+    /// Passes the queries of a file, or of the rows of a table, to `take`. A file in which no line
+    /// has a `qid:` is one query.
     ///
     /// # Errors
     /// Bad lines; queries that are not in one piece; sizes that do not add up to the number of
-    /// documents.
-    pub fn read(self, source: &mut Source<'_>, rows: Option<&Rows<'_>>) -> Result<Vec<Raw>, Error> {
-        self.read_noting(source, rows, &mut Coarse::default())
-    }
-
-    /// [`read`](Self::read), which shows every document to `coarse`.
-    ///
-    /// # Errors
-    /// Those of `read`.
-    pub fn read_noting(
-        self,
+    /// documents; those of `take`.
+    pub(super) fn queries(
+        &self,
         source: &mut Source<'_>,
         rows: Option<&Rows<'_>>,
-        coarse: &mut Coarse,
-    ) -> Result<Vec<Raw>, Error> {
+        take: Take<'_, Self>,
+    ) -> Result<(), Error> {
+        let run = &self.run;
         let file = source.name().to_owned();
-        let mut queries: Vec<Raw> = Vec::new();
+        let beside = source.path().and_then(|examples| sizes::beside(&run.options, examples));
         let by_sizes = |sizes: &Sizes| Division::Sizes {
             sizes: sizes.documents().to_vec().into_iter(),
             left: 0,
         };
         let before: Before = source.inherit();
-        let mut division = match (self.sizes, before.qids) {
+        let mut division = match (&run.sizes, before.qids) {
             (Some(sizes), _) => by_sizes(sizes),
             (None, Some(seen)) => Division::Qids { last: None, seen },
             (None, None) => Division::None,
@@ -114,19 +88,18 @@ impl Reader<'_> {
         // The sizes beside the file, read if the first document has no qid.
         let mut found = None;
         let mut names = HashSet::new();
-        let mut documents = 0;
-        let is_table = rows.is_some();
+        let (mut documents, mut queries) = (0, before.queries);
+        // The query at hand, and its first line.
+        let mut current: Option<(u64, Record)> = None;
+        let (is_table, is_named) = (rows.is_some(), run.run_tag.is_some());
         let mut query_names = HashSet::new();
-        let take = |number, document: Document| {
+        let add = |number, document: Document| {
             let refuse = |message: String| Err(Error::line(file.as_str(), number, message));
             documents += 1;
-            if let (1, None, Some(beside)) = (documents, &document.qid, self.beside) {
+            if let (1, None, Some(beside)) = (documents, &document.qid, &beside) {
                 let sizes = Sizes::read(beside).map_err(explain)?;
                 division = by_sizes(&sizes);
                 found = Some(sizes);
-            }
-            if !self.precise {
-                coarse.see(&document.features, &document.rest);
             }
             let begins = match (&mut division, &document.qid) {
                 (Division::Sizes { sizes, left }, None) => {
@@ -184,13 +157,13 @@ impl Reader<'_> {
                 }
             };
             if begins {
-                queries.last_mut().into_iter().for_each(Raw::shrink);
-                let number = before.queries + queries.len() + 1;
-                let names = self.named.then(|| {
+                queries += 1;
+                names.clear();
+                let names = is_named.then(|| {
                     let query = match &document.qid {
                         // Columns of TREC runs stand between spaces.
                         Some(qid) => qid.to_string().replace(char::is_whitespace, "_"),
-                        None => number.to_string(),
+                        None => queries.to_string(),
                     };
                     Names { query, documents: Vec::new() }
                 });
@@ -201,21 +174,21 @@ impl Reader<'_> {
                         "expected queries of different names where _ stands for a space (for --ranks), found `{query}` again"
                     ));
                 }
-                queries.push(Raw { names, ..Raw::default() });
+                let next = Record::new(names, document.qid.is_some());
+                if let Some((line, query)) = current.replace((number, next)) {
+                    take(line, query.finish())?;
+                }
             }
-            if begins && self.named {
-                names.clear();
-            }
-            let Some(query) = queries.last_mut() else { return Ok(()) };
-            query.push(document, number, &mut names, self.precise).or_else(refuse)
+            let Some((_, query)) = &mut current else { return Ok(()) };
+            query.push(document, number, &mut names).or_else(refuse)
         };
         match rows {
-            None => source.with_comments().scan_lines(|line| self.parse(line), take)?,
-            Some(rows) => rows.scan(|row| self.row(row), take)?,
+            None => source.with_comments().scan_lines(|line| self.parse(line), add)?,
+            Some(rows) => rows.scan(|row| self.row(row), add)?,
         }
-        queries.last_mut().into_iter().for_each(Raw::shrink);
-        self.sizes.map_or(Ok(()), |sizes| sizes.check(documents, &file))?;
-        if let Some(beside) = self.beside.map(Path::display) {
+        current.map_or(Ok(()), |(line, query)| take(line, query.finish()))?;
+        run.sizes.as_ref().map_or(Ok(()), |sizes| sizes.check(documents, &file))?;
+        if let Some(beside) = beside.as_deref().map(Path::display) {
             match &found {
                 Some(sizes) => {
                     sizes.check(documents, &file).map_err(explain)?;
@@ -238,39 +211,42 @@ impl Reader<'_> {
             Division::Qids { seen, .. } => Some(seen),
             Division::Sizes { .. } | Division::None => None,
         };
-        source.leave(Before { queries: before.queries + queries.len(), qids });
-        Ok(queries)
+        source.leave(Before { queries, qids });
+        Ok(())
     }
 
     /// A row of a table, whose group is the name of the query.
-    fn row(self, Row { line, group }: Row<'_>) -> Result<Option<Document>, String> {
+    fn row(&self, Row { line, group }: Row<'_>) -> Result<Option<Document>, String> {
         let qid = group.map(|group| Qid::Name(group.into()));
         Ok(Some(Document { qid, ..self.document(line)? }))
     }
 
-    fn parse(self, line: &str) -> Result<Option<Document>, String> {
+    fn parse(&self, line: &str) -> Result<Option<Document>, String> {
         self.ids.parse_line(line)?.map(|line| self.document(line)).transpose()
     }
 
-    fn document(self, line: Line<'_>) -> Result<Document, String> {
-        let grade = line.target.map(|target| self.grade(target)).transpose()?;
-        if grade.is_none() && self.learning {
-            return Err("expected a grade to learn from, found none".to_owned());
+    fn document(&self, line: Line<'_>) -> Result<Document, String> {
+        let Line { target, qid, cost, features, rest, comment, .. } = line;
+        let grade = target.map(|target| self.grade(target)).transpose()?;
+        if grade.is_none() && self.run.learns {
+            return Err(self.table.as_ref().map_or_else(
+                || "expected a grade to learn from, found none".to_owned(),
+                |table| table.no_label(),
+            ));
         }
         let counts_pairs =
             matches!(self.loss, Loss::SwappedPairs | Loss::SwappedFraction | Loss::RankOfRelevant);
-        if self.learning && line.cost != 1.0 && !counts_pairs {
+        if self.run.learns && cost != 1.0 && !counts_pairs {
             return Err(format!(
-                "expected no cost where the loss does not count pairs (-l 1, 2 and 8 do), found cost:{}",
-                line.cost
+                "expected no cost where the loss does not count pairs (-l 1, 2 and 8 do), found cost:{cost}"
             ));
         }
-        let name = line.comment.filter(|_| self.named).and_then(name).map(Box::from);
-        let Line { qid, cost, features, rest, .. } = line;
+        let name = comment.filter(|_| self.run.run_tag.is_some()).and_then(name).map(Box::from);
+        let rest = if self.run.learns || self.scale.is_some() { rest } else { Vec::new() };
         Ok(Document { grade, qid, cost, features, rest, name })
     }
 
-    fn grade(self, target: &str) -> Result<f64, String> {
+    fn grade(&self, target: &str) -> Result<f64, String> {
         let grade = target.parse().ok().filter(|grade: &f64| grade.is_finite());
         let grade = grade
             .ok_or_else(|| format!("expected a grade that is a finite number, found `{target}`"))?;
@@ -291,7 +267,20 @@ fn name(comment: &str) -> Option<&str> {
     after.unwrap_or(comment).split_whitespace().next()
 }
 
-impl Raw {
+impl Record {
+    /// A query without documents.
+    fn new(names: Option<Names>, has_qid: bool) -> Self {
+        Self {
+            rows: SparseRows::default(),
+            rests: SparseRows::default(),
+            grades: Vec::new(),
+            costs: Vec::new(),
+            names,
+            has_qid,
+            weight: 1.0,
+        }
+    }
+
     /// Adds the document on line `number`. `seen` are the names of those before it, where it is to
     /// have one.
     fn push(
@@ -299,7 +288,6 @@ impl Raw {
         document: Document,
         number: u64,
         seen: &mut HashSet<Box<str>>,
-        precise: bool,
     ) -> Result<(), String> {
         let Document { grade, cost, features, rest, name, .. } = document;
         match grade {
@@ -330,39 +318,18 @@ impl Raw {
             }
             names.documents.push(name);
         }
-        if precise {
-            self.rests.push(&rest).map_err(|error| error.to_string())?;
-        }
+        self.rests.push(&rest).map_err(|error| error.to_string())?;
         self.rows.push(&features).map_err(|error| error.to_string())
     }
 
-    /// Gives back memory that is not used.
-    fn shrink(&mut self) {
-        let Self { rows, rests, grades, costs, names } = self;
+    /// The same query, without memory that is not used.
+    fn finish(mut self) -> Self {
+        let Self { rows, rests, grades, costs, names, .. } = &mut self;
         rows.shrink_to_fit();
         rests.shrink_to_fit();
         grades.shrink_to_fit();
         costs.shrink_to_fit();
         names.iter_mut().for_each(|names| names.documents.shrink_to_fit());
-    }
-
-    /// Adds each document to the statistics.
-    pub fn add_to(&self, columns: &mut Columns) {
-        for (at, row) in self.rows.iter().enumerate() {
-            columns.add(row.features(), row_or_none(&self.rests, at));
-        }
-    }
-
-    /// From now on features are numbered by these positions; those without one are gone.
-    pub fn number(&mut self, buffer: &mut Vec<Feature>, number: impl Fn(u32) -> Option<u32>) {
-        for rows in [&mut self.rows, &mut self.rests] {
-            for row in mem::take(rows).iter() {
-                let numbered =
-                    |feature: &Feature| Some(Feature { index: number(feature.index)?, ..*feature });
-                buffer.clear();
-                buffer.extend(row.features().iter().filter_map(numbered));
-                rows.push(buffer).expect("order and finite values are kept");
-            }
-        }
+        self
     }
 }

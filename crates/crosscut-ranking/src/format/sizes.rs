@@ -40,7 +40,7 @@ pub(super) fn explain(error: Error) -> Error {
 
 /// How many documents each query has, from a file.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Sizes {
+pub(super) struct Sizes {
     file: String,
     documents: Vec<usize>,
     /// Their lines.
@@ -91,7 +91,7 @@ impl Sizes {
 }
 
 /// The weight of each query, from a file.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Weights {
     file: String,
     pub weights: Vec<f64>,

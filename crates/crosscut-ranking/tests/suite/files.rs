@@ -7,8 +7,8 @@ use std::path::Path;
 
 use crosscut::{Example, Model, Rescaling, Settings, Task, solve, testing};
 use crosscut_app::model_file::{self, ModelFile};
-use crosscut_app::{Application, Item, Monitor, Options, Outcome, Source};
-use crosscut_ranking::{Loss, Query, Ranking, Scores};
+use crosscut_app::{Format, Item, Monitor, Options, Outcome, Source, Training};
+use crosscut_ranking::{Loss, Query, Ranking, RankingFiles, Scores};
 use proptest::prelude::*;
 
 const TRAIN: &str = "\
@@ -36,13 +36,22 @@ fn options(values: &[(&str, &str)]) -> Options {
 
 type Examples = Vec<Example<Query, Scores>>;
 
-fn define(values: &[(&str, &str)], text: &str) -> Result<(Ranking, Examples), String> {
-    Ranking::define(&options(values), Source::from_text("train", text))
-        .map_err(|error| error.to_string())
+type Defined = (RankingFiles, Ranking, Examples);
+
+fn define(values: &[(&str, &str)], text: &str) -> Result<Defined, String> {
+    match crosscut_app::define(&options(values), Source::from_text("train", text)) {
+        Ok(Training { format, task, examples }) => Ok((format, task, examples)),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
-fn read(task: &Ranking, text: &str) -> Result<Vec<Item<Query, Scores>>, String> {
-    task.read(Source::from_text("test", text)).map_err(|error| error.to_string())
+fn read(
+    files: &RankingFiles,
+    task: &Ranking,
+    text: &str,
+) -> Result<Vec<Item<Query, Scores>>, String> {
+    crosscut_app::read(files, task, Source::from_text("test", text))
+        .map_err(|error| error.to_string())
 }
 
 /// A file in a folder that lives as long as the first value.
@@ -60,7 +69,7 @@ fn define_with(
     text: &str,
     values: &[(&str, &str)],
     train: &str,
-) -> Result<(Ranking, Examples), String> {
+) -> Result<Defined, String> {
     let (_folder, path) = file(text);
     define(&[values, &[(name, &path)]].concat(), train).map_err(|error| error.replace(&path, name))
 }
@@ -88,8 +97,8 @@ fn grades(examples: &Examples) -> Vec<&[f64]> {
 #[test]
 fn queries_are_read() {
     for text in [TRAIN.to_owned(), TRAIN.replace('\n', "\r\n")] {
-        let (task, examples) = define(&[], &text).unwrap();
-        assert_eq!(task.sizes(), [("features", 3)]);
+        let (files, task, examples) = define(&[], &text).unwrap();
+        assert_eq!(files.sizes(&task), [("features", 3)]);
         assert_eq!(
             (task.loss_function(), task.rescaling()),
             (Loss::SwappedPairs, Rescaling::Margin)
@@ -113,14 +122,14 @@ fn queries_are_read() {
 
 #[test]
 fn ids_may_be_any_numbers() {
-    let (task, examples) =
+    let (files, task, examples) =
         define(&[], "1 qid:9223372036854775807 7:1\n0 qid:-9223372036854775808 4000000000:1\n")
             .unwrap();
     assert_eq!(examples.len(), 2);
-    let names: Vec<String> = (0..task.dim()).map(|index| task.weight_name(index)).collect();
+    let names: Vec<String> = (0..task.dim()).map(|index| files.weight_name(&task, index)).collect();
     assert_eq!(names, ["feature 7", "feature 4000000000"]);
     // Features that training did not have are nobody's.
-    let items = read(&task, "? qid:1 1:5 7:2 8:1 4000000001:3\n").unwrap();
+    let items = read(&files, &task, "? qid:1 1:5 7:2 8:1 4000000001:3\n").unwrap();
     assert_eq!(rows(&items[0].x, 2), [[2.0, 0.0]]);
 }
 
@@ -136,11 +145,10 @@ fn a_file_without_qid_is_one_query_and_is_told_of() {
     let notes = |text: &str, values: &[(&str, &str)]| {
         let (_folder, path) = file(text);
         let mut ears = Ears::default();
-        let (_, examples) =
-            Ranking::define(&options(values), Source::open(Path::new(&path), &mut ears).unwrap())
-                .unwrap();
+        let source = Source::open(Path::new(&path), &mut ears).unwrap();
+        let training = crosscut_app::define::<RankingFiles>(&options(values), source).unwrap();
         (
-            examples.len(),
+            training.examples.len(),
             ears.0.into_iter().map(|note| note.replace(&path, "f")).collect::<Vec<_>>(),
         )
     };
@@ -195,7 +203,7 @@ fn losses_and_their_k_are_chosen_by_number() {
     ];
     let text = "2 qid:1 1:1\n0 qid:1 1:2\n";
     for (values, expected) in table {
-        let (task, examples) = define(values, text).unwrap();
+        let (_, task, examples) = define(values, text).unwrap();
         assert_eq!(task.loss_function(), expected);
         assert!(task.delta(&examples[0].y, &Scores::new(vec![0.0, 1.0])).is_finite());
     }
@@ -234,7 +242,7 @@ fn bad_options_are_refused_before_anything_is_read() {
     for (values, message) in table {
         assert_eq!(define(values, "not an example").unwrap_err(), message);
     }
-    let (mut task, _) = define(&[], TRAIN).unwrap();
+    let (mut files, mut task, _) = define(&[], TRAIN).unwrap();
     let table: [(&[(&str, &str)], &str); 4] = [
         (&[("run-tag", "a")], "--run-tag expects --ranks beside it, not `a`"),
         (
@@ -248,7 +256,7 @@ fn bad_options_are_refused_before_anything_is_read() {
         ),
     ];
     for (values, message) in table {
-        assert_eq!(task.prepare(&options(values)).unwrap_err().to_string(), message);
+        assert_eq!(files.prepare(&mut task, &options(values)).unwrap_err().to_string(), message);
     }
 }
 
@@ -330,8 +338,9 @@ fn bad_lines_are_refused_by_number() {
 
 #[test]
 fn with_a_model_whole_queries_may_lack_grades() {
-    let (task, _) = define(&[], TRAIN).unwrap();
-    let items = read(&task, "? qid:3 1:1\nqid:3 1:2\n0 qid:1 1:1\n+1e0 qid:1 cost:3\n").unwrap();
+    let (files, task, _) = define(&[], TRAIN).unwrap();
+    let items =
+        read(&files, &task, "? qid:3 1:1\nqid:3 1:2\n0 qid:1 1:1\n+1e0 qid:1 cost:3\n").unwrap();
     assert_eq!(items[0].y, None);
     assert_eq!(items[1].y, Some(Scores::new(vec![0.0, 1.0]).with_costs(vec![1.0, 3.0])));
     let table = [
@@ -354,12 +363,12 @@ fn with_a_model_whole_queries_may_lack_grades() {
         ("x qid:3\n", "test:1: expected a grade that is a finite number, found `x`"),
     ];
     for (text, message) in table {
-        assert_eq!(read(&task, text).unwrap_err(), message);
+        assert_eq!(read(&files, &task, text).unwrap_err(), message);
     }
     // Costs of a test set need not be those of the loss.
-    let (task, _) = define(&[("l", "3")], "1 qid:1 1:1\n0 qid:1\n").unwrap();
+    let (files, task, _) = define(&[("l", "3")], "1 qid:1 1:1\n0 qid:1\n").unwrap();
     assert_eq!(
-        read(&task, "1 qid:1 cost:2\n").unwrap()[0].y.as_ref().unwrap().costs(),
+        read(&files, &task, "1 qid:1 cost:2\n").unwrap()[0].y.as_ref().unwrap().costs(),
         Some(&[2.0][..])
     );
 }
@@ -376,13 +385,11 @@ fn without_qid(text: &str) -> String {
 fn sizes_of_queries_replace_qids() {
     let plain = without_qid(TRAIN);
     for scale in ["none", "query", "standard", "global"] {
-        let expected = define(&[("scale", scale)], TRAIN).unwrap();
+        let (_, task, examples) = define(&[("scale", scale)], TRAIN).unwrap();
         for sizes in ["2\n3\n", "2\r\n3", "# sizes\n\n 2 \n3\n"] {
-            assert_eq!(
-                define_with("group", sizes, &[("scale", scale)], &plain).unwrap(),
-                expected,
-                "{scale} {sizes:?}"
-            );
+            let (_, task_again, again) =
+                define_with("group", sizes, &[("scale", scale)], &plain).unwrap();
+            assert_eq!((&task_again, &again), (&task, &examples), "{scale} {sizes:?}");
         }
     }
     let table = [
@@ -428,7 +435,7 @@ fn sizes_of_queries_replace_qids() {
 #[test]
 fn queries_have_weights() {
     let weights = |text: &str| define_with("query-weights", text, &[], TRAIN);
-    let (_, examples) = weights("0.5\n\n# the second\n2\n").unwrap();
+    let (_, _, examples) = weights("0.5\n\n# the second\n2\n").unwrap();
     assert_eq!(examples.iter().map(|example| example.weight).collect::<Vec<_>>(), [0.5, 2.0]);
     let table = [
         ("1\n", "query-weights: expected a weight for each query of train, 2 in all, found 1"),
@@ -464,7 +471,7 @@ fn features_are_scaled() {
 0 qid:2 1:6 4:-2 5:7
 1 qid:2 1:7 3:2 4:-3 5:7
 ";
-    let (task, examples) = define(&[("scale", "query")], text).unwrap();
+    let (files, task, examples) = define(&[("scale", "query")], text).unwrap();
     let first = vec![
         vec![0.0, 0.0, -0.25, -1.0, 0.0],
         vec![1.0, 1.0, 0.75, 0.0, 0.0],
@@ -474,9 +481,9 @@ fn features_are_scaled() {
     assert_eq!(all_rows(&task, &examples), [first.clone(), second]);
     // The same with the model: each query by itself.
     let again = text.lines().take(3).map(|line| line.to_owned() + "\n").collect::<String>();
-    assert_eq!(rows(&read(&task, &again).unwrap()[0].x, 5), first);
+    assert_eq!(rows(&read(&files, &task, &again).unwrap()[0].x, 5), first);
 
-    let (task, examples) = define(&[("scale", "global")], text).unwrap();
+    let (files, task, examples) = define(&[("scale", "global")], text).unwrap();
     let sixth = f64::from((1.0_f64 / 6.0) as f32);
     let third = f64::from((1.0_f64 / 3.0) as f32);
     let two_thirds = f64::from((2.0_f64 / 3.0) as f32);
@@ -493,7 +500,7 @@ fn features_are_scaled() {
     );
     // What comes later is scaled by the ranges of training and not clipped; a value of zero is one
     // like others.
-    let items = read(&task, "? 1:11 2:-8 5:1e30 9:1\n? 4:-9\n? 1:3e38\n").unwrap();
+    let items = read(&files, &task, "? 1:11 2:-8 5:1e30 9:1\n? 4:-9\n? 1:3e38\n").unwrap();
     let far = f64::from((f64::from(3e38_f32) / 4.0) as f32);
     assert_eq!(
         rows(&items[0].x, 5),
@@ -504,8 +511,8 @@ fn features_are_scaled() {
         ]
     );
     // Far outside a narrow range, values stay finite.
-    let (task, _) = define(&[("scale", "global")], "1 1:1e-40\n0 1:0\n").unwrap();
-    assert_eq!(rows(&read(&task, "? 1:1e38\n").unwrap()[0].x, 1), [[f64::from(f32::MAX)]]);
+    let (files, task, _) = define(&[("scale", "global")], "1 1:1e-40\n0 1:0\n").unwrap();
+    assert_eq!(rows(&read(&files, &task, "? 1:1e38\n").unwrap()[0].x, 1), [[f64::from(f32::MAX)]]);
 }
 
 proptest! {
@@ -513,7 +520,7 @@ proptest! {
     #[test]
     fn scaled_queries_have_ranges_of_one(values in prop::collection::vec(prop::collection::vec(-1e3..1e3_f32, 3), 2..6)) {
         let line = |row: &Vec<f32>| format!("0 qid:1 1:{} 2:{} 3:{}\n", row[0], row[1], row[2].max(0.0));
-        let (task, examples) = define(&[("scale", "query")], &values.iter().map(line).collect::<String>()).unwrap();
+        let (_, task, examples) = define(&[("scale", "query")], &values.iter().map(line).collect::<String>()).unwrap();
         let rows = rows(&examples[0].x, task.dim());
         for feature in 0..task.dim() {
             let column = || rows.iter().map(|row| row[feature]);
@@ -525,30 +532,30 @@ proptest! {
 }
 
 /// Trains a little, and sends the model through a file.
-fn learn((task, examples): (Ranking, Examples)) -> Model<Ranking> {
+fn learn((files, task, examples): &Defined) -> (RankingFiles, Model<Ranking>) {
     let settings = Settings::new().passes(20);
-    let solution = solve(&task, &examples, &settings).unwrap();
-    testing::check_solution(&task, &examples, &settings, &solution);
-    let model = Model::new(task, solution.w, settings, solution.certificate);
+    let solution = solve(task, examples, &settings).unwrap();
+    testing::check_solution(task, examples, &settings, &solution);
+    let model = Model::new(task.clone(), solution.w, settings, solution.certificate);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model");
-    model_file::save(&model, &path).unwrap();
-    let again: Model<Ranking> = ModelFile::open(&path).unwrap().load().unwrap();
+    model_file::save(files, &model, &path).unwrap();
+    let (files, again) = ModelFile::open(&path).unwrap().load::<RankingFiles>().unwrap();
     assert_eq!((&again.task, &again.w), (&model.task, &model.w));
-    again
+    (files, again)
 }
 
 /// What is written for a file with these options.
 fn classify(
-    model: &mut Model<Ranking>,
+    (files, model): &mut (RankingFiles, Model<Ranking>),
     values: &[(&str, &str)],
     text: &str,
 ) -> Result<String, String> {
-    model.task.prepare(&options(values)).map_err(|error| error.to_string())?;
+    files.prepare(&mut model.task, &options(values)).map_err(|error| error.to_string())?;
     let mut written = Vec::new();
-    for item in read(&model.task, text)? {
+    for item in read(files, &model.task, text)? {
         let y_hat = model.predict(&item.x);
-        model.task.write(&model.w, &item.x, &y_hat, &mut written).unwrap();
+        files.write(&model.task, &model.w, &item.x, &y_hat, &mut written).unwrap();
     }
     Ok(String::from_utf8(written).unwrap())
 }
@@ -560,9 +567,9 @@ fn models_predict_after_a_round_trip_as_before() {
     for scale in ["none", "query", "standard", "global"] {
         for loss in ["1", "2", "8"] {
             let defined = define(&[("scale", scale), ("l", loss)], TRAIN).unwrap();
-            let mut model = learn(defined.clone());
-            let before: String = (defined.1.iter())
-                .flat_map(|example| model.predict(&example.x).values().to_vec())
+            let mut model = learn(&defined);
+            let before: String = (defined.2.iter())
+                .flat_map(|example| model.1.predict(&example.x).values().to_vec())
                 .map(|score| format!("{}\n", crosscut_app::Shortest(score)))
                 .collect();
             let text = classify(&mut model, &[], TRAIN).unwrap();
@@ -578,20 +585,18 @@ fn models_predict_after_a_round_trip_as_before() {
                 ":1: expected sizes that add up to the 1 documents of test, found 2 by here"
             ));
             // What stood beside the model is no part of it.
-            let again =
-                serde_json::from_str::<Ranking>(&serde_json::to_string(&model.task).unwrap())
-                    .unwrap();
-            model.task.prepare(&Options::default()).unwrap();
-            assert_eq!(again, model.task);
+            let (files, task) = (&mut model.0, &mut model.1.task);
+            let stored = serde_json::to_string(&files).unwrap();
+            files.prepare(task, &Options::default()).unwrap();
+            assert_eq!(*files, serde_json::from_str(&stored).unwrap());
         }
     }
 }
 
 #[test]
 fn rank_lists_are_trec_runs() {
-    let (task, examples) = define(&[], "1 1:1\n0 1:2\n").unwrap();
-    let mut model = learn((task, examples));
-    model.w = vec![1.0];
+    let mut model = learn(&define(&[], "1 1:1\n0 1:2\n").unwrap());
+    model.1.w = vec![1.0];
     // Scores that are equal keep the order of the file.
     let text = "\
 # a comment
@@ -634,7 +639,7 @@ fn rank_lists_are_trec_runs() {
 
 #[test]
 fn hostile_models_are_refused() {
-    let (task, _) = define(&[("scale", "global"), ("l", "7")], "1 1:1 2:1\n0 1:2\n").unwrap();
+    let (_, task, _) = define(&[("scale", "global"), ("l", "7")], "1 1:1 2:1\n0 1:2\n").unwrap();
     let text = serde_json::to_string(&task).unwrap();
     assert_eq!(serde_json::from_str::<Ranking>(&text).unwrap(), task);
     let ranges = r#"[{"origin":1.0,"width":1.0},{"origin":0.0,"width":1.0}]"#;
@@ -672,7 +677,7 @@ fn hostile_models_are_refused() {
 
 #[test]
 fn an_evaluation_has_the_loss() {
-    let (task, examples) = define(&[], TRAIN).unwrap();
+    let (files, task, examples) = define(&[], TRAIN).unwrap();
     let y_hat = [Scores::new(vec![0.0, 1.0]), Scores::new(vec![2.0, 0.0, 1.0])];
     let outcomes: Vec<_> = (examples.iter().zip(&y_hat))
         .map(|(example, y_hat)| Outcome {
@@ -682,24 +687,36 @@ fn an_evaluation_has_the_loss() {
             weight: example.weight,
         })
         .collect();
-    assert_eq!(task.evaluate(&outcomes).get("loss"), Some(0.5));
+    assert_eq!(files.evaluate(&task, &outcomes).get("loss"), Some(0.5));
 }
 
 #[test]
 fn a_table_belongs_to_the_features_of_its_task() {
     let text = "grade,q,age\n1,x,1\n0,x,2\n";
-    let (task, _) = define(&[("label", "grade"), ("group-column", "q")], text).unwrap();
+    let (files, task, _) = define(&[("label", "grade"), ("group-column", "q")], text).unwrap();
     assert_eq!(task.features().name(0), "age");
-    let stored = serde_json::to_string(&task).unwrap();
-    assert_eq!(serde_json::from_str::<Ranking>(&stored).unwrap(), task);
+    files.check(&task).unwrap();
+    let stored = serde_json::to_string(&(&files, &task)).unwrap();
     for (from, to) in [
         (r#""name":"age""#, r#""name":"size""#),
         (r#""text":"age","ends":[3]"#, r#""text":"agel","ends":[3,4]"#),
         (r#"{"Named":{"text":"age","ends":[3]}}"#, r#"{"Contiguous":1}"#),
     ] {
         assert!(stored.contains(from), "{from} in {stored}");
-        let error = serde_json::from_str::<Ranking>(&stored.replace(from, to)).unwrap_err();
+        let (files, task): (RankingFiles, Ranking) =
+            serde_json::from_str(&stored.replace(from, to)).unwrap();
         let expected = "the columns of the table are not the features of the task";
-        assert!(error.to_string().contains(expected), "{to}: {error}");
+        assert_eq!(files.check(&task).unwrap_err(), expected, "{to}");
+    }
+}
+
+#[test]
+fn files_belong_to_the_loss_and_the_scaling_of_their_task() {
+    let all = [("1", "none"), ("2", "none"), ("1", "query"), ("1", "global")]
+        .map(|(loss, scale)| define(&[("l", loss), ("scale", scale)], TRAIN).unwrap());
+    for (at, (files, ..)) in all.iter().enumerate() {
+        for (other, (_, task, _)) in all.iter().enumerate() {
+            assert_eq!(files.check(task).is_ok(), at == other, "{at} {other}");
+        }
     }
 }

@@ -4,28 +4,28 @@
 
 use std::fs;
 
-use crosscut_app::stream::read_in_pieces;
-use crosscut_app::{Application, Item, Options, Source};
-use crosscut_ranking::{Query, Ranking, Scores};
+use crosscut_app::{Format, Item, Options, Source, Training, read_in_pieces};
+use crosscut_ranking::{Query, Ranking, RankingFiles, Scores};
 use crosscut_testkit::pieces_are_the_whole;
 
 const TRAIN: &str = "2 qid:1 1:1 2:2\n1 qid:1 1:2\n0 qid:2 3:1\n1 qid:2 1:1\n";
 
-fn define(options: &Options) -> Ranking {
-    let (mut task, _) =
-        Ranking::define(&Options::default(), Source::from_text("train", TRAIN)).unwrap();
-    task.prepare(options).unwrap();
-    task
+fn define(options: &Options) -> (RankingFiles, Ranking) {
+    let source = Source::from_text("train", TRAIN);
+    let Training { mut format, mut task, .. } =
+        crosscut_app::define::<RankingFiles>(&Options::default(), source).unwrap();
+    format.prepare(&mut task, options).unwrap();
+    (format, task)
 }
 
 fn read(
-    task: &Ranking,
+    (files, task): &(RankingFiles, Ranking),
     text: &str,
     size: Option<Option<usize>>,
 ) -> Result<Vec<Item<Query, Scores>>, String> {
     let items = match size {
-        None => task.read(Source::from_text("test", text).may_be_empty()),
-        Some(size) => read_in_pieces(task, "test", text.as_bytes(), size),
+        None => crosscut_app::read(files, task, Source::from_text("test", text).may_be_empty()),
+        Some(size) => read_in_pieces(files, task, "test", text.as_bytes(), size),
     };
     items.map_err(|error| error.to_string())
 }
@@ -35,7 +35,7 @@ fn pieces_hold_the_queries_of_the_file() {
     let mut ranks = Options::default();
     ranks.set("ranks", "");
     for options in [Options::default(), ranks] {
-        let task = define(&options);
+        let model = define(&options);
         for text in [
             "",
             "2 qid:1 1:1 # d\n1 qid:1 1:2\n? qid:-2 3:1\n1 qid:4 9:1 cost:2\n# qid:7\n1 qid:4",
@@ -47,8 +47,8 @@ fn pieces_hold_the_queries_of_the_file() {
             "2 qid:1 1:1\nbad\n0 qid:2 3:1\nworse\n",
             "2 qid:1 1:1 # d\n1 qid:1 # d\n0 qid:2 # d\n",
         ] {
-            let whole = read(&task, text, None);
-            let pieces = |size| read(&task, text, Some(size));
+            let whole = read(&model, text, None);
+            let pieces = |size| read(&model, text, Some(size));
             pieces_are_the_whole(text, (1..80).map(Some).chain([None]), whole, pieces);
         }
     }
@@ -57,12 +57,12 @@ fn pieces_hold_the_queries_of_the_file() {
 /// With `--flush`, an empty line ends a query, so that qids are not needed.
 #[test]
 fn a_blank_line_ends_a_query_if_pieces_are_examples() {
-    let task = define(&Options::default());
+    let model = define(&Options::default());
     let text = "2 1:1\n1 1:2\n\n1 3:1\n";
-    let queries = read(&task, text, Some(None)).unwrap();
+    let queries = read(&model, text, Some(None)).unwrap();
     assert_eq!(queries.iter().map(|query| query.x.len()).collect::<Vec<_>>(), [2, 1]);
     let returns = "2 qid:1 1:1\n\n1 qid:1 1:2\n";
-    assert!(read(&task, returns, Some(None)).unwrap_err().starts_with("test:3: "));
+    assert!(read(&model, returns, Some(None)).unwrap_err().starts_with("test:3: "));
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn a_file_with_sizes_is_read_as_a_whole() {
     fs::write(&sizes, "1\n2\n").unwrap();
     let mut options = Options::default();
     options.set("group", sizes.to_str().unwrap());
-    let task = define(&options);
-    assert_eq!(task.cut(), None);
-    assert_eq!(read(&task, "2 1:1\n1 1:2\n0 3:1\n", Some(Some(1))).unwrap().len(), 2);
+    let model = define(&options);
+    assert_eq!(model.0.cut(), None);
+    assert_eq!(read(&model, "2 1:1\n1 1:2\n0 3:1\n", Some(Some(1))).unwrap().len(), 2);
 }

@@ -5,10 +5,10 @@
 
 use std::fmt::Write as _;
 
-use crosscut::{C, Example, Model, Settings, solve, testing};
+use crosscut::{C, Model, Settings, solve, testing};
 use crosscut_app::model_file::{self, ModelFile};
-use crosscut_app::{Application, Options, Pieces, Source};
-use crosscut_ranking::{Query, Ranking, Scores};
+use crosscut_app::{Format, Options, Pieces, Source, Training};
+use crosscut_ranking::{Ranking, RankingFiles};
 
 /// Documents of a table: query, grade and values.
 type Table = Vec<(usize, usize, [f64; 4])>;
@@ -74,34 +74,38 @@ fn options(scale: &str) -> Options {
     options
 }
 
-fn define(scale: &str, text: &str) -> (Ranking, Vec<Example<Query, Scores>>) {
-    Ranking::define(&options(scale), Source::from_text("train", text)).unwrap()
+fn define(scale: &str, text: &str) -> Training<RankingFiles> {
+    crosscut_app::define(&options(scale), Source::from_text("train", text)).unwrap()
 }
 
+/// A model and its files.
+type Learned = (RankingFiles, Model<Ranking>);
+
 /// Trains far, and sends the model through a file.
-fn learn(scale: &str, text: &str) -> Model<Ranking> {
-    let (task, examples) = define(scale, text);
+fn learn(scale: &str, text: &str) -> Learned {
+    let Training { format, task, examples } = define(scale, text);
     let settings = Settings::new().c(C::Mean(10.0)).relative_gap(1e-9);
     let solution = solve(&task, &examples, &settings).unwrap();
     testing::check_solution(&task, &examples, &settings, &solution);
     assert!(solution.certificate.converged(), "{:?}", solution.certificate);
     let model = Model::new(task, solution.w, settings, solution.certificate);
     let folder = tempfile::tempdir().unwrap();
-    model_file::save(&model, &folder.path().join("model")).unwrap();
+    model_file::save(&format, &model, &folder.path().join("model")).unwrap();
     ModelFile::open(&folder.path().join("model")).unwrap().load().unwrap()
 }
 
 /// The scores of the documents of each query.
-fn scores(model: &Model<Ranking>, text: &str) -> Vec<Vec<f64>> {
-    let items = model.task.read(Source::from_text("test", text)).unwrap();
+fn scores((files, model): &Learned, text: &str) -> Vec<Vec<f64>> {
+    let items = crosscut_app::read(files, &model.task, Source::from_text("test", text)).unwrap();
     items.iter().map(|item| model.predict(&item.x).values().to_vec()).collect()
 }
 
 /// Two models of the same optimum, which order the documents of two files alike.
-fn assert_same(a: (&Model<Ranking>, &str), b: (&Model<Ranking>, &str), at: &str) {
+fn assert_same(a: (&Learned, &str), b: (&Learned, &str), at: &str) {
     let ((a, text_a), (b, text_b)) = (a, b);
     let near = |x: f64, y: f64, size: f64| (x - y).abs() <= 1e-4 * size;
-    assert!(near(a.certificate.primal, b.certificate.primal, 0.01 * b.certificate.primal), "{at}");
+    let [primal, other] = [a, b].map(|(_, model)| model.certificate.primal);
+    assert!(near(primal, other, 0.01 * other), "{at}");
     for (a, b) in scores(a, text_a).iter().zip(&scores(b, text_b)) {
         // Up to what all documents of a query have.
         let differences =
@@ -121,7 +125,8 @@ fn training_and_prediction_are_those_of_files_scaled_by_hand() {
             [&train, &test].map(|table| text(&by_hand(scale, &train, table)));
         let (scaled, plain) = (learn(scale, &text(&train)), learn("none", &train_by_hand));
         assert_same((&scaled, &text(&test)), (&plain, &test_by_hand), scale);
-        assert_eq!((scaled.task.scale(), plain.task.scale()), (Some(scale), None));
+        let names = [scaled, plain].map(|(files, model)| files.scale(&model.task));
+        assert_eq!(names, [Some(scale), None]);
     }
 }
 
@@ -143,12 +148,12 @@ fn a_stream_has_the_same_scaling() {
     let path = folder.path().join("train");
     std::fs::write(&path, text(&table(0..90))).unwrap();
     for scale in ["none", "query", "standard", "global"] {
-        let (task, _) =
-            Ranking::define(&options(scale), Source::open(&path, &mut ()).unwrap()).unwrap();
+        let source = Source::open_quietly(&path).unwrap();
+        let task = crosscut_app::define::<RankingFiles>(&options(scale), source).unwrap().task;
         for size in [1, 200, 1 << 20] {
-            let surveyed =
-                Ranking::survey(&options(scale), &mut Pieces::with_size(&path, size).unwrap())
-                    .unwrap();
+            let mut pieces = Pieces::with_size(&path, size).unwrap();
+            let (_, surveyed) =
+                crosscut_app::survey::<RankingFiles>(&options(scale), &mut pieces).unwrap();
             assert_eq!(surveyed, task, "{scale}");
         }
     }

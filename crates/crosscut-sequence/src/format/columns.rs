@@ -4,23 +4,24 @@
 //! have one, else by white space, and every line is a token. [`conllu`](super::conllu) has the lines
 //! of CoNLL-U. What the features are, a [`Template`] says.
 
-use std::mem;
-
 use crosscut::Feature;
-use crosscut_app::{Error, Source};
+use crosscut_app::Error;
+use crosscut_data::text::trim_name;
 use serde::{Deserialize, Serialize};
 
 use super::conllu::{self, Conllu};
-use super::sequences::{Names, Sequences};
+use super::record::{Numbers, Refused, put_in_order, tag};
+use super::sentence::Sentence;
 use super::template::{Template, TemplateError};
 
 /// What a model must know to read files of columns.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(try_from = "UncheckedColumns", into = "UncheckedColumns")]
-pub(crate) struct Columns {
+pub(super) struct Columns {
     kept: UncheckedColumns,
-    /// The template with the columns that it reads in files.
-    template: Template,
+    /// The template with the columns that it reads in files whose lines have the tag, and in files
+    /// whose lines lack it.
+    templates: [Template; 2],
     /// `None` for plain columns.
     conllu: Option<Conllu>,
 }
@@ -86,11 +87,14 @@ impl TryFrom<UncheckedColumns> for Columns {
             let message = format!("expected {expected}, found {column}");
             return Err(TemplateError { line, message });
         }
-        Ok(Self { template, conllu, kept })
+        // Columns after the tag are one further left where it is missing.
+        let without = template.clone().with_columns(|column| column - usize::from(column > tag));
+        Ok(Self { templates: [template, without], conllu, kept })
     }
 }
 
 /// What the options say about files of columns.
+#[derive(Debug)]
 pub(super) struct Request {
     pub template: Template,
     /// The template's name in messages.
@@ -104,8 +108,28 @@ pub(super) struct Request {
 }
 
 impl Request {
+    /// The columns of a file that begins with `head`; `None` if that is blank.
+    ///
+    /// # Errors
+    /// Too few columns; a template that asks for other ones, or for the tag.
+    pub fn columns(&self, head: &str, file: &str) -> Result<Option<Columns>, Error> {
+        if !self.names.is_empty() {
+            return self.of_width(self.names.len()).map(Some);
+        }
+        let first = (1..).zip(head.lines()).find(|(_, line)| !trim_name(line).is_empty());
+        let Some((number, line)) = first else { return Ok(None) };
+        let width = split(line).count();
+        if width < 2 {
+            let tag = if self.tag.is_some() { "one of them" } else { "the last one" };
+            let message =
+                format!("expected at least 2 columns, {tag} being the tag, found {width}");
+            return Err(Error::line(file, number, message));
+        }
+        self.of_width(width).map(Some)
+    }
+
     /// The columns of a file with so many.
-    fn columns(&self, width: usize) -> Result<Columns, Error> {
+    fn of_width(&self, width: usize) -> Result<Columns, Error> {
         let tag = self.tag_column(width)?;
         let reads = if self.is_built_in && !self.names.is_empty() {
             let position = |name: &str| self.names.iter().position(|known| known == name);
@@ -158,91 +182,64 @@ impl Request {
     }
 }
 
-/// Reads a file to learn from, or the first piece of one; `None` if there is nothing in it.
-///
-/// # Errors
-/// Bad lines; a template that asks for other columns, or for the tag.
-pub(super) fn learn(
-    source: &mut Source<'_>,
-    request: &Request,
-    names: &mut Names<'_>,
-    sequences: &mut Sequences<'_>,
-) -> Result<Option<Columns>, Error> {
-    let mut columns = None;
-    let begin = |number: u64, width: usize, sequences: &Sequences<'_>| {
-        if width < 2 {
-            let tag = if request.tag.is_some() { "one of them" } else { "the last one" };
-            let message =
-                format!("expected at least 2 columns, {tag} being the tag, found {width}");
-            return Err(sequences.refuse(number, message));
-        }
-        let found: &Columns = columns.insert(request.columns(width)?);
-        Ok(found.form(true))
-    };
-    let conllu_width = Some(request.names.len()).filter(|&width| width > 0);
-    read(source, conllu_width, begin, names, sequences)?;
-    Ok(columns)
-}
-
 impl Columns {
-    /// Reads a file with a model, with or without tags.
-    ///
-    /// # Errors
-    /// Bad lines.
-    pub(super) fn read(
-        &self,
-        source: &mut Source<'_>,
-        names: &mut Names<'_>,
-        sequences: &mut Sequences<'_>,
-    ) -> Result<(), Error> {
-        let expected = self.kept.width;
-        let begin = |number: u64, width: usize, sequences: &Sequences<'_>| match expected
-            .checked_sub(width)
-        {
-            Some(0) => Ok(self.form(true)),
-            Some(1) => Ok(self.form(false)),
-            _ => {
-                let message = format!(
-                    "expected {expected} columns as in training, or {} without the tag, found {width}",
-                    expected - 1
-                );
-                Err(sequences.refuse(number, message))
-            }
-        };
-        let conllu_width = self.conllu.as_ref().map(|_| expected);
-        read(source, conllu_width, begin, names, sequences)
-    }
-
     /// The lines of CoNLL-U, and the column of the tag; `None` for plain columns.
-    pub(super) fn conllu(&self) -> Option<(&Conllu, usize)> {
+    pub fn conllu(&self) -> Option<(&Conllu, usize)> {
         Some((self.conllu.as_ref()?, self.kept.tag))
     }
 
-    /// How files look whose lines have the tag or lack it.
-    fn form(&self, has_tag: bool) -> Form {
-        let (template, conllu) = (self.template.clone(), self.conllu.clone());
-        let UncheckedColumns { width, tag, .. } = self.kept;
-        if has_tag {
-            return Form { template, width, tag: Some(tag), conllu };
+    /// Whether some features are of pairs of tags.
+    pub fn has_pairs(&self) -> bool {
+        let [template, _] = &self.templates;
+        template.has_pairs()
+    }
+
+    /// How many columns there are, the tag included.
+    pub fn width(&self) -> usize {
+        self.kept.width
+    }
+
+    /// The column of the tag.
+    pub fn tag(&self) -> usize {
+        self.kept.tag
+    }
+
+    /// Passes on the tokens of a sentence with the numbers of their features and tags.
+    ///
+    /// # Errors
+    /// Those of `numbers`; names that are too long.
+    pub fn number(&self, sentence: &Sentence, numbers: &mut impl Numbers) -> Result<(), String> {
+        let UncheckedColumns { width, tag: column, .. } = self.kept;
+        let [with_tag, without] = &self.templates;
+        let (template, width) = match sentence.has_tag_column {
+            true => (with_tag, width),
+            false => (without, width - 1),
+        };
+        let cells: Vec<&str> = sentence.words().flat_map(|(_, line)| split(line)).collect();
+        let (mut name, mut row) = (String::new(), Vec::new());
+        for (token, (line, _)) in sentence.words().enumerate() {
+            if sentence.is_tagged
+                && let Some(tag) = tag(cells[token * width + column])?
+            {
+                numbers.tag(line, tag)?;
+            }
+            row.clear();
+            template
+                .expand(&cells, width, token, &mut name, |name| {
+                    row.extend(numbers.name(name)?.map(|index| Feature { index, value: 1.0 }));
+                    Ok(())
+                })
+                .map_err(Refused::from)
+                .and_then(|()| put_in_order(&mut row))
+                .map_err(|error| error.at(token))?;
+            numbers.row(&row, &[])?;
         }
-        // Columns after the tag are one further left.
-        let template = template.with_columns(|column| column - usize::from(column > tag));
-        Form { template, width: width - 1, tag: None, conllu }
+        Ok(())
     }
 }
 
-/// How the files look that are read.
-struct Form {
-    /// With the columns of these files.
-    template: Template,
-    width: usize,
-    /// The column of the tag, if there is one.
-    tag: Option<usize>,
-    conllu: Option<Conllu>,
-}
-
-/// The columns of a plain line.
-fn split(line: &str) -> impl Iterator<Item = &str> {
+/// The columns of a line.
+pub(super) fn split(line: &str) -> impl Iterator<Item = &str> {
     let (by_tab, by_space) = if line.contains('\t') {
         (Some(line.split('\t')), None)
     } else {
@@ -254,166 +251,4 @@ fn split(line: &str) -> impl Iterator<Item = &str> {
 /// What separates a further column from a plain line.
 pub(super) fn separator(line: &str) -> char {
     if line.contains('\t') { '\t' } else { ' ' }
-}
-
-fn parse_line(line: &str) -> Result<Option<Box<str>>, String> {
-    Ok(Some(line).filter(|line| !line.trim_ascii().is_empty()).map(Box::from))
-}
-
-/// Reads a file. `begin` gets the number and the columns of the first line, whose columns are
-/// `conllu_width` if the file is one of CoNLL-U.
-fn read(
-    source: &mut Source<'_>,
-    conllu_width: Option<usize>,
-    mut begin: impl FnMut(u64, usize, &Sequences<'_>) -> Result<Form, Error>,
-    names: &mut Names<'_>,
-    sequences: &mut Sequences<'_>,
-) -> Result<(), Error> {
-    let Before { first, text } = source.inherit();
-    let mut reader: Option<Reader> = None;
-    source.scan_lines(parse_line, |number, line| {
-        let reader = match &mut reader {
-            Some(reader) => reader,
-            none => {
-                let first = first.unwrap_or_else(|| {
-                    let width = conllu_width.unwrap_or_else(|| split(&line).count());
-                    (width, line.contains('\t'))
-                });
-                let form = begin(number, first.0, sequences)?;
-                none.insert(Reader::new(form, first, text.clone()))
-            }
-        };
-        // What was passed over in between was blank.
-        if number != reader.last + 1 {
-            reader.end_sentence(names, sequences)?;
-        }
-        reader.add(number, line).map_err(|message| sequences.refuse(number, message))
-    })?;
-    let mut before = Before { first, text };
-    if let Some(mut reader) = reader {
-        reader.end_sentence(names, sequences)?;
-        // What follows the last sentence.
-        let text = reader.text.trim_end_matches('\n');
-        let is_kept = text.is_empty() || sequences.keep_text(&format!("\n\n{text}"));
-        let text = if is_kept { String::new() } else { text.to_owned() };
-        before = Before { first: Some(reader.first), text };
-    }
-    source.leave(before);
-    Ok(())
-}
-
-/// What is known of the lines of a file before a piece of it.
-#[derive(Default)]
-struct Before {
-    /// The number of columns of the first line, and whether it has a TAB.
-    first: Option<(usize, bool)>,
-    /// Comments after the last sentence.
-    text: String,
-}
-
-/// A file that is being read.
-struct Reader {
-    form: Form,
-    /// The number of columns of the first line, and whether it has a TAB.
-    first: (usize, bool),
-    /// The number of the last line.
-    last: u64,
-    /// The words of a sentence so far, with the numbers of their lines.
-    words: Vec<(u64, Box<str>)>,
-    /// All lines since the last sentence.
-    text: String,
-}
-
-impl Reader {
-    fn new(form: Form, first: (usize, bool), text: String) -> Self {
-        Self { form, first, last: 0, words: Vec::new(), text }
-    }
-
-    /// Adds a line to a sentence.
-    fn add(&mut self, number: u64, line: Box<str>) -> Result<(), String> {
-        let is_word = match &self.form.conllu {
-            Some(conllu) => conllu.check(&line, self.words.len() + 1)?,
-            None => self.check_plain(&line).map(|()| true)?,
-        };
-        self.last = number;
-        if !self.text.is_empty() {
-            self.text.push('\n');
-        }
-        self.text.push_str(&line);
-        if is_word {
-            self.words.push((number, line));
-        }
-        Ok(())
-    }
-
-    /// Refuses another number of columns than that of the first line.
-    fn check_plain(&self, line: &str) -> Result<(), String> {
-        let (found, width) = (split(line).count(), self.form.width);
-        if found == width {
-            return Ok(());
-        }
-        let tabs = match (self.first.1, line.contains('\t')) {
-            (true, false) => "; the first line has a TAB, and so columns between TABs",
-            (false, true) => "; this line has a TAB, and so columns between TABs",
-            _ => "",
-        };
-        Err(format!("expected {width} columns as in the first line, found {found}{tabs}"))
-    }
-
-    /// Makes a sequence of the words, if there are any.
-    fn end_sentence(
-        &mut self,
-        names: &mut Names<'_>,
-        sequences: &mut Sequences<'_>,
-    ) -> Result<(), Error> {
-        if self.words.is_empty() {
-            // Comments by themselves stand before the next sentence, after a blank line.
-            self.text.extend((!self.text.is_empty()).then_some('\n'));
-            return Ok(());
-        }
-        let Form { template, width, conllu, .. } = &self.form;
-        let words = self.words.iter();
-        let cells: Vec<&str> = match conllu {
-            Some(_) => words.flat_map(|(_, line)| line.split('\t')).collect(),
-            None => words.flat_map(|(_, line)| split(line)).collect(),
-        };
-        let tagged = self.find_tag(&cells, sequences)?;
-        let (mut name, mut features) = (String::new(), Vec::new());
-        sequences.begin(1.0);
-        for (token, &(number, _)) in self.words.iter().enumerate() {
-            features.clear();
-            let expanded = template.expand(&cells, *width, token, &mut name, |name| {
-                features.extend(names.index(name)?.map(|index| Feature { index, value: 1.0 }));
-                Ok(())
-            });
-            expanded.map_err(|message| sequences.refuse(number, message))?;
-            sequences.push(number, tagged.map(|tag| cells[token * width + tag]), &mut features)?;
-        }
-        sequences.keep_text(&mem::take(&mut self.text));
-        sequences.end();
-        self.words.clear();
-        Ok(())
-    }
-
-    /// The column of the tag if all words of the sentence have one. In CoNLL-U some may not have.
-    fn find_tag(&self, cells: &[&str], sequences: &Sequences<'_>) -> Result<Option<usize>, Error> {
-        let Form { width, tag: Some(tag), ref conllu, .. } = self.form else { return Ok(None) };
-        let column = match conllu {
-            Some(conllu) => format!("column {}", conllu.name(tag)),
-            None if tag + 1 == width => "last column".to_owned(),
-            None => format!("column {}", tag + 1),
-        };
-        for (row, &(number, _)) in cells.chunks_exact(width).zip(&self.words) {
-            let is_unknown = conllu.as_ref().is_some_and(|conllu| conllu.is_unknown(tag, row[tag]));
-            let found = match row[tag] {
-                _ if is_unknown && sequences.keeps_text() => return Ok(None),
-                _ if is_unknown => "`_`, which is none",
-                "" => "nothing",
-                _ => continue,
-            };
-            let message = format!("expected a tag in the {column}, found {found}");
-            return Err(sequences.refuse(number, message));
-        }
-        Ok(Some(tag))
-    }
 }

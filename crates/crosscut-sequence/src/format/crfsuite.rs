@@ -6,10 +6,9 @@
 
 use crosscut::Feature;
 use crosscut_app::{Error, Source};
-use crosscut_data::Words;
 use crosscut_data::scaling::round;
 
-use super::sequences::{Names, Sequences};
+use super::record::{Attributes, Given, Record, Token, tag};
 use super::template::shorten;
 
 enum Line {
@@ -17,30 +16,7 @@ enum Line {
     Token(Token),
 }
 
-struct Token {
-    /// `None` where the line begins with a TAB.
-    tag: Option<Box<str>>,
-    attributes: Attributes,
-}
-
-/// The attributes of a token.
-enum Attributes {
-    /// New names may be among them.
-    Named {
-        /// All names, one after the other.
-        names: String,
-        /// Where each name ends, the weight of the attribute, and what rounding took from it.
-        ends: Vec<(usize, f32, f32)>,
-    },
-    /// Those that the model knows.
-    Known {
-        features: Vec<Feature>,
-        /// What rounding took from their values, where it took something.
-        rests: Vec<Feature>,
-    },
-}
-
-fn parse_line(line: &str, known: Option<&Words>) -> Result<Option<Line>, String> {
+fn parse_line(line: &str, no_tag: Option<&str>) -> Result<Option<Line>, String> {
     if line.bytes().all(|byte| byte == b' ') {
         return Ok(None);
     }
@@ -66,33 +42,19 @@ fn parse_line(line: &str, known: Option<&Words>) -> Result<Option<Line>, String>
     if first.len() == line.len() && first.trim_ascii().contains(' ') {
         return Err(format!("expected fields separated by TABs, found `{}`", shorten(line)));
     }
-    let mut tag = String::new();
-    unescape(first, &mut tag);
-    let tag = Some(tag.into_boxed_str()).filter(|tag| !tag.is_empty());
-    let attributes = match known {
-        Some(words) => {
-            let (mut features, mut rests) = (Vec::with_capacity(tabs), Vec::new());
-            each_attribute(fields, |name, (value, rest)| {
-                let Some(index) = words.index(name) else { return };
-                features.push(Feature { index, value });
-                if rest != 0.0 {
-                    rests.push(Feature { index, value: rest });
-                }
-            })?;
-            Attributes::Known { features, rests }
+    let mut name = String::new();
+    unescape(first, &mut name);
+    let tag = tag(&name)?.filter(|tag| Some(*tag) != no_tag).map(Box::from);
+    let mut names = Attributes::with_capacity(line.len() - first.len(), tabs);
+    let mut rest = Vec::new();
+    each_attribute(fields, |name, (value, taken)| {
+        if taken != 0.0 {
+            rest.push(Feature { index: names.len() as u32, value: taken });
         }
-        None => {
-            let mut names = String::with_capacity(line.len() - first.len());
-            let mut ends = Vec::with_capacity(tabs);
-            each_attribute(fields, |name, (value, rest)| {
-                names.push_str(name);
-                ends.push((names.len(), value, rest));
-            })?;
-            names.shrink_to_fit();
-            Attributes::Named { names, ends }
-        }
-    };
-    Ok(Some(Line::Token(Token { tag, attributes })))
+        names.push(name, value);
+    })?;
+    names.shrink_to_fit();
+    Ok(Some(Line::Token(Token { line: 0, tag, features: Given::Names(names), rest })))
 }
 
 /// The fields after the first one of a line, each after its TAB, and whether they have a colon or a
@@ -184,81 +146,58 @@ fn unescape(text: &str, to: &mut String) {
     to.push_str(rest);
 }
 
-/// Reads a file into `sequences`. Tokens tagged with `no_tag` have no tag.
+/// Reads the sequences of a file, to learn from them or to predict. Tokens tagged with `no_tag` have
+/// no tag.
 ///
 /// # Errors
 /// Bad lines; weights that do not stand before a sequence.
 pub(super) fn read(
     source: &mut Source<'_>,
     no_tag: Option<&str>,
-    names: &mut Names<'_>,
-    sequences: &mut Sequences<'_>,
+    learns: bool,
+    take: &mut dyn FnMut(u64, Record) -> Result<(), Error>,
 ) -> Result<(), Error> {
+    let file = source.name().to_owned();
+    let lonely = |line| {
+        let message = "expected the tokens of a sequence after @weight, found none";
+        Error::line(file.as_str(), line, message)
+    };
     let mut last = 0;
     // A weight that waits for its sequence, and its line.
     let mut weight = None;
-    let lonely = |sequences: &Sequences<'_>, line| {
-        sequences
-            .refuse(line, "expected the tokens of a sequence after @weight, found none".to_owned())
-    };
-    let known = match names {
-        Names::Known(words) => Some(*words),
-        Names::Learn(_) => None,
-    };
+    let mut open: Option<Record> = None;
     source.scan_lines(
-        |line| parse_line(line, known),
+        |line| parse_line(line, no_tag),
         |number, line| {
+            let refuse = |message| Error::line(file.as_str(), number, message);
             // What was passed over in between was blank.
             if number != last + 1 {
-                sequences.end();
+                if let Some(record) = open.take() {
+                    take(record.line(), record)?;
+                }
                 if let Some((line, _)) = weight {
-                    return Err(lonely(sequences, line));
+                    return Err(lonely(line));
                 }
             }
             last = number;
             let token = match line {
-                Line::Token(token) => token,
-                Line::Weight(_) if sequences.is_open() || weight.is_some() => {
-                    let message =
-                        "expected @weight once and before the tokens of its sequence".to_owned();
-                    return Err(sequences.refuse(number, message));
+                Line::Token(token) => Token { line: number, ..token },
+                Line::Weight(_) if open.is_some() || weight.is_some() => {
+                    let message = "expected @weight once and before the tokens of its sequence";
+                    return Err(refuse(message.to_owned()));
                 }
                 Line::Weight(value) => {
                     weight = Some((number, value));
                     return Ok(());
                 }
             };
-            if !sequences.is_open() {
-                sequences.begin(weight.take().map_or(1.0, |(_, value)| value));
-            }
-            let Token { tag, attributes } = token;
-            let (mut features, mut rests) = match attributes {
-                Attributes::Known { features, rests } => (features, rests),
-                Attributes::Named { names: texts, ends } => {
-                    let (mut features, mut rests) = (Vec::with_capacity(ends.len()), Vec::new());
-                    let mut start = 0;
-                    for (end, value, rest) in ends {
-                        let index = names
-                            .index(&texts[start..end])
-                            .map_err(|message| sequences.refuse(number, message))?;
-                        features.extend(index.map(|index| Feature { index, value }));
-                        if rest != 0.0 {
-                            rests.extend(index.map(|index| Feature { index, value: rest }));
-                        }
-                        start = end;
-                    }
-                    (features, rests)
-                }
-            };
-            let tag = tag.as_deref().filter(|tag| Some(*tag) != no_tag);
-            sequences.push_with(number, tag, &mut features, &mut rests)
+            let begin = || Record::new(weight.take().map_or(1.0, |(_, value)| value));
+            open.get_or_insert_with(begin).push(token, learns).map_err(refuse)
         },
     )?;
-    match weight {
-        Some((line, _)) => Err(lonely(sequences, line)),
-        None => {
-            sequences.end();
-            Ok(())
-        }
+    match (weight, open) {
+        (Some((line, _)), _) => Err(lonely(line)),
+        (None, Some(record)) => take(record.line(), record),
+        (None, None) => Ok(()),
     }
 }

@@ -4,13 +4,12 @@
 
 use std::fs;
 
+use crate::both::{self, Both, Examples, Items};
 use crosscut::testing::{random_weights, sequences};
-use crosscut::{Example, FeatureMap, Settings, Task, solve};
-use crosscut_app::{Application, Item, Options, Pieces, Source};
+use crosscut::{FeatureMap, Settings, Task, solve};
+use crosscut_app::{Options, Pieces, Source};
 use crosscut_sequence::{Features, Sequence, Tags, Tokens};
 use proptest::prelude::*;
-
-type Examples = Vec<Example<Tokens, Tags>>;
 
 /// A range, an empty node at the beginning and one further on, comments, one of them inside a
 /// sentence, and a space in a form.
@@ -52,14 +51,14 @@ fn options(values: &[(&str, &str)]) -> (tempfile::TempDir, Options) {
     (folder, options)
 }
 
-fn define(values: &[(&str, &str)], text: &str) -> Result<(Sequence, Examples), String> {
+fn define(values: &[(&str, &str)], text: &str) -> Result<(Both, Examples), String> {
     let (folder, options) = options(values);
     let path = folder.path().join("template").display().to_string();
-    Sequence::define(&options, Source::from_text("train", text))
+    both::define(&options, Source::from_text("train", text))
         .map_err(|error| error.to_string().replace(&path, "template"))
 }
 
-fn read(task: &Sequence, text: &str) -> Result<Vec<Item<Tokens, Tags>>, String> {
+fn read(task: &Both, text: &str) -> Result<Items, String> {
     task.read(Source::from_text("test", text)).map_err(|error| error.to_string())
 }
 
@@ -68,7 +67,7 @@ fn tags(task: &Sequence, tags: &Tags) -> String {
 }
 
 /// The tags of all examples, sentences separated by `|`.
-fn all_tags((task, examples): &(Sequence, Examples)) -> String {
+fn all_tags((task, examples): &(Both, Examples)) -> String {
     examples.iter().map(|example| tags(task, &example.y)).collect::<Vec<_>>().join(" | ")
 }
 
@@ -83,12 +82,12 @@ fn features(task: &Sequence, x: &Tokens, token: usize) -> Vec<String> {
 }
 
 /// What is written for a file if every token gets the tag that `tag` finds for it.
-fn write(task: &Sequence, text: &str, tag: impl Fn(usize) -> usize) -> String {
+fn write(task: &Both, text: &str, tag: impl Fn(usize) -> usize) -> String {
     let mut written = Vec::new();
     let w = vec![0.0; task.dim()];
     for item in read(task, text).unwrap() {
         let y = Tags::from((0..item.x.len()).map(&tag).collect::<Vec<_>>());
-        task.write(&w, &item.x, &y, &mut written).unwrap();
+        task.write(&w, &item.x, &y, &mut written);
     }
     String::from_utf8(written).unwrap()
 }
@@ -392,7 +391,7 @@ fn lines_of_pairs_are_features_of_pairs_alone() {
     assert_eq!(features(&task, &examples[0].x, 0), ["U0:a", "U1:_B-1"]);
     assert_eq!(features(&task, &examples[0].x, 1), ["U0:b", "U1:x", "B0:b", "B1:x"]);
 
-    let names = |task: &Sequence| -> Vec<String> {
+    let names = |task: &Both| -> Vec<String> {
         (0..task.dim()).map(|index| task.weight_name(index)).collect()
     };
     let known = names(&every);
@@ -459,10 +458,10 @@ fn pieces_of_a_file_make_the_same_task() {
         let path = folder.path().join("examples");
         fs::write(&path, text).unwrap();
         let (task, examples) =
-            Sequence::define(&options, Source::open_quietly(&path).unwrap()).unwrap();
+            both::define(&options, Source::open_quietly(&path).unwrap()).unwrap();
         for size in [1, 50, 1 << 20] {
             let mut pieces = Pieces::with_size(&path, size).unwrap();
-            assert!(Sequence::survey(&options, &mut pieces).unwrap() == task, "{values:?} {size}");
+            assert!(both::survey(&options, &mut pieces).unwrap() == task, "{values:?} {size}");
             pieces.begin_again().unwrap();
             let mut read = Vec::new();
             while let Some(piece) = pieces.next_piece().unwrap() {

@@ -4,10 +4,10 @@
 
 use std::fs;
 
+use crate::both::{self, Both, Examples, Items};
 use crosscut::{Example, Feature, Model, Rescaling, Settings, SparseRows, Task, solve, testing};
-use crosscut_app::model_file::{self, ModelFile};
-use crosscut_app::{Application, Item, Options, Outcome, Source};
-use crosscut_sequence::{Features, Loss, Scheme, Sequence, Tags, Tokens};
+use crosscut_app::{Format, Item, Options, Outcome, Source};
+use crosscut_sequence::{Features, Loss, Scheme, Sequence, SequenceFiles, Tags, Tokens};
 use proptest::prelude::*;
 
 const HMM: &str =
@@ -28,14 +28,12 @@ fn options(values: &[(&str, &str)]) -> Options {
     options
 }
 
-type Examples = Vec<Example<Tokens, Tags>>;
-
-fn define(values: &[(&str, &str)], text: &str) -> Result<(Sequence, Examples), String> {
-    Sequence::define(&options(values), Source::from_text("train", text))
+fn define(values: &[(&str, &str)], text: &str) -> Result<(Both, Examples), String> {
+    both::define(&options(values), Source::from_text("train", text))
         .map_err(|error| error.to_string())
 }
 
-fn read(task: &Sequence, text: &str) -> Result<Vec<Item<Tokens, Tags>>, String> {
+fn read(task: &Both, text: &str) -> Result<Items, String> {
     task.read(Source::from_text("test", text)).map_err(|error| error.to_string())
 }
 
@@ -49,7 +47,7 @@ fn file(text: &str) -> (tempfile::TempDir, String) {
 }
 
 /// A task and examples of columns, with a template of its own.
-fn columns(template: &str, text: &str) -> Result<(Sequence, Examples), String> {
+fn columns(template: &str, text: &str) -> Result<(Both, Examples), String> {
     let (_folder, path) = file(template);
     define(&[("template", &path)], text).map_err(|error| error.replace(&path, "template"))
 }
@@ -84,7 +82,7 @@ fn shown(task: &Sequence, examples: &Examples) -> Vec<String> {
 }
 
 /// `features => tags` for each item, `-` where it has no tags.
-fn items(task: &Sequence, text: &str) -> Vec<String> {
+fn items(task: &Both, text: &str) -> Vec<String> {
     let show = |item: &Item<Tokens, Tags>| {
         let tags = item.y.as_ref().map_or("-".to_owned(), |y| tags(task, y));
         format!("{} => {tags}", features(task, &item.x))
@@ -288,7 +286,7 @@ fn bad_training_files_are_refused() {
         (
             "crfsuite",
             "A\ta:3e38\ta:3e38\n",
-            "train:1: expected weights of an attribute that add up to a number finite in single precision",
+            "train:1: expected weights of an attribute that add up to a number finite in single precision at token 1",
         ),
         (
             "crfsuite",
@@ -403,7 +401,7 @@ fn options_define_the_task() {
     let mut slack = options(&[]);
     slack.rescaling = Rescaling::Slack;
     assert_eq!(
-        Sequence::define(&slack, Source::from_text("f", HMM)).unwrap().0.rescaling(),
+        both::define(&slack, Source::from_text("f", HMM)).unwrap().0.rescaling(),
         Rescaling::Slack
     );
 
@@ -591,27 +589,30 @@ fn bad_files_to_classify_are_refused() {
     }
 }
 
+/// A model and its files.
+struct Learned {
+    both: Both,
+    w: Vec<f64>,
+}
+
 /// Trains a little, and sends the model through a file.
-fn learn(task: Sequence, examples: &Examples) -> Model<Sequence> {
+fn learn(Both { files, task }: Both, examples: &Examples) -> Learned {
     let settings = Settings::new().passes(20);
     let solution = solve(&task, examples, &settings).unwrap();
     testing::check_solution(&task, examples, &settings, &solution);
     let model = Model::new(task, solution.w, settings, solution.certificate);
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("model");
-    model_file::save(&model, &path).unwrap();
-    let again: Model<Sequence> = ModelFile::open(&path).unwrap().load().unwrap();
-    assert_eq!((&again.task, &again.w), (&model.task, &model.w));
-    again
+    let (both, w) = both::through_a_file(files, model);
+    Learned { both, w }
 }
 
 /// What is written for a file with these options.
-fn classify(model: &mut Model<Sequence>, values: &[(&str, &str)], text: &str) -> String {
-    model.task.prepare(&options(values)).unwrap();
+fn classify(model: &mut Learned, values: &[(&str, &str)], text: &str) -> String {
+    let Learned { both, w } = model;
+    both.prepare(&options(values)).unwrap();
     let mut written = Vec::new();
-    for item in read(&model.task, text).unwrap() {
-        let y_hat = model.predict(&item.x);
-        model.task.write(&model.w, &item.x, &y_hat, &mut written).unwrap();
+    for item in read(both, text).unwrap() {
+        let y_hat = both.predict(w, &item.x, &mut Default::default());
+        both.write(w, &item.x, &y_hat, &mut written);
     }
     String::from_utf8(written).unwrap()
 }
@@ -670,8 +671,8 @@ fn each_kind_of_file_is_learned_and_its_predictions_written() {
     let max_marginals: &[(&str, &str)] = &[("max-marginals", "")];
     let (tags, numbers) = split_numbers(&classify(&mut hmm, max_marginals, hmm_text));
     assert_eq!(tags, "D\nN\nV\nN\n");
-    let x = &read(&hmm.task, hmm_text).unwrap()[0].x;
-    let expected = hmm.task.max_marginals(&hmm.w, x, &mut Default::default());
+    let x = &read(&hmm.both, hmm_text).unwrap()[0].x;
+    let expected = hmm.both.max_marginals(&hmm.w, x, &mut Default::default());
     assert!(
         numbers[..3].iter().zip(&expected).all(|(a, b)| (a - b).abs() <= 5e-7 && *a > 0.0),
         "{numbers:?} {expected:?}"
@@ -718,7 +719,7 @@ fn predictions_without_a_file_are_written() {
     let w = vec![0.0; task.dim()];
     let write = |x: Tokens, y_hat: Vec<usize>| {
         let mut written = Vec::new();
-        task.write(&w, &x, &Tags::from(y_hat), &mut written).unwrap();
+        task.write(&w, &x, &Tags::from(y_hat), &mut written);
         String::from_utf8(written).unwrap()
     };
     let rows = || {
@@ -739,7 +740,7 @@ fn predictions_without_a_file_are_written() {
 #[test]
 fn weights_have_names() {
     let names =
-        |task: &Sequence| (0..task.dim()).map(|index| task.weight_name(index)).collect::<Vec<_>>();
+        |task: &Both| (0..task.dim()).map(|index| task.weight_name(index)).collect::<Vec<_>>();
     let (task, _) =
         define(&[("t", "2"), ("e", "1"), ("format", "crfsuite")], "A\tw=a\nB\n").unwrap();
     let expected = [
@@ -809,11 +810,11 @@ fn names_of_weights_agree_with_the_feature_map() {
 
 #[test]
 fn damaged_tasks_are_refused() {
-    let (task, _) = columns("U0:%t[0,1,\"a\"]\n", COLUMNS).unwrap();
-    let text = serde_json::to_string(&task).unwrap();
+    let (Both { files, task }, _) = columns("U0:%t[0,1,\"a\"]\n", COLUMNS).unwrap();
+    let text = serde_json::to_string(&files).unwrap();
     let load =
-        |text: &str| serde_json::from_str::<Sequence>(text).map_err(|error| error.to_string());
-    assert_eq!(load(&text).unwrap(), task);
+        |text: &str| serde_json::from_str::<SequenceFiles>(text).map_err(|error| error.to_string());
+    assert_eq!(serde_json::to_string(&load(&text).unwrap()).unwrap(), text);
     let table = [
         (
             r#"%t[0,1"#,
@@ -843,39 +844,55 @@ fn damaged_tasks_are_refused() {
             r#""reads":[0]"#,
             "expected a column UPOS or XPOS in the file, found none",
         ),
-        (r#""pairs":0"#, r#""pairs":9"#, "9 of 1 features cannot be features of pairs of tags"),
     ];
     for (part, damaged, message) in table {
         assert!(text.contains(part), "{text}");
         let error = load(&text.replace(part, damaged)).unwrap_err();
         assert!(error.contains(message), "{error}");
     }
-    // As many columns as no file has, and features that no template makes.
-    let odd = load(&text.replace(r#""width":3"#, &format!(r#""width":{}"#, u64::MAX))).unwrap();
+    // As many columns as no file has.
+    let files = load(&text.replace(r#""width":3"#, &format!(r#""width":{}"#, u64::MAX))).unwrap();
+    let odd = Both { files, task };
     assert!(read(&odd, COLUMNS).unwrap_err().contains("columns as in training"));
-    let (ids, _) = define(&[], HMM).unwrap();
-    let ids = serde_json::to_string(&ids).unwrap();
-    let (from, to) =
-        (text.find(r#""features":"#).unwrap(), text.find(r#","transitions""#).unwrap());
-    let (ids_from, ids_to) =
-        (ids.find(r#""features":"#).unwrap(), ids.find(r#","transitions""#).unwrap());
-    let mixed =
-        load(&format!("{}{}{}", &text[..from], &ids[ids_from..ids_to], &text[to..])).unwrap();
-    assert_eq!(
-        read(&mixed, COLUMNS).unwrap_err(),
-        "test: the model has no names for the features that its template makes"
-    );
+
+    let text = serde_json::to_string(&odd.task).unwrap();
+    let load =
+        |text: &str| serde_json::from_str::<Sequence>(text).map_err(|error| error.to_string());
+    assert_eq!(load(&text).unwrap(), odd.task);
+    let damaged = text.replace(r#""pairs":0"#, r#""pairs":9"#);
+    let error = load(&damaged).unwrap_err();
+    assert!(error.contains("9 of 1 features cannot be features of pairs of tags"), "{error}");
+}
+
+#[test]
+fn files_that_are_not_those_of_the_task_are_refused() {
+    let (hmm, _) = define(&[], HMM).unwrap();
+    let (crf, _) = define(&[], CRF).unwrap();
+    let (column, _) = columns(WORD, COLUMNS).unwrap();
+    let (asked, _) = define(&[], "?\ta\tb\nA\tc\n").unwrap();
+    let ids = "the features of the model are not those of its files";
+    let made = "the model has no names for the features that its template makes";
+    let tag = "the model has a tag `?`, which stands for none in its files";
+    for (files, expected) in [
+        (&hmm, [Ok(()), Err(ids), Err(ids), Err(ids)]),
+        (&crf, [Err(ids), Ok(()), Ok(()), Err(tag)]),
+        (&column, [Err(made), Ok(()), Ok(()), Ok(())]),
+        (&asked, [Err(ids), Ok(()), Ok(()), Ok(())]),
+    ] {
+        let found = [&hmm, &crf, &column, &asked].map(|other| files.files.check(&other.task));
+        assert_eq!(found, expected.map(|result| result.map_err(str::to_owned)));
+    }
 }
 
 #[test]
 fn a_model_is_evaluated_with_tags_it_does_not_know() {
     let (task, examples) = define(&[], CRF).unwrap();
     let model = learn(task, &examples);
-    let items = read(&model.task, "N\tw=a\nX\tw=b\n\n?\tw=a\n").unwrap();
-    let y_hat = model.predict(&items[0].x);
+    let items = read(&model.both, "N\tw=a\nX\tw=b\n\n?\tw=a\n").unwrap();
+    let y_hat = model.both.predict(&model.w, &items[0].x, &mut Default::default());
     let outcome =
         Outcome { x: &items[0].x, y: items[0].y.as_ref().unwrap(), y_hat: &y_hat, weight: 1.0 };
-    let report = model.task.evaluate(&[outcome]);
+    let report = model.both.evaluate(&[outcome]);
     assert_eq!(report.get("token_accuracy"), Some(0.5));
     assert_eq!(items[1].y, None);
 }
@@ -903,7 +920,7 @@ proptest! {
                 prop_assert!(task.validate(&example.x, &example.y).is_ok());
                 prop_assert_eq!((item.x.rows(), item.y.as_ref(), item.weight), (example.x.rows(), Some(&example.y), example.weight));
                 let mut written = Vec::new();
-                task.write(&w, &item.x, &example.y, &mut written).unwrap();
+                task.write(&w, &item.x, &example.y, &mut written);
                 let written = String::from_utf8(written).unwrap();
                 prop_assert_eq!(written.lines().filter(|line| !line.is_empty()).count(), example.y.len());
             }
@@ -916,15 +933,16 @@ proptest! {
 }
 
 #[test]
-fn sequences_longer_than_a_table_is_made_for_are_refused_at_their_line() {
+fn sequences_longer_than_a_table_is_made_for_are_refused() {
     // 60,000 numbers a token, and 2^30 in all.
-    let task = Sequence::numbered(60_000, 1).unwrap().with_orders(0, 0).unwrap();
+    let (mut task, _) = define(&[], HMM).unwrap();
+    task.task = Sequence::numbered(60_000, 1).unwrap().with_orders(0, 0).unwrap();
     let text = |tokens: usize| "? qid:1 1:1\n".repeat(tokens) + "? qid:2 1:1\n";
     assert_eq!(task.read(Source::from_text("test", text(17_895))).unwrap().len(), 2);
     let error = task.read(Source::from_text("test", text(17_896))).unwrap_err().to_string();
     assert!(
         error.starts_with(
-            "test:17896: expected a sequence of at most 17895 tokens, since its table has 60000"
+            "test:1: expected a sequence of at most 17895 tokens, since its table has 60000"
         ),
         "{error}"
     );

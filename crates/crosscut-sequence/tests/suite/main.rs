@@ -1,5 +1,6 @@
 //! All integration tests of this crate, in one binary: each binary would be linked by itself.
 
+mod both;
 mod columns;
 mod contract;
 mod files;

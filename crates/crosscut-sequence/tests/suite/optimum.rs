@@ -6,11 +6,9 @@
 use crate::small;
 
 use crosscut::testing::brute_force_planes;
-use crosscut::{
-    C, Example, Objective, Planes, Settings, Solution, Solver, Task, primal, solve, testing,
-};
-use crosscut_app::{Application, Options, Source};
-use crosscut_sequence::{Scratch, Sequence, Tags, Tokens};
+use crosscut::{C, Objective, Planes, Settings, Solution, Solver, Task, primal, solve, testing};
+use crosscut_app::{Options, Source, Training};
+use crosscut_sequence::{Scratch, Sequence, SequenceFiles, Tags, Tokens};
 use crosscut_testkit::{Block, cases, dual_optimum};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -30,7 +28,10 @@ fn run(task: &Sequence, examples: &Examples, settings: Settings) -> Solution {
 }
 
 fn read(name: &str, text: &str) -> (Sequence, Examples) {
-    Sequence::define(&Options::default(), Source::from_text(name, text)).unwrap()
+    let source = Source::from_text(name, text);
+    let training = crosscut_app::define::<SequenceFiles>(&Options::default(), source).unwrap();
+    let Training { task, examples, .. } = training;
+    (task, examples)
 }
 
 /// The optimum on which two independent programs agree, at C = 60 of the mean slack.

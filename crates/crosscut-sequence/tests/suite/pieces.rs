@@ -5,10 +5,10 @@
 
 use std::fs;
 
+use crate::both::{self, Both};
 use crosscut::Task;
-use crosscut_app::stream::read_in_pieces;
-use crosscut_app::{Application, Options, Source};
-use crosscut_sequence::{Scratch, Sequence};
+use crosscut_app::{Format, Options, Source};
+use crosscut_sequence::Scratch;
 use crosscut_testkit::pieces_are_the_whole;
 use proptest::prelude::*;
 
@@ -18,14 +18,14 @@ fn options(values: &[(&str, &str)]) -> Options {
     options
 }
 
-fn define(values: &[(&str, &str)], text: &str) -> Sequence {
-    Sequence::define(&options(values), Source::from_text("train", text)).unwrap().0
+fn define(values: &[(&str, &str)], text: &str) -> Both {
+    both::define(&options(values), Source::from_text("train", text)).unwrap().0
 }
 
 /// Compares what is read of `text` in pieces and as a whole, errors included.
-fn check(task: &Sequence, text: &str, sizes: impl IntoIterator<Item = Option<usize>>) {
+fn check(task: &Both, text: &str, sizes: impl IntoIterator<Item = Option<usize>>) {
     let whole = task.read(Source::from_text("test", text).may_be_empty());
-    let pieces = |size| read_in_pieces(task, "test", text.as_bytes(), size);
+    let pieces = |size| task.read_in_pieces(text, size);
     pieces_are_the_whole(text, sizes, whole, pieces);
 }
 
@@ -101,7 +101,7 @@ proptest! {
             Ok(_) => check(&crf, &text, [Some(size), None]),
             Err(_) => {
                 let pieces = [Some(size), None]
-                    .map(|size| read_in_pieces(&crf, "test", text.as_bytes(), size).ok());
+                    .map(|size| crf.read_in_pieces(&text, size).ok());
                 prop_assert!(pieces.iter().all(Option::is_none) || text.trim().is_empty());
             }
         }
@@ -119,20 +119,20 @@ proptest! {
         let nonzero: Vec<u32> =
             (0..w.len() as u32).filter(|&at| w[at as usize].to_bits() != 0).collect();
         let mut reduced = task.clone();
-        let kept = reduced.reduce(&nonzero).unwrap();
+        let kept = reduced.files.reduce(&mut reduced.task, &nonzero).unwrap();
         let less: Vec<f64> = kept.into_iter().flat_map(|range| w[range].iter().copied()).collect();
         prop_assert_eq!(less.len(), reduced.dim());
         prop_assert!(less.iter().filter(|weight| weight.to_bits() != 0).count() == nonzero.len());
         let names = ["a", "b:-3", "c", "d:0.1", "e", "x", "a\tb\te"];
         let text: String = words.iter().map(|&at| format!("?\t{}\tc\n", names[at])).collect();
-        let read = |task: &Sequence| task.read(Source::from_text("test", text.as_str())).unwrap();
+        let read = |task: &Both| task.read(Source::from_text("test", text.as_str())).unwrap();
         let (all, few) = (read(&task), read(&reduced));
-        let written = |task: &Sequence, w: &[f64], x| {
+        let written = |task: &Both, w: &[f64], x| {
             let mut task = task.clone();
             task.prepare(&options(&[("n-best", "3")])).unwrap();
             let y = task.predict(w, x, &mut Scratch::default());
             let mut text = Vec::new();
-            task.write(w, x, &y, &mut text).unwrap();
+            task.write(w, x, &y, &mut text);
             (y, String::from_utf8(text).unwrap())
         };
         prop_assert_eq!(written(&task, w, &all[0].x), written(&reduced, &less, &few[0].x));

@@ -5,10 +5,10 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use crosscut::{C, Example, Model, Settings, SparseRows, Task, solve, testing};
-use crosscut_app::model_file::{self, ModelFile};
-use crosscut_app::{Application, Monitor, Options, Pieces, Source};
-use crosscut_sequence::{Sequence, Tags, Tokens};
+use crate::both::{self, Both, Examples};
+use crosscut::{C, Certificate, Model, Settings, SparseRows, Task, solve, testing};
+use crosscut_app::{Monitor, Options, Pieces, Source};
+use crosscut_sequence::{Sequence, Tags};
 
 /// Tokens of a table: sequence, tag and values.
 type Table = Vec<(usize, usize, [f64; 4])>;
@@ -70,26 +70,26 @@ fn options(values: &[(&str, &str)]) -> Options {
     options
 }
 
-fn define(values: &[(&str, &str)], text: &str) -> (Sequence, Vec<Example<Tokens, Tags>>) {
-    Sequence::define(&options(values), Source::from_text("train", text)).unwrap()
+fn define(values: &[(&str, &str)], text: &str) -> (Both, Examples) {
+    both::define(&options(values), Source::from_text("train", text)).unwrap()
 }
 
 /// Trains far, and sends the model through a file.
-fn learn(values: &[(&str, &str)], text: &str) -> Model<Sequence> {
-    let (task, examples) = define(values, text);
+fn learn(values: &[(&str, &str)], text: &str) -> (Both, Vec<f64>, Certificate) {
+    let (Both { files, task }, examples) = define(values, text);
     let settings = Settings::new().c(C::Mean(10.0)).relative_gap(1e-9);
     let solution = solve(&task, &examples, &settings).unwrap();
     testing::check_solution(&task, &examples, &settings, &solution);
-    assert!(solution.certificate.converged(), "{:?}", solution.certificate);
+    let certificate = solution.certificate.clone();
+    assert!(certificate.converged(), "{certificate:?}");
     let model = Model::new(task, solution.w, settings, solution.certificate);
-    let folder = tempfile::tempdir().unwrap();
-    model_file::save(&model, &folder.path().join("model")).unwrap();
-    ModelFile::open(&folder.path().join("model")).unwrap().load().unwrap()
+    let (both, w) = both::through_a_file(files, model);
+    (both, w, certificate)
 }
 
-fn predictions(model: &Model<Sequence>, text: &str) -> Vec<Tags> {
-    let items = model.task.read(Source::from_text("test", text)).unwrap();
-    items.iter().map(|item| model.predict(&item.x)).collect()
+fn predictions((task, w, _): &(Both, Vec<f64>, Certificate), text: &str) -> Vec<Tags> {
+    let items = task.read(Source::from_text("test", text)).unwrap();
+    items.iter().map(|item| task.predict(w, &item.x, &mut Default::default())).collect()
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn training_and_prediction_are_those_of_files_scaled_by_hand() {
         for more in [&[][..], &[("e", "1")]] {
             let scaled = learn(&[&[("scale", scale)], more].concat(), &text(&train));
             let plain = learn(more, &train_by_hand);
-            let (a, b) = (scaled.certificate, plain.certificate);
+            let (a, b) = (&scaled.2, &plain.2);
             let near = |x: f64, y: f64| (x - y).abs() <= 1e-6 * y.abs();
             assert!(
                 near(a.primal, b.primal) && near(a.dual, b.dual),
@@ -112,7 +112,7 @@ fn training_and_prediction_are_those_of_files_scaled_by_hand() {
                 predictions(&plain, &test_by_hand),
                 "{scale} {more:?}"
             );
-            assert_eq!((scaled.task.scale(), plain.task.scale()), (Some(scale), None));
+            assert_eq!((scaled.0.scale(), plain.0.scale()), (Some(scale), None));
         }
     }
 }
@@ -150,12 +150,10 @@ fn a_stream_has_the_same_scaling() {
     for scale in ["none", "standard", "global"] {
         for more in [&[][..], &[("min-count", "30")]] {
             let options = options(&[&[("scale", scale)], more].concat());
-            let (task, _) =
-                Sequence::define(&options, Source::open(&path, &mut ()).unwrap()).unwrap();
+            let (task, _) = both::define(&options, Source::open(&path, &mut ()).unwrap()).unwrap();
             for size in [1, 200, 1 << 20] {
                 let surveyed =
-                    Sequence::survey(&options, &mut Pieces::with_size(&path, size).unwrap())
-                        .unwrap();
+                    both::survey(&options, &mut Pieces::with_size(&path, size).unwrap()).unwrap();
                 assert_eq!(surveyed, task, "{scale} {more:?}");
             }
         }
@@ -176,8 +174,7 @@ fn what_is_told_while_training() {
     let notes = |text: &str, values: &[(&str, &str)]| {
         std::fs::write(&path, text).unwrap();
         let mut ears = Ears::default();
-        Sequence::define(&options(values), Source::open(Path::new(&path), &mut ears).unwrap())
-            .unwrap();
+        both::define(&options(values), Source::open(Path::new(&path), &mut ears).unwrap()).unwrap();
         ears.0.into_iter().map(|note| note.replace(path.to_str().unwrap(), "f")).collect::<Vec<_>>()
     };
     let far = |name: &str| {
@@ -200,7 +197,7 @@ fn what_is_told_while_training() {
 
 #[test]
 fn broken_scalings_and_words_are_refused() {
-    let error = Sequence::define(
+    let error = both::define(
         &options(&[("scale", "query")]),
         Source::from_text("train", "A qid:1 1:1\nB qid:1\n"),
     );
@@ -210,8 +207,8 @@ fn broken_scalings_and_words_are_refused() {
     );
 
     let (task, _) = define(&[("scale", "global")], "A qid:1 1:1 2:1\nB qid:1 1:3\n");
-    let text = serde_json::to_string(&task).unwrap();
-    assert_eq!(serde_json::from_str::<Sequence>(&text).unwrap(), task);
+    let text = serde_json::to_string(&task.task).unwrap();
+    assert_eq!(serde_json::from_str::<Sequence>(&text).unwrap(), task.task);
     let table = [
         (r#"{"origin":1.0,"width":2.0},"#, "", "the scaling is not for the 2 features of the task"),
         (

@@ -1,12 +1,15 @@
-//! [`Choices`]: the options of training, and the kind of a file.
+//! [`Kind`]: the kind of a file; [`Choices`]: the options of training.
 
 use std::path::Path;
 
-use crosscut::Objective;
-use crosscut_app::{Error, Options, Source, scaling};
+use crosscut::{Objective, Rescaling};
+use crosscut_app::{Error, OptionSpec, Options, Source, read_costs, scaling, svmlight};
+use crosscut_data::Labels;
 use crosscut_data::scaling::Method;
+use crosscut_data::svmlight::Ids;
+use serde::{Deserialize, Serialize};
 
-use super::columns::Request;
+use super::columns::{Columns, Request};
 use super::conllu;
 use super::template::{self, Template};
 use crate::constraint::Scheme;
@@ -15,9 +18,49 @@ use crate::loss::Loss;
 /// Bytes of a file by which its kind is known: comments before the first example are not longer.
 pub(super) const FAR: usize = 1 << 20;
 
-/// What the options say.
+/// How tokens are written in files.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) enum Kind {
+    /// With numbered features, as in SVM^hmm.
+    Hmm(Ids),
+    /// With named features, as in CRFsuite.
+    Crfsuite {
+        /// Whether `?` is no tag, but stands for one that is not known.
+        asks: bool,
+    },
+    /// In columns, from which features are made.
+    Columns(Columns),
+}
+
+impl Default for Kind {
+    fn default() -> Self {
+        Self::Hmm(Ids::default())
+    }
+}
+
+impl Kind {
+    /// Whether features have ids, and not names.
+    pub fn has_ids(&self) -> bool {
+        matches!(self, Self::Hmm(_))
+    }
+
+    /// The columns of its files, if they have columns.
+    pub fn columns(&self) -> Option<&Columns> {
+        match self {
+            Self::Columns(columns) => Some(columns),
+            Self::Hmm(_) | Self::Crfsuite { .. } => None,
+        }
+    }
+}
+
+/// What the options of training say.
+#[derive(Debug, Default)]
 pub(super) struct Choices {
+    /// Whether a file is read to learn from.
+    pub learns: bool,
+    /// What kind of file they say it is.
     pub layout: Layout,
+    pub ids: Ids,
     pub transitions: usize,
     pub emissions: usize,
     pub beam: usize,
@@ -25,36 +68,48 @@ pub(super) struct Choices {
     pub scheme: Option<Scheme>,
     pub scale: Method,
     pub loss: LossOption,
+    pub rescaling: Rescaling,
+    pub objective: Objective,
 }
 
-/// A kind of file.
+/// A kind of file, as options say.
+#[derive(Debug, Default)]
 pub(super) enum Layout {
+    #[default]
     Auto,
     Hmm,
     Crfsuite,
-    Columns(Request, Kind),
+    Columns(Box<Request>, Style),
 }
 
 /// A kind of columns.
-#[derive(Clone, Copy)]
-pub(super) enum Kind {
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Style {
     Auto,
     Plain,
     Conllu,
 }
 
 /// The loss asked for. The tags it is about are not known yet.
+#[derive(Debug)]
 pub(super) enum LossOption {
     Plain(Loss),
-    Costs(Source<'static>),
-    MeanCosts(Source<'static>),
+    Costs { file: String, text: String, is_mean: bool },
+}
+
+impl Default for LossOption {
+    fn default() -> Self {
+        Self::Plain(Loss::default())
+    }
 }
 
 impl Choices {
+    /// # Errors
+    /// Bad options, and bad files that they name.
     pub fn of(options: &Options) -> Result<Self, Error> {
         let layout = Layout::of(options)?;
         let default = match &layout {
-            Layout::Columns(Request { template, .. }, _) => usize::from(template.has_transitions()),
+            Layout::Columns(request, _) => usize::from(request.template.has_transitions()),
             _ => 1,
         };
         let transitions = options.count("t")?.unwrap_or(default);
@@ -79,12 +134,15 @@ impl Choices {
             }
         };
         let beam = options.count("b")?.unwrap_or(0);
-        if beam > 0 && options.objective()? == Objective::Log {
+        let objective = options.objective()?;
+        if beam > 0 && objective == Objective::Log {
             let expected = "0 beside --objective log, which sums over all taggings";
             return Err(Error::option("--b", expected, beam));
         }
         Ok(Self {
+            learns: true,
             layout,
+            ids: svmlight::ids(options),
             transitions,
             emissions,
             beam,
@@ -92,6 +150,8 @@ impl Choices {
             scheme,
             scale: scaling::method(options)?,
             loss: LossOption::of(options)?,
+            rescaling: options.rescaling,
+            objective,
         })
     }
 }
@@ -104,11 +164,12 @@ impl Layout {
         if let (Some(tag), None) = (tag, template) {
             return Err(Error::option("--tag-column", "nothing without --template", tag));
         }
-        let columns = |template, kind| Ok(Self::Columns(request(template, tag, options)?, kind));
+        let columns =
+            |template, style| Ok(Self::Columns(Box::new(request(template, tag, options)?), style));
         match (name, template) {
-            ("auto", Some(template)) => columns(template, Kind::Auto),
-            ("columns", Some(template)) => columns(template, Kind::Plain),
-            ("conllu", Some(template)) => columns(template, Kind::Conllu),
+            ("auto", Some(template)) => columns(template, Style::Auto),
+            ("columns", Some(template)) => columns(template, Style::Plain),
+            ("conllu", Some(template)) => columns(template, Style::Conllu),
             ("auto", None) => Ok(Self::Auto),
             ("hmm", None) => Ok(Self::Hmm),
             ("crfsuite", None) => Ok(Self::Crfsuite),
@@ -130,22 +191,47 @@ impl Layout {
         }
     }
 
-    /// The kind of the file that begins with `head`, [`FAR`] bytes or fewer, if options leave it open.
+    /// The kind of the file that begins with `head`, [`FAR`] bytes or fewer, whose ids, if it has
+    /// any, are so.
     ///
     /// # Errors
-    /// A beginning that looks like no kind.
-    pub fn settle(self, head: &str, file: &str) -> Result<Self, Error> {
-        let (mut request, kind) = match self {
-            Self::Auto => return guess(head, file),
-            Self::Columns(_, Kind::Plain) | Self::Hmm | Self::Crfsuite => return Ok(self),
-            Self::Columns(request, kind) => (request, kind),
+    /// A beginning that looks like no kind, or does not fit the template; options about ids for
+    /// files of names.
+    pub fn settle(&mut self, ids: Ids, head: &str, file: &str) -> Result<Kind, Error> {
+        let kind = match self {
+            Self::Auto => guess(ids, head, file)?,
+            Self::Hmm => Kind::Hmm(ids),
+            Self::Crfsuite => Kind::Crfsuite { asks: false },
+            Self::Columns(request, style) => {
+                let found = match style {
+                    Style::Plain => None,
+                    Style::Auto => recognise(head, file)?,
+                    Style::Conllu => recognise(head, file)?.or_else(|| Some(conllu::standard())),
+                };
+                request.names = found.unwrap_or_default();
+                // A file that is blank is refused by whoever reads it.
+                request.columns(head, file)?.map_or(Kind::Hmm(ids), Kind::Columns)
+            }
         };
-        let found = recognise(head, file)?;
-        request.names = match kind {
-            Kind::Conllu => found.unwrap_or_else(conllu::standard),
-            _ => found.unwrap_or_default(),
-        };
-        Ok(Self::Columns(request, kind))
+        if !kind.has_ids() {
+            refuse_ids(ids)?;
+        }
+        Ok(kind)
+    }
+}
+
+/// Refuses options about ids for files of names.
+///
+/// # Errors
+/// The first one that is set.
+pub(super) fn refuse_ids(ids: Ids) -> Result<(), Error> {
+    let options = [(svmlight::ZERO_BASED, ids.zero_based), (svmlight::SORT_IDS, ids.any_order)];
+    let found = "attributes or columns";
+    match options.into_iter().find(|(_, is_set)| *is_set) {
+        None => Ok(()),
+        Some((OptionSpec { name, .. }, _)) => {
+            Err(Error::option(format!("--{name}"), "features that have ids (hmm)", found))
+        }
     }
 }
 
@@ -180,10 +266,28 @@ impl LossOption {
                 Some(other) => Err(Error::option("-l", "0, 1 or 2 for the task sequence", other)),
             };
         };
-        match options.loss {
-            None | Some(1) => Ok(Self::Costs(Source::open_beside(Path::new(path), options)?)),
-            Some(2) => Ok(Self::MeanCosts(Source::open_beside(Path::new(path), options)?)),
-            Some(other) => Err(Error::option("-l", "1 or 2 where --cost is given", other)),
+        let is_mean = match options.loss {
+            None | Some(1) => false,
+            Some(2) => true,
+            Some(other) => {
+                return Err(Error::option("-l", "1 or 2 where --cost is given", other));
+            }
+        };
+        let source = Source::open_beside(Path::new(path), options)?;
+        Ok(Self::Costs { file: source.name().to_owned(), text: source.text()?, is_mean })
+    }
+
+    /// The loss for these tags.
+    ///
+    /// # Errors
+    /// Bad costs.
+    pub fn of_tags(self, tags: &Labels) -> Result<Loss, Error> {
+        match self {
+            Self::Plain(loss) => Ok(loss),
+            Self::Costs { file, text, is_mean } => {
+                let costs = read_costs(Source::from_text(file, text), tags)?;
+                Ok(if is_mean { Loss::MeanCosts(costs) } else { Loss::Costs(costs) })
+            }
         }
     }
 }
@@ -197,7 +301,7 @@ pub(super) fn positive(options: &Options, name: &str) -> Result<Option<usize>, E
 }
 
 /// The kind of a file without a template, by its first line that is neither blank nor a comment.
-fn guess(head: &str, file: &str) -> Result<Layout, Error> {
+fn guess(ids: Ids, head: &str, file: &str) -> Result<Kind, Error> {
     if recognise(head, file)?.is_some() {
         let message = "expected --template beside a file of CoNLL-U, found none: pos, ner, chunking, or a file";
         return Err(Error::file(file, message));
@@ -207,16 +311,16 @@ fn guess(head: &str, file: &str) -> Result<Layout, Error> {
         !line.is_empty() && !line.starts_with('#')
     });
     // A file without such a line is refused by whoever reads it.
-    let Some((line, number)) = lines.next() else { return Ok(Layout::Hmm) };
+    let Some((line, number)) = lines.next() else { return Ok(Kind::Hmm(ids)) };
     let fields: Vec<&str> = line.split_ascii_whitespace().take(2).collect();
     let is_qid = |field: &str| field.starts_with("qid:");
     let untagged = fields.first().is_some_and(|first| is_qid(first));
     let tagged = fields.first().is_some_and(|first| !first.contains(':'));
     let second = fields.get(1).is_some_and(|second| is_qid(second));
     if untagged || second || tagged && line.split_ascii_whitespace().any(is_qid) {
-        Ok(Layout::Hmm)
+        Ok(Kind::Hmm(ids))
     } else if line.starts_with("@weight:") || line.contains('\t') && !line.starts_with('@') {
-        Ok(Layout::Crfsuite)
+        Ok(Kind::Crfsuite { asks: false })
     } else {
         Err(Error::line(
             file,
