@@ -10,12 +10,14 @@
 //! | `cargo run --release -p crosscut-benches --bin tuning` | what each constant of the block solver does to passes and time: the table behind `Tuning` |
 //! | `cargo run --release -p crosscut-benches --bin growth` | how the time of learning to rank grows with documents and with queries |
 //! | `cargo run --release -p crosscut-benches --bin soak -- --minutes 60` | nothing: it breaks off training with signals, resumes it, and compares |
+//! | `cargo run --release -p crosscut-benches --bin certificate` | nothing: it draws the bounds of a run, `docs/svg/certificate.svg` |
 //! | `cargo run -p crosscut-benches --bin dependencies` | nothing: it writes `docs/dependencies.md` |
 //! | `cargo run --release -p crosscut-benches --bin race` | Crosscut beside its peers on the same files, in turn; how far passes are from what the machine can do |
 
 mod chain;
 pub mod idx;
 mod multiclass;
+pub mod plot;
 mod ranking;
 
 pub use chain::{Chain, ChainExamples, Tables, chain};

@@ -213,8 +213,7 @@ fn svmlight_owned(ids: svmlight::Ids, line: &str) -> Result<Option<String>, Stri
 pub fn hmm(bytes: &[u8]) {
     let case = Case::new(bytes);
     let options = with(&case, "format", "hmm");
-    let Some(Training { format, task, examples }) =
-        read::<SequenceFiles>(&case, &options, same_tokens)
+    let Some(Training { task, examples, .. }) = read::<SequenceFiles>(&case, &options, same_tokens)
     else {
         return;
     };
@@ -241,8 +240,7 @@ pub fn hmm(bytes: &[u8]) {
 pub fn crfsuite(bytes: &[u8]) {
     let case = Case::new(bytes);
     let options = with(&case, "format", "crfsuite");
-    let Some(Training { format, task, examples }) =
-        read::<SequenceFiles>(&case, &options, same_tokens)
+    let Some(Training { task, examples, .. }) = read::<SequenceFiles>(&case, &options, same_tokens)
     else {
         return;
     };
@@ -281,7 +279,7 @@ pub fn table(bytes: &[u8]) {
         read::<RankingFiles>(&case, &options, Query::eq);
         return;
     }
-    let Some(Training { format, task, examples }) =
+    let Some(Training { task, examples, .. }) =
         read::<MulticlassFiles>(&case, &options, SparseVector::eq)
     else {
         return;

@@ -2,7 +2,9 @@
 
 use std::ops::ControlFlow;
 
-use crosscut::{C, Certificate, OracleAudit, Settings, SlackNorm, Solver, StopReason, Trainer};
+use crosscut::{
+    C, Certificate, OracleAudit, Settings, SlackNorm, Solver, StopReason, Task, Trainer,
+};
 use crosscut_app::{Format, Source, Training, check_options, define, read};
 use crosscut_multiclass::MulticlassFiles;
 use crosscut_ranking::RankingFiles;

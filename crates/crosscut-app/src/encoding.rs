@@ -19,8 +19,8 @@ use crate::options::{OptionSpec, Options};
 pub const OPTION: OptionSpec = OptionSpec {
     name: "encoding",
     value: "NAME",
-    help: "The encoding of the examples: latin-1, shift_jis, utf-16le or another of the Encoding Standard. Predictions are \
-           in UTF-8. Default: utf-8, or UTF-16 after its byte order mark.",
+    help: "The encoding of the examples, such as latin-1, shift_jis or utf-16le. Predictions are \
+           written in UTF-8. Default: utf-8, or UTF-16 if there is a byte order mark.",
 };
 
 /// The encoding of a text: UTF-8 by default, or UTF-16 if the text begins with its byte order mark.

@@ -11,15 +11,17 @@ use crate::report::{Report, Table};
 pub const OBJECTIVE: OptionSpec = OptionSpec {
     name: "objective",
     value: "hinge|log",
-    help: "What training minimises. hinge: the largest violation of the margin. log: −ln P(y | x), so that the model \
-           gives probabilities; costs (-l, --cost, -o) play no part. Default: hinge.",
+    help: "What to minimise. hinge: the largest violation of the margin. log: −ln P(y | x), for \
+           models that give probabilities; losses and costs (-l, --cost, -o) are then refused. \
+           Default: hinge.",
 };
 
 /// `--probabilities`, for tasks with [`OBJECTIVE`].
 pub const PROBABILITIES: OptionSpec = OptionSpec {
     name: "probabilities",
     value: "",
-    help: "Writes probabilities in place of scores; for models trained with --objective log. Default: scores.",
+    help: "Writes probabilities instead of scores. The model must be trained with --objective \
+           log. Default: scores.",
 };
 
 impl Options {

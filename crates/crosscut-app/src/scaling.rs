@@ -9,10 +9,10 @@ use crate::options::{OptionSpec, Options};
 pub const OPTION: OptionSpec = OptionSpec {
     name: "scale",
     value: "none|standard|global",
-    help: "Scales each feature by its values in all training examples. standard: subtracts the mean and divides by the \
-           standard deviation; a feature that over half of the rows lack is only divided, so that sparse rows stay \
-           sparse. global: divides by the range, to [0, 1] if nothing is negative. Constants become 0. What is \
-           read with the model is scaled likewise. Default: none.",
+    help: "Scales each feature by its values in the training examples. standard: subtracts the \
+           mean and divides by the standard deviation; features that are missing in more than half of \
+           the rows are only divided. global: divides by the range. The model scales what it \
+           reads later in the same way. Default: none.",
 };
 
 /// The value of `--scale`, `none` by default.

@@ -9,7 +9,7 @@ use crate::options::{OptionSpec, Options};
 pub const ZERO_BASED: OptionSpec = OptionSpec {
     name: "zero-based",
     value: "",
-    help: "Counts feature ids from 0, also in what the model reads. Default: from 1.",
+    help: "Feature ids start at 0; the model remembers it. Default: at 1.",
 };
 
 /// `--sort-ids`: they may be in any order, each once. It is also an option for what is read with a
@@ -17,7 +17,7 @@ pub const ZERO_BASED: OptionSpec = OptionSpec {
 pub const SORT_IDS: OptionSpec = OptionSpec {
     name: "sort-ids",
     value: "",
-    help: "Takes the feature ids of a line in any order. Default: they must increase.",
+    help: "Accepts feature ids in any order within a line. Default: they must increase.",
 };
 
 /// How the feature ids of lines are written, as [`ZERO_BASED`] and [`SORT_IDS`] say.

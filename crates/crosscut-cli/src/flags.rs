@@ -13,57 +13,80 @@ use crosscut_app::{Checkpoints, Entry, Every, OptionSpec, Options, encoding, pro
 
 use crate::{Other, Program};
 
+/// The width of help texts on wide terminals.
+const WIDTH: usize = 100;
+
 /// The whole program. Help, parsing, usage errors, completions and man pages follow from it.
 pub fn program(program: &Program<'_>) -> Command {
     let &Program { name, tasks, others, about_others } = program;
     let command = Command::new(name)
+        .max_term_width(WIDTH)
         .version(env!("CARGO_PKG_VERSION"))
         .about(
-            "Structural SVMs: max-margin structured output prediction with a certified duality gap",
+            "Structural SVMs: learn to predict classes, tag sequences and rankings, with a certificate \
+             of how far each model is from the optimum",
         )
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommand(per_task("learn", "Train a model", tasks, |entry, command| {
-            Learn::augment_args(command.args(print_template(entry)))
-        }))
-        .subcommand(with_flags("classify", "Predict with a model", |command| {
-            Classify::augment_args(command.args(of_any_task(tasks, classifying)))
-        }))
-        .subcommand(with_flags("evaluate", "Measure a model on labelled examples", |command| {
-            Evaluate::augment_args(command.args(of_any_task(tasks, evaluating)))
-        }))
+        .subcommand(per_task(
+            "learn",
+            "Train a model",
+            tasks,
+            |entry, command| Learn::augment_args(command.args(print_template(entry))),
+            |task| format!("{name} learn {task} --c-sum 0.1 train.txt my.model"),
+        ))
+        .subcommand(with_flags(
+            "classify",
+            "Predict with a model",
+            |command| Classify::augment_args(command.args(of_any_task(tasks, classifying))),
+            &format!("{name} classify new.txt my.model predictions.txt"),
+        ))
+        .subcommand(with_flags(
+            "evaluate",
+            "Measure a model on labelled examples",
+            |command| Evaluate::augment_args(command.args(of_any_task(tasks, evaluating))),
+            &format!("{name} evaluate test.txt my.model"),
+        ))
         .subcommand(per_task(
             "validate",
-            "Choose C by cross-validation: the lowest risk, or the lowest log-loss with --objective log",
+            "Choose C by cross-validation",
             tasks,
             |_, command| Validate::augment_args(command),
+            |task| {
+                format!("{name} validate {task} --c-sum 0.001..10 --refit my.model train.txt")
+            },
         ))
         .subcommand(with_flags(
             "inspect",
-            "Show what a model is and how it was trained",
+            "Show what a model is, how it was trained, and its heaviest weights",
             Inspect::augment_args,
+            &format!("{name} inspect --top 20 my.model"),
         ))
         .subcommand(with_flags(
             "export",
-            "Write a model as JSON text, from which another program can predict",
+            "Write a model as JSON text that other programs can read",
             Export::augment_args,
+            &format!("{name} export my.model my.json"),
         ))
         .subcommand(per_task(
             "check",
-            "Read a file as learn would, and test what a task promises on its examples",
+            "Read a file of examples as learn would, and test the task on them",
             tasks,
             |_, command| Check::augment_args(command),
+            |task| format!("{name} check {task} train.txt"),
         ))
         .subcommand(Command::new("tasks").about("List the tasks"))
         .subcommand(with_flags(
             "completions",
-            "Print what a shell needs to complete the words of this program",
+            "Print a script with which a shell completes the words of this program",
             Completions::augment_args,
+            &format!("{name} completions bash >> ~/.bash_completion"),
         ))
         .subcommand(with_flags(
             "man",
-            "Write the pages of this program for man(1), one for each verb",
+            "Write manual pages for man(1), one for each verb",
             ManPages::augment_args,
+            &format!("{name} man ~/.local/share/man/man1"),
         ))
         .subcommands(others.iter().map(other));
     command.after_help(about_others)
@@ -89,21 +112,35 @@ fn per_task(
     about: &'static str,
     tasks: &[Entry],
     augment: fn(&Entry, Command) -> Command,
+    example: impl Fn(&str) -> String,
 ) -> Command {
-    let command = Command::new(name)
+    let mut command = Command::new(name)
         .about(about)
         .subcommand_value_name("TASK")
         .subcommand_help_heading("Tasks")
         .disable_help_subcommand(true)
         .subcommand_required(true)
         .arg_required_else_help(true);
+    if let Some(Entry { name: first, .. }) = tasks.first() {
+        let example = example(first);
+        command = command.after_help(format!(
+            "Each task has options of its own, which --help after its name lists.\n\n{}",
+            shown(&example)
+        ));
+    }
     command.subcommands(tasks.iter().map(|entry| {
-        with_flags(entry.name, entry.about, |command| {
+        let augment = |command: Command| {
             let command =
                 command.args(learning(entry).iter().map(|spec| argument(spec).help(spec.help)));
             augment(entry, command)
-        })
+        };
+        with_flags(entry.name, entry.about, augment, &example(entry.name))
     }))
+}
+
+/// The end of a help text.
+fn shown(example: &str) -> String {
+    format!("Example:\n  {example}")
 }
 
 /// The flag that prints a template of the task, if there are any.
@@ -116,7 +153,7 @@ fn print_template(entry: &Entry) -> Option<Arg> {
             .value_parser(PossibleValuesParser::new(names))
             .exclusive(true)
             .help_heading("Task")
-            .help("Prints a built-in template, to be changed and given to --template, and does nothing else.")
+            .help("Prints a built-in template, as a start for one of your own, and exits.")
     })
 }
 
@@ -225,10 +262,12 @@ fn with_flags(
     name: &'static str,
     about: &'static str,
     augment: impl FnOnce(Command) -> Command,
+    example: &str,
 ) -> Command {
     // `about` comes after the flags, since `augment` brings the comments of their structs. `-c -1`
     // is a bad number, not an unknown option.
-    augment(Command::new(name)).about(about).allow_negative_numbers(true)
+    let command = augment(Command::new(name)).about(about).allow_negative_numbers(true);
+    command.after_help(shown(example))
 }
 
 /// `learn TASK`.
@@ -247,29 +286,29 @@ pub struct Learn {
     pub checkpoints: Keeping,
     #[command(flatten)]
     pub prior: PriorModel,
-    /// Start from the weights of MODEL, matched by name as with --prior: fewer passes to the same
-    /// optimum if MODEL was trained with another C, or before examples were added. A run that resumes
-    /// has its own weights.
+    /// Start from the weights of MODEL, matched by name. The optimum is the same, and training takes
+    /// fewer passes if MODEL was trained with another C or on fewer examples. A resumed run continues
+    /// with its own weights.
     #[arg(long, value_name = "MODEL", help_heading = "Advanced")]
     pub init: Option<PathBuf>,
     #[command(flatten)]
     pub advanced: Advanced,
-    /// Keep no examples in memory: EXAMPLES are read twice before training and again for each pass,
-    /// in pieces of 4 MB; with one-slack.
+    /// Keep no examples in memory: read EXAMPLES twice before training and once for each pass. Uses
+    /// the solver one-slack.
     #[arg(long, help_heading = "Advanced")]
     pub stream: bool,
-    /// Training examples; `-` is standard input, .gz, .bz2 and .xz are unpacked.
+    /// Training examples; `-` reads standard input; gzip, bzip2 and xz are unpacked.
     pub examples: PathBuf,
-    /// Where the model goes.
+    /// The model to write.
     pub model: PathBuf,
 }
 
 /// The model to start from.
 #[derive(Debug, Args)]
 pub struct PriorModel {
-    /// Stay near the weights w0 of MODEL: minimise ½‖w − w0‖² + C · slack. MODEL is one of the same
-    /// task with the same outputs; weights are matched by name, and those of new features stay near
-    /// 0 [default: w0 = 0].
+    /// Stay near the weights w0 of MODEL: minimise ½‖w − w0‖² + C · slack. MODEL must be of the same
+    /// task, with the same labels. Weights are matched by name; those of new features stay near 0
+    /// [default: w0 = 0].
     #[arg(long, value_name = "MODEL", help_heading = "Advanced")]
     pub prior: Option<PathBuf>,
 }
@@ -277,18 +316,18 @@ pub struct PriorModel {
 /// Flags for checkpoints.
 #[derive(Debug, Args)]
 pub struct Keeping {
-    /// Keep the state of training in FILE, so that --resume can go on after a crash, an interrupt,
+    /// Save the state of training in FILE, from which --resume continues after a crash, an interrupt
     /// or a limit.
     #[arg(long, value_name = "FILE", help_heading = "Checkpoints")]
     checkpoint: Option<PathBuf>,
-    /// How often: after so much time, or later where writing would take more than a twentieth of
-    /// it, or after so many exact passes; and always before training ends short of its gap
-    /// [default: 30s].
+    /// How often to save: a time in seconds (30s) or a number of exact passes (5). Also saved before
+    /// training ends without reaching its gap. If saving is slow, it takes at most a twentieth of the
+    /// time [default: 30s].
     #[arg(long, value_name = "30s|5", help_heading = "Checkpoints", value_parser = every)]
     every: Option<Every>,
-    /// Go on from the checkpoint FILE, with the same data and options, to the same model, bit for
-    /// bit; --threads, --passes and --seconds may differ. It goes on being kept in FILE, unless
-    /// --checkpoint names another.
+    /// Continue from the checkpoint FILE with the same data and options, and reach the same model bit
+    /// for bit. Only --threads, --passes and --seconds may differ. Later states are saved in FILE,
+    /// unless --checkpoint names another.
     #[arg(long, value_name = "FILE", help_heading = "Checkpoints")]
     pub resume: Option<PathBuf>,
 }
@@ -309,21 +348,20 @@ impl Keeping {
 /// `classify`.
 #[derive(Debug, Args)]
 pub struct Classify {
-    /// Predicts each example as soon as it is complete and writes its prediction at once, so that
-    /// another program can ask and get answers through pipes. An example is complete with its
-    /// line, with a blank line after it, or with a line of another qid. PREDICTIONS is written in
-    /// place.
+    /// Write each prediction as soon as its example is complete, so that another program can ask
+    /// through pipes. A multiclass example is complete with its line, a sequence with a blank line or
+    /// the next qid, a query with a line of the next qid. PREDICTIONS is written in place.
     #[arg(long)]
     pub flush: bool,
     #[command(flatten)]
     pub threads: Threads,
     #[command(flatten)]
     pub talk: Talk,
-    /// Examples, labelled or not; `-` is standard input, .gz, .bz2 and .xz are unpacked.
+    /// Examples, with or without labels; `-` reads standard input; gzip, bzip2 and xz are unpacked.
     pub examples: PathBuf,
     /// A model written by `learn`.
     pub model: PathBuf,
-    /// Where the predictions go, one example after the other; `-` is standard output.
+    /// The predictions to write, in the order of EXAMPLES; `-` writes to standard output.
     pub predictions: PathBuf,
 }
 
@@ -334,7 +372,7 @@ pub struct Evaluate {
     pub threads: Threads,
     #[command(flatten)]
     pub talk: Talk,
-    /// Labelled examples; `-` is standard input, .gz, .bz2 and .xz are unpacked.
+    /// Examples with labels; `-` reads standard input; gzip, bzip2 and xz are unpacked.
     pub examples: PathBuf,
     /// A model written by `learn`.
     pub model: PathBuf,
@@ -348,12 +386,12 @@ pub struct Validate {
     pub folds: usize,
     #[command(flatten)]
     pub cs: ManyC,
-    /// Do not extend the grid: if the best C is the smallest or the largest of three or more, two
-    /// further ones on that side are tried, by the factor of the grid.
+    /// Do not extend the grid. By default, if the best of three or more values is the smallest or the
+    /// largest, two more values are tried on that side.
     #[arg(long)]
     no_extend: bool,
-    /// The C for --refit and --predictions: the best, or the smallest within one standard error of
-    /// it (`1-se` in the table).
+    /// Which C --refit and --predictions use: the best, or the smallest within one standard error of
+    /// the best (`1-se` in the table).
     #[arg(long, value_name = "best|one-se", default_value = "best", value_parser = choice(), hide_possible_values = true)]
     pub choose: Choice,
     #[command(flatten)]
@@ -363,28 +401,28 @@ pub struct Validate {
     /// Write progress as JSON lines to FILE.
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub log: Option<PathBuf>,
-    /// Write a prediction for each example, in the order of EXAMPLES and the format of classify, by
-    /// the model with the chosen C that was not trained on it.
+    /// Write a prediction for each example, made with the chosen C by the model that was not trained
+    /// on it, in the format of classify.
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub predictions: Option<PathBuf>,
-    /// Train on all examples with the chosen C, and write the model to MODEL.
+    /// Train on all examples with the chosen C, and write MODEL.
     #[arg(long, value_name = "MODEL", help_heading = "Output")]
     pub refit: Option<PathBuf>,
     #[command(flatten)]
     pub prior: PriorModel,
     #[command(flatten)]
     pub advanced: Advanced,
-    /// Labelled examples; `-` is standard input, .gz, .bz2 and .xz are unpacked.
+    /// Examples with labels; `-` reads standard input; gzip, bzip2 and xz are unpacked.
     pub examples: PathBuf,
 }
 
 /// `inspect`.
 #[derive(Debug, Args)]
 pub struct Inspect {
-    /// How many of the heaviest weights to name.
+    /// How many of the heaviest weights to show.
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub top: usize,
-    /// Name the heaviest weights of this class (or tag) only, for it and against it.
+    /// Show only the heaviest weights for and against this class or tag.
     #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     pub class: Option<String>,
     /// Print one JSON object, with the heaviest weights of every class.
@@ -399,14 +437,14 @@ pub struct Inspect {
 pub struct Export {
     /// A model written by `learn`.
     pub model: PathBuf,
-    /// Where the text goes; `-` is standard output, .gz is packed.
+    /// The JSON file to write; `-` writes to standard output; .gz is packed.
     pub file: PathBuf,
 }
 
 /// `check TASK`.
 #[derive(Debug, Args)]
 pub struct Check {
-    /// On how many examples, spread over the file, to test the promises of the task.
+    /// How many examples to test the task on; they are spread over the file.
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = at_least::<1>)]
     pub sample: usize,
     #[command(flatten)]
@@ -415,31 +453,32 @@ pub struct Check {
     pub threads: Threads,
     #[command(flatten)]
     pub talk: Talk,
-    /// Training examples; `-` is standard input, .gz is unpacked.
+    /// Training examples; `-` reads standard input; gzip, bzip2 and xz are unpacked.
     pub examples: PathBuf,
 }
 
 /// `completions`.
 #[derive(Debug, Args)]
 pub struct Completions {
-    /// The shell.
+    /// The shell to write the script for.
     pub shell: Shell,
 }
 
 /// `man`.
 #[derive(Debug, Args)]
 pub struct ManPages {
-    /// The folder for the pages; it is made if there is none. Without it, the first page is printed.
+    /// The folder for the pages; it is created if needed. Without it, the first page is printed.
     pub folder: Option<PathBuf>,
 }
 
 /// One constant.
 #[derive(Debug, Args)]
 pub struct OneC {
-    /// C of ½‖w‖² + C · mean slack, as in SVM^struct.
+    /// C in ½‖w‖² + C · mean slack, as for SVM^struct [default: --c-sum 1].
     #[arg(short = 'c', value_name = "C", conflicts_with = "c_sum", value_parser = positive)]
     c_mean: Option<f64>,
-    /// C of ½‖w‖² + C · sum of slacks, as in LIBLINEAR (-c is then n times this) [default: 1].
+    /// C in ½‖w‖² + C · sum of slacks, as for LIBLINEAR; equal to -c with n times the value, for n
+    /// examples [default: 1].
     #[arg(long, value_name = "C", value_parser = positive)]
     c_sum: Option<f64>,
 }
@@ -453,11 +492,11 @@ impl OneC {
 /// Several constants.
 #[derive(Debug, Args)]
 pub struct ManyC {
-    /// Values of C in the convention of SVM^struct (mean slack), separated by commas; 0.01..100
-    /// stands for 0.01,0.1,1,10,100, and 1..9x3 for 1,3,9.
+    /// Values of C in ½‖w‖² + C · mean slack, separated by commas, or a range: 0.01..100 is
+    /// 0.01,0.1,1,10,100, and 1..9x3 is 1,3,9.
     #[arg(short = 'c', value_name = "LIST", value_delimiter = ',', conflicts_with = "c_sum", value_parser = grid)]
     c_mean: Vec<Grid>,
-    /// The same in the convention of LIBLINEAR (sum of slacks).
+    /// Values of C in ½‖w‖² + C · sum of slacks, in the same notation.
     #[arg(
         long,
         value_name = "LIST",
@@ -492,12 +531,12 @@ impl ManyC {
 /// The options of a task that are numbers in every task.
 #[derive(Debug, Args)]
 pub struct TaskNumbers {
-    /// Where the loss enters the margin: 1 slack rescaling, 2 margin rescaling.
-    #[arg(short = 'o', value_name = "1|2", default_value = "2", value_parser = ["1", "2"], hide_possible_values = true)]
-    rescaling: String,
-    /// The task's loss by number [default: the task's].
+    /// Which loss of the task to minimise; the numbers are under Task.
     #[arg(short = 'l', value_name = "N")]
     loss: Option<u32>,
+    /// How the loss enters the constraints: 1 slack rescaling, 2 margin rescaling.
+    #[arg(short = 'o', value_name = "1|2", help_heading = "Task", default_value = "2", value_parser = ["1", "2"], hide_possible_values = true)]
+    rescaling: String,
 }
 
 impl TaskNumbers {
@@ -516,18 +555,18 @@ pub struct Training {
     #[command(flatten)]
     pub numbers: TaskNumbers,
     /// How slacks enter the objective: 1 linear, 2 squared.
-    #[arg(short = 'p', value_name = "1|2", default_value = "1", value_parser = ["1", "2"], hide_possible_values = true)]
+    #[arg(short = 'p', value_name = "1|2", help_heading = "Task", default_value = "1", value_parser = ["1", "2"], hide_possible_values = true)]
     slack_norm: String,
-    /// Stop when primal − dual ≤ C · EPS with the C of -c; alone it replaces --gap.
-    #[arg(short = 'e', value_name = "EPS", value_parser = positive)]
-    epsilon: Option<f64>,
-    /// Stop when (primal − dual) / primal is at most GAP; 0 never stops [default: 0.001].
+    /// Stop when (primal − dual) / primal ≤ GAP; 0 never stops [default: 0.001, or 0 with -e].
     #[arg(long, value_name = "GAP", value_parser = not_negative)]
     gap: Option<f64>,
-    /// Stop after this many exact passes.
+    /// Stop when primal − dual ≤ C · EPS, for the C of -c [default: use --gap].
+    #[arg(short = 'e', value_name = "EPS", value_parser = positive)]
+    epsilon: Option<f64>,
+    /// Stop after N exact passes over the examples [default: no limit].
     #[arg(long, value_name = "N", value_parser = at_least::<1>)]
     passes: Option<usize>,
-    /// Stop after about this many seconds.
+    /// Stop after about S seconds [default: no limit].
     #[arg(long, value_name = "S", value_parser = positive)]
     seconds: Option<f64>,
     #[command(flatten)]
@@ -537,30 +576,27 @@ pub struct Training {
 /// Flags that are rarely needed. The defaults, such as `auto`, were chosen by measurements.
 #[derive(Debug, Args)]
 pub struct Advanced {
-    /// Block-coordinate ascent with cached planes, or 1-slack cutting planes; auto chooses by the
-    /// number of examples.
+    /// Method: block-coordinate ascent, or 1-slack cutting planes; auto chooses by the number of
+    /// examples. All reach the same optimum.
     #[arg(long, value_name = "SOLVER", default_value = Solver::default().name(), value_parser = solver(), help_heading = "Advanced")]
     solver: Solver,
-    /// Seed of the order in which examples are visited, and of the folds.
+    /// Seed of the order of examples, and of the folds.
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Advanced")]
     seed: u64,
-    /// Let planes take at most SIZE of memory (500MB, 2GB): with little of it training takes
-    /// longer, as one-slack where two planes an example are too many, and ends with the same
-    /// certificate. Examples, weights and their copies come on top [default: no bound].
+    /// Use at most SIZE (500MB, 2GB) of memory for planes, besides examples and weights. With less,
+    /// training takes longer and its certificate is as good [default: no bound].
     #[arg(long, value_name = "SIZE", help_heading = "Advanced", value_parser = memory)]
     max_memory: Option<usize>,
-    /// Block solver: oracles called against one w, at most an eighth of the examples.
+    /// Solver block: examples per batch; at most an eighth of all.
     #[arg(long, value_name = "N", default_value_t = BlockSettings::default().batch, help_heading = "Advanced", value_parser = at_least::<1>)]
     batch: usize,
-    /// Block solver: most visits to cached planes between two exact passes, in passes over all
-    /// examples.
+    /// Solver block: passes over cached planes between two exact passes, at most.
     #[arg(long, value_name = "N", default_value_t = BlockSettings::default().approximate_passes, help_heading = "Advanced")]
     approximate_passes: usize,
-    /// Block solver: most planes kept for one example.
+    /// Solver block: planes kept for an example, at most.
     #[arg(long, value_name = "N", default_value_t = BlockSettings::default().planes, help_heading = "Advanced", value_parser = at_least::<2>)]
     planes: usize,
-    /// Block solver: steps over cached planes only, neither accelerated nor solved together by a
-    /// second-order method.
+    /// Solver block: no acceleration and no second-order steps, only steps over cached planes.
     #[arg(long, help_heading = "Advanced")]
     no_acceleration: bool,
 }
@@ -600,7 +636,7 @@ impl Training {
 /// How many threads.
 #[derive(Debug, Args)]
 pub struct Threads {
-    /// Threads, 0 for all cores; the result does not depend on it.
+    /// Number of threads; 0 uses all cores. The result is the same.
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = threads)]
     pub threads: usize,
 }
@@ -608,11 +644,11 @@ pub struct Threads {
 /// What is printed.
 #[derive(Debug, Args)]
 pub struct Talk {
-    /// Tell on standard error: 0 errors only, 1 a summary and progress, 2 every pass, 3 also the
+    /// How much to print on standard error: 0 errors, 1 summary and progress, 2 every pass, 3 also
     /// settings.
     #[arg(short = 'v', value_name = "0..3", default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=3), help_heading = "Output")]
     pub verbosity: u8,
-    /// Print one JSON object on standard output at the end.
+    /// Print the result as one JSON object on standard output.
     #[arg(long, help_heading = "Output")]
     pub json: bool,
 }

@@ -20,16 +20,16 @@ const PROGRAM: Program<'_> = Program {
     others: &[Other {
         name: "link",
         about: "Make links with the names of SVM^struct's programs",
-        arguments: &[("DIR", "The folder for the links; it is made if there is none")],
+        arguments: &[("DIR", "The folder for the links; it is created if needed")],
         run: |arguments| arguments.iter().try_for_each(|folder| crosscut_svmstruct::link(folder)),
     }],
     about_others: OTHERS,
 };
 
 const OTHERS: &str = "\
-Called as svm_multiclass_learn, svm_multiclass_classify, svm_hmm_learn, svm_hmm_classify, svm_rank_learn, svm_rank_classify,
-svm_proprank_learn or svm_proprank_classify, it takes their flags and files and prints their lines. `crosscut link DIR` makes links of
-these names in DIR; `crosscut svm_rank_learn -?` and so on say more.";
+In place of SVM^struct: `crosscut svm_rank_learn …` takes the flags and files of that program, and
+prints its lines; so do svm_multiclass, svm_hmm and svm_proprank, each with _learn and _classify.
+`crosscut svm_rank_learn -?` lists the flags, and `crosscut link DIR` makes links of these names.";
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();

@@ -9,9 +9,9 @@ use crosscut_data::Labels;
 pub(crate) const OPTION: OptionSpec = OptionSpec {
     name: "class-weight",
     value: "balanced|FILE",
-    help: "Multiplies the weights of training examples by a number for their class, from lines `label weight` of FILE, or \
-           with `balanced` by n / (k n_class), so that all k classes weigh the same. Counts in the measures of validate, \
-           not in those of evaluate. Default: 1.",
+    help: "Multiplies the weight of each training example by that of its class, from lines \
+           `label weight` of FILE. `balanced` makes all classes weigh the same: n / (k n_class). \
+           validate measures with these weights, evaluate without. Default: 1.",
 };
 
 /// What `--class-weight` says, before the classes are known.

@@ -83,7 +83,7 @@ impl Format for MulticlassFiles {
     type Survey = Survey;
     const NAME: &'static str = "multiclass";
     const ABOUT: &'static str =
-        "Multiclass classification (Crammer and Singer, or softmax) of svm-light lines or tables";
+        "Multiclass classification, as an SVM (Crammer and Singer) or softmax regression";
     const RESCALINGS: &'static [Rescaling] = &[Rescaling::Margin, Rescaling::Slack];
     const LOSSES: &'static [u32] = &[0, 1];
     const SCHEMA: u32 = 6;
@@ -92,13 +92,15 @@ impl Format for MulticlassFiles {
         OptionSpec {
             name: "bias",
             value: "V",
-            help: "Adds a feature of value V, not 0, to every example; its weights are regularised. Default: none.",
+            help: "Adds a feature of value V to every example: an intercept for each class, \
+                   which is regularised like other weights. V must not be 0. Default: none.",
         },
         OptionSpec {
             name: "cost",
             value: "FILE",
-            help: "Takes the loss from lines `true-label predicted-label cost`; pairs not listed cost 1, right \
-                   predictions 0. Default: -l 0 (zero/one loss) or -l 1 (squared difference of labels that are numbers).",
+            help: "Reads the cost of each mistake from lines `true-label predicted-label cost`. \
+                   Pairs that are not listed cost 1. Default: -l 0 (each mistake costs 1), or -l \
+                   1 (squared difference of labels that are numbers).",
         },
         class_weights::OPTION,
         scaling::OPTION,

@@ -28,11 +28,11 @@ impl Program for SvmHmm {
     const NAME: &'static str = "svm_hmm";
     const LEARNING: &'static [&'static str] = &["t", "e", "b"];
     const CLASSIFYING: &'static [&'static str] = &["b"];
-    const HELP: &'static str = "  -o 1|2        slack rescaling (1) or margin rescaling (2)\n  \
-                                -l 0|1        loss: number of wrong tags (1, the default), 1 for a sequence with any (0)\n  \
+    const HELP: &'static str = "  -l 0|1        loss. 1: number of wrong tags (default), 0: 1 for a wrong sequence\n  \
                                 --t 0|1|2|3   order of transitions (1)\n  \
                                 --e 0|1       order of emissions, at most that of transitions (0)\n  \
-                                --b N         states kept for each token, 0 for all of them (0)\n";
+                                --b N         keeps N states at each token, 0 for all (0)\n  \
+                                -o 1|2        1: slack rescaling, 2: margin rescaling (default)\n";
     const EPSILON: f64 = 0.1;
     const ALGORITHM: u32 = 4;
     const LAYOUT: Layout = Layout {

@@ -101,13 +101,20 @@ fn learn<P: Program>(words: &[OsString], listen: Listen) -> Result<ExitCode, Err
         Parsed::Run(flags) => learn::learn::<P>(&flags, listen),
         Parsed::Help => {
             help::<P>(&format!(
-                "usage: {}_learn [flags] EXAMPLES [MODEL]\n\n  -c C          trade-off: minimises ½|w|² + C · mean slack; needed\n  \
-                 -e EPS        ends when primal - dual <= C · EPS, in units of the loss ({})\n  \
-                 -p 1|2        slacks as they are (1) or squared (2)\n{}  \
-                 -w 0|1|2|3|4  prints what n-slack (0, 1) or 1-slack (2, 3, 4) algorithms print ({})\n  \
-                 -a FILE       writes the dual variables\n  -v 0|1|2      says nothing, the usual, more (1)\n  \
-                 -y -k -f -b -n -q -m -h -# -d -g -s -r -u: taken, without effect; -t 0: no kernels\n\n\
-                 EXAMPLES may be packed with gzip; MODEL is svm_struct_model if not given.",
+                "usage: {0}_learn [flags] EXAMPLES [MODEL]\n\n  \
+                 -c C          minimises 0.5 |w|^2 + C * mean slack; required\n  \
+                 -e EPS        stops when primal - dual <= C * EPS, in units of the loss ({1})\n\
+                 {2}  \
+                 -p 1|2        1: slacks (default), 2: squared slacks\n  \
+                 -w 0|1|2|3|4  prints the lines of the n-slack (0, 1) or 1-slack (2, 3, 4) \
+                 algorithms ({3});\n                the result is the same\n  \
+                 -a FILE       writes the dual variables\n  \
+                 -v 0|1|2      prints nothing, the usual lines, or more (1)\n  \
+                 -t 0          linear kernel; others are refused\n  \
+                 -y -k -f -b -n -q -m -h -# -d -g -s -r -u\n                are accepted and have \
+                 no effect\n\n\
+                 EXAMPLES may be packed with gzip. MODEL is svm_struct_model by default.\n\n\
+                 Example: {0}_learn -c 20 train.dat my.model",
                 P::NAME,
                 P::EPSILON,
                 P::HELP,
@@ -125,11 +132,13 @@ fn classify<P: Program>(words: &[OsString], _: Listen) -> Result<ExitCode, Error
             let beam = if P::CLASSIFYING.is_empty() {
                 ""
             } else {
-                "  --b N     states kept for each token, 0 for all of them (0)\n"
+                "  --b N     keeps N states at each token, 0 for all (0)\n"
             };
             help::<P>(&format!(
-                "usage: {}_classify [flags] EXAMPLES MODEL [PREDICTIONS]\n\n  -v 0|1|2  says little, the usual, more (1)\n{beam}\n\
-                 EXAMPLES may be packed with gzip; PREDICTIONS is svm_predictions if not given.",
+                "usage: {0}_classify [flags] EXAMPLES MODEL [PREDICTIONS]\n\n  \
+                 -v 0|1|2  prints little, the usual lines, or more (1)\n{beam}\n\
+                 EXAMPLES may be packed with gzip. PREDICTIONS is svm_predictions by default.\n\n\
+                 Example: {0}_classify test.dat my.model my.predictions",
                 P::NAME
             ));
         }
@@ -139,7 +148,7 @@ fn classify<P: Program>(words: &[OsString], _: Listen) -> Result<ExitCode, Error
 
 fn help<P: Program>(text: &str) {
     say::Say::new(1).always(format!(
-        "{text}\n\nA program of Crosscut with the flags and files of {}. `crosscut --help` lists others.",
+        "{text}\n\nCrosscut with the flags and files of {}. `crosscut --help` lists its own commands.",
         P::NAME
     ));
 }

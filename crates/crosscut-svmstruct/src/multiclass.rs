@@ -32,7 +32,8 @@ impl Program for SvmMulticlass {
     const LENIENT: bool = true;
     const LEARNING: &'static [&'static str] = &[];
     const CLASSIFYING: &'static [&'static str] = &[];
-    const HELP: &'static str = "  -o 1|2        slack rescaling (1) or margin rescaling (2)\n  -l 0|1        loss: 100 for a wrong class (0, the default), squared difference of labels (1)\n";
+    const HELP: &'static str = "  -l 0|1        loss. 0: 100 for a wrong class (default), 1: squared difference of labels\n  \
+                                -o 1|2        1: slack rescaling, 2: margin rescaling (default)\n";
     const EPSILON: f64 = 0.1;
     const ALGORITHM: u32 = 4;
     const LAYOUT: Layout = Layout {

@@ -130,7 +130,7 @@ impl<K: Kind> Program for Ranks<K> {
 
 impl Kind for Grades {
     const NAME: &'static str = "svm_rank";
-    const HELP: &'static str = "  -l 1|2        loss: number of swapped pairs (1, the default), their fraction of a query's pairs (2)\n";
+    const HELP: &'static str = "  -l 1|2        loss. 1: number of swapped pairs (default), 2: their fraction in each query\n";
 
     fn training(flags: &Learn, source: &mut Source<'_>) -> Result<Training<Ranking>, Error> {
         let loss = match flags.loss {
@@ -161,7 +161,8 @@ impl Kind for Grades {
 
 impl Kind for Clicks {
     const NAME: &'static str = "svm_proprank";
-    const HELP: &'static str = "  -l 1|2        loss: ranks of clicked documents times their cost; with 2, -e is not multiplied by the pairs of a query\n";
+    const HELP: &'static str = "  -l 1|2        loss: ranks of clicked documents times their cost; with 2, -e is not\n                \
+                                multiplied by the number of pairs of a query\n";
 
     fn training(flags: &Learn, source: &mut Source<'_>) -> Result<Training<Ranking>, Error> {
         let adjusted = match flags.loss {

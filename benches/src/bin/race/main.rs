@@ -16,6 +16,10 @@
 //! | `--growth` | seconds to a relative gap of 1e-3 against the number of examples |
 //! | `--threads` | exact passes on 1, 2, … threads, and whether models are the same to the byte |
 //! | `--all` | all four |
+//!
+//! `--page FILE` writes the page for readers, and its figures beside it as JSON. `--renew` replaces the
+//! tasks that were raced in both, `--render` writes the page again from the figures. What Crosscut
+//! wants to reach is compared on the terminal only.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program")]
 
@@ -29,12 +33,13 @@ mod judge;
 mod limit;
 mod measures;
 mod page;
-mod plot;
 mod problem;
 mod programs;
+mod record;
 mod results;
 mod runner;
 mod statistics;
+mod summary;
 mod table;
 mod tasks;
 mod weights;
@@ -46,10 +51,11 @@ use clap::Parser;
 use serde_json::{Value, json};
 
 use contest::{Contest, Rules};
+use crosscut_benches::plot::{self, Series};
 use error::RaceError;
-use plot::Series;
 use problem::Problem;
 use programs::{Found, Places, Program};
+use record::{Part, Raced, Record};
 use table::Grid;
 use tasks::{Spec, TASKS};
 
@@ -105,13 +111,16 @@ struct Arguments {
     /// Writes a plot a task.
     #[arg(long, value_name = "FOLDER")]
     svg: Option<PathBuf>,
-    /// Writes a page of Markdown.
+    /// Writes a page of Markdown, and its figures beside it as JSON.
     #[arg(long, value_name = "FILE")]
     page: Option<PathBuf>,
-    /// Replaces the sections of the raced tasks in the page, which says when they were made. The
-    /// rest of the page stays.
+    /// Replaces the raced tasks in the page, which says when they were made. The rest of the page
+    /// stays.
     #[arg(long, requires = "page", conflicts_with_all = ["limit", "growth", "threads", "all"])]
     renew: bool,
+    /// Only writes the page again, from the figures beside it.
+    #[arg(long, requires = "page", conflicts_with_all = ["limit", "growth", "threads", "all", "renew"])]
+    render: bool,
 }
 
 fn main() -> ExitCode {
@@ -160,11 +169,15 @@ struct Race<'a> {
     found: Vec<Found>,
     /// Where unpacked files are.
     files: &'a Path,
-    sections: Vec<(String, String)>,
+    raced: Vec<Raced>,
+    parts: Vec<Part>,
     json: serde_json::Map<String, Value>,
 }
 
 fn run(arguments: &Arguments) -> Result<(), RaceError> {
+    if let Some(path) = arguments.page.as_ref().filter(|_| arguments.render) {
+        return page::write(path, &page::page(&Record::read(&Record::beside(path))?));
+    }
     let temporary = tempfile::tempdir().map_err(RaceError::at(Path::new("a temporary folder")))?;
     let files = arguments.folder.as_deref().unwrap_or(temporary.path());
     std::fs::create_dir_all(files).map_err(RaceError::at(files))?;
@@ -214,20 +227,24 @@ fn run(arguments: &Arguments) -> Result<(), RaceError> {
         data,
         found,
         files,
-        sections: Vec::new(),
+        raced: Vec::new(),
+        parts: Vec::new(),
         json: serde_json::Map::new(),
     };
     race.json.insert("setting".to_owned(), setting.to_json());
     race.run()?;
     if let Some(path) = &arguments.page {
-        let text = if arguments.renew {
-            let old = std::fs::read_to_string(path).map_err(RaceError::at(path))?;
-            let tasks: Vec<&str> = TASKS.iter().map(|task| task.name).collect();
-            page::renewed(&old, &setting, &race.sections, &tasks)
+        let (file, new) =
+            (Record::beside(path), Record { setting, tasks: race.raced, parts: race.parts });
+        let record = if arguments.renew {
+            let mut record = Record::read(&file)?;
+            record.renew(new);
+            record
         } else {
-            page::page(&setting, &race.sections)
+            new
         };
-        page::write(path, &text)?;
+        page::write(&file, &record.to_json())?;
+        page::write(path, &page::page(&record))?;
     }
     if let Some(path) = &arguments.json {
         page::write(path, &format!("{:#}\n", Value::Object(race.json)))?;
@@ -255,8 +272,7 @@ impl Race<'_> {
                 Err(name) => {
                     println!("\n{}: {name} is missing", spec.name);
                     if !self.arguments.renew {
-                        let words = format!("Not raced here: `{name}` is missing.");
-                        self.sections.push((spec.name.to_owned(), words));
+                        self.raced.push(Raced::missing(spec, name));
                     }
                     continue;
                 }
@@ -297,25 +313,23 @@ impl Race<'_> {
         if let Some(limit::Machine { bandwidth, rate }) = machine {
             let (bandwidth, rate) = (bandwidth / 1e9, rate / 1e9);
             let words = format!(
-                "A plain loop on one core reads {bandwidth:.1} GB/s from memory and makes {rate:.1} billion multiply-adds a \
-                 second of what is in the cache. The limit of an exact pass is the longer of the two times; one thread."
+                "On one core a plain loop reads {bandwidth:.1} GB/s from memory and makes {rate:.1} billion multiply-adds a second \
+                 on numbers in the cache. An exact pass on one thread takes at least the longer of the two times."
             );
-            self.section("The limit of an exact pass", &words, &limits);
+            self.part("The limit of an exact pass", &words, &limits);
         }
-        self.section(
-            "Growth: seconds to a relative gap of 1e-3, reading not included",
-            "",
-            &growths,
-        );
+        let words = "Training on a part of the examples, reading not included. *Exponent* is the slope of the logarithm of \
+                     seconds over that of examples: 1 is linear growth.";
+        self.part("Growth: seconds to a relative gap of 1e-3", words, &growths);
         if !speeds.is_empty() {
             let (one, many) = (limit::Machine::measure(1), limit::Machine::measure(cores));
             let words = format!(
-                "Plain loops on {cores} cores at once make {:.1} times the multiply-adds of one core, and read {:.1} times the bytes. \
-                 Steps of the solver follow one another; only oracles run on several threads.",
+                "Plain loops on {cores} cores at once make {:.1} times the multiply-adds of one core and read {:.1} times the bytes. \
+                 Only oracles run on several threads; the steps of the solver follow one another.",
                 many.rate / one.rate,
                 many.bandwidth / one.bandwidth
             );
-            self.section("Threads: an exact pass", &words, &speeds);
+            self.part("Threads: an exact pass", &words, &speeds);
         }
         for (name, values) in parts {
             self.json.insert(name.to_owned(), json!(values));
@@ -324,13 +338,14 @@ impl Race<'_> {
     }
 
     /// Prints a table and keeps it for the page.
-    fn section(&mut self, heading: &str, words: &str, grid: &Grid) {
-        if !grid.is_empty() {
-            println!("\n{heading}\n{words}\n{}", grid.text());
-            self.sections.push((
-                heading.to_owned(),
-                format!("{words}\n\n{}", grid.markdown()).trim().to_owned(),
-            ));
+    fn part(&mut self, heading: &str, words: &str, table: &Grid) {
+        if !table.is_empty() {
+            println!("\n{heading}\n{words}\n{}", table.text());
+            self.parts.push(Part {
+                heading: heading.to_owned(),
+                words: words.to_owned(),
+                table: table.clone(),
+            });
         }
     }
 
@@ -343,21 +358,15 @@ impl Race<'_> {
         let contest = Contest::run(spec, files, problem, &self.found, &self.rules, &mut |what| {
             eprintln!("{what}")
         })?;
-        let (table, targets) = (contest.table(), contest.targets());
-        let notes = contest.notes();
-        println!("\n{}: {}\n{}{notes}", spec.name, spec.about, table.text());
-        let mut body = format!("{}.\n\n{}", contest.heading(), table.markdown());
-        if !notes.is_empty() {
-            body += &notes.lines().map(|note| format!("\n{note}\n")).collect::<String>();
-        }
+        let mut raced = contest.raced();
+        println!("\n{}: {}\n{}", spec.name, spec.about, raced.table.text());
+        raced.notes.iter().for_each(|note| println!("{note}"));
+        let targets = contest.targets();
         if !targets.is_empty() {
             println!("{}", targets.text());
-            body += &format!("\n{}", targets.markdown());
         }
-        let predictions = contest.predictions();
-        if !predictions.is_empty() {
+        if let Some(predictions) = &raced.predictions {
             println!("{}", predictions.text());
-            body += &format!("\n{}", predictions.markdown());
         }
         if let Some(folder) = &self.arguments.svg {
             let plot = plot(&contest);
@@ -367,15 +376,16 @@ impl Race<'_> {
                 // As the page sees it: the folder of plots is the page's own, or below it.
                 let below = page.parent().and_then(|parent| folder.strip_prefix(parent).ok());
                 let link = below.map_or_else(|| PathBuf::from(&file), |below| below.join(&file));
-                body += &format!("\n![suboptimality against seconds]({})\n", link.display());
+                raced.plot = Some(link.display().to_string());
             }
         }
-        self.sections.push((spec.name.to_owned(), body));
+        self.raced.push(raced);
         Ok(contest.to_json())
     }
 }
 
-/// Suboptimality against seconds: Crosscut's longest run as a curve, everybody at the end.
+/// Distance from the optimum against seconds: Crosscut's longest run as a curve, each program at
+/// its end.
 fn plot(contest: &Contest) -> String {
     let curve = Series {
         name: "Crosscut, pass by pass".to_owned(),
@@ -390,11 +400,11 @@ fn plot(contest: &Contest) -> String {
         Some(Series { name: format!("{} {}", row.program, row.setting), points: vec![point] })
     };
     let ends = contest.rows.iter().filter_map(end);
-    let title = format!("{}: relative suboptimality against wall seconds", contest.spec.name);
+    let title = format!("{}: distance from the optimum against wall seconds", contest.spec.name);
     plot::svg(
         &title,
         "wall seconds of the whole process",
-        "off by at most",
+        "(P(w) − P*) / P*, at most",
         &std::iter::once(curve).chain(ends).collect::<Vec<_>>(),
     )
 }

@@ -5,10 +5,14 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::record::{Raced, Record};
+use crate::summary;
+
 /// Where and when.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Setting {
     /// What was typed after `race --`, with folders as words.
     command: String,
@@ -42,20 +46,6 @@ impl Setting {
         }
     }
 
-    /// A paragraph and a list.
-    fn markdown(&self) -> String {
-        let Self { command, programs, .. } = self;
-        let mut text = format!(
-            "```text\ncargo run --release -p crosscut-benches --bin race -- {command}\n```\n\n"
-        );
-        text += &format!("{}.\n\n", self.occasion());
-        for (name, version) in programs {
-            let version = version.as_deref().unwrap_or("missing on this machine");
-            text += &format!("* {name}: {version}\n");
-        }
-        text
-    }
-
     /// Day, commit and machine.
     fn occasion(&self) -> String {
         let Self { processor, cores, system, day, commit, .. } = self;
@@ -69,6 +59,15 @@ impl Setting {
         });
         let found: Vec<String> = found.collect();
         format!("{}, by `race -- {}` ({}).", self.occasion(), self.command, found.join(", "))
+    }
+
+    /// The programs with their versions, a line each.
+    fn programs(&self) -> String {
+        let line = |(name, version): &(String, Option<String>)| {
+            let version = version.as_deref().unwrap_or("missing on this machine");
+            format!("* {name}: {version}\n")
+        };
+        self.programs.iter().map(line).collect()
     }
 
     /// The same for JSON.
@@ -111,69 +110,132 @@ fn day(days: u64) -> String {
 const HEAD: &str = "\
 # The race
 
-Crosscut beside what one would use instead, on the same files, in turn, in one run. This page is made by the program that races:
-
+How long Crosscut takes to learn, and how much memory, beside programs that people use for the same
+data. All read the same files and run one after the other on the same machine.
 ";
 
-/// Heading of [`HOW`].
-const HOW_HEADING: &str = "How to read the tables";
+const SAME: &str = "\
+These programs minimise the same P(w) as Crosscut, so their weights can be compared. *Above P\\**
+says how far from the optimum a program stopped: at most this fraction. *Crosscut as good after* is
+the time after which Crosscut had weights with a P(w) as low. *Times as long* is the time of the
+program divided by that of Crosscut; below 1, Crosscut is slower.
+";
+
+const OTHER: &str = "\
+These programs minimise something else (boosted trees, another loss, a perceptron), so only the
+measures on the test examples can be compared. Crosscut ran with the setting of the first row of its
+table below.
+";
+
+const BEHIND: &str = "\
+Every case in the tables below in which a program is faster than Crosscut, takes less memory, or has
+a better first measure on the test examples. Memory and measures are beside those of Crosscut's
+first row, time is as in the two tables above.
+";
 
 const HOW: &str = "\
-* Every figure is of a whole process, from file to model, the median of the rounds. User seconds are those of all threads together.
-* P(w) is computed by this program from the weights in the model of each program, on the same problem, with Crosscut's oracles; no
-  program is asked how good it is. *Off by at most* is (P(w) − D) / D with the tightest lower bound D that a run of Crosscut certified here.
-* *Crosscut so far in* is when Crosscut had weights as good as those of the peer: wall seconds from the start of its process, from
-  its log. It knows P(w) only when it makes a certificate, so this is late rather than early.
-* `user ×` and `wall ×` are ratios to the first row of the table: the median over rounds of the ratio in the round.
-* Programs that do not solve the problem of the task (CRFsuite but for `crf`, XGBoost, LightGBM) have test measures only.
-* In `crf` all programs read the same file. CRFsuite has by default only the weights of pairs of a feature and a tag, and of pairs of
-  tags, that occur in the training data. The others count as 0 in P(w), so its own optimum is above P\\*. With
-  `feature.possible_states=1 feature.possible_transitions=1` it solves the problem of Crosscut.
-  There the table *prediction* is of `crosscut classify` and `crfsuite tag` on the test examples, with the model of the row.
-* A section that names its own day and commit was made later than the rest, by `--renew`.
-* A peak below that of the program which starts the others, some megabytes, cannot be seen.
+* Every figure is of a whole process, from the file to the model, and the median of the rounds. User
+  seconds are those of all threads together. `user ×` and `wall ×` are ratios to the first row of
+  the table: the median over rounds of the ratio in the round.
+* P(w) is computed by the program that races, from the weights in the model of each program, with
+  Crosscut's oracles. No program is asked how good it is. *Above P\\* by at most* is (P(w) − D) / D,
+  where D is the highest lower bound on the optimum P\\* that a run of Crosscut certified.
+* *Crosscut as good after* counts wall seconds from the start of the process. Crosscut knows P(w)
+  only when it makes a certificate, so the figure is late rather than early.
+* CRFsuite's default has weights only for pairs of an attribute and a tag, and of two tags, that
+  occur in the training data. The other weights count as 0 in P(w), so its own optimum is above
+  P\\*. With `feature.possible_states=1 feature.possible_transitions=1` it solves the problem that
+  Crosscut solves.
+* A section that names its own day and commit was measured later than the rest.
+* Peak memory below that of the program that starts the others, some megabytes, cannot be seen.
 ";
 
-/// A heading and the Markdown below it.
-pub type Section = (String, String);
+const AGAIN: &str = "\
+Programs and files that are missing are named, and the race goes on without them. Without options
+the race is on the shipped data. `datasets/README.md` says where the other files come from. The
+figures are kept in `race.json` beside this page, and `--render` writes the page again from them.
+";
 
-/// The whole page: sections are a heading, words and tables.
-pub fn page(setting: &Setting, sections: &[Section]) -> String {
-    let mut all = vec![(HOW_HEADING.to_owned(), HOW.to_owned())];
-    all.extend_from_slice(sections);
-    joined(&(HEAD.to_owned() + &setting.markdown()), &all)
-}
-
-/// A page in which `sections`, which are of tasks, replace the ones with their headings. New ones
-/// follow the last of the other `tasks`. Each says when and where it was made. The rest of the page
-/// stays, except for the words on how to read it.
-pub fn renewed(page: &str, setting: &Setting, sections: &[Section], tasks: &[&str]) -> String {
-    let mut parts = page.split("\n## ");
-    let head = parts.next().unwrap_or_default();
-    let mut all: Vec<Section> = parts
-        .map(|part| part.split_once('\n').unwrap_or((part, "")))
-        .map(|(heading, body)| (heading.to_owned(), body.trim().to_owned()))
-        .collect();
-    let how = (HOW_HEADING.to_owned(), HOW.to_owned());
-    let of_sections = sections.iter().map(|(heading, body)| {
-        (heading.clone(), format!("{}\n\n{}", setting.of_section(), body.trim()))
-    });
-    for (heading, body) in std::iter::once(how).chain(of_sections) {
-        let last = all.iter().rposition(|(known, _)| tasks.contains(&known.as_str()));
-        match all.iter().position(|(known, _)| *known == heading) {
-            Some(at) => all[at].1 = body,
-            None => all.insert(last.map_or(all.len(), |last| last + 1), (heading, body)),
-        }
-    }
-    joined(head, &all)
-}
-
-fn joined(head: &str, sections: &[Section]) -> String {
-    let mut text = format!("{}\n", head.trim_end());
-    for (heading, body) in sections {
+/// The whole page.
+pub fn page(record: &Record) -> String {
+    let Record { setting, tasks, parts } = record;
+    let mut text = format!("{HEAD}\n{}.\n", setting.occasion());
+    let mut section = |heading: &str, body: &str| {
         text += &format!("\n## {heading}\n\n{}\n", body.trim_end());
+    };
+    let (same, other) = (summary::same_problem(record), summary::other_problems(record));
+    if !same.is_empty() {
+        section("Programs that solve the same problem", &format!("{SAME}\n{}", same.markdown()));
+    }
+    if !other.is_empty() {
+        section("Programs that learn something else", &format!("{OTHER}\n{}", other.markdown()));
+    }
+    let behind = summary::behind(record);
+    if !behind.is_empty() {
+        section("Where Crosscut is behind", &format!("{BEHIND}\n{}", behind.markdown()));
+    }
+    section("How to read the tables", HOW);
+    for raced in tasks {
+        let mut rest = raced.title().chars();
+        let first = rest.next().map(|first| first.to_ascii_uppercase());
+        let heading: String = first.into_iter().chain(rest).collect();
+        section(&heading, &of_task(raced));
+    }
+    for part in parts {
+        section(&part.heading, &format!("{}\n{}", wrapped(&part.words), part.table.markdown()));
+    }
+    let command = format!(
+        "```text\ncargo run --release -p crosscut-benches --bin race -- {}\n```",
+        setting.command
+    );
+    section("How to run it again", &format!("{command}\n\n{AGAIN}\n{}", setting.programs()));
+    text
+}
+
+/// The section of a task.
+fn of_task(raced: &Raced) -> String {
+    let Raced { name, about, bound, setting, table, notes, predictions, plot } = raced;
+    let mut text = format!("`{name}`: {about}");
+    if !bound.is_empty() {
+        text += &format!("; P\\* ≥ {bound}");
+    }
+    text = wrapped(&format!("{text}."));
+    if let Some(setting) = setting {
+        text += &format!("\n{}", wrapped(&setting.of_section()));
+    }
+    if !table.is_empty() {
+        text += &format!("\n{}", table.markdown());
+    }
+    for note in notes {
+        text += &format!("\n{note}\n");
+    }
+    if let Some(predictions) = predictions {
+        text += &format!(
+            "\nPrediction of the test examples with the model of each row:\n\n{}",
+            predictions.markdown()
+        );
+    }
+    if let Some(plot) = plot {
+        text += &format!("\n![distance from the optimum against seconds]({plot})\n");
     }
     text
+}
+
+/// A paragraph in lines of at most 100 characters.
+fn wrapped(text: &str) -> String {
+    let (mut lines, mut width) = (String::new(), 0);
+    for word in text.split_whitespace() {
+        let length = word.chars().count();
+        let separator = match width {
+            0 => "",
+            width if width + 1 + length > 100 => "\n",
+            _ => " ",
+        };
+        width = if separator == " " { width + 1 + length } else { length };
+        lines += separator;
+        lines += word;
+    }
+    lines + "\n"
 }
 
 /// Writes a file, with its folder.
@@ -209,35 +271,19 @@ mod tests {
             processor: "Fast One".to_owned(),
             ..Setting::look("--all --rounds 2".to_owned(), programs)
         };
-        let text = page(&setting, &[("news".to_owned(), "| a |\n".to_owned())]);
+        let missing = Raced::missing(&crate::tasks::TASKS[0], "news.train.svm");
+        let text = page(&Record { setting, tasks: vec![missing], parts: Vec::new() });
+        assert_eq!(wrapped("a b"), "a b\n");
+        assert_eq!(wrapped(&"é ".repeat(51)), format!("{}é\né\n", "é ".repeat(49)));
         for part in [
             "race -- --all --rounds 2\n",
             "Fast One",
             "* A: 1.0\n",
             "* B: missing on this machine\n",
-            "\n## news\n\n| a |\n",
+            "\n## 20 Newsgroups, tf-idf\n\n`news`: 20 Newsgroups",
+            "`news.train.svm` is missing.\n",
         ] {
-            assert!(text.contains(part), "{text}");
+            assert!(text.contains(part), "{part}: {text}");
         }
-    }
-
-    #[test]
-    fn a_section_is_renewed_and_the_others_stay() {
-        let section = |heading: &str, body: &str| (heading.to_owned(), body.to_owned());
-        let setting = |command: &str| Setting::look(command.to_owned(), Vec::new());
-        let old = [section("news", "old news"), section("letter", "l"), section("Growth", "g")];
-        let old = page(&setting("--all"), &old);
-        let new = [section("news", "new news"), section("crf", "c")];
-        let text = renewed(&old, &setting("news crf"), &new, &["news", "letter", "crf"]);
-        let headings: Vec<&str> =
-            text.lines().filter_map(|line| line.strip_prefix("## ")).collect();
-        assert_eq!(headings, [HOW_HEADING, "news", "letter", "crf", "Growth"]);
-        assert!(text.contains("race -- --all\n") && !text.contains("old news"), "{text}");
-        assert!(
-            text.contains("by `race -- news crf`") && text.contains("\n\nnew news\n"),
-            "{text}"
-        );
-        // A page renewed with nothing is the same page.
-        assert_eq!(renewed(&old, &setting(""), &[], &["news"]), old);
     }
 }

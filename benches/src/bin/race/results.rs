@@ -5,9 +5,25 @@ use serde_json::{Value, json};
 use crate::child::Usage;
 use crate::contest::{Contest, Curve, Row};
 use crate::programs::Program;
+use crate::record::Raced;
 use crate::statistics::{median, ratio};
 use crate::table::{Grid, megabytes, objective, relative, seconds, times};
 use crate::tasks::{Target, What};
+
+/// The columns of [`Contest::table`] and [`Contest::predictions`] that the page looks at.
+pub const PROGRAM: &str = "program";
+/// Wall seconds.
+pub const WALL: &str = "wall s";
+/// Peak memory.
+pub const MEMORY: &str = "memory MB";
+/// Upper bound on (P(w) − P\*) / P\*.
+pub const ABOVE: &str = "above P* by at most";
+/// When Crosscut had weights as good as those of the row.
+pub const AS_GOOD: &str = "Crosscut as good after s";
+/// User seconds beside those of the first row.
+pub const USER_RATIO: &str = "user ×";
+/// Wall seconds beside those of the first row.
+pub const WALL_RATIO: &str = "wall ×";
 
 impl Contest {
     /// (P(w) − D) / max(|D|, 1) with the tightest bound D: at least what really is missing to the
@@ -45,19 +61,10 @@ impl Contest {
                 measures.push(name);
             }
         }
-        let fixed = [
-            "",
-            "user s",
-            "wall s",
-            "peak MB",
-            "passes",
-            "training s",
-            "P(w)",
-            "off by at most",
-            "Crosscut so far in",
-        ];
+        let fixed =
+            [PROGRAM, "user s", WALL, MEMORY, "passes", "training s", "P(w)", ABOVE, AS_GOOD];
         let mut grid = Grid::new(
-            fixed.into_iter().chain(measures.iter().copied()).chain(["user ×", "wall ×"]),
+            fixed.into_iter().chain(measures.iter().copied()).chain([USER_RATIO, WALL_RATIO]),
         );
         for row in &self.rows {
             let show =
@@ -94,7 +101,7 @@ impl Contest {
 
     /// What predicting the test examples used, if that was compared. Ratios are to the first row.
     pub fn predictions(&self) -> Grid {
-        let mut grid = Grid::new(["prediction", "user s", "wall s", "peak MB", "user ×", "peak ×"]);
+        let mut grid = Grid::new([PROGRAM, "user s", WALL, MEMORY, USER_RATIO, "memory ×"]);
         let asked = self.rows.iter().filter(|row| !row.predicting.is_empty());
         for row in asked.clone() {
             let show = |what, how: fn(f64) -> String| {
@@ -117,9 +124,19 @@ impl Contest {
         grid
     }
 
-    /// The task, and the bound on its optimum.
-    pub fn heading(&self) -> String {
-        format!("{}; P\\* ≥ {}", self.spec.about, objective(self.bound))
+    /// What the page keeps; it adds the plot.
+    pub fn raced(&self) -> Raced {
+        let predictions = self.predictions();
+        Raced {
+            name: self.spec.name.to_owned(),
+            about: self.spec.about.to_owned(),
+            bound: objective(self.bound),
+            setting: None,
+            table: self.table(),
+            notes: self.notes().lines().map(str::to_owned).collect(),
+            predictions: (!predictions.is_empty()).then_some(predictions),
+            plot: None,
+        }
     }
 
     /// What a table cannot say: who failed, and who is missing.

@@ -1,7 +1,9 @@
 //! [`Grid`]: a table of texts, as plain text and as Markdown.
 
+use serde::{Deserialize, Serialize};
+
 /// A table: what its columns are called, and its rows.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Grid {
     columns: Vec<String>,
     rows: Vec<Vec<String>>,
@@ -21,6 +23,22 @@ impl Grid {
     /// Whether it has no rows.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
+    }
+
+    /// What the columns are called.
+    pub fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    /// The rows; cells at their ends may lack.
+    pub fn rows(&self) -> &[Vec<String>] {
+        &self.rows
+    }
+
+    /// The cell of a row in the column called `column`, unless it is empty.
+    pub fn cell<'g>(&self, row: &'g [String], column: &str) -> Option<&'g str> {
+        let at = self.columns.iter().position(|name| name == column)?;
+        row.get(at).map(String::as_str).filter(|cell| !cell.is_empty())
     }
 
     /// The columns that say something in at least one row.

@@ -13,33 +13,35 @@ use crate::svmlight;
 pub const LABEL: OptionSpec = OptionSpec {
     name: "label",
     value: "COLUMN",
-    help: "EXAMPLES is a table (CSV, TSV) with a header line; COLUMN, a name or a number from 1, has the labels. A column \
-           of numbers is a feature, any other one a feature for each of its values. A missing value (empty, ?, NA, N/A, \
-           NaN, null) has a feature of its own, and in a column of numbers the mean. Default: svm-light lines.",
+    help: "EXAMPLES is a table (CSV or TSV) with a header line, and COLUMN has the labels. \
+           Columns are given by name, or by number from 1. A column of numbers is a feature; any \
+           other column has a feature for each value. A missing value (empty, ?, NA, N/A, NaN, \
+           null) is a feature of its own; a missing number also counts as the mean. Default: \
+           svm-light lines.",
 };
 /// `--group-column`.
 pub const GROUP: OptionSpec = OptionSpec {
     name: "group-column",
     value: "COLUMN",
-    help: "The column of a table that names the query of a row. Default: all rows are one query.",
+    help: "The column of a table that names the query. Default: all rows are one query.",
 };
 /// `--weight-column`.
 pub const WEIGHT: OptionSpec = OptionSpec {
     name: "weight-column",
     value: "COLUMN",
-    help: "The column of a table that has the weights of rows. Default: 1.",
+    help: "The column of a table that has the weights of rows. Default: all weights are 1.",
 };
 /// `--ignore`.
 pub const IGNORE: OptionSpec = OptionSpec {
     name: "ignore",
     value: "COLUMNS",
-    help: "Leaves out columns of a table (names or numbers, between commas). Default: none.",
+    help: "Columns of a table to leave out, separated by commas. Default: none.",
 };
 /// `--categories`.
 pub const CATEGORIES: OptionSpec = OptionSpec {
     name: "categories",
     value: "COLUMNS",
-    help: "Columns of numbers that are categories. Default: none.",
+    help: "Columns of numbers to treat as categories, separated by commas. Default: none.",
 };
 
 /// What to do with a table given to learn from, for [`refuse`].

@@ -692,6 +692,46 @@ fn help_names_every_flag() {
     }
 }
 
+#[test]
+fn help_is_narrow_and_has_an_example() {
+    let home = Home::new();
+    let tasks = ["multiclass", "sequence", "ranking"];
+    let mut commands: Vec<Vec<&str>> = vec![vec!["tasks"], vec!["link"], vec!["help"], vec![]];
+    for verb in ["learn", "validate", "check"] {
+        commands.push(vec![verb]);
+        commands.extend(tasks.map(|task| vec![verb, task]));
+    }
+    commands.extend(
+        ["classify", "evaluate", "inspect", "export", "completions", "man"].map(|v| vec![v]),
+    );
+    let mut texts: Vec<(String, String)> = Vec::new();
+    for command in commands {
+        // `crosscut help` is help itself.
+        let flag: &[&str] = if command == ["help"] { &[] } else { &["--help"] };
+        let help = home.succeeds(&[&command[..], flag].concat()).out;
+        let verb = command.first().copied().unwrap_or_default();
+        let has_example = !matches!(verb, "" | "tasks" | "link" | "help");
+        let example = format!("Example:\n  crosscut {} ", command.join(" "));
+        let found = help.contains("Example:\n  crosscut ");
+        assert_eq!(found, has_example, "{command:?}: {help}");
+        assert!(command.len() < 2 || help.contains(&example), "{command:?}: {help}");
+        texts.push((command.join(" "), help));
+    }
+    for program in ["svm_multiclass", "svm_hmm", "svm_rank", "svm_proprank"] {
+        for part in ["learn", "classify"] {
+            let name = format!("{program}_{part}");
+            let help = home.succeeds(&[&name, "-?"]).out;
+            assert!(help.contains(&format!("Example: {name} ")), "{help}");
+            texts.push((name, help));
+        }
+    }
+    for (command, help) in texts {
+        for line in help.lines() {
+            assert!(line.chars().count() <= 100, "{command}: {line}");
+        }
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_reader_that_goes_away_is_no_failure() {

@@ -104,15 +104,15 @@ const APART: Apart = Apart {
 const GROUP: OptionSpec = OptionSpec {
     name: "group",
     value: "FILE",
-    help: "Takes the number of documents of each query from the lines of FILE (as LightGBM and XGBoost do), for examples \
-           without qid. Default: a query is what has one qid; without any qid the file EXAMPLES.query or EXAMPLES.group \
-           has the numbers, or all documents are one query.",
+    help: "Reads the number of documents of each query from the lines of FILE, as LightGBM and \
+           XGBoost do. Default: documents with the same qid are one query; without qid, \
+           EXAMPLES.query or EXAMPLES.group is read, else all documents are one query.",
 };
 
 const NO_GROUP: OptionSpec = OptionSpec {
     name: "no-group",
     value: "",
-    help: "Does not look for EXAMPLES.query and EXAMPLES.group.",
+    help: "Does not look for EXAMPLES.query and EXAMPLES.group. Default: looks for them.",
 };
 
 impl Format for RankingFiles {
@@ -120,7 +120,8 @@ impl Format for RankingFiles {
     type Record = Record;
     type Survey = Survey;
     const NAME: &'static str = "ranking";
-    const ABOUT: &'static str = "Learning to rank (SVM^rank and structured measures) of svm-light lines with qid, or tables";
+    const ABOUT: &'static str =
+        "Learning to rank, by swapped pairs, average precision, NDCG and others";
     const RESCALINGS: &'static [Rescaling] = &[Rescaling::Margin, Rescaling::Slack];
     const LOSSES: &'static [u32] = &[1, 2, 3, 4, 5, 6, 7, 8];
     const SCHEMA: u32 = 5;
@@ -128,17 +129,19 @@ impl Format for RankingFiles {
         OptionSpec {
             name: "k",
             value: "N",
-            help: "Looks at the first N documents in NDCG (-l 4), DCG (-l 5) and precision (-l 7). Default: all, with -l 7 \
-                   10. The other losses: -l 1 (swapped pairs, the default), -l 2 (their fraction of a query's pairs), -l 3 \
-                   (1 - average precision), -l 6 (1 - reciprocal rank), -l 8 (ranks of relevant documents).",
+            help: "Only the first N documents count in NDCG (-l 4), DCG (-l 5) and precision (-l \
+                   7). Default: all, and 10 with -l 7. Other losses: -l 1 swapped pairs (the \
+                   default), -l 2 fraction of swapped pairs, -l 3 1 − average precision, -l 6 1 \
+                   − reciprocal rank, -l 8 ranks of relevant documents.",
         },
         OptionSpec {
             name: "scale",
             value: "none|query|standard|global",
-            help: "Scales each feature. query: by its range within each query, to [0, 1] if nothing is negative. global: by \
-                   its range over all training examples. standard: subtracts the mean of all training examples and \
-                   divides by the standard deviation; a feature that over half of them lack is only divided, so that \
-                   sparse rows stay sparse. What is read with the model is scaled likewise. Default: none.",
+            help: "Scales each feature. query: divides by its range within each query. global: \
+                   divides by its range in all training examples. standard: subtracts the mean \
+                   and divides by the standard deviation; features that are missing in more than half \
+                   of the rows are only divided. The model scales what it reads later in the \
+                   same way. Default: none.",
         },
         GROUP,
         NO_GROUP,
@@ -150,7 +153,8 @@ impl Format for RankingFiles {
         OptionSpec {
             name: "query-weights",
             value: "FILE",
-            help: "Multiplies the slacks of queries by the numbers on the lines of FILE. Default: 1 for each query.",
+            help: "Reads the weight of each query from the lines of FILE; it multiplies the \
+                   slack of the query. Default: 1.",
         },
         svmlight::ZERO_BASED,
         svmlight::SORT_IDS,
@@ -160,9 +164,10 @@ impl Format for RankingFiles {
         OptionSpec {
             name: "ranks",
             value: "",
-            help: "Writes rank lists as TREC runs, `qid Q0 document rank score tag`, the document being the first word \
-                   after # on its line (or the one after `docid =`), else d and the number of the line. Default: scores \
-                   in the order of the examples.",
+            help: "Writes rankings as TREC runs: `qid Q0 document rank score tag`. The name of a \
+                   document is the first word after # on its line, or the word after `docid =`, \
+                   else d and the line number. Default: a score a line, in the order of the \
+                   examples.",
         },
         OptionSpec {
             name: "run-tag",

@@ -70,8 +70,8 @@ struct Learned {
 const BEAM: OptionSpec = OptionSpec {
     name: "b",
     value: "N",
-    help: "Keeps only the N best states at each token; with a beam there is no upper bound on the optimum, since nothing \
-           is known of what it misses. Default: 0 in training (all of them, exact), later what it was in training.",
+    help: "Beam search: keeps the N best states at each token. The upper bound on the optimum is \
+           then unknown. Default: 0 (exact search); in classify and evaluate, as in training.",
 };
 
 impl Format for SequenceFiles {
@@ -79,8 +79,7 @@ impl Format for SequenceFiles {
     type Record = Record;
     type Survey = Survey;
     const NAME: &'static str = "sequence";
-    const ABOUT: &'static str =
-        "Tagging of sequences (max-margin or CRF) of SVM^hmm, CRFsuite or CoNLL files";
+    const ABOUT: &'static str = "Sequence tagging, as a max-margin Markov chain or a CRF";
     const RESCALINGS: &'static [Rescaling] = &[Rescaling::Margin, Rescaling::Slack];
     const LOSSES: &'static [u32] = &[0, 1, 2];
     const SCHEMA: u32 = 5;
@@ -90,52 +89,56 @@ impl Format for SequenceFiles {
         OptionSpec {
             name: "t",
             value: "ORDER",
-            help: "Looks at so many tags before, 0 to 3. Default: 1; with --template 1 if it has a line B without macros, else 0.",
+            help: "How many tags before the current one a tag depends on, 0 to 3. Default: 1; \
+                   with --template, 1 if the template has a line B, else 0.",
         },
         OptionSpec {
             name: "e",
             value: "ORDER",
-            help: "With 1, all features also have weights for pairs of tags side by side. Default: 0: only those of lines \
-                   B01:%x[…] of a template.",
+            help: "1: every feature also has a weight for each pair of neighbouring tags. 0: \
+                   only features of template lines such as B01:%x[0,0] do. Default: 0.",
         },
         BEAM,
         OptionSpec {
             name: "format",
             value: "NAME",
-            help: "What the examples are: hmm (`TAG qid:N id:value …`), crfsuite (`TAG<TAB>attribute[:weight]…`), \
-                   columns or conllu (CoNLL-U, also Plus; both need --template), or auto: with --template conllu if the \
-                   file begins like it, else columns; without, what the first line looks like. Default: auto.",
+            help: "The format of the examples: hmm (`TAG qid:N id:value …`), crfsuite \
+                   (`TAG<TAB>attribute[:weight]…`), columns or conllu (both need --template). \
+                   Default: auto, which looks at the first lines of the file.",
         },
         OptionSpec {
             name: "template",
             value: "FILE",
-            help: "Makes features of columns as this file says, in the notation of CRF++; or one of those built in: \
-                   chunking, pos, ner (see --print-template).",
+            help: "Makes features from columns, as FILE says in the notation of CRF++, or as a \
+                   built-in template says: chunking, pos or ner (--print-template shows them).",
         },
         OptionSpec {
             name: "tag-column",
             value: "N",
-            help: "The column that is the tag, numbered from 1, or from -1 backwards; of CoNLL-U also by name. Default: \
-                   the last one; UPOS of CoNLL-U.",
+            help: "The column that has the tags, counted from 1, or from the end with -1, -2, …; \
+                   in CoNLL-U also by name. Default: the last column; UPOS in CoNLL-U.",
         },
         OptionSpec {
             name: "min-count",
             value: "N",
-            help: "Drops features that fewer than N tokens of the training examples have. Default: 1.",
+            help: "Drops features that fewer than N tokens of the training examples have. \
+                   Default: 1.",
         },
         OptionSpec {
             name: "constrain",
             value: "SCHEME",
-            help: "Never lets tags follow each other in ways that the scheme forbids: bio (IOB2), or bioes, also \
-                   called bilou, bmes, bmewo by other letters; tags as B-NP, B_NP, NP-B, NP_B or B; for at most 4096 \
-                   tags. Default: any tag may follow any other.",
+            help: "Forbids sequences of tags that break a chunk notation: bio (IOB2), bioes, \
+                   bilou, bmes or bmewo. Tags look like B-NP, B_NP, NP-B, NP_B or B; there are \
+                   at most 4096. Default: any tag may follow any tag.",
         },
         OptionSpec {
             name: "cost",
             value: "FILE",
-            help: "Takes the loss from lines `true-tag predicted-tag cost`, summed over tokens (-l 1) or divided by their \
-                   number (-l 2); pairs not listed cost 1, right predictions 0. Default: -l 1 (number of wrong tags), \
-                   -l 2 (divided by the number of tokens) or -l 0 (zero/one for a sequence).",
+            help: "Reads the cost of each mistake from lines `true-tag predicted-tag cost`. \
+                   Pairs that are not listed cost 1. Costs are summed over tokens (-l 1), or \
+                   also divided by the number of tokens (-l 2). Default: -l 1 (number of wrong \
+                   tags), -l 2 (fraction of wrong tags), or -l 0 (1 for a sequence with any \
+                   mistake).",
         },
         scaling::OPTION,
         svmlight::ZERO_BASED,
@@ -146,13 +149,14 @@ impl Format for SequenceFiles {
         OptionSpec {
             name: "n-best",
             value: "N",
-            help: "Writes the N best outputs of each example, each after a line `# RANK SCORE` and before a blank line. \
-                   Default: the best one alone.",
+            help: "Writes the N best taggings of each sequence, each after a line `# RANK SCORE` \
+                   and before a blank line. Default: only the best.",
         },
         OptionSpec {
             name: "max-marginals",
             value: "",
-            help: "Writes after each tag by how much its best output beats the best one with another tag there.",
+            help: "Writes after each tag by how much the best tagging beats the best one with \
+                   another tag there. Default: tags alone.",
         },
     ];
 

@@ -1,6 +1,4 @@
-//! Plots as plain SVG: curves and points on two logarithmic axes.
-
-use std::fmt::Write;
+//! Plots as plain SVG: curves and points on logarithmic or linear axes.
 
 /// A curve, or a single point, with its name.
 #[derive(Clone, Debug)]
@@ -21,27 +19,42 @@ const BOTTOM: f64 = 48.0;
 const COLOURS: [&str; 8] =
     ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999"];
 
-/// Decades on one axis.
-struct Axis {
+/// One axis: the values of a plot, and their places in pixels.
+#[derive(Clone, Copy, Debug)]
+pub struct Axis {
     low: f64,
     high: f64,
     from: f64,
     to: f64,
+    is_log: bool,
 }
 
 impl Axis {
-    /// Whole decades around `values`, drawn between two places.
+    /// An axis from `low` at the pixel `from` to `high` at the pixel `to`.
+    pub fn linear((low, high): (f64, f64), (from, to): (f64, f64)) -> Self {
+        Self { low, high, from, to, is_log: false }
+    }
+
+    /// The same for the logarithms of `low` and `high`, which must be above 0.
+    pub fn log((low, high): (f64, f64), (from, to): (f64, f64)) -> Self {
+        Self { low: low.log10(), high: high.log10(), from, to, is_log: true }
+    }
+
+    /// A logarithmic axis of the whole decades around `values`.
     fn around(values: impl Iterator<Item = f64> + Clone, from: f64, to: f64) -> Self {
         let low = values.clone().fold(f64::INFINITY, f64::min).log10().floor();
         let high = values.fold(f64::NEG_INFINITY, f64::max).log10().ceil();
-        match low.is_finite() && high.is_finite() {
-            true => Self { low, high: high.max(low + 1.0), from, to },
-            false => Self { low: 0.0, high: 1.0, from, to },
-        }
+        let (low, high) = match low.is_finite() && high.is_finite() {
+            true => (low, high.max(low + 1.0)),
+            false => (0.0, 1.0),
+        };
+        Self { low, high, from, to, is_log: true }
     }
 
-    fn place(&self, value: f64) -> f64 {
-        self.from + (self.to - self.from) * (value.log10() - self.low) / (self.high - self.low)
+    /// The pixel of a value.
+    pub fn place(&self, value: f64) -> f64 {
+        let value = if self.is_log { value.log10() } else { value };
+        self.from + (self.to - self.from) * (value - self.low) / (self.high - self.low)
     }
 
     fn decades(&self) -> impl Iterator<Item = i32> {
@@ -74,12 +87,12 @@ pub fn svg(title: &str, across: &str, up: &str, series: &[Series]) -> String {
     for decade in x.decades() {
         let at = x.place(10_f64.powi(decade));
         put(grid_line((at, TOP), (at, HEIGHT - BOTTOM)));
-        put(label((at, HEIGHT - BOTTOM + 16.0), "middle", decade));
+        put(label((at, HEIGHT - BOTTOM + 16.0), "middle", &power(decade)));
     }
     for decade in y.decades() {
         let at = y.place(10_f64.powi(decade));
         put(grid_line((LEFT, at), (WIDTH - RIGHT, at)));
-        put(label((LEFT - 6.0, at + 4.0), "end", decade));
+        put(label((LEFT - 6.0, at + 4.0), "end", &power(decade)));
     }
     let middle = (LEFT + WIDTH - RIGHT) / 2.0;
     put(format!(
@@ -95,13 +108,9 @@ pub fn svg(title: &str, across: &str, up: &str, series: &[Series]) -> String {
     for (at, (name, points)) in drawn.iter().enumerate() {
         let colour = COLOURS[at % COLOURS.len()];
         if points.len() > 1 {
-            let mut path = String::new();
-            for &(seconds, value) in points {
-                let _ = write!(path, "{:.1},{:.1} ", x.place(seconds), y.place(value));
-            }
             put(format!(
                 "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>",
-                path.trim_end()
+                self::points(&x, &y, points)
             ));
         }
         if let Some(&(seconds, value)) = points.last() {
@@ -118,19 +127,30 @@ pub fn svg(title: &str, across: &str, up: &str, series: &[Series]) -> String {
     text + "</svg>\n"
 }
 
-fn grid_line((x1, y1): (f64, f64), (x2, y2): (f64, f64)) -> String {
+/// A thin line between two points.
+pub fn grid_line((x1, y1): (f64, f64), (x2, y2): (f64, f64)) -> String {
     format!(
         "<line x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" y2=\"{y2:.1}\" stroke=\"#dddddd\"/>"
     )
 }
 
-fn label((x, y): (f64, f64), anchor: &str, decade: i32) -> String {
-    let number = if (-2..=3).contains(&decade) {
-        format!("{}", 10_f64.powi(decade))
-    } else {
-        format!("1e{decade}")
-    };
-    format!("<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{number}</text>")
+/// Text at a point, which is its `start`, `middle` or `end`.
+pub fn label((x, y): (f64, f64), anchor: &str, text: &str) -> String {
+    format!("<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{}</text>", escape(text))
+}
+
+/// A power of ten as a number.
+pub fn power(decade: i32) -> String {
+    match decade {
+        -2..=3 => format!("{}", 10_f64.powi(decade)),
+        _ => format!("1e{decade}"),
+    }
+}
+
+/// The `points` of a line or an area of SVG.
+pub fn points(x: &Axis, y: &Axis, values: &[(f64, f64)]) -> String {
+    let place = |&(across, up): &(f64, f64)| format!("{:.1},{:.1}", x.place(across), y.place(up));
+    values.iter().map(place).collect::<Vec<_>>().join(" ")
 }
 
 fn escape(text: &str) -> String {
@@ -198,6 +218,7 @@ mod tests {
     #[test]
     fn decades_are_evenly_spread() {
         let axis = Axis::around([0.02, 3.0].into_iter(), 0.0, 300.0);
+        assert_eq!(axis.decades().map(power).collect::<Vec<_>>(), ["0.01", "0.1", "1", "10"]);
         assert_eq!(
             [0.01, 0.1, 1.0, 10.0].map(|value| axis.place(value).round()),
             [0.0, 100.0, 200.0, 300.0]
