@@ -29,8 +29,8 @@ use std::time::Instant;
 
 use crosscut::validation::folds_of;
 use crosscut::{C, Flow, Settings, Trainer, predict_all, solve};
-use crosscut_app::{Application, Options, Outcome, Report, Source};
-use crosscut_sequence::{Sequence, Tags};
+use crosscut_app::{Format, Options, Outcome, Report, Source, Training, define, read};
+use crosscut_sequence::{SequenceFiles, Tags};
 
 /// What C of the sum of the slacks is chosen from.
 const CS: [f64; 3] = [0.03, 0.1, 0.3];
@@ -80,10 +80,11 @@ fn main() -> ExitCode {
 fn run(train: &Path, test: &Path) -> Result<(), Box<dyn Error>> {
     let mut options = Options::default();
     options.set("template", "chunking");
-    let (task, training) = Sequence::define(&options, Source::open(train, &mut ())?)?;
-    let items = task.read(Source::open(test, &mut ())?)?;
-    let sizes = task
-        .sizes()
+    let Training { format, task, examples: training } =
+        define::<SequenceFiles>(&options, Source::open(train, &mut ())?)?;
+    let items = read(&format, &task, Source::open(test, &mut ())?)?;
+    let sizes = format
+        .sizes(&task)
         .into_iter()
         .map(|(name, size)| format!("{size} {name}"))
         .collect::<Vec<_>>()
@@ -121,7 +122,7 @@ fn run(train: &Path, test: &Path) -> Result<(), Box<dyn Error>> {
         let outcomes: Vec<_> = (training.iter().zip(predictions))
             .map(|(example, y_hat)| Outcome { x: &example.x, y: &example.y, y_hat, weight: 1.0 })
             .collect();
-        let report = task.evaluate(&outcomes);
+        let report = format.evaluate(&task, &outcomes);
         let f1 = measure(&report, "chunk_f1")?;
         println!("{c:6}  {f1:18.2}  {:14.2}", measure(&report, "token_accuracy")?);
         best = if f1 > best.0 { (f1, *c) } else { best };
@@ -148,7 +149,7 @@ fn run(train: &Path, test: &Path) -> Result<(), Box<dyn Error>> {
             Some(Outcome { x: &item.x, y: item.y.as_ref()?, y_hat, weight: 1.0 })
         })
         .collect();
-    let report = task.evaluate(&outcomes);
+    let report = format.evaluate(&task, &outcomes);
     if let Some(table) = report.tables().iter().find(|table| table.name == "per_chunk") {
         print!("{}", Report::new().table(table.clone()));
     }

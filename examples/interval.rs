@@ -27,7 +27,7 @@ use std::io;
 use std::ops::Range;
 use std::process::ExitCode;
 
-use crosscut::{FeatureMap, Planes, Sink, Task};
+use crosscut::{FeatureSink, Structure, Structured};
 use crosscut_app::{Cut, Entry, Error, File, Format, Item, Options, Source, Take};
 use crosscut_data::text::numbers;
 use serde::{Deserialize, Serialize};
@@ -38,50 +38,38 @@ use serde::{Deserialize, Serialize};
 struct Interval;
 type Span = Range<usize>;
 
-impl Task for Interval {
+impl Structure for Interval {
     type Input = Vec<f64>;
     type Output = Span;
-    type Scratch = ();
 
     fn dim(&self) -> usize {
         2
     }
 
-    fn loss(&self, _: &Vec<f64>, y: &Span, y_hat: &Span) -> f64 {
+    fn psi(&self, x: &Vec<f64>, y: &Span, sink: &mut FeatureSink<'_>) {
+        sink.add(0, x[y.clone()].iter().sum());
+        sink.add(1, y.len() as f64);
+    }
+
+    fn loss(&self, y: &Span, y_hat: &Span) -> f64 {
         let reach = y.start.min(y_hat.start)..y.end.max(y_hat.end);
         reach.filter(|t| y.contains(t) != y_hat.contains(t)).count() as f64
     }
 
-    fn predict(&self, w: &[f64], x: &Vec<f64>, (): &mut ()) -> Span {
-        best(x.iter().map(|value| w[0] * value + w[1]))
-    }
-
-    #[rustfmt::skip]
-    fn separate<'a>(&'a self, w: &[f64], x: &'a Vec<f64>, y: &'a Span, (): &mut (), planes: &mut Planes<'a>) {
-        // Taking in a position costs 1 outside y and saves 1 inside.
-        let loss = |t| if y.contains(&t) { -1.0 } else { 1.0 };
-        let y_bar = best(x.iter().enumerate().map(|(t, value)| w[0] * value + w[1] + loss(t)));
-        planes.add(|sink| self.plane(x, y, &y_bar, sink));
-    }
-}
-
-impl FeatureMap for Interval {
-    fn psi<'a>(&'a self, x: &'a Vec<f64>, y: &Span, sink: &mut dyn Sink<'a>) {
-        sink.add(0, x[y.clone()].iter().sum());
-        sink.add(1, y.len() as f64);
-    }
-}
-
-/// The interval with the largest sum of gains, empty if none is positive (Kadane's algorithm).
-fn best(gains: impl Iterator<Item = f64>) -> Span {
-    let (mut best, mut best_sum, mut start, mut sum) = (0..0, 0.0, 0, 0.0);
-    for (t, gain) in gains.enumerate() {
-        (start, sum) = if sum > 0.0 { (start, sum + gain) } else { (t, gain) };
-        if sum > best_sum {
-            (best, best_sum) = (start..t + 1, sum);
+    /// The interval with the largest sum of gains, empty if none is positive (Kadane's algorithm).
+    /// In training, taking in a position costs 1 outside y and saves 1 inside.
+    fn best(&self, w: &[f64], x: &Vec<f64>, y: Option<&Span>) -> Span {
+        let loss = |t| y.map_or(0.0, |y| if y.contains(&t) { -1.0 } else { 1.0 });
+        let (mut best, mut best_sum, mut start, mut sum) = (0..0, 0.0, 0, 0.0);
+        for (t, value) in x.iter().enumerate() {
+            let gain = w[0] * value + w[1] + loss(t);
+            (start, sum) = if sum > 0.0 { (start, sum + gain) } else { (t, gain) };
+            if sum > best_sum {
+                (best, best_sum) = (start..t + 1, sum);
+            }
         }
+        best
     }
-    best
 }
 
 // ── Its files ────────────────────────────────────────────────────────────────────────────────────
@@ -90,7 +78,7 @@ fn best(gains: impl Iterator<Item = f64>) -> Span {
 struct Lines;
 
 impl Format for Lines {
-    type Task = Interval;
+    type Task = Structured<Interval>;
     type Record = Item<Vec<f64>, Span>;
     type Survey = ();
     const NAME: &'static str = "interval";
@@ -108,16 +96,16 @@ impl Format for Lines {
         source.scan_nonblank_lines(parse, take)
     }
 
-    fn task(&mut self, (): (), _: &mut File<'_>) -> Result<Interval, Error> {
-        Ok(Interval)
+    fn task(&mut self, (): (), _: &mut File<'_>) -> Result<Structured<Interval>, Error> {
+        Ok(Structured(Interval))
     }
 
-    fn item(&self, _: &Interval, record: Self::Record) -> Result<Self::Record, String> {
+    fn item(&self, _: &Structured<Interval>, record: Self::Record) -> Result<Self::Record, String> {
         Ok(record)
     }
 
     #[rustfmt::skip]
-    fn write(&self, _: &Interval, _: &[f64], _: &Vec<f64>, y: &Span, out: &mut dyn io::Write) -> io::Result<()> {
+    fn write(&self, _: &Structured<Interval>, _: &[f64], _: &Vec<f64>, y: &Span, out: &mut dyn io::Write) -> io::Result<()> {
         writeln!(out, "{} {}", y.start, y.end)
     }
 }
@@ -181,14 +169,20 @@ mod tests {
     #[test]
     fn the_task_keeps_its_contract() {
         let examples = examples("1 3: 0.1 0.9 0.7 -0.3\n0 0: -0.5 0.2\n0 2: 1 1\n");
-        testing::check(&Interval, &examples);
+        testing::check(&Structured(Interval), &examples);
         for (seed, example) in (0..).zip(&examples) {
             let w = testing::random_weights(2, 3.0, seed);
             let len = example.x.len();
             let intervals =
                 || (0..=len).flat_map(move |start| (start..=len).map(move |end| start..end));
-            testing::check_oracle(&Interval, &w, example, intervals(), Rescaling::Margin);
-            testing::check_prediction(&Interval, &w, &example.x, intervals());
+            testing::check_oracle(
+                &Structured(Interval),
+                &w,
+                example,
+                intervals(),
+                Rescaling::Margin,
+            );
+            testing::check_prediction(&Structured(Interval), &w, &example.x, intervals());
         }
     }
 
@@ -201,11 +195,11 @@ mod tests {
     #[test]
     fn most_positions_of_new_sequences_are_right() {
         let examples = examples(TRAIN);
-        let solution = solve(&Interval, &examples, &Settings::default());
+        let solution = solve(&Structured(Interval), &examples, &Settings::default());
         let solution = solution.expect("good data");
         assert!(solution.certificate.relative_gap() <= 1e-3);
-        let found = risk(&Interval, &solution.w, &self::examples(TEST));
-        let guessing = risk(&Interval, &[0.0, 0.0], &self::examples(TEST));
+        let found = risk(&Structured(Interval), &solution.w, &self::examples(TEST));
+        let guessing = risk(&Structured(Interval), &[0.0, 0.0], &self::examples(TEST));
         assert!(found < 0.5 * guessing, "{found} of {guessing}");
     }
 

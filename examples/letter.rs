@@ -62,10 +62,10 @@ fn main() -> ExitCode {
 }
 
 fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
-    let source = Source::open(&folder.join("letter.train.svm.gz"), &mut ())?;
+    let source = Source::open_quietly(&folder.join("letter.train.svm.gz"))?;
     let Training { format, task: raw, examples: training } =
         define::<MulticlassFiles>(&Options::default(), source)?;
-    let test = Source::open(&folder.join("letter.test.svm.gz"), &mut ())?;
+    let test = Source::open_quietly(&folder.join("letter.test.svm.gz"))?;
     let items = read(&format, &raw, test)?;
 
     // Features whose value is 0 are not in the file.

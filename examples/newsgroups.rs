@@ -51,7 +51,7 @@ fn main() -> ExitCode {
 }
 
 fn run(train: &Path, test: &Path) -> Result<(), Box<dyn Error>> {
-    let source = Source::open(train, &mut ())?;
+    let source = Source::open_quietly(train)?;
     let training = define::<MulticlassFiles>(&Options::default(), source)?;
     let Training { format, task, examples } = training;
     let sizes = format

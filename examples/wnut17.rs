@@ -30,9 +30,9 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use crosscut::{C, Settings, Trainer, predict_all, solve};
-use crosscut_app::{Application, Items, Options, Outcome, Report, Source};
+use crosscut_app::{Format, Items, Options, Outcome, Report, Source, Training, define, read};
 use crosscut_data::CostMatrix;
-use crosscut_sequence::{Chunk, Loss, Sequence, Tags, Tokens, chunks};
+use crosscut_sequence::{Chunk, Loss, Sequence, SequenceFiles, Tags, Tokens, chunks};
 
 /// What C of the sum of the slacks is chosen from.
 const CS: [f64; 3] = [0.03, 0.1, 0.3];
@@ -82,12 +82,14 @@ fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
     let mut options = Options::default();
     options.set("template", "ner");
     options.set("constrain", "bio");
-    let (task, training) = Sequence::define(&options, Source::open(&part("train"), &mut ())?)?;
-    let development = task.read(Source::open(&part("dev"), &mut ())?)?;
+    let Training { format, task, examples: training } =
+        define::<SequenceFiles>(&options, Source::open(&part("train"), &mut ())?)?;
+    let development = read(&format, &task, Source::open(&part("dev"), &mut ())?)?;
     let both = format!("{}\n{}", text(&part("train"))?, text(&part("dev"))?);
-    let (larger_task, both) =
-        Sequence::define(&options, Source::from_text("wnut17.train and wnut17.dev", both))?;
-    let test = larger_task.read(Source::open(&part("test"), &mut ())?)?;
+    let both = Source::from_text("wnut17.train and wnut17.dev", both);
+    let Training { format, task: larger_task, examples: both } =
+        define::<SequenceFiles>(&options, both)?;
+    let test = read(&format, &larger_task, Source::open(&part("test"), &mut ())?)?;
     println!(
         "messages: {} + {} for training and choosing C, {} for testing",
         training.len(),
@@ -109,7 +111,7 @@ fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
         for c in CS {
             trainer.set_c(C::Sum(c))?;
             let solution = trainer.solve(&mut |_| ControlFlow::Continue(()));
-            let scores = tag(&task, &solution.w, &development).scores()?;
+            let scores = tag(&format, &task, &solution.w, &development).scores()?;
             println!("{c:6}  {:22.2}  {:6.2}  {:14.2}", scores.precision, scores.recall, scores.f1);
             best = if scores.f1 > best.0 { (scores.f1, c) } else { best };
         }
@@ -127,7 +129,7 @@ fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
             certificate.passes,
             began.elapsed().as_secs_f64(),
         );
-        let tagged = tag(&task, &solution.w, &test);
+        let tagged = tag(&format, &task, &solution.w, &test);
         if let Some(table) = tagged.report().tables().iter().find(|table| table.name == "per_chunk")
         {
             print!("{}", Report::new().table(table.clone()));
@@ -168,11 +170,17 @@ fn text(path: &Path) -> Result<String, crosscut_app::Error> {
 
 /// Messages whose tags are known, with those that the weights say.
 struct Tagged<'a> {
+    format: &'a SequenceFiles,
     task: &'a Sequence,
     outputs: Vec<(&'a Tokens, &'a Tags, Tags)>,
 }
 
-fn tag<'a>(task: &'a Sequence, w: &[f64], items: &'a Items<Sequence>) -> Tagged<'a> {
+fn tag<'a>(
+    format: &'a SequenceFiles,
+    task: &'a Sequence,
+    w: &[f64],
+    items: &'a Items<SequenceFiles>,
+) -> Tagged<'a> {
     let known: Vec<_> = items.iter().filter_map(|item| Some((&item.x, item.y.as_ref()?))).collect();
     let inputs: Vec<_> = known.iter().map(|(x, _)| *x).collect();
     let outputs = known
@@ -180,7 +188,7 @@ fn tag<'a>(task: &'a Sequence, w: &[f64], items: &'a Items<Sequence>) -> Tagged<
         .zip(predict_all(task, w, &inputs))
         .map(|(&(x, y), y_hat)| (x, y, y_hat))
         .collect();
-    Tagged { task, outputs }
+    Tagged { format, task, outputs }
 }
 
 /// Of entities, in percent.
@@ -197,7 +205,7 @@ impl Tagged<'_> {
             .iter()
             .map(|(x, y, y_hat)| Outcome { x: *x, y: *y, y_hat, weight: 1.0 })
             .collect();
-        self.task.evaluate(&outcomes)
+        self.format.evaluate(self.task, &outcomes)
     }
 
     fn scores(&self) -> Result<Scores, String> {

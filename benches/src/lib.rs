@@ -6,7 +6,7 @@
 //! | `cargo bench -p crosscut-benches -- --test` | nothing, but that they run |
 //! | `cargo run --release -p crosscut-benches --bin arrives` | whether the default solver arrives on raw, badly scaled and small data, at every C, and what the others take |
 //! | `cargo run --release -p crosscut-benches --bin auto` | which solver is the fastest for which sizes: the table behind `Solver::Auto` |
-//! | `cargo run --release -p crosscut-benches --bin parts -- FILE.hmm` | a chain as a structure by parts beside `crosscut-sequence` |
+//! | `cargo run --release -p crosscut-benches --bin parts -- FILE.hmm` | a chain as a `Structure` and by parts beside `crosscut-sequence` |
 //! | `cargo run --release -p crosscut-benches --bin tuning` | what each constant of the block solver does to passes and time: the table behind `Tuning` |
 //! | `cargo run --release -p crosscut-benches --bin growth` | how the time of learning to rank grows with documents and with queries |
 //! | `cargo run --release -p crosscut-benches --bin soak -- --minutes 60` | nothing: it breaks off training with signals, resumes it, and compares |

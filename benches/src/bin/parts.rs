@@ -1,19 +1,22 @@
-//! A chain written as a structure by parts beside `crosscut-sequence`, on the same problem.
+//! A chain written as a `Structure`, by parts, and as the task `crosscut-sequence`, on the same
+//! problem.
 //!
 //! ```text
 //! cargo run --release -p crosscut-benches --bin parts -- FILE.hmm [C [GAP]]
 //! ```
 //!
 //! The file has tokens of SVM^hmm; C multiplies the mean slack (default 1000) and training stops at
-//! the relative gap (default 1e-2). One thread. Prints passes, bounds and seconds of both.
+//! the relative gap (default 1e-2). One thread. Prints passes, bounds and seconds of
+//! all three.
 
 use std::path::Path;
 
 use crosscut::{
-    C, Example, Parts, Place, Row, Settings, Sink, Solution, SparseRows, Sum, Task, solve,
+    C, Example, FeatureSink, Parts, Place, Row, Settings, Sink, Solution, SparseRows, Structure,
+    Structured, Sum, Task, solve,
 };
-use crosscut_app::{Application, Options, Source};
-use crosscut_sequence::Sequence;
+use crosscut_app::{Options, Source, Training, define};
+use crosscut_sequence::SequenceFiles;
 
 /// A chain of order 1: part t · k + b is tag b at token t, and part n · k + ((t − 1) · k + a) · k +
 /// b is tag a before tag b at token t.
@@ -107,6 +110,37 @@ impl Parts for Chain {
     }
 }
 
+/// The same as a [`Structure`], with the recursion of [`Chain`].
+impl Structure for Chain {
+    type Input = SparseRows;
+    type Output = Vec<usize>;
+
+    fn dim(&self) -> usize {
+        Parts::dim(self)
+    }
+
+    fn psi(&self, x: &SparseRows, y: &Vec<usize>, sink: &mut FeatureSink<'_>) {
+        x.iter()
+            .zip(y)
+            .for_each(|(row, &tag)| sink.add_row(row, Place::class(tag, self.tags), 1.0));
+        let transition = |pair: &[usize]| self.features * self.tags + pair[0] * self.tags + pair[1];
+        y.windows(2).for_each(|pair| sink.add(transition(pair), 1.0));
+    }
+
+    fn loss(&self, y: &Vec<usize>, y_hat: &Vec<usize>) -> f64 {
+        y.iter().zip(y_hat).filter(|(tag, tag_hat)| tag != tag_hat).count() as f64
+    }
+
+    fn best(&self, w: &[f64], x: &SparseRows, y: Option<&Vec<usize>>) -> Vec<usize> {
+        let mut scores = Vec::new();
+        Parts::score(self, w, x, &mut scores);
+        if let Some(y) = y {
+            self.add_costs(x, y, &mut scores);
+        }
+        Parts::best(self, x, &scores, &mut Vec::new())
+    }
+}
+
 fn train<T: Task>(
     task: &T,
     examples: &[Example<T::Input, T::Output>],
@@ -122,8 +156,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let number =
         |at: usize, default: f64| arguments.get(at).map_or(Ok(default), |text| text.parse());
     let (c, relative_gap) = (C::Mean(number(1, 1000.0)?), number(2, 1e-2)?);
-    let (task, examples) =
-        Sequence::define(&Options::default(), Source::open(Path::new(file), &mut ())?)?;
+    let source = Source::open_quietly(Path::new(file))?;
+    let Training { task, examples, .. } = define::<SequenceFiles>(&Options::default(), source)?;
     let settings = Settings::new().c(c).relative_gap(relative_gap).threads(1);
     let by_parts = Sum(Chain { tags: task.tags().len(), features: task.features().len() });
     let chains: Vec<_> = examples
@@ -137,6 +171,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let found = [
             ("crosscut-sequence", train(&task, &examples, &settings)),
             ("by parts", train(&by_parts, &chains, &settings)),
+            ("structure", train(&Structured(&by_parts.0), &chains, &settings)),
         ];
         for (name, Solution { certificate, seconds, oracle_seconds, .. }) in found {
             println!(

@@ -93,7 +93,7 @@ where
     InputOf<F>: 'static,
     OutputOf<F>: 'static,
 {
-    let source = Source::open(Path::new(file), &mut ())?;
+    let source = Source::open_quietly(Path::new(file))?;
     let Training { task, examples, .. } = define::<F>(options, source)?;
     let examples: Vec<Example<InputOf<F>, OutputOf<F>>> =
         examples.into_iter().step_by(part).collect();

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::Cursor;
-use std::mem;
+use std::{iter, mem};
 
 use crosscut::{Example, Stream};
 use rayon::prelude::*;
@@ -16,8 +16,9 @@ use crate::options::Options;
 use crate::source::Source;
 use crate::stream::Pieces;
 
-/// Records that are turned into examples at a time, by all threads.
-const BATCH: usize = 4096;
+/// Lines whose records are turned into examples at a time, by all threads. A record may have many of
+/// them, and be larger than its example.
+const LINES: u64 = 4096;
 /// Why a training example is refused that has no output.
 const NO_OUTPUT: &str = "expected an output to learn from, found none";
 
@@ -63,12 +64,10 @@ pub fn define<F: Format>(options: &Options, mut source: Source<'_>) -> Result<Tr
     let mut file = File::new(&name, &mut note);
     let task = format.task(survey, &mut file)?;
     let mut examples = Vec::with_capacity(records.len());
-    let mut records = lines.into_iter().zip(records);
-    loop {
-        let batch: Vec<_> = records.by_ref().take(BATCH).collect();
-        if batch.is_empty() {
-            break;
-        }
+    let mut records = lines.into_iter().zip(records).peekable();
+    while let Some(&(first, _)) = records.peek() {
+        let is_near = |(line, _): &(u64, F::Record)| line.saturating_sub(first) < LINES;
+        let batch = iter::from_fn(|| records.next_if(is_near)).collect();
         for item in items(&format, &task, batch, &name) {
             let (line, Item { x, y, weight }) = item?;
             let refuse = || Error::line(name.as_str(), line, NO_OUTPUT);
@@ -127,7 +126,8 @@ pub fn read<F: Format>(
             known.see(features, known_ones);
         }
         batch.push((line, record));
-        if batch.len() < BATCH { Ok(()) } else { finish(mem::take(&mut batch)) }
+        let lines = line.saturating_sub(batch[0].0);
+        if lines < LINES { Ok(()) } else { finish(mem::take(&mut batch)) }
     });
     // A bad record comes before the bad line that ended reading.
     finish(batch)?;
@@ -147,7 +147,7 @@ fn items<F: Format>(
         Ok(item) => Ok((line, item)),
         Err(message) => Err(Error::line(file, line, message)),
     };
-    records.into_par_iter().with_min_len(64).map(item).collect()
+    records.into_par_iter().with_min_len(8).map(item).collect()
 }
 
 /// [`Pieces`] as examples of a task, again for each pass.

@@ -81,11 +81,6 @@ impl Pieces {
         (self.known.iter().map(|(length, _)| *length as u64).sum(), sum.finalize())
     }
 
-    /// Whether a line of the survey has a qid; for [`Cut::Qids`].
-    pub fn has_qids(&self) -> bool {
-        self.last_qid.is_some()
-    }
-
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path

@@ -90,7 +90,8 @@ pub fn dispatch(
         Some((name, matches)) => {
             let other = program.others.iter().find(|other| other.name == name);
             let other = other.ok_or_else(|| no_verb(name))?;
-            Ok((other.run)(&flags::given(other, matches))?)
+            let (arguments, options) = flags::given(other, matches);
+            print(&(other.run)(&arguments, &options)?)
         }
         None => Err(no_verb("nothing")),
     }

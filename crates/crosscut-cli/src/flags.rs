@@ -92,18 +92,28 @@ pub fn program(program: &Program<'_>) -> Command {
     command.after_help(about_others)
 }
 
-/// A command beside the verbs: all of its arguments are needed.
+/// A command beside the verbs: all of its arguments are needed, and none of its options.
 fn other(command: &Other) -> Command {
+    let option = |&(name, help): &(&'static str, &'static str)| {
+        let path = value_parser!(PathBuf);
+        Arg::new(name).long(name).help(help).value_name("PATH").value_parser(path)
+    };
     let argument = |&(name, help): &(&'static str, &'static str)| {
         Arg::new(name).help(help).required(true).value_parser(value_parser!(PathBuf))
     };
-    Command::new(command.name).about(command.about).args(command.arguments.iter().map(argument))
+    Command::new(command.name)
+        .about(command.about)
+        .args(command.arguments.iter().map(argument))
+        .args(command.options.iter().map(option))
 }
 
-/// The arguments given to a command beside the verbs.
-pub fn given(command: &Other, matches: &ArgMatches) -> Vec<PathBuf> {
+/// The arguments and options given to a command beside the verbs.
+pub fn given(command: &Other, matches: &ArgMatches) -> (Vec<PathBuf>, Vec<Option<PathBuf>>) {
     let given = |(name, _): &(&'static str, _)| matches.get_one::<PathBuf>(name).cloned();
-    command.arguments.iter().filter_map(given).collect()
+    (
+        command.arguments.iter().filter_map(given).collect(),
+        command.options.iter().map(given).collect(),
+    )
 }
 
 /// A subcommand whose own subcommands are the tasks.
@@ -785,7 +795,7 @@ mod tests {
         OptionSpec { name: "colour", value: "C", help: "Which colour. Default: none." };
     const OTHER_COLOUR: OptionSpec = OptionSpec { help: "The same in other words.", ..COLOUR };
     const TABLE: [Entry; 3] = {
-        let none = Entry::of::<crosscut_multiclass::Multiclass>();
+        let none = Entry::of::<crosscut_multiclass::MulticlassFiles>();
         [
             Entry {
                 name: "a",

@@ -54,6 +54,7 @@ mod forecast;
 mod interrupt;
 mod log;
 mod manual;
+mod new;
 mod screen;
 
 use std::ffi::OsString;
@@ -63,6 +64,8 @@ use std::process::ExitCode;
 use crosscut_app::{Entry, Error};
 
 use interrupt::Interrupt;
+
+pub use new::NEW;
 
 /// A program: its name and what it can do.
 #[derive(Clone, Copy, Debug)]
@@ -86,9 +89,14 @@ pub struct Other {
     pub about: &'static str,
     /// Name and help of each argument. All are paths, and needed.
     pub arguments: &'static [(&'static str, &'static str)],
-    /// Runs it with its arguments.
-    pub run: fn(&[PathBuf]) -> Result<(), Error>,
+    /// Name and help of each option, `--name PATH`, which may be missing.
+    pub options: &'static [(&'static str, &'static str)],
+    /// Runs it with its arguments and options.
+    pub run: RunOther,
 }
+
+/// Runs a command with its arguments and options, and returns the text to print.
+pub type RunOther = fn(&[PathBuf], &[Option<PathBuf>]) -> Result<String, Error>;
 
 /// Runs the program `name` with the arguments of the process.
 ///

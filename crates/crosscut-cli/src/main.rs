@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use crosscut_app::Entry;
-use crosscut_cli::{Other, Program};
+use crosscut_cli::{NEW, Other, Program};
 use crosscut_multiclass::MulticlassFiles;
 use crosscut_ranking::RankingFiles;
 use crosscut_sequence::SequenceFiles;
@@ -13,17 +13,20 @@ use crosscut_sequence::SequenceFiles;
 const TASKS: &[Entry] =
     &[Entry::of::<MulticlassFiles>(), Entry::of::<SequenceFiles>(), Entry::of::<RankingFiles>()];
 
-/// What the program is beside its tasks: the programs of `crosscut_svmstruct`.
-const PROGRAM: Program<'_> = Program {
-    name: "crosscut",
-    tasks: TASKS,
-    others: &[Other {
-        name: "link",
-        about: "Make links with the names of SVM^struct's programs",
-        arguments: &[("DIR", "The folder for the links; it is created if needed")],
-        run: |arguments| arguments.iter().try_for_each(|folder| crosscut_svmstruct::link(folder)),
-    }],
-    about_others: OTHERS,
+/// What the program is beside its tasks: packages for other tasks, and the programs of
+/// `crosscut_svmstruct`.
+const PROGRAM: Program<'_> =
+    Program { name: "crosscut", tasks: TASKS, others: &[NEW, LINK], about_others: OTHERS };
+
+const LINK: Other = Other {
+    name: "link",
+    about: "Make links with the names of SVM^struct's programs",
+    arguments: &[("DIR", "The folder for the links; it is created if needed")],
+    options: &[],
+    run: |arguments, _| {
+        arguments.iter().try_for_each(|folder| crosscut_svmstruct::link(folder))?;
+        Ok(String::new())
+    },
 };
 
 const OTHERS: &str = "\

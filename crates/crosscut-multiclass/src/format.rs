@@ -265,7 +265,7 @@ impl Format for MulticlassFiles {
             row => row,
         });
         let name = |index: usize| features.name(index);
-        let coarse = learning.coarse.clone().note(rows.clone(), |id| features.index(id), name);
+        let coarse = learning.coarse.note(rows.clone(), |id| features.index(id), name);
         let apart = far_apart(&largest(count, rows.clone()), Apart::ROWS, name)
             .or_else(|| far_apart(&largest_of_dense(count, rows), Apart::TABLE, name));
         coarse.into_iter().chain(apart).collect()

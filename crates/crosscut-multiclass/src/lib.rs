@@ -47,7 +47,8 @@
 //! assert_eq!(model.predict(&x), Class::new(2));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
-//! Rows of an [`sprs`] matrix become examples with [`Multiclass::examples`].
+//! Rows of an [`sprs`] matrix become examples with [`Multiclass::examples`]. `using_a_model` is about
+//! trained models in a Rust program: model files, predictions on all threads, formats of your own.
 //!
 //! # Files
 //! `MulticlassFiles` reads and writes files, and makes the task a program. It is behind the feature
@@ -113,6 +114,8 @@ mod labels;
 mod measures;
 mod softmax;
 mod task;
+#[cfg(feature = "files")]
+pub mod using_a_model;
 
 #[cfg(feature = "files")]
 pub use format::MulticlassFiles;

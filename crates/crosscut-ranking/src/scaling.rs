@@ -120,3 +120,38 @@ impl Ranges {
 fn row_or_none(rows: &SparseRows, at: usize) -> &[Feature] {
     if rows.is_empty() { &[] } else { rows.row(at).features() }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Whether few features or many are far apart.
+        #[test]
+        fn ranges_are_those_of_columns(
+            documents in prop::collection::vec(prop::collection::btree_map(0..6_u32, -9..9_i8, 0..6), 0..6),
+            spread in prop::sample::select(vec![1, 700_000_000]),
+        ) {
+            let mut query = SparseRows::default();
+            for document in &documents {
+                let row = document.iter().filter(|(_, value)| **value != 0);
+                let row = row.map(|(at, &value)| Feature { index: at * spread, value: f32::from(value) });
+                query.push(&row.collect::<Vec<_>>()).expect("a map is in order");
+            }
+            let found: Vec<(u32, Range)> = Ranges::of(&query, &SparseRows::default()).iter().collect();
+            prop_assert!(found.is_sorted_by_key(|(feature, _)| *feature));
+            for at in 0..6 {
+                let mut range = Range::EMPTY;
+                let value = |document: &std::collections::BTreeMap<u32, i8>| document.get(&at).copied().unwrap_or(0);
+                documents.iter().for_each(|document| range.add(f64::from(value(document))));
+                let is_there = documents.iter().any(|document| value(document) != 0);
+                match found.iter().find(|(feature, _)| *feature == at * spread) {
+                    Some((_, found)) => prop_assert_eq!(*found, range),
+                    None => prop_assert!(!is_there),
+                }
+            }
+        }
+    }
+}

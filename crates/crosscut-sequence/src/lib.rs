@@ -76,6 +76,9 @@
 //! ```
 //!
 //! # Files
+//! Files, their options and the measures are behind the feature `files`: `SequenceFiles` is the
+//! format of `crosscut-app` for this task. Without it, nothing here reads or writes.
+//!
 //! One token a line, in one of four formats. `--format` selects it; otherwise it is recognised.
 //!
 //! | format | a token | between sequences | features |

@@ -28,7 +28,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use crosscut::{
     BlockSettings, C, Example, Objective, Regulariser, Rescaling, Settings, Solution, SolveError,
-    Solver, Trainer,
+    Solver, Task, Trainer,
 };
 use crosscut_app::{Format, Options, Source, Training, define};
 use crosscut_multiclass::MulticlassFiles;

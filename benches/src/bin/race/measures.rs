@@ -8,7 +8,7 @@ use crosscut_app::Source;
 use crosscut_data::text::numbers;
 use crosscut_multiclass::{Class, MulticlassFiles};
 use crosscut_ranking::{RankingFiles, Scores};
-use crosscut_sequence::{SequenceFiles, Tags, chunks};
+use crosscut_sequence::{Sequence, SequenceFiles, Tags, chunks};
 
 use crate::error::RaceError;
 use crate::judge::Judge;

@@ -348,7 +348,8 @@ pub fn open<T>(path: &Path, parse: impl Fn(&str) -> Result<T, String>) -> Result
 #[cfg(test)]
 mod tests {
     use crosscut::Rescaling;
-    use crosscut_app::{Application, Options, Source};
+    use crosscut_app::{Options, Source, define};
+    use crosscut_sequence::SequenceFiles;
 
     use super::*;
 
@@ -463,8 +464,9 @@ mod tests {
         let file = "a\tw=x\nb\tw\\: --> y\n";
         let mut options = Options::new(Rescaling::Margin, None);
         options.set("format", "crfsuite");
-        let (task, _) =
-            Sequence::define(&options, Source::from_text("file", file.to_owned())).unwrap();
+        let source = Source::from_text("file", file.to_owned());
+        let task = define::<SequenceFiles>(&options, source).map(|training| training.task);
+        let task = task.unwrap();
         let placed = |states: &str| Crfsuite::parse(&text(states))?.place(&task);
         // Two features at two tags, then transitions: from a, from b.
         let w = placed("  (0) w=x --> a: -1.000000\n  (0) w: --> y --> b: 2.000000\n");

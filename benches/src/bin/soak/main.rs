@@ -56,15 +56,18 @@ mod soak {
     use clap::Parser;
     use crosscut_app::Entry;
     use crosscut_cli::Program;
-    use crosscut_multiclass::Multiclass;
-    use crosscut_ranking::Ranking;
-    use crosscut_sequence::Sequence;
+    use crosscut_multiclass::MulticlassFiles;
+    use crosscut_ranking::RankingFiles;
+    use crosscut_sequence::SequenceFiles;
 
     use crate::child::PROGRAM;
     use crate::trial::Trial;
 
-    const TASKS: &[Entry] =
-        &[Entry::of::<Multiclass>(), Entry::of::<Sequence>(), Entry::of::<Ranking>()];
+    const TASKS: &[Entry] = &[
+        Entry::of::<MulticlassFiles>(),
+        Entry::of::<SequenceFiles>(),
+        Entry::of::<RankingFiles>(),
+    ];
 
     /// So many show what is wrong, and their folders do not fill the disk.
     const MOST_FAILURES: u64 = 20;

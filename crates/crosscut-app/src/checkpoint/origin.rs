@@ -128,7 +128,7 @@ impl Data {
             shape.update(&rows.to_le_bytes());
         }
         // A task that cannot be serialised has no model either.
-        let task_sum = container::checksum(&(format, task)).unwrap_or_default();
+        let task_sum = container::checksum((format, task)).unwrap_or_default();
         Self {
             text,
             examples: examples.len(),
@@ -146,7 +146,7 @@ impl Data {
         examples: usize,
         text: (u64, u32),
     ) -> Self {
-        let task_sum = container::checksum(&(format, task)).unwrap_or_default();
+        let task_sum = container::checksum((format, task)).unwrap_or_default();
         Self { text, examples, weights: task.dim(), task: task_sum, shape: 0 }
     }
 

@@ -1,5 +1,7 @@
 //! All integration tests of this crate, in one binary: each binary would be linked by itself.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
+
 mod brought;
 mod columns;
 mod common;
@@ -10,6 +12,7 @@ mod extremes;
 mod hostile;
 mod init;
 mod memory;
+mod new;
 mod outputs;
 mod prior;
 mod probabilities;

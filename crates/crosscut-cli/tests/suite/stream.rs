@@ -11,7 +11,7 @@ use std::fs;
 use std::ops::ControlFlow;
 
 use common::Home;
-use crosscut::{C, Settings, Solver, Stream, StreamTrainer, Trainer, testing};
+use crosscut::{C, Settings, Solver, Stream, StreamTrainer, Task, Trainer, testing};
 use crosscut_app::reading::Passes;
 use crosscut_app::{Format, Options, OutputOf, Pieces, Source, Training, define, survey};
 use crosscut_multiclass::MulticlassFiles;
@@ -81,7 +81,7 @@ where
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("train");
     fs::write(&path, text).unwrap();
-    let source = Source::open(&path, &mut ()).unwrap();
+    let source = Source::open_quietly(&path).unwrap();
     let Training { task, examples, .. } = define::<F>(options, source).unwrap();
     let settings = Settings::new().c(C::Sum(0.1)).solver(Solver::OneSlack).passes(2000).threads(1);
     let whole = Trainer::new(&task, &examples, &settings)
@@ -164,7 +164,9 @@ fn a_file_that_changes_between_passes_ends_training_with_its_line() {
     {
         fs::write(&path, &text).unwrap();
         let mut pieces = Pieces::with_size(&path, 500).unwrap();
-        let task = Multiclass::survey(&Options::default(), &mut pieces).unwrap();
+        let surveyed = survey::<MulticlassFiles>(&Options::default(), &mut pieces);
+        let (format, task) = surveyed.unwrap();
+        let passes = Passes { format: &format, pieces };
         let mut trainer = StreamTrainer::new(&task, passes, &Settings::default()).unwrap();
         let error = trainer.solve(&mut |progress| {
             if progress.passes >= 2.0 {

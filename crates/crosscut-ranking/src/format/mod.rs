@@ -1,5 +1,6 @@
 //! [`RankingFiles`]: svm-light lines and tables, sizes and weights of queries, rank lists.
 
+mod choices;
 mod queries;
 mod report;
 mod sizes;
@@ -23,8 +24,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::query::{Query, Scores};
 use crate::scaling::{Ranges, Scaling};
-use crate::task::{Loss, Ranking, TaskError};
+use crate::task::{Loss, Ranking};
 
+use choices::{GROUP, NO_GROUP, Scale, loss, sizes, task};
 use queries::Record;
 use sizes::{Sizes, Weights};
 
@@ -73,46 +75,12 @@ pub struct Survey {
     has_qids: bool,
 }
 
-/// What `--scale` says.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-enum Scale {
-    Query,
-    Documents(Method),
-}
-
-impl Scale {
-    fn is_some(self) -> bool {
-        self != Self::Documents(Method::None)
-    }
-
-    fn of(scaling: &Scaling) -> Self {
-        match scaling {
-            Scaling::Query => Self::Query,
-            Scaling::Documents(scaling) => Self::Documents(scaling.method()),
-        }
-    }
-}
-
 /// How features that vary very differently are told of.
 const APART: Apart = Apart {
     verbs: ["varies", "vary"],
     than: "much within a query as a quarter of the features",
     remedy: "--scale query (or standard, global)",
     ..Apart::ROWS
-};
-
-const GROUP: OptionSpec = OptionSpec {
-    name: "group",
-    value: "FILE",
-    help: "Reads the number of documents of each query from the lines of FILE, as LightGBM and \
-           XGBoost do. Default: documents with the same qid are one query; without qid, \
-           EXAMPLES.query or EXAMPLES.group is read, else all documents are one query.",
-};
-
-const NO_GROUP: OptionSpec = OptionSpec {
-    name: "no-group",
-    value: "",
-    help: "Does not look for EXAMPLES.query and EXAMPLES.group. Default: looks for them.",
 };
 
 impl Format for RankingFiles {
@@ -177,15 +145,7 @@ impl Format for RankingFiles {
     ];
 
     fn new(options: &Options) -> Result<Self, Error> {
-        let scale = options.text("scale").unwrap_or("none");
-        let scale = match (scale, Method::named(scale)) {
-            ("query", _) => Scale::Query,
-            (_, Some(method)) => Scale::Documents(method),
-            (_, None) => {
-                return Err(Error::option("--scale", "none, query, standard or global", scale));
-            }
-        };
-        let loss = loss(options)?;
+        let (scale, loss) = (Scale::named(options)?, loss(options)?);
         task(FeatureIds::Contiguous(0), loss, options)?;
         let weights = options.text("query-weights");
         let run = Run {
@@ -431,49 +391,5 @@ impl Format for RankingFiles {
                 out.field("scaling", &scaling.exported(&|feature| self.feature_name(task, feature)))
             }
         }
-    }
-}
-
-/// The sizes of queries that `--group` names.
-fn sizes(options: &Options) -> Result<Option<Sizes>, Error> {
-    options.text("group").map(|file| Sizes::read(Path::new(file))).transpose()
-}
-
-/// The task of some features, without scaling.
-fn task(features: FeatureIds, loss: Loss, options: &Options) -> Result<Ranking, Error> {
-    let task = Ranking::new(features).with_loss(loss, options.rescaling);
-    task.map_err(|error| {
-        let expected = match error {
-            TaskError::Slack => {
-                format!("2 with -l {} ({error}: -l 6 and 7)", options.loss.unwrap_or(1))
-            }
-            other => other.to_string(),
-        };
-        Error::option("-o", expected, 1)
-    })
-}
-
-/// Δ as `-l` and `--k` name it.
-fn loss(options: &Options) -> Result<Loss, Error> {
-    let k = options.count("k")?;
-    if k == Some(0) {
-        return Err(Error::option("--k", "a whole number of at least 1", 0));
-    }
-    let loss = match options.loss {
-        None | Some(1) => Loss::SwappedPairs,
-        Some(2) => Loss::SwappedFraction,
-        Some(3) => Loss::AveragePrecision,
-        Some(4) => Loss::Ndcg(k.unwrap_or(0)),
-        Some(5) => Loss::Dcg(k.unwrap_or(0)),
-        Some(6) => Loss::ReciprocalRank,
-        Some(7) => Loss::Precision(k.unwrap_or(10)),
-        Some(8) => Loss::RankOfRelevant,
-        Some(other) => return Err(Error::option("-l", "1 to 8 for the task ranking", other)),
-    };
-    match k {
-        Some(k) if !matches!(loss, Loss::Ndcg(_) | Loss::Dcg(_) | Loss::Precision(_)) => {
-            Err(Error::option("--k", "-l 4 (NDCG), 5 (DCG) or 7 (precision) beside it", k))
-        }
-        _ => Ok(loss),
     }
 }

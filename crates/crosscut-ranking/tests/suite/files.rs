@@ -5,10 +5,11 @@
 use std::fs;
 use std::path::Path;
 
-use crosscut::{Example, Model, Rescaling, Settings, Task, solve, testing};
+use crosscut::{Example, Feature, Model, Rescaling, Settings, Task, solve, testing};
 use crosscut_app::model_file::{self, ModelFile};
 use crosscut_app::{Format, Item, Monitor, Options, Outcome, Source, Training};
-use crosscut_ranking::{Loss, Query, Ranking, RankingFiles, Scores};
+use crosscut_data::FeatureIds;
+use crosscut_ranking::{Loss, Query, Ranking, RankingFiles, Scores, TaskError};
 use proptest::prelude::*;
 
 const TRAIN: &str = "\
@@ -719,4 +720,47 @@ fn files_belong_to_the_loss_and_the_scaling_of_their_task() {
             assert_eq!(files.check(task).is_ok(), at == other, "{at} {other}");
         }
     }
+}
+
+#[test]
+fn a_missing_label_of_a_table_is_refused_in_training_alone() {
+    let table = [("label", "grade"), ("group-column", "q")];
+    let text = "grade,q,age\n1,x,1\n0,x,2\n,y,3\n";
+    let message = "train:4: expected a label in column `grade`, found a missing value";
+    assert_eq!(define(&table, text).unwrap_err(), message);
+    let (files, task, _) = define(&table, "grade,q,age\n1,x,1\n0,x,2\n").unwrap();
+    let labels: Vec<bool> =
+        read(&files, &task, text).unwrap().iter().map(|item| item.y.is_some()).collect();
+    assert_eq!(labels, [true, false]);
+}
+
+/// Whoever has no files gets the same inputs, by the ids of the training data.
+#[test]
+fn inputs_are_those_of_files() {
+    let train =
+        "2 qid:1 3:0.5 4000000000:8\n0 qid:1 3:2 70:-1\n1 qid:2 3:4 70:2\n0 qid:2 4000000000:2\n";
+    let documents =
+        [vec![(3, 0.25), (5, 7.0), (70, 3.0)], vec![], vec![(70, -1.0), (4_000_000_000, 0.5)]];
+    let line = |document: &Vec<(u32, f32)>| {
+        let features = document.iter().map(|(id, value)| format!(" {id}:{value}"));
+        format!("? qid:1{}\n", features.collect::<String>())
+    };
+    let text: String = documents.iter().map(line).collect();
+    let features = |document: Vec<(u32, f32)>| {
+        document.into_iter().map(|(index, value)| Feature { index, value }).collect()
+    };
+    let input: Vec<Vec<Feature>> = documents.map(features).into();
+    for scale in ["none", "query", "standard", "global"] {
+        let (files, task, _) = define(&[("scale", scale)], train).unwrap();
+        let items = read(&files, &task, &text).unwrap();
+        assert_eq!(task.input(&input).unwrap(), items[0].x, "{scale}");
+        // The same task, made without files.
+        let plain = Ranking::new(task.features().clone()).with_scaling(task.scaling().clone());
+        assert_eq!(plain.unwrap(), task, "{scale}");
+    }
+    let (_, task, _) = define(&[("scale", "global")], train).unwrap();
+    let other = Ranking::new(FeatureIds::Contiguous(9)).with_scaling(task.scaling().clone());
+    assert_eq!(other.unwrap_err(), TaskError::Scaling(9));
+    let unsorted = vec![Feature { index: 70, value: 1.0 }, Feature { index: 3, value: 1.0 }];
+    assert!(task.input(&[unsorted]).is_err());
 }

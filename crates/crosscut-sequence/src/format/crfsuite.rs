@@ -53,7 +53,6 @@ fn parse_line(line: &str, no_tag: Option<&str>) -> Result<Option<Line>, String> 
         }
         names.push(name, value);
     })?;
-    names.shrink_to_fit();
     Ok(Some(Line::Token(Token { line: 0, tag, features: Given::Names(names), rest })))
 }
 

@@ -29,7 +29,7 @@ pub(super) enum Kind {
         asks: bool,
     },
     /// In columns, from which features are made.
-    Columns(Columns),
+    Columns(Box<Columns>),
 }
 
 impl Default for Kind {
@@ -210,7 +210,9 @@ impl Layout {
                 };
                 request.names = found.unwrap_or_default();
                 // A file that is blank is refused by whoever reads it.
-                request.columns(head, file)?.map_or(Kind::Hmm(ids), Kind::Columns)
+                request
+                    .columns(head, file)?
+                    .map_or(Kind::Hmm(ids), |columns| Kind::Columns(Box::new(columns)))
             }
         };
         if !kind.has_ids() {

@@ -26,7 +26,8 @@ impl<'t> Known<'t> {
     /// Those of [`SparseRows::push`].
     pub fn take(&mut self, surveyed: Surveyed, learned: &Learned) -> Result<(), String> {
         let Surveyed { rows, rests, tags } = surveyed;
-        self.tags = Tags::new(tags.iter().map(|&tag| learned.tags[tag as usize]).collect());
+        let known = |tag: u32| learned.tags.get(tag as usize).copied().unwrap_or(Tag::UNKNOWN);
+        self.tags = Tags::new(tags.into_iter().map(known).collect());
         let has_names = matches!(self.task.features(), Features::Names(_));
         if has_names && learned.features.is_none() {
             self.rows = self.task.scaling().apply_all(rows, &rests);

@@ -232,9 +232,7 @@ impl Format for SequenceFiles {
         let rows = || examples.iter().flat_map(|example| example.x.rows().iter());
         let rows = || rows().map(|row| row.features());
         let coarse = match task.features() {
-            Features::Ids(ids) => {
-                self.learned.coarse.clone().note(rows(), |id| ids.index(id), name)
-            }
+            Features::Ids(ids) => self.learned.coarse.note(rows(), |id| ids.index(id), name),
             Features::Names(_) => None,
         };
         let mut sizes = largest(task.features().len(), rows());

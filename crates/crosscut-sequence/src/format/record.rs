@@ -229,11 +229,6 @@ impl Attributes {
     pub fn len(&self) -> usize {
         self.ends.len()
     }
-
-    pub fn shrink_to_fit(&mut self) {
-        self.text.shrink_to_fit();
-        self.ends.shrink_to_fit();
-    }
 }
 
 /// Why a token is refused.
@@ -257,9 +252,12 @@ impl From<String> for Refused {
 /// # Errors
 /// Sums that overflow.
 pub(super) fn put_in_order(row: &mut Vec<Feature>) -> Result<(), Refused> {
+    let given = row.len();
     add_equal(row);
+    // Without sums, they are the values of the file.
+    let is_sound = row.len() == given || row.iter().all(|feature| feature.value.is_finite());
     row.retain(|feature| feature.value != 0.0);
-    if row.iter().all(|feature| feature.value.is_finite()) {
+    if is_sound {
         return Ok(());
     }
     let message =

@@ -416,7 +416,7 @@ fn lines_of_pairs_are_features_of_pairs_alone() {
             let values = [values, &[("objective", objective)]].concat();
             let (task, examples) = define(&values, text).unwrap();
             let settings = Settings::new().relative_gap(1e-6);
-            let run = solve(&task, &examples, &settings);
+            let run = solve(&task.task, &examples, &settings);
             let certificate = run.unwrap().certificate;
             (certificate.dual, certificate.primal)
         };

@@ -6,7 +6,9 @@
 use crate::small;
 
 use crosscut::testing::brute_force_planes;
-use crosscut::{C, Objective, Planes, Settings, Solution, Solver, Task, primal, solve, testing};
+use crosscut::{
+    C, Example, Objective, Planes, Settings, Solution, Solver, Task, primal, solve, testing,
+};
 use crosscut_app::{Options, Source, Training};
 use crosscut_sequence::{Scratch, Sequence, SequenceFiles, Tags, Tokens};
 use crosscut_testkit::{Block, cases, dual_optimum};

@@ -80,7 +80,7 @@ fn learn(values: &[(&str, &str)], text: &str) -> (Both, Vec<f64>, Certificate) {
     let settings = Settings::new().c(C::Mean(10.0)).relative_gap(1e-9);
     let solution = solve(&task, &examples, &settings).unwrap();
     testing::check_solution(&task, &examples, &settings, &solution);
-    let certificate = solution.certificate.clone();
+    let certificate = solution.certificate;
     assert!(certificate.converged(), "{certificate:?}");
     let model = Model::new(task, solution.w, settings, solution.certificate);
     let (both, w) = both::through_a_file(files, model);

@@ -1,5 +1,7 @@
 //! Small problems for every choice that a task offers, and what constraints mean, said once more.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
+
 use crosscut::testing::sequences;
 use crosscut::{Example, Feature, Rescaling};
 use crosscut_data::CostMatrix;
