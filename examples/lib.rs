@@ -18,7 +18,10 @@
 //! cargo run --release -p crosscut-examples --example letter
 //! ```
 
-/// The example of the README, as a test.
+/// The Rust code of the README and of the book, as tests.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+#[cfg(doctest)]
+#[doc = include_str!("../docs/rust.md")]
+struct TrainingFromRust;

@@ -16,6 +16,8 @@
 
 mod chain;
 pub mod idx;
+#[cfg(test)]
+mod links;
 mod multiclass;
 pub mod plot;
 mod ranking;

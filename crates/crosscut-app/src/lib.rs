@@ -4,6 +4,9 @@
 //! A task becomes a program by a [`Format`], the type of its files. [`Entry::of`] turns it into a row
 //! of the table that `crosscut-cli` (or your own binary) dispatches on. This crate parses no flags,
 //! listens to no signals, and prints nothing.
+//!
+//! In the book, `docs/file-formats.md` describes the files, `docs/checkpoints.md` checkpoints, and
+//! `docs/export.md` exported models.
 
 pub mod answers;
 mod by_objective;

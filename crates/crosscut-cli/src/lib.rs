@@ -13,6 +13,9 @@
 //! }
 //! ```
 //!
+//! The book in the folder `docs` of the repository is the guide for users of the program; it begins
+//! with `docs/quick-start.md`.
+//!
 //! Only this crate knows flags, exit codes, signals and terminals. Figures and progress go to standard
 //! error. Standard output carries the result: a report, a JSON object, or a file named `-`.
 //!

@@ -50,6 +50,10 @@
 //! Rows of an [`sprs`] matrix become examples with [`Multiclass::examples`]. `using_a_model` is about
 //! trained models in a Rust program: model files, predictions on all threads, formats of your own.
 //!
+//! The book in the folder `docs` of the repository has a guide (`docs/quick-start.md`), tables
+//! (`docs/files.md`), class probabilities (`docs/probabilities.md`) and figures on real data
+//! (`docs/figures.md`).
+//!
 //! # Files
 //! `MulticlassFiles` reads and writes files, and makes the task a program. It is behind the feature
 //! `files`, so that a Rust program without files does without what files need (see

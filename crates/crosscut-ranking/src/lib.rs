@@ -51,6 +51,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! The book in the folder `docs` of the repository has a guide (`docs/quick-start.md`), formats of
+//! files (`docs/file-formats.md`) and figures on real data (`docs/figures.md`).
+//!
 //! # Files
 //! `RankingFiles`, with the feature `files`, reads and writes them. Programs with data of their own
 //! need only the task: [`Ranking::input`] makes queries of documents whose features have ids.

@@ -75,6 +75,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! The book in the folder `docs` of the repository has a guide (`docs/quick-start.md`), feature
+//! templates (`docs/templates.md`), probabilities of tags (`docs/probabilities.md`) and figures on real
+//! data (`docs/figures.md`).
+//!
 //! # Files
 //! Files, their options and the measures are behind the feature `files`: `SequenceFiles` is the
 //! format of `crosscut-app` for this task. Without it, nothing here reads or writes.

@@ -123,6 +123,8 @@
 //! * The sibling crates: `crosscut-multiclass`, `crosscut-sequence` and `crosscut-ranking` are
 //!   ready-made tasks; `crosscut-app` adds files, vocabularies and verbs to a task; `crosscut-cli`
 //!   is the program `crosscut`.
+//! * The book in the folder `docs` of the repository is for users of the program. It also has
+//!   measured figures, and the papers behind the solvers (`docs/how-it-works.md`).
 //!
 //! # What it does not do
 //!

@@ -11,13 +11,16 @@ use serde::{Deserialize, Serialize};
 
 use super::task::Interval;
 
+/// What a line says.
+type Line = Item<Vec<f64>, Range<usize>>;
+
 /// The format, which is kept in model files. Labels and other names of the data would be fields.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Lines;
 
 impl Format for Lines {
     type Task = Structured<Interval>;
-    type Record = Item<Vec<f64>, Range<usize>>;
+    type Record = Line;
     type Survey = ();
     const NAME: &'static str = "my-structure";
     const ABOUT: &'static str = "The interval of a sequence of numbers that stands out";
@@ -38,8 +41,8 @@ impl Format for Lines {
         Ok(Structured(Interval))
     }
 
-    fn item(&self, _: &Structured<Interval>, record: Self::Record) -> Result<Self::Record, String> {
-        Ok(record)
+    fn item(&self, _: &Structured<Interval>, line: Line) -> Result<Line, String> {
+        Ok(line)
     }
 
     fn write(
@@ -60,7 +63,7 @@ impl Format for Lines {
 }
 
 /// Reads one line. What it refuses is reported with file and line.
-fn parse(line: &str) -> Result<Option<Item<Vec<f64>, Range<usize>>>, String> {
+fn parse(line: &str) -> Result<Option<Line>, String> {
     let (y, x) = line.split_once(':').ok_or("expected `l r: numbers`")?;
     let (y, x) = (numbers::<usize>(y)?, numbers::<f64>(x)?);
     match y[..] {
