@@ -3,20 +3,10 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use crosscut_app::Entry;
 use crosscut_cli::{NEW, Other, Program};
-use crosscut_multiclass::MulticlassFiles;
-use crosscut_ranking::RankingFiles;
-use crosscut_sequence::SequenceFiles;
-
-/// Every task of the program: one line each.
-const TASKS: &[Entry] =
-    &[Entry::of::<MulticlassFiles>(), Entry::of::<SequenceFiles>(), Entry::of::<RankingFiles>()];
-
-/// What the program is beside its tasks: packages for other tasks, and the programs of
-/// `crosscut_svmstruct`.
-const PROGRAM: Program<'_> =
-    Program { name: "crosscut", tasks: TASKS, others: &[NEW, LINK], about_others: OTHERS };
+use {
+    crosscut_multiclass as multiclass, crosscut_ranking as ranking, crosscut_sequence as sequence,
+};
 
 const LINK: Other = Other {
     name: "link",
@@ -36,8 +26,13 @@ prints its lines; so do svm_multiclass, svm_hmm and svm_proprank, each with _lea
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    match crosscut_svmstruct::run(&arguments, crosscut_cli::listen) {
-        Some(code) => code,
-        None => PROGRAM.run(arguments),
+    // Called by the names of SVM^struct's programs, it is one of them.
+    if let Some(code) = crosscut_svmstruct::run(&arguments, crosscut_cli::listen) {
+        return code;
     }
+    // Every task of the program, and the commands beside them.
+    let tasks = [multiclass::ENTRY, sequence::ENTRY, ranking::ENTRY];
+    let others = [NEW, LINK];
+    Program { name: "crosscut", tasks: &tasks, others: &others, about_others: OTHERS }
+        .run(arguments)
 }

@@ -13,7 +13,7 @@ use crosscut_app::scaling;
 use crosscut_app::svmlight::{self, NO_FEATURES};
 use crosscut_app::table::{self, Table, Wanted};
 use crosscut_app::{
-    Cut, Error, File, Forecasts, Format, Item, OptionSpec, Options, Outcome, Report, Role,
+    Cut, Entry, Error, File, Forecasts, Format, Item, OptionSpec, Options, Outcome, Report, Role,
     Shortest, Source, Take, read_costs,
 };
 use crosscut_data::scaling::{
@@ -27,6 +27,10 @@ use crate::class_weights::{self, ClassWeight};
 use crate::labels::check_labels;
 use crate::measures;
 use crate::task::{Class, Loss, Multiclass};
+
+/// The row of this task in the table of a program. All of the task's program is compiled here, once,
+/// and not again in each program.
+pub static ENTRY: Entry = Entry::of::<MulticlassFiles>();
 
 /// The files of [`Multiclass`] (see the [crate page](crate#files)).
 #[derive(Debug, Default, Serialize, Deserialize)]

@@ -122,5 +122,5 @@ mod task;
 pub mod using_a_model;
 
 #[cfg(feature = "files")]
-pub use format::MulticlassFiles;
+pub use format::{ENTRY, MulticlassFiles};
 pub use task::{Class, Loss, MatrixError, Multiclass, TaskError};

@@ -108,7 +108,7 @@ mod scaling;
 mod task;
 
 #[cfg(feature = "files")]
-pub use format::RankingFiles;
+pub use format::{ENTRY, RankingFiles};
 pub use measures::{Convention, Ranked};
 pub use query::{Names, Query, Scores};
 pub use scaling::Scaling;

@@ -174,7 +174,7 @@ mod task;
 pub use chunks::{Chunk, Notation, chunks};
 pub use constraint::Scheme;
 #[cfg(feature = "files")]
-pub use format::SequenceFiles;
+pub use format::{ENTRY, SequenceFiles};
 pub use lattice::Scratch;
 pub use loss::Loss;
 pub use tags::{Tag, Tags, Tokens};

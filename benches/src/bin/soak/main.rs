@@ -54,20 +54,10 @@ mod soak {
     use std::time::Instant;
 
     use clap::Parser;
-    use crosscut_app::Entry;
     use crosscut_cli::Program;
-    use crosscut_multiclass::MulticlassFiles;
-    use crosscut_ranking::RankingFiles;
-    use crosscut_sequence::SequenceFiles;
 
     use crate::child::PROGRAM;
     use crate::trial::Trial;
-
-    const TASKS: &[Entry] = &[
-        Entry::of::<MulticlassFiles>(),
-        Entry::of::<SequenceFiles>(),
-        Entry::of::<RankingFiles>(),
-    ];
 
     /// So many show what is wrong, and their folders do not fill the disk.
     const MOST_FAILURES: u64 = 20;
@@ -134,7 +124,9 @@ mod soak {
     pub fn main() -> ExitCode {
         let mut arguments = std::env::args_os().skip(1).peekable();
         if arguments.peek().is_some_and(|first| first == PROGRAM) {
-            return Program { name: "crosscut", tasks: TASKS, others: &[], about_others: "" }
+            let tasks =
+                [crosscut_multiclass::ENTRY, crosscut_sequence::ENTRY, crosscut_ranking::ENTRY];
+            return Program { name: "crosscut", tasks: &tasks, others: &[], about_others: "" }
                 .run(arguments);
         }
         let arguments = Arguments::parse();

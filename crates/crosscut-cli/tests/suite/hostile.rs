@@ -541,10 +541,7 @@ fn tables_for_tags_are_not_made_beyond_all_measure() {
     let long: String = (0..1074).map(|token| line(1, token % 100)).collect();
     home.write("long", &long);
     let expected = "expected a sequence of at most 1073 tokens, since its table has 1000000 numbers for each of them, and 2^30 in all";
-    home.refuses(
-        &["learn", "sequence", "--t", "3", "long", "model"],
-        &["long:1: ", expected],
-    );
+    home.refuses(&["learn", "sequence", "--t", "3", "long", "model"], &["long:1: ", expected]);
     home.write("few", (0..6).map(|token| line(1 + token / 3, token % 3)).collect::<String>());
     home.succeeds(&["learn", "sequence", "--t", "3", "--passes", "2", "few", "small"]);
     home.succeeds(&["classify", "long", "small", "predictions"]);

@@ -15,7 +15,8 @@ use crosscut_app::export::Fields;
 use crosscut_app::svmlight::{self, NO_FEATURES};
 use crosscut_app::table::{self, Table, Wanted};
 use crosscut_app::{
-    Cut, Error, File, Format, Item, OptionSpec, Options, Outcome, Report, Shortest, Source, Take,
+    Cut, Entry, Error, File, Format, Item, OptionSpec, Options, Outcome, Report, Shortest, Source,
+    Take,
 };
 use crosscut_data::scaling::{Apart, Coarse, ColumnsById, Method, far_apart};
 use crosscut_data::svmlight::Ids;
@@ -29,6 +30,10 @@ use crate::task::{Loss, Ranking};
 use choices::{GROUP, NO_GROUP, Scale, loss, sizes, task};
 use queries::Record;
 use sizes::{Sizes, Weights};
+
+/// The row of this task in the table of a program. All of the task's program is compiled here, once,
+/// and not again in each program.
+pub static ENTRY: Entry = Entry::of::<RankingFiles>();
 
 /// The files of [`Ranking`] (see the [crate page](crate#files)).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -25,7 +25,7 @@ use crosscut_app::export::{Fields, List};
 use crosscut_app::format::ExampleOf;
 use crosscut_app::svmlight::{self, NO_FEATURES};
 use crosscut_app::{
-    Cut, Error, File, Forecasts, Format, Item, OptionSpec, Options, OutcomeOf, Report, Role,
+    Cut, Entry, Error, File, Forecasts, Format, Item, OptionSpec, Options, OutcomeOf, Report, Role,
     Source, Take, scaling,
 };
 use crosscut_data::Labels;
@@ -42,6 +42,10 @@ use known::Known;
 use output::Output;
 use record::{Body, Record};
 use survey::{Found, Survey, Surveyor};
+
+/// The row of this task in the table of a program. All of the task's program is compiled here, once,
+/// and not again in each program.
+pub static ENTRY: Entry = Entry::of::<SequenceFiles>();
 
 /// The files of [`Sequence`]: see the [crate page](crate#files).
 #[derive(Debug, Default, Serialize, Deserialize)]
