@@ -74,11 +74,11 @@ impl Kind {
 /// A problem of any task.
 pub enum Problem {
     /// Classes.
-    Multiclass(Judge<MulticlassFiles>),
+    Multiclass(Box<Judge<MulticlassFiles>>),
     /// Tags, and what they are called in the files of CRFsuite, if there are any.
     Sequence(Box<Judge<SequenceFiles>>, TagNames),
     /// Orders.
-    Ranking(Judge<RankingFiles>),
+    Ranking(Box<Judge<RankingFiles>>),
 }
 
 /// What a program left behind.
@@ -104,8 +104,10 @@ impl Problem {
     pub fn open(kind: Kind, c: C, files: &Prepared) -> Result<Self, RaceError> {
         let (options, train, test) = (kind.options(), &files.train, &files.test);
         Ok(match kind {
-            Kind::Multiclass(_) => Self::Multiclass(Judge::open(&options, c, train, test)?),
-            Kind::Ranking(_) => Self::Ranking(Judge::open(&options, c, train, test)?),
+            Kind::Multiclass(_) => {
+                Self::Multiclass(Box::new(Judge::open(&options, c, train, test)?))
+            }
+            Kind::Ranking(_) => Self::Ranking(Box::new(Judge::open(&options, c, train, test)?)),
             Kind::Sequence | Kind::Crf => {
                 let mut names = TagNames::new();
                 if let Some((named_train, named_test)) = &files.named {

@@ -211,7 +211,7 @@ mod tests {
         let row = |i: u32| -> Vec<Feature> {
             let value = |at: u32| ((i * 7 + at * 3) % 11) as f32 - 5.0;
             (0..4)
-                .filter(|at| (i + at) % 3 > 0)
+                .filter(|at| !(i + at).is_multiple_of(3))
                 .map(|at| Feature { index: at, value: value(at) })
                 .collect()
         };

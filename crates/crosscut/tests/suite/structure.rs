@@ -92,7 +92,9 @@ fn training_of_a_structure_resumes_to_the_same_bits() {
 }
 
 /// [`Interval`] with another search.
-struct Wrong(fn(&[f64], &Vec<f64>, Option<&Range<usize>>) -> Range<usize>);
+struct Wrong(Search);
+
+type Search = fn(&[f64], &Vec<f64>, Option<&Range<usize>>) -> Range<usize>;
 
 impl Structure for Wrong {
     type Input = Vec<f64>;
