@@ -176,29 +176,140 @@ fn regulariser(
 /// The weights of a model in its file.
 #[derive(Serialize, Deserialize)]
 enum Stored<'w> {
-    All(Cow<'w, [f64]>),
+    All(#[serde(with = "numbers")] Cow<'w, [f64]>),
     /// Those that are not zero.
     Few {
         dim: usize,
         /// Their indices, in increasing order.
-        at: Vec<u32>,
-        values: Vec<f64>,
+        #[serde(with = "numbers")]
+        at: Cow<'w, [u32]>,
+        #[serde(with = "numbers")]
+        values: Cow<'w, [f64]>,
     },
+}
+
+/// Lists of numbers as their bytes, the lowest first, some thousand numbers at a time: millions of
+/// weights are not read one by one, and their bytes are not in memory beside them.
+mod numbers {
+    use std::borrow::Cow;
+    use std::fmt;
+    use std::marker::PhantomData;
+
+    use serde::de::{Error, SeqAccess, Visitor};
+    use serde::ser::SerializeSeq;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    /// A number with as many bytes as it has in memory.
+    pub trait Number: Copy + 'static {
+        fn bytes(self) -> impl AsRef<[u8]>;
+        fn of(bytes: &[u8]) -> Option<Self>;
+    }
+
+    impl Number for f64 {
+        fn bytes(self) -> impl AsRef<[u8]> {
+            self.to_le_bytes()
+        }
+
+        fn of(bytes: &[u8]) -> Option<Self> {
+            bytes.try_into().ok().map(Self::from_le_bytes)
+        }
+    }
+
+    impl Number for u32 {
+        fn bytes(self) -> impl AsRef<[u8]> {
+            self.to_le_bytes()
+        }
+
+        fn of(bytes: &[u8]) -> Option<Self> {
+            bytes.try_into().ok().map(Self::from_le_bytes)
+        }
+    }
+
+    /// Numbers in a piece.
+    pub const PIECE: usize = 8192;
+
+    pub fn serialize<N: Number, S: Serializer>(
+        list: &[N],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let pieces = list.chunks(PIECE);
+        let mut all = serializer.serialize_seq(Some(pieces.len()))?;
+        for piece in pieces {
+            all.serialize_element(&Piece(Cow::Borrowed(piece)))?;
+        }
+        all.end()
+    }
+
+    pub fn deserialize<'de, 'w, N: Number, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Cow<'w, [N]>, D::Error> {
+        deserializer.deserialize_seq(List(PhantomData)).map(Cow::Owned)
+    }
+
+    struct List<N>(PhantomData<N>);
+
+    impl<'de, N: Number> Visitor<'de> for List<N> {
+        type Value = Vec<N>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list of numbers in pieces")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut pieces: A) -> Result<Vec<N>, A::Error> {
+            let mut all = Vec::new();
+            while let Some(Piece(piece)) = pieces.next_element()? {
+                all.extend_from_slice(&piece);
+            }
+            Ok(all)
+        }
+    }
+
+    /// A piece of a list.
+    struct Piece<'p, N: Number>(Cow<'p, [N]>);
+
+    impl<N: Number> Serialize for Piece<'_, N> {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            let mut bytes = Vec::with_capacity(size_of_val(&*self.0));
+            self.0.iter().for_each(|number| bytes.extend_from_slice(number.bytes().as_ref()));
+            serializer.serialize_bytes(&bytes)
+        }
+    }
+
+    impl<'de, N: Number> Deserialize<'de> for Piece<'_, N> {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            deserializer.deserialize_byte_buf(Self(Cow::Borrowed(&[])))
+        }
+    }
+
+    impl<'p, N: Number> Visitor<'_> for Piece<'p, N> {
+        type Value = Piece<'p, N>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("the bytes of numbers")
+        }
+
+        fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Self, E> {
+            let numbers = bytes.chunks_exact(size_of::<N>());
+            match numbers.remainder() {
+                [] => Ok(Self(numbers.filter_map(N::of).collect())),
+                _ => Err(E::invalid_length(bytes.len(), &self)),
+            }
+        }
+    }
 }
 
 impl<'w> Stored<'w> {
     fn of(w: &'w [f64]) -> Self {
         // −0 is not left out, so that a model is read to the bit.
         let count = w.iter().filter(|weight| weight.to_bits() != 0).count();
-        // Two more numbers: the lengths of two lists, and `dim`, in place of one length.
-        let few = 2 * size_of::<u64>() + count * (size_of::<u32>() + size_of::<f64>());
-        let is_shorter = few < size_of_val(w);
+        let list = |length: usize, size| 8 + 8 * length.div_ceil(numbers::PIECE) + length * size;
+        let is_shorter = 8 + list(count, 4) + list(count, 8) < list(w.len(), 8);
         if !is_shorter || u32::try_from(w.len()).is_err() {
             return Self::All(w.into());
         }
         let few = w.iter().zip(0..).filter(|(weight, _)| weight.to_bits() != 0);
-        let (values, at) = few.map(|(weight, at)| (*weight, at)).unzip();
-        Self::Few { dim: w.len(), at, values }
+        let (values, at): (Vec<f64>, Vec<u32>) = few.map(|(weight, at)| (*weight, at)).unzip();
+        Self::Few { dim: w.len(), at: at.into(), values: values.into() }
     }
 
     /// Refuses what cannot be the weights of a task with `dim` of them.
@@ -310,6 +421,16 @@ mod tests {
     }
 
     #[test]
+    fn long_lists_are_read_piece_by_piece() {
+        for (length, zeros) in [(8191, 9), (8192, 2), (8193, 9), (30_000, 2), (30_000, 9)] {
+            let weight = |at: usize| if at.is_multiple_of(zeros) { 0.0 } else { at as f64 };
+            let model = model((0..length).map(weight).collect());
+            assert_eq!(read::<Signs>(&bytes(&model)).unwrap(), model);
+            assert!(bytes(&model).len() <= bytes_of_all(&model));
+        }
+    }
+
+    #[test]
     fn another_tasks_model_is_refused_with_both_names() {
         let message = read::<Other>(&bytes(&model(vec![1.0]))).unwrap_err();
         assert_eq!(message, "expected a model of the task `other`, found one of the task `sign`");
@@ -364,7 +485,7 @@ mod tests {
             assert!(message.contains("damaged") && message.contains(expected), "{message}");
         }
         let few = |dim, at: &[u32], values: &[f64]| {
-            let few = Stored::Few { dim, at: at.to_vec(), values: values.to_vec() };
+            let few = Stored::Few { dim, at: at.into(), values: values.into() };
             read::<Signs>(&forge(&with(few, &none, &none)))
         };
         assert_eq!(few(2, &[1], &[2.0]).unwrap().w, [0.0, 2.0]);
