@@ -61,6 +61,9 @@ struct Learning {
     coarse: Coarse,
 }
 
+/// Why the format of a model defines no task.
+const NOT_LEARNING: &str = "expected a format made of options, found that of a model";
+
 /// What is known of the training examples.
 #[derive(Default)]
 pub struct Survey {
@@ -189,7 +192,7 @@ impl Format for MulticlassFiles {
                 |table| table.no_label(),
             ));
         };
-        let learning = self.learning.as_ref().expect("a format that reads training examples");
+        let learning = self.learning.as_ref().ok_or(NOT_LEARNING)?;
         let is_number = || label.parse::<f64>().is_ok_and(f64::is_finite);
         if matches!(learning.loss, LossOption::Squared) && !is_number() {
             return Err(format!("expected a label that is a number (for -l 1), found `{label}`"));
@@ -208,7 +211,7 @@ impl Format for MulticlassFiles {
     }
 
     fn task(&mut self, survey: Survey, file: &mut File<'_>) -> Result<Multiclass, Error> {
-        let learning = self.learning.as_mut().expect("a format that reads training examples");
+        let learning = self.learning.as_mut().ok_or_else(|| file.refuse(NOT_LEARNING))?;
         let features = match &self.table {
             Some(table) => table.feature_ids().map_err(|error| file.refuse(error))?,
             None => survey.ids.finish(),
