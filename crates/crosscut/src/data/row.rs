@@ -16,6 +16,14 @@ pub struct Feature {
     pub value: f32,
 }
 
+impl Feature {
+    /// Its value, known to be 1 if `ONES`.
+    #[inline]
+    pub(crate) fn value_or_one<const ONES: bool>(&self) -> f64 {
+        if ONES { 1.0 } else { f64::from(self.value) }
+    }
+}
+
 /// Why a list of features is not a sparse row.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -75,7 +83,7 @@ impl SparseVector {
     /// The row, borrowed, with the name 0. If an example has several rows, each needs a different
     /// [name](Row::named); [`SparseRows`] assigns them.
     pub fn row(&self) -> Row<'_> {
-        Row { features: &self.0, name: 0 }
+        Row { features: &self.0, name: 0, ones: false }
     }
 
     /// The stored entries in order of index.
@@ -109,6 +117,8 @@ pub struct SparseRows {
     features: Vec<Feature>,
     /// End of each row in `features`.
     ends: Vec<u32>,
+    /// Whether some value is not 1.
+    varied: bool,
 }
 
 impl SparseRows {
@@ -126,6 +136,7 @@ impl SparseRows {
     }
 
     fn push_checked(&mut self, row: &[Feature]) {
+        self.varied |= row.iter().any(|feature| feature.value != 1.0);
         self.features.extend_from_slice(row);
         self.ends.push(
             u32::try_from(self.features.len()).expect("rows have fewer than 2^32 entries in all"),
@@ -137,7 +148,7 @@ impl SparseRows {
     pub fn row(&self, index: usize) -> Row<'_> {
         let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
         let features = &self.features[start as usize..self.ends[index] as usize];
-        Row { features, name: index as u32 }
+        Row { features, name: index as u32, ones: !self.varied }
     }
 
     /// The row with this name, or `None` if there is none; serves to implement
@@ -212,12 +223,20 @@ impl FromIterator<SparseVector> for SparseRows {
 pub struct Row<'a> {
     features: &'a [Feature],
     name: u32,
+    /// Whether all values are known to be 1: then there is nothing to multiply with.
+    ones: bool,
 }
 
 impl<'a> Row<'a> {
-    /// A row known to have increasing indices and finite values.
-    pub(crate) fn from_checked(features: &'a [Feature], name: u32) -> Self {
-        Self { features, name }
+    /// A row known to have increasing indices and finite values, all of them 1 if `ones`.
+    pub(crate) fn from_checked(features: &'a [Feature], name: u32, ones: bool) -> Self {
+        Self { features, name, ones }
+    }
+
+    /// Whether all values are known to be 1.
+    #[inline]
+    pub(crate) fn is_ones(self) -> bool {
+        self.ones
     }
 
     /// The entries in order of index.
@@ -252,24 +271,36 @@ impl<'a> Row<'a> {
     /// fast as a loop over slices for few classes, and a quarter faster for many. Each class adds
     /// its features in order, so grouping does not change a bit.
     pub fn sweep(self, w: &[f64], scores: &mut [f64]) {
+        match self.ones {
+            true => self.sweep_by::<true>(w, scores),
+            false => self.sweep_by::<false>(w, scores),
+        }
+    }
+
+    fn sweep_by<const ONES: bool>(self, w: &[f64], scores: &mut [f64]) {
         let classes = scores.len();
         let mut first = 0;
         while first < classes {
             first += match classes - first {
-                20.. => sweep_group::<20>(w, self, first, scores),
-                16.. => sweep_group::<16>(w, self, first, scores),
-                12.. => sweep_group::<12>(w, self, first, scores),
-                11 => sweep_group::<11>(w, self, first, scores),
-                10 => sweep_group::<10>(w, self, first, scores),
-                9 => sweep_group::<9>(w, self, first, scores),
-                8 => sweep_group::<8>(w, self, first, scores),
-                7 => sweep_group::<7>(w, self, first, scores),
-                6 => sweep_group::<6>(w, self, first, scores),
-                5 => sweep_group::<5>(w, self, first, scores),
-                4 => sweep_group::<4>(w, self, first, scores),
-                3 => sweep_group::<3>(w, self, first, scores),
-                2 => sweep_group::<2>(w, self, first, scores),
-                _ => sweep_group::<1>(w, self, first, scores),
+                26.. => sweep_group::<26, ONES>(w, self, first, scores),
+                24.. => sweep_group::<24, ONES>(w, self, first, scores),
+                22.. => sweep_group::<22, ONES>(w, self, first, scores),
+                20.. => sweep_group::<20, ONES>(w, self, first, scores),
+                18.. => sweep_group::<18, ONES>(w, self, first, scores),
+                16.. => sweep_group::<16, ONES>(w, self, first, scores),
+                14.. => sweep_group::<14, ONES>(w, self, first, scores),
+                12.. => sweep_group::<12, ONES>(w, self, first, scores),
+                11 => sweep_group::<11, ONES>(w, self, first, scores),
+                10 => sweep_group::<10, ONES>(w, self, first, scores),
+                9 => sweep_group::<9, ONES>(w, self, first, scores),
+                8 => sweep_group::<8, ONES>(w, self, first, scores),
+                7 => sweep_group::<7, ONES>(w, self, first, scores),
+                6 => sweep_group::<6, ONES>(w, self, first, scores),
+                5 => sweep_group::<5, ONES>(w, self, first, scores),
+                4 => sweep_group::<4, ONES>(w, self, first, scores),
+                3 => sweep_group::<3, ONES>(w, self, first, scores),
+                2 => sweep_group::<2, ONES>(w, self, first, scores),
+                _ => sweep_group::<1, ONES>(w, self, first, scores),
             };
         }
     }
@@ -321,12 +352,17 @@ impl<'a> Row<'a> {
 
 /// Writes the scores of the N classes from `first` on; returns N.
 #[inline]
-fn sweep_group<const N: usize>(w: &[f64], row: Row<'_>, first: usize, scores: &mut [f64]) -> usize {
+fn sweep_group<const N: usize, const ONES: bool>(
+    w: &[f64],
+    row: Row<'_>,
+    first: usize,
+    scores: &mut [f64],
+) -> usize {
     let classes = scores.len();
     let mut sums = [0.0; N];
     for feature in row.features() {
         let at = feature.index as usize * classes + first;
-        let value = f64::from(feature.value);
+        let value = feature.value_or_one::<ONES>();
         for (sum, weight) in sums.iter_mut().zip(&w[at..at + N]) {
             *sum += value * weight;
         }

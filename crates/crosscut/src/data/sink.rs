@@ -123,8 +123,16 @@ impl<'a> Sink<'a> for Scaled<'_, 'a> {
 /// ⟨w, row at place⟩, in four partial sums so that additions need not wait for each other.
 #[inline]
 pub(crate) fn dot_row(w: &[f64], row: Row<'_>, place: Place) -> f64 {
+    match row.is_ones() {
+        true => dot_row_by::<true>(w, row, place),
+        false => dot_row_by::<false>(w, row, place),
+    }
+}
+
+#[inline]
+fn dot_row_by<const ONES: bool>(w: &[f64], row: Row<'_>, place: Place) -> f64 {
     let term = |feature: &Feature| {
-        w[place.offset + place.stride * feature.index as usize] * f64::from(feature.value)
+        w[place.offset + place.stride * feature.index as usize] * feature.value_or_one::<ONES>()
     };
     let (fours, rest) = row.features().as_chunks::<4>();
     let mut sums = [0.0; 4];

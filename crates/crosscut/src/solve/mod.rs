@@ -7,6 +7,7 @@ pub(crate) mod error;
 pub(crate) mod methods;
 mod one_slack;
 pub(crate) mod oracles;
+mod pages;
 pub(crate) mod passes;
 pub(crate) mod progress;
 mod qp;

@@ -243,6 +243,42 @@ pub(crate) fn solve(
     gain
 }
 
+/// Goes on beyond the optimum of the small dual, to `longer` times the distance from `old`, as far as
+/// the bounds allow. `gradient` is that at `old`, and that at `alpha`. Returns the gain, which is not
+/// positive.
+pub(crate) fn go_on(
+    old: &[f64],
+    alpha: &mut [f64],
+    (before, after): (&[f64], &[f64]),
+    alpha_bound: f64,
+    longer: f64,
+) -> f64 {
+    let mut rate = longer - 1.0;
+    let (mut slope, mut bend, mut sum, mut growth) = (0.0, 0.0, 0.0, 0.0);
+    for (((old, alpha), before), after) in old.iter().zip(&*alpha).zip(before).zip(after) {
+        let change = alpha - old;
+        slope += change * after;
+        bend += change * (before - after);
+        sum += alpha;
+        growth += change;
+        if change < 0.0 && alpha + rate * change < 0.0 {
+            rate = -alpha / change;
+        }
+    }
+    if growth > 1e-12 * sum && sum + rate * growth > alpha_bound {
+        rate = ((alpha_bound - sum) / growth).max(0.0);
+    }
+    if rate <= 0.0 {
+        return 0.0;
+    }
+    rate *= 1.0 - 1e-9;
+    for (old, alpha) in old.iter().zip(alpha) {
+        let change = *alpha - old;
+        *alpha = (*alpha + rate * change).max(0.0);
+    }
+    rate * (slope - 0.5 * rate * bend)
+}
+
 /// Lower estimate of the rounding error of the gradient, whose entries are sums of α · curvature.
 fn noise(curvature: Curvature<'_>, alpha: &[f64]) -> f64 {
     let support = || alpha.iter().enumerate().filter(|(_, alpha)| **alpha > 0.0);

@@ -59,7 +59,9 @@ pub struct BlockSettings {
     /// Largest number of planes kept for one example, at least 2. The least useful planes are
     /// dropped, or merged if they are in use.
     pub planes: usize,
-    /// Exact passes after which an unused plane leaves the cache.
+    /// Exact passes after which an unused plane leaves the cache. With 1, the default, planes also
+    /// leave between exact passes, if they are out of use in several approximate passes. If oracle
+    /// calls are expensive, a larger number may save some.
     pub idle: u32,
     /// Accelerate approximate passes if they are slow (features not centred or of different scales,
     /// large C). An accelerated proximal point method surrounds them; if weights or planes are few
@@ -74,7 +76,7 @@ pub struct BlockSettings {
 impl Default for BlockSettings {
     fn default() -> Self {
         let tuning = Tuning::default();
-        Self { batch: 32, approximate_passes: 30, planes: 512, idle: 3, acceleration: true, tuning }
+        Self { batch: 32, approximate_passes: 30, planes: 512, idle: 1, acceleration: true, tuning }
     }
 }
 

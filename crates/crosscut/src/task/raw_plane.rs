@@ -19,7 +19,7 @@ impl RowTerm<'_> {
     pub fn single(index: usize) -> Self {
         static UNIT: [Feature; 1] = [Feature { index: 0, value: 1.0 }];
         Self {
-            row: Row::from_checked(&UNIT, UNIT_ROW),
+            row: Row::from_checked(&UNIT, UNIT_ROW, true),
             place: Place { offset: index, stride: 1 },
             scale: 1.0,
         }

@@ -32,6 +32,7 @@
 //! place ([`master`]).
 
 mod cache;
+mod history;
 mod master;
 mod passes;
 mod proximal;
@@ -51,6 +52,7 @@ use crate::solve::drive::{Counts, Run};
 use crate::solve::methods::{Carried, Method, MethodState, Pass, Solver};
 use crate::solve::one_slack::OneSlack;
 use crate::solve::oracles::Oracles;
+use crate::solve::pages::Pages;
 use crate::solve::passes::{PassError, Passes};
 use crate::solve::regulariser::Penalty;
 use crate::solve::settings::{C, Settings};
@@ -59,6 +61,7 @@ use crate::solve::state::StateError;
 use crate::task::{Part, Planes};
 use cache::Workspace;
 pub(crate) use cache::{Block, CarriedBlock};
+use history::History;
 use master::Master;
 use proximal::Proximal;
 use schedule::Schedule;
@@ -72,8 +75,9 @@ pub(crate) struct BlockCoordinate<'a> {
     /// Number of examples n.
     examples: usize,
     store: Store<'a>,
+    history: History,
     penalty: Arc<Penalty>,
-    w: Vec<f64>,
+    w: Pages,
     /// The weights at which the next pass calls the oracles, if they are given.
     start: Option<Vec<f64>>,
     /// u = Σ αδ under lower bounds. With prior weights alone, a buffer. Empty if u = w.
@@ -84,6 +88,8 @@ pub(crate) struct BlockCoordinate<'a> {
     master: Master,
     suffix: SuffixAverage,
     schedule: Schedule,
+    /// Whether steps of this approximate pass are longer than to the optimum of the small dual.
+    relaxes: bool,
     random: Pcg64,
     buffers: Buffers<'a>,
 }
@@ -153,7 +159,7 @@ impl<'a> Method<Oracles<'a>> for BlockCoordinate<'a> {
             run.bounds.raise(&sum, &conjugate);
         }
         self.proximal.judge(self.dual, &mut self.w);
-        self.store.forget(self.schedule.pass.saturating_sub(self.settings.block.idle));
+        self.store.forget(self.schedule.clock_before(self.settings.block.idle));
         self.suffix.follow(&self.w, self.penalty.prior());
         self.schedule.expect(self.suffix.forecast(self.schedule.seen));
         Ok(())
@@ -165,8 +171,11 @@ impl<'a> Method<Oracles<'a>> for BlockCoordinate<'a> {
         self.proximal = Proximal::default();
         let (sum, _) = self.refresh();
         self.store.blocks = Vec::new();
-        let u = if self.penalty.is_plain() { &mut self.w } else { &mut self.u };
-        let (u, penalty) = (std::mem::take(u), Arc::clone(&self.penalty));
+        let u = match self.penalty.is_plain() {
+            true => self.w.to_vec(),
+            false => std::mem::take(&mut self.u),
+        };
+        let penalty = Arc::clone(&self.penalty);
         Some(Box::new(OneSlack::from_sum(self.examples, self.settings, penalty, &sum, u)))
     }
 
@@ -200,6 +209,7 @@ impl<'a> Method<Oracles<'a>> for BlockCoordinate<'a> {
             .iter_mut()
             .zip(costs)
             .for_each(|(block, cost)| block.rescale(cost, factor));
+        self.history.reset();
         self.proximal = Proximal::default();
         self.master.restart();
         self.suffix.rescale(factor);
@@ -281,7 +291,8 @@ impl<'a> BlockCoordinate<'a> {
         Self {
             examples: oracles.examples(),
             store: Store::new(costs(oracles, &settings), &settings),
-            w: penalty.start(oracles.dim()),
+            history: History::new(oracles.len()),
+            w: Pages::of(penalty.start(oracles.dim())),
             start: None,
             dual: -penalty.conjugate(&u).value,
             penalty,
@@ -290,6 +301,7 @@ impl<'a> BlockCoordinate<'a> {
             master: Master::default(),
             suffix: SuffixAverage::default(),
             schedule: Schedule::default(),
+            relaxes: false,
             random: Pcg64::seed_from_u64(settings.seed),
             buffers,
             settings,

@@ -3,6 +3,7 @@
 use rand::seq::SliceRandom;
 
 use super::cache::Block;
+use super::history::History;
 use super::master::{self, Goal, Sizes};
 use super::proximal::Proximal;
 use super::{BlockCoordinate, Buffers};
@@ -46,8 +47,16 @@ impl<'a> BlockCoordinate<'a> {
                         &batch[slot..batch.len().min(slot + self.settings.block.tuning.touched)],
                     );
                 }
+                let known = self.store.found;
                 self.take_in(oracles, slot, index)?;
-                seen += self.visit(oracles, index, 0.0, false)?.gap;
+                let tuning = &self.settings.block.tuning;
+                let rests = self.schedule.improves()
+                    && self.store.found == known
+                    && self.history.is_idle(index, tuning.resting);
+                seen += match rests {
+                    true => self.history.gap(index),
+                    false => self.visit(oracles, index, 0.0, false)?.gap,
+                };
             }
             done += batch.len();
             run.estimate(self.dual + seen * order.len() as f64 / done as f64, self.dual);
@@ -92,8 +101,10 @@ impl<'a> BlockCoordinate<'a> {
         let stretched =
             !solved && self.primal_at_prior() > self.settings.block.tuning.huge * self.dual;
         if stretched {
-            let (w, workspace) = (std::mem::take(&mut self.w), &mut self.buffers.workspace);
-            self.w = master::stretched(&self.store.blocks, w, &self.penalty, workspace);
+            let workspace = &mut self.buffers.workspace;
+            let w = self.w.to_vec();
+            let w = master::stretched(&self.store.blocks, w, &self.penalty, workspace);
+            self.w.copy_from_slice(&w);
         }
         let order: Vec<usize> = (0..self.store.blocks.len()).collect();
         let (dual, mut slacks) = (self.dual, SlackSum::default());
@@ -170,13 +181,18 @@ impl<'a> BlockCoordinate<'a> {
             .max(self.settings.block.tuning.left * run.target(self.dual));
         let each = enough / blocks as f64;
         let mut active = Vec::with_capacity(blocks);
+        let screens = self.schedule.improves();
+        let is_due = |history: &History, index| !screens || history.is_due(index);
+        self.history.begin_round();
         let mut sweep = 0.0;
         for (index, block) in self.store.blocks.iter().enumerate() {
             sweep += block.work() / blocks as f64;
             // Skips blocks that were at rest in the exact pass. A certifying pass visits no blocks,
             // so none is skipped after it.
             if block.planes() > 0
-                && (at_least_one || block.gap > self.settings.block.tuning.at_rest * each)
+                && is_due(&self.history, index)
+                && (at_least_one
+                    || self.history.gap(index) > self.settings.block.tuning.at_rest * each)
             {
                 active.push(index);
             }
@@ -188,9 +204,12 @@ impl<'a> BlockCoordinate<'a> {
         let mut recent = [f64::INFINITY; 2];
         let mut visits = most * blocks;
         let mut recombines = oracles.recombines();
+        self.relaxes = screens && self.schedule.length >= self.settings.block.tuning.long_round;
+        self.schedule.length = 0;
         for pass in 1_usize.. {
             let Some(left) = visits.checked_sub(active.len()) else { break };
             visits = left;
+            self.schedule.length = pass;
             // A visit computes the values of all planes of a block, and usually takes a step at a
             // similar cost.
             self.master.owe(2.0 * sweep * active.len() as f64);
@@ -254,9 +273,21 @@ impl<'a> BlockCoordinate<'a> {
                 && pass.is_multiple_of(self.settings.block.tuning.look_again)
             {
                 active.clear();
-                active.extend((0..blocks.len()).filter(|&index| blocks[index].planes() > 0));
+                self.history.begin_round();
+                let history = &self.history;
+                active.extend(
+                    (0..blocks.len())
+                        .filter(|&index| is_due(history, index) && blocks[index].planes() > 0),
+                );
             } else {
-                active.retain(|&index| blocks[index].gap > each);
+                active.retain(|&index| self.history.gap(index) > each);
+                if self.settings.block.idle <= 1
+                    && pass.is_multiple_of(self.settings.block.tuning.tidying)
+                {
+                    let since = self.schedule.clock().saturating_sub(2);
+                    active.iter().for_each(|&index| self.store.forget_in(index, since));
+                    self.schedule.tick();
+                }
             }
         }
         Ok(())
@@ -325,13 +356,14 @@ impl<'a> BlockCoordinate<'a> {
         enough: f64,
         recombining: bool,
     ) -> Result<Visit, Fault> {
-        let pass = self.schedule.pass;
-        let mut gap = self.store.blocks[index].look(&self.w, pass, &mut self.buffers.workspace);
+        let clock = self.schedule.clock();
+        let mut gap = self.store.blocks[index].look(&self.w, clock, &mut self.buffers.workspace);
         if recombining
             && self.recombine(oracles, index, self.settings.block.tuning.worthwhile * enough)?
         {
-            gap = self.store.blocks[index].look(&self.w, pass, &mut self.buffers.workspace);
+            gap = self.store.blocks[index].look(&self.w, clock, &mut self.buffers.workspace);
         }
+        self.history.record(index, gap, gap > enough, &self.settings.block.tuning);
         if gap <= enough {
             return Ok(Visit { gap, gain: 0.0 });
         }
@@ -341,10 +373,14 @@ impl<'a> BlockCoordinate<'a> {
             self.settings.block.tuning.fine
         };
         let damping = self.proximal.damping();
+        let longer = match self.relaxes && enough > 0.0 && !self.proximal.is_active() {
+            true => self.settings.block.tuning.longer,
+            false => 1.0,
+        };
         let Buffers { workspace, touched, .. } = &mut self.buffers;
         let (block, bounded) = (&mut self.store.blocks[index], self.penalty.is_bounded());
-        let moved = if bounded { &mut self.u } else { &mut self.w };
-        let gain = block.step(moved, accuracy, damping, workspace);
+        let moved: &mut [f64] = if bounded { &mut self.u } else { &mut self.w };
+        let gain = block.step(moved, accuracy, (damping, longer), workspace);
         if bounded {
             touched.clear();
             block.list_touched(self.w.len(), touched, workspace);
@@ -366,11 +402,15 @@ impl<'a> BlockCoordinate<'a> {
         if block.planes() >= self.store.most_planes {
             return Ok(false);
         }
+        if !self.history.searches(index, &self.settings.block.tuning) {
+            return Ok(false);
+        }
         block.list_parts(workspace, parts);
         oracles.recombine(&self.w, index, parts, least, recombined)?;
         let planes = recombined.as_slice();
+        self.history.record_search(index, !planes.is_empty());
         let inserted =
-            self.store.insert(index, planes, self.w.len(), self.schedule.pass, workspace);
+            self.store.insert(index, planes, self.w.len(), self.schedule.clock(), workspace);
         inserted.map_err(|kind| Fault { example: oracles.position(index), kind })?;
         Ok(!planes.is_empty())
     }
@@ -379,7 +419,7 @@ impl<'a> BlockCoordinate<'a> {
     /// of updates do not accumulate. Returns the sum of D, and r*(u) for u = Σ αδ.
     pub(super) fn refresh(&mut self) -> (DualSum, Conjugate) {
         let plain = self.penalty.is_plain();
-        let u = if plain { &mut self.w } else { &mut self.u };
+        let u: &mut [f64] = if plain { &mut self.w } else { &mut self.u };
         u.fill(0.0);
         let mut sum = DualSum::default();
         self.store.support = 0;
@@ -406,7 +446,11 @@ impl<'a> BlockCoordinate<'a> {
     fn take_in(&mut self, oracles: &Oracles<'a>, slot: usize, index: usize) -> Result<(), Fault> {
         let Buffers { planes, workspace, .. } = &mut self.buffers;
         let (planes, dim) = (planes[slot].as_slice(), self.w.len());
-        let inserted = self.store.insert(index, planes, dim, self.schedule.pass, workspace);
+        let known = self.store.found;
+        let inserted = self.store.insert(index, planes, dim, self.schedule.clock(), workspace);
+        if self.store.found > known {
+            self.history.has_new_plane(index);
+        }
         inserted.map_err(|kind| Fault { example: oracles.position(index), kind })
     }
 }

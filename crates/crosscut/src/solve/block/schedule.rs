@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::tuning::Tuning;
 use crate::solve::state::{MOST_PASSES, StateError, require};
 
+/// Units of time in which cached planes age, for each exact pass.
+const TICKS: u32 = 16;
+
 /// Counters and gaps shared between passes.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Schedule {
@@ -18,6 +21,10 @@ pub(super) struct Schedule {
     uncertified: u32,
     /// Number of consecutive certificates that improved no bound.
     stuck: u32,
+    /// Time since the last exact pass, in units of [`TICKS`] a pass.
+    tick: u32,
+    /// Number of approximate passes after the last exact pass.
+    pub length: usize,
     /// D at the last certificate.
     last: f64,
     /// The gap met in the last exact pass.
@@ -32,6 +39,8 @@ impl Default for Schedule {
             forecast: f64::INFINITY,
             uncertified: 0,
             stuck: 0,
+            tick: 0,
+            length: 0,
             last: f64::NEG_INFINITY,
             seen: f64::INFINITY,
         }
@@ -57,8 +66,29 @@ impl Schedule {
     /// Counts an exact pass, before it starts.
     pub fn count(&mut self, certifies: bool) {
         self.pass += 1;
+        self.tick = 0;
         self.certificates += u32::from(certifies);
         self.uncertified = if certifies { 0 } else { self.uncertified + 1 };
+    }
+
+    /// The time by which cached planes age.
+    pub fn clock(&self) -> u32 {
+        self.pass.saturating_mul(TICKS).saturating_add(self.tick)
+    }
+
+    /// The time at the start of the exact pass `passes` before the last one.
+    pub fn clock_before(&self, passes: u32) -> u32 {
+        self.pass.saturating_sub(passes).saturating_mul(TICKS)
+    }
+
+    /// Lets planes age within a round of approximate passes.
+    pub fn tick(&mut self) {
+        self.tick = (self.tick + 1).min(TICKS - 1);
+    }
+
+    /// Whether the last certificate improved a bound, or there is none.
+    pub fn improves(&self) -> bool {
+        self.stuck == 0
     }
 
     /// Whether the last pass certified.
@@ -87,12 +117,14 @@ impl Schedule {
 
     /// Refuses a state that no run can have produced.
     pub fn check(&self) -> Result<(), StateError> {
-        let Self { pass, certificates, forecast, uncertified, stuck, last, seen } = *self;
+        let Self { pass, certificates, forecast, uncertified, stuck, tick, length: _, last, seen } =
+            *self;
         require(
             ![forecast, last, seen].iter().any(|number| number.is_nan()),
             "a gap is not a number",
         )?;
         let counters = [certificates, pass, uncertified, stuck];
+        require(tick < TICKS, "its clock is wrong")?;
         require(
             counters.iter().all(|count| *count <= MOST_PASSES),
             "a counter is beyond all bounds",

@@ -6,7 +6,7 @@ use rand_pcg::Pcg64;
 use serde::{Deserialize, Serialize};
 
 use super::cache::Blocks;
-use super::{BlockCoordinate, Master, Proximal, Schedule, SuffixAverage};
+use super::{BlockCoordinate, History, Master, Proximal, Schedule, SuffixAverage};
 use crate::solve::oracles::Oracles;
 use crate::solve::state::{MOST_PASSES, StateError, require, require_finite, start_of};
 
@@ -24,6 +24,7 @@ pub(crate) struct BlockCoordinateState<'s> {
     master: Cow<'s, Master>,
     suffix: Cow<'s, SuffixAverage>,
     schedule: Schedule,
+    history: Cow<'s, History>,
     random: Pcg64,
     most_planes: usize,
     most_bytes: usize,
@@ -35,7 +36,7 @@ impl<'a> BlockCoordinate<'a> {
     pub(super) fn saved<'s>(&'s self, oracles: &'s Oracles<'a>) -> BlockCoordinateState<'s> {
         BlockCoordinateState {
             blocks: Blocks::borrowed(&self.store.blocks, |index, name| oracles.row(index, name)),
-            w: self.w.as_slice().into(),
+            w: (&*self.w).into(),
             start: self.start.as_deref().unwrap_or_default().into(),
             u: if self.penalty.is_bounded() { self.u.as_slice().into() } else { Cow::default() },
             dual: self.dual,
@@ -43,6 +44,7 @@ impl<'a> BlockCoordinate<'a> {
             master: Cow::Borrowed(&self.master),
             suffix: Cow::Borrowed(&self.suffix),
             schedule: self.schedule,
+            history: Cow::Borrowed(&self.history),
             random: self.random.clone(),
             most_planes: self.store.most_planes,
             most_bytes: self.store.bytes.1,
@@ -69,6 +71,7 @@ impl<'a> BlockCoordinate<'a> {
             "the averages do not fit the weights",
         )?;
         saved.schedule.check()?;
+        saved.history.check(self.store.blocks.len())?;
         require(saved.suffix.age() <= MOST_PASSES, "a counter is beyond all bounds")?;
         require(saved.planes_found <= u64::MAX / 2, "a counter is beyond all bounds")?;
         let most_planes = self.settings.block.planes;
@@ -80,13 +83,13 @@ impl<'a> BlockCoordinate<'a> {
         let row = |index, name| oracles.row(index, name);
         let store = &mut self.store;
         store.blocks =
-            saved.blocks.restore(&store.blocks, row, dim, most_planes, saved.schedule.pass)?;
+            saved.blocks.restore(&store.blocks, row, dim, most_planes, saved.schedule.clock())?;
         store.count();
         store.bytes.1 = saved.most_bytes;
         store.most_planes = saved.most_planes;
         store.support = saved.support;
         store.found = saved.planes_found;
-        self.w = saved.w.into_owned();
+        self.w.copy_from_slice(&saved.w);
         self.start = start;
         if self.penalty.is_bounded() {
             self.u = saved.u.into_owned();
@@ -97,6 +100,7 @@ impl<'a> BlockCoordinate<'a> {
         self.master = saved.master.into_owned();
         self.suffix = saved.suffix.into_owned();
         self.schedule = saved.schedule;
+        self.history = saved.history.into_owned();
         self.random = saved.random;
         Ok(())
     }

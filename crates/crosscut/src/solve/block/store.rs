@@ -125,6 +125,20 @@ impl<'a> Store<'a> {
         self.count();
     }
 
+    /// Drops planes of a block that have not been in use since `since`.
+    pub fn forget_in(&mut self, index: usize, since: u32) {
+        let block = &mut self.blocks[index];
+        self.planes -= block.planes();
+        if self.limit.is_some() {
+            self.bytes.0 -= block.bytes();
+        }
+        block.forget(since);
+        self.planes += block.planes();
+        if self.limit.is_some() {
+            self.bytes.0 += block.bytes();
+        }
+    }
+
     /// Prefetches the memory of blocks that are about to be visited.
     pub fn touch(&self, group: &[usize]) {
         std::hint::black_box(group.iter().map(|&index| self.blocks[index].touch()).sum::<f64>());

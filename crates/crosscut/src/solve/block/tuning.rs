@@ -21,6 +21,23 @@ pub struct Tuning {
     /// A block is at rest if its gap is at most this fraction of the gap below which no step is
     /// taken. The first approximate pass skips blocks at rest.
     pub at_rest: f64,
+    /// A block is at rest in a round if it took no step in this many visits. It then rests for one
+    /// round, twice as long after each further idle visit.
+    pub screened: u8,
+    /// Largest number of rounds for which a block rests.
+    pub longest_rest: u32,
+    /// An exact pass does not visit a block for which the oracle finds nothing new if the block
+    /// took no step in this many visits.
+    pub resting: u8,
+    /// Number of approximate passes between two removals of planes out of use.
+    pub tidying: usize,
+    /// After this many recombinations in a row that found nothing, a block recombines less often.
+    pub fruitless: u8,
+    /// Steps are this many times as long as to the optimum of the small dual, in rounds of many
+    /// approximate passes.
+    pub longer: f64,
+    /// Number of approximate passes of the last round from which on steps are longer.
+    pub long_round: usize,
     /// One in this many approximate passes recombines planes, beginning with the first.
     pub recombining: usize,
     /// A recombined plane must raise the gap of its block by at least this multiple of the gap
@@ -91,6 +108,13 @@ impl Default for Tuning {
             early: 4.0,
             early_growth: 1.5,
             at_rest: 0.1,
+            screened: 2,
+            longest_rest: 4,
+            resting: 3,
+            tidying: 3,
+            fruitless: 4,
+            longer: 1.4,
+            long_round: 8,
             recombining: 3,
             worthwhile: 3.0,
             fruitful: 0.1,

@@ -2,7 +2,7 @@
 //! there is no room.
 
 use super::placed_rows::PlacedRow;
-use super::terms::{ENTRY, Terms, split, sum_terms};
+use super::terms::{ENTRY, Terms, keys_of_rows, split, sum_terms};
 use super::{Block, CachedPlane};
 use crate::data::add_row;
 
@@ -51,7 +51,8 @@ impl Block<'_> {
         let alpha = first.alpha + second.alpha;
         let (s, t) = (first.alpha / alpha, second.alpha / alpha);
         let offset = s * first.offset + t * second.offset;
-        let merged = CachedPlane { offset, alpha, end: 0, used: first.used.max(second.used) };
+        let merged =
+            CachedPlane { offset, alpha, end: 0, entries: 0, used: first.used.max(second.used) };
         let dense = self.merge_dense(p, q, s, t);
         let term = |(&key, &scale): (&u32, &f64), factor: f64| (key, factor * scale);
         let terms = if dense.is_none() {
@@ -134,7 +135,12 @@ impl Block<'_> {
                 theirs.iter().map(|&key| if key < ENTRY { renamed[key as usize] } else { key }),
             );
             scales.extend_from_slice(factors);
-            planes.push(CachedPlane { end: keys.len() as u32, ..self.planes[p] });
+            let entries = keys.len() - theirs.len() + keys_of_rows(theirs);
+            planes.push(CachedPlane {
+                end: keys.len() as u32,
+                entries: entries as u32,
+                ..self.planes[p]
+            });
         }
         let mut keeps = keep.iter();
         self.dense = std::mem::take(&mut self.dense)

@@ -2,7 +2,8 @@
 //! matrix.
 
 use super::placed_rows::{PlacedRow, PlacedRows};
-use super::terms::{ENTRY, combine, split, sum_terms};
+use super::scatter::Scatter;
+use super::terms::{ENTRY, combine_at, split, sum_terms};
 use super::{Block, CachedPlane, FAN, Workspace, append};
 use crate::data::dot_row;
 use crate::solve::bounds::FaultKind;
@@ -95,7 +96,7 @@ impl<'a> Block<'a> {
         }
         let (p, is_dense) = (self.planes.len(), dense.is_some());
         self.push(
-            CachedPlane { offset: raw.offset, alpha: 0.0, end: 0, used: pass },
+            CachedPlane { offset: raw.offset, alpha: 0.0, end: 0, entries: 0, used: pass },
             dense,
             &workspace.terms,
         );
@@ -150,7 +151,7 @@ impl<'a> Block<'a> {
         self.gram.grow_fan();
         append(
             &mut self.planes,
-            [CachedPlane { offset: raw.offset, alpha: 0.0, end: 0, used: pass }],
+            [CachedPlane { offset: raw.offset, alpha: 0.0, end: 0, entries: 0, used: pass }],
         );
         Some(true)
     }
@@ -214,7 +215,7 @@ impl<'a> Block<'a> {
     }
 
     /// ⟨δ, δ′⟩ of the plane `last` with each plane up to and including itself.
-    fn inner_products(&self, last: usize, dim: usize, workspace: &mut Workspace) -> Vec<f64> {
+    fn inner_products(&mut self, last: usize, dim: usize, workspace: &mut Workspace) -> Vec<f64> {
         let Workspace { dots, delta, .. } = workspace;
         let (rows, entries) = split(self.terms(last));
         let rows: Vec<(PlacedRow<'a>, f64)> =
@@ -247,6 +248,18 @@ impl<'a> Block<'a> {
             delta.clear();
             return products;
         }
+        let first = self.terms.keys.iter().filter(|key| **key >= ENTRY).min();
+        let first = first.map_or(dim, |key| (key & !ENTRY) as usize);
+        if Scatter::is_hashed(dim) && self.placed.is_in_lines(first) {
+            let start = last.checked_sub(1).map_or(0, |before| self.planes[before].end as usize);
+            let range = start..start + rows.len();
+            let terms = (&self.terms.keys[range.clone()], &self.terms.scales[range]);
+            self.placed.dots_of_rows(terms, dots);
+            return self.products(last, dots, |index| {
+                let found = entries.binary_search_by_key(&index, |&(index, _)| index);
+                found.map_or(0.0, |at| entries[at].1)
+            });
+        }
         let length = rows.iter().map(|(placed, _)| placed.row.features().len()).sum::<usize>()
             + entries.len();
         delta.begin(dim, length, 1);
@@ -276,7 +289,11 @@ impl<'a> Block<'a> {
     /// The same, given `dots` = ⟨δ, placed row⟩ for all placed rows, and the entries `delta` of δ.
     fn products(&self, last: usize, dots: &[f64], delta: impl Fn(usize) -> f64) -> Vec<f64> {
         let with = |p: usize| match (self.dense(p), self.dense(last)) {
-            (None, _) => combine(self.terms(p), dots, &delta),
+            (None, _) => {
+                let start = p.checked_sub(1).map_or(0, |before| self.planes[before].end);
+                let rows = (self.planes[p].entries - start) as usize;
+                combine_at(rows, self.terms(p), dots, &delta)
+            }
             (Some(theirs), Some(values)) => dot(values, theirs),
             (Some(theirs), None) => {
                 let (rows, entries) = split(self.terms(last));
@@ -305,7 +322,10 @@ impl<'a> Block<'a> {
         }
         append(&mut self.terms.keys, terms.iter().map(|term| term.0));
         append(&mut self.terms.scales, terms.iter().map(|term| term.1));
-        append(&mut self.planes, [CachedPlane { end: self.terms.keys.len() as u32, ..plane }]);
+        let end = self.terms.keys.len();
+        let entries = terms.iter().rev().take_while(|term| term.0 >= ENTRY).count();
+        let (end, entries) = (end as u32, (end - entries) as u32);
+        append(&mut self.planes, [CachedPlane { end, entries, ..plane }]);
     }
 }
 

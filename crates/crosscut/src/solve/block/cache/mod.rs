@@ -4,6 +4,7 @@ mod forget;
 mod insert;
 mod placed_rows;
 mod rounding;
+mod row_products;
 mod scatter;
 mod state;
 mod step;
@@ -45,8 +46,6 @@ static FAN: [[u32; 2]; 256] = {
 pub(crate) struct Block<'a> {
     /// Slack cost for the coefficient C · weight / n.
     cost: SlackCost,
-    /// Duality gap of this block over its cached planes at the last visit.
-    pub gap: f64,
     placed: PlacedRows<'a>,
     planes: Box<[CachedPlane]>,
     /// δ as a dense vector, for planes whose terms would be at least as long. These planes have no
@@ -73,7 +72,10 @@ struct CachedPlane {
     alpha: f64,
     /// End of the terms of this plane in the terms of the block.
     end: u32,
-    /// The last exact pass in which the plane was in use or the best.
+    /// Where single weights begin in the terms of this plane.
+    #[serde(skip)]
+    entries: u32,
+    /// The last time at which the plane was in use or the best, by the clock of the schedule.
     used: u32,
 }
 
@@ -83,6 +85,8 @@ pub(crate) struct Workspace {
     dots: Vec<f64>,
     gradient: Vec<f64>,
     alpha: Vec<f64>,
+    /// The gradient before a step.
+    before: Vec<f64>,
     /// Changes of the dual variables in a step, damped: w changes by Σ change · δ over the planes.
     change: Vec<f64>,
     /// The terms of a new plane: keys and scales.
@@ -96,7 +100,6 @@ impl<'a> Block<'a> {
     pub fn new(cost: SlackCost) -> Self {
         Self {
             cost,
-            gap: f64::INFINITY,
             placed: PlacedRows::default(),
             planes: Box::default(),
             dense: Box::default(),
@@ -199,7 +202,6 @@ impl<'a> Block<'a> {
     /// Replaces the slack cost, and multiplies the dual variables by `factor`.
     pub fn rescale(&mut self, cost: SlackCost, factor: f64) {
         self.cost = cost;
-        self.gap = f64::INFINITY;
         self.planes.iter_mut().for_each(|plane| plane.alpha *= factor);
     }
 
@@ -237,7 +239,10 @@ impl<'a> Block<'a> {
         let scales = terms().flat_map(|(_, scales)| scales).copied().collect();
         self.terms = Terms { keys, scales };
         self.gram.unfold();
-        self.planes.iter_mut().zip(1..).for_each(|(plane, count)| plane.end = 2 * count);
+        self.planes
+            .iter_mut()
+            .zip(1..)
+            .for_each(|(plane, count)| (plane.end, plane.entries) = (2 * count, 2 * count));
     }
 
     /// Number of terms of all planes.

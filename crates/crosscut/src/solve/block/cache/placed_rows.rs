@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::append;
+use super::row_products::RowProducts;
 use super::scatter::Scatter;
 use crate::data::{Feature, Place, Row, dot_row};
 use crate::solve::bounds::FaultKind;
@@ -12,6 +13,8 @@ use crate::solve::bounds::FaultKind;
 const WORTH_SWEEPING: usize = 3;
 /// Largest stride at which a row is swept.
 const MOST_SWEPT: usize = 64;
+/// Number of features in a cache line.
+const LINE: usize = 64 / size_of::<Feature>();
 /// Up to this many groups, a group is found by linear search.
 const FEW_GROUPS: usize = 64;
 
@@ -23,6 +26,7 @@ pub(super) struct PlacedRows<'a> {
     groups: Box<[Group<'a>]>,
     /// Offsets of the placed rows, group after group.
     offsets: Box<[usize]>,
+    products: RowProducts,
 }
 
 /// A row with the stride of its places and the end of its offsets.
@@ -30,9 +34,13 @@ pub(super) struct PlacedRows<'a> {
 pub(super) struct Group<'a> {
     features: &'a [Feature],
     name: u32,
+    /// End of its offsets, and [`ONES`] if all values of the row are known to be 1.
     end: u32,
     pub stride: usize,
 }
+
+/// The bit of [`Group::end`] that tells of a row of ones.
+const ONES: u32 = 1 << 31;
 
 /// A row at a place.
 #[derive(Clone, Copy, Debug)]
@@ -44,15 +52,17 @@ pub(super) struct PlacedRow<'a> {
 impl<'a> PlacedRows<'a> {
     /// Builds placed rows from groups and offsets. `None` if these do not fit together.
     pub fn new(groups: Vec<Group<'a>>, offsets: Vec<usize>) -> Option<Self> {
-        let fits = groups.is_sorted_by_key(|group| group.end)
+        let fits = groups.is_sorted_by_key(Group::end)
             && groups.last().map_or(0, Group::end) == offsets.len();
-        fits.then(|| Self { groups: groups.into(), offsets: offsets.into() })
+        let products = RowProducts::default();
+        fits.then(|| Self { groups: groups.into(), offsets: offsets.into(), products })
     }
 
     /// One row, at one place.
     pub fn one(PlacedRow { row, place }: PlacedRow<'a>) -> Self {
         let group = Group::new(row, place.stride, 1);
-        Self { groups: [group].into(), offsets: [place.offset].into() }
+        let products = RowProducts::default();
+        Self { groups: [group].into(), offsets: [place.offset].into(), products }
     }
 
     /// Appends an offset to the last group.
@@ -76,7 +86,7 @@ impl<'a> PlacedRows<'a> {
     }
 
     pub fn bytes(&self) -> usize {
-        size_of_val(&*self.groups) + size_of_val(&*self.offsets)
+        size_of_val(&*self.groups) + size_of_val(&*self.offsets) + self.products.bytes()
     }
 
     /// The groups, each with its offsets.
@@ -98,10 +108,10 @@ impl<'a> PlacedRows<'a> {
         self.groups[group].at(self.offsets[key])
     }
 
-    /// Reads one feature of each row.
+    /// Reads one feature of each cache line of the rows.
     pub fn touch(&self) -> f64 {
-        let firsts = self.groups.iter().filter_map(|group| group.features.first());
-        firsts.map(|feature| f64::from(feature.value)).sum::<f64>()
+        let parts = self.groups.iter().flat_map(|group| group.features.iter().step_by(LINE));
+        parts.map(|feature| f64::from(feature.value)).sum::<f64>()
             + self.offsets.last().map_or(0.0, |&offset| offset as f64)
     }
 
@@ -194,6 +204,53 @@ impl<'a> PlacedRows<'a> {
             }
             dots.extend(offsets.iter().map(|&offset| all[offset]));
         }
+    }
+
+    /// Whether inner products of placed rows are those of their rows if both have the same offset,
+    /// and 0 if not, and single weights from index `first` on belong to no row. For few groups only.
+    pub fn is_in_lines(&self, first: usize) -> bool {
+        let Some(stride) = self.groups.first().map(|group| group.stride) else { return false };
+        let is_before = |last: &Feature| (last.index as usize + 1).saturating_mul(stride) <= first;
+        self.groups.len() <= FEW_GROUPS
+            && self.offsets.iter().all(|&offset| offset < stride)
+            && self
+                .groups
+                .iter()
+                .all(|group| group.stride == stride && group.features.last().is_none_or(is_before))
+    }
+
+    /// Replaces `dots` by ⟨δ, placed row⟩ of each placed row, for δ = Σ scale · placed row, given as
+    /// keys in increasing order and scales. Requires [`is_in_lines`](Self::is_in_lines).
+    pub fn dots_of_rows(&mut self, (keys, scales): (&[u32], &[f64]), dots: &mut Vec<f64>) {
+        dots.clear();
+        dots.resize(self.len(), 0.0);
+        let Self { groups, offsets, products } = self;
+        products.grow(groups.len());
+        let mut of = 0;
+        for (&key, scale) in keys.iter().zip(scales) {
+            let key = key as usize;
+            while groups[of].end() <= key {
+                of += 1;
+            }
+            let mut start = 0;
+            for (at, group) in groups.iter().enumerate() {
+                let end = group.end();
+                if let Some(place) = offsets[start..end].iter().position(|&o| o == offsets[key]) {
+                    dots[start + place] += scale * products.get(groups, of, at);
+                }
+                start = end;
+            }
+        }
+    }
+
+    /// Whether it keeps inner products of rows.
+    pub fn keeps_products(&self) -> bool {
+        self.products.is_used()
+    }
+
+    /// Keeps inner products of rows from now on.
+    pub fn keep_products(&mut self) {
+        self.products.grow(self.groups.len());
     }
 
     /// Number of features of all placed rows.
@@ -292,9 +349,9 @@ impl<'a> PlacedRows<'a> {
                 offsets.push(offset);
             }
             start = group.end();
-            group.end = offsets.len() as u32;
+            group.set_end(offsets.len());
         }
-        *self = Self { groups: groups.into(), offsets: offsets.into() };
+        (self.groups, self.offsets) = (groups.into(), offsets.into());
         Ok(renamed)
     }
 
@@ -303,34 +360,46 @@ impl<'a> PlacedRows<'a> {
         let (mut groups, mut offsets) =
             (Vec::with_capacity(self.groups.len()), Vec::with_capacity(self.offsets.len()));
         let mut keep = keep.into_iter();
-        for (&group, all) in self.grouped() {
+        let mut kept = Vec::with_capacity(self.groups.len());
+        for (at, (&group, all)) in self.grouped().enumerate() {
             let before = offsets.len();
             offsets.extend(
                 all.iter().zip(&mut keep).filter(|(_, keep)| **keep).map(|(&offset, _)| offset),
             );
             if offsets.len() > before {
-                groups.push(Group { end: offsets.len() as u32, ..group });
+                let mut group = group;
+                group.set_end(offsets.len());
+                groups.push(group);
+                kept.push(at);
             }
         }
-        *self = Self { groups: groups.into(), offsets: offsets.into() };
+        if self.products.is_used() {
+            self.products.retain(&kept);
+        }
+        (self.groups, self.offsets) = (groups.into(), offsets.into());
     }
 }
 
 impl<'a> Group<'a> {
     /// `end` is the exclusive end of the group's offsets.
     pub fn new(row: Row<'a>, stride: usize, end: usize) -> Self {
-        Self { features: row.features(), name: row.name(), end: end as u32, stride }
+        let ones = if row.is_ones() { ONES } else { 0 };
+        Self { features: row.features(), name: row.name(), end: end as u32 | ones, stride }
+    }
+
+    fn set_end(&mut self, end: usize) {
+        self.end = self.end & ONES | end as u32;
     }
 
     #[inline]
     pub fn row(&self) -> Row<'a> {
-        Row::from_checked(self.features, self.name)
+        Row::from_checked(self.features, self.name, self.end & ONES > 0)
     }
 
     /// Exclusive end of its offsets.
     #[inline]
     pub fn end(&self) -> usize {
-        self.end as usize
+        (self.end & !ONES) as usize
     }
 
     fn at(&self, offset: usize) -> PlacedRow<'a> {
@@ -457,12 +526,31 @@ fn dot_offsets<const N: usize>(
     stride: usize,
     offsets: [usize; N],
 ) -> [f64; N] {
+    match row.is_ones() {
+        true => dot_offsets_by::<N, true>(v, row, stride, offsets),
+        false => dot_offsets_by::<N, false>(v, row, stride, offsets),
+    }
+}
+
+#[inline]
+fn dot_offsets_by<const N: usize, const ONES: bool>(
+    v: &[f64],
+    row: Row<'_>,
+    stride: usize,
+    offsets: [usize; N],
+) -> [f64; N] {
     let mut sums = [0.0; N];
+    if row.features().is_empty() {
+        return sums;
+    }
+    // Slices of one length: one bounds check serves all places of a feature.
+    let length = v.len() - offsets.iter().fold(0, |most, &offset| most.max(offset));
+    let lines = offsets.map(|offset| &v[offset..][..length]);
     for feature in row.features() {
         let base = stride * feature.index as usize;
-        let value = f64::from(feature.value);
-        for (sum, offset) in sums.iter_mut().zip(&offsets) {
-            *sum += value * v[base + offset];
+        let value = feature.value_or_one::<ONES>();
+        for (sum, line) in sums.iter_mut().zip(&lines) {
+            *sum += value * line[base];
         }
     }
     sums
@@ -487,11 +575,27 @@ fn add_offsets<const N: usize>(
     stride: usize,
     terms: [(usize, f64); N],
 ) {
+    match row.is_ones() {
+        true => add_offsets_by::<N, true>(target, row, stride, terms),
+        false => add_offsets_by::<N, false>(target, row, stride, terms),
+    }
+}
+
+#[inline]
+fn add_offsets_by<const N: usize, const ONES: bool>(
+    target: &mut [f64],
+    row: Row<'_>,
+    stride: usize,
+    terms: [(usize, f64); N],
+) {
+    // One bounds check serves all places of a feature.
+    let span = 1 + terms.iter().fold(0, |most, &(offset, _)| most.max(offset));
+    let terms = terms.map(|(offset, coefficient)| (offset.min(span - 1), coefficient));
     for feature in row.features() {
-        let base = stride * feature.index as usize;
-        let value = f64::from(feature.value);
+        let line = &mut target[stride * feature.index as usize..][..span];
+        let value = feature.value_or_one::<ONES>();
         for (offset, coefficient) in terms {
-            target[base + offset] += coefficient * value;
+            line[offset] += coefficient * value;
         }
     }
 }

@@ -27,10 +27,15 @@ pub(super) struct Scatter {
 }
 
 impl Scatter {
+    /// Whether a vector of `dim` entries is in a hash table.
+    pub fn is_hashed(dim: usize) -> bool {
+        dim > MOST_WRITTEN
+    }
+
     /// Starts a vector of `dim` entries in lines of `width`. At most `length` lines are written.
     pub fn begin(&mut self, dim: usize, length: usize, width: usize) {
         self.width = width;
-        if dim <= MOST_WRITTEN {
+        if !Self::is_hashed(dim) {
             self.all.resize(dim.next_multiple_of(width), 0.0);
             return;
         }

@@ -7,7 +7,7 @@ use serde::ser::{Error, SerializeSeq};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::placed_rows::{Group, PlacedRows};
-use super::terms::{Terms, split};
+use super::terms::{Terms, keys_of_rows, split};
 use super::{Block, CachedPlane, FAN};
 use crate::data::Row;
 use crate::solve::qp::Gram;
@@ -28,7 +28,6 @@ type FindRow<'s> = dyn Fn(usize, u32) -> Option<Row<'s>> + 's;
 pub(crate) struct BlockState<'s> {
     bound: f64,
     ridge: f64,
-    gap: f64,
     /// For each group: name of the row, stride, and end of its offsets.
     groups: Vec<(u32, usize, usize)>,
     offsets: Cow<'s, [usize]>,
@@ -38,6 +37,8 @@ pub(crate) struct BlockState<'s> {
     /// Empty for a fan.
     gram: Cow<'s, Gram>,
     fan: bool,
+    /// Whether inner products of rows are kept.
+    products: bool,
     longest: f64,
     cancelled: f64,
     written: u32,
@@ -130,7 +131,6 @@ impl CarriedBlock {
         most_planes: usize,
     ) -> Result<Block<'a>, StateError> {
         let mut block = self.saved.restore(fresh, row, dim, most_planes, u32::MAX)?;
-        block.gap = f64::INFINITY;
         block.planes.iter_mut().for_each(|plane| plane.used = 0);
         Ok(block)
     }
@@ -151,7 +151,6 @@ impl<'a> Block<'a> {
         Ok(BlockState {
             bound: self.cost.bound,
             ridge: self.cost.ridge,
-            gap: self.gap,
             groups: self.placed.groups().iter().map(name).collect::<Result<_, _>>()?,
             offsets: self.placed.offsets().into(),
             planes: Cow::Borrowed(&self.planes),
@@ -159,6 +158,7 @@ impl<'a> Block<'a> {
             terms: Cow::Borrowed(&self.terms),
             gram: if self.is_fan() { Cow::default() } else { Cow::Borrowed(&self.gram) },
             fan: self.is_fan(),
+            products: self.placed.keeps_products(),
             longest: self.longest,
             cancelled: self.cancelled,
             written: self.written,
@@ -194,7 +194,6 @@ impl BlockState<'_> {
             sizes.iter().all(|size| size.is_finite() && *size >= 0.0),
             "the norms of its rows are not finite",
         )?;
-        require(!self.gap.is_nan(), "its gap is not a number")?;
         let mut start = 0;
         let group = |&(name, stride, end): &(u32, usize, usize)| {
             let row = find(name, &row)
@@ -223,10 +222,13 @@ impl BlockState<'_> {
             _ => self.gram.into_owned(),
         };
         let placed = PlacedRows::new(groups, self.offsets.into_owned());
-        let block = Block {
+        let mut placed = placed.ok_or_else(|| StateError("its rows are miscounted".to_owned()))?;
+        if self.products {
+            placed.keep_products();
+        }
+        let mut block = Block {
             cost: fresh.cost,
-            gap: self.gap,
-            placed: placed.ok_or_else(|| StateError("its rows are miscounted".to_owned()))?,
+            placed,
             planes: self.planes.into_owned().into(),
             dense: self.dense.into_owned().into(),
             terms: self.terms.into_owned(),
@@ -237,11 +239,25 @@ impl BlockState<'_> {
             merges: self.merges,
         };
         block.check(dim, most_planes, pass)?;
+        block.mark_entries();
         Ok(block)
     }
 }
 
 impl Block<'_> {
+    /// Finds where single weights begin in each plane.
+    fn mark_entries(&mut self) {
+        if self.is_fan() {
+            return;
+        }
+        let mut start = 0;
+        for plane in &mut self.planes {
+            let keys = &self.terms.keys[start..plane.end as usize];
+            plane.entries = (start + keys_of_rows(keys)) as u32;
+            start = plane.end as usize;
+        }
+    }
+
     /// Checks that the parts of the block fit together, so that no step can meet an index out of
     /// range.
     fn check(&self, dim: usize, most_planes: usize, pass: u32) -> Result<(), StateError> {

@@ -2,7 +2,7 @@
 //! planes.
 
 use super::placed_rows::PlacedRow;
-use super::terms::{ENTRY, Terms, combine, split};
+use super::terms::{ENTRY, Terms, combine, combine_at, split};
 use super::{Block, Workspace};
 use crate::solve::qp::{self, Curvature};
 use crate::solve::vectors::dot;
@@ -11,46 +11,55 @@ use crate::task::Part;
 impl Block<'_> {
     /// Looks at the block: computes the values of its planes at w, and returns the block gap over
     /// them.
-    pub fn look(&mut self, w: &[f64], pass: u32, workspace: &mut Workspace) -> f64 {
-        self.gap = 0.0;
-        if !self.planes.is_empty() && self.cost.bound > 0.0 {
-            self.scores(w, workspace);
-            let (mut in_use, mut best, mut highest) = (0.0, 0, f64::NEG_INFINITY);
-            for (p, (score, plane)) in workspace.gradient.iter_mut().zip(&self.planes).enumerate() {
-                let value = plane.offset - *score;
-                *score = value;
-                in_use += plane.alpha * value;
-                (best, highest) = if value > highest { (p, value) } else { (best, highest) };
-            }
-            self.planes[best].used = pass;
-            self.gap = self.cost.of(highest) + self.conjugate() - in_use;
+    pub fn look(&mut self, w: &[f64], clock: u32, workspace: &mut Workspace) -> f64 {
+        if self.planes.is_empty() || self.cost.bound == 0.0 {
+            return 0.0;
         }
-        self.gap
+        self.scores(w, workspace);
+        let (mut in_use, mut best, mut highest) = (0.0, 0, f64::NEG_INFINITY);
+        for (p, (score, plane)) in workspace.gradient.iter_mut().zip(&self.planes).enumerate() {
+            let value = plane.offset - *score;
+            *score = value;
+            in_use += plane.alpha * value;
+            (best, highest) = if value > highest { (p, value) } else { (best, highest) };
+        }
+        self.planes[best].used = clock;
+        self.cost.of(highest) + self.conjugate() - in_use
     }
 
     /// After a [look](Self::look), reduces the violation of the small dual over the planes to the
     /// fraction `accuracy`, and updates w. Returns the increase of D.
     ///
     /// `damping` multiplies the curvature and the change of w. It is below 1 under acceleration
-    /// (see [`proximal`](crate::solve::block::proximal)).
+    /// (see [`proximal`](crate::solve::block::proximal)). The step is `longer` times as long as the
+    /// one to the optimum, as far as the bounds allow.
     pub fn step(
         &mut self,
         w: &mut [f64],
         accuracy: f64,
-        damping: f64,
+        (damping, longer): (f64, f64),
         workspace: &mut Workspace,
     ) -> f64 {
-        let Workspace { gradient, alpha, change, dots, .. } = workspace;
+        let Workspace { gradient, alpha, change, dots, before, .. } = workspace;
         alpha.clear();
         alpha.extend(self.alphas());
         if self.cost.ridge > 0.0 {
             let slack = self.cost.ridge * alpha.iter().sum::<f64>();
             gradient.iter_mut().for_each(|value| *value -= slack);
         }
+        if longer > 1.0 {
+            before.clear();
+            before.extend_from_slice(gradient);
+        }
         let curvature = Curvature { gram: &self.gram, damping, ridge: self.cost.ridge };
-        let gain = qp::solve(curvature, gradient, alpha, self.cost.bound, |violation| {
+        let mut gain = qp::solve(curvature, gradient, alpha, self.cost.bound, |violation| {
             accuracy * violation
         });
+        if longer > 1.0 {
+            change.clear();
+            change.extend(self.alphas());
+            gain += qp::go_on(change, alpha, (before, gradient), self.cost.bound, longer);
+        }
         change.clear();
         change.extend(self.planes.iter_mut().zip(&*alpha).map(|(plane, &alpha)| {
             let change = damping * (alpha - plane.alpha);
@@ -73,12 +82,13 @@ impl Block<'_> {
         let mut start = 0;
         gradient.extend(self.planes.iter().enumerate().map(|(p, plane)| {
             let range = start..plane.end as usize;
+            let rows = (plane.entries as usize).saturating_sub(start);
             start = range.end;
             match (&self.terms.keys[range.clone()], &self.terms.scales[range]) {
                 // The usual plane: the truth and one other output.
                 (&[a, b], &[s, t]) if b < ENTRY => s * dots[a as usize] + t * dots[b as usize],
                 terms => self.dense(p).map_or_else(
-                    || combine(terms, dots, |index| v[index]),
+                    || combine_at(rows, terms, dots, |index| v[index]),
                     |values| dot(values, v),
                 ),
             }
@@ -113,15 +123,21 @@ impl Block<'_> {
             return;
         }
         sums.resize(self.placed.len(), 0.0);
-        for (p, &coefficient) in coefficients.iter().enumerate() {
+        let mut next = 0;
+        for (p, (&coefficient, plane)) in coefficients.iter().zip(&self.planes).enumerate() {
+            let start = std::mem::replace(&mut next, plane.end as usize);
             if coefficient == 0.0 {
                 continue;
             }
             match self.dense(p) {
                 None => {
-                    let (rows, entries) = split(self.terms(p));
-                    rows.for_each(|(placed, scale)| sums[placed] += coefficient * scale);
-                    entries.for_each(|(index, scale)| target[index] += coefficient * scale);
+                    let (at, Terms { keys, scales }) = (plane.entries as usize, &self.terms);
+                    for (&key, scale) in keys[start..at].iter().zip(&scales[start..at]) {
+                        sums[key as usize] += coefficient * scale;
+                    }
+                    for (&key, scale) in keys[at..next].iter().zip(&scales[at..next]) {
+                        target[(key & !ENTRY) as usize] += coefficient * scale;
+                    }
                 }
                 Some(values) => {
                     target.iter_mut().zip(values).for_each(|(t, value)| *t += coefficient * value)

@@ -37,7 +37,17 @@ pub(super) fn sum_terms(terms: &mut Vec<(u32, f64)>) {
 /// Σ scale · dots[placed row] and Σ scale · v(index).
 #[inline]
 pub(super) fn combine(terms: (&[u32], &[f64]), dots: &[f64], v: impl Fn(usize) -> f64) -> f64 {
-    let at = keys_of_rows(terms.0);
+    combine_at(keys_of_rows(terms.0), terms, dots, v)
+}
+
+/// The same, given the number of keys that are placed rows.
+#[inline]
+pub(super) fn combine_at(
+    at: usize,
+    terms: (&[u32], &[f64]),
+    dots: &[f64],
+    v: impl Fn(usize) -> f64,
+) -> f64 {
     let ((rows, entries), (row_scales, entry_scales)) =
         (terms.0.split_at(at), terms.1.split_at(at));
     // If a plane has all of the first placed rows, no key needs to be read.

@@ -1,0 +1,110 @@
+//! [`History`]: what visits to each block have found, and which blocks are due for the next one.
+
+use serde::{Deserialize, Serialize};
+
+use super::tuning::Tuning;
+use crate::solve::state::{MOST_PASSES, StateError, require};
+
+/// The last visits to every block. They are stored side by side, so that choosing the blocks to
+/// visit reads no block.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct History {
+    blocks: Vec<Seen>,
+    /// Number of rounds. A round is an approximate pass that may visit every block.
+    round: u32,
+}
+
+/// The last visits to a block.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Seen {
+    /// Block gap at the last visit, infinite before the first.
+    gap: f64,
+    /// The first round in which the block is due again.
+    due: u32,
+    /// Number of consecutive visits without a step.
+    idle: u8,
+    /// Number of consecutive searches for a recombined plane that found none.
+    fruitless: u8,
+    /// Number of visits to come that do not search for a recombined plane.
+    wait: u8,
+}
+
+/// Nothing is known of the block.
+const UNSEEN: Seen = Seen { gap: f64::INFINITY, due: 0, idle: 0, fruitless: 0, wait: 0 };
+
+impl History {
+    /// For blocks that were never visited.
+    pub fn new(blocks: usize) -> Self {
+        Self { blocks: vec![UNSEEN; blocks], round: 0 }
+    }
+
+    /// Forgets all visits.
+    pub fn reset(&mut self) {
+        self.blocks.fill(UNSEEN);
+    }
+
+    /// The block gap at the last visit.
+    pub fn gap(&self, index: usize) -> f64 {
+        self.blocks[index].gap
+    }
+
+    /// Starts a round.
+    pub fn begin_round(&mut self) {
+        self.round += 1;
+    }
+
+    /// Whether the block is due in this round.
+    pub fn is_due(&self, index: usize) -> bool {
+        self.blocks[index].due <= self.round
+    }
+
+    /// Whether the block took no step in its last `visits` visits.
+    pub fn is_idle(&self, index: usize, visits: u8) -> bool {
+        self.blocks[index].idle >= visits
+    }
+
+    /// Records a visit.
+    pub fn record(&mut self, index: usize, gap: f64, stepped: bool, tuning: &Tuning) {
+        let seen = &mut self.blocks[index];
+        seen.gap = gap;
+        seen.idle = if stepped { 0 } else { seen.idle.saturating_add(1) };
+        // After `screened` idle visits, the block rests for one round, then for twice as many each
+        // time.
+        let rest = match seen.idle.checked_sub(tuning.screened) {
+            Some(more) => (1 << more.min(10)).min(tuning.longest_rest),
+            None => 0,
+        };
+        seen.due = self.round + 1 + rest;
+    }
+
+    /// Whether this visit should search for a recombined plane. Blocks in which such searches found
+    /// nothing wait longer and longer.
+    pub fn searches(&mut self, index: usize, tuning: &Tuning) -> bool {
+        let seen = &mut self.blocks[index];
+        let waits = seen.fruitless >= tuning.fruitless && seen.wait > 0;
+        seen.wait -= u8::from(waits);
+        !waits
+    }
+
+    /// Records a search for a recombined plane.
+    pub fn record_search(&mut self, index: usize, found: bool) {
+        let seen = &mut self.blocks[index];
+        seen.fruitless = if found { 0 } else { seen.fruitless.saturating_add(1) };
+        seen.wait = seen.fruitless;
+    }
+
+    /// The oracle found a new plane of the block: recombinations of it are unknown.
+    pub fn has_new_plane(&mut self, index: usize) {
+        let seen = &mut self.blocks[index];
+        (seen.fruitless, seen.wait) = (0, 0);
+    }
+
+    /// Refuses what no run can have written.
+    pub fn check(&self, blocks: usize) -> Result<(), StateError> {
+        require(self.blocks.len() == blocks, "its visits do not fit the examples")?;
+        require(
+            self.round <= MOST_PASSES && !self.blocks.iter().any(|seen| seen.gap.is_nan()),
+            "its visits are not of this run",
+        )
+    }
+}
