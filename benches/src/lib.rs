@@ -8,6 +8,7 @@
 //! | `cargo run --release -p crosscut-benches --bin auto` | which solver is the fastest for which sizes: the table behind `Solver::Auto` |
 //! | `cargo run --release -p crosscut-benches --bin parts -- FILE.hmm` | a chain as a `Structure` and by parts beside `crosscut-sequence` |
 //! | `cargo run --release -p crosscut-benches --bin tuning` | what each constant of the block solver does to passes and time: the table behind `Tuning` |
+//! | `cargo run --release -p crosscut-benches --bin threads` | what more threads bring, and that they change no bit |
 //! | `cargo run --release -p crosscut-benches --bin growth` | how the time of learning to rank grows with documents and with queries |
 //! | `cargo run --release -p crosscut-benches --bin soak -- --minutes 60` | nothing: it breaks off training with signals, resumes it, and compares |
 //! | `cargo run --release -p crosscut-benches --bin certificate` | nothing: it draws the bounds of a run, `docs/svg/certificate.svg` |
@@ -21,10 +22,12 @@ mod links;
 mod multiclass;
 pub mod plot;
 mod ranking;
+mod trees;
 
 pub use chain::{Chain, ChainExamples, Tables, chain};
 pub use multiclass::{MulticlassProblem, multiclass};
 pub use ranking::{RankingProblem, ranking};
+pub use trees::{Spans, TreeExamples, Trees, trees};
 
 use crosscut::{Feature, SparseVector};
 use rand::{RngExt, SeedableRng};

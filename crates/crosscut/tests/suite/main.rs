@@ -12,4 +12,5 @@ mod resume;
 mod solvers_agree;
 mod start;
 mod structure;
+mod threads;
 mod worlds;

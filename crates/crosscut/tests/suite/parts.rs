@@ -25,9 +25,9 @@ fn train<T: Task>(
 }
 
 /// A chain: a part for each position and tag, then one for each pair of neighbours and of tags.
-struct Chain {
-    tags: usize,
-    features: usize,
+pub struct Chain {
+    pub tags: usize,
+    pub features: usize,
 }
 
 impl Chain {

@@ -27,10 +27,13 @@ struct Seen {
     fruitless: u8,
     /// Number of visits to come that do not search for a recombined plane.
     wait: u8,
+    /// Whether the block got a new plane after the last visit.
+    fresh: bool,
 }
 
 /// Nothing is known of the block.
-const UNSEEN: Seen = Seen { gap: f64::INFINITY, due: 0, idle: 0, fruitless: 0, wait: 0 };
+const UNSEEN: Seen =
+    Seen { gap: f64::INFINITY, due: 0, idle: 0, fruitless: 0, wait: 0, fresh: true };
 
 impl History {
     /// For blocks that were never visited.
@@ -58,15 +61,15 @@ impl History {
         self.blocks[index].due <= self.round
     }
 
-    /// Whether the block took no step in its last `visits` visits.
-    pub fn is_idle(&self, index: usize, visits: u8) -> bool {
-        self.blocks[index].idle >= visits
+    /// Whether the block took no step in its last `visits` visits, and has no new plane since then.
+    pub fn rests(&self, index: usize, visits: u8) -> bool {
+        self.blocks[index].idle >= visits && !self.blocks[index].fresh
     }
 
     /// Records a visit.
     pub fn record(&mut self, index: usize, gap: f64, stepped: bool, tuning: &Tuning) {
         let seen = &mut self.blocks[index];
-        seen.gap = gap;
+        (seen.gap, seen.fresh) = (gap, false);
         seen.idle = if stepped { 0 } else { seen.idle.saturating_add(1) };
         // After `screened` idle visits, the block rests for one round, then for twice as many each
         // time.
@@ -93,10 +96,10 @@ impl History {
         seen.wait = seen.fruitless;
     }
 
-    /// The oracle found a new plane of the block: recombinations of it are unknown.
+    /// The block has a new plane, and no recombination with it is known.
     pub fn has_new_plane(&mut self, index: usize) {
         let seen = &mut self.blocks[index];
-        (seen.fruitless, seen.wait) = (0, 0);
+        (seen.fruitless, seen.wait, seen.fresh) = (0, 0, true);
     }
 
     /// Refuses what no run can have written.

@@ -32,6 +32,7 @@
 //! place ([`master`]).
 
 mod cache;
+mod crew;
 mod history;
 mod master;
 mod passes;
@@ -61,6 +62,7 @@ use crate::solve::state::StateError;
 use crate::task::{Part, Planes};
 use cache::Workspace;
 pub(crate) use cache::{Block, CarriedBlock};
+use crew::Crew;
 use history::History;
 use master::Master;
 use proximal::Proximal;
@@ -75,7 +77,6 @@ pub(crate) struct BlockCoordinate<'a> {
     /// Number of examples n.
     examples: usize,
     store: Store<'a>,
-    history: History,
     penalty: Arc<Penalty>,
     w: Pages,
     /// The weights at which the next pass calls the oracles, if they are given.
@@ -91,6 +92,7 @@ pub(crate) struct BlockCoordinate<'a> {
     /// Whether steps of this approximate pass are longer than to the optimum of the small dual.
     relaxes: bool,
     random: Pcg64,
+    crew: Crew,
     buffers: Buffers<'a>,
 }
 
@@ -209,7 +211,7 @@ impl<'a> Method<Oracles<'a>> for BlockCoordinate<'a> {
             .iter_mut()
             .zip(costs)
             .for_each(|(block, cost)| block.rescale(cost, factor));
-        self.history.reset();
+        self.store.history.reset();
         self.proximal = Proximal::default();
         self.master.restart();
         self.suffix.rescale(factor);
@@ -291,7 +293,6 @@ impl<'a> BlockCoordinate<'a> {
         Self {
             examples: oracles.examples(),
             store: Store::new(costs(oracles, &settings), &settings),
-            history: History::new(oracles.len()),
             w: Pages::of(penalty.start(oracles.dim())),
             start: None,
             dual: -penalty.conjugate(&u).value,
@@ -303,6 +304,7 @@ impl<'a> BlockCoordinate<'a> {
             schedule: Schedule::default(),
             relaxes: false,
             random: Pcg64::seed_from_u64(settings.seed),
+            crew: Crew::new(Arc::clone(oracles.workers())),
             buffers,
             settings,
         }

@@ -3,6 +3,7 @@
 use rand::seq::SliceRandom;
 
 use super::cache::Block;
+use super::crew::{divided, part, parts};
 use super::history::History;
 use super::master::{self, Goal, Sizes};
 use super::proximal::Proximal;
@@ -23,6 +24,15 @@ struct Visit {
     gain: f64,
 }
 
+/// What [`BlockCoordinate::refresh`] sums over a part of the blocks.
+#[derive(Default)]
+struct Part {
+    sum: DualSum,
+    support: usize,
+    /// Number of multiplications that sum the planes.
+    work: f64,
+}
+
 impl<'a> BlockCoordinate<'a> {
     /// Calls the oracles batch by batch and takes a step on each block in turn. Returns the sum of
     /// the block gaps before these steps, plus the [excess](Proximal::excess) under acceleration.
@@ -41,20 +51,24 @@ impl<'a> BlockCoordinate<'a> {
         // would be found at this one w.
         for batch in order.chunks(self.settings.block.batch.min(order.len().div_ceil(8))) {
             oracles.separate(&self.w, batch, &mut self.buffers.planes)?;
+            // Under a memory limit, the next insertion may drop planes that are not in use yet.
+            let ahead = !self.store.is_limited();
+            if ahead {
+                self.take_in(oracles, batch, 0)?;
+            }
             for (slot, &index) in batch.iter().enumerate() {
                 if slot % self.settings.block.tuning.touched == 0 {
                     self.store.touch(
                         &batch[slot..batch.len().min(slot + self.settings.block.tuning.touched)],
                     );
                 }
-                let known = self.store.found;
-                self.take_in(oracles, slot, index)?;
-                let tuning = &self.settings.block.tuning;
+                if !ahead {
+                    self.take_in(oracles, &batch[slot..=slot], slot)?;
+                }
                 let rests = self.schedule.improves()
-                    && self.store.found == known
-                    && self.history.is_idle(index, tuning.resting);
+                    && self.store.history.rests(index, self.settings.block.tuning.resting);
                 seen += match rests {
-                    true => self.history.gap(index),
+                    true => self.store.history.gap(index),
                     false => self.visit(oracles, index, 0.0, false)?.gap,
                 };
             }
@@ -101,9 +115,8 @@ impl<'a> BlockCoordinate<'a> {
         let stretched =
             !solved && self.primal_at_prior() > self.settings.block.tuning.huge * self.dual;
         if stretched {
-            let workspace = &mut self.buffers.workspace;
             let w = self.w.to_vec();
-            let w = master::stretched(&self.store.blocks, w, &self.penalty, workspace);
+            let w = master::stretched(&self.store.blocks, w, &self.penalty, &self.crew);
             self.w.copy_from_slice(&w);
         }
         let order: Vec<usize> = (0..self.store.blocks.len()).collect();
@@ -128,8 +141,8 @@ impl<'a> BlockCoordinate<'a> {
                     answer,
                     planes.known,
                 );
-                self.take_in(oracles, slot, index)?;
             }
+            self.take_in(oracles, slice, 0)?;
             done += slice.len();
             run.estimate(half + slacks.cost * order.len() as f64 / done as f64, dual);
             run.tick(self.counts(oracles));
@@ -183,16 +196,16 @@ impl<'a> BlockCoordinate<'a> {
         let mut active = Vec::with_capacity(blocks);
         let screens = self.schedule.improves();
         let is_due = |history: &History, index| !screens || history.is_due(index);
-        self.history.begin_round();
+        self.store.history.begin_round();
         let mut sweep = 0.0;
         for (index, block) in self.store.blocks.iter().enumerate() {
             sweep += block.work() / blocks as f64;
             // Skips blocks that were at rest in the exact pass. A certifying pass visits no blocks,
             // so none is skipped after it.
             if block.planes() > 0
-                && is_due(&self.history, index)
+                && is_due(&self.store.history, index)
                 && (at_least_one
-                    || self.history.gap(index) > self.settings.block.tuning.at_rest * each)
+                    || self.store.history.gap(index) > self.settings.block.tuning.at_rest * each)
             {
                 active.push(index);
             }
@@ -273,14 +286,14 @@ impl<'a> BlockCoordinate<'a> {
                 && pass.is_multiple_of(self.settings.block.tuning.look_again)
             {
                 active.clear();
-                self.history.begin_round();
-                let history = &self.history;
+                self.store.history.begin_round();
+                let history = &self.store.history;
                 active.extend(
                     (0..blocks.len())
                         .filter(|&index| is_due(history, index) && blocks[index].planes() > 0),
                 );
             } else {
-                active.retain(|&index| self.history.gap(index) > each);
+                active.retain(|&index| self.store.history.gap(index) > each);
                 if self.settings.block.idle <= 1
                     && pass.is_multiple_of(self.settings.block.tuning.tidying)
                 {
@@ -332,9 +345,8 @@ impl<'a> BlockCoordinate<'a> {
             seen: self.settings.block.tuning.loose * seen,
             of_dual: self.settings.block.tuning.loose,
         };
-        let (blocks, workspace) = (&mut self.store.blocks, &mut self.buffers.workspace);
-        let start = (&*self.w, &*self.penalty);
-        self.master.solve(blocks, start, (goal, sizes), &|| run.must_end(), workspace);
+        let (blocks, start) = (&mut self.store.blocks, (&*self.w, &*self.penalty));
+        self.master.solve(blocks, start, (goal, sizes), &|| run.must_end(), &self.crew);
         self.refresh();
     }
 
@@ -363,7 +375,7 @@ impl<'a> BlockCoordinate<'a> {
         {
             gap = self.store.blocks[index].look(&self.w, clock, &mut self.buffers.workspace);
         }
-        self.history.record(index, gap, gap > enough, &self.settings.block.tuning);
+        self.store.history.record(index, gap, gap > enough, &self.settings.block.tuning);
         if gap <= enough {
             return Ok(Visit { gap, gain: 0.0 });
         }
@@ -402,13 +414,13 @@ impl<'a> BlockCoordinate<'a> {
         if block.planes() >= self.store.most_planes {
             return Ok(false);
         }
-        if !self.history.searches(index, &self.settings.block.tuning) {
+        if !self.store.history.searches(index, &self.settings.block.tuning) {
             return Ok(false);
         }
         block.list_parts(workspace, parts);
         oracles.recombine(&self.w, index, parts, least, recombined)?;
         let planes = recombined.as_slice();
-        self.history.record_search(index, !planes.is_empty());
+        self.store.history.record_search(index, !planes.is_empty());
         let inserted =
             self.store.insert(index, planes, self.w.len(), self.schedule.clock(), workspace);
         inserted.map_err(|kind| Fault { example: oracles.position(index), kind })?;
@@ -420,16 +432,31 @@ impl<'a> BlockCoordinate<'a> {
     pub(super) fn refresh(&mut self) -> (DualSum, Conjugate) {
         let plain = self.penalty.is_plain();
         let u: &mut [f64] = if plain { &mut self.w } else { &mut self.u };
-        u.fill(0.0);
-        let mut sum = DualSum::default();
-        self.store.support = 0;
-        let workspace = &mut self.buffers.workspace;
-        for block in &mut self.store.blocks {
-            self.store.support += block.support();
-            block.confine(workspace);
-            block.add_to(u, workspace);
-            block.add_to_dual(&mut sum);
+        let blocks = &mut self.store.blocks;
+        let (n, count) = (blocks.len(), parts(blocks.len()));
+        let ends = (0..count).map(|at| part(n, count, at).end);
+        let mut results: Vec<(&mut [Block<'a>], Part)> =
+            divided(blocks, ends).into_iter().map(|blocks| (blocks, Part::default())).collect();
+        // A few numbers are read for each plane.
+        let work = 16.0 * self.store.planes as f64;
+        self.crew.for_each(work, &mut results, |(blocks, part), workspace| {
+            for block in blocks.iter_mut() {
+                part.support += block.support();
+                block.confine(workspace);
+                block.add_to_dual(&mut part.sum);
+                part.work += block.work();
+            }
+        });
+        let mut total = Part::default();
+        for (_, part) in results {
+            total.support += part.support;
+            total.sum.join(&part.sum);
+            total.work += part.work;
         }
+        self.store.support = total.support;
+        let (blocks, mut sum) = (&self.store.blocks, total.sum);
+        let list = |i: usize, alphas: &mut Vec<f64>| blocks[i].list_alphas(alphas);
+        sum.count(count + self.crew.sum_planes(blocks, u, total.work, list));
         let conjugate = self.penalty.conjugate(u);
         self.dual = sum.value(&conjugate);
         if !plain {
@@ -439,18 +466,18 @@ impl<'a> BlockCoordinate<'a> {
         (sum, conjugate)
     }
 
-    /// Inserts the planes of a slot of the batch into the cache of example `index`.
+    /// Inserts the planes from a slot on into the caches of the examples of `batch`.
     ///
     /// # Errors
     /// Two different rows have the same name.
-    fn take_in(&mut self, oracles: &Oracles<'a>, slot: usize, index: usize) -> Result<(), Fault> {
-        let Buffers { planes, workspace, .. } = &mut self.buffers;
-        let (planes, dim) = (planes[slot].as_slice(), self.w.len());
-        let known = self.store.found;
-        let inserted = self.store.insert(index, planes, dim, self.schedule.clock(), workspace);
-        if self.store.found > known {
-            self.history.has_new_plane(index);
-        }
-        inserted.map_err(|kind| Fault { example: oracles.position(index), kind })
+    fn take_in(
+        &mut self,
+        oracles: &Oracles<'a>,
+        batch: &[usize],
+        slot: usize,
+    ) -> Result<(), Fault> {
+        let (planes, at) = (&self.buffers.planes[slot..], (self.w.len(), self.schedule.clock()));
+        let inserted = self.store.insert_batch(batch, planes, at, &self.crew);
+        inserted.map_err(|(slot, kind)| Fault { example: oracles.position(batch[slot]), kind })
     }
 }

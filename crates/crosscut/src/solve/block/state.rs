@@ -44,7 +44,7 @@ impl<'a> BlockCoordinate<'a> {
             master: Cow::Borrowed(&self.master),
             suffix: Cow::Borrowed(&self.suffix),
             schedule: self.schedule,
-            history: Cow::Borrowed(&self.history),
+            history: Cow::Borrowed(&self.store.history),
             random: self.random.clone(),
             most_planes: self.store.most_planes,
             most_bytes: self.store.bytes.1,
@@ -100,7 +100,7 @@ impl<'a> BlockCoordinate<'a> {
         self.master = saved.master.into_owned();
         self.suffix = saved.suffix.into_owned();
         self.schedule = saved.schedule;
-        self.history = saved.history.into_owned();
+        self.store.history = saved.history.into_owned();
         self.random = saved.random;
         Ok(())
     }

@@ -29,6 +29,16 @@ impl DualSum {
         self.additions += additions;
     }
 
+    /// Adds a sum of other parts.
+    pub fn join(&mut self, other: &Self) {
+        self.add(other.value, other.sizes, other.inside, other.additions);
+    }
+
+    /// Counts further additions, of partial sums.
+    pub fn count(&mut self, additions: usize) {
+        self.additions += additions;
+    }
+
     /// The sum as one plane (Σα·offset, u): its offset, the sizes of its terms, and bounds on the
     /// rounding errors.
     pub fn as_plane(&self) -> (f64, Sizes, Sizes) {

@@ -127,6 +127,11 @@ impl<'a> Oracles<'a> {
         &self.weights
     }
 
+    /// The threads of the run.
+    pub(crate) fn workers(&self) -> &Arc<WorkerPool> {
+        &self.workers
+    }
+
     /// The row of an example with the given name.
     pub(crate) fn row(&self, index: usize, name: u32) -> Option<Row<'a>> {
         self.door.row(index, name)

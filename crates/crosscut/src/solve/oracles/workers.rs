@@ -1,14 +1,19 @@
-//! [`WorkerPool`]: the threads that run oracles.
+//! [`WorkerPool`]: the threads of a run.
+
+use rayon::prelude::*;
 
 use crate::solve::error::SolveError;
 
-/// The threads that run oracles.
+/// Fewer multiplications than this would be done before other threads have woken up.
+const WORTH_WAKING: f64 = 2e5;
+
+/// The threads that run oracles, and loops over the planes of all examples.
 pub(crate) struct WorkerPool {
     pool: Pool,
     threads: usize,
 }
 
-/// Where oracle calls run.
+/// Where they run.
 enum Pool {
     /// The caller's thread alone.
     Single,
@@ -61,5 +66,31 @@ impl WorkerPool {
             Pool::Around => work(worth),
             _ => work(false),
         }
+    }
+
+    /// Calls `call` for each item, in parallel if `work`, in multiplications, is worth it.
+    pub fn for_each<T: Send>(
+        &self,
+        work: f64,
+        items: &mut [T],
+        call: impl Fn(&mut T) + Sync + Send,
+    ) {
+        let worth = items.len() > 1 && self.are_worth_waking(work);
+        self.run(worth, |parallel| match parallel {
+            true => items.par_iter_mut().with_max_len(1).for_each(call),
+            false => items.iter_mut().for_each(call),
+        });
+    }
+
+    /// Whether there are several threads, and enough work for them, in multiplications.
+    pub fn are_worth_waking(&self, work: f64) -> bool {
+        self.threads > 1 && work >= WORTH_WAKING
+    }
+}
+
+/// One thread: the caller's.
+impl Default for WorkerPool {
+    fn default() -> Self {
+        Self { pool: Pool::Single, threads: 1 }
     }
 }

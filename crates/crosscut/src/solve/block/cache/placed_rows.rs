@@ -299,6 +299,41 @@ impl<'a> PlacedRows<'a> {
         }
     }
 
+    /// The same as [`add_to`](Self::add_to) for the weights from `start` on that fit into `window`,
+    /// with the same bits.
+    pub fn add_within(&self, start: usize, window: &mut [f64], coefficients: &[f64]) {
+        let mut first = 0;
+        for group in &self.groups {
+            let places = first..group.end();
+            first = places.end;
+            let (mut waiting, mut count) = ([(0, 0.0); 4], 0);
+            let wanted = |(&offset, &coefficient): (&usize, &f64)| (offset, coefficient);
+            let places = self.offsets[places.clone()].iter().zip(&coefficients[places]);
+            for place in places.map(wanted).filter(|(_, coefficient)| *coefficient != 0.0) {
+                waiting[count] = place;
+                count += 1;
+                if count == waiting.len() {
+                    add_offsets_within(start, window, group, &waiting);
+                    count = 0;
+                }
+            }
+            add_offsets_within(start, window, group, &waiting[..count]);
+        }
+    }
+
+    /// Appends the indices of up to `count` features, spread over the placed rows.
+    pub fn sample_indices(&self, count: usize, indices: &mut Vec<usize>) {
+        let rows = self.len();
+        for at in (0..count).filter(|_| rows > 0) {
+            let PlacedRow { row, place } = self.get(at * rows / count);
+            let features = row.features();
+            // A prime, so that the positions are spread.
+            if let Some(feature) = features.get(7919 * (at + 1) % features.len().max(1)) {
+                indices.push(place.offset + place.stride * feature.index as usize);
+            }
+        }
+    }
+
     /// A finder for `wanted` placed rows.
     pub fn finder(&self, wanted: usize) -> Finder {
         Finder::new(&self.groups, wanted)
@@ -600,6 +635,27 @@ fn add_offsets_by<const N: usize, const ONES: bool>(
     }
 }
 
+/// window += coefficient · row of a group at each of several offsets, for the weights from `start`
+/// on. Additions to a weight come in the order of [`add_offsets`].
+fn add_offsets_within(start: usize, window: &mut [f64], group: &Group<'_>, terms: &[(usize, f64)]) {
+    let stride = group.stride;
+    let offsets = || terms.iter().map(|(offset, _)| *offset);
+    let (Some(lowest), Some(highest)) = (offsets().min(), offsets().max()) else { return };
+    let base = |feature: &Feature| stride * feature.index as usize;
+    let features = group.features;
+    let from = features.partition_point(|feature| base(feature) + highest < start);
+    let end = start + window.len();
+    let to = from + features[from..].partition_point(|feature| base(feature) + lowest < end);
+    for feature in &features[from..to] {
+        let value = f64::from(feature.value);
+        for (offset, coefficient) in terms {
+            if let Some(sum) = window.get_mut((base(feature) + offset).wrapping_sub(start)) {
+                *sum += coefficient * value;
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -624,7 +680,7 @@ mod tests {
         fn placed_rows_are_a_list_of_rows_at_places(
             batches in prop::collection::vec(prop::collection::vec((0..5_usize, 0..4_usize, 1..3_usize), 0..90), 1..4),
             kept in prop::collection::vec(any::<bool>(), 400),
-            v in prop::collection::vec(-2.0..2.0_f64, 20),
+            v in prop::collection::vec(-2.0..2.0_f64, 20), cut in 0..20_usize,
         ) {
             let rows = rows();
             let at = |&(row, offset, stride): &(usize, usize, usize)| PlacedRow { row: rows[row].row().named(row as u32), place: Place { offset, stride } };
@@ -668,6 +724,11 @@ mod tests {
                 prop_assert!((dot - dot_row(&v, placed.row, placed.place)).abs() < 1e-9);
                 crate::data::add_row(&mut expected, placed.row, placed.place, *coefficient);
             }
+            let mut pieces = v.clone();
+            let (before, after) = pieces.split_at_mut(cut);
+            placed.add_within(0, before, &coefficients);
+            placed.add_within(cut, after, &coefficients);
+            prop_assert_eq!(&pieces, &sum);
             prop_assert!(sum.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-9));
         }
     }

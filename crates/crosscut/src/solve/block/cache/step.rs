@@ -4,9 +4,20 @@
 use super::placed_rows::PlacedRow;
 use super::terms::{ENTRY, Terms, combine, combine_at, split};
 use super::{Block, Workspace};
+use crate::data::Feature;
 use crate::solve::qp::{self, Curvature};
 use crate::solve::vectors::dot;
 use crate::task::Part;
+
+/// The planes of a fan ([`Block`]).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fan<'b> {
+    pub features: &'b [Feature],
+    pub classes: usize,
+    pub truth: usize,
+    /// The class of each plane.
+    pub others: &'b [usize],
+}
 
 impl Block<'_> {
     /// Looks at the block: computes the values of its planes at w, and returns the block gap over
@@ -115,36 +126,51 @@ impl Block<'_> {
 
     /// target += Σ cₚ δₚ.
     fn add_combination(&self, coefficients: &[f64], target: &mut [f64], sums: &mut Vec<f64>) {
+        self.sum_terms(coefficients, 0, target, sums);
+        self.placed.add_to(target, sums);
+    }
+
+    /// Replaces `sums` by the coefficient of each placed row in Σ cₚ δₚ. Adds the rest of this sum,
+    /// single weights and dense planes, to `window`, the weights from `start` on.
+    fn sum_terms(
+        &self,
+        coefficients: &[f64],
+        start: usize,
+        window: &mut [f64],
+        sums: &mut Vec<f64>,
+    ) {
         sums.clear();
         if self.is_fan() {
             sums.push(coefficients.iter().sum());
             sums.extend(coefficients.iter().map(|coefficient| -coefficient));
-            self.placed.add_to(target, sums);
             return;
         }
         sums.resize(self.placed.len(), 0.0);
         let mut next = 0;
         for (p, (&coefficient, plane)) in coefficients.iter().zip(&self.planes).enumerate() {
-            let start = std::mem::replace(&mut next, plane.end as usize);
+            let begin = std::mem::replace(&mut next, plane.end as usize);
             if coefficient == 0.0 {
                 continue;
             }
             match self.dense(p) {
                 None => {
                     let (at, Terms { keys, scales }) = (plane.entries as usize, &self.terms);
-                    for (&key, scale) in keys[start..at].iter().zip(&scales[start..at]) {
+                    for (&key, scale) in keys[begin..at].iter().zip(&scales[begin..at]) {
                         sums[key as usize] += coefficient * scale;
                     }
                     for (&key, scale) in keys[at..next].iter().zip(&scales[at..next]) {
-                        target[(key & !ENTRY) as usize] += coefficient * scale;
+                        let index = (key & !ENTRY) as usize;
+                        if let Some(sum) = window.get_mut(index.wrapping_sub(start)) {
+                            *sum += coefficient * scale;
+                        }
                     }
                 }
-                Some(values) => {
-                    target.iter_mut().zip(values).for_each(|(t, value)| *t += coefficient * value)
-                }
+                Some(values) => window
+                    .iter_mut()
+                    .zip(&values[start..])
+                    .for_each(|(sum, value)| *sum += coefficient * value),
             }
         }
-        self.placed.add_to(target, sums);
     }
 
     /// target += Σ cₚ δₚ.
@@ -159,12 +185,55 @@ impl Block<'_> {
         }
     }
 
-    /// w += Σ αₚ δₚ.
-    pub fn add_to(&self, w: &mut [f64], workspace: &mut Workspace) {
+    /// target += Σ cₚ δₚ. `list` appends the coefficients.
+    pub fn add_coefficients(
+        &self,
+        list: impl FnOnce(&mut Vec<f64>),
+        target: &mut [f64],
+        workspace: &mut Workspace,
+    ) {
         let Workspace { alpha, dots, .. } = workspace;
         alpha.clear();
-        alpha.extend(self.alphas());
-        self.add_combination(alpha, w, dots);
+        list(alpha);
+        if alpha.iter().any(|coefficient| *coefficient != 0.0) {
+            self.add_combination(alpha, target, dots);
+        }
+    }
+
+    /// The same for the weights from `start` on that fit into `window`, with the same bits.
+    pub fn add_within(
+        &self,
+        list: impl FnOnce(&mut Vec<f64>),
+        start: usize,
+        window: &mut [f64],
+        workspace: &mut Workspace,
+    ) {
+        let Workspace { alpha, dots, .. } = workspace;
+        alpha.clear();
+        list(alpha);
+        if alpha.iter().any(|coefficient| *coefficient != 0.0) {
+            self.sum_terms(alpha, start, window, dots);
+            self.placed.add_within(start, window, dots);
+        }
+    }
+
+    /// Appends the dual variables.
+    pub fn list_alphas(&self, alphas: &mut Vec<f64>) {
+        alphas.extend(self.alphas());
+    }
+
+    /// Appends the indices of up to `count` weights that its planes have.
+    pub fn sample_indices(&self, count: usize, indices: &mut Vec<usize>) {
+        self.placed.sample_indices(count, indices);
+    }
+
+    /// The row of a fan, the classes of its truth and of its planes, and the number of classes: the
+    /// entry of δₚ for feature f is the row's at f · classes + class of the truth, and its negative
+    /// at f · classes + class of the plane. `None` if the block is no fan.
+    pub fn fan(&self) -> Option<Fan<'_>> {
+        let group = self.placed.groups().first().filter(|_| self.is_fan())?;
+        let (truth, others) = self.placed.offsets().split_first()?;
+        Some(Fan { features: group.row().features(), classes: group.stride, truth: *truth, others })
     }
 
     /// Appends the indices at which Σ cₚ δₚ may differ from 0, some of them twice. This sum must be

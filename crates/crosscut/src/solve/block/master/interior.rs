@@ -17,9 +17,10 @@
 //! Eliminating dβ adds θⱼ = βⱼ/bⱼ to the diagonal of the matrix. Rows and columns are then scaled by
 //! 1/√(1 + θⱼ), which turns the diagonal into I again.
 
-use super::problem::Problem;
-use super::system::{Columns, System};
-use crate::solve::block::cache::{Block, Workspace};
+use super::problem::{Outer, Problem, Weighted};
+use super::system::System;
+use crate::solve::block::cache::Block;
+use crate::solve::block::crew::Crew;
 use crate::solve::vectors::squared_norm;
 
 /// Weights start at least this fraction of their mean size above their bounds.
@@ -91,16 +92,16 @@ impl Problem {
         blocks: &[Block<'_>],
         tolerance: f64,
         stop: &dyn Fn() -> bool,
-        workspace: &mut Workspace,
+        crew: &Crew,
     ) {
         let mut w = self.w.clone();
         let mut u = vec![0.0; w.len()];
-        self.evaluate(blocks, &w, workspace);
+        self.evaluate(blocks, &w, crew);
         let in_play: Vec<usize> = (0..blocks.len())
             .filter(|&i| !self.range(i).is_empty() && self.costs[i].bound > 0.0)
             .collect();
-        let bounds = self.leave_bounds(&mut w, &mut u, blocks, workspace);
-        let mut point = self.center(&in_play);
+        let bounds = self.leave_bounds(&mut w, &mut u, blocks, crew);
+        let mut point = self.center(&in_play, crew);
         let mut count = in_play.iter().map(|&i| self.range(i).len() + 1).sum::<usize>() as f64;
         // β starts with the products of the other constraints.
         let mu = self.products(&in_play, &point, None) / count;
@@ -108,25 +109,20 @@ impl Problem {
         count += point.bounds.len() as f64;
         let mut before = f64::INFINITY;
         for _ in 0..MOST_STEPS {
-            let (_, gap) = self.look(blocks, &w, &mut u, workspace);
+            let (_, gap) = self.look(blocks, &w, &mut u, crew);
             let mu = self.products(&in_play, &point, None) / count;
             if gap <= tolerance || !gap.is_finite() || mu < 1e-300 || stop() {
                 break;
             }
-            let mut columns = self.covariances(blocks, &in_play, &point, workspace);
+            let mut outer = self.covariances(blocks, &in_play, &point, crew);
             let scales = point.scales(w.len());
-            if !scales.is_empty() {
-                columns.scale_rows(&scales);
-            }
-            self.work += columns.shape(w.len()).work() + 7.0 * self.sweep;
-            let Some(system) = System::new(&columns, w.len()) else { break };
+            self.work += outer.shape(w.len()).work() + 7.0 * self.sweep;
+            let Some(system) = self.system(&mut outer, blocks, &scales, crew) else { break };
             let mut residual: Vec<f64> = u.iter().zip(&w).map(|(u, w)| u - w).collect();
             point.bounds.iter().for_each(|&(at, _, beta)| residual[at] += beta);
             let system = (&system, &*scales);
-            let mut direction = |problem: &mut Self, target: f64, affine: Option<&Direction>| {
-                problem.direction(
-                    blocks, &in_play, &point, system, &residual, target, affine, workspace,
-                )
+            let direction = |problem: &mut Self, target: f64, affine: Option<&Direction>| {
+                problem.direction(blocks, &in_play, &point, system, &residual, target, affine, crew)
             };
             let Some(affine) = direction(self, 0.0, None) else { break };
             let target =
@@ -137,10 +133,10 @@ impl Problem {
                 if mu > SLOW * before { (CENTERED * mu, None) } else { (target, Some(&affine)) };
             before = mu;
             let Some(direction) = direction(self, target, affine) else { break };
-            self.columns = columns;
+            self.reuse(outer);
             let step = direction.step;
             w.iter_mut().zip(&direction.w).for_each(|(w, change)| *w += step * change);
-            self.evaluate(blocks, &w, workspace);
+            self.evaluate(blocks, &w, crew);
             for ((at, b, beta), change) in point.bounds.iter_mut().zip(&direction.beta) {
                 *b += step * direction.w[*at];
                 *beta += step * change;
@@ -180,7 +176,7 @@ impl Problem {
     /// Sets small dual variables of [`best`](Self::best) to 0, which an interior point method
     /// leaves just above it, if D loses little. Their sum goes to the largest dual variable of
     /// their block.
-    pub fn purify(&mut self, blocks: &[Block<'_>], workspace: &mut Workspace) {
+    pub fn purify(&mut self, blocks: &[Block<'_>], crew: &Crew) {
         let mut u = vec![0.0; self.w.len()];
         let enough = self.dual - LOST * self.tolerance();
         for small in [1e-2, 1e-3, 1e-4, 1e-6, 1e-8] {
@@ -198,7 +194,7 @@ impl Problem {
                     *alpha += sum;
                 }
             }
-            let dual = self.dual_of(&self.a, blocks, &mut u, workspace);
+            let dual = self.dual_of(&self.a, blocks, &mut u, crew);
             if dual >= enough {
                 self.best.copy_from_slice(&self.a);
                 self.dual = dual;
@@ -208,12 +204,12 @@ impl Problem {
     }
 
     /// A starting point away from all boundaries, with α in [`a`](Self::a).
-    fn center(&mut self, in_play: &[usize]) -> Point {
+    fn center(&mut self, in_play: &[usize], crew: &Crew) -> Point {
         let (n, m) = (self.costs.len(), self.offsets.len());
         let mut point =
             Point { none: vec![0.0; n], xi: vec![0.0; n], s: vec![0.0; m], bounds: Vec::new() };
         let most: f64 = in_play.iter().map(|&i| self.costs[i].slope(self.scale)).sum();
-        let room = (self.slacks() / most).max(1e-3 * self.scale).max(1e-300);
+        let room = (self.slacks(crew) / most).max(1e-3 * self.scale).max(1e-300);
         self.a.fill(0.0);
         for &i in in_play {
             let range = self.range(i);
@@ -238,13 +234,13 @@ impl Problem {
         w: &mut [f64],
         u: &mut [f64],
         blocks: &[Block<'_>],
-        workspace: &mut Workspace,
+        crew: &Crew,
     ) -> Vec<(usize, f64)> {
         if self.lower.is_empty() {
             return Vec::new();
         }
         self.a.copy_from_slice(&self.alpha);
-        self.look(blocks, w, u, workspace);
+        self.look(blocks, w, u, crew);
         let size = (START * START * squared_norm(w)).max(self.tolerance());
         let room = (size / w.len() as f64).sqrt().max(1e-100);
         let mut bounds = Vec::new();
@@ -253,7 +249,7 @@ impl Problem {
             w[at] = lower + b;
             bounds.push((at, b));
         }
-        self.evaluate(blocks, w, workspace);
+        self.evaluate(blocks, w, crew);
         bounds
     }
 
@@ -290,30 +286,25 @@ impl Problem {
         point.none[i] / point.xi[i] + if ridge > 0.0 { 1.0 / ridge } else { 0.0 }
     }
 
-    /// Columns E of the matrix I + E Eᵀ of the system for dw.
+    /// The matrix of the system for dw.
     fn covariances(
         &mut self,
         blocks: &[Block<'_>],
         in_play: &[usize],
         point: &Point,
-        workspace: &mut Workspace,
-    ) -> Columns {
-        let mut columns = std::mem::take(&mut self.columns);
-        columns.clear();
-        for &i in in_play {
-            let theta = |p: usize| self.a[p] / point.s[p];
-            let mut weights: Vec<(usize, f64)> = self.range(i).map(theta).enumerate().collect();
-            weights.sort_by(|p, q| q.1.total_cmp(&p.1));
-            let stiffness = self.stiffness(i, point);
-            self.push_covariance(
-                &mut columns,
-                &blocks[i],
-                weights.into_iter(),
-                (stiffness, NEGLIGIBLE),
-                workspace,
-            );
-        }
-        columns
+        crew: &Crew,
+    ) -> Outer {
+        let mut is_in_play = vec![false; blocks.len()];
+        in_play.iter().for_each(|&i| is_in_play[i] = true);
+        let list = |this: &Self, i: usize, weighted: &mut Weighted| {
+            if is_in_play[i] {
+                let theta = |p: usize| this.a[p] / point.s[p];
+                weighted.planes.extend(this.range(i).map(theta).enumerate());
+                weighted.planes.sort_by(|p, q| q.1.total_cmp(&p.1));
+                weighted.stiffness = this.stiffness(i, point);
+            }
+        };
+        self.outer(blocks, list, NEGLIGIBLE, crew)
     }
 
     /// A direction towards products equal to `target`, with the second-order terms of `affine`.
@@ -327,7 +318,7 @@ impl Problem {
         residual: &[f64],
         target: f64,
         affine: Option<&Direction>,
-        workspace: &mut Workspace,
+        crew: &Crew,
     ) -> Option<Direction> {
         let (n, m) = (self.costs.len(), self.offsets.len());
         let zeros = |length| vec![0.0; length];
@@ -359,9 +350,8 @@ impl Problem {
             .collect();
         let mut right = residual.to_vec();
         point.bounds.iter().zip(&t_beta).for_each(|(bound, t)| right[bound.0] += t);
-        for &i in in_play {
-            blocks[i].add_weighted(&weights[self.range(i)], &mut right, workspace);
-        }
+        // Planes that are not in play have the weight 0.
+        self.add_planes(blocks, &weights, &mut right, crew);
         let d = right.len();
         let mut direction = Direction {
             none: zeros(n),
@@ -377,7 +367,7 @@ impl Problem {
             right.iter_mut().zip(scales).for_each(|(right, scale)| *right *= scale);
             let mut w = system.solve(&right)?;
             w.iter_mut().zip(scales).for_each(|(w, scale)| *w *= scale);
-            self.move_along(blocks, &w, workspace);
+            self.move_along(blocks, &w, crew);
             direction.w.iter_mut().zip(&w).for_each(|(sum, w)| *sum += w);
             for (at, &(index, b, beta)) in point.bounds.iter().enumerate() {
                 direction.beta[at] += t_beta[at] - beta / b * w[index];
@@ -407,9 +397,7 @@ impl Problem {
             for (bound, change) in point.bounds.iter().zip(&direction.beta) {
                 right[bound.0] += change;
             }
-            for &i in in_play {
-                blocks[i].add_weighted(&direction.alpha[self.range(i)], &mut right, workspace);
-            }
+            self.add_planes(blocks, &direction.alpha, &mut right, crew);
             let off = squared_norm(&right);
             if 0.5 * off <= RESIDUAL * self.tolerance() || off > REFINED * last {
                 break;
@@ -448,6 +436,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::solve::block::cache::Workspace;
     use crate::solve::block::master::Goal;
     use crate::solve::bounds::SlackCost;
     use crate::solve::settings::SlackNorm;
@@ -464,7 +453,7 @@ mod tests {
         ) {
             let norm = if squared { SlackNorm::Squared } else { SlackNorm::Linear };
             let cost = SlackCost::new(10f64.powi(c), norm);
-            let mut workspace = Workspace::default();
+            let (crew, mut workspace) = (Crew::default(), Workspace::default());
             let blocks: Vec<Block<'_>> = planes.iter().map(|planes| {
                 let raw: Vec<RawPlane<'_>> = planes.iter().map(|(offset, delta)| {
                     let entries = delta.iter().zip(powers).map(|(x, power)| x * 10f64.powi(power)).enumerate().collect();
@@ -477,15 +466,15 @@ mod tests {
             let goal = Goal { floor: 1e-300, seen: f64::INFINITY, of_dual: 1e-8 };
             let never = || false;
             let mut newton = Problem::new(&blocks, vec![0.0; 4], goal);
-            newton.newton(&blocks, &mut 1.0, 1e12, &never, &mut workspace);
+            newton.newton(&blocks, &mut 1.0, 1e12, &never, &crew);
             prop_assert!(newton.is_solved(), "{} {}", newton.primal, newton.dual);
             let mut interior = Problem::new(&blocks, vec![0.0; 4], goal);
             // Below 1e-6, rounding of α/s matters if columns differ by 1e4. Training requests a
             // tenth of its own gap.
-            interior.interior(&blocks, 0.5e-6 * newton.dual, &never, &mut workspace);
+            interior.interior(&blocks, 0.5e-6 * newton.dual, &never, &crew);
             prop_assert!(interior.primal - interior.dual <= 1e-6 * newton.dual, "{} {}", interior.primal, interior.dual);
             prop_assert!((interior.dual - newton.dual).abs() <= 1e-6 * newton.dual);
-            interior.purify(&blocks, &mut workspace);
+            interior.purify(&blocks, &crew);
             prop_assert!(interior.dual >= newton.dual * (1.0 - 2e-6));
             for i in 0..blocks.len() {
                 let a = &interior.best[interior.range(i)];

@@ -26,6 +26,9 @@
 //! without halving the gap. It counts work, not time, so that results are reproducible. From then
 //! on solves replace approximate passes.
 
+mod cholesky;
+mod columns;
+mod fans;
 mod interior;
 mod newton;
 mod problem;
@@ -33,7 +36,8 @@ mod system;
 
 use serde::{Deserialize, Serialize};
 
-use super::cache::{Block, Workspace};
+use super::cache::Block;
+use super::crew::Crew;
 use crate::solve::regulariser::Penalty;
 use problem::Problem;
 use system::Shape;
@@ -132,11 +136,11 @@ pub(super) fn stretched(
     blocks: &[Block<'_>],
     w: Vec<f64>,
     penalty: &Penalty,
-    workspace: &mut Workspace,
+    crew: &Crew,
 ) -> Vec<f64> {
     let goal = Goal { floor: 0.0, seen: 0.0, of_dual: 0.0 };
-    let mut problem = Problem::around(blocks, w, penalty, goal, workspace);
-    problem.stretch(blocks, workspace);
+    let mut problem = Problem::around(blocks, w, penalty, goal, crew);
+    problem.stretch(blocks, crew);
     let mut w = problem.into_weights();
     penalty.clip(&mut w);
     w
@@ -241,18 +245,17 @@ impl Master {
         (w, penalty): (&[f64], &Penalty),
         (goal, sizes): (Goal, Sizes),
         stop: &dyn Fn() -> bool,
-        workspace: &mut Workspace,
+        crew: &Crew,
     ) {
         let start = if self.w.is_empty() { w.to_vec() } else { std::mem::take(&mut self.w) };
-        let mut problem = Problem::around(blocks, start, penalty, goal, workspace);
+        let mut problem = Problem::around(blocks, start, penalty, goal, crew);
         self.tau = (0.1 * self.tau).max(1e-3);
         let (step, interior_step) = sizes.steps();
         let interior_work = INTERIOR_STEPS * interior_step;
         let most = interior_work.min(MOST_STEPS * step).max(1e6);
         let interior_first =
             sizes.bounded || (self.interior_first > 0 && interior_work.is_finite());
-        let mut solved =
-            !interior_first && problem.newton(blocks, &mut self.tau, most, stop, workspace);
+        let mut solved = !interior_first && problem.newton(blocks, &mut self.tau, most, stop, crew);
         if solved {
             self.misses = 0;
         } else if interior_work.is_finite() && !stop() {
@@ -263,8 +266,8 @@ impl Master {
                 self.interior_first = 1 << self.misses;
             }
             self.interior_first = self.interior_first.saturating_sub(1);
-            problem.interior(blocks, INTERIOR * problem.tolerance(), stop, workspace);
-            problem.purify(blocks, workspace);
+            problem.interior(blocks, INTERIOR * problem.tolerance(), stop, crew);
+            problem.purify(blocks, crew);
             solved = problem.is_solved();
         }
         // After a failed solve, block steps are tried instead. The wait doubles with each failure.
@@ -274,7 +277,7 @@ impl Master {
             block.set_alphas(&problem.best[problem.range(i)]);
         }
         if problem.counts_rounding(blocks) {
-            problem.stretch(blocks, workspace);
+            problem.stretch(blocks, crew);
         }
         self.w = problem.into_weights();
         penalty.clip(&mut self.w);

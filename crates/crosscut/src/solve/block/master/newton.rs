@@ -1,9 +1,9 @@
 //! An augmented Lagrangian method with semismooth Newton steps. It needs few steps if the active
 //! planes are soon known.
 
-use super::problem::{LARGEST_SIGMA, Problem};
-use super::system::{Columns, System};
-use crate::solve::block::cache::{Block, Workspace};
+use super::problem::{LARGEST_SIGMA, Outer, Problem, Weighted};
+use crate::solve::block::cache::Block;
+use crate::solve::block::crew::Crew;
 use crate::solve::vectors::{dot, squared_norm};
 
 /// Limit on Newton steps in one solve.
@@ -28,17 +28,17 @@ impl Problem {
         tau: &mut f64,
         most_work: f64,
         stop: &dyn Fn() -> bool,
-        workspace: &mut Workspace,
+        crew: &Crew,
     ) -> bool {
         let mut w = self.w.clone();
         let mut u = vec![0.0; w.len()];
-        if self.dual_of(&self.alpha, blocks, &mut u, workspace) < 0.0 {
+        if self.dual_of(&self.alpha, blocks, &mut u, crew) < 0.0 {
             // α = 0 has the dual value 0, which is better.
             self.alpha.fill(0.0);
         }
         self.a.copy_from_slice(&self.alpha);
-        self.evaluate(blocks, &w, workspace);
-        let (_, mut gap) = self.look(blocks, &w, &mut u, workspace);
+        self.evaluate(blocks, &w, crew);
+        let (_, mut gap) = self.look(blocks, &w, &mut u, crew);
         let at_zero = self.at_zero();
         if self.primal > at_zero {
             w.fill(0.0);
@@ -57,11 +57,11 @@ impl Problem {
                 *sigma = (*tau * unit).min(*most);
             }
             // Recomputes v, because updates along directions accumulate rounding errors.
-            self.evaluate(blocks, &w, workspace);
+            self.evaluate(blocks, &w, crew);
             let mut inner = 0;
             let solvable = loop {
-                self.respond(0.0);
-                let (excess, gap) = self.look(blocks, &w, &mut u, workspace);
+                self.respond(0.0, crew);
+                let (excess, gap) = self.look(blocks, &w, &mut u, crew);
                 let near = gap <= self.tolerance() || (outer > 0 && self.is_solved());
                 let floor = 1e-15 * self.dual.abs();
                 if near
@@ -74,14 +74,15 @@ impl Problem {
                 }
                 (inner, steps) = (inner + 1, steps + 1);
                 let gradient: Vec<f64> = w.iter().zip(&u).map(|(w, u)| u - w).collect();
-                let columns = self.hessian(blocks, workspace);
-                self.work += columns.shape(w.len()).work() + 2.0 * self.sweep;
-                let direction =
-                    System::new(&columns, w.len()).and_then(|system| system.solve(&gradient));
-                self.columns = columns;
+                let mut outer = self.hessian(blocks, crew);
+                self.work += outer.shape(w.len()).work() + 2.0 * self.sweep;
+                let system = self.system(&mut outer, blocks, &[], crew);
+                let direction = system.and_then(|system| system.solve(&gradient));
+                self.reuse(outer);
                 let Some(direction) = direction else { break false };
-                self.move_along(blocks, &direction, workspace);
-                let length = self.line_search(&w, &direction, -dot(&gradient, &direction).abs());
+                self.move_along(blocks, &direction, crew);
+                let first = -dot(&gradient, &direction).abs();
+                let length = self.line_search(&w, &direction, first, crew);
                 w.iter_mut().zip(&direction).for_each(|(w, change)| *w += length * change);
                 self.value
                     .iter_mut()
@@ -113,13 +114,13 @@ impl Problem {
 
     /// Step length along a direction. The derivative along it is piecewise linear and increasing,
     /// and starts at `first` < 0.
-    fn line_search(&mut self, w: &[f64], direction: &[f64], first: f64) -> f64 {
+    fn line_search(&mut self, w: &[f64], direction: &[f64], first: f64, crew: &Crew) -> f64 {
         let (square, cross) = (squared_norm(direction), dot(w, direction));
         let (mut low, mut at_low, mut high, mut at_high) =
             (0.0, first, f64::INFINITY, f64::INFINITY);
         let mut t = 1.0;
         for _ in 0..40 {
-            let slope = cross + t * square + self.respond(t);
+            let slope = cross + t * square + self.respond(t, crew);
             if slope.abs() <= 0.3 * first.abs() {
                 break;
             }
@@ -139,31 +140,27 @@ impl Problem {
         t
     }
 
-    /// Columns E of a generalised Hessian I + E Eᵀ at a.
+    /// A generalised Hessian at a.
     ///
     /// Block i adds σ δδᵀ for each plane with a > 0 if Σa is below its bound. If Σa is at its
     /// bound, the mean of these planes is subtracted from each plane first. For squared slacks the
     /// mean includes the zero plane with weight 1/ρ.
-    fn hessian(&mut self, blocks: &[Block<'_>], workspace: &mut Workspace) -> Columns {
-        let mut columns = std::mem::take(&mut self.columns);
-        columns.clear();
-        for (i, block) in blocks.iter().enumerate() {
-            let range = self.range(i);
-            let a = &self.a[range];
-            let active: Vec<usize> = (0..a.len()).filter(|&p| a[p] > 0.0).collect();
-            let (sigma, cost, sum) = (self.sigma[i], self.costs[i], a.iter().sum::<f64>());
-            let capped = sum >= cost.bound * (1.0 - 1e-12);
-            if active.len() <= usize::from(capped) || sigma == 0.0 {
-                continue;
-            }
-            let stiffness = match capped {
+    fn hessian(&mut self, blocks: &[Block<'_>], crew: &Crew) -> Outer {
+        let list = |this: &Self, i: usize, weighted: &mut Weighted| {
+            let a = &this.a[this.range(i)];
+            let (sigma, cost, sum) = (this.sigma[i], this.costs[i], a.iter().sum::<f64>());
+            let active = (0..a.len()).filter(|&p| a[p] > 0.0 && sigma != 0.0);
+            weighted.planes.extend(active.map(|p| (p, sigma)));
+            weighted.stiffness = match sum >= cost.bound * (1.0 - 1e-12) {
                 true => 0.0,
                 false if cost.ridge > 0.0 => 1.0 / cost.ridge,
                 false => f64::INFINITY,
             };
-            let weights = active.into_iter().map(|p| (p, sigma));
-            self.push_covariance(&mut columns, block, weights, (stiffness, 0.0), workspace);
-        }
-        columns
+            // The planes are their mean.
+            if weighted.stiffness == 0.0 && weighted.planes.len() == 1 {
+                weighted.planes.clear();
+            }
+        };
+        self.outer(blocks, list, 0.0, crew)
     }
 }

@@ -6,18 +6,21 @@ use std::iter;
 use std::ops::Range;
 
 use super::Goal;
-use super::system::Columns;
-use crate::solve::block::cache::{Block, Workspace};
+use super::columns::Buffers;
+use super::fans::{Fans, classes_of_fans};
+use super::system::{Columns, ColumnsPart, MOST_ORDER, Shape, System};
+use crate::solve::block::cache::Block;
+use crate::solve::block::crew::{Crew, divided, part, parts};
 use crate::solve::bounds::SlackCost;
 use crate::solve::regulariser::Penalty;
 use crate::solve::vectors::{dot, squared_norm};
 
 /// Upper bound on σᵢ, in units of dual variable per offset.
 pub(super) const LARGEST_SIGMA: f64 = 1e7;
-/// Up to this many weights, a column of a system is scanned for nonzeros. With more weights, the
-/// indices of its nonzeros are listed.
-const LOOKED_THROUGH: usize = 4096;
-
+/// Limit on the memory in which all threads together write out planes, in bytes.
+const WRITTEN_BYTES: usize = 16 << 20;
+/// Number of operations on a plane, in multiplications, in a loop over dual variables.
+const PER_PLANE: f64 = 8.0;
 /// Largest and first relative lengthening that [`Problem::stretch`] tries.
 const LONGEST: f64 = 0.5;
 /// Lower bound on the relative lengthenings that are tried.
@@ -63,30 +66,42 @@ pub(super) struct Problem {
     pub work: f64,
     /// Number of multiplications that compute the values of all planes.
     pub sweep: f64,
-    z: Vec<f64>,
+    /// Number of weights of each feature, if all blocks are fans.
+    classes: Option<usize>,
     /// Memory for the columns of the next system.
-    pub columns: Columns,
-    buffers: Buffers,
+    columns: Vec<ColumnsPart>,
 }
 
-/// Buffers for building columns of systems.
+/// The matrix I + E Eᵀ of a system.
+#[derive(Debug)]
+pub(super) enum Outer {
+    Columns(Columns),
+    Fans(Fans),
+}
+
+/// Planes of a block with their weights θₚ, and the weight of the zero plane.
 #[derive(Debug, Default)]
-struct Buffers {
-    /// δ of a plane. As long as w, and 0 between calls.
-    delta: Vec<f64>,
-    /// Mean of planes. As long as w, and 0 between calls.
-    mean: Vec<f64>,
-    column: Vec<f64>,
-    /// Indices at which `delta` and `mean` may differ from 0.
-    indices: Vec<usize>,
-    coefficients: Vec<f64>,
+pub(super) struct Weighted {
+    pub planes: Vec<(usize, f64)>,
+    /// 0 if the sum of the dual variables is fixed; infinite if it is free.
+    pub stiffness: f64,
+}
+
+impl Outer {
+    /// The shape of the system. If no plane was written out, the shape that columns would have.
+    pub fn shape(&self, dim: usize) -> Shape {
+        match self {
+            Self::Columns(columns) => columns.shape(dim),
+            Self::Fans(fans) => fans.shape(dim),
+        }
+    }
 }
 
 impl Problem {
     /// Starts at the dual variables of the blocks and at w.
     #[cfg(test)]
     pub fn new(blocks: &[Block<'_>], w: Vec<f64>, goal: Goal) -> Self {
-        Self::around(blocks, w, &Penalty::default(), goal, &mut Workspace::default())
+        Self::around(blocks, w, &Penalty::default(), goal, &Crew::default())
     }
 
     /// Starts at the dual variables of the blocks and at w, with this regulariser.
@@ -95,7 +110,7 @@ impl Problem {
         mut w: Vec<f64>,
         penalty: &Penalty,
         goal: Goal,
-        workspace: &mut Workspace,
+        crew: &Crew,
     ) -> Self {
         let prior = penalty.prior();
         let mut lower = penalty.lower().to_vec();
@@ -109,8 +124,10 @@ impl Problem {
             });
             if !prior.is_empty() {
                 let last = *start.last().unwrap_or(&0);
-                let scores = block.scores(prior, workspace);
-                offsets[last..].iter_mut().zip(scores).for_each(|(offset, score)| *offset -= score);
+                crew.with(|workspace| {
+                    let scores = block.scores(prior, workspace).iter();
+                    offsets[last..].iter_mut().zip(scores).for_each(|(one, score)| *one -= score);
+                });
             }
             start.push(offsets.len());
         }
@@ -148,9 +165,8 @@ impl Problem {
             goal,
             work: 0.0,
             sweep: blocks.iter().map(Block::work).sum(),
-            z: Vec::new(),
-            columns: Columns::default(),
-            buffers: Buffers::default(),
+            classes: classes_of_fans(blocks),
+            columns: Vec::new(),
         }
     }
 
@@ -173,70 +189,128 @@ impl Problem {
         self.start[i]..self.start[i + 1]
     }
 
+    /// The number of parts into which blocks are divided.
+    fn parts(&self) -> usize {
+        parts(self.costs.len())
+    }
+
+    /// The blocks of a part.
+    fn blocks_of(&self, at: usize) -> Range<usize> {
+        part(self.costs.len(), self.parts(), at)
+    }
+
+    /// The ends of the planes of each part.
+    fn ends(&self) -> impl Iterator<Item = usize> {
+        (0..self.parts()).map(|at| self.start[self.blocks_of(at).end])
+    }
+
+    /// Work of a loop over the dual variables.
+    fn light(&self) -> f64 {
+        PER_PLANE * self.offsets.len() as f64
+    }
+
+    /// Writes `value(p, ⟨w, δₚ⟩)` to `target[p]` for all planes p.
+    fn scores(
+        &self,
+        blocks: &[Block<'_>],
+        w: &[f64],
+        target: &mut [f64],
+        value: impl Fn(usize, f64) -> f64 + Sync + Send,
+        crew: &Crew,
+    ) {
+        let mut parts: Vec<_> = divided(target, self.ends()).into_iter().enumerate().collect();
+        crew.for_each(self.sweep, &mut parts, |(at, target), workspace| {
+            let range = self.blocks_of(*at);
+            let mut targets = self.start[range.start]..;
+            let mut target = target.iter_mut();
+            for block in &blocks[range] {
+                let scores = block.scores(w, workspace).iter();
+                for (score, (p, target)) in scores.zip(targets.by_ref().zip(target.by_ref())) {
+                    *target = value(p, *score);
+                }
+            }
+        });
+    }
+
     /// Computes v at w.
-    pub fn evaluate(&mut self, blocks: &[Block<'_>], w: &[f64], workspace: &mut Workspace) {
-        for (i, block) in blocks.iter().enumerate() {
-            let range = self.range(i);
-            let scores = block.scores(w, workspace);
-            let values = self.value[range.clone()].iter_mut().zip(&self.offsets[range]);
-            values.zip(scores).for_each(|((value, offset), score)| *value = offset - score);
-        }
+    pub fn evaluate(&mut self, blocks: &[Block<'_>], w: &[f64], crew: &Crew) {
+        let mut values = std::mem::take(&mut self.value);
+        self.scores(blocks, w, &mut values, |p, score| self.offsets[p] - score, crew);
+        self.value = values;
     }
 
     /// Computes the change of v along a direction of w.
-    pub fn move_along(
-        &mut self,
-        blocks: &[Block<'_>],
-        direction: &[f64],
-        workspace: &mut Workspace,
-    ) {
-        for (i, block) in blocks.iter().enumerate() {
-            let range = self.range(i);
-            let scores = block.scores(direction, workspace);
-            self.change[range].iter_mut().zip(scores).for_each(|(change, score)| *change = -score);
-        }
+    pub fn move_along(&mut self, blocks: &[Block<'_>], direction: &[f64], crew: &Crew) {
+        let mut changes = std::mem::take(&mut self.change);
+        self.scores(blocks, direction, &mut changes, |_, score| -score, crew);
+        self.change = changes;
     }
 
     /// Computes a at v + t · change. Returns ⟨a, change⟩.
-    pub fn respond(&mut self, t: f64) -> f64 {
-        let mut slope = 0.0;
-        for i in 0..self.costs.len() {
-            let range = self.range(i);
-            if range.is_empty() || self.sigma[i] == 0.0 {
-                continue;
+    pub fn respond(&mut self, t: f64, crew: &Crew) -> f64 {
+        let mut a = std::mem::take(&mut self.a);
+        let parts = divided(&mut a, self.ends()).into_iter().enumerate();
+        let mut parts: Vec<(usize, &mut [f64], f64)> = parts.map(|(at, a)| (at, a, 0.0)).collect();
+        crew.workers.for_each(2.0 * self.light(), &mut parts, |(at, a, slope)| {
+            let mut z = Vec::new();
+            let blocks = self.blocks_of(*at);
+            let first = self.start[blocks.start];
+            for i in blocks {
+                let range = self.range(i);
+                if range.is_empty() || self.sigma[i] == 0.0 {
+                    continue;
+                }
+                z.clear();
+                let moved =
+                    |p: usize| self.alpha[p] + self.sigma[i] * (self.value[p] + t * self.change[p]);
+                z.extend(range.clone().map(moved));
+                let a = &mut a[range.start - first..range.end - first];
+                project(&z, self.costs[i], self.sigma[i], a);
+                *slope += dot(a, &self.change[range]);
             }
-            self.z.clear();
-            let moved =
-                |p: usize| self.alpha[p] + self.sigma[i] * (self.value[p] + t * self.change[p]);
-            self.z.extend(range.clone().map(moved));
-            project(&self.z, self.costs[i], self.sigma[i], &mut self.a[range.clone()]);
-            slope += dot(&self.a[range.clone()], &self.change[range]);
-        }
+        });
+        let slope = parts.iter().map(|(_, _, slope)| slope).sum();
+        self.a = a;
         slope
     }
 
+    /// Σ term(i) over the blocks. `work` is the number of multiplications.
+    fn sum(&self, work: f64, term: impl Fn(usize) -> f64 + Sync + Send, crew: &Crew) -> f64 {
+        let mut sums: Vec<(usize, f64)> = (0..self.parts()).map(|at| (at, 0.0)).collect();
+        crew.workers.for_each(work, &mut sums, |(at, sum)| {
+            *sum = self.blocks_of(*at).map(&term).sum();
+        });
+        sums.into_iter().map(|(_, sum)| sum).sum()
+    }
+
     /// Total cost of the slacks over the planes at v.
-    pub fn slacks(&self) -> f64 {
+    pub fn slacks(&self, crew: &Crew) -> f64 {
         let highest = |i: usize| self.value[self.range(i)].iter().copied().fold(0.0, f64::max);
-        self.costs.iter().enumerate().map(|(i, cost)| cost.of(highest(i))).sum()
+        self.sum(self.light(), |i| self.costs[i].of(highest(i)), crew)
     }
 
     /// Returns the dual value of a, and writes Σ a δ to u.
-    pub fn dual_of(
-        &self,
-        a: &[f64],
-        blocks: &[Block<'_>],
-        u: &mut [f64],
-        workspace: &mut Workspace,
-    ) -> f64 {
-        u.fill(0.0);
-        let mut conjugates = 0.0;
-        for (i, block) in blocks.iter().enumerate() {
-            let a = &a[self.range(i)];
-            block.add_weighted(a, u, workspace);
-            conjugates += self.costs[i].conjugate(a.iter().sum());
-        }
+    pub fn dual_of(&self, a: &[f64], blocks: &[Block<'_>], u: &mut [f64], crew: &Crew) -> f64 {
+        let list = |i: usize, list: &mut Vec<f64>| list.extend_from_slice(&a[self.range(i)]);
+        crew.sum_planes(blocks, u, self.sweep, list);
+        let conjugate = |i: usize| self.costs[i].conjugate(a[self.range(i)].iter().sum());
+        let conjugates = self.sum(self.light(), conjugate, crew);
         dot(a, &self.offsets) - conjugates - self.conjugate(u)
+    }
+
+    /// target += Σ cₚ δₚ.
+    pub fn add_planes(
+        &self,
+        blocks: &[Block<'_>],
+        coefficients: &[f64],
+        target: &mut [f64],
+        crew: &Crew,
+    ) {
+        let mut sum = vec![0.0; target.len()];
+        let list =
+            |i: usize, list: &mut Vec<f64>| list.extend_from_slice(&coefficients[self.range(i)]);
+        crew.sum_planes(blocks, &mut sum, self.sweep, list);
+        target.iter_mut().zip(sum).for_each(|(target, sum)| *target += sum);
     }
 
     /// The conjugate of the regulariser of v at u.
@@ -259,14 +333,14 @@ impl Problem {
         blocks: &[Block<'_>],
         w: &[f64],
         u: &mut [f64],
-        workspace: &mut Workspace,
+        crew: &Crew,
     ) -> (f64, f64) {
-        let dual = self.dual_of(&self.a, blocks, u, workspace);
+        let dual = self.dual_of(&self.a, blocks, u, crew);
         if dual > self.dual {
             self.dual = dual;
             self.best.copy_from_slice(&self.a);
         }
-        let primal = 0.5 * squared_norm(w) + self.slacks();
+        let primal = 0.5 * squared_norm(w) + self.slacks(crew);
         if primal < self.primal {
             self.primal = primal;
             self.w.copy_from_slice(w);
@@ -290,15 +364,15 @@ impl Problem {
     /// errors, and approximate passes leave larger ones. A longer w has larger margins, so its
     /// slacks are smaller. Around prior weights too it is w that is lengthened: a longer w − w₀ may
     /// have smaller margins.
-    pub fn stretch(&mut self, blocks: &[Block<'_>], workspace: &mut Workspace) {
+    pub fn stretch(&mut self, blocks: &[Block<'_>], crew: &Crew) {
         let (length, v) = (squared_norm(&self.w), std::mem::take(&mut self.w));
-        self.evaluate(blocks, &v, workspace);
+        self.evaluate(blocks, &v, crew);
         // The value of a plane is linear in the length of w. If it is positive neither at the
         // shortest nor at the longest w, it is never positive.
         let there = self.weights(&v);
         let has_prior = !self.prior.is_empty();
         if has_prior {
-            self.move_along(blocks, &there, workspace);
+            self.move_along(blocks, &there, crew);
         }
         let slope = |p: usize| match has_prior {
             true => self.change[p],
@@ -369,66 +443,87 @@ impl Problem {
         (0..self.costs.len()).filter(|&i| self.sigma[i] > 0.0).map(of).sum()
     }
 
-    /// Appends columns e with Σ e eᵀ = Σ θₚ (δₚ − δ̄)(δₚ − δ̄)ᵀ + stiffness · δ̄ δ̄ᵀ over planes of a
-    /// block. Here δ̄ is the mean of these planes with weights θₚ and of the zero plane with weight
-    /// `stiffness`. The columns are the terms of Welford's recurrence (1962). Columns whose squared
-    /// norms are below `negligible` are left out.
-    pub fn push_covariance(
+    /// The matrix I + Σᵢ Mᵢ of a system. Mᵢ = Σ θₚ (δₚ − δ̄)(δₚ − δ̄)ᵀ + stiffness · δ̄ δ̄ᵀ over planes
+    /// of block i, which `list` appends with their weights θₚ. Here δ̄ is the mean of these planes
+    /// with weights θₚ and of the zero plane with weight `stiffness`. Planes that add less than
+    /// `negligible` to the identity are left out.
+    pub fn outer(
         &mut self,
-        columns: &mut Columns,
-        block: &Block<'_>,
-        weights: impl Iterator<Item = (usize, f64)>,
-        (stiffness, negligible): (f64, f64),
-        workspace: &mut Workspace,
-    ) {
-        let (d, planes) = (self.w.len(), block.planes());
-        let Buffers { delta, mean, column, indices, coefficients } = &mut self.buffers;
-        delta.resize(d, 0.0);
-        mean.resize(d, 0.0);
-        indices.clear();
-        let longest = block.longest_squared();
-        let mut before = stiffness;
-        for (plane, theta) in weights {
-            coefficients.clear();
-            coefficients.resize(planes, 0.0);
-            coefficients[plane] = 1.0;
-            block.add_weighted(coefficients, delta, workspace);
-            if d > LOOKED_THROUGH {
-                block.list_changed(coefficients, d, indices, workspace);
-                indices.sort_unstable();
-                indices.dedup();
+        blocks: &[Block<'_>],
+        list: impl Fn(&Self, usize, &mut Weighted) + Sync + Send,
+        negligible: f64,
+        crew: &Crew,
+    ) -> Outer {
+        if self.classes.is_some() && self.w.len() <= MOST_ORDER {
+            let this = &*self;
+            let mut parts: Vec<(usize, Fans)> =
+                (0..self.parts()).map(|at| (at, Fans::default())).collect();
+            crew.workers.for_each(2.0 * self.light(), &mut parts, |(at, fans)| {
+                let mut weighted = Weighted::default();
+                for i in this.blocks_of(*at) {
+                    weighted.planes.clear();
+                    list(this, i, &mut weighted);
+                    fans.push(i, &blocks[i], &weighted.planes, weighted.stiffness, negligible);
+                }
+            });
+            let mut fans = Fans::default();
+            parts.iter().for_each(|(_, part)| fans.join(part));
+            if fans.pays(self.w.len()) {
+                return Outer::Fans(fans);
             }
-            let factor =
-                if before.is_finite() { theta * (before / (before + theta)) } else { theta };
-            let (factor, rate) = (factor.sqrt(), theta / (before + theta));
-            let wanted = factor * factor * longest >= negligible && factor > 0.0;
-            let differ = |delta: &mut f64, mean: &mut f64| {
-                let difference = *delta - *mean;
-                *mean += rate * difference;
-                *delta = 0.0;
-                factor * difference
-            };
-            if d > LOOKED_THROUGH {
-                column.clear();
-                column.extend(
-                    indices.iter().map(|&index| differ(&mut delta[index], &mut mean[index])),
-                );
-            } else {
-                column.resize(d, 0.0);
-                let entries = delta.iter_mut().zip(&mut *mean).zip(&mut *column);
-                entries.for_each(|((delta, mean), entry)| *entry = differ(delta, mean));
-            }
-            if wanted && d > LOOKED_THROUGH {
-                columns.push(indices.iter().copied(), column);
-            } else if wanted {
-                columns.push(0..d, column);
-            }
-            before += theta;
         }
-        if d > LOOKED_THROUGH {
-            indices.iter().for_each(|&index| mean[index] = 0.0);
-        } else {
-            mean.fill(0.0);
+        let d = self.w.len();
+        let writes = crew.workers.threads() * 2 * d * size_of::<f64>() <= WRITTEN_BYTES;
+        // The number of parts does not change the columns.
+        let count = if writes { self.parts() } else { 1 };
+        let mut memory = std::mem::take(&mut self.columns);
+        memory.resize_with(count, ColumnsPart::default);
+        let mut parts: Vec<(Range<usize>, ColumnsPart)> = memory
+            .into_iter()
+            .enumerate()
+            .map(|(at, columns)| (part(blocks.len(), count, at), columns))
+            .collect();
+        let this = &*self;
+        crew.for_each(2.0 * self.sweep, &mut parts, |(range, columns), workspace| {
+            columns.clear();
+            let (mut weighted, mut buffers) = (Weighted::default(), Buffers::default());
+            for i in range.clone() {
+                weighted.planes.clear();
+                list(this, i, &mut weighted);
+                buffers.push_covariance(columns, d, &blocks[i], &weighted, negligible, workspace);
+            }
+        });
+        Outer::Columns(Columns::of(parts.into_iter().map(|(_, columns)| columns).collect()))
+    }
+
+    /// Takes the memory of the columns of a system.
+    pub fn reuse(&mut self, outer: Outer) {
+        if let Outer::Columns(columns) = outer {
+            self.columns = columns.into_parts();
+        }
+    }
+
+    /// The system of a matrix whose rows and columns are multiplied by `scales`, unless these are
+    /// empty. `None` as for [`System::new`].
+    pub fn system<'o>(
+        &self,
+        outer: &'o mut Outer,
+        blocks: &[Block<'_>],
+        scales: &[f64],
+        crew: &Crew,
+    ) -> Option<System<'o>> {
+        let (dim, workers) = (self.w.len(), &*crew.workers);
+        match outer {
+            Outer::Columns(columns) => {
+                if !scales.is_empty() {
+                    columns.scale_rows(scales);
+                }
+                System::new(columns, dim, workers)
+            }
+            Outer::Fans(fans) => {
+                let classes = self.classes?;
+                System::of_weights(fans.matrix(blocks, (classes, dim), scales, workers), workers)
+            }
         }
     }
 

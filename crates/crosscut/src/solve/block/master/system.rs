@@ -2,24 +2,33 @@
 
 use nalgebra::{DMatrix, DVector};
 
+use super::cholesky::{Factor, WIDTH, add_lower};
+use crate::solve::oracles::WorkerPool;
+
 /// Largest order of a matrix that is factorised.
 pub(super) const MOST_ORDER: usize = 2500;
 /// Number of multiplications in dense matrix products that take as long as one scattered
 /// multiplication.
-const DENSE: f64 = 6.0;
-/// Number of columns in a block of a dense product and of the factorisation.
-const WIDTH: usize = 64;
+pub(super) const DENSE: f64 = 6.0;
 
-/// The columns of E in sparse form: the indices `names`, and values.
+/// The columns of E in sparse form, in parts that are written in parallel.
 #[derive(Debug, Default)]
 pub(super) struct Columns {
+    parts: Vec<ColumnsPart>,
+    /// For each part, the number of columns in it and before it.
+    ends: Vec<usize>,
+}
+
+/// Some columns: the indices `names`, and values.
+#[derive(Debug, Default)]
+pub(super) struct ColumnsPart {
     ends: Vec<usize>,
     names: Vec<u32>,
     values: Vec<f64>,
 }
 
 /// Sizes of a system, to estimate the work and memory of its factorisation.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Shape {
     pub dim: usize,
     pub rank: usize,
@@ -29,11 +38,7 @@ pub(super) struct Shape {
     pub squares: f64,
 }
 
-impl Columns {
-    pub fn len(&self) -> usize {
-        self.ends.len()
-    }
-
+impl ColumnsPart {
     /// Removes all columns. The memory stays: millions of numbers are written in each step of a
     /// solve.
     pub fn clear(&mut self) {
@@ -54,29 +59,63 @@ impl Columns {
         self.ends.push(self.names.len());
     }
 
-    /// Multiplies the entries of each row by its scale.
-    pub fn scale_rows(&mut self, scale: &[f64]) {
-        let entries = self.values.iter_mut().zip(&self.names);
-        entries.for_each(|(value, &name)| *value *= scale[name as usize]);
-    }
-
     fn get(&self, column: usize) -> (&[u32], &[f64]) {
         let start = column.checked_sub(1).map_or(0, |before| self.ends[before]);
         let range = start..self.ends[column];
         (&self.names[range.clone()], &self.values[range])
     }
+}
+
+impl Columns {
+    /// The columns of all parts, part after part.
+    pub fn of(parts: Vec<ColumnsPart>) -> Self {
+        let mut count = 0;
+        let mut end = |part: &ColumnsPart| {
+            count += part.ends.len();
+            count
+        };
+        Self { ends: parts.iter().map(&mut end).collect(), parts }
+    }
+
+    /// The parts, whose memory can be used again.
+    pub fn into_parts(self) -> Vec<ColumnsPart> {
+        self.parts
+    }
+
+    pub fn len(&self) -> usize {
+        self.ends.last().copied().unwrap_or(0)
+    }
+
+    /// Multiplies the entries of each row by its scale.
+    pub fn scale_rows(&mut self, scale: &[f64]) {
+        for ColumnsPart { names, values, .. } in &mut self.parts {
+            let entries = values.iter_mut().zip(names);
+            entries.for_each(|(value, name)| *value *= scale[*name as usize]);
+        }
+    }
+
+    fn get(&self, column: usize) -> (&[u32], &[f64]) {
+        let part = self.ends.partition_point(|end| *end <= column);
+        let start = part.checked_sub(1).map_or(0, |before| self.ends[before]);
+        self.parts[part].get(column - start)
+    }
 
     fn iter(&self) -> impl Iterator<Item = (&[u32], &[f64])> {
-        (0..self.len()).map(|column| self.get(column))
+        self.parts.iter().flat_map(|part| (0..part.ends.len()).map(|column| part.get(column)))
+    }
+
+    /// Number of values in all columns.
+    fn values(&self) -> usize {
+        self.parts.iter().map(|part| part.names.len()).sum()
     }
 
     pub fn shape(&self, dim: usize) -> Shape {
         let squares = self.iter().map(|(names, _)| (names.len() as f64).powi(2)).sum();
-        Shape { dim, rank: self.len(), values: self.names.len() as f64, squares }
+        Shape { dim, rank: self.len(), values: self.values() as f64, squares }
     }
 
     /// Some columns as a dense matrix.
-    fn dense(&self, dim: usize, columns: &[usize]) -> DMatrix<f64> {
+    pub fn dense(&self, dim: usize, columns: &[usize]) -> DMatrix<f64> {
         let mut matrix = DMatrix::zeros(dim, columns.len());
         for (&column, target) in columns.iter().zip(matrix.as_mut_slice().chunks_exact_mut(dim)) {
             let (names, values) = self.get(column);
@@ -98,14 +137,31 @@ impl Shape {
         self.work_by_weights() <= self.work_by_columns()
     }
 
+    /// Work of the factorisation of a matrix of this order.
+    pub fn work_of_order(self, order: usize) -> f64 {
+        (order as f64).powi(3) / (3.0 * DENSE)
+    }
+
+    fn work_of_outer_products(self) -> f64 {
+        0.5 * self.squares.min(self.rank as f64 * (self.dim as f64).powi(2) / DENSE)
+    }
+
+    fn work_of_inner_products(self) -> f64 {
+        let r = self.rank as f64;
+        0.5 * r * self.values.min(r * self.dim as f64 / DENSE)
+    }
+
     fn work_by_weights(self) -> f64 {
-        let d = self.dim as f64;
-        d * d * d / (3.0 * DENSE) + 0.5 * self.squares.min(self.rank as f64 * d * d / DENSE)
+        self.work_of_order(self.dim) + self.work_of_outer_products()
     }
 
     fn work_by_columns(self) -> f64 {
-        let r = self.rank as f64;
-        r * r * r / (3.0 * DENSE) + 0.5 * r * self.values.min(r * self.dim as f64 / DENSE)
+        self.work_of_order(self.rank) + self.work_of_inner_products()
+    }
+
+    /// Whether a matrix of the order of the weights can be factorised.
+    pub fn is_small(self) -> bool {
+        self.dim <= MOST_ORDER && u32::try_from(self.dim).is_ok()
     }
 
     /// Whether the matrix is small enough to be factorised.
@@ -139,7 +195,7 @@ pub(super) enum System<'c> {
 
 impl<'c> System<'c> {
     /// `None` if the matrix is too large, or is not positive definite in double precision.
-    pub fn new(columns: &'c Columns, dim: usize) -> Option<Self> {
+    pub fn new(columns: &'c Columns, dim: usize, workers: &WorkerPool) -> Option<Self> {
         let shape = columns.shape(dim);
         if !shape.is_possible() {
             return None;
@@ -149,14 +205,16 @@ impl<'c> System<'c> {
             (small, _) => small,
         };
         if by_weights {
-            return Factor::new(outer_products(columns, dim)).map(Self::Weights);
+            return Self::of_weights(outer_products(columns, shape, workers), workers);
         }
-        let factor = Factor::new(inner_products(
-            columns,
-            dim,
-            DENSE * shape.values > dim as f64 * shape.rank as f64,
-        ))?;
+        let factor = Factor::new(inner_products(columns, shape, workers), workers)?;
         Some(Self::Columns(factor, columns))
+    }
+
+    /// The system with this lower triangle of I + E Eᵀ. `None` if it is not positive definite in
+    /// double precision.
+    pub fn of_weights(matrix: DMatrix<f64>, workers: &WorkerPool) -> Option<Self> {
+        Factor::new(matrix, workers).map(Self::Weights)
     }
 
     /// Solves for x. `None` if x is not finite.
@@ -185,33 +243,83 @@ fn dot_sparse(names: &[u32], values: &[f64], dense: &[f64]) -> f64 {
     names.iter().zip(values).map(|(&name, value)| value * dense[name as usize]).sum()
 }
 
-/// The lower triangle of I + E Eᵀ.
-fn outer_products(columns: &Columns, dim: usize) -> DMatrix<f64> {
+/// The lower triangle of I + E Eᵀ. The columns of the matrix are divided among the threads, and the
+/// columns of E are added in order.
+fn outer_products(columns: &Columns, shape: Shape, workers: &WorkerPool) -> DMatrix<f64> {
+    let dim = shape.dim;
     let mut matrix = DMatrix::identity(dim, dim);
-    let mut dense = Vec::new();
-    for (column, (names, values)) in columns.iter().enumerate() {
-        if DENSE.sqrt() * names.len() as f64 > dim as f64 {
-            dense.push(column);
-            continue;
-        }
-        let entries = matrix.as_mut_slice();
-        for (at, (&name, &factor)) in names.iter().zip(values).enumerate() {
-            let column = &mut entries[name as usize * dim..(name as usize + 1) * dim];
-            let rows = names[at..].iter().zip(&values[at..]);
-            rows.for_each(|(&row, &value)| column[row as usize] += factor * value);
-        }
+    let is_dense = |names: &[u32]| DENSE.sqrt() * names.len() as f64 > dim as f64;
+    let work = shape.work_of_outer_products();
+    let ends = divide_columns(columns, shape, is_dense, workers);
+    let (mut rest, mut start, mut panels) = (matrix.as_mut_slice(), 0, Vec::new());
+    for end in ends {
+        let (panel, after) = rest.split_at_mut((end - start) * dim);
+        panels.push((start, panel));
+        (rest, start) = (after, end);
     }
+    workers.for_each(work, &mut panels, |(start, panel)| {
+        let end = *start + panel.len() / dim;
+        for (names, values) in columns.iter().filter(|(names, _)| !is_dense(names)) {
+            let first = names.partition_point(|name| (*name as usize) < *start);
+            for (at, (&name, &factor)) in names.iter().zip(values).enumerate().skip(first) {
+                if name as usize >= end {
+                    break;
+                }
+                let column = &mut panel[(name as usize - *start) * dim..][..dim];
+                let rows = names[at..].iter().zip(&values[at..]);
+                rows.for_each(|(&row, &value)| column[row as usize] += factor * value);
+            }
+        }
+    });
+    let dense: Vec<usize> = (0..columns.len()).filter(|&at| is_dense(columns.get(at).0)).collect();
     for some in dense.chunks(4 * WIDTH) {
-        add_lower(&mut matrix, 0, 1.0, &columns.dense(dim, some));
+        add_lower(&mut matrix, 0, 1.0, &columns.dense(dim, some), workers);
     }
     matrix
 }
 
+/// Ends of ranges of columns of the matrix, one for each thread, with about the same work.
+fn divide_columns(
+    columns: &Columns,
+    shape: Shape,
+    is_dense: impl Fn(&[u32]) -> bool,
+    workers: &WorkerPool,
+) -> Vec<usize> {
+    let (dim, threads) = (shape.dim, workers.threads());
+    if !workers.are_worth_waking(shape.work_of_outer_products()) {
+        return vec![dim];
+    }
+    let mut work = vec![0; dim];
+    for (names, _) in columns.iter().filter(|(names, _)| !is_dense(names)) {
+        for (at, &name) in names.iter().enumerate() {
+            work[name as usize] += names.len() - at;
+        }
+    }
+    evenly(work.into_iter(), threads)
+}
+
+/// Ends of `count` ranges of numbers with about the same sums.
+pub(super) fn evenly(
+    work: impl ExactSizeIterator<Item = usize> + Clone,
+    count: usize,
+) -> Vec<usize> {
+    let (length, total, mut sum) = (work.len(), work.clone().sum::<usize>(), 0);
+    let mut ends = Vec::with_capacity(count);
+    for (at, work) in work.enumerate() {
+        sum += work;
+        while ends.len() + 1 < count && sum * count >= total * (ends.len() + 1) {
+            ends.push(at + 1);
+        }
+    }
+    ends.resize(count, length);
+    ends
+}
+
 /// The lower triangle of I + Eᵀ E.
-fn inner_products(columns: &Columns, dim: usize, is_dense: bool) -> DMatrix<f64> {
-    let r = columns.len();
+fn inner_products(columns: &Columns, shape: Shape, workers: &WorkerPool) -> DMatrix<f64> {
+    let (r, dim) = (columns.len(), shape.dim);
     let mut matrix = DMatrix::identity(r, r);
-    if is_dense {
+    if DENSE * shape.values > dim as f64 * r as f64 {
         let mut read = vec![0; r];
         for start in (0..dim).step_by(4 * WIDTH) {
             let mut rows = DMatrix::zeros(r, (4 * WIDTH).min(dim - start));
@@ -223,98 +331,30 @@ fn inner_products(columns: &Columns, dim: usize, is_dense: bool) -> DMatrix<f64>
                     *read += 1;
                 }
             }
-            add_lower(&mut matrix, 0, 1.0, &rows);
+            add_lower(&mut matrix, 0, 1.0, &rows, workers);
         }
         return matrix;
     }
-    let mut scratch = vec![0.0; dim];
-    for (j, (names, values)) in columns.iter().enumerate() {
-        names.iter().zip(values).for_each(|(&name, &value)| scratch[name as usize] = value);
-        for i in j..r {
-            let (names, values) = columns.get(i);
-            matrix[(i, j)] += dot_sparse(names, values, &scratch);
-        }
-        names.iter().for_each(|&name| scratch[name as usize] = 0.0);
+    let work = shape.work_of_inner_products();
+    // A thread writes out one column after the other.
+    let threads = if workers.are_worth_waking(work) { workers.threads() } else { 1 };
+    let mut shares: Vec<Vec<(usize, &mut [f64])>> = (0..threads).map(|_| Vec::new()).collect();
+    for (j, column) in matrix.as_mut_slice().chunks_mut(r.max(1)).enumerate() {
+        shares[j % threads].push((j, column));
     }
+    workers.for_each(work, &mut shares, |share| {
+        let mut scratch = vec![0.0; dim];
+        for (j, target) in share {
+            let (names, values) = columns.get(*j);
+            names.iter().zip(values).for_each(|(&name, &value)| scratch[name as usize] = value);
+            for (i, target) in target.iter_mut().enumerate().skip(*j) {
+                let (names, values) = columns.get(i);
+                *target += dot_sparse(names, values, &scratch);
+            }
+            names.iter().for_each(|&name| scratch[name as usize] = 0.0);
+        }
+    });
     matrix
-}
-
-/// Adds factor · F Fᵀ to the lower triangle of the submatrix from row and column `from` on. F has
-/// as many rows as the submatrix.
-fn add_lower(matrix: &mut DMatrix<f64>, from: usize, factor: f64, f: &DMatrix<f64>) {
-    let n = matrix.nrows();
-    let transposed = f.transpose();
-    for start in (from..n).step_by(WIDTH) {
-        let width = WIDTH.min(n - start);
-        let mut target = matrix.view_mut((start, start), (n - start, width));
-        target.gemm(
-            factor,
-            &f.rows(start - from, n - start),
-            &transposed.columns(start - from, width),
-            1.0,
-        );
-    }
-}
-
-/// Cholesky factor L of a symmetric matrix that was scaled to a unit diagonal.
-#[derive(Debug)]
-pub(super) struct Factor {
-    lower: DMatrix<f64>,
-    scales: DVector<f64>,
-}
-
-impl Factor {
-    /// Factorises the matrix with this lower triangle. If rounding makes a pivot not positive, adds
-    /// a small number to the diagonal.
-    fn new(mut matrix: DMatrix<f64>) -> Option<Self> {
-        let n = matrix.nrows();
-        let scales = DVector::from_fn(n, |i, _| 1.0 / matrix[(i, i)].sqrt());
-        for j in 0..n {
-            for i in j..n {
-                matrix[(i, j)] *= scales[i] * scales[j];
-            }
-        }
-        [0.0, 1e-15, 1e-13, 1e-11, 1e-9].into_iter().find_map(|ridge| {
-            let mut lower = matrix.clone();
-            (0..n).for_each(|i| lower[(i, i)] += ridge);
-            factorise(&mut lower).then(|| Self { lower, scales: scales.clone() })
-        })
-    }
-
-    fn solve(&self, mut right: DVector<f64>) -> DVector<f64> {
-        right.component_mul_assign(&self.scales);
-        // L has a positive diagonal, so there is a solution.
-        self.lower.solve_lower_triangular_unchecked_mut(&mut right);
-        self.lower.tr_solve_lower_triangular_unchecked_mut(&mut right);
-        right.component_mul_assign(&self.scales);
-        right
-    }
-}
-
-/// Cholesky factorisation of a lower triangle in place, [`WIDTH`] columns at a time, so that most
-/// of the work is in matrix products (Golub and Van Loan 2013, section 4.2.6). Returns `false` if a
-/// pivot is not positive.
-fn factorise(matrix: &mut DMatrix<f64>) -> bool {
-    let n = matrix.nrows();
-    for start in (0..n).step_by(WIDTH) {
-        let width = WIDTH.min(n - start);
-        for j in start..start + width {
-            for k in start..j {
-                let factor = matrix[(j, k)];
-                let (before, mut column) = matrix.columns_range_pair_mut(k, j);
-                column.rows_mut(j, n - j).axpy(-factor, &before.rows(j, n - j), 1.0);
-            }
-            let pivot = matrix[(j, j)];
-            if pivot <= 0.0 || !pivot.is_finite() {
-                return false;
-            }
-            matrix.view_mut((j, j), (n - j, 1)).scale_mut(1.0 / pivot.sqrt());
-        }
-        let next = start + width;
-        let panel = matrix.view((next, start), (n - next, width)).clone_owned();
-        add_lower(matrix, next, -1.0, &panel);
-    }
-    true
 }
 
 #[cfg(test)]
@@ -339,14 +379,18 @@ mod tests {
             let matrix = DMatrix::identity(dim, dim) + &e * e.transpose();
             let expected = matrix.clone().lu().solve(&g).unwrap();
             let columns = || {
-                let mut columns = Columns::default();
-                e.column_iter().for_each(|column| columns.push(0..dim, column.as_slice()));
-                columns
+                let mut parts: Vec<ColumnsPart> = (0..3).map(|_| ColumnsPart::default()).collect();
+                let part = |at: usize| 3 * at / rank;
+                e.column_iter().enumerate().for_each(|(at, column)| parts[part(at)].push(0..dim, column.as_slice()));
+                Columns::of(parts)
             };
+            let workers = WorkerPool::default();
             for is_dense in [false, true] {
-                let weights = System::Weights(Factor::new(outer_products(&columns(), dim)).unwrap());
-                let by_columns = Factor::new(inner_products(&columns(), dim, is_dense)).unwrap();
                 let columns = columns();
+                // Few or many values: the sparse and the dense products.
+                let shape = Shape { values: if is_dense { f64::INFINITY } else { 0.0 }, ..columns.shape(dim) };
+                let weights = System::Weights(Factor::new(outer_products(&columns, shape, &workers), &workers).unwrap());
+                let by_columns = Factor::new(inner_products(&columns, shape, &workers), &workers).unwrap();
                 for system in [weights, System::Columns(by_columns, &columns)] {
                     let x = system.solve(g.as_slice()).unwrap();
                     let off = (DVector::from_vec(x) - &expected).norm();
