@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use crosscut::{EitherLoss, EitherScratch, Example, Marginals, Objective, Rescaling, Sum, Task};
+use crosscut_data::Renumbering;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -96,6 +97,14 @@ where
         record: F::Record,
     ) -> Result<Item<P::Input, P::Output>, String> {
         self.format.item(&task.sum, record)
+    }
+
+    fn renumber(
+        &self,
+        task: &EitherLoss<P>,
+        examples: &mut [Example<P::Input, P::Output>],
+    ) -> Option<Renumbering> {
+        self.format.renumber(&task.sum, examples)
     }
 
     fn known(&self, task: &EitherLoss<P>, record: &F::Record) -> (usize, usize) {

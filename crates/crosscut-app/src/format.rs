@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use crosscut::{Example, Objective, Rescaling, Task};
+use crosscut_data::Renumbering;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -206,6 +207,14 @@ pub trait Format: Serialize + DeserializeOwned + Sync + 'static {
     /// # Errors
     /// Records that the task has no place for.
     fn item(&self, task: &Self::Task, record: Self::Record) -> Result<ItemOf<Self>, String>;
+
+    /// Renumbers the features of training examples if training is faster then (see [`Renumbering`]). The
+    /// task keeps its order of features: weights of training are put back into it before anything else
+    /// sees them. The default leaves the examples as they are.
+    fn renumber(&self, task: &Self::Task, examples: &mut [ExampleOf<Self>]) -> Option<Renumbering> {
+        let _ = (task, examples);
+        None
+    }
 
     /// The number of features of a record, and of those of them that the task knows. If it knows none
     /// of a whole file, the user is told.

@@ -10,6 +10,7 @@
 //! | [`Labels`] | the labels of the training file, in a fixed order |
 //! | [`FeatureIds`], [`SeenIds`] | its feature ids; what collects them |
 //! | [`Words`] | names of features |
+//! | [`Renumbering`], [`WeightBlock`] | numbers of features by which training is faster; the weights of features |
 //! | [`CostMatrix`], [`CostError`] | the cost of each mistake; why costs are refused |
 //! | [`svmlight::parse_line`], [`svmlight::Line`] | a line of svm-light |
 //! | [`svmlight::Ids`], [`svmlight::Qid`] | how feature ids are written; the name of a query |
@@ -49,6 +50,7 @@
 mod costs;
 mod ids;
 mod labels;
+mod renumbering;
 pub mod scaling;
 pub mod svmlight;
 pub mod text;
@@ -57,4 +59,5 @@ mod words;
 pub use costs::{CostError, CostMatrix};
 pub use ids::{FeatureIds, SeenIds};
 pub use labels::Labels;
+pub use renumbering::{Renumbering, WeightBlock};
 pub use words::Words;

@@ -20,7 +20,7 @@ use crosscut_data::scaling::{
     Apart, Coarse, ColumnsById, Method, constants, far_apart, largest, largest_of_dense,
 };
 use crosscut_data::svmlight::{Ids, Line};
-use crosscut_data::{Labels, SeenIds};
+use crosscut_data::{Labels, Renumbering, SeenIds};
 use serde::{Deserialize, Serialize};
 
 use crate::class_weights::{self, ClassWeight};
@@ -286,6 +286,14 @@ impl Format for MulticlassFiles {
         let factors = self.learning.as_ref().map_or(&[][..], |learning| &learning.class_weights);
         let factor = y.and_then(|y| factors.get(y.index()));
         Ok(Item { x, y, weight: factor.map_or(weight, |factor| weight * factor) })
+    }
+
+    fn renumber(
+        &self,
+        task: &Multiclass,
+        examples: &mut [Example<SparseVector, Class>],
+    ) -> Option<Renumbering> {
+        task.renumber(examples)
     }
 
     fn known(&self, task: &Multiclass, record: &Record) -> (usize, usize) {

@@ -3,12 +3,13 @@
 
 use std::collections::HashMap;
 
+use crosscut::parallel::each_mut;
 use crosscut::{
     Example, Feature, FeatureMap, Objective, Place, Planes, Rescaling, Row, RowError, Sink,
     SparseVector, Task,
 };
 use crosscut_data::scaling::Scaling;
-use crosscut_data::{CostMatrix, FeatureIds, Labels};
+use crosscut_data::{CostMatrix, FeatureIds, Labels, Renumbering, WeightBlock};
 use serde::{Deserialize, Serialize};
 use sprs::CsMatViewI;
 
@@ -382,6 +383,19 @@ impl Multiclass {
                 Ok(Example::new(x, Class::new(class)))
             };
         matrix.outer_iterator().zip(classes).enumerate().map(example).collect()
+    }
+
+    /// Renumbers the features of training examples if training is faster then, the bias included (see
+    /// [`Renumbering`]). The weights of training are then those of the new numbers, until
+    /// [`Renumbering::restore`]; the regulariser must be too.
+    pub fn renumber(&self, examples: &mut [Example<SparseVector, Class>]) -> Option<Renumbering> {
+        let k = self.classes.len();
+        let features = 0..self.dim() / k;
+        let block = WeightBlock { start: 0, features: features.clone(), size: k };
+        let rows = examples.iter().map(|example| (0, example.x.features()));
+        let new = Renumbering::of(rows, &[features], vec![block])?;
+        each_mut(examples, |example| example.x.renumber(|old| new.number(old)));
+        Some(new)
     }
 
     /// The score ⟨w, Ψ(x, c)⟩ of every class c, in the order of the classes.

@@ -127,6 +127,15 @@ impl Tokens {
         self.pair_rows.as_ref()
     }
 
+    /// Gives each feature of the tokens a new number. Rows for pairs of tags begin with the feature
+    /// `first`.
+    pub(crate) fn renumber(&mut self, first: u32, number: impl Fn(u32) -> u32) {
+        self.rows.renumber(&number);
+        if let Some(rows) = &mut self.pair_rows {
+            rows.renumber(|at| at.checked_add(first).map_or(at, |old| number(old) - first));
+        }
+    }
+
     /// The lines these tokens were read from.
     pub fn text(&self) -> Option<&str> {
         self.text.as_deref()

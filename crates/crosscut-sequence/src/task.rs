@@ -2,12 +2,13 @@
 
 use std::ops::Range;
 
+use crosscut::parallel::each_mut;
 use crosscut::{
     Example, Feature, FeatureMap, Objective, Place, Planes, Recombiner, Rescaling, Row, Sink,
     SparseRows, Task,
 };
 use crosscut_data::scaling::Scaling;
-use crosscut_data::{FeatureIds, Labels, Words};
+use crosscut_data::{FeatureIds, Labels, Renumbering, WeightBlock, Words};
 use serde::{Deserialize, Serialize};
 
 use crate::chunks::Notation;
@@ -352,6 +353,26 @@ impl Sequence {
         single.shrink_to_fit();
         paired.shrink_to_fit();
         Tokens::new(single).with_pair_rows(paired)
+    }
+
+    /// Renumbers the features of training examples if training is faster then (see [`Renumbering`]);
+    /// features of pairs of tags stay behind the others. The weights of training are then those of the
+    /// new numbers, until [`Renumbering::restore`]; the regulariser must be too.
+    pub fn renumber(&self, examples: &mut [Example<Tokens, Tags>]) -> Option<Renumbering> {
+        let (k, singles, first) = (self.k(), self.singles(), self.first_paired());
+        let all = self.definition.features.len();
+        let blocks = vec![
+            WeightBlock { start: 0, features: 0..singles, size: k },
+            WeightBlock { start: self.pairs_at(), features: first..all, size: k * k },
+        ];
+        let rows = examples.iter().flat_map(|Example { x, .. }| {
+            let paired = x.pair_rows().into_iter().flat_map(SparseRows::iter);
+            let paired = paired.map(move |row| (first, row.features()));
+            x.rows().iter().map(|row| (0, row.features())).chain(paired)
+        });
+        let new = Renumbering::of(rows, &[0..singles, singles..all], blocks)?;
+        each_mut(examples, |example| example.x.renumber(first as u32, |old| new.number(old)));
+        Some(new)
     }
 
     /// The loss Δ.

@@ -5,7 +5,7 @@ use std::io;
 
 use crosscut::{Example, Feature, SlackNorm, SparseRows, Task};
 use crosscut_app::{Error, Source};
-use crosscut_data::{FeatureIds, Labels};
+use crosscut_data::{FeatureIds, Labels, Renumbering};
 use crosscut_sequence::{Features, Loss, Sequence, Tag, Tags, Tokens};
 
 use crate::data::{self, Line};
@@ -113,6 +113,10 @@ impl Program for SvmHmm {
             largest_loss,
             epsilon_factor: None,
         })
+    }
+
+    fn renumber(task: &Sequence, examples: &mut [Example<Tokens, Tags>]) -> Option<Renumbering> {
+        task.renumber(examples)
     }
 
     fn dimension(task: &Sequence, features: u32) -> u64 {

@@ -34,7 +34,8 @@ pub fn learn<P: Program>(flags: &Learn, listen: Listen) -> Result<ExitCode, Erro
     say.part("Reading training examples...");
     let mut source = Source::open_quietly(&flags.examples)?;
     let training = P::training(flags, &mut source)?;
-    let Training { task, examples, read, head, features, largest_loss, epsilon_factor } = training;
+    let Training { task, mut examples, read, head, features, largest_loss, epsilon_factor } =
+        training;
     say.line(&read);
     head.iter().for_each(|line| say.line(line));
     let epsilon = flags.epsilon.unwrap_or(P::EPSILON) * epsilon_factor.unwrap_or(1.0);
@@ -53,6 +54,8 @@ pub fn learn<P: Program>(flags: &Learn, listen: Listen) -> Result<ExitCode, Erro
         }
     }
 
+    let new = P::renumber(&task, &mut examples);
+
     // Of tangents of squares neither α nor length mean anything to the family.
     let is_squared = flags.slack_norm == SlackNorm::Squared;
     let settings = Settings::new()
@@ -67,7 +70,7 @@ pub fn learn<P: Program>(flags: &Learn, listen: Listen) -> Result<ExitCode, Erro
         Iterations { say: &say, n: examples.len(), n_slack, c: flags.c, largest_loss, last: None };
     let signal = listen();
     let caught = || signal.as_ref().and_then(|caught| caught());
-    let (solution, variables) = {
+    let (mut solution, variables) = {
         let trainer = Trainer::new(&task, &examples, &settings);
         let mut trainer = trainer.map_err(|error| Error::Solve(error).in_file(&file))?;
         if n_slack {
@@ -131,6 +134,9 @@ pub fn learn<P: Program>(flags: &Learn, listen: Listen) -> Result<ExitCode, Erro
         })?;
     }
     say.part("Compacting linear model...");
+    if let Some(new) = new {
+        solution.w = new.restore(solution.w);
+    }
     let model = P::store(&task, &solution.w, features);
     let highest = P::dimension(&task, features) + 1;
     say.line("done");

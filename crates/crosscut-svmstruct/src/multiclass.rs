@@ -4,7 +4,7 @@ use std::io;
 
 use crosscut::{Example, SlackNorm, SparseVector};
 use crosscut_app::{Error, Source};
-use crosscut_data::{CostMatrix, FeatureIds, Labels};
+use crosscut_data::{CostMatrix, FeatureIds, Labels, Renumbering};
 use crosscut_multiclass::{Class, Loss, Multiclass};
 
 use crate::data::{self, Line};
@@ -109,6 +109,13 @@ impl Program for SvmMulticlass {
             largest_loss,
             epsilon_factor: None,
         })
+    }
+
+    fn renumber(
+        task: &Multiclass,
+        examples: &mut [Example<SparseVector, Class>],
+    ) -> Option<Renumbering> {
+        task.renumber(examples)
     }
 
     fn dimension(task: &Multiclass, features: u32) -> u64 {

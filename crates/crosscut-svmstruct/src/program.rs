@@ -4,6 +4,7 @@ use std::io;
 
 use crosscut::{Example, Task};
 use crosscut_app::{Error, Source};
+use crosscut_data::Renumbering;
 
 use crate::flags::{Classify, Learn};
 use crate::model::{Layout, Model};
@@ -39,6 +40,12 @@ pub trait Program {
     /// # Errors
     /// Flags that do not fit together, and bad lines.
     fn training(flags: &Learn, source: &mut Source<'_>) -> Result<Training<Self::Task>, Error>;
+
+    /// Renumbers the features of training examples if training is faster then.
+    fn renumber(task: &Self::Task, examples: &mut [ExampleOf<Self::Task>]) -> Option<Renumbering> {
+        let _ = (task, examples);
+        None
+    }
 
     /// How many weights there are as the family counts them; `features` is the largest id of a
     /// feature.
@@ -80,12 +87,15 @@ pub trait Program {
     ) -> Report;
 }
 
+/// A training example of a task.
+pub type ExampleOf<T> = Example<<T as Task>::Input, <T as Task>::Output>;
+
 /// Training examples, and what is told about them.
 pub struct Training<T: Task> {
     /// The task.
     pub task: T,
     /// The examples.
-    pub examples: Vec<Example<T::Input, T::Output>>,
+    pub examples: Vec<ExampleOf<T>>,
     /// What follows `Reading training examples...`.
     pub read: String,
     /// The lines after that.

@@ -28,6 +28,17 @@ pub fn map_ranges<R: Send>(
     results.into_iter().filter_map(|result| result.into_inner().ok().flatten()).collect()
 }
 
+/// Calls `work` for each of the items, in parallel.
+pub fn each_mut<T: Send>(items: &mut [T], work: impl Fn(&mut T) + Sync) {
+    let length = items.len().div_ceil(8 * rayon::current_num_threads()).max(1);
+    let parts: Vec<Mutex<&mut [T]>> = items.chunks_mut(length).map(Mutex::new).collect();
+    for_each(parts.len(), &|at| {
+        if let Ok(mut part) = parts[at].lock() {
+            part.iter_mut().for_each(&work);
+        }
+    });
+}
+
 fn for_each(n: usize, work: &(dyn Fn(usize) + Sync)) {
     (0..n).into_par_iter().with_max_len(1).for_each(work);
 }
@@ -42,6 +53,15 @@ mod tests {
             let ranges = map_ranges(n, longest, |range| range);
             assert!(ranges.iter().cloned().flatten().eq(0..n), "{ranges:?}");
             assert!(ranges.iter().all(|range| range.len() <= longest.max(1)), "{ranges:?}");
+        }
+    }
+
+    #[test]
+    fn each_item_is_worked_on_once() {
+        for n in [0, 1, 7, 1000] {
+            let mut items: Vec<usize> = (0..n).collect();
+            each_mut(&mut items, |item| *item += 1);
+            assert!(items.into_iter().eq(1..=n));
         }
     }
 }

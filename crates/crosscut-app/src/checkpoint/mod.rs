@@ -25,7 +25,7 @@ use crate::unpack::read_bytes;
 use crate::{model_file, output};
 pub(crate) use origin::{Data, Origin};
 
-pub(crate) const KIND: Kind = Kind { name: "checkpoint", magic: *b"CROSSCKP", version: 7 };
+pub(crate) const KIND: Kind = Kind { name: "checkpoint", magic: *b"CROSSCKP", version: 8 };
 
 /// Checkpoints written by the clock take at most 1 / `SHARE` of the time.
 const SHARE: u32 = 20;

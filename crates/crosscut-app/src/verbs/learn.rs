@@ -132,17 +132,23 @@ pub fn learn<F: Format>(request: &Learn<'_>, monitor: &mut dyn Monitor) -> Resul
     } else {
         let source = Source::open(request.examples, monitor)?.decode(encoding);
         let digest = source.digest();
-        let Training { format, task, examples } = reading::define::<F>(request.options, source)?;
+        let Training { format, task, mut examples } =
+            reading::define::<F>(request.options, source)?;
         let shape = Shape::of(&format, &task);
         let regulariser = prior::regulariser(prior.as_ref(), &format, &task, &mut |message| {
             monitor.note(message)
         })?;
+        let new = format.renumber(&task, &mut examples);
+        let of_new = new.as_ref().map(|new| new.regulariser(&regulariser));
         let trainer = Trainer::new(&task, &examples, request.settings)
-            .and_then(|trainer| trainer.with_regulariser(&regulariser));
+            .and_then(|trainer| trainer.with_regulariser(of_new.as_ref().unwrap_or(&regulariser)));
         let mut trainer = trainer.map_err(|error| shape.blame(request.examples, error))?;
-        let start =
+        let mut start =
             prior::start(init.as_ref(), &format, &task, &mut |message| monitor.note(message))?;
         if !start.is_empty() {
+            if let Some(new) = &new {
+                start = new.renumbered(&start);
+            }
             trainer.start_at(&start).map_err(|error| shape.blame(request.examples, error))?;
         }
         if run.is_kept() {
@@ -155,8 +161,11 @@ pub fn learn<F: Format>(request: &Learn<'_>, monitor: &mut dyn Monitor) -> Resul
                 "{different} examples are different; equal ones are trained as one, with the sum of their weights"
             ));
         }
-        let solution = run.train(&mut trainer, &shape, monitor)?;
+        let mut solution = run.train(&mut trainer, &shape, monitor)?;
         drop(trainer);
+        if let Some(new) = new {
+            solution.w = new.restore(solution.w);
+        }
         (format, task, shape, solution, regulariser)
     };
     let (w, learned) = run.finish(shape, solution);

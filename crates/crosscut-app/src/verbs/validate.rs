@@ -81,11 +81,15 @@ pub fn validate<F: Format>(
     let cs = request.constants()?;
     let prior = Prior::<F>::open(request.prior)?;
     let source = Source::open(request.examples, monitor)?.decode(encoding);
-    let training = reading::define::<F>(request.options, source)?;
+    let mut training = reading::define::<F>(request.options, source)?;
     let (format, task) = (&training.format, &training.task);
-    let examples = &training.examples;
-    let regulariser =
+    let mut regulariser =
         prior::regulariser(prior.as_ref(), format, task, &mut |message| monitor.note(message))?;
+    // No weights leave this function.
+    if let Some(new) = format.renumber(task, &mut training.examples) {
+        regulariser = new.regulariser(&regulariser);
+    }
+    let examples = &training.examples;
     let groups = groups(examples.iter().map(|example| format.group(&example.x)).collect());
     let strata: Vec<Option<u64>> =
         examples.iter().map(|example| format.stratum(&example.y)).collect();

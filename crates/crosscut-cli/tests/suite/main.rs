@@ -19,6 +19,7 @@ mod probabilities;
 mod program;
 mod ranking;
 mod readers;
+mod renumbering;
 mod scaling;
 mod sequence;
 mod serve;

@@ -228,3 +228,39 @@ fn examples_come_from_the_rows_of_a_matrix() {
     let error = task.examples(matrix, &[1, 0]).unwrap_err();
     assert_eq!(error.to_string(), "row 1: the value of feature 1 is not a finite number");
 }
+
+/// Features of very different frequency, and whole numbers, whose sums are exact in any order.
+#[test]
+fn renumbered_examples_have_the_scores_of_renumbered_weights() {
+    const FEATURES: usize = 5000;
+    for bias in [None, Some(2.0)] {
+        let task = Multiclass::numbered(20, FEATURES).unwrap().with_bias(bias).unwrap();
+        let row = |seed: usize| {
+            let index =
+                |at: usize| (at * at * (seed + 3) * 7919 % FEATURES / (1 + seed % at)) as u32;
+            let mut indices: Vec<u32> = (1..40).map(index).collect();
+            indices.sort_unstable();
+            indices.dedup();
+            let value = |index: u32| (index as usize % (seed + 5) + 1) as f32;
+            indices.into_iter().map(|index| Feature { index, value: value(index) }).collect()
+        };
+        let x = |seed: usize| task.input(row(seed)).unwrap();
+        let given: Examples = (0..300).map(|i| Example::new(x(i), Class::new(i % 20))).collect();
+        let mut examples = given.clone();
+        let new = task.renumber(&mut examples).unwrap();
+        assert!(bias.is_none() || new.number(FEATURES as u32) < 10, "all rows have the bias");
+        let mut w = random_weights(task.dim(), 30.0, 7);
+        w.iter_mut().for_each(|weight| *weight = weight.round());
+        let moved = new.renumbered(&w);
+        for (before, after) in given.iter().zip(&examples) {
+            assert_ne!(before.x, after.x);
+            assert_eq!(task.scores(&w, &before.x), task.scores(&moved, &after.x));
+        }
+        // Once is enough.
+        assert_eq!(task.renumber(&mut examples), None);
+    }
+    let mut dense = vec![example(&Multiclass::numbered(2, 40_000).unwrap(), &[1.0; 40_000], 0)];
+    let before = dense.clone();
+    assert_eq!(Multiclass::numbered(2, 40_000).unwrap().renumber(&mut dense), None);
+    assert_eq!(dense, before);
+}

@@ -28,8 +28,8 @@ use crosscut_app::{
     Cut, Entry, Error, File, Forecasts, Format, Item, OptionSpec, Options, OutcomeOf, Report, Role,
     Source, Take, scaling,
 };
-use crosscut_data::Labels;
 use crosscut_data::scaling::{Apart, Coarse, Method, constants, far_apart, largest};
+use crosscut_data::{Labels, Renumbering};
 use serde::{Deserialize, Serialize};
 
 use crate::chunks::Notation;
@@ -268,6 +268,10 @@ impl Format for SequenceFiles {
         let (x, y) = known.finish();
         let x = if text.is_empty() { x } else { x.with_text(text) };
         Ok(Item { x, y, weight })
+    }
+
+    fn renumber(&self, task: &Sequence, examples: &mut [ExampleOf<Self>]) -> Option<Renumbering> {
+        task.renumber(examples)
     }
 
     fn known(&self, task: &Sequence, record: &Record) -> (usize, usize) {

@@ -621,3 +621,53 @@ fn a_beam_that_led_to_a_dead_end_is_dropped() {
         );
     }
 }
+
+/// Features of very different frequency, and whole numbers, whose sums are exact in any order.
+#[test]
+fn renumbered_tokens_have_the_scores_of_renumbered_weights() {
+    const FEATURES: usize = 25_000;
+    for ((transitions, emissions), pairs) in
+        ORDERS.into_iter().flat_map(|orders| [(orders, 0), (orders, 9000), (orders, FEATURES)])
+    {
+        let task = Sequence::numbered(3, FEATURES).unwrap().with_pair_features(pairs).unwrap();
+        let task = task.with_orders(transitions, emissions).unwrap();
+        let row = |seed: usize| {
+            let index =
+                |at: usize| (at * at * (seed + 3) * 7919 % FEATURES / (1 + seed % at)) as u32;
+            // Of both kinds.
+            let both = |index: u32| [index, FEATURES as u32 - 1 - index];
+            let mut indices: Vec<u32> = (1..9).map(index).flat_map(both).collect();
+            indices.sort_unstable();
+            indices.dedup();
+            let value = |index: u32| (index as usize % (seed + 5) + 1) as f32;
+            let feature = |index: u32| Feature { index, value: value(index) };
+            indices.into_iter().map(feature).collect::<Vec<_>>()
+        };
+        let example = |seed: usize| {
+            let mut rows = SparseRows::default();
+            (0..6).for_each(|token| rows.push(&row(6 * seed + token)).unwrap());
+            let tags = (0..6).map(|token| (seed + token * token) % 3).collect::<Vec<_>>();
+            Example::new(task.tokens(rows), Tags::from(tags))
+        };
+        let given: Examples = (0..60).map(example).collect();
+        let mut examples = given.clone();
+        let new = task.renumber(&mut examples).unwrap();
+        let first = FEATURES - pairs;
+        assert!((0..FEATURES).all(|old| (new.number(old as u32) < first as u32) == (old < first)));
+        let mut w = random_weights(task.dim(), 30.0, 7);
+        w.iter_mut().for_each(|weight| *weight = weight.round());
+        let moved = new.renumbered(&w);
+        assert_eq!(new.restore(moved.clone()), w);
+        for (before, after) in given.iter().zip(&examples) {
+            assert_ne!(before.x, after.x);
+            let score = |w: &[f64], Example { x, y, .. }: &Example<Tokens, Tags>| {
+                let mut dot = Dot::new(w);
+                task.psi(x, y, &mut dot);
+                dot.sum
+            };
+            assert_eq!(score(&w, before), score(&moved, after));
+            let best = |w: &[f64], x: &Tokens| task.predict(w, x, &mut Scratch::default());
+            assert_eq!(best(&w, &before.x), best(&moved, &after.x));
+        }
+    }
+}

@@ -95,6 +95,14 @@ impl SparseVector {
     pub fn width(&self) -> usize {
         self.0.last().map_or(0, |feature| feature.index as usize + 1)
     }
+
+    /// Gives each feature the index `number(index)`. Entries are sorted by the new indices.
+    ///
+    /// # Panics
+    /// If two features get the same index.
+    pub fn renumber(&mut self, number: impl Fn(u32) -> u32) {
+        renumber(&mut self.0, number);
+    }
 }
 
 impl TryFrom<Vec<Feature>> for SparseVector {
@@ -181,11 +189,31 @@ impl SparseRows {
             .unwrap_or(0)
     }
 
+    /// Gives each feature the index `number(index)`. The entries of each row are sorted by the new
+    /// indices.
+    ///
+    /// # Panics
+    /// If two features of a row get the same index.
+    pub fn renumber(&mut self, number: impl Fn(u32) -> u32) {
+        let mut start = 0;
+        for &end in &self.ends {
+            renumber(&mut self.features[start..end as usize], &number);
+            start = end as usize;
+        }
+    }
+
     /// Frees unused memory.
     pub fn shrink_to_fit(&mut self) {
         self.features.shrink_to_fit();
         self.ends.shrink_to_fit();
     }
+}
+
+fn renumber(features: &mut [Feature], number: impl Fn(u32) -> u32) {
+    features.iter_mut().for_each(|feature| feature.index = number(feature.index));
+    features.sort_unstable_by_key(|feature| feature.index);
+    let is_row = features.is_sorted_by(|a, b| a.index < b.index);
+    assert!(is_row, "two features of a row got the same index");
 }
 
 fn check(features: &[Feature]) -> Result<(), RowError> {
@@ -421,6 +449,38 @@ mod tests {
             let width = rows.iter().flatten().map(|feature| feature.index as usize + 1).max();
             prop_assert_eq!(all.width(), width.unwrap_or(0));
         }
+    }
+
+    #[test]
+    fn renumbered_rows_are_the_rows_of_renumbered_features() {
+        let feature = |index, value| Feature { index, value };
+        let given = [
+            vec![feature(0, 1.0), feature(2, 2.0), feature(7, 3.0)],
+            vec![],
+            vec![feature(7, 4.0)],
+        ];
+        let expected = [
+            vec![feature(2, 3.0), feature(7, 2.0), feature(9, 1.0)],
+            vec![],
+            vec![feature(2, 4.0)],
+        ];
+        let number = |index| 9 - index;
+        let (mut rows, mut all) = (SparseRows::default(), SparseRows::default());
+        for (given, expected) in given.iter().zip(&expected) {
+            rows.push(given).unwrap();
+            all.push(expected).unwrap();
+            let mut row = SparseVector::new(given.clone()).unwrap();
+            row.renumber(number);
+            assert_eq!(row, SparseVector::new(expected.clone()).unwrap());
+        }
+        rows.renumber(number);
+        assert_eq!(rows, all);
+    }
+
+    #[test]
+    #[should_panic(expected = "the same index")]
+    fn a_row_with_one_index_twice_is_none() {
+        SparseVector::from_dense(&[1.0, 2.0]).unwrap().renumber(|_| 3);
     }
 
     #[test]
