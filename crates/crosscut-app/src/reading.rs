@@ -52,19 +52,18 @@ pub fn define<F: Format>(options: &Options, mut source: Source<'_>) -> Result<Tr
     let mut format = F::new(options)?;
     format.begin(&mut source)?;
     let name = source.name().to_owned();
-    let (mut survey, mut records, mut lines) = (F::Survey::default(), Vec::new(), Vec::new());
+    let (mut survey, mut records) = (F::Survey::default(), Parts::default());
     format.records(&mut source, &mut |line, mut record| {
         let surveyed = format.survey(&mut survey, &mut record);
         surveyed.map_err(|message| Error::line(name.as_str(), line, message))?;
-        records.push(record);
-        lines.push(line);
+        records.push((line, record));
         Ok(())
     })?;
     let mut note = |message: &str| source.note(message);
     let mut file = File::new(&name, &mut note);
     let task = format.task(survey, &mut file)?;
-    let mut examples = Vec::with_capacity(records.len());
-    let mut records = lines.into_iter().zip(records).peekable();
+    let mut examples = Parts::default();
+    let mut records = records.into_iter().peekable();
     while let Some(&(first, _)) = records.peek() {
         let is_near = |(line, _): &(u64, F::Record)| line.saturating_sub(first) < LINES;
         let batch = iter::from_fn(|| records.next_if(is_near)).collect();
@@ -74,8 +73,42 @@ pub fn define<F: Format>(options: &Options, mut source: Source<'_>) -> Result<Tr
             examples.push(Example { x, y: y.ok_or_else(refuse)?, weight });
         }
     }
+    drop(records);
+    let examples = examples.into_vec();
     format.notes(&task, &examples).iter().for_each(|note| file.note(note));
     Ok(Training { format, task, examples })
+}
+
+/// A list that grows without being moved, and whose memory is freed part by part as it is taken.
+struct Parts<T>(Vec<Vec<T>>);
+
+impl<T> Default for Parts<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T> Parts<T> {
+    /// Values in a part.
+    const SIZE: usize = 4096;
+
+    fn push(&mut self, value: T) {
+        match self.0.last_mut() {
+            Some(last) if last.len() < Self::SIZE => last.push(value),
+            _ => self.0.push(vec![value]),
+        }
+    }
+
+    fn into_iter(self) -> impl Iterator<Item = T> {
+        self.0.into_iter().flatten()
+    }
+
+    /// All values in a list without spare capacity.
+    fn into_vec(self) -> Vec<T> {
+        let mut all = Vec::with_capacity(self.0.iter().map(Vec::len).sum());
+        self.0.into_iter().for_each(|part| all.extend(part));
+        all
+    }
 }
 
 /// Defines the same task as [`define`] from a file in pieces, none of which is kept.

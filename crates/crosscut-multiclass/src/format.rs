@@ -1,7 +1,6 @@
 //! [`MulticlassFiles`]: svm-light lines and tables, cost matrices, predictions.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::io;
 use std::mem;
 use std::path::Path;
@@ -20,7 +19,7 @@ use crosscut_data::scaling::{
     Apart, Coarse, ColumnsById, Method, constants, far_apart, largest, largest_of_dense,
 };
 use crosscut_data::svmlight::{Ids, Line};
-use crosscut_data::{Labels, Renumbering, SeenIds};
+use crosscut_data::{Labels, Renumbering, SeenIds, Words};
 use serde::{Deserialize, Serialize};
 
 use crate::class_weights::{self, ClassWeight};
@@ -58,6 +57,8 @@ struct Learning {
     class_weight: ClassWeight,
     /// Factors of the weights of examples, by class; empty if all are 1.
     class_weights: Vec<f64>,
+    /// The class of each label, by its number in the survey.
+    classes: Vec<Class>,
     coarse: Coarse,
 }
 
@@ -67,8 +68,10 @@ const NOT_LEARNING: &str = "expected a format made of options, found that of a m
 /// What is known of the training examples.
 #[derive(Default)]
 pub struct Survey {
+    /// The labels.
+    labels: Words,
     /// For each label, how many examples have it, and the sum of their weights.
-    labels: HashMap<Box<str>, (usize, f64)>,
+    counts: Vec<(usize, f64)>,
     ids: SeenIds,
     statistics: ColumnsById,
     coarse: Coarse,
@@ -76,12 +79,21 @@ pub struct Survey {
 
 /// A line or a row.
 pub struct Record {
-    label: Option<Box<str>>,
+    label: Label,
     /// With ids as in the file.
     features: Vec<Feature>,
     /// What rounding took from their values.
-    rest: Vec<Feature>,
+    rest: Box<[Feature]>,
     weight: f64,
+}
+
+/// The label of a record.
+enum Label {
+    None,
+    /// As it stands in the file.
+    Name(Box<str>),
+    /// Its number in the survey.
+    Surveyed(u32),
 }
 
 impl Format for MulticlassFiles {
@@ -130,6 +142,7 @@ impl Format for MulticlassFiles {
             rescaling: options.rescaling,
             objective: options.objective()?,
             class_weights: Vec::new(),
+            classes: Vec::new(),
             coarse: Coarse::default(),
         };
         let (ids, learning) = (svmlight::ids(options), Some(Box::new(learning)));
@@ -186,7 +199,7 @@ impl Format for MulticlassFiles {
     }
 
     fn survey(&self, survey: &mut Survey, record: &mut Record) -> Result<(), String> {
-        let Some(label) = &record.label else {
+        let Label::Name(label) = &record.label else {
             return Err(self.table.as_ref().map_or_else(
                 || "expected a label before the features, found none".to_owned(),
                 |table| table.no_label(),
@@ -197,10 +210,12 @@ impl Format for MulticlassFiles {
         if matches!(learning.loss, LossOption::Squared) && !is_number() {
             return Err(format!("expected a label that is a number (for -l 1), found `{label}`"));
         }
-        match survey.labels.get_mut(label) {
+        let number = survey.labels.insert(label)?;
+        match survey.counts.get_mut(number as usize) {
             Some((count, sum)) => (*count, *sum) = (*count + 1, *sum + record.weight),
-            None => drop(survey.labels.insert(label.clone(), (1, record.weight))),
+            None => survey.counts.push((1, record.weight)),
         }
+        record.label = Label::Surveyed(number);
         survey.ids.add(&record.features);
         if learning.method == Method::None {
             survey.coarse.see(&record.features, &mem::take(&mut record.rest));
@@ -219,8 +234,9 @@ impl Format for MulticlassFiles {
         if features.is_empty() {
             return Err(file.refuse(NO_FEATURES));
         }
-        let classes = Labels::collect(survey.labels.keys().map(|label| &**label));
-        let examples = survey.labels.values().map(|(count, _)| count).sum();
+        let labels = (0..survey.labels.len() as u32).map(|number| survey.labels.name(number));
+        let classes = Labels::collect(labels.clone());
+        let examples = survey.counts.iter().map(|(count, _)| count).sum();
         check_labels(&classes, examples, file.name())?;
         let mut task = Multiclass::new(classes, features)
             .and_then(|task| task.with_bias(learning.bias))
@@ -250,9 +266,9 @@ impl Format for MulticlassFiles {
             let scaling = columns.scaling(learning.method);
             task = task.with_scaling(scaling).map_err(|error| file.refuse(error))?;
         }
-        let mut labels: Vec<(&str, f64)> =
-            survey.labels.iter().map(|(label, (_, sum))| (&**label, *sum)).collect();
-        // Sums do not depend on the order of a map.
+        learning.classes = labels.clone().map(|label| task.class(label)).collect();
+        let sums = survey.counts.iter().map(|(_, sum)| *sum);
+        let mut labels: Vec<(&str, f64)> = labels.zip(sums).collect();
         labels.sort_by_key(|(label, _)| *label);
         let labels = labels.into_iter();
         learning.class_weights =
@@ -280,10 +296,17 @@ impl Format for MulticlassFiles {
 
     fn item(&self, task: &Multiclass, record: Record) -> Result<Item<SparseVector, Class>, String> {
         let Record { label, features, rest, weight } = record;
-        let x = task.input_of(task.features().map(features), &task.features().map(rest));
+        let x = task.input_of(task.features().map(features), &task.features().map(rest.into_vec()));
         let x = x.map_err(|error| error.to_string())?;
-        let y = label.map(|label| task.class(&label));
-        let factors = self.learning.as_ref().map_or(&[][..], |learning| &learning.class_weights);
+        let learning = self.learning.as_deref();
+        let y = match label {
+            Label::None => None,
+            Label::Name(label) => Some(task.class(&label)),
+            Label::Surveyed(number) => {
+                learning.and_then(|learning| learning.classes.get(number as usize).copied())
+            }
+        };
+        let factors = learning.map_or(&[][..], |learning| &learning.class_weights);
         let factor = y.and_then(|y| factors.get(y.index()));
         Ok(Item { x, y, weight: factor.map_or(weight, |factor| weight * factor) })
     }
@@ -418,14 +441,14 @@ impl Format for MulticlassFiles {
 impl Record {
     /// With exactly as much room as the features take, and so many more, if that is given.
     fn new(line: Line<'_>, room: Option<usize>) -> Self {
-        let Line { target, mut features, mut rest, cost, .. } = line;
+        let Line { target, mut features, rest, cost, .. } = line;
         if let Some(room) = room {
-            rest.shrink_to_fit();
             let size = features.len() + room;
             features.shrink_to(size);
             features.reserve_exact(size - features.len());
         }
-        Self { label: target.map(Box::from), features, rest, weight: cost }
+        let label = target.map_or(Label::None, |label| Label::Name(label.into()));
+        Self { label, features, rest: rest.into(), weight: cost }
     }
 }
 

@@ -107,6 +107,14 @@ impl Query {
         }
     }
 
+    /// As [`rows`](Self::rows), without a copy of rows that are sparse.
+    pub(crate) fn into_rows(self) -> SparseRows {
+        match self.documents {
+            Documents::Sparse(rows) => rows,
+            Documents::Dense { .. } => self.rows().into_owned(),
+        }
+    }
+
     /// Replaces `scores` by ⟨w, row⟩ of each document.
     pub fn score(&self, w: &[f64], scores: &mut Vec<f64>) {
         scores.clear();

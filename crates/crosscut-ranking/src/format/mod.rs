@@ -8,6 +8,7 @@ mod sizes;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
+use std::mem;
 use std::path::{Path, PathBuf};
 
 use crosscut::{Example, Rescaling, SparseRows};
@@ -223,6 +224,9 @@ impl Format for RankingFiles {
         if !self.scale.is_some() {
             record.rests = SparseRows::default();
         }
+        let rows = mem::take(&mut record.rows);
+        let width = rows.width();
+        record.surveyed = Some(Query::from_rows(rows, width));
         Ok(())
     }
 
@@ -286,7 +290,8 @@ impl Format for RankingFiles {
     }
 
     fn item(&self, task: &Ranking, record: Record) -> Result<Item<Query, Scores>, String> {
-        let Record { rows, rests, grades, costs, names, weight, .. } = record;
+        let Record { rows, rests, surveyed, grades, costs, names, weight, .. } = record;
+        let rows = surveyed.map_or(rows, Query::into_rows);
         let y = (!grades.is_empty()).then(|| {
             let y = Scores::new(grades);
             if costs.is_empty() { y } else { y.with_costs(costs) }

@@ -12,7 +12,7 @@ use crosscut_data::svmlight::{Line, Qid};
 use super::RankingFiles;
 use super::sizes::{self, Sizes, explain};
 use crate::discount::HIGHEST;
-use crate::query::Names;
+use crate::query::{Names, Query};
 use crate::task::Loss;
 
 /// A query as it stands in the file.
@@ -21,6 +21,9 @@ pub struct Record {
     pub(super) rows: SparseRows,
     /// What rounding took from their values; no rows if it is not kept.
     pub(super) rests: SparseRows,
+    /// The rows, in place of `rows`, once they have been surveyed: most of them take half the memory
+    /// as dense rows.
+    pub(super) surveyed: Option<Query>,
     /// Empty if the documents have none.
     pub(super) grades: Vec<f64>,
     /// Empty if all of them are 1.
@@ -273,6 +276,7 @@ impl Record {
         Self {
             rows: SparseRows::default(),
             rests: SparseRows::default(),
+            surveyed: None,
             grades: Vec::new(),
             costs: Vec::new(),
             names,

@@ -97,12 +97,14 @@ impl<'a> Trainer<'a> {
     /// A regulariser that does not fit the task: see [`Regulariser::check`].
     ///
     /// [`BlockSettings::acceleration`]: crate::BlockSettings::acceleration
-    pub fn with_regulariser(mut self, regulariser: &Regulariser) -> Result<Self, SolveError> {
-        let penalty = Arc::new(Penalty::new(regulariser, self.oracles.dim())?);
-        let entry = Solver::entry(&self.settings, self.oracles.examples());
-        self.method = (entry.new)(&self.oracles, &self.settings, penalty);
-        self.resumed = None;
-        Ok(self)
+    pub fn with_regulariser(self, regulariser: &Regulariser) -> Result<Self, SolveError> {
+        let Self { settings, oracles, method, .. } = self;
+        let penalty = Arc::new(Penalty::new(regulariser, oracles.dim())?);
+        // It may have as much memory as all examples; the next one needs as much.
+        drop(method);
+        let entry = Solver::entry(&settings, oracles.examples());
+        let method = (entry.new)(&oracles, &settings, penalty);
+        Ok(Self { settings, oracles, method, resumed: None })
     }
 
     /// Makes the next run start from the weights `w`, such as those of a model of similar examples

@@ -1,10 +1,6 @@
 //! How the time of learning to rank grows: with the documents of one query, and with queries of 50
 //! documents.
 //!
-//! ```text
-//! cargo run --release -p crosscut-benches --bin growth
-//! ```
-//!
 //! Documents have 10 features, uniform in [0, 1], and one of 5 grades: the fifth of the query into
 //! which a hidden linear score with noise puts them. The loss is the number of swapped pairs,
 //! divided by that of all pairs where there are several queries, so that C means the same for all
@@ -17,9 +13,6 @@
 //! | `train` | seconds to a relative gap of 1e-3 |
 //! | `passes` | exact passes of that; what is left of the growth is that of a pass |
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program")]
-
-use std::process::ExitCode;
 use std::time::Instant;
 
 use crosscut::{C, Example, Planes, Settings, Solution, SolveError, Task, solve};
@@ -30,17 +23,11 @@ const DOCUMENTS: [usize; 5] = [6_250, 12_500, 25_000, 50_000, 100_000];
 const QUERIES: [usize; 5] = [250, 500, 1_000, 2_000, 4_000];
 const ROUNDS: usize = 3;
 
-fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("growth: {error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn run() -> Result<(), SolveError> {
+/// Prints both tables.
+///
+/// # Errors
+/// Those of the solver.
+pub fn run() -> Result<(), SolveError> {
     println!("one query of m documents, -l 1, -c 0.001");
     println!("{:>9} {:>12} {:>14} {:>10} {:>8}", "m", "oracle", "/ m log2 m", "train", "passes");
     for m in DOCUMENTS {
