@@ -8,7 +8,8 @@
 //! | `cargo run --release -p crosscut-benches --bin auto` | which solver is the fastest for which sizes: the table behind `Solver::Auto` |
 //! | `cargo run --release -p crosscut-benches --bin parts -- FILE.hmm` | a chain as a `Structure` and by parts beside `crosscut-sequence` |
 //! | `cargo run --release -p crosscut-benches --bin tuning` | what each constant of the block solver does to passes and time: the table behind `Tuning` |
-//! | `cargo run --release -p crosscut-benches --bin threads` | what more threads bring, and that they change no bit |
+//! | `cargo run --release -p crosscut-benches --bin threads` | what more threads bring to training, and that they change no bit |
+//! | `cargo run --release -p crosscut-benches --bin cores` | what threads bring to every verb and kind of file: the table of `docs/scaling.md` |
 //! | `cargo run --release -p crosscut-benches --bin growth -- ranking` | how the time of learning to rank grows with documents and with queries |
 //! | `cargo run --release -p crosscut-benches --bin growth -- large` | time and memory for each example, with up to 10,000,000 of them |
 //! | `cargo run --release -p crosscut-benches --bin soak -- --minutes 60` | nothing: it breaks off training with signals, resumes it, and compares |

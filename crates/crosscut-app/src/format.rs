@@ -113,7 +113,7 @@ pub trait Format: Serialize + DeserializeOwned + Sync + 'static {
     type Record: Send;
     /// What must be known of all training records before there is a task: labels, ids, words,
     /// ranges. `()` if nothing must be.
-    type Survey: Default;
+    type Survey: Default + Sync;
 
     /// The word after `crosscut learn`; also stored in model files.
     const NAME: &'static str;
@@ -188,6 +188,14 @@ pub trait Format: Serialize + DeserializeOwned + Sync + 'static {
     fn survey(&self, survey: &mut Self::Survey, record: &mut Self::Record) -> Result<(), String> {
         let _ = (survey, record);
         Ok(())
+    }
+
+    /// Prepares a record for [`survey`](Self::survey), knowing what the survey has found before it or
+    /// less. Called on any thread, for several records at the same time, so that expensive work, such
+    /// as looking up names, need not be done in `survey`, one record after the other; not called if
+    /// there is one thread. What the survey finds must not depend on it. The default does nothing.
+    fn anticipate(&self, survey: &Self::Survey, record: &mut Self::Record) {
+        let _ = (survey, record);
     }
 
     /// The task for what the survey has found in a training file.

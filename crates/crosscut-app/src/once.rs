@@ -27,6 +27,24 @@ pub(crate) struct Once {
     shared: Arc<Shared>,
 }
 
+/// A piece of a file.
+pub(crate) struct Piece {
+    name: String,
+    bytes: Vec<u8>,
+    /// Number of lines before it.
+    before: u64,
+    encoding: Encoding,
+    shared: Arc<Shared>,
+}
+
+impl Piece {
+    /// Its text.
+    pub fn source(self) -> Source<'static> {
+        let Self { name, bytes, before, encoding, shared } = self;
+        Source::from_piece(name, bytes, before, encoding).sharing(shared)
+    }
+}
+
 impl Once {
     /// Opens a file, and reads nothing yet: whoever writes into a pipe may wait until the pipe of the
     /// answers is open too. `-` is standard input. `size` is that of a piece in bytes; `None`: each piece is
@@ -59,11 +77,11 @@ impl Once {
     }
 
     /// The next piece, with the line numbers of the file; `None` after the last one. A piece may
-    /// hold no example.
+    /// hold no example. Pieces must be read in their order; the next one may be taken before.
     ///
     /// # Errors
     /// A file that cannot be read further; at first, an archive of a kind that is not read.
-    pub fn next_piece(&mut self) -> Result<Option<Source<'static>>, Error> {
+    pub fn next_piece(&mut self) -> Result<Option<Piece>, Error> {
         if let Some(packed) = self.packed.take() {
             let text = Decoded::new(unpack::unpack(&self.name, packed)?, self.encoding);
             self.cutter.reader = Box::new(text);
@@ -73,10 +91,8 @@ impl Once {
         let before = self.lines;
         self.lines += count_lines(&bytes);
         self.bytes += bytes.len() as u64;
-        let shared = Arc::clone(&self.shared);
-        Ok(Some(
-            Source::from_piece(self.name.clone(), bytes, before, self.encoding).sharing(shared),
-        ))
+        let (name, encoding, shared) = (self.name.clone(), self.encoding, Arc::clone(&self.shared));
+        Ok(Some(Piece { name, bytes, before, encoding, shared }))
     }
 
     /// Tells the monitor what was noted and how much was read since the last call.

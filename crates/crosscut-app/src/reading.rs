@@ -53,11 +53,8 @@ pub fn define<F: Format>(options: &Options, mut source: Source<'_>) -> Result<Tr
     format.begin(&mut source)?;
     let name = source.name().to_owned();
     let (mut survey, mut records) = (F::Survey::default(), Parts::default());
-    format.records(&mut source, &mut |line, mut record| {
-        let surveyed = format.survey(&mut survey, &mut record);
-        surveyed.map_err(|message| Error::line(name.as_str(), line, message))?;
+    take_in(&format, &mut source, &mut survey, &mut |line, record| {
         records.push((line, record));
-        Ok(())
     })?;
     let mut note = |message: &str| source.note(message);
     let mut file = File::new(&name, &mut note);
@@ -111,6 +108,38 @@ impl<T> Parts<T> {
     }
 }
 
+/// Surveys the records of a text, and passes them on.
+fn take_in<F: Format>(
+    format: &F,
+    source: &mut Source<'_>,
+    survey: &mut F::Survey,
+    pass_on: &mut dyn FnMut(u64, F::Record),
+) -> Result<(), Error> {
+    let (name, mut batch) = (source.name().to_owned(), Vec::new());
+    let mut finish = |mut batch: Vec<(u64, F::Record)>| -> Result<(), Error> {
+        // One thread would do the same work later, with fewer steps.
+        if rayon::current_num_threads() > 1 {
+            let known = &*survey;
+            let records = batch.par_iter_mut().with_min_len(8);
+            records.for_each(|(_, record)| format.anticipate(known, record));
+        }
+        for (line, mut record) in batch {
+            let surveyed = format.survey(survey, &mut record);
+            surveyed.map_err(|message| Error::line(name.as_str(), line, message))?;
+            pass_on(line, record);
+        }
+        Ok(())
+    };
+    let result = format.records(source, &mut |line, record| {
+        batch.push((line, record));
+        let lines = line.saturating_sub(batch[0].0);
+        if lines < LINES { Ok(()) } else { finish(mem::take(&mut batch)) }
+    });
+    // A bad record comes before the bad line that ended reading.
+    finish(batch)?;
+    result
+}
+
 /// Defines the same task as [`define`] from a file in pieces, none of which is kept.
 ///
 /// # Errors
@@ -126,10 +155,7 @@ pub fn survey<F: Format>(options: &Options, pieces: &mut Pieces) -> Result<(F, F
     let name = pieces.name().to_owned();
     let mut survey = F::Survey::default();
     while let Some(mut piece) = pieces.next_piece()? {
-        format.records(&mut piece, &mut |line, mut record| {
-            let surveyed = format.survey(&mut survey, &mut record);
-            surveyed.map_err(|message| Error::line(name.as_str(), line, message))
-        })?;
+        take_in(&format, &mut piece, &mut survey, &mut |_, _| {})?;
     }
     let task = format.task(survey, &mut File::new(&name, &mut |_| {}))?;
     Ok((format, task))
@@ -230,7 +256,7 @@ pub fn read_in_pieces<F: Format>(
     let mut pieces = Once::new(name.to_owned(), reader, cut, size);
     let mut items = Items::<F>::new();
     while let Some(piece) = pieces.next_piece()? {
-        items.append(&mut read(format, task, piece)?);
+        items.append(&mut read(format, task, piece.source())?);
     }
     Ok(items)
 }

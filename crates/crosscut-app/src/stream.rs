@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver};
+use std::{io, thread};
 
 use crosscut_data::svmlight::Qid;
 
@@ -23,7 +25,13 @@ pub struct Pieces {
     /// The name used in messages.
     name: String,
     encoding: Encoding,
-    cutter: Cutter,
+    /// `None` once it is on the thread that reads ahead.
+    cutter: Option<Cutter>,
+    /// Where the file is cut, and about the bytes of a piece.
+    cut: Cut,
+    size: usize,
+    /// Pieces that the thread has read.
+    ahead: Option<Receiver<io::Result<Option<Vec<u8>>>>>,
     /// Number of lines returned.
     lines: u64,
     /// The number of the next piece.
@@ -63,7 +71,10 @@ impl Pieces {
             path: path.to_owned(),
             name,
             encoding: Encoding::default(),
-            cutter: Cutter::new(reader, Cut::default(), Some(size)),
+            cutter: Some(Cutter::new(reader, Cut::default(), Some(size))),
+            cut: Cut::default(),
+            size,
+            ahead: None,
             lines: 0,
             next: 0,
             known: Vec::new(),
@@ -93,9 +104,10 @@ impl Pieces {
 
     /// The same file, which is in this encoding. Nothing may have been read yet.
     pub fn decode(self, encoding: Encoding) -> Self {
-        let Cutter { reader, cut, size, .. } = self.cutter;
-        let reader = Box::new(Decoded::new(reader, encoding));
-        Self { cutter: Cutter::new(reader, cut, size), encoding, ..self }
+        let decode = |Cutter { reader, cut, size, .. }| {
+            Cutter::new(Box::new(Decoded::new(reader, encoding)), cut, size)
+        };
+        Self { cutter: self.cutter.map(decode), encoding, ..self }
     }
 
     /// The beginning of the file, to recognise its kind.
@@ -108,7 +120,7 @@ impl Pieces {
 
     /// Sets where the file may be cut; must be called before anything is read.
     pub fn cut_at(&mut self, cut: Cut) {
-        self.cutter.cut = cut;
+        self.cut = cut;
     }
 
     /// The next piece, with the line numbers of the file; `None` after the last one. A piece may
@@ -118,7 +130,7 @@ impl Pieces {
     /// A file that cannot be read further; a qid that returns; after the survey, a file that has
     /// changed.
     pub fn next_piece(&mut self) -> Result<Option<Source<'static>>, Error> {
-        let taken = self.cutter.take().map_err(|error| unpack::unreadable(&self.name, error))?;
+        let taken = self.take().map_err(|error| unpack::unreadable(&self.name, error))?;
         let Some(bytes) = taken else {
             if self.surveyed && self.next < self.known.len() {
                 return Err(self.has_changed());
@@ -127,7 +139,7 @@ impl Pieces {
         };
         let found = (bytes.len(), crc32fast::hash(&bytes));
         if !self.surveyed {
-            if self.cutter.cut == Cut::Qids {
+            if self.cut == Cut::Qids {
                 self.check_qids(&bytes)?;
             }
             self.known.push(found);
@@ -145,12 +157,33 @@ impl Pieces {
     /// # Errors
     /// A file that cannot be opened again.
     pub fn begin_again(&mut self) -> Result<(), Error> {
-        let Cutter { cut, size, .. } = self.cutter;
         let reader = Box::new(Decoded::new(unpack::open(&self.path)?.1, self.encoding));
-        self.cutter = Cutter::new(reader, cut, size);
+        self.cutter = Some(Cutter::new(reader, self.cut, Some(self.size)));
+        self.ahead = None;
         (self.lines, self.next, self.surveyed) = (0, 0, true);
         self.qids = HashSet::new();
         Ok(())
+    }
+
+    /// The bytes of the next piece, read by a thread while the piece before it was in use.
+    fn take(&mut self) -> io::Result<Option<Vec<u8>>> {
+        if let Some(mut cutter) = self.cutter.take() {
+            cutter.cut = self.cut;
+            // The thread waits with a piece until it is asked for, and ends with the receiver.
+            let (sender, receiver) = mpsc::sync_channel(0);
+            thread::spawn(move || {
+                loop {
+                    let taken = cutter.take();
+                    let is_last = !matches!(taken, Ok(Some(_)));
+                    if sender.send(taken).is_err() || is_last {
+                        return;
+                    }
+                }
+            });
+            self.ahead = Some(receiver);
+        }
+        // After the last piece there is no sender.
+        self.ahead.as_ref().and_then(|ahead| ahead.recv().ok()).unwrap_or(Ok(None))
     }
 
     fn has_changed(&self) -> Error {
@@ -180,7 +213,7 @@ impl std::fmt::Debug for Pieces {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Pieces")
             .field("name", &self.name)
-            .field("cut", &self.cutter.cut)
+            .field("cut", &self.cut)
             .finish_non_exhaustive()
     }
 }

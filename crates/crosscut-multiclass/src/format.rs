@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 use std::io;
-use std::mem;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::{iter, mem};
 
 use crosscut::{Example, Feature, Objective, Rescaling, SparseVector};
 use crosscut_app::export::Fields;
@@ -282,15 +282,14 @@ impl Format for MulticlassFiles {
             return Vec::new();
         };
         let (features, count) = (task.features(), task.features().len());
-        // Without the bias, which is the last one.
-        let rows = examples.iter().map(|example| match example.x.features() {
-            [row @ .., last] if last.index as usize == count => row,
-            row => row,
-        });
+        let rows = || examples.iter().map(|example| without_bias(&example.x, count));
         let name = |index: usize| features.name(index);
-        let coarse = learning.coarse.note(rows.clone(), |id| features.index(id), name);
-        let apart = far_apart(&largest(count, rows.clone()), Apart::ROWS, name)
-            .or_else(|| far_apart(&largest_of_dense(count, rows), Apart::TABLE, name));
+        let coarse = learning.coarse.note(rows(), |id| features.index(id), name);
+        let sizes = largest(count, examples, |example| iter::once(without_bias(&example.x, count)));
+        let apart = far_apart(&sizes, Apart::ROWS, name).or_else(|| {
+            let sizes = largest_of_dense(sizes, rows());
+            far_apart(&sizes, Apart::TABLE, name)
+        });
         coarse.into_iter().chain(apart).collect()
     }
 
@@ -492,4 +491,11 @@ fn bias(options: &Options) -> Result<Option<f32>, Error> {
         return Err(Error::option("--bias", "a number other than 0, in single precision", number));
     }
     Ok(Some(value))
+}
+/// The features of a row without the bias, which has the index `bias` and is the last one.
+fn without_bias(x: &SparseVector, bias: usize) -> &[Feature] {
+    match x.features() {
+        [row @ .., last] if last.index as usize == bias => row,
+        row => row,
+    }
 }

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::hint::black_box;
 
-use crosscut::parallel::each_mut;
+use crosscut::parallel::{each_mut, map_ranges};
 use crosscut::{
     Example, Feature, FeatureMap, Objective, Place, Planes, Rescaling, Row, RowError, Sink,
     SparseVector, Task,
@@ -585,15 +585,21 @@ impl Task for Multiclass {
 
     /// Finds equal examples by a hash; misses few.
     fn first_of_equals(&self, examples: &[&Example<SparseVector, Class>]) -> Option<Vec<usize>> {
+        /// Examples whose samples one thread hashes at a time.
+        const AT_ONCE: usize = 1024;
+        let samples = map_ranges(examples.len(), AT_ONCE, |range| {
+            examples[range].iter().map(|example| sample(example)).collect::<Vec<u64>>()
+        });
         let mut seen = HashMap::with_capacity(examples.len());
-        let first = |(index, example): (usize, &&Example<SparseVector, Class>)| {
-            let first = *seen.entry(sample(example)).or_insert(index);
+        let first = |(index, (example, sample)): (usize, (&&Example<SparseVector, Class>, u64))| {
+            let first = *seen.entry(sample).or_insert(index);
             let Example { x, y, .. } = examples[first];
             // If different examples have the same hash, only those equal to the first one are
             // found.
             if *y == example.y && *x == example.x { first } else { index }
         };
-        Some(examples.iter().enumerate().map(first).collect())
+        let samples = samples.into_iter().flatten();
+        Some(examples.iter().zip(samples).enumerate().map(first).collect())
     }
 
     fn validate_input(&self, x: &SparseVector) -> Result<(), String> {

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 use std::io::{self, Read};
+use std::str;
 use std::sync::mpsc;
-use std::{mem, str};
 
 use crosscut_data::text::trim_name;
 
@@ -54,14 +54,17 @@ pub(super) fn send_blocks(mut reader: impl Read, sender: &mpsc::SyncSender<io::R
 /// Divides lines into about `count` blocks of whole lines.
 pub(super) fn divide(mut bytes: Vec<u8>, count: usize) -> Vec<Vec<u8>> {
     let length = bytes.len().div_ceil(count.max(1));
-    let mut blocks = Vec::new();
-    while bytes.len() > length {
-        let end = bytes[length..].iter().position(|&byte| byte == b'\n');
+    let (mut starts, mut start) = (Vec::new(), 0);
+    while bytes.len() - start > length {
+        let end = bytes[start + length..].iter().position(|&byte| byte == b'\n');
         let Some(end) = end else { break };
-        let rest = bytes.split_off(length + end + 1);
-        blocks.push(mem::replace(&mut bytes, rest));
+        start += length + end + 1;
+        starts.push(start);
     }
+    // From the last one, so that each byte is copied once.
+    let mut blocks: Vec<_> = starts.into_iter().rev().map(|at| bytes.split_off(at)).collect();
     blocks.push(bytes);
+    blocks.reverse();
     blocks
 }
 

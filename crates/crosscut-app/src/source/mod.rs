@@ -21,7 +21,7 @@ use crate::shared::Shared;
 use crate::unpack::{open, read_bytes, unpack, unreadable};
 
 pub(crate) use blocks::count_lines;
-use blocks::{Odd, ParseBlocks, Seen, divide, parse_block, send_blocks};
+use blocks::{Blocks, Odd, ParseBlocks, Parsed, Seen, divide, parse_block, send_blocks};
 
 /// Text that can be read once.
 pub struct Source<'m> {
@@ -258,28 +258,27 @@ impl<'m> Source<'m> {
         mut take: impl FnMut(u64, T) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let odd = Odd { may_be_in_comments: self.has_comments, refusal: self.not_text.clone() };
-        self.scan_blocks(&mut |name, batch, before| {
-            let parsed = map_ranges(batch.len(), 1, |range| {
+        let parse = |blocks: Blocks| -> Batch<T> {
+            let parsed = map_ranges(blocks.len(), 1, |range| {
                 let parse = |block| parse_block(block, &odd, &parse);
-                let blocks = batch[range].iter();
+                let blocks = blocks[range].iter();
                 blocks.map(|block| block.as_ref().ok().map(|b| parse(b))).collect::<Vec<_>>()
             });
-            let mut seen = Seen { lines: before, ..Seen::default() };
-            for (parsed, block) in parsed.into_iter().flatten().zip(batch) {
-                let Some(parsed) = parsed else {
-                    return block.map(|_| seen).map_err(|source| unreadable(name, source));
-                };
-                seen.found_any |= !parsed.items.is_empty();
-                for (line, item) in parsed.items {
-                    take(seen.lines + line, item)?;
-                }
-                seen.lines += parsed.lines;
-                seen.bytes += parsed.bytes;
-                if let Some(message) = parsed.error {
-                    return Err(Error::line(name, seen.lines, message));
-                }
-            }
-            Ok(seen)
+            let errors = blocks.into_iter().map(Result::err);
+            parsed.into_iter().flatten().zip(errors).collect()
+        };
+        // What has been parsed and not been taken.
+        let mut parsed = Batch::new();
+        self.scan_blocks(&mut |name, blocks, before| {
+            // Each batch is parsed while the one before it is taken.
+            let mut next = Batch::new();
+            let batch = mem::take(&mut parsed);
+            let seen = rayon::in_place_scope(|scope| {
+                scope.spawn(|_| next = parse(blocks));
+                take_batch(name, batch, before, &mut take)
+            });
+            parsed = next;
+            seen
         })
     }
 
@@ -298,7 +297,8 @@ impl<'m> Source<'m> {
     }
 
     /// Reads all blocks of lines; reading goes on while earlier blocks are parsed. `parse` gets the
-    /// name of the file and the number of lines before its blocks.
+    /// name of the file, blocks, and the number of lines before the blocks that it got last; at the
+    /// end, no blocks. It returns what is known of the blocks that it got last.
     fn scan_blocks(&mut self, parse: &mut ParseBlocks<'_>) -> Result<(), Error> {
         let Self { name, reader, monitor, before, .. } = self;
         let mut reader = mem::replace(reader, Box::new(io::empty()));
@@ -306,24 +306,32 @@ impl<'m> Source<'m> {
             // A piece, which is in memory.
             let mut bytes = Vec::new();
             reader.read_to_end(&mut bytes).map_err(|source| unreadable(name, source))?;
-            let blocks = divide(bytes, rayon::current_num_threads());
-            return parse(name, blocks.into_iter().map(Ok).collect(), before.unwrap_or(0))
-                .map(drop);
+            // Two for each thread, to balance the load.
+            let count = match rayon::current_num_threads() {
+                1 => 1,
+                threads => 2 * threads,
+            };
+            let blocks = divide(bytes, count);
+            let before = before.unwrap_or(0);
+            parse(name, blocks.into_iter().map(Ok).collect(), before)?;
+            return parse(name, Blocks::new(), before).map(drop);
         }
         let at_once = 2 * rayon::current_num_threads();
         let mut all = Seen { lines: before.unwrap_or(0), ..Seen::default() };
         thread::scope(|scope| {
             let (sender, blocks) = mpsc::sync_channel(at_once);
             scope.spawn(move || send_blocks(reader, &sender));
-            while let Ok(first) = blocks.recv() {
+            let mut has_ended = false;
+            while !has_ended {
                 // Takes all blocks that are ready: few if reading is slow, many if parsing is.
-                let mut batch = vec![first];
-                batch.extend(blocks.try_iter().take(at_once - 1));
+                let first = blocks.recv().ok();
+                has_ended = first.is_none();
+                let batch = first.into_iter().chain(blocks.try_iter()).take(at_once).collect();
                 let seen = parse(name, batch, all.lines)?;
                 all.lines = seen.lines;
                 all.bytes += seen.bytes;
                 all.found_any |= seen.found_any;
-                if let Some(monitor) = monitor {
+                if let Some(monitor) = monitor.as_mut().filter(|_| seen.bytes > 0) {
                     monitor.reading(name, all.bytes);
                 }
             }
@@ -415,6 +423,35 @@ impl fmt::Debug for Source<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Source").field("name", &self.name).finish_non_exhaustive()
     }
+}
+
+/// Parsed blocks; in place of one that could not be read, the error.
+type Batch<T> = Vec<(Option<Parsed<T>>, Option<io::Error>)>;
+
+/// Passes what was parsed to `take`; `before` is the number of lines before it.
+fn take_batch<T>(
+    name: &str,
+    batch: Batch<T>,
+    before: u64,
+    take: &mut impl FnMut(u64, T) -> Result<(), Error>,
+) -> Result<Seen, Error> {
+    let mut seen = Seen { lines: before, ..Seen::default() };
+    for (parsed, error) in batch {
+        if let Some(source) = error {
+            return Err(unreadable(name, source));
+        }
+        let Some(parsed) = parsed else { continue };
+        seen.found_any |= !parsed.items.is_empty();
+        for (line, item) in parsed.items {
+            take(seen.lines + line, item)?;
+        }
+        seen.lines += parsed.lines;
+        seen.bytes += parsed.bytes;
+        if let Some(message) = parsed.error {
+            return Err(Error::line(name, seen.lines, message));
+        }
+    }
+    Ok(seen)
 }
 
 const NOT_UTF8: &str = "expected text in UTF-8, found other bytes";

@@ -8,12 +8,13 @@
 use std::collections::HashSet;
 use std::io::Read;
 
+use crosscut::parallel::map_ranges;
 use crosscut_data::text::{self, trim_name};
 use csv::{ReaderBuilder, StringRecord, Terminator};
 
 use super::shown;
 use crate::error::Error;
-use crate::source::{LONE_RETURN, Source};
+use crate::source::{LONE_RETURN, Source, count_lines};
 
 /// A table in memory.
 pub(super) struct Records {
@@ -21,12 +22,22 @@ pub(super) struct Records {
     pub separator: char,
     /// The names of the columns, distinct but for empty ones.
     pub header: Vec<String>,
-    /// The line of each record after the header.
+    /// The records after the header.
+    body: Body,
+}
+
+/// Records of the same number of values.
+#[derive(Default)]
+struct Body {
+    /// The line of each.
     lines: Vec<u64>,
-    /// The values of these records, one after the other, and the end of each in this text, after a 0.
+    /// Their values, one after the other, and the end of each in this text.
     values: String,
     ends: Vec<usize>,
 }
+
+/// A refused record: its line, and why.
+type Refused = (u64, String);
 
 impl Records {
     /// Reads a table; `None` if there is no header, since the text is blank.
@@ -41,59 +52,64 @@ impl Records {
 
     /// As [`read`](Self::read), for the text of a file.
     pub fn of(file: &str, text: &str) -> Result<Option<Self>, Error> {
-        let file = file.to_owned();
-        if let Some(bad) = text.find('\0') {
-            let line = 1 + text[..bad].bytes().filter(|&byte| byte == b'\n').count() as u64;
-            return Err(Error::line(file, line, "expected text, found a NUL character"));
-        }
-        let separator = separator(text);
-        let mut table = Self {
-            file,
-            separator: separator.into(),
-            header: Vec::new(),
-            lines: Vec::new(),
-            values: String::new(),
-            ends: vec![0],
-        };
-        for (line, record) in records(text, separator) {
-            record
-                .and_then(|record| table.add(line, &record))
-                .map_err(|message| Error::line(table.file.as_str(), line, message))?;
-        }
-        Ok(Some(table).filter(|table| !table.header.is_empty()))
+        /// Bytes that one of several threads splits at a time.
+        const PIECE: usize = 256 << 10;
+        let piece = if rayon::current_num_threads() > 1 { PIECE } else { text.len() };
+        Self::of_pieces(file, text, piece)
     }
 
-    fn add(&mut self, line: u64, record: &StringRecord) -> Result<(), String> {
-        let values = record.iter().map(trim_name);
-        if self.header.is_empty() {
-            self.header = values.map(str::to_owned).collect();
-            return check_header(&self.header);
+    /// As [`of`](Self::of), with pieces of about `size` bytes. They do not matter for the result.
+    fn of_pieces(file: &str, text: &str, size: usize) -> Result<Option<Self>, Error> {
+        let refuse = |(line, message): Refused| Error::line(file, line, message);
+        if let Some(bad) = text.find('\0') {
+            let line = 1 + count_lines(&text.as_bytes()[..bad]);
+            return Err(refuse((line, "expected text, found a NUL character".to_owned())));
         }
-        if record.len() != self.header.len() {
-            return Err(wrong_count(self.header.len(), record));
+        let separator = separator(text);
+        // A record with quotes may go on over any number of lines.
+        let pieces = if text.contains('"') { vec![(0, text)] } else { pieces(text, size) };
+        let mut pieces = pieces.into_iter();
+        let (mut header, mut bodies) = (Vec::new(), Vec::new());
+        while header.is_empty()
+            && let Some(piece) = pieces.next()
+        {
+            let body = Body::of(piece, separator, |line, record| match header.len() {
+                0 => {
+                    header = record.iter().map(|value| trim_name(value).to_owned()).collect();
+                    check_header(&header).map_err(|message| (line, message)).map(|()| None)
+                }
+                width => Ok(Some(width)),
+            });
+            bodies.push(body.map_err(refuse)?);
         }
-        for value in values {
-            self.values.push_str(value);
-            self.ends.push(self.values.len());
+        let (pieces, width) = (pieces.as_slice(), header.len());
+        let more = map_ranges(pieces.len(), 1, |range| {
+            let body = |piece: &(u64, &str)| Body::of(*piece, separator, |_, _| Ok(Some(width)));
+            pieces[range].iter().map(body).collect::<Vec<_>>()
+        });
+        for body in more.into_iter().flatten() {
+            bodies.push(body.map_err(refuse)?);
         }
-        self.lines.push(line);
-        Ok(())
+        let body = Body::concat(bodies);
+        let table = Self { file: file.to_owned(), separator: separator.into(), header, body };
+        Ok(Some(table).filter(|table| !table.header.is_empty()))
     }
 
     /// The number of records after the header.
     pub fn len(&self) -> usize {
-        self.lines.len()
+        self.body.lines.len()
     }
 
     /// The line on which a record begins.
     pub fn line(&self, record: usize) -> u64 {
-        self.lines[record]
+        self.body.lines[record]
     }
 
     /// The value of a record in a column, trimmed.
     pub fn value(&self, record: usize, column: usize) -> &str {
         let at = record * self.header.len() + column;
-        &self.values[self.ends[at]..self.ends[at + 1]]
+        let Body { values, ends, .. } = &self.body;
+        &values[at.checked_sub(1).map_or(0, |before| ends[before])..ends[at]]
     }
 
     /// The column with a name, or else with a number from 1.
@@ -104,6 +120,68 @@ impl Records {
             (1..=self.header.len()).contains(&number).then(|| number - 1)
         })
     }
+}
+
+impl Body {
+    /// The records of a piece of text that follows a number of lines. `width` gets each record with
+    /// its line, and returns how many values it must have, or `None` for the header.
+    ///
+    /// # Errors
+    /// The first record that is refused.
+    fn of(
+        (before, text): (u64, &str),
+        separator: u8,
+        mut width: impl FnMut(u64, &StringRecord) -> Result<Option<usize>, Refused>,
+    ) -> Result<Self, Refused> {
+        let mut body = Self::default();
+        for (line, record) in records(text, separator) {
+            let line = before + line;
+            let record = record.map_err(|message| (line, message))?;
+            let Some(width) = width(line, &record)? else { continue };
+            if record.len() != width {
+                return Err((line, wrong_count(width, &record)));
+            }
+            for value in record.iter().map(trim_name) {
+                body.values.push_str(value);
+                body.ends.push(body.values.len());
+            }
+            body.lines.push(line);
+        }
+        Ok(body)
+    }
+
+    /// The records of several pieces. Each is dropped once it is copied.
+    fn concat(mut bodies: Vec<Self>) -> Self {
+        if bodies.len() == 1 {
+            return bodies.swap_remove(0);
+        }
+        let sum = |size: fn(&Self) -> usize| bodies.iter().map(size).sum();
+        let mut all = Self {
+            lines: Vec::with_capacity(sum(|body| body.lines.len())),
+            values: String::with_capacity(sum(|body| body.values.len())),
+            ends: Vec::with_capacity(sum(|body| body.ends.len())),
+        };
+        for body in bodies {
+            let start = all.values.len();
+            all.lines.extend(body.lines);
+            all.values.push_str(&body.values);
+            all.ends.extend(body.ends.into_iter().map(|end| start + end));
+        }
+        all
+    }
+}
+
+/// Pieces of whole lines, each with the number of lines before it.
+fn pieces(text: &str, size: usize) -> Vec<(u64, &str)> {
+    let (mut pieces, mut rest, mut lines) = (Vec::new(), text, 0);
+    while !rest.is_empty() {
+        let cut = rest.as_bytes().iter().skip(size).position(|&byte| byte == b'\n');
+        let (piece, after) = rest.split_at(cut.map_or(rest.len(), |at| size + at + 1));
+        pieces.push((lines, piece));
+        lines += count_lines(piece.as_bytes());
+        rest = after;
+    }
+    pieces
 }
 
 /// What is between commas, as in a line of a table.
@@ -209,6 +287,30 @@ mod tests {
         let values =
             |at| columns.clone().map(|column| table.value(at, column).to_owned()).collect();
         (0..table.len()).map(|at| (table.line(at), values(at))).collect()
+    }
+
+    #[test]
+    fn pieces_do_not_matter() {
+        for text in [
+            "a,b\n1,2\n\n3,é\r\n\n 4 ,5",
+            "\n \n\r\na;b\n1;2\n\n\n3;4\n\n",
+            "a,b\n1,2\n1,2,3\n4\n",
+            "a,b\n1,2\n3\r4,5\n6\n",
+            "a,a\n1,2\n",
+            "a,b\n1,\"2\n3\"\n4,5\n",
+            "",
+            "\n\n",
+            "a,b",
+        ] {
+            let of = |size: usize| {
+                let table = Records::of_pieces("t", text, size);
+                table.map(|table| table.map(|table| (table.header.clone(), all(&table))))
+            };
+            let whole = of(1000).map_err(|error| error.to_string());
+            for size in 0..text.len() {
+                assert_eq!(of(size).map_err(|error| error.to_string()), whole, "{text:?}, {size}");
+            }
+        }
     }
 
     #[test]

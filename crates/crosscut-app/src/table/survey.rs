@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use crosscut::parallel::map_ranges;
 use crosscut_data::{Words, text};
 
 use super::options::Found;
@@ -128,6 +129,16 @@ fn is_likely_a_row(header: &[String]) -> bool {
 
 /// Counts the values of some columns.
 fn count(records: &Records, used: &[usize]) -> Vec<Seen> {
+    // Each thread has neighbouring columns, and reads all rows.
+    let columns = used.len().div_ceil(rayon::current_num_threads()).max(1);
+    let parts: Vec<&[usize]> = used.chunks(columns).collect();
+    let seen = map_ranges(parts.len(), 1, |range| {
+        parts[range].iter().flat_map(|part| count_columns(records, part)).collect::<Vec<_>>()
+    });
+    seen.into_iter().flatten().collect()
+}
+
+fn count_columns(records: &Records, used: &[usize]) -> Vec<Seen> {
     let mut all = vec![Seen::default(); used.len()];
     for record in 0..records.len() {
         for (seen, &at) in all.iter_mut().zip(used) {

@@ -84,7 +84,7 @@ pub fn check<F: Format>(request: &Check<'_>, monitor: &mut dyn Monitor) -> Resul
             let mut pieces = Once::open(file, encoding, cut, None)?;
             let mut items = Items::<F>::new();
             while let Some(piece) = pieces.next_piece()? {
-                items.append(&mut read(&format, &task, piece, items.len())?);
+                items.append(&mut read(&format, &task, piece.source(), items.len())?);
             }
             let promise = "reading in pieces of one example returns the same examples";
             again.push((items, "read in pieces", promise));

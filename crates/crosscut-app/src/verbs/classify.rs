@@ -13,7 +13,7 @@ use crate::format::Format;
 use crate::item::Item;
 use crate::model_file::ModelFile;
 use crate::monitor::Monitor;
-use crate::once::Once;
+use crate::once::{Once, Piece};
 use crate::options::Options;
 use crate::output;
 use crate::probability;
@@ -51,8 +51,10 @@ pub fn classify<F: Format>(
     monitor: &mut dyn Monitor,
 ) -> Result<Classified, Error> {
     /// Bytes of a piece for each thread.
-    const PIECE: usize = 64 << 10;
-    classify_by::<F>(request, model, monitor, PIECE * rayon::current_num_threads())
+    const PIECE: usize = 256 << 10;
+    /// Threads beyond these share the bytes of fewer.
+    const MOST: usize = 16;
+    classify_by::<F>(request, model, monitor, PIECE * rayon::current_num_threads().min(MOST))
 }
 
 /// [`classify`] with pieces of about `size` bytes.
@@ -76,7 +78,8 @@ pub(super) fn classify_by<F: Format>(
     let is_alone = beside.is_empty() || flush;
     let mut reading = match (format.cut().filter(|_| is_alone), flush) {
         (Some(cut), _) => {
-            Reading::Pieces(Once::open(examples, encoding, cut, (!flush).then_some(size))?)
+            let once = Once::open(examples, encoding, cut, (!flush).then_some(size))?;
+            Reading::Pieces(Box::new(Pieces::new(once)))
         }
         (None, false) => Reading::Whole(Some(examples), encoding),
         (None, true) => {
@@ -87,12 +90,16 @@ pub(super) fn classify_by<F: Format>(
     let mut tally = Tally::default();
     let mut failure = None;
     let mut predict_all = |out: &mut dyn Write| {
-        while let Some(items) = reading.next(&format, &task, tally.examples, monitor).transpose() {
+        while let Some(items) = reading.next(&format, &task, monitor).transpose() {
             let items = items.map_err(|error| {
                 failure = Some(error);
                 io::Error::other("the examples cannot be read")
             })?;
-            predict(&format, &task, &w, &items, &mut tally, out)?;
+            let mut predict = || predict(&format, &task, &w, &items, &mut tally, out);
+            match &mut reading {
+                Reading::Pieces(pieces) if !flush => pieces.meanwhile(&format, &task, predict)?,
+                _ => predict()?,
+            }
             if flush {
                 out.flush()?;
             }
@@ -110,39 +117,92 @@ pub(super) fn classify_by<F: Format>(
 }
 
 /// A file of examples.
-enum Reading<'a> {
-    Pieces(Once),
+enum Reading<'a, F: Format> {
+    Pieces(Box<Pieces<F>>),
     /// All of it at once; `None` afterwards.
     Whole(Option<&'a Path>, Encoding),
 }
 
-impl Reading<'_> {
-    /// The next examples, after `before` others; `None` at the end.
-    fn next<F: Format>(
+impl<F: Format> Reading<'_, F> {
+    /// The next examples; `None` at the end.
+    fn next(
         &mut self,
         format: &F,
         task: &F::Task,
-        before: usize,
         monitor: &mut dyn Monitor,
     ) -> Result<Option<Items<F>>, Error> {
         match self {
             Self::Whole(path, encoding) => {
                 let Some(path) = path.take() else { return Ok(None) };
                 let source = Source::open(path, monitor)?.decode(*encoding);
-                read(format, task, source.may_be_empty(), before).map(Some)
+                read(format, task, source.may_be_empty(), 0).map(Some)
             }
-            Self::Pieces(pieces) => match pieces.next_piece()? {
-                Some(piece) => {
-                    let items = read(format, task, piece, before)?;
-                    pieces.tell(monitor);
-                    Ok(Some(items))
+            Self::Pieces(pieces) => {
+                let items = pieces.next(format, task)?;
+                match items {
+                    Some(_) => pieces.once.tell(monitor),
+                    None => pieces.once.tell_at_end(monitor),
                 }
-                None => {
-                    pieces.tell_at_end(monitor);
-                    Ok(None)
-                }
-            },
+                Ok(items)
+            }
         }
+    }
+}
+
+/// A file in pieces.
+struct Pieces<F: Format> {
+    once: Once,
+    /// A piece that is to be read next.
+    piece: Option<Result<Option<Piece>, Error>>,
+    /// What comes before `piece` and has not been returned.
+    items: Option<Result<Items<F>, Error>>,
+    /// Examples read.
+    count: usize,
+}
+
+impl<F: Format> Pieces<F> {
+    fn new(once: Once) -> Self {
+        Self { once, piece: None, items: None, count: 0 }
+    }
+
+    /// The examples of the next piece; `None` at the end.
+    fn next(&mut self, format: &F, task: &F::Task) -> Result<Option<Items<F>>, Error> {
+        let items = match self.items.take() {
+            Some(items) => items?,
+            None => {
+                let piece = self.piece.take().unwrap_or_else(|| self.once.next_piece())?;
+                let Some(piece) = piece else { return Ok(None) };
+                read(format, task, piece.source(), self.count)?
+            }
+        };
+        self.count += items.len();
+        Ok(Some(items))
+    }
+
+    /// Does `work`; meanwhile, threads read the next examples, and the piece after them.
+    fn meanwhile<R>(&mut self, format: &F, task: &F::Task, work: impl FnOnce() -> R) -> R {
+        let Self { once, piece: next, items, count } = self;
+        let piece = match next.take() {
+            Some(Ok(Some(piece))) => Some(piece),
+            None => None,
+            // The end, or an error.
+            last => {
+                *next = last;
+                return work();
+            }
+        };
+        rayon::in_place_scope(|scope| {
+            scope.spawn(move |scope| {
+                match piece.map_or_else(|| once.next_piece(), |piece| Ok(Some(piece))) {
+                    Ok(Some(piece)) => {
+                        scope.spawn(|_| *next = Some(once.next_piece()));
+                        *items = Some(read(format, task, piece.source(), *count));
+                    }
+                    last => *next = Some(last),
+                }
+            });
+            work()
+        })
     }
 }
 

@@ -1,8 +1,9 @@
 //! [`Folds`]: trains on all folds but one, for every fold and C, and keeps what the models say of the
 //! fold held out.
 
-use std::io;
-use std::mem;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::{io, mem};
 
 use crosscut::parallel::map_ranges;
 use crosscut::validation::{Point, Round, cross_validate_with, pooled};
@@ -40,8 +41,8 @@ pub(super) struct Found {
 struct Held<Y> {
     predictions: Vec<Option<Y>>,
     texts: Vec<io::Result<Vec<u8>>>,
-    /// What the models of the folds say of the probabilities of outputs.
-    forecasts: Vec<Forecasts>,
+    /// What the model of each fold says of the probabilities of outputs.
+    forecasts: BTreeMap<usize, Forecasts>,
 }
 
 impl<F: Format> Folds<'_, F> {
@@ -62,9 +63,10 @@ impl<F: Format> Folds<'_, F> {
         let none = || Held {
             predictions: self.training.examples.iter().map(|_| None).collect(),
             texts: Vec::new(),
-            forecasts: Vec::new(),
+            forecasts: BTreeMap::new(),
         };
-        let mut held: Vec<Held<OutputOf<F>>> = cs.iter().map(|_| none()).collect();
+        let held: Vec<Mutex<Held<OutputOf<F>>>> = cs.iter().map(|_| Mutex::new(none())).collect();
+        let ends = Mutex::new(ends);
         let largest = cs.iter().map(|c| c.mean(n)).fold(0.0, f64::max);
         let points = cross_validate_with(
             self.regulariser,
@@ -75,25 +77,28 @@ impl<F: Format> Folds<'_, F> {
             cs,
             self.settings,
             &mut |round, progress| watch.see(round, progress),
-            &mut |round, solution, held_out| {
+            &|round, solution, held_out| {
                 let Some(at) = cs.iter().position(|&c| c == round.c) else { return };
-                self.take_in(&mut held[at], &solution.w, held_out);
+                self.take_in(&held[at], round.fold, &solution.w, held_out);
                 if self.extends && round.c.mean(n) == largest {
-                    ends.resize(ends.len().max(round.fold + 1), Vec::new());
+                    let mut ends = ends.lock().unwrap_or_else(PoisonError::into_inner);
+                    let folds = ends.len().max(round.fold + 1);
+                    ends.resize(folds, Vec::new());
                     ends[round.fold].clone_from(&solution.w);
                 }
             },
         )?;
         let found = points.into_iter().filter_map(|point| {
             let at = cs.iter().position(|&c| c == point.c)?;
-            let texts = mem::take(&mut held[at].texts);
-            Some(Found { validated: self.validated(point, &held[at]), texts })
+            let mut held = held[at].lock().unwrap_or_else(PoisonError::into_inner);
+            let texts = mem::take(&mut held.texts);
+            Some(Found { validated: self.validated(point, &held), texts })
         });
         Ok(found.collect())
     }
 
-    /// Predicts the examples `held_out` with the weights w.
-    fn take_in(&self, held: &mut Held<OutputOf<F>>, w: &[f64], held_out: &[usize]) {
+    /// Predicts the examples `held_out` with the weights w, which a fold was trained without.
+    fn take_in(&self, held: &Mutex<Held<OutputOf<F>>>, fold: usize, w: &[f64], held_out: &[usize]) {
         let Training { format, task, .. } = self.training;
         let inputs: Vec<_> =
             held_out.iter().map(|&example| &self.training.examples[example].x).collect();
@@ -104,17 +109,21 @@ impl<F: Format> Folds<'_, F> {
                 Outcome { x, y, y_hat, weight: *weight }
             })
             .collect();
-        held.forecasts.push(forecasts(format, task, w, &outcomes));
-        if self.writes {
-            /// Examples written by one thread at a time.
-            const PIECE: usize = 64;
-            let texts = map_ranges(held_out.len(), PIECE, |range| {
+        let forecasts = forecasts(format, task, w, &outcomes);
+        /// Examples written by one thread at a time.
+        const PIECE: usize = 64;
+        let texts = self.writes.then(|| {
+            map_ranges(held_out.len(), PIECE, |range| {
                 let text = |at: usize| {
                     let mut text = Vec::new();
                     format.write(task, w, inputs[at], &found[at], &mut text).map(|()| text)
                 };
                 range.map(text).collect::<Vec<_>>()
-            });
+            })
+        });
+        let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.forecasts.insert(fold, forecasts);
+        if let Some(texts) = texts {
             held.texts.resize_with(self.training.examples.len(), || Ok(Vec::new()));
             for (&example, text) in held_out.iter().zip(texts.into_iter().flatten()) {
                 held.texts[example] = text;
@@ -133,9 +142,9 @@ impl<F: Format> Folds<'_, F> {
             })
             .collect();
         let mut all = Forecasts::default();
-        held.forecasts.iter().for_each(|fold| all.absorb(fold));
+        held.forecasts.values().for_each(|fold| all.absorb(fold));
         let report = all.report(self.training.format.evaluate(&self.training.task, &outcomes));
-        let folds: Vec<(f64, f64)> = held.forecasts.iter().map(Forecasts::log_loss).collect();
+        let folds: Vec<(f64, f64)> = held.forecasts.values().map(Forecasts::log_loss).collect();
         let log_loss = report.get("log_loss").map(|log_loss| (log_loss, pooled(&folds).1));
         Validated { point, log_loss, report }
     }

@@ -26,4 +26,5 @@ mod serve;
 mod stream;
 mod svmstruct;
 mod tables;
+mod threads;
 mod validate;

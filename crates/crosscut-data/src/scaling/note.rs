@@ -1,6 +1,9 @@
 //! Notes to the user: features of very different sizes, and constants that scaling removes.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use crosscut::Feature;
+use crosscut::parallel::map_ranges;
 
 use super::Columns;
 
@@ -36,34 +39,50 @@ impl Apart {
     pub const TABLE: Self = Self { spread: 100.0, effect: "C", ..Self::ROWS };
 }
 
-/// The sizes of the features that more than half of the rows have, as [`largest`] computes them; 0
-/// for the others.
+/// Of `sizes`, as [`largest`] computes them, those of the features that more than half of the rows
+/// have; 0 for the others.
 pub fn largest_of_dense<'r>(
-    features: usize,
-    rows: impl Iterator<Item = &'r [Feature]> + Clone,
+    mut sizes: Vec<f64>,
+    rows: impl Iterator<Item = &'r [Feature]>,
 ) -> Vec<f64> {
-    let (mut counts, mut total) = (vec![0_usize; features], 0);
-    for row in rows.clone() {
+    let (mut counts, mut total) = (vec![0_usize; sizes.len()], 0);
+    for row in rows {
         total += 1;
-        row.iter()
-            .filter(|feature| (feature.index as usize) < features)
-            .for_each(|feature| counts[feature.index as usize] += 1);
+        for feature in row {
+            if let Some(count) = counts.get_mut(feature.index as usize) {
+                *count += 1;
+            }
+        }
     }
-    let sizes = largest(features, rows).into_iter().zip(counts);
-    sizes.map(|(size, count)| if 2 * count > total { size } else { 0.0 }).collect()
+    for (size, count) in sizes.iter_mut().zip(counts) {
+        *size = if 2 * count > total { *size } else { 0.0 };
+    }
+    sizes
 }
 
-/// The largest absolute value of each feature over all rows, for features with indices below
-/// `features`.
+/// The largest absolute value of each feature over all rows of the examples, for features with
+/// indices below `features`.
 ///
 /// If a row is not compared with other rows, the size of values matters, not only their range.
-pub fn largest<'r>(features: usize, rows: impl Iterator<Item = &'r [Feature]>) -> Vec<f64> {
-    let mut sizes = vec![0.0_f32; features];
-    for feature in rows.flatten() {
-        let size = &mut sizes[feature.index as usize];
-        *size = size.max(feature.value.abs());
-    }
-    sizes.into_iter().map(f64::from).collect()
+pub fn largest<'r, E: Sync, R: Iterator<Item = &'r [Feature]>>(
+    features: usize,
+    examples: &'r [E],
+    rows: impl Fn(&'r E) -> R + Sync,
+) -> Vec<f64> {
+    /// Examples that one thread looks at.
+    const AT_ONCE: usize = 1024;
+    // Numbers of at least 0 are in the order of their bits, and the largest one does not depend on
+    // the order in which threads find it.
+    let sizes: Vec<AtomicU32> = (0..features).map(|_| AtomicU32::new(0)).collect();
+    map_ranges(examples.len(), AT_ONCE, |range| {
+        for feature in examples[range].iter().flat_map(&rows).flatten() {
+            let (size, bits) = (&sizes[feature.index as usize], feature.value.abs().to_bits());
+            if size.load(Ordering::Relaxed) < bits {
+                size.fetch_max(bits, Ordering::Relaxed);
+            }
+        }
+    });
+    sizes.into_iter().map(|bits| f64::from(f32::from_bits(bits.into_inner()))).collect()
 }
 
 /// A note on the features of more than [`Apart::spread`] times the size of the lower quartile; `None`

@@ -188,6 +188,10 @@ impl Format for SequenceFiles {
         }
     }
 
+    fn anticipate(&self, survey: &Survey, record: &mut Record) {
+        record.anticipate(self.kind.columns(), |name| survey.number(name));
+    }
+
     fn survey(&self, survey: &mut Survey, record: &mut Record) -> Result<(), String> {
         let mut surveyor = Surveyor::new(survey, &self.choices, self.kind.has_ids());
         record.number(self.kind.columns(), &mut surveyor)?;
@@ -239,11 +243,14 @@ impl Format for SequenceFiles {
             Features::Ids(ids) => self.learned.coarse.note(rows(), |id| ids.index(id), name),
             Features::Names(_) => None,
         };
-        let mut sizes = largest(task.features().len(), rows());
+        let mut sizes = largest(task.features().len(), examples, |example| {
+            example.x.rows().iter().map(|row| row.features())
+        });
         let first = task.first_paired();
-        let paired = examples.iter().filter_map(|example| example.x.pair_rows());
-        let paired = paired.flat_map(|rows| rows.iter()).map(|row| row.features());
-        let of_pairs = largest(sizes.len() - first, paired);
+        let of_pairs = largest(sizes.len() - first, examples, |example| {
+            let rows = example.x.pair_rows().into_iter();
+            rows.flat_map(|rows| rows.iter()).map(|row| row.features())
+        });
         for (size, of_pairs) in sizes[first..].iter_mut().zip(of_pairs) {
             *size = size.max(of_pairs);
         }

@@ -51,6 +51,8 @@ pub(super) struct Attributes {
     text: String,
     /// Where each name ends, and its value.
     ends: Vec<(u32, f32)>,
+    /// The number of each name, or [`UNKNOWN`](Self::UNKNOWN); empty if none was looked up.
+    numbers: Vec<u32>,
 }
 
 /// A sequence whose names are numbers, and are gone.
@@ -142,6 +144,29 @@ impl Record {
         }
     }
 
+    /// Makes the features of a sentence, and looks up names.
+    ///
+    /// A sentence with an error stays as it is, so that [`number`](Self::number) finds the error.
+    pub(super) fn anticipate(
+        &mut self,
+        columns: Option<&Columns>,
+        number: impl Fn(&str) -> Option<u32>,
+    ) {
+        if let (Body::Sentence(sentence), Some(columns)) = (&self.body, columns) {
+            let (tokens, names) = (Vec::with_capacity(sentence.len()), Attributes::default());
+            let mut expanded = Expanded { number, tokens, tag: None, names };
+            if columns.number(sentence, &mut expanded).is_ok() {
+                self.body = Body::Tokens(expanded.tokens);
+            }
+        } else if let Body::Tokens(tokens) = &mut self.body {
+            for token in tokens {
+                if let Given::Names(names) = &mut token.features {
+                    names.look_up(&number);
+                }
+            }
+        }
+    }
+
     /// Passes on the tokens with their numbers; none if it has been surveyed. `columns` are those of
     /// its file.
     ///
@@ -193,7 +218,11 @@ impl Token {
                 let mut rests = self.rest.iter().peekable();
                 for (at, (name, value)) in (0..).zip(names.iter()) {
                     let taken = rests.next_if(|rest| rest.index == at);
-                    let Some(index) = numbers.name(name)? else { continue };
+                    let index = match names.number(at as usize) {
+                        None => numbers.name(name)?,
+                        known => known,
+                    };
+                    let Some(index) = index else { continue };
                     row.push(Feature { index, value });
                     rest.extend(taken.map(|taken| with_number(taken, index)));
                 }
@@ -207,7 +236,8 @@ impl Token {
 impl Attributes {
     /// Nothing yet, with room for so many bytes of names and so many names.
     pub fn with_capacity(bytes: usize, names: usize) -> Self {
-        Self { text: String::with_capacity(bytes), ends: Vec::with_capacity(names) }
+        let (text, ends) = (String::with_capacity(bytes), Vec::with_capacity(names));
+        Self { text, ends, numbers: Vec::new() }
     }
 
     /// Adds a name, if all together have less than 4 GiB, as those of a line have.
@@ -228,6 +258,60 @@ impl Attributes {
 
     pub fn len(&self) -> usize {
         self.ends.len()
+    }
+
+    /// In place of the number of a name that is not known. No name has it.
+    const UNKNOWN: u32 = u32::MAX;
+
+    /// Keeps the numbers of names that `number` knows.
+    fn look_up(&mut self, number: impl Fn(&str) -> Option<u32>) {
+        let found = self.iter().map(|(name, _)| number(name).unwrap_or(Self::UNKNOWN));
+        self.numbers = found.collect();
+    }
+
+    /// Adds a name that was looked up. Its text is kept only if it is not known.
+    fn push_found(&mut self, name: &str, number: Option<u32>) {
+        self.push(if number.is_none() { name } else { "" }, 1.0);
+        self.numbers.push(number.unwrap_or(Self::UNKNOWN));
+    }
+
+    /// The number of a name, if it was looked up and known.
+    fn number(&self, at: usize) -> Option<u32> {
+        self.numbers.get(at).copied().filter(|&number| number != Self::UNKNOWN)
+    }
+}
+
+/// The tokens of a sentence with the names of their features, looked up by `number`.
+struct Expanded<N> {
+    number: N,
+    tokens: Vec<Token>,
+    /// Of the next token.
+    tag: Option<(u64, Box<str>)>,
+    names: Attributes,
+}
+
+impl<N: Fn(&str) -> Option<u32>> Numbers for Expanded<N> {
+    fn id(&self, _: u32) -> Option<u32> {
+        None
+    }
+
+    fn name(&mut self, name: &str) -> Result<Option<u32>, String> {
+        self.names.push_found(name, (self.number)(name));
+        Ok(None)
+    }
+
+    fn tag(&mut self, line: u64, tag: &str) -> Result<(), String> {
+        self.tag = Some((line, tag.into()));
+        Ok(())
+    }
+
+    fn row(&mut self, _: &[Feature], _: &[Feature]) -> Result<(), String> {
+        let (line, tag) = self.tag.take().map_or((0, None), |(line, tag)| (line, Some(tag)));
+        let mut next = Attributes::with_capacity(0, self.names.len());
+        next.numbers.reserve(self.names.len());
+        let features = Given::Names(std::mem::replace(&mut self.names, next));
+        self.tokens.push(Token { line, tag, features, rest: Vec::new() });
+        Ok(())
     }
 }
 

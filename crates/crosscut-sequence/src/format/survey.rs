@@ -77,6 +77,11 @@ impl Survey {
         )))
     }
 
+    /// The number of a name, if it has one yet.
+    pub fn number(&self, name: &str) -> Option<u32> {
+        self.words.index(name)
+    }
+
     /// The number of different names.
     pub fn names(&self) -> usize {
         self.words.len()

@@ -48,6 +48,7 @@
 
 mod folds;
 mod grid;
+mod side_by_side;
 
 use std::collections::BTreeSet;
 
@@ -57,12 +58,14 @@ pub use grid::{beyond, grid};
 use crate::model::risk;
 use crate::solve::bounds::{Fault, relative_gap};
 use crate::solve::error::SolveError;
+use crate::solve::oracles::WorkerPool;
 use crate::solve::progress::{Flow, Progress};
 use crate::solve::regulariser::Regulariser;
 use crate::solve::settings::{C, Settings, SettingsError};
 use crate::solve::solution::{Certificate, Solution, StopReason};
 use crate::solve::trainer::Trainer;
 use crate::task::{Example, Task};
+use side_by_side::{Told, side_by_side};
 
 /// One training run of a cross-validation.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -100,21 +103,29 @@ pub struct Point {
 ///
 /// `folds` has the fold of each example, as [`folds()`] returns it. For each fold, one [`Trainer`]
 /// solves for the values of C in increasing order, each warm-started from the planes and dual
-/// variables of the one before. `settings.c` is ignored; the limits on passes and seconds apply to
-/// each run.
+/// variables of the one before. `settings.c` is ignored; the limits on passes, seconds and memory
+/// apply to each run.
 ///
-/// `observer` is called as in [`Trainer::solve`] and also receives the current [`Round`].
-/// When it asks to stop, no further run begins. `visit` receives every completed run with the
-/// indices of the held-out examples, for measures other than the risk.
+/// Folds are trained side by side, as many at a time as `settings.threads` says, each on one thread.
+/// If there are fewer folds than threads, they share them. So there are as many [`Trainer`]s in
+/// memory as threads, or folds. The result does not depend on the number of threads.
+///
+/// `observer` is called as in [`Trainer::solve`] and also receives the current [`Round`]. It hears of
+/// the folds one after the other, on the calling thread, also while they are trained side by side:
+/// then only the first unfinished fold is reported live. When it asks to stop, runs under way end,
+/// and no further run begins.
+///
+/// `visit` receives every completed run with the indices of the held-out examples, for measures
+/// other than the risk. It is called on the thread that trained, a rayon pool with the threads of
+/// this fold: for different folds in any order, also at the same time.
 ///
 /// The result is in the order of `cs` and has only the values of C that were completed on every
-/// fold: all of them, unless the observer asked to stop. The risk is computed on the current rayon
-/// pool.
+/// fold: all of them, unless the observer asked to stop.
 ///
 /// # Errors
 /// See [`SolveError`]. Settings and values of C are checked before the first run; an example is
 /// named by its index in `examples`. It is also an error if no example has a positive weight, or if
-/// an oracle fails in any run.
+/// an oracle fails in any run. If several folds have an error, it is that of the first one.
 ///
 /// # Panics
 /// If `folds` and `examples` differ in length.
@@ -125,11 +136,14 @@ pub fn cross_validate<T: Task>(
     cs: &[C],
     settings: &Settings,
     observer: &mut dyn FnMut(&Round, &Progress) -> Flow,
-    visit: &mut dyn FnMut(&Round, &Solution, &[usize]),
+    visit: Visit<'_>,
 ) -> Result<Vec<Point>, SolveError> {
     let plain = Regulariser::default();
     cross_validate_with(&plain, &[], task, examples, folds, cs, settings, observer, visit)
 }
+
+/// Receives the completed runs of a [cross-validation](cross_validate), and the examples held out.
+pub type Visit<'v> = &'v (dyn Fn(&Round, &Solution, &[usize]) + Sync);
 
 /// As [`cross_validate`], with a regulariser for all runs, and weights from which the first run of
 /// each fold [starts](Trainer::start_at): `starts[fold]`, or zero if there are none for a fold.
@@ -149,7 +163,7 @@ pub fn cross_validate_with<T: Task>(
     cs: &[C],
     settings: &Settings,
     observer: &mut dyn FnMut(&Round, &Progress) -> Flow,
-    visit: &mut dyn FnMut(&Round, &Solution, &[usize]),
+    visit: Visit<'_>,
 ) -> Result<Vec<Point>, SolveError> {
     let weights: Vec<f64> = examples.iter().map(|example| example.weight).collect();
     let trainer = |fold: usize, kept: &[usize], settings: &Settings| {
@@ -162,63 +176,94 @@ pub fn cross_validate_with<T: Task>(
     };
     let risk =
         |w: &[f64], held_out: &[usize]| risk(task, w, held_out.iter().map(|&at| &examples[at]));
-    cross_validate_any(&weights, folds, cs, settings, (&trainer, &risk), observer, visit)
+    let problem = Problem { weights: &weights, trainer: &trainer, risk: &risk, visit };
+    problem.cross_validate(folds, cs, settings, observer)
 }
 
-/// Creates a trainer for a fold, on the examples with these indices.
-type NewTrainer<'f, 'a> = &'f dyn Fn(usize, &[usize], &Settings) -> Result<Trainer<'a>, SolveError>;
-/// The risk of weights on the examples with these indices.
-type Risk<'f> = &'f dyn Fn(&[f64], &[usize]) -> f64;
+type NewTrainer<'f, 'a> =
+    dyn Fn(usize, &[usize], &Settings) -> Result<Trainer<'a>, SolveError> + Sync + 'f;
 
-/// [`cross_validate`] without the types of the task, compiled once; `weights` are the weights of
-/// the examples.
-fn cross_validate_any(
-    weights: &[f64],
-    folds: &[usize],
-    cs: &[C],
-    settings: &Settings,
-    (trainer, risk): (NewTrainer<'_, '_>, Risk<'_>),
-    observer: &mut dyn FnMut(&Round, &Progress) -> Flow,
-    visit: &mut dyn FnMut(&Round, &Solution, &[usize]),
-) -> Result<Vec<Point>, SolveError> {
-    assert_eq!(folds.len(), weights.len(), "every example needs a fold");
-    settings.check()?;
-    for &c in cs {
-        Settings { c, ..*settings }.check()?;
+/// [`cross_validate`] without the types of the task, compiled once.
+struct Problem<'f, 'a> {
+    /// The weights of the examples.
+    weights: &'f [f64],
+    /// Creates a trainer for a fold, on the examples with these indices.
+    trainer: &'f NewTrainer<'f, 'a>,
+    /// The risk of weights on the examples with these indices.
+    risk: &'f (dyn Fn(&[f64], &[usize]) -> f64 + Sync),
+    visit: Visit<'f>,
+}
+
+impl Problem<'_, '_> {
+    fn cross_validate(
+        &self,
+        folds: &[usize],
+        cs: &[C],
+        settings: &Settings,
+        observer: &mut dyn FnMut(&Round, &Progress) -> Flow,
+    ) -> Result<Vec<Point>, SolveError> {
+        assert_eq!(folds.len(), self.weights.len(), "every example needs a fold");
+        settings.check()?;
+        for &c in cs {
+            Settings { c, ..*settings }.check()?;
+        }
+        if self.weights.is_empty() {
+            return Err(SolveError::NoExamples);
+        }
+        let all: BTreeSet<usize> = folds.iter().copied().collect();
+        let weighty = self.weights.iter().zip(folds).filter(|(weight, _)| **weight > 0.0);
+        let used: BTreeSet<usize> = weighty.map(|(_, &fold)| fold).collect();
+        let used: Vec<usize> = used.into_iter().collect();
+        if used.is_empty() {
+            let (name, expected) = ("a fold", "one with an example whose weight is above 0");
+            return Err(SettingsError { name, expected, found: "of weight 0".to_owned() }.into());
+        }
+        let mut runs: Vec<Vec<FoldRun>> = vec![Vec::with_capacity(used.len()); cs.len()];
+        let train = |at: usize, threads: usize, tell: &mut dyn FnMut(Told) -> Flow| {
+            let settings = Settings { threads, ..*settings };
+            self.train((used[at], all.len()), folds, cs, &settings, tell)
+        };
+        let threads = WorkerPool::count(settings.threads);
+        side_by_side(used.len(), threads, &train, &mut |told| match told {
+            Told::Progress(round, progress) => observer(&round, &progress),
+            Told::Done(_, at, run) => {
+                runs[at].push(run);
+                Flow::Continue(())
+            }
+        })?;
+        let complete = cs.iter().zip(&runs).filter(|(_, runs)| runs.len() == used.len());
+        Ok(complete.map(|(&c, runs)| point(c, runs)).collect())
     }
-    if weights.is_empty() {
-        return Err(SolveError::NoExamples);
-    }
-    let all: BTreeSet<usize> = folds.iter().copied().collect();
-    let weighty = weights.iter().zip(folds).filter(|(weight, _)| **weight > 0.0);
-    let used: BTreeSet<usize> = weighty.map(|(_, &fold)| fold).collect();
-    let count = used.len();
-    if count == 0 {
-        let (name, expected) = ("a fold", "one with an example whose weight is above 0");
-        return Err(SettingsError { name, expected, found: "of weight 0".to_owned() }.into());
-    }
-    let mut runs: Vec<Vec<FoldRun>> = vec![Vec::with_capacity(count); cs.len()];
-    'folds: for fold in used {
+
+    /// Makes the runs of one fold, of `count` folds.
+    fn train(
+        &self,
+        (fold, count): (usize, usize),
+        folds: &[usize],
+        cs: &[C],
+        settings: &Settings,
+        tell: &mut dyn FnMut(Told) -> Flow,
+    ) -> Result<(), SolveError> {
         let (held_out, kept): (Vec<usize>, Vec<usize>) =
-            (0..weights.len()).partition(|&at| folds[at] == fold);
+            (0..folds.len()).partition(|&at| folds[at] == fold);
         let mut increasing: Vec<usize> = (0..cs.len()).collect();
         increasing.sort_by(|&a, &b| cs[a].mean(kept.len()).total_cmp(&cs[b].mean(kept.len())));
-        let Some(&smallest) = increasing.first() else { break };
+        let Some(&smallest) = increasing.first() else { return Ok(()) };
 
         let first = Settings { c: cs[smallest], ..*settings };
-        let mut trainer = trainer(fold, &kept, &first).map_err(|error| match error {
+        let mut trainer = (self.trainer)(fold, &kept, &first).map_err(|error| match error {
             SolveError::Example { index, message } => {
                 SolveError::Example { index: kept[index], message }
             }
             other => other,
         })?;
-        let weight = held_out.iter().map(|&at| weights[at]).sum();
+        let weight = held_out.iter().map(|&at| self.weights[at]).sum();
         for at in increasing {
-            let round = Round { fold, folds: all.len(), c: cs[at] };
+            let round = Round { fold, folds: count, c: cs[at] };
             trainer.set_c(cs[at])?;
             let mut stop = false;
             let solution = trainer.solve(&mut |progress| {
-                let flow = observer(&round, progress);
+                let flow = tell(Told::Progress(round, *progress));
                 stop |= flow.is_break();
                 flow
             });
@@ -226,23 +271,23 @@ fn cross_validate_any(
                 return Err(Fault { example: kept[example], kind }.into());
             }
             if solution.certificate.stop != StopReason::Interrupted {
-                let risk = risk(&solution.w, &held_out);
-                let Certificate { passes, stop, shown, dual, .. } = solution.certificate;
-                let relative_gap = match stop {
+                let risk = (self.risk)(&solution.w, &held_out);
+                let Certificate { passes, stop: reason, shown, dual, .. } = solution.certificate;
+                let relative_gap = match reason {
                     StopReason::Inexact => f64::INFINITY,
                     StopReason::Oracle => relative_gap(shown, dual),
                     _ => solution.certificate.relative_gap(),
                 };
-                runs[at].push(FoldRun { risk, weight, passes, relative_gap });
-                visit(&round, &solution, &held_out);
+                (self.visit)(&round, &solution, &held_out);
+                let run = FoldRun { risk, weight, passes, relative_gap };
+                stop |= tell(Told::Done(round, at, run)).is_break();
             }
             if stop {
-                break 'folds;
+                break;
             }
         }
+        Ok(())
     }
-    let complete = cs.iter().zip(&runs).filter(|(_, runs)| runs.len() == count);
-    Ok(complete.map(|(&c, runs)| point(c, runs)).collect())
 }
 
 /// What [`search`] found.
@@ -273,7 +318,7 @@ pub fn search<T: Task>(
     settings: &Settings,
     observer: &mut dyn FnMut(&Round, &Progress) -> Flow,
 ) -> Result<Search, SolveError> {
-    let points = cross_validate(task, examples, folds, cs, settings, observer, &mut |_, _, _| {})?;
+    let points = cross_validate(task, examples, folds, cs, settings, observer, &|_, _, _| {})?;
     let n = examples.len();
     let (best, one_standard_error) = (best(&points, n), one_standard_error(&points, n));
     Ok(Search { best, one_standard_error, points })
@@ -343,9 +388,11 @@ fn point(c: C, runs: &[FoldRun]) -> Point {
 #[cfg(test)]
 mod tests {
     use std::ops::ControlFlow;
+    use std::sync::Mutex;
 
     use super::*;
     use crate::data::Sink;
+    use crate::solve::progress::Moment;
     use crate::task::FeatureMap;
     use crate::task::Planes;
 
@@ -411,7 +458,7 @@ mod tests {
         let cs = [C::Sum(1.0), C::Mean(0.5), C::Sum(0.1)];
         let settings =
             Settings { relative_gap: 1e-6, passes: Some(100_000), ..Settings::default() };
-        let mut rounds = Vec::new();
+        let rounds = Mutex::new(Vec::new());
         let points = cross_validate(
             &Side,
             &examples,
@@ -419,16 +466,18 @@ mod tests {
             &cs,
             &settings,
             &mut go,
-            &mut |round, solution, held_out| {
+            &|round, solution, held_out| {
                 assert!(held_out.iter().all(|&at| fold_of[at] == round.fold));
                 assert_eq!(held_out.len() + solution.certificate.examples, 60);
                 assert_eq!(solution.certificate.c, round.c.mean(40));
-                rounds.push((*round, solution.certificate));
+                rounds.lock().unwrap().push((*round, solution.certificate));
             },
         )
         .unwrap();
         assert_eq!(points.iter().map(|point| point.c).collect::<Vec<_>>(), cs);
+        let mut rounds = rounds.into_inner().unwrap();
         assert_eq!(rounds.len(), 9);
+        rounds.sort_by_key(|(round, _)| round.fold);
         assert!(rounds[..3].windows(2).all(|pair| pair[0].1.c < pair[1].1.c));
         for (round, warm) in rounds {
             let kept = examples
@@ -448,6 +497,42 @@ mod tests {
             assert_eq!(point.risks.len(), 3);
             assert!((point.risk - point.risks.iter().sum::<f64>() / 3.0).abs() < 1e-12);
             assert!(point.relative_gap <= 1e-6 && point.passes >= 3.0);
+        }
+    }
+
+    #[test]
+    fn nothing_depends_on_threads() {
+        let examples = examples(60);
+        let fold_of = folds_of(60, 5, 3).unwrap();
+        let cs = [C::Sum(0.1), C::Sum(1.0), C::Mean(0.5)];
+        let run = |threads: usize| {
+            let settings = Settings::default().threads(threads);
+            let (mut heard, visits) = (Vec::new(), Mutex::new(Vec::new()));
+            let points = cross_validate(
+                &Side,
+                &examples,
+                &fold_of,
+                &cs,
+                &settings,
+                &mut |round, progress| {
+                    if progress.moment != Moment::Within {
+                        let told = Progress { seconds: 0.0, oracle_seconds: 0.0, ..*progress };
+                        heard.push((*round, told));
+                    }
+                    Flow::Continue(())
+                },
+                &|round, solution, held_out| {
+                    let visit = (*round, solution.w.clone(), held_out.to_vec());
+                    visits.lock().unwrap().push(visit);
+                },
+            );
+            let mut visits = visits.into_inner().unwrap();
+            visits.sort_by_key(|(round, ..)| round.fold);
+            (points.unwrap(), heard, visits)
+        };
+        let expected = run(1);
+        for threads in [2, 3, 4, 11] {
+            assert!(run(threads) == expected, "{threads}");
         }
     }
 
@@ -523,13 +608,12 @@ mod tests {
         assert_eq!(found.points.iter().map(|point| point.c).collect::<Vec<_>>(), [C::Sum(0.1)]);
         assert_eq!(found.best, Some(C::Sum(0.1)));
 
-        let mut runs = 0;
         let mut observer = |_: &Round, _: &Progress| ControlFlow::Break(());
-        let visit = &mut |_: &Round, _: &Solution, _: &[usize]| runs += 1;
+        let visit = |_: &Round, _: &Solution, _: &[usize]| panic!("nothing is complete");
+        let settings = settings.threads(1);
         let points =
-            cross_validate(&Side, &examples, &fold_of, &cs, &settings, &mut observer, visit)
-                .unwrap();
-        assert_eq!((points, runs), (vec![], 0));
+            cross_validate(&Side, &examples, &fold_of, &cs, &settings, &mut observer, &visit);
+        assert_eq!(points, Ok(vec![]));
     }
 
     #[test]
@@ -541,9 +625,9 @@ mod tests {
                 examples,
                 &[0, 0, 0, 1, 1, 1],
                 cs,
-                &Settings::default(),
+                &Settings::default().threads(1),
                 &mut go,
-                &mut |_, _, _| panic!("nothing is trained"),
+                &|_, _, _| panic!("nothing is trained"),
             )
         };
         let error = validate(&examples, &[C::Sum(1.0), C::Sum(-1.0)]).unwrap_err();
@@ -560,7 +644,7 @@ mod tests {
             &[C::Sum(1.0)],
             &Settings::default(),
             &mut go,
-            &mut |_, _, _| {},
+            &|_, _, _| {},
         );
         assert_eq!(none, Err(SolveError::NoExamples));
         let one_fold = cross_validate(
@@ -570,7 +654,7 @@ mod tests {
             &[C::Sum(1.0)],
             &Settings::default(),
             &mut go,
-            &mut |_, _, _| {},
+            &|_, _, _| {},
         );
         assert_eq!(one_fold, Err(SolveError::NoExamples));
     }

@@ -711,7 +711,7 @@ fn folds_that_hold_nothing_out_are_passed_over() {
             &[C::Sum(1.0)],
             &Settings::default(),
             go,
-            &mut |_, _, _| {},
+            &|_, _, _| {},
         )
     };
     let expected = run(&examples, &(0..40).map(|at| at % 3).collect::<Vec<_>>()).expect("sound");

@@ -73,7 +73,7 @@ pub struct Tuning {
     /// whose gap was small at the last visit.
     pub look_again: usize,
     /// Accuracy of a block step in exact passes: the small dual of a block is solved to this
-    /// fraction of its violation. It is fine because a plane may soon be merged.
+    /// fraction of its violation.
     pub fine: f64,
     /// Accuracy of a block step in approximate passes.
     pub rough: f64,
@@ -127,8 +127,8 @@ impl Default for Tuning {
             accelerated: 8.0,
             patience: 100,
             look_again: 3,
-            fine: 0.01,
-            rough: 0.1,
+            fine: 0.1,
+            rough: 0.2,
             near: 8.0,
             uncertified: 4,
             first_uncertified: 8,

@@ -26,12 +26,7 @@ impl WorkerPool {
     /// Starts the threads. `threads` = 0 means the size of the current rayon pool or, outside a
     /// pool, the number of cores.
     pub fn new(threads: usize) -> Result<Self, SolveError> {
-        let around = rayon::current_thread_index().map(|_| rayon::current_num_threads());
-        let threads = match threads {
-            0 => around
-                .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
-            given => given,
-        };
+        let (around, threads) = (Self::around(), Self::count(threads));
         let pool = match threads {
             1 => Pool::Single,
             _ if around == Some(threads) => Pool::Around,
@@ -46,6 +41,20 @@ impl WorkerPool {
             _ => threads,
         };
         Ok(Self { pool, threads })
+    }
+
+    /// The number of threads that a pool with this setting has.
+    pub fn count(threads: usize) -> usize {
+        match (threads, Self::around()) {
+            (0, Some(around)) => around,
+            (0, None) => std::thread::available_parallelism().map_or(1, usize::from),
+            (given, _) => given,
+        }
+    }
+
+    /// The size of the current rayon pool, if there is one.
+    fn around() -> Option<usize> {
+        rayon::current_thread_index().map(|_| rayon::current_num_threads())
     }
 
     /// The number of threads.
