@@ -56,6 +56,7 @@ fn constants() -> Vec<(&'static str, Change)> {
         early,
         early_growth,
         at_rest,
+        longer,
         worthwhile,
         fruitful,
         loose,
@@ -71,6 +72,12 @@ fn constants() -> Vec<(&'static str, Change)> {
         huge
     ];
     let counts = counts![
+        screened,
+        longest_rest,
+        resting,
+        tidying,
+        fruitless,
+        long_round,
         recombining,
         patience,
         look_again,

@@ -34,7 +34,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum What {
-    /// The time of learning to rank, with the documents of a query and with queries [default].
+    /// The time of learning to rank, with the documents of a query and with queries (the default).
     Ranking,
     /// Time and memory of `crosscut learn` for each example, on larger and larger files (Linux).
     Large(Large),

@@ -484,6 +484,28 @@ mod tests {
     }
 
     #[test]
+    fn rows_of_ones_have_the_bits_of_other_rows() {
+        let feature = |index| Feature { index, value: 1.0 };
+        let (mut ones, mut mixed) = (SparseRows::default(), SparseRows::default());
+        for row in [[0, 2, 3, 5, 8, 9], [1, 2, 4, 6, 7, 9]] {
+            ones.push(&row.map(feature)).unwrap();
+            mixed.push(&row.map(feature)).unwrap();
+        }
+        mixed.push(&[Feature { index: 4, value: 2.0 }]).unwrap();
+        let w: Vec<f64> = (0..10 * 7).map(|at| 1.0 / (3.0 + at as f64)).collect();
+        for at in 0..2 {
+            let (a, b) = (ones.row(at), mixed.row(at));
+            assert!(a.is_ones() && !b.is_ones() && !mixed.row(2).is_ones());
+            let scores = [a, b].map(|row| {
+                let mut scores = [f64::NAN; 7];
+                row.sweep(&w, &mut scores);
+                (scores, (0..7).map(|c| row.score(&w, Place::class(c, 7))).collect::<Vec<_>>())
+            });
+            assert_eq!(scores[0], scores[1]);
+        }
+    }
+
+    #[test]
     fn no_classes_are_swept_without_touching_w() {
         let row = SparseVector::new(vec![Feature { index: 7, value: 1.0 }]).unwrap();
         row.row().sweep(&[], &mut []);

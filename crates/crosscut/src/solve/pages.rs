@@ -71,3 +71,21 @@ impl DerefMut for Pages {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_vector_is_the_same_wherever_it_is() {
+        for length in [0, 3, LEAST_BYTES / size_of::<f64>() + 1] {
+            let values: Vec<f64> = (0..length).map(|at| at as f64).collect();
+            let mut pages = Pages::of(values.clone());
+            assert!(*pages == *values);
+            if let Some(last) = pages.last_mut() {
+                *last = -1.0;
+                assert_eq!(pages[length - 1], -1.0);
+            }
+        }
+    }
+}

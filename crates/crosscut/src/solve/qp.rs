@@ -253,7 +253,8 @@ pub(crate) fn go_on(
     alpha_bound: f64,
     longer: f64,
 ) -> f64 {
-    let mut rate = longer - 1.0;
+    // At twice the distance nothing is gained.
+    let mut rate = longer.min(1.9) - 1.0;
     let (mut slope, mut bend, mut sum, mut growth) = (0.0, 0.0, 0.0, 0.0);
     for (((old, alpha), before), after) in old.iter().zip(&*alpha).zip(before).zip(after) {
         let change = alpha - old;
@@ -497,6 +498,26 @@ mod tests {
             let (_, violation) = worst_pair(&exact, &alpha, left(&alpha, alpha_bound));
             let reach = alpha_bound.min(1.0 + alpha.iter().sum::<f64>());
             prop_assert!(violation * reach <= 1e-4 * size, "violation {} at {:?}", violation, alpha);
+        }
+    }
+
+    proptest! {
+        /// A longer step stays within the bounds, and its gain is the change of the dual.
+        #[test]
+        fn a_longer_step_is_feasible_and_tells_its_gain((planes, alpha_bound, damping, ridge) in problems(), longer in 1.1..1.9_f64) {
+            let old = vec![alpha_bound.min(1.0) / (2.0 * planes.len() as f64); planes.len()];
+            let (start, before) = dual(&planes, &old, damping, ridge);
+            let (mut alpha, mut gradient) = (old.clone(), before.clone());
+            let gram = gram(&planes);
+            let curvature = Curvature { gram: &gram, damping, ridge };
+            solve(curvature, &mut gradient, &mut alpha, alpha_bound, |violation| 0.3 * violation);
+            let (short, after) = dual(&planes, &alpha, damping, ridge);
+            let gain = go_on(&old, &mut alpha, (&before, &after), alpha_bound, longer);
+            let (long, _) = dual(&planes, &alpha, damping, ridge);
+            let size = 1.0 + start.abs() + short.abs();
+            prop_assert!((long - short - gain).abs() <= 1e-8 * size, "{} and {}", long - short, gain);
+            prop_assert!(alpha.iter().all(|&alpha| alpha >= 0.0));
+            prop_assert!(alpha.iter().sum::<f64>() <= alpha_bound * (1.0 + 1e-9));
         }
     }
 

@@ -111,3 +111,49 @@ impl History {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A block with idle visits is due in the rounds 1, 2, 4, 7, 12, … and in each after a step.
+    #[test]
+    fn idle_blocks_rest_longer_and_longer_until_they_step() {
+        let tuning = Tuning { screened: 2, longest_rest: 4, ..Tuning::default() };
+        let mut history = History::new(2);
+        let mut due = Vec::new();
+        for round in 1..=20 {
+            history.begin_round();
+            assert!(history.is_due(1), "a block that was never visited is due");
+            if history.is_due(0) {
+                due.push(round);
+                history.record(0, 0.5, round == 17, &tuning);
+            }
+        }
+        assert_eq!(due, [1, 2, 4, 7, 12, 17, 18, 19]);
+        assert_eq!((history.gap(0), history.gap(1)), (0.5, f64::INFINITY));
+        assert!(history.rests(0, 2) && !history.rests(1, 0));
+        history.has_new_plane(0);
+        assert!(!history.rests(0, 2), "a new plane is visited");
+    }
+
+    #[test]
+    fn searches_that_find_nothing_become_rare() {
+        let tuning = Tuning { fruitless: 4, ..Tuning::default() };
+        let mut history = History::new(1);
+        let mut search = |visits: usize, found: bool| -> Vec<bool> {
+            let visit = |_| {
+                let searches = history.searches(0, &tuning);
+                if searches {
+                    history.record_search(0, found);
+                }
+                searches
+            };
+            (0..visits).map(visit).collect()
+        };
+        assert_eq!(search(4, false), [true; 4]);
+        assert_eq!(search(5, false), [false, false, false, false, true]);
+        assert_eq!(search(6, true), [false, false, false, false, false, true]);
+        assert_eq!(search(2, true), [true; 2]);
+    }
+}

@@ -243,14 +243,14 @@ impl<'a> PlacedRows<'a> {
         }
     }
 
-    /// Whether it keeps inner products of rows.
-    pub fn keeps_products(&self) -> bool {
-        self.products.is_used()
+    /// Number of groups whose inner products are kept.
+    pub fn products(&self) -> usize {
+        self.products.groups()
     }
 
-    /// Keeps inner products of rows from now on.
-    pub fn keep_products(&mut self) {
-        self.products.grow(self.groups.len());
+    /// Makes room for the inner products of so many groups.
+    pub fn keep_products(&mut self, groups: usize) {
+        self.products.grow(groups.min(self.groups.len()));
     }
 
     /// Number of features of all placed rows.
@@ -408,7 +408,7 @@ impl<'a> PlacedRows<'a> {
                 kept.push(at);
             }
         }
-        if self.products.is_used() {
+        if self.products.groups() > 0 {
             self.products.retain(&kept);
         }
         (self.groups, self.offsets) = (groups.into(), offsets.into());
@@ -730,6 +730,40 @@ mod tests {
             placed.add_within(cut, after, &coefficients);
             prop_assert_eq!(&pieces, &sum);
             prop_assert!(sum.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-9));
+        }
+    }
+
+    proptest! {
+        /// Products by rows are those of the written out vectors, whatever was inserted and dropped
+        /// before.
+        #[test]
+        fn products_of_rows_in_lines_are_inner_products(
+            batches in prop::collection::vec(prop::collection::vec((0..5_usize, 0..4_usize), 1..12), 1..4),
+            scales in prop::collection::vec(-2.0..2.0_f64, 60),
+            kept in prop::collection::vec(any::<bool>(), 60),
+        ) {
+            let rows = rows();
+            let mut placed = PlacedRows::default();
+            let mut dots = Vec::new();
+            for batch in batches {
+                let at = |&(row, offset): &(usize, usize)| PlacedRow { row: rows[row].row().named(row as u32), place: Place { offset, stride: 4 } };
+                let mut finder = placed.finder(batch.len());
+                let missing: Vec<_> = batch.iter().map(at).filter(|row| placed.find(&mut finder, row).is_none()).collect();
+                placed.insert(&missing).unwrap();
+                prop_assert!(placed.is_in_lines(4 * 6) && !placed.is_in_lines(3));
+                let keys: Vec<u32> = (0..placed.len() as u32).filter(|key| scales[*key as usize] > -1.0).collect();
+                let scales: Vec<f64> = keys.iter().map(|&key| scales[key as usize]).collect();
+                let mut delta = vec![0.0; 4 * 6];
+                for (&key, scale) in keys.iter().zip(&scales) {
+                    let PlacedRow { row, place } = placed.get(key as usize);
+                    crate::data::add_row(&mut delta, row, place, *scale);
+                }
+                placed.dots_of_rows((&keys, &scales), &mut dots);
+                for (dot, PlacedRow { row, place }) in dots.iter().zip(placed.iter()) {
+                    prop_assert!((dot - dot_row(&delta, row, place)).abs() < 1e-9);
+                }
+                placed.retain(&kept[..placed.len()]);
+            }
         }
     }
 }

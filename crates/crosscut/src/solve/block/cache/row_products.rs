@@ -21,9 +21,9 @@ impl RowProducts {
         }
     }
 
-    /// Whether there is room for products.
-    pub fn is_used(&self) -> bool {
-        self.groups > 0
+    /// Number of groups for whose products there is room.
+    pub fn groups(&self) -> usize {
+        self.groups
     }
 
     pub fn bytes(&self) -> usize {

@@ -37,8 +37,9 @@ pub(crate) struct BlockState<'s> {
     /// Empty for a fan.
     gram: Cow<'s, Gram>,
     fan: bool,
-    /// Whether inner products of rows are kept.
-    products: bool,
+    /// Number of groups whose inner products are kept. They are computed again, but they count as
+    /// memory.
+    products: usize,
     longest: f64,
     cancelled: f64,
     written: u32,
@@ -158,7 +159,7 @@ impl<'a> Block<'a> {
             terms: Cow::Borrowed(&self.terms),
             gram: if self.is_fan() { Cow::default() } else { Cow::Borrowed(&self.gram) },
             fan: self.is_fan(),
-            products: self.placed.keeps_products(),
+            products: self.placed.products(),
             longest: self.longest,
             cancelled: self.cancelled,
             written: self.written,
@@ -223,9 +224,7 @@ impl BlockState<'_> {
         };
         let placed = PlacedRows::new(groups, self.offsets.into_owned());
         let mut placed = placed.ok_or_else(|| StateError("its rows are miscounted".to_owned()))?;
-        if self.products {
-            placed.keep_products();
-        }
+        placed.keep_products(self.products);
         let mut block = Block {
             cost: fresh.cost,
             placed,

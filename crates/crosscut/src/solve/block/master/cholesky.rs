@@ -120,7 +120,7 @@ pub(super) fn add_lower(
     let n = matrix.nrows();
     let transposed = f.transpose();
     let work = 0.5 * ((n - from) * (n - from) * f.ncols()) as f64;
-    let columns = matrix.as_mut_slice()[from * n..].chunks_mut(WIDTH * n);
+    let columns = matrix.as_mut_slice()[from * n..].chunks_mut((WIDTH * n).max(1));
     let mut panels: Vec<_> = (from..n).step_by(WIDTH).zip(columns).collect();
     workers.for_each(work / DENSE, &mut panels, |(start, columns)| {
         let width = WIDTH.min(n - *start);
@@ -187,6 +187,15 @@ mod tests {
                     prop_assert!(!factorise(&mut matrix.clone(), &workers), "{}", bad);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_matrix_without_rows_is_left_alone() {
+        for workers in pools() {
+            let mut empty = DMatrix::zeros(0, 0);
+            add_lower(&mut empty, 0, 1.0, &DMatrix::zeros(0, 3), &workers);
+            assert!(factorise(&mut empty, &workers));
         }
     }
 }
