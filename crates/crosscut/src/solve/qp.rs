@@ -135,7 +135,7 @@ impl Gram {
 }
 
 /// 0 + 1 + … + n.
-fn triangle(n: usize) -> usize {
+pub(crate) fn triangle(n: usize) -> usize {
     n * (n + 1) / 2
 }
 

@@ -4,14 +4,11 @@
 use std::sync::{Arc, Mutex};
 
 use super::cache::{Block, Workspace};
-use crate::solve::oracles::WorkerPool;
+use crate::solve::oracles::{LANE_BYTES, WorkerPool};
 
 /// Maximum number of parts into which blocks are divided. The parts are the same for any number of
 /// threads, so sums over parts in order have the same bits.
 const PARTS: usize = 64;
-/// Limit on the memory of the partial sums of planes, in bytes. It affects the result, since it
-/// decides how sums are grouped.
-const LANE_BYTES: usize = 16 << 20;
 /// Maximum number of partial sums of planes.
 const MOST_LANES: usize = 32;
 /// A partial sum pays only with at least this many multiplications for each weight.

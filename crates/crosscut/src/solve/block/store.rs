@@ -6,11 +6,9 @@ use super::cache::{Block, Workspace};
 use super::crew::Crew;
 use super::history::History;
 use crate::solve::bounds::{FaultKind, SlackCost};
+use crate::solve::oracles::WORTH_WAKING;
 use crate::solve::settings::Settings;
 use crate::task::{Planes, RawPlane};
-
-/// A batch with less work than this, in seconds, would be done before other threads have woken up.
-const WORTH_WAKING: f64 = 1e-4;
 
 /// The blocks of all examples, with counters.
 pub(super) struct Store<'a> {

@@ -21,10 +21,10 @@ pub struct Tuning {
     /// A block is at rest if its gap is at most this fraction of the gap below which no step is
     /// taken. The first approximate pass skips blocks at rest.
     pub at_rest: f64,
-    /// A block is at rest in a round if it took no step in this many visits. It then rests for one
-    /// round, twice as long after each further idle visit.
+    /// A block that took no step in this many visits is passed over for one round, and for twice as
+    /// many after each further visit without a step.
     pub screened: u8,
-    /// Largest number of rounds for which a block rests.
+    /// Largest number of rounds for which a block is passed over.
     pub longest_rest: u32,
     /// An exact pass does not visit a block for which the oracle finds nothing new if the block
     /// took no step in this many visits.

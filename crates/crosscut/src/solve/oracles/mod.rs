@@ -25,10 +25,10 @@ pub(crate) use workers::WorkerPool;
 
 /// Limit on the memory of the lanes of a [sum](Passes::sum), in bytes. It affects the result, since
 /// it decides how sums are grouped.
-const LANE_BYTES: usize = 16 << 20;
+pub(crate) const LANE_BYTES: usize = 16 << 20;
 const MOST_LANES: usize = 64;
 /// A batch with less work than this, in seconds, would be done before other threads have woken up.
-const WORTH_WAKING: f64 = 1e-4;
+pub(crate) const WORTH_WAKING: f64 = 1e-4;
 
 /// Examples with a task's separation oracle, and the threads that run it. Counts calls and seconds.
 ///

@@ -1,6 +1,7 @@
 //! [`RowProducts`]: inner products of the rows of a block, each computed once.
 
 use super::placed_rows::Group;
+use crate::solve::qp::triangle;
 
 /// Inner products ⟨xᵢ, xⱼ⟩ of the rows of groups i and j. Each is computed when it is first needed.
 #[derive(Clone, Debug, Default)]
@@ -50,9 +51,4 @@ impl RowProducts {
         values.extend(pairs.map(|(i, j)| self.values[triangle(i) + j]));
         *self = Self { values, groups: kept.len() };
     }
-}
-
-/// 0 + 1 + … + n.
-fn triangle(n: usize) -> usize {
-    n * (n + 1) / 2
 }
