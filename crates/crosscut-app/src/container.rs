@@ -195,9 +195,7 @@ impl<'b> Container<'b> {
 
     /// Decodes the rest of a payload, all of which must be used.
     pub fn decode<T: DeserializeOwned>(&self, payload: &[u8]) -> Result<T, String> {
-        let mut reader = SliceReader::new(payload);
-        let value = decode(&mut reader, payload.len(), self.header.name)?;
-        check_used(usize::from(reader.peek_read(1).is_some()), self.header.name).map(|()| value)
+        decode_all(payload, self.header.name)
     }
 }
 
@@ -295,6 +293,14 @@ impl Reader for BlockReader {
         }
         Ok(())
     }
+}
+
+/// Decodes a value from what [`encode`] has written, all of which must be used. `name` is the word
+/// for the bytes in messages.
+pub(crate) fn decode_all<T: DeserializeOwned>(bytes: &[u8], name: &str) -> Result<T, String> {
+    let mut reader = SliceReader::new(bytes);
+    let value = decode(&mut reader, bytes.len(), name)?;
+    check_used(usize::from(reader.peek_read(1).is_some()), name).map(|()| value)
 }
 
 /// Decodes a value from a payload of `length` bytes.

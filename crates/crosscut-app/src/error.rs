@@ -53,6 +53,9 @@ pub enum Error {
         /// What was given.
         found: String,
     },
+    /// Ranks that train together do not understand each other.
+    #[error("{0}")]
+    Ranks(String),
     /// Training could not begin.
     #[error(transparent)]
     Solve(#[from] SolveError),
@@ -85,7 +88,7 @@ impl Error {
     /// Whether the user can fix the error by changing input: files, their contents, options. The
     /// other errors are failures of the program or the machine: a full disk, no threads.
     pub fn is_bad_input(&self) -> bool {
-        !matches!(self, Self::Write { .. } | Self::Solve(SolveError::Threads(_)))
+        !matches!(self, Self::Write { .. } | Self::Ranks(_) | Self::Solve(SolveError::Threads(_)))
     }
 
     /// Adds the file to an error that concerns examples only.
@@ -155,6 +158,7 @@ mod tests {
         assert!(Error::line("a", 1, "b").is_bad_input());
         assert!(Error::Io { file: "a".to_owned(), source: denied() }.is_bad_input());
         assert!(Error::Solve(SolveError::NoExamples).is_bad_input());
+        assert!(!Error::Ranks("damaged".to_owned()).is_bad_input());
         assert!(!Error::Write { file: "a".to_owned(), source: denied() }.is_bad_input());
         assert!(!Error::Solve(SolveError::Threads("none left".to_owned())).is_bad_input());
     }

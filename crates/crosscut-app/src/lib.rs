@@ -32,6 +32,7 @@ pub mod output;
 
 mod prior;
 pub mod probability;
+pub mod ranks;
 pub mod reading;
 pub mod report;
 pub mod scaling;
