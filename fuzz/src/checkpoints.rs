@@ -106,6 +106,7 @@ fn train(
         prior: None,
         init: None,
         stream: false,
+        ranks: None,
     };
     match task {
         RankingFiles::NAME => learn::<RankingFiles>(&request, &mut ()),

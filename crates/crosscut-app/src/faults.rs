@@ -130,6 +130,7 @@ mod tests {
                 prior: None,
                 init: None,
                 stream: false,
+                ranks: None,
             };
             learn::<Signs>(&request, &mut ())
         }

@@ -14,6 +14,7 @@ use crosscut_app::verbs::{Check, Classify, Inspect, Learn, Validate};
 use crosscut_app::{Checkpoints, Entry, Error, Monitor, Options};
 
 use crate::log::Log;
+use crate::ranks::{self, Ranks};
 use crate::screen::{Screen, convention, duration, size};
 use crate::{Program, describe, flags, manual};
 
@@ -21,33 +22,56 @@ use crate::{Program, describe, flags, manual};
 pub struct Failure {
     pub message: String,
     pub code: i32,
+    /// Whether other ranks may be waiting for this one. If not, they fail in the same way, or they
+    /// have done their part.
+    pub others_wait: bool,
+}
+
+impl Failure {
+    /// A command line that is wrong on every rank.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self { message: message.into(), code: 2, others_wait: false }
+    }
+
+    /// Something to say at the end of the work.
+    fn at_end(message: impl Into<String>, code: i32) -> Self {
+        Self { message: message.into(), code, others_wait: false }
+    }
+
+    /// A failure of the machine.
+    fn of_machine(message: String) -> Self {
+        Self { message, code: 1, others_wait: true }
+    }
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self { message: error.to_string(), code: if error.is_bad_input() { 2 } else { 1 } }
+        let code = if error.is_bad_input() { 2 } else { 1 };
+        Self { message: error.to_string(), code, others_wait: true }
     }
 }
 
 impl From<clap::Error> for Failure {
     fn from(error: clap::Error) -> Self {
-        Self { message: error.to_string(), code: 2 }
+        Self::usage(error.to_string())
     }
 }
 
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
-        Self { message: format!("standard output cannot be written: {error}"), code: 1 }
+        Self::of_machine(format!("standard output cannot be written: {error}"))
     }
 }
 
 /// Runs the subcommand that was given.
 ///
 /// `arguments` holds all words of the command line; they are repeated in the hint on how to resume.
+/// `ranks` is `None` on one machine.
 pub fn dispatch(
     program: &Program<'_>,
     matches: &ArgMatches,
     arguments: &[OsString],
+    ranks: Option<&Ranks<'_>>,
 ) -> Result<(), Failure> {
     let tasks = program.tasks;
     match matches.subcommand() {
@@ -56,7 +80,7 @@ pub fn dispatch(
             if let Some(text) = flags::template(entry, matches) {
                 return print(text);
             }
-            learn(entry, &flags::parse(matches)?, matches, arguments)
+            learn(entry, &flags::parse(matches)?, matches, arguments, ranks)
         }
         Some(("validate", matches)) => {
             let (entry, matches) = task(tasks, matches)?;
@@ -108,12 +132,12 @@ fn task<'t, 'm>(
 }
 
 fn no_verb(found: &str) -> Failure {
-    Failure { message: format!("expected a verb, found {found}"), code: 2 }
+    Failure::usage(format!("expected a verb, found {found}"))
 }
 
 fn no_task(tasks: &[Entry]) -> Failure {
     let names: Vec<&str> = tasks.iter().map(|entry| entry.name).collect();
-    Failure { message: format!("expected a task: {}", names.join(", ")), code: 2 }
+    Failure::usage(format!("expected a task: {}", names.join(", ")))
 }
 
 fn learn(
@@ -121,11 +145,11 @@ fn learn(
     flags: &flags::Learn,
     matches: &ArgMatches,
     arguments: &[OsString],
+    ranks: Option<&Ranks<'_>>,
 ) -> Result<(), Failure> {
-    let usage = |message: &str| Failure { message: message.to_owned(), code: 2 };
+    let usage = |message: &str| Failure::usage(message);
     let settings = flags.training.settings(flags.c.c(), &flags.advanced);
     let options = flags.training.options(entry, matches);
-    use_threads(&flags.training.threads)?;
     let claims = [("MODEL", Some(&*flags.model)), ("--log", flags.log.as_deref())];
     one_each("standard output", &claims, flags.talk.json.then_some("--json"))?;
     let (checkpoints, resume) =
@@ -141,6 +165,11 @@ fn learn(
     ];
     inputs.extend(side.iter().map(|(name, file)| (name.as_str(), Some(*file))));
     one_each("standard input", &inputs, None)?;
+    ranks.map_or(Ok(()), |_| ranks::check(flags, &inputs))?;
+    let threads = flags.training.threads.threads;
+    use_threads(ranks.map_or(threads, |ranks| ranks.threads(threads)))?;
+    // The root alone writes files and speaks, but for errors.
+    let is_root = ranks.is_none_or(Ranks::is_root);
     let checkpoint = checkpoints.map(|Checkpoints { file, .. }| ("--checkpoint", file));
     let mut outputs = vec![("MODEL", &*flags.model)];
     outputs.extend(log.map(|log| ("--log", log)));
@@ -149,9 +178,13 @@ fn learn(
     let mut inputs: Vec<&Path> = inputs.into_iter().filter_map(|(_, file)| file).collect();
     let beside = (entry.beside)(&options, &flags.examples);
     inputs.extend(beside.iter().map(PathBuf::as_path));
-    let log = log.map(|log| Log::create(log, &inputs)).transpose()?;
-    let mut screen = Screen::new(flags.talk.verbosity, log);
+    let log = log.filter(|_| is_root).map(|log| Log::create(log, &inputs)).transpose()?;
+    let mut screen = Screen::new(if is_root { flags.talk.verbosity } else { 0 }, log);
     screen.aim(&settings);
+    if !is_root {
+        // The root ends training, so the others go on after the first signal.
+        screen.listen();
+    }
     if flags.talk.verbosity >= 3 {
         screen.line(format!("settings {}", serde_json::json!(settings)));
     }
@@ -165,8 +198,12 @@ fn learn(
         prior,
         init,
         stream: flags.stream,
+        ranks: ranks.map(|ranks| ranks.collective),
     };
     let learned = (entry.learn)(&request, &mut screen)?;
+    if !is_root {
+        return Ok(());
+    }
     screen.line(summary(&learned));
     if let Some(advice) = advice(&learned, entry, &options) {
         screen.line(advice);
@@ -200,27 +237,26 @@ fn learn(
                     format!(
                         "; go on from pass {} with: {}",
                         figure(passes),
-                        resuming(arguments, file)
+                        resuming(arguments, file, ranks)
                     )
                 }
                 (Some(_), None) => String::new(),
                 (None, _) => "; with --checkpoint FILE it could go on".to_owned(),
             };
-            Err(Failure { message, code: i32::from(code) })
+            Err(Failure::at_end(message, i32::from(code)))
         }
-        (None, Some(message)) => Err(Failure { message, code: 1 }),
+        (None, Some(message)) => Err(Failure::at_end(message, 1)),
         (None, None) => match learned.certificate.oracle.fault {
-            Some(fault) => Err(Failure {
-                message: format!("{fault}; the model is what was learnt before"),
-                code: 1,
-            }),
+            Some(fault) => {
+                Err(Failure::at_end(format!("{fault}; the model is what was learnt before"), 1))
+            }
             None => Ok(()),
         },
     }
 }
 
 /// The command line that resumes from a checkpoint: this one with `--resume`.
-fn resuming(arguments: &[OsString], file: &Path) -> String {
+fn resuming(arguments: &[OsString], file: &Path, ranks: Option<&Ranks<'_>>) -> String {
     let mut words: Vec<String> = Vec::new();
     let mut given = arguments.iter().map(|word| word.to_string_lossy());
     while let Some(word) = given.next() {
@@ -234,7 +270,8 @@ fn resuming(arguments: &[OsString], file: &Path) -> String {
     // Inserts it after the program, the verb and the task.
     let at = words.len().min(3);
     words.splice(at..at, ["--resume".to_owned(), quoted(&file.to_string_lossy())]);
-    words.join(" ")
+    let launcher = ranks.map(|ranks| format!("mpirun -n {} ", ranks.collective.size()));
+    launcher.unwrap_or_default() + &words.join(" ")
 }
 
 /// A word quoted for a shell.
@@ -319,9 +356,8 @@ fn open<'t>(
 ) -> Result<(ModelFile, &'t Entry, Options), Failure> {
     let model = ModelFile::open(model)?;
     let entry = Entry::of_model(tasks, &model)?;
-    let options = flags::beside_model(tasks, entry, reading, matches).map_err(|name| Failure {
-        message: format!("--{name} is not an option of the task {}", entry.name),
-        code: 2,
+    let options = flags::beside_model(tasks, entry, reading, matches).map_err(|name| {
+        Failure::usage(format!("--{name} is not an option of the task {}", entry.name))
     })?;
     Ok((model, entry, options))
 }
@@ -335,7 +371,7 @@ fn read_once(entry: &Entry, options: &Options, examples: &Path) -> Result<(), Fa
 }
 
 fn classify(tasks: &[Entry], flags: &flags::Classify, matches: &ArgMatches) -> Result<(), Failure> {
-    use_threads(&flags.threads)?;
+    use_threads(flags.threads.threads)?;
     one_each(
         "standard input",
         &[("EXAMPLES", Some(&*flags.examples)), ("MODEL", Some(&*flags.model))],
@@ -366,7 +402,7 @@ fn classify(tasks: &[Entry], flags: &flags::Classify, matches: &ArgMatches) -> R
 }
 
 fn evaluate(tasks: &[Entry], flags: &flags::Evaluate, matches: &ArgMatches) -> Result<(), Failure> {
-    use_threads(&flags.threads)?;
+    use_threads(flags.threads.threads)?;
     one_each(
         "standard input",
         &[("EXAMPLES", Some(&*flags.examples)), ("MODEL", Some(&*flags.model))],
@@ -385,14 +421,14 @@ fn validate(entry: &Entry, flags: &flags::Validate, matches: &ArgMatches) -> Res
     let settings =
         flags.training.settings(cs.first().copied().unwrap_or(C::Sum(1.0)), &flags.advanced);
     let options = flags.training.options(entry, matches);
-    use_threads(&flags.training.threads)?;
+    use_threads(flags.training.threads.threads)?;
     let (log, refit) = (flags.log.as_deref(), flags.refit.as_deref());
     let predictions = flags.predictions.as_deref();
     let outputs = [("--log", log), ("--refit", refit), ("--predictions", predictions)];
     one_each("standard output", &outputs, Some("the table"))?;
     if refit.is_some() && flags.examples == Path::new("-") {
         let message = "--refit reads EXAMPLES once more, which standard input cannot be".to_owned();
-        return Err(Failure { message, code: 2 });
+        return Err(Failure::usage(message));
     }
     let side = options.files(entry.options);
     let prior = flags.prior.prior.as_deref();
@@ -446,6 +482,7 @@ fn validate(entry: &Entry, flags: &flags::Validate, matches: &ArgMatches) -> Res
             checkpoints: None,
             resume: None,
             stream: false,
+            ranks: None,
         };
         let learned = (entry.learn)(&request, &mut screen)?;
         screen.line(summary(&learned));
@@ -467,7 +504,7 @@ fn validate(entry: &Entry, flags: &flags::Validate, matches: &ArgMatches) -> Res
         print(&table(&validated))?;
     }
     match interrupted {
-        Some(code) => Err(Failure { message: "interrupted".to_owned(), code: i32::from(code) }),
+        Some(code) => Err(Failure::at_end("interrupted", i32::from(code))),
         None => Ok(()),
     }
 }
@@ -547,7 +584,7 @@ fn export(tasks: &[Entry], flags: &flags::Export) -> Result<(), Failure> {
 
 fn check(entry: &Entry, flags: &flags::Check, matches: &ArgMatches) -> Result<(), Failure> {
     let options = flags.numbers.options(entry, matches);
-    use_threads(&flags.threads)?;
+    use_threads(flags.threads.threads)?;
     let side = options.files(entry.options);
     let mut inputs = vec![("EXAMPLES", Some(&*flags.examples))];
     inputs.extend(side.iter().map(|(name, file)| (name.as_str(), Some(*file))));
@@ -562,7 +599,7 @@ fn check(entry: &Entry, flags: &flags::Check, matches: &ArgMatches) -> Result<()
         print(&describe::checked(&checked))?;
     }
     match checked.broken {
-        Some(message) => Err(Failure { message, code: 1 }),
+        Some(message) => Err(Failure::at_end(message, 1)),
         None => Ok(()),
     }
 }
@@ -578,24 +615,16 @@ fn one_each(
     let uses: Vec<&str> = claimed.map(|(name, _)| *name).chain(other).collect();
     match uses.len() {
         0 | 1 => Ok(()),
-        _ => Err(Failure {
-            message: format!("{} cannot all use {stream}", uses.join(" and ")),
-            code: 2,
-        }),
+        _ => Err(Failure::usage(format!("{} cannot all use {stream}", uses.join(" and ")))),
     }
 }
 
 /// Starts the threads on which parsing, prediction and training run. The calling thread is the
 /// first.
-fn use_threads(flags: &flags::Threads) -> Result<(), Failure> {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(flags.threads)
-        .use_current_thread()
-        .build_global();
-    pool.map_err(|error| Failure {
-        message: format!("the threads could not be started: {error}"),
-        code: 1,
-    })
+fn use_threads(threads: usize) -> Result<(), Failure> {
+    let pool =
+        rayon::ThreadPoolBuilder::new().num_threads(threads).use_current_thread().build_global();
+    pool.map_err(|error| Failure::of_machine(format!("the threads could not be started: {error}")))
 }
 
 fn print_json(value: &serde_json::Value) -> Result<(), Failure> {

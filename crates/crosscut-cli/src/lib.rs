@@ -58,6 +58,7 @@ mod interrupt;
 mod log;
 mod manual;
 mod new;
+mod ranks;
 mod screen;
 
 use std::ffi::OsString;
@@ -66,9 +67,11 @@ use std::process::ExitCode;
 
 use crosscut_app::{Entry, Error};
 
+use commands::Failure;
 use interrupt::Interrupt;
 
 pub use new::NEW;
+pub use ranks::Ranks;
 
 /// A program: its name and what it can do.
 #[derive(Clone, Copy, Debug)]
@@ -117,20 +120,54 @@ impl Program<'_> {
         let arguments: Vec<OsString> = arguments.into_iter().collect();
         let matches = match flags::program(self).try_get_matches_from(&arguments) {
             Ok(matches) => matches,
-            Err(error) => {
-                // clap reports help and version as errors with exit code 0. If printing fails,
-                // there is no other place to report it.
-                let _ = error.print();
-                return exit_code(error.exit_code());
-            }
+            Err(error) => return self.refuse(&error),
         };
-        match commands::dispatch(self, &matches, &arguments) {
+        match commands::dispatch(self, &matches, &arguments, None) {
             Ok(()) => ExitCode::SUCCESS,
-            Err(failure) => {
-                screen::complain(self.name, &failure.message);
-                exit_code(failure.code)
-            }
+            Err(failure) => self.fail(&failure),
         }
+    }
+
+    /// Runs it on ranks, each of which calls this with the same arguments. There are the commands
+    /// `learn` and `tasks`; others are refused.
+    ///
+    /// The root alone prints, writes files and is ended by signals with exit code 130 or 143; the
+    /// other ranks serve until training ends. If all ranks refuse the arguments, the root says so,
+    /// and all return 2. If this rank fails while others may wait for it, its number and the error
+    /// go to standard error, and the whole job ends with the exit code that [`run`] would return.
+    pub fn run_on(
+        &self,
+        arguments: impl IntoIterator<Item = OsString>,
+        ranks: &Ranks<'_>,
+    ) -> ExitCode {
+        let arguments: Vec<OsString> = arguments.into_iter().collect();
+        let matches = match ranks::command(self).try_get_matches_from(&arguments) {
+            Ok(matches) => matches,
+            Err(error) if ranks.is_root() => return self.refuse(&error),
+            Err(error) => return exit_code(error.exit_code()),
+        };
+        match ranks::dispatch(self, &matches, &arguments, ranks) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(Failure { message, code, others_wait: true }) => {
+                let rank = ranks.collective.rank();
+                screen::complain(self.name, &format!("rank {rank}: {message}"));
+                ranks.collective.abort(code)
+            }
+            Err(failure) if ranks.is_root() => self.fail(&failure),
+            Err(failure) => exit_code(failure.code),
+        }
+    }
+
+    /// Prints what clap says; help and version are errors with exit code 0.
+    fn refuse(&self, error: &clap::Error) -> ExitCode {
+        // If printing fails, there is no other place to report it.
+        let _ = error.print();
+        exit_code(error.exit_code())
+    }
+
+    fn fail(&self, failure: &Failure) -> ExitCode {
+        screen::complain(self.name, &failure.message);
+        exit_code(failure.code)
     }
 }
 

@@ -118,10 +118,7 @@ impl Monitor for Screen {
     }
 
     fn start(&mut self, start: &Start) {
-        if self.interrupt.is_none() {
-            // If the system refuses, signals end the program as before.
-            self.interrupt = Interrupt::listen().ok();
-        }
+        self.listen();
         self.forecast = Forecast::new(&self.settings, start.c_mean);
         if let Some(log) = &mut self.log {
             log.start(start);
@@ -223,6 +220,13 @@ pub fn duration(seconds: f64) -> String {
 }
 
 impl Screen {
+    /// Begins to record signals. If the system refuses, they end the program as before.
+    pub fn listen(&mut self) {
+        if self.interrupt.is_none() {
+            self.interrupt = Interrupt::listen().ok();
+        }
+    }
+
     /// The exit code for the signal that stopped training, if there was one.
     pub fn interrupted(&self) -> Option<u8> {
         self.interrupt.as_ref().and_then(Interrupt::exit_code)

@@ -67,6 +67,7 @@ impl Home {
             prior: None,
             init: None,
             stream: false,
+            ranks: None,
         };
         verbs::learn::<F>(&request, monitor)
     }

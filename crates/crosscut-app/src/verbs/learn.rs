@@ -17,6 +17,7 @@ use crate::format::Format;
 use crate::monitor::Monitor;
 use crate::options::{OptionSpec, Options};
 use crate::prior::{self, Prior};
+use crate::ranks::Collective;
 use crate::reading::{self, Passes, Training};
 use crate::source::{Source, display_name};
 use crate::stream::Pieces;
@@ -44,6 +45,9 @@ pub struct Learn<'a> {
     /// Whether to read the file again for each pass, piece by piece, without keeping examples in
     /// memory.
     pub stream: bool,
+    /// The ranks that train together, of which this one has a part of the examples. The root writes
+    /// the model.
+    pub ranks: Option<&'a dyn Collective>,
 }
 
 impl Learn<'_> {
@@ -93,6 +97,9 @@ impl Learn<'_> {
 /// says so.
 pub fn learn<F: Format>(request: &Learn<'_>, monitor: &mut dyn Monitor) -> Result<Learned, Error> {
     check_options::<F>(request.options)?;
+    if request.ranks.is_some() {
+        return Err(Error::Ranks("training on ranks is not there yet".to_owned()));
+    }
     let encoding = Encoding::of(request.options)?;
     let mut origin = Origin::new(F::OPTIONS, request.settings, request.options, request.stream);
     request.check(F::OPTIONS, &F::beside(request.options, request.examples))?;

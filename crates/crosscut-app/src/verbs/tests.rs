@@ -50,6 +50,7 @@ impl Home {
             prior: None,
             init: None,
             stream: false,
+            ranks: None,
         };
         learn::<Signs>(&request, monitor)
     }
@@ -216,6 +217,7 @@ fn an_oracle_that_may_have_missed_something_is_told_of_everywhere() {
             prior: None,
             init: None,
             stream: false,
+            ranks: None,
         };
         let learned = super::learn::<Signs>(&learn, &mut ()).unwrap();
         let inspected = inspect::<Signs>(home.stored("model"), &top(0)).unwrap();
@@ -324,6 +326,7 @@ fn training_keeps_to_the_lower_bounds_of_a_task_with_and_without_a_prior() {
             prior,
             init: None,
             stream: false,
+            ranks: None,
         };
         let certificate = learn::<Signs>(&request, &mut ()).unwrap().certificate;
         assert!(certificate.converged(), "{certificate:?}");
