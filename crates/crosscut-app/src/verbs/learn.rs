@@ -98,6 +98,7 @@ impl Learn<'_> {
 pub fn learn<F: Format>(request: &Learn<'_>, monitor: &mut dyn Monitor) -> Result<Learned, Error> {
     check_options::<F>(request.options)?;
     if request.ranks.is_some() {
+        Source::open(request.examples, monitor)?;
         return Err(Error::Ranks("training on ranks is not there yet".to_owned()));
     }
     let encoding = Encoding::of(request.options)?;
