@@ -140,7 +140,7 @@ fn allowed(deny: &str) -> Result<Vec<String>, String> {
 /// The crates of the lock file and their places.
 struct Crates<'m> {
     metadata: &'m Metadata,
-    /// Ids of what becomes part of the program, with what builds it.
+    /// Ids of what becomes part of the programs, with what builds it.
     shipped: BTreeSet<&'m str>,
     /// For each id the names of what depends on it.
     dependents: BTreeMap<&'m str, BTreeSet<&'m str>>,
@@ -158,8 +158,11 @@ impl<'m> Crates<'m> {
                 dependents.entry(&edge.pkg).or_default().extend(names.get(&*node.id));
             }
         }
-        let program = metadata.packages.iter().find(|one| one.name == "crosscut-cli");
-        let mut open: Vec<&str> = program.iter().map(|one| &*one.id).collect();
+        let programs = metadata
+            .packages
+            .iter()
+            .filter(|one| ["crosscut-cli", "crosscut-mpi"].contains(&&*one.name));
+        let mut open: Vec<&str> = programs.map(|one| &*one.id).collect();
         let mut shipped = BTreeSet::new();
         while let Some(id) = open.pop() {
             if shipped.insert(id) {
@@ -237,7 +240,7 @@ impl<'m> Crates<'m> {
         let foreign = self.foreign();
         let shipped = foreign.iter().filter(|one| self.shipped.contains(&*one.id)).count();
         format!(
-            "{} crates, {shipped} of them for the program on all platforms with all features",
+            "{} crates, {shipped} of them for the programs on all platforms with all features",
             foreign.len()
         )
     }

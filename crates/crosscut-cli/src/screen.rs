@@ -293,9 +293,10 @@ impl Plain {
     }
 }
 
-/// If standard error is closed, the failure cannot be reported anywhere.
+/// Prints a line at once, since several ranks may print on one standard error. If that is closed, the
+/// failure cannot be reported anywhere.
 fn print(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
+    let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
 /// Prints an error in the format common to all errors.

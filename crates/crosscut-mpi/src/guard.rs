@@ -18,7 +18,8 @@ pub fn guard<R>(name: &'static str, ranks: &dyn Collective, work: impl FnOnce() 
     let tell = take_hook();
     set_hook(Box::new(move |panic| {
         // If standard error is closed, the panic cannot be reported anywhere.
-        let _ = writeln!(io::stderr(), "{name}: rank {rank}: panicked");
+        let line = format!("{name}: rank {rank}: panicked\n");
+        let _ = io::stderr().write_all(line.as_bytes());
         tell(panic);
     }));
     // The job ends on this thread, the only one that may call MPI. A panic on another thread comes
