@@ -56,6 +56,16 @@ pub enum Error {
     /// Ranks that train together do not understand each other.
     #[error("{0}")]
     Ranks(String),
+    /// A rank has failed, and all ranks know it: see [`agree`](crate::ranks::agree).
+    #[error("rank {rank}: {message}")]
+    OnRank {
+        /// The number of the rank.
+        rank: usize,
+        /// Its error.
+        message: String,
+        /// [`Error::is_bad_input`] of its error.
+        is_bad_input: bool,
+    },
     /// Training could not begin.
     #[error(transparent)]
     Solve(#[from] SolveError),
@@ -88,7 +98,11 @@ impl Error {
     /// Whether the user can fix the error by changing input: files, their contents, options. The
     /// other errors are failures of the program or the machine: a full disk, no threads.
     pub fn is_bad_input(&self) -> bool {
-        !matches!(self, Self::Write { .. } | Self::Ranks(_) | Self::Solve(SolveError::Threads(_)))
+        match self {
+            Self::OnRank { is_bad_input, .. } => *is_bad_input,
+            Self::Write { .. } | Self::Ranks(_) | Self::Solve(SolveError::Threads(_)) => false,
+            _ => true,
+        }
     }
 
     /// Adds the file to an error that concerns examples only.

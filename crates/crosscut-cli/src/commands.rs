@@ -47,7 +47,9 @@ impl Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let code = if error.is_bad_input() { 2 } else { 1 };
-        Self { message: error.to_string(), code, others_wait: true }
+        // After `ranks::agree`, all ranks have the same error.
+        let others_wait = !matches!(error, Error::OnRank { .. });
+        Self { message: error.to_string(), code, others_wait }
     }
 }
 

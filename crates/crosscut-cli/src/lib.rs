@@ -132,9 +132,10 @@ impl Program<'_> {
     /// `learn` and `tasks`; others are refused.
     ///
     /// The root alone prints, writes files and is ended by signals with exit code 130 or 143; the
-    /// other ranks serve until training ends. If all ranks refuse the arguments, the root says so,
-    /// and all return 2. If this rank fails while others may wait for it, its number and the error
-    /// go to standard error, and the whole job ends with the exit code that [`run`] would return.
+    /// other ranks serve until training ends. If all ranks refuse the arguments, or know of an error
+    /// by [`agree`](crosscut_app::ranks::agree), the root prints it, and all return its exit code. If
+    /// this rank fails while others may wait for it, it prints its number and the error, and ends the
+    /// whole job with the exit code that [`run`] would return.
     pub fn run_on(
         &self,
         arguments: impl IntoIterator<Item = OsString>,

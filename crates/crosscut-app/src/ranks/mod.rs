@@ -29,7 +29,7 @@ use std::fmt;
 pub use counted::Counted;
 pub use sum::sum;
 pub use threads::Threads;
-pub use values::{broadcast_value, gather_values};
+pub use values::{agree, broadcast_value, gather_values};
 
 /// Processes (ranks) that train together. All ranks must call the same methods in the same order,
 /// each on the thread that began with the first call.

@@ -184,6 +184,29 @@ fn damaged_messages_are_errors() {
     assert!(broadcast_value::<u8>(&Local, None).is_err());
 }
 
+#[test]
+fn all_ranks_fail_with_the_first_that_has_failed() {
+    let outcome = |rank: usize, failing: &[usize]| match failing.contains(&rank) {
+        true if rank == 2 => Err(Error::file("f", format!("no luck for {rank}"))),
+        true => Err(Error::Ranks(format!("no luck for {rank}"))),
+        false => Ok(rank),
+    };
+    for (size, failing) in [(4, &[2, 3][..]), (4, &[0, 2]), (3, &[1]), (1, &[0]), (4, &[])] {
+        let results = Threads::run(size, |ranks| agree(ranks, outcome(ranks.rank(), failing)));
+        for (rank, result) in results.into_iter().enumerate() {
+            match (failing.first(), result) {
+                (None, result) => assert_eq!(result.unwrap(), rank),
+                (Some(first), Ok(_)) => panic!("rank {rank} does not know that {first} has failed"),
+                (Some(first), Err(error)) => {
+                    let own = outcome(*first, failing).unwrap_err();
+                    assert_eq!(error.to_string(), format!("rank {first}: {own}"));
+                    assert_eq!(error.is_bad_input(), own.is_bad_input());
+                }
+            }
+        }
+    }
+}
+
 /// The message of the panic that ends a run of `size` ranks.
 fn panic_of(size: usize, each: impl Fn(&dyn Collective) + Sync) -> String {
     let run = AssertUnwindSafe(|| {

@@ -51,6 +51,22 @@ pub fn gather_values<T: Serialize + DeserializeOwned>(
     std::iter::once(Ok(value)).chain(others).collect()
 }
 
+/// Ends work that all ranks have done apart. If every rank has succeeded, each gets its own result.
+/// If not, all get the error of the lowest rank that has failed, so that none waits for another one.
+///
+/// # Errors
+/// [`Error::OnRank`] if a rank has failed, even if there is one only; [`Error::Ranks`] as for
+/// [`broadcast_value`].
+pub fn agree<T>(ranks: &dyn Collective, result: Result<T, Error>) -> Result<T, Error> {
+    let failure = result.as_ref().err().map(|error| (error.to_string(), error.is_bad_input()));
+    let failures = gather_values(ranks, failure)?;
+    let first = (0_usize..).zip(failures).find_map(|(rank, failure)| Some((rank, failure?)));
+    match broadcast_value(ranks, (ranks.rank() == 0).then_some(first))? {
+        Some((rank, (message, is_bad_input))) => Err(Error::OnRank { rank, message, is_bad_input }),
+        None => result,
+    }
+}
+
 fn encode(value: impl Serialize) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     match container::encode(value, &mut bytes) {

@@ -17,7 +17,7 @@ use crate::format::Format;
 use crate::monitor::Monitor;
 use crate::options::{OptionSpec, Options};
 use crate::prior::{self, Prior};
-use crate::ranks::Collective;
+use crate::ranks::{Collective, agree};
 use crate::reading::{self, Passes, Training};
 use crate::source::{Source, display_name};
 use crate::stream::Pieces;
@@ -97,8 +97,8 @@ impl Learn<'_> {
 /// says so.
 pub fn learn<F: Format>(request: &Learn<'_>, monitor: &mut dyn Monitor) -> Result<Learned, Error> {
     check_options::<F>(request.options)?;
-    if request.ranks.is_some() {
-        Source::open(request.examples, monitor)?;
+    if let Some(ranks) = request.ranks {
+        agree(ranks, Source::open(request.examples, monitor).map(drop))?;
         return Err(Error::Ranks("training on ranks is not there yet".to_owned()));
     }
     let encoding = Encoding::of(request.options)?;
