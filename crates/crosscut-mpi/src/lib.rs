@@ -30,6 +30,7 @@
 mod guard;
 #[cfg(feature = "mpi")]
 mod mpi;
+#[cfg(any(feature = "mpi", test))]
 mod share;
 
 pub use guard::guard;

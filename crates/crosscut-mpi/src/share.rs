@@ -34,7 +34,8 @@ mod tests {
         let all = |names: &[&str]| names.iter().map(|name| name.as_bytes().to_vec()).collect();
         let threads = |names: &[&str], own| threads(&all(names) as &Vec<Vec<u8>>, own);
         // Alone, each on cores of its own, all on the same ones, on a system that does not say.
-        assert_eq!(threads(&["0-7"], "0-7"), cores);
+        let own = allowed_cores();
+        assert_eq!(threads(&[&own], &own), cores);
         assert_eq!(threads(&["0", "1", "2"], "1"), cores);
         assert_eq!(threads(&["0-7", "0-7"], "0-7"), share(cores, 2));
         assert_eq!(threads(&["", "", ""], ""), share(cores, 3));
