@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! mpirun -n 4 check_mpi agree
+//! mpirun -n 4 check_mpi threads
 //! mpirun -n 4 check_mpi panic 2
 //! mpirun -n 4 check_mpi panic-in-threads 2
 //! ```
@@ -18,6 +19,7 @@ fn main() {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         match words[..] {
             ["agree"] => agree(&mpi),
+            ["threads"] => threads(&mpi),
             ["panic", rank] => wait_for(&mpi, rank, || panic!("out of luck")),
             ["panic-in-threads", rank] => {
                 wait_for(&mpi, rank, || {
@@ -27,6 +29,14 @@ fn main() {
             _ => panic!("unknown words {words:?}"),
         }
     });
+}
+
+/// Prints how many threads each rank would have.
+fn threads(mpi: &Mpi) {
+    let all = gather_values(mpi, mpi.threads()).expect("they are sent");
+    if mpi.rank() == 0 {
+        println!("{all:?}");
+    }
 }
 
 /// One rank ends while the others wait for it.

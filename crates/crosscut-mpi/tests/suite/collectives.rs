@@ -1,5 +1,6 @@
 //! Messages and ends of jobs, without training.
 
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use crate::common::Home;
@@ -9,6 +10,24 @@ fn messages_of_any_length_arrive_and_sums_have_the_bits_of_a_loop() {
     for ranks in [1, 2, 3, 4] {
         let Some(run) = Home::new().check(ranks, &["agree"]) else { return };
         assert_eq!((run.code, &*run.out), (0, &*format!("{ranks} ranks agree\n")), "{run:?}");
+    }
+}
+
+#[test]
+fn ranks_on_one_machine_share_its_cores() {
+    let cores = available_parallelism().unwrap().get();
+    for ranks in [1, 2, 4] {
+        let Some(run) = Home::new().check(ranks, &["threads"]) else { return };
+        let threads: Vec<usize> = run
+            .out
+            .trim_matches(['[', ']', '\n'])
+            .split(", ")
+            .map(|threads| threads.parse().unwrap())
+            .collect();
+        assert_eq!(threads.len(), ranks, "{run:?}");
+        // A launcher that binds each rank to a core leaves cores unused.
+        assert!(threads.iter().all(|&threads| threads >= 1), "{run:?}");
+        assert!(threads.iter().sum::<usize>() <= cores.max(ranks), "{run:?}");
     }
 }
 
