@@ -53,11 +53,11 @@ pub(crate) fn command(program: &Program<'_>) -> Command {
 }
 
 /// The help of arguments that mean something else on ranks.
-const THREADS: &str = "Number of threads of each rank; 0 shares the cores that the launcher gives a \
-    rank among the ranks that have the same cores. The result is the same.";
-const EXAMPLES: &str = "Training examples. Each rank reads a part of the file. If the path contains \
-    {rank}, each rank reads a file of its own: the number of the rank, from 0, takes the place of \
-    {rank}. gzip, bzip2 and xz are unpacked.";
+const THREADS: &str = "Number of threads of each rank; 0 shares the cores that the launcher gives \
+    a rank among the ranks that have the same cores. The result is the same.";
+const EXAMPLES: &str = "Training examples. Each rank reads a part of the file. If the path \
+    contains {rank}, each rank reads a file of its own: the number of the rank, from 0, takes the \
+    place of {rank}. gzip, bzip2 and xz are unpacked.";
 
 /// `learn` with the help of ranks.
 fn learn(name: &str, mut learn: Command) -> Command {

@@ -8,9 +8,9 @@ use crosscut_app::ranks::Collective;
 /// The exit code after a panic, as that of any Rust program.
 const PANIC: i32 = 101;
 
-/// Does the work of this rank. A panic is printed on standard error with the name of the program and
-/// the number of the rank, and ends the whole job with exit code 101: other ranks may be waiting for
-/// this one.
+/// Does the work of this rank. A panic is printed on standard error with the name of the program
+/// and the number of the rank, and ends the whole job with exit code 101: other ranks may be
+/// waiting for this one.
 ///
 /// Adds a line to what the panic hook of the process prints.
 pub fn guard<R>(name: &'static str, ranks: &dyn Collective, work: impl FnOnce() -> R) -> R {

@@ -9,23 +9,21 @@
 //! mpirun -n 4 crosscut-mpi learn multiclass --c-sum 0.1 train.txt my.model
 //! ```
 //!
-//! Each process is a rank; rank 0 is the root. All ranks get the same arguments. The root prints and
-//! writes the model; the other ranks print nothing but errors. Without `mpirun`, the program is one
-//! rank. The other verbs are those of the program `crosscut`.
+//! Each process is a rank; rank 0 is the root. All ranks get the same arguments. The root prints
+//! and writes the model; the other ranks print nothing but errors. Without `mpirun`, the program is
+//! one rank. The other verbs are those of the program `crosscut`.
 //!
 //! * **Errors.** An error or a panic on any rank is printed with the number of the rank, and ends
 //!   the whole job with the exit code of the program (see [`crosscut_cli::run`]); after a panic,
 //!   101. MPI libraries and launchers add lines of their own.
 //! * **Signals** that reach the root end training with the best model so far, as in `crosscut`; the
-//!   other ranks go on until the root has ended. Send SIGUSR1 to Open MPI's `mpirun`, which forwards
-//!   it. After SIGINT and SIGTERM, that launcher kills all ranks in about two seconds.
+//!   other ranks go on until the root has ended. Send SIGUSR1 to Open MPI's `mpirun`, which
+//!   forwards it. After SIGINT and SIGTERM, that launcher kills all ranks in about two seconds.
 //! * **Threads.** Unless `--threads` is given, ranks that may use the same cores of a machine share
 //!   them. Open MPI binds each of one or two ranks to one core; `mpirun --bind-to none` gives all
 //!   cores of the machine to its ranks.
 //!
-//! A program for your own tasks has another table, as
-//! [`crates/crosscut-mpi/src/main.rs`](https://docs.rs/crate/crosscut-mpi/latest/source/src/main.rs)
-//! has.
+//! A program for your own tasks calls `run` with another table than `src/main.rs` does.
 
 mod guard;
 #[cfg(feature = "mpi")]

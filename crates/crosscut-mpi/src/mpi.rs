@@ -37,8 +37,8 @@ impl Mpi {
         Some(Self { world: universe.world(), _universe: universe })
     }
 
-    /// Number of threads for this rank, at least 1: the cores that it may use, shared among the ranks
-    /// of the machine that may use the same ones. All ranks must call it together.
+    /// Number of threads for this rank, at least 1: the cores that it may use, shared among the
+    /// ranks of the machine that may use the same ones. All ranks must call it together.
     pub fn threads(&self) -> usize {
         let machine = self.world.split_shared(self.world.rank());
         let own = share::allowed_cores();

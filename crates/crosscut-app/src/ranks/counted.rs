@@ -16,8 +16,8 @@ impl<'c> Counted<'c> {
         Self { ranks, sent: Cell::new(0) }
     }
 
-    /// Bytes that this rank has sent to other ranks. A broadcast counts once for each of them, as if
-    /// the root had sent it to each. Lengths and headers of messages do not count.
+    /// Bytes that this rank has sent to other ranks. A broadcast counts once for each of them, as
+    /// if the root had sent it to each. Lengths and headers of messages do not count.
     pub fn sent(&self) -> u64 {
         self.sent.get()
     }

@@ -43,8 +43,8 @@ pub trait Collective {
     /// Replaces `bytes` on every rank by those of the root.
     fn broadcast(&self, bytes: &mut Vec<u8>);
 
-    /// Sends `bytes` to the root. Returns those of all ranks on the root, in the order of ranks, and
-    /// nothing on the other ranks.
+    /// Sends `bytes` to the root. Returns those of all ranks on the root, in the order of ranks,
+    /// and nothing on the other ranks.
     fn gather(&self, bytes: Vec<u8>) -> Vec<Vec<u8>>;
 
     /// Sends `parts[r]` to rank r. Returns what each rank has sent to this one, in the order of

@@ -52,7 +52,8 @@ pub fn gather_values<T: Serialize + DeserializeOwned>(
 }
 
 /// Ends work that all ranks have done apart. If every rank has succeeded, each gets its own result.
-/// If not, all get the error of the lowest rank that has failed, so that none waits for another one.
+/// If not, all get the error of the lowest rank that has failed, so that none waits for another
+/// one.
 ///
 /// # Errors
 /// [`Error::OnRank`] if a rank has failed, even if there is one only; [`Error::Ranks`] as for
