@@ -155,6 +155,11 @@ impl Format for Lines {
         Ok(())
     }
 
+    fn merge(&self, width: &mut usize, later: usize) -> Result<(), String> {
+        *width = later.max(*width);
+        Ok(())
+    }
+
     fn task(&mut self, features: usize, _: &mut File<'_>) -> Result<Sum<Matching>, Error> {
         Ok(Sum(Matching { features }))
     }

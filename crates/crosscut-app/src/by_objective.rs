@@ -79,6 +79,10 @@ where
         self.format.survey(survey, record)
     }
 
+    fn merge(&self, survey: &mut F::Survey, later: F::Survey) -> Result<(), String> {
+        self.format.merge(survey, later)
+    }
+
     fn task(&mut self, survey: F::Survey, file: &mut File<'_>) -> Result<EitherLoss<P>, Error> {
         Ok(EitherLoss { sum: self.format.task(survey, file)?, objective: self.objective })
     }

@@ -207,13 +207,14 @@ pub(crate) fn too_long() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, "a line is longer than 1 GiB")
 }
 
-fn is_blank(line: &[u8]) -> bool {
+/// Whether a line ends an example of [`Cut::Blank`].
+pub(crate) fn is_blank(line: &[u8]) -> bool {
     line.iter().all(|byte| matches!(byte, b' ' | b'\r' | b'\n'))
 }
 
 /// What a line says of the query or sequence it belongs to.
 #[derive(Clone, Debug, PartialEq)]
-enum Place {
+pub(crate) enum Place {
     /// Nothing: it is blank, or a comment.
     Nowhere,
     Qid(Qid),
@@ -222,7 +223,7 @@ enum Place {
 }
 
 impl Place {
-    fn of(line: &[u8]) -> Self {
+    pub fn of(line: &[u8]) -> Self {
         match qid(line) {
             Some(qid) => Self::Qid(qid),
             None if matches!(line.trim_ascii().first(), None | Some(b'#')) => Self::Nowhere,

@@ -146,6 +146,11 @@ impl Format for Signs {
         y.map(drop).ok_or_else(|| "expected a target, found none".to_owned())
     }
 
+    fn merge(&self, ids: &mut SeenIds, later: SeenIds) -> Result<(), String> {
+        ids.merge(later);
+        Ok(())
+    }
+
     fn task(&mut self, ids: SeenIds, _: &mut File<'_>) -> Result<Sign, Error> {
         let &mut Self { lazy, positive, .. } = self;
         Ok(Sign { lazy, positive, ..Sign::new(ids.finish()) })

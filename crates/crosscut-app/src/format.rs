@@ -24,11 +24,13 @@ use crate::source::Source;
 ///
 /// Examples are read in three steps, and everything that reads follows from them: training on a file
 /// in memory ([`define`](crate::define)), training on a file that is read again for each pass
-/// ([`survey`](crate::survey)), and reading with a model ([`read`](crate::read)).
+/// ([`survey`](crate::survey)), training on a file of which each rank reads a part
+/// ([`ranks::define`](crate::ranks::define)), and reading with a model ([`read`](crate::read)).
 ///
 /// 1. [`records`](Self::records) reads examples as they stand in the file.
 /// 2. [`survey`](Self::survey) takes in each record of a training file: labels, ids, words, ranges.
-///    [`task`](Self::task) makes the task of what was found. A model brings its own.
+///    [`task`](Self::task) makes the task of what was found. A model brings its own. If ranks read
+///    parts of a file, [`merge`](Self::merge) joins what they have found.
 /// 3. [`item`](Self::item) turns a record into an example of the task.
 ///
 /// The serialised format goes into the model file, with the task. Together they must hold what
@@ -112,8 +114,8 @@ pub trait Format: Serialize + DeserializeOwned + Sync + 'static {
     /// survey has [`Item`]s.
     type Record: Send;
     /// What must be known of all training records before there is a task: labels, ids, words,
-    /// ranges. `()` if nothing must be.
-    type Survey: Default + Sync;
+    /// ranges. `()` if nothing must be. It is serialised only between processes of one program.
+    type Survey: Default + Sync + Serialize + DeserializeOwned;
 
     /// The word after `crosscut learn`; also stored in model files.
     const NAME: &'static str;
@@ -164,7 +166,8 @@ pub trait Format: Serialize + DeserializeOwned + Sync + 'static {
     /// `None`: a file must be read as a whole, and those options are refused.
     fn cut(&self) -> Option<Cut>;
 
-    /// Called first if a training file is to be read in pieces, again for each pass.
+    /// Called first if a training file is to be read in pieces, again for each pass, or in parts, one
+    /// for each rank. `examples` is the file that this process reads.
     ///
     /// # Errors
     /// Options that need all examples at once.
@@ -196,6 +199,22 @@ pub trait Format: Serialize + DeserializeOwned + Sync + 'static {
     /// there is one thread. What the survey finds must not depend on it. The default does nothing.
     fn anticipate(&self, survey: &Self::Survey, record: &mut Self::Record) {
         let _ = (survey, record);
+    }
+
+    /// Adds what has been found in `later` records, as if they had been surveyed after those of
+    /// `survey`: the task must be that of the whole file. Each rank surveys its part of a file, and
+    /// the parts are merged in their order.
+    ///
+    /// The default is right for a survey of nothing, as `()` is, and refuses any other.
+    ///
+    /// # Errors
+    /// Why there can be no survey of all these records.
+    fn merge(&self, survey: &mut Self::Survey, later: Self::Survey) -> Result<(), String> {
+        let _ = (survey, later);
+        if size_of::<Self::Survey>() == 0 {
+            return Ok(());
+        }
+        Err(format!("the files of the task {} cannot be read in parts", Self::NAME))
     }
 
     /// The task for what the survey has found in a training file.

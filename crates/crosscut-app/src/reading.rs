@@ -64,16 +64,28 @@ pub fn define<F: Format>(options: &Options, mut source: Source<'_>) -> Result<Tr
     while let Some(&(first, _)) = records.peek() {
         let is_near = |(line, _): &(u64, F::Record)| line.saturating_sub(first) < LINES;
         let batch = iter::from_fn(|| records.next_if(is_near)).collect();
-        for item in items(&format, &task, batch, &name) {
-            let (line, Item { x, y, weight }) = item?;
-            let refuse = || Error::line(name.as_str(), line, NO_OUTPUT);
-            examples.push(Example { x, y: y.ok_or_else(refuse)?, weight });
-        }
+        add_examples(&format, &task, batch, &name, &mut examples)?;
     }
     drop(records);
     let examples = examples.into_vec();
     format.notes(&task, &examples).iter().for_each(|note| file.note(note));
     Ok(Training { format, task, examples })
+}
+
+/// Adds the training examples that some records are.
+fn add_examples<F: Format>(
+    format: &F,
+    task: &F::Task,
+    batch: Batch<F>,
+    file: &str,
+    examples: &mut Parts<ExampleOf<F>>,
+) -> Result<(), Error> {
+    for item in items(format, task, batch, file) {
+        let (line, Item { x, y, weight }) = item?;
+        let refuse = || Error::line(file, line, NO_OUTPUT);
+        examples.push(Example { x, y: y.ok_or_else(refuse)?, weight });
+    }
+    Ok(())
 }
 
 /// A list that grows without being moved, and whose memory is freed part by part as it is taken.
@@ -108,15 +120,35 @@ impl<T> Parts<T> {
     }
 }
 
+/// Records with the lines at which they begin.
+type Batch<F> = Vec<(u64, <F as Format>::Record)>;
+
+/// Passes the records of a text to `finish`, those of about [`LINES`] lines at a time.
+fn in_batches<F: Format>(
+    format: &F,
+    source: &mut Source<'_>,
+    finish: &mut dyn FnMut(Batch<F>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let mut batch = Vec::new();
+    let result = format.records(source, &mut |line, record| {
+        batch.push((line, record));
+        let lines = line.saturating_sub(batch[0].0);
+        if lines < LINES { Ok(()) } else { finish(mem::take(&mut batch)) }
+    });
+    // A bad record comes before the bad line that ended reading.
+    finish(batch)?;
+    result
+}
+
 /// Surveys the records of a text, and passes them on.
-fn take_in<F: Format>(
+pub(crate) fn take_in<F: Format>(
     format: &F,
     source: &mut Source<'_>,
     survey: &mut F::Survey,
     pass_on: &mut dyn FnMut(u64, F::Record),
 ) -> Result<(), Error> {
-    let (name, mut batch) = (source.name().to_owned(), Vec::new());
-    let mut finish = |mut batch: Vec<(u64, F::Record)>| -> Result<(), Error> {
+    let name = source.name().to_owned();
+    in_batches(format, source, &mut |mut batch| {
         // One thread would do the same work later, with fewer steps.
         if rayon::current_num_threads() > 1 {
             let known = &*survey;
@@ -129,15 +161,7 @@ fn take_in<F: Format>(
             pass_on(line, record);
         }
         Ok(())
-    };
-    let result = format.records(source, &mut |line, record| {
-        batch.push((line, record));
-        let lines = line.saturating_sub(batch[0].0);
-        if lines < LINES { Ok(()) } else { finish(mem::take(&mut batch)) }
-    });
-    // A bad record comes before the bad line that ended reading.
-    finish(batch)?;
-    result
+    })
 }
 
 /// Defines the same task as [`define`] from a file in pieces, none of which is kept.
@@ -171,35 +195,45 @@ pub fn read<F: Format>(
     mut source: Source<'_>,
 ) -> Result<Items<F>, Error> {
     let name = source.name().to_owned();
-    let known = NoneKnown::default();
-    let (mut all, mut batch) = (Items::<F>::new(), Vec::new());
-    let mut finish = |batch: Vec<(u64, F::Record)>| -> Result<(), Error> {
+    let (known, mut all) = (NoneKnown::default(), Items::<F>::new());
+    in_batches(format, &mut source, &mut |batch| {
+        for (_, record) in &batch {
+            if known.is_any() {
+                break;
+            }
+            let (features, known_ones) = format.known(task, record);
+            known.see(features, known_ones);
+        }
         for item in items(format, task, batch, &name) {
             all.push(item?.1);
         }
         Ok(())
-    };
-    let result = format.records(&mut source, &mut |line, record| {
-        if !known.is_any() {
-            let (features, known_ones) = format.known(task, &record);
-            known.see(features, known_ones);
-        }
-        batch.push((line, record));
-        let lines = line.saturating_sub(batch[0].0);
-        if lines < LINES { Ok(()) } else { finish(mem::take(&mut batch)) }
-    });
-    // A bad record comes before the bad line that ended reading.
-    finish(batch)?;
-    result?;
+    })?;
     source.note_known(known);
     Ok(all)
+}
+
+/// Reads training examples of a task that is known already, each with an output.
+///
+/// # Errors
+/// Bad lines by file and number.
+pub(crate) fn read_examples<F: Format>(
+    format: &F,
+    task: &F::Task,
+    source: &mut Source<'_>,
+) -> Result<Examples<F>, Error> {
+    let (name, mut examples) = (source.name().to_owned(), Parts::default());
+    in_batches(format, source, &mut |batch| {
+        add_examples(format, task, batch, &name, &mut examples)
+    })?;
+    Ok(examples.into_vec())
 }
 
 /// The examples of some records, or why they are refused, in order, with their lines.
 fn items<F: Format>(
     format: &F,
     task: &F::Task,
-    records: Vec<(u64, F::Record)>,
+    records: Batch<F>,
     file: &str,
 ) -> Vec<Result<(u64, ItemOf<F>), Error>> {
     let item = |(line, record)| match format.item(task, record) {

@@ -31,6 +31,11 @@ pub(crate) fn open(path: &Path) -> Result<(String, Box<dyn Read + Send>), Error>
     Ok((name, reader))
 }
 
+/// Whether a file that begins with these bytes, 10 or all of them, is an archive.
+pub(crate) fn is_packed(head: &[u8]) -> bool {
+    Kind::of(head) != Kind::Plain
+}
+
 /// Opens a file of which nothing is read yet, packed or not.
 ///
 /// # Errors

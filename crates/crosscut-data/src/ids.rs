@@ -82,7 +82,7 @@ impl FeatureIds {
 }
 /// A set of ids: a bitmap for small ids, a list for the others, from which duplicates are removed
 /// from time to time.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct SeenIds {
     bits: Vec<u64>,
     large: Vec<u32>,
@@ -96,6 +96,15 @@ impl SeenIds {
     /// Adds the ids of a row.
     pub fn add(&mut self, row: &[Feature]) {
         row.iter().for_each(|feature| self.insert(feature.index));
+    }
+
+    /// Adds the ids of another set.
+    pub fn merge(&mut self, other: Self) {
+        if self.bits.len() < other.bits.len() {
+            self.bits.resize(other.bits.len(), 0);
+        }
+        self.bits.iter_mut().zip(other.bits).for_each(|(bits, others)| *bits |= others);
+        other.large.into_iter().for_each(|id| self.insert(id));
     }
 
     fn insert(&mut self, id: u32) {
@@ -208,6 +217,22 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn sets_of_parts_are_merged_to_that_of_all(
+            ids in prop::collection::vec(prop_oneof![0..200_u32, 1..=u32::MAX], 0..60),
+            at in 0..60_usize,
+        ) {
+            let (first, later) = ids.split_at(at.min(ids.len()));
+            let seen = |ids: &[u32]| {
+                let mut seen = SeenIds::default();
+                seen.add(&rows(ids));
+                seen
+            };
+            let mut merged = seen(first);
+            merged.merge(seen(later));
+            prop_assert_eq!(merged.finish(), collect(&ids));
+        }
+
         #[test]
         fn ids_become_dense_indices_and_back(
             small in prop::collection::btree_set(0..200_u32, 0..60),

@@ -76,6 +76,15 @@ impl Words {
         slice(&self.text, &self.ends, index)
     }
 
+    /// Inserts all names of `later`, in their order. Returns the index that each has among these
+    /// names.
+    ///
+    /// # Errors
+    /// Those of [`insert`](Self::insert).
+    pub fn merge(&mut self, later: &Self) -> Result<Vec<u32>, String> {
+        (0..later.len() as u32).map(|index| self.insert(later.name(index))).collect()
+    }
+
     /// Keeps the names whose indices `keep` accepts, in their order.
     pub fn retain(&mut self, mut keep: impl FnMut(u32) -> bool) {
         let kept = (0..self.len() as u32).filter(|&index| keep(index));
@@ -188,6 +197,24 @@ mod tests {
             r#"{"text":"a","ends":[]}"#,
         ] {
             assert!(serde_json::from_str::<Words>(damaged).is_err(), "{damaged}");
+        }
+    }
+
+    #[test]
+    fn names_of_parts_are_merged_in_the_order_of_all() {
+        let names = ["b", "a", "", "b", "c", "a", "d", ""];
+        let words = |names: &[&str]| {
+            let mut words = Words::default();
+            for name in names {
+                words.insert(name).unwrap();
+            }
+            words
+        };
+        for at in 0..=names.len() {
+            let (mut merged, later) = (words(&names[..at]), words(&names[at..]));
+            let indices = merged.merge(&later).unwrap();
+            assert_eq!(merged, words(&names));
+            assert!((0..).zip(indices).all(|(old, new)| later.name(old) == merged.name(new)));
         }
     }
 

@@ -66,7 +66,7 @@ struct Learning {
 const NOT_LEARNING: &str = "expected a format made of options, found that of a model";
 
 /// What is known of the training examples.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub struct Survey {
     /// The labels.
     labels: Words,
@@ -152,7 +152,8 @@ impl Format for MulticlassFiles {
     fn stream(&mut self, _: &Path) -> Result<(), Error> {
         match self.learning.as_ref().and_then(|learning| learning.wanted.as_ref()) {
             Some(table) => {
-                let expected = "no --stream beside it, since a table is read as a whole";
+                let expected =
+                    "neither --stream nor several ranks, since a table is read as a whole";
                 Err(Error::option("--label", expected, table.label()))
             }
             None => Ok(()),
@@ -222,6 +223,19 @@ impl Format for MulticlassFiles {
         } else {
             survey.statistics.add(&record.features, &record.rest);
         }
+        Ok(())
+    }
+
+    fn merge(&self, survey: &mut Survey, later: Survey) -> Result<(), String> {
+        let numbers = survey.labels.merge(&later.labels)?;
+        survey.counts.resize(survey.labels.len(), (0, 0.0));
+        for (number, (count, sum)) in numbers.into_iter().zip(later.counts) {
+            let all = &mut survey.counts[number as usize];
+            *all = (all.0 + count, all.1 + sum);
+        }
+        survey.ids.merge(later.ids);
+        survey.statistics.merge(&later.statistics, |id| id);
+        survey.coarse.merge(later.coarse);
         Ok(())
     }
 

@@ -18,6 +18,8 @@
 //! ```
 
 mod counted;
+mod part;
+mod reading;
 mod sum;
 #[cfg(test)]
 mod tests;
@@ -27,9 +29,10 @@ mod values;
 use std::fmt;
 
 pub use counted::Counted;
+pub use reading::{Shard, define};
 pub use sum::sum;
 pub use threads::Threads;
-pub use values::{agree, broadcast_value, gather_values};
+pub use values::{agree, broadcast_value, exchange_values, gather_values};
 
 /// Processes (ranks) that train together. All ranks must call the same methods in the same order,
 /// each on the thread that began with the first call.

@@ -68,6 +68,19 @@ pub fn agree<T>(ranks: &dyn Collective, result: Result<T, Error>) -> Result<T, E
     }
 }
 
+/// Sends `parts[r]` to rank r. Returns what each rank has sent to this one, in the order of ranks.
+///
+/// # Errors
+/// Those of [`gather_values`].
+pub fn exchange_values<T: Serialize + DeserializeOwned>(
+    ranks: &dyn Collective,
+    parts: &[T],
+) -> Result<Vec<T>, Error> {
+    let parts = parts.iter().map(encode).collect::<Result<_, Error>>()?;
+    let parts = ranks.exchange(parts);
+    parts.iter().enumerate().map(|(rank, bytes)| decode(bytes, rank)).collect()
+}
+
 fn encode(value: impl Serialize) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     match container::encode(value, &mut bytes) {

@@ -80,15 +80,24 @@ impl<'m> Source<'m> {
     /// A file that cannot be read, a directory, an archive of a kind that is not compiled in.
     pub fn open(path: &Path, monitor: &'m mut dyn Monitor) -> Result<Self, Error> {
         let (name, reader) = open(path)?;
-        let digest = Arc::new(Digest::default());
-        let reader = Digested {
-            reader,
-            length: 0,
-            sum: crc32fast::Hasher::new(),
-            digest: Arc::clone(&digest),
-        };
-        let reader = Box::new(reader);
-        Ok(Self { monitor: Some(monitor), digest, ..Self::new(name, reader) }.at(path))
+        Ok(Self::digested(name, reader, monitor).at(path))
+    }
+
+    /// The text of which a rank reads a part. Its lines are counted on from `before`, and it may hold
+    /// nothing to parse.
+    pub(crate) fn from_part(
+        name: String,
+        reader: Box<dyn Read + Send>,
+        before: u64,
+        monitor: &'m mut dyn Monitor,
+    ) -> Self {
+        Self { before: Some(before), ..Self::digested(name, reader, monitor) }
+    }
+
+    fn digested(name: String, reader: Box<dyn Read + Send>, monitor: &'m mut dyn Monitor) -> Self {
+        let (digest, sum) = (Arc::<Digest>::default(), crc32fast::Hasher::new());
+        let reader = Digested { reader, length: 0, sum, digest: Arc::clone(&digest) };
+        Self { monitor: Some(monitor), digest, ..Self::new(name, Box::new(reader)) }
     }
 
     /// As [`open`](Self::open), without a monitor.
@@ -153,6 +162,14 @@ impl<'m> Source<'m> {
     pub fn decode(self, encoding: Encoding) -> Self {
         let reader = Box::new(Decoded::new(self.reader, encoding));
         Self { reader, not_text: encoding.refusal(), ..self }
+    }
+
+    /// The same text, read by the reader that `through` puts around its own.
+    pub(crate) fn read_through(
+        self,
+        through: impl FnOnce(Box<dyn Read + Send + 'm>) -> Box<dyn Read + Send + 'm>,
+    ) -> Self {
+        Self { reader: through(self.reader), ..self }
     }
 
     /// The same text, which may also hold nothing to parse.

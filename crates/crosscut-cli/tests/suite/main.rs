@@ -14,6 +14,7 @@ mod init;
 mod memory;
 mod new;
 mod outputs;
+mod parts;
 mod prior;
 mod probabilities;
 mod program;

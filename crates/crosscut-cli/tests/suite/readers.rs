@@ -369,7 +369,7 @@ fn sizes_of_queries_beside_the_examples_are_used() {
         assert!(home.read("model") == home.read("single"), "{beside}");
         home.refuses(
             &["learn", "ranking", "--stream", examples, "m"],
-            &["expected qid at each line, since --stream does not read", beside],
+            &["expected qid at each line, since --stream and ranks do not read", beside],
         );
         home.succeeds(&["learn", "ranking", "--stream", "--no-group", examples, "model"]);
         // No output replaces it.

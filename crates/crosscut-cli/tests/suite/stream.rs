@@ -281,11 +281,11 @@ fn what_cannot_be_streamed_is_refused() {
         ),
         (
             &["ranking", "--stream", "--group", "sizes", "queries", "model"],
-            "--group expects nothing where --stream is given",
+            "--group expects neither --stream nor several ranks",
         ),
         (
             &["ranking", "--stream", "--query-weights", "sizes", "queries", "model"],
-            "--query-weights expects nothing where",
+            "--query-weights expects neither --stream nor",
         ),
         (
             &["multiclass", "--stream", "bad", "model"],

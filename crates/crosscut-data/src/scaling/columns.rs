@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crosscut::Feature;
+use serde::{Deserialize, Serialize};
 
 use super::{Affine, Method, Scaling, doubles};
 
@@ -10,7 +11,7 @@ use super::{Affine, Method, Scaling, doubles};
 const CENTRED: f64 = 0.5;
 
 /// The least and the largest value of a feature.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Range {
     low: f64,
     high: f64,
@@ -24,6 +25,12 @@ impl Range {
     pub fn add(&mut self, value: f64) {
         self.low = self.low.min(value);
         self.high = self.high.max(value);
+    }
+
+    /// Adds the values of another range.
+    pub fn merge(&mut self, other: Self) {
+        self.low = self.low.min(other.low);
+        self.high = self.high.max(other.high);
     }
 
     /// The difference between the largest and the least value; 0 without values.
@@ -57,7 +64,7 @@ pub struct Columns {
 }
 
 /// Statistics of the nonzero values of one feature.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Column {
     range: Range,
     count: u64,
@@ -109,7 +116,7 @@ impl Columns {
 }
 
 /// [`Columns`] by id, for rows of a file whose features have no indices yet.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct ColumnsById {
     /// The column of each small id, and of the others; `u32::MAX` stands for none.
     small: Vec<u32>,
@@ -129,6 +136,25 @@ impl ColumnsById {
             let at = self.column(id);
             self.columns[at].add(value);
         }
+    }
+
+    /// Adds the statistics of `later` rows, whose ids are renamed by `id`.
+    ///
+    /// Counts and ranges are those of all rows. Means and deviations may differ from these in the last
+    /// bits, since sums are grouped in another way.
+    pub fn merge(&mut self, later: &Self, id: impl Fn(u32) -> u32) {
+        self.rows += later.rows;
+        for (old, column) in later.by_id() {
+            let at = self.column(id(old));
+            self.columns[at].merge(column);
+        }
+    }
+
+    /// All ids with their columns.
+    fn by_id(&self) -> impl Iterator<Item = (u32, Column)> {
+        let small = (0..).zip(self.small.iter().copied()).filter(|(_, at)| *at != u32::MAX);
+        let large = self.large.iter().map(|(&id, &at)| (id, at));
+        small.chain(large).map(|(id, at)| (id, self.columns[at as usize]))
     }
 
     /// The column of an id, which is new if the id is.
@@ -156,11 +182,9 @@ impl ColumnsById {
     /// The columns of the ids that have an index below `features`.
     pub fn numbered(&self, features: usize, index: impl Fn(u32) -> Option<u32>) -> Columns {
         let mut all = Columns { columns: vec![Column::EMPTY; features], rows: self.rows };
-        let small = (0..).zip(self.small.iter().copied()).filter(|(_, at)| *at != u32::MAX);
-        let large = self.large.iter().map(|(&id, &at)| (id, at));
-        for (id, at) in small.chain(large) {
+        for (id, found) in self.by_id() {
             if let Some(column) = index(id).and_then(|at| all.columns.get_mut(at as usize)) {
-                *column = self.columns[at as usize];
+                *column = found;
             }
         }
         all
@@ -177,6 +201,20 @@ impl Column {
         let difference = value - self.mean;
         self.mean += difference / self.count as f64;
         self.squares += difference * (value - self.mean);
+    }
+
+    /// Adds the statistics of other rows: exactly those of either if the other has none.
+    fn merge(&mut self, other: Self) {
+        if self.count == 0 || other.count == 0 {
+            *self = if self.count == 0 { other } else { *self };
+            return;
+        }
+        let (ours, theirs) = (self.count as f64, other.count as f64);
+        let (difference, part) = (other.mean - self.mean, theirs / (ours + theirs));
+        self.range.merge(other.range);
+        self.count += other.count;
+        self.mean += difference * part;
+        self.squares += other.squares + difference * difference * ours * part;
     }
 
     /// The range, including 0 if some of the rows lack the feature.
@@ -204,6 +242,46 @@ impl Column {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn statistics_of_parts_are_merged_to_those_of_all_rows() {
+        let value = |i: u32, at: u32| ((i * 7919 + at * 104_729) % 1009) as f32 / 7.0 - 40.0;
+        // Feature 3 is constant, feature 4 only in the first rows, feature 1 << 21 in the last ones.
+        let row = |i: u32| -> Vec<Feature> {
+            let ids = [0, 1, 2, 3, 4, 1 << 21];
+            let is_there = |at: &u32| match at {
+                3 => true,
+                4 => i < 20,
+                5 => i >= 80,
+                at => !(i + at).is_multiple_of(3),
+            };
+            let value = |at: u32| if at == 3 { 0.1 } else { value(i, at) };
+            let feature = |at: u32| Feature { index: ids[at as usize], value: value(at) };
+            (0..6).filter(is_there).map(feature).collect()
+        };
+        let index = |id: u32| Some(if id == 1 << 21 { 5 } else { id });
+        let statistics = |rows: std::ops::Range<u32>| {
+            let mut columns = ColumnsById::default();
+            rows.for_each(|i| columns.add(&row(i), &[]));
+            columns
+        };
+        let whole = statistics(0..100).numbered(6, index);
+        for (first, second) in [(50, 70), (0, 1), (20, 80), (100, 100)] {
+            let mut merged = statistics(0..first);
+            merged.merge(&statistics(first..second), |id| id);
+            merged.merge(&statistics(second..100), |id| id);
+            let merged = merged.numbered(6, index);
+            assert_eq!(merged.scaling(Method::Global), whole.scaling(Method::Global));
+            assert_eq!(merged.constants().collect::<Vec<_>>(), [3]);
+            let (merged, whole) =
+                (merged.scaling(Method::Standard), whole.scaling(Method::Standard));
+            for (merged, whole) in merged.features.iter().zip(&whole.features) {
+                for (a, b) in [(merged.origin, whole.origin), (merged.width, whole.width)] {
+                    assert!((a - b).abs() <= 1e-13 * b.abs(), "{a} {b}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn statistics_by_id_are_those_by_index() {

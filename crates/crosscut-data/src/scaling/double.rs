@@ -1,6 +1,7 @@
 //! Values in double precision: rows in single precision, and what rounding took from their values.
 
 use crosscut::Feature;
+use serde::{Deserialize, Serialize};
 
 use super::{Range, note::named};
 
@@ -26,7 +27,7 @@ pub fn doubles<'r>(
 }
 
 /// Finds features whose values differ by so little that single precision hardly tells them apart.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Coarse {
     /// By id: the range of the values that single precision cannot hold.
     inexact: Vec<Range>,
@@ -49,6 +50,15 @@ impl Coarse {
             }
             self.inexact[at].add(f64::from(feature.value) + f64::from(taken.value));
         }
+    }
+
+    /// Adds what was found in other rows.
+    pub fn merge(&mut self, other: Self) {
+        if self.inexact.len() < other.inexact.len() {
+            self.inexact.resize(other.inexact.len(), Range::EMPTY);
+        }
+        let ranges = self.inexact.iter_mut().zip(other.inexact);
+        ranges.for_each(|(range, other)| range.merge(other));
     }
 
     /// A note on such features; `None` if there are none. `rows` has all rows as features are

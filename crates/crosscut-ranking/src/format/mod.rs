@@ -70,7 +70,7 @@ struct Run {
 }
 
 /// What is known of the training queries.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub struct Survey {
     queries: usize,
     ids: SeenIds,
@@ -168,7 +168,7 @@ impl Format for RankingFiles {
         let options = &self.run.options;
         for name in ["group", "query-weights", table::LABEL.name] {
             if let Some(given) = options.text(name) {
-                let expected = "nothing where --stream is given";
+                let expected = "neither --stream nor several ranks";
                 return Err(Error::option(format!("--{name}"), expected, given));
             }
         }
@@ -230,6 +230,16 @@ impl Format for RankingFiles {
         Ok(())
     }
 
+    fn merge(&self, survey: &mut Survey, later: Survey) -> Result<(), String> {
+        survey.queries += later.queries;
+        survey.ids.merge(later.ids);
+        survey.statistics.merge(&later.statistics, |id| id);
+        survey.coarse.merge(later.coarse);
+        survey.has_order |= later.has_order;
+        survey.has_qids |= later.has_qids;
+        Ok(())
+    }
+
     fn task(&mut self, survey: Survey, file: &mut File<'_>) -> Result<Ranking, Error> {
         let run = &mut self.run;
         run.learns = false;
@@ -239,7 +249,7 @@ impl Format for RankingFiles {
         if let (Some(unread), false) = (run.unread.take(), survey.has_qids) {
             let unread = unread.display();
             return Err(file.refuse(format!(
-                "expected qid at each line, since --stream does not read {unread}, found none (--no-group makes all \
+                "expected qid at each line, since --stream and ranks do not read {unread}, found none (--no-group makes all \
                  documents one query)"
             )));
         }

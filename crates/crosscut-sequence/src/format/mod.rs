@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::mem;
 use std::ops::Range;
+use std::path::Path;
 
 use crosscut::{Objective, Rescaling};
 use crosscut_app::export::{Fields, List};
@@ -69,6 +70,8 @@ struct Learned {
     features: Option<Vec<Option<u32>>>,
     /// Whether values lose much by rounding.
     coarse: Coarse,
+    /// Whether the training examples are read again, without a survey.
+    again: bool,
 }
 
 const BEAM: OptionSpec = OptionSpec {
@@ -175,6 +178,11 @@ impl Format for SequenceFiles {
         Ok(())
     }
 
+    fn stream(&mut self, _: &Path) -> Result<(), Error> {
+        self.learned.again = true;
+        Ok(())
+    }
+
     fn cut(&self) -> Option<Cut> {
         Some(if self.kind.has_ids() { Cut::Qids } else { Cut::Blank })
     }
@@ -197,6 +205,10 @@ impl Format for SequenceFiles {
         record.number(self.kind.columns(), &mut surveyor)?;
         record.body = Body::Surveyed(surveyor.finish());
         Ok(())
+    }
+
+    fn merge(&self, survey: &mut Survey, later: Survey) -> Result<(), String> {
+        survey.merge(later, self.kind.has_ids())
     }
 
     fn task(&mut self, mut survey: Survey, file: &mut File<'_>) -> Result<Sequence, Error> {
@@ -266,6 +278,8 @@ impl Format for SequenceFiles {
         let Record { weight, body } = record;
         let text = match body {
             Body::Tokens(_) => String::new(),
+            // Training writes no lines of the file.
+            Body::Sentence(_) if self.learned.again => String::new(),
             Body::Sentence(sentence) => sentence.text,
             Body::Surveyed(surveyed) => {
                 known.take(surveyed, &self.learned)?;

@@ -6,6 +6,7 @@ use crosscut::Feature;
 use crosscut_app::{Error, File};
 use crosscut_data::scaling::{Coarse, ColumnsById, Method};
 use crosscut_data::{FeatureIds, Labels, SeenIds, Words};
+use serde::{Deserialize, Serialize};
 
 use super::kind::Choices;
 use super::record::{Numbers, Surveyed};
@@ -15,7 +16,7 @@ use crate::constraint::Scheme;
 use crate::task::Features;
 
 /// What is in a training file.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Survey {
     /// Its tags.
     pub(super) tags: Words,
@@ -75,6 +76,25 @@ impl Survey {
         Err(file.refuse(format!(
             "expected tags that mark chunks, as B-NP, beside --constrain, found {found}"
         )))
+    }
+
+    /// Adds what is in a later part of the file. Features have ids, or else names.
+    ///
+    /// # Errors
+    /// A tag or a name too many.
+    pub fn merge(&mut self, later: Self, has_ids: bool) -> Result<(), String> {
+        let tags = self.tags.merge(&later.tags)?;
+        let words = self.words.merge(&later.words)?;
+        let number = |number: u32| if has_ids { number } else { words[number as usize] };
+        self.seen.merge(later.seen);
+        later.counts.iter().for_each(|(feature, times)| self.counts.add(number(feature), times));
+        for ((before, after), line) in later.follows {
+            let pair = [before, after].map(|tag| tag.map(|tag| tags[tag as usize]));
+            self.follows.entry(pair.into()).or_insert(line);
+        }
+        self.statistics.merge(&later.statistics, number);
+        self.coarse.merge(later.coarse);
+        Ok(())
     }
 
     /// The number of a name, if it has one yet.
@@ -187,7 +207,7 @@ impl Numbers for Surveyor<'_> {
             seen.add(row);
         }
         if self.choices.min_count > 1 {
-            row.iter().for_each(|feature| counts.add(feature.index));
+            row.iter().for_each(|feature| counts.add(feature.index, 1));
         }
         if scales {
             statistics.add(row, rest);
@@ -200,7 +220,7 @@ impl Numbers for Surveyor<'_> {
 }
 
 /// How often numbers occur.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Counts {
     /// Of numbers below [`SMALL`](Self::SMALL).
     small: Vec<usize>,
@@ -211,16 +231,22 @@ impl Counts {
     /// Numbers below this are counted without a hash.
     const SMALL: u32 = 1 << 20;
 
-    fn add(&mut self, number: u32) {
+    fn add(&mut self, number: u32, times: usize) {
         if number >= Self::SMALL {
-            *self.large.entry(number).or_default() += 1;
+            *self.large.entry(number).or_default() += times;
             return;
         }
         let number = number as usize;
         if number >= self.small.len() {
             self.small.resize(number + 1, 0);
         }
-        self.small[number] += 1;
+        self.small[number] += times;
+    }
+
+    /// All numbers that occur, and how often.
+    fn iter(&self) -> impl Iterator<Item = (u32, usize)> {
+        let large = self.large.iter().map(|(&number, &times)| (number, times));
+        (0..).zip(self.small.iter().copied()).filter(|(_, times)| *times > 0).chain(large)
     }
 
     fn get(&self, number: u32) -> usize {
