@@ -117,7 +117,8 @@
 //!   [`Layout`] numbers and names weights. [`primal`] evaluates P at any w.
 //! * [`solve()`] trains once, [`solve_observed`] with an observer of the progress. [`Trainer`]
 //!   trains repeatedly, with other values of C.
-//!   [`StreamTrainer`] trains on examples that do not fit into memory. [`validation`] chooses C.
+//!   [`StreamTrainer`] trains on examples that do not fit into memory, [`ShardTrainer`] on parts of
+//!   them, which may be on several machines. [`validation`] chooses C.
 //!   [`latent::solve`] trains with hidden parts. [`Trainer::solve_keeping`] passes out the
 //!   [`State`] from which a run can be resumed.
 //! * The sibling crates: `crosscut-multiclass`, `crosscut-sequence` and `crosscut-ranking` are
@@ -165,6 +166,9 @@ pub use solve::passes::{Ask, PassError, Passes, PlaneSum, Spent, UnderWay, Weigh
 pub use solve::progress::{Estimate, Flow, Moment, Progress};
 pub use solve::regulariser::{Regulariser, RegulariserError};
 pub use solve::settings::{BlockSettings, C, Settings, SettingsError, SlackNorm};
+pub use solve::shards::{
+    Description, Reply, Request, Round, RoundSum, SavedShard, Shard, ShardTrainer, Shards, Tally,
+};
 pub use solve::solution::{Certificate, DualVariable, Solution, StopReason};
 pub use solve::state::{State, StateError};
 pub use solve::stream::{Piece, Stream, StreamError, StreamTrainer};

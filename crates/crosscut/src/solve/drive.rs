@@ -119,7 +119,7 @@ pub(crate) struct Counts {
 }
 
 impl<'o> Run<'o> {
-    fn new<O: Passes + ?Sized>(
+    pub fn new<O: Passes + ?Sized>(
         observer: &'o mut dyn FnMut(&Progress) -> Flow,
         settings: Settings,
         examples: &O,

@@ -15,6 +15,7 @@ use crate::solve::oracles::Oracles;
 use crate::solve::passes::{PassError, Passes};
 use crate::solve::regulariser::Penalty;
 use crate::solve::settings::{C, Settings};
+use crate::solve::shards;
 use crate::solve::solution::DualVariable;
 use crate::solve::state::StateError;
 
@@ -187,6 +188,8 @@ pub(crate) struct Pass {
 pub(crate) enum MethodState<'s> {
     Block(Box<block::BlockCoordinateState<'s>>),
     OneSlack(Box<one_slack::OneSlackState<'s>>),
+    /// The block method on shards.
+    Rounds(Box<shards::RoundsState<'s>>),
 }
 
 /// Planes of single examples. Rows are given by name, so the planes outlive the examples.

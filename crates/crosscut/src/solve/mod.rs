@@ -13,6 +13,7 @@ pub(crate) mod progress;
 mod qp;
 pub(crate) mod regulariser;
 pub(crate) mod settings;
+pub(crate) mod shards;
 pub(crate) mod solution;
 pub(crate) mod state;
 pub(crate) mod stream;

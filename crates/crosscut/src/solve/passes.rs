@@ -59,7 +59,7 @@ pub trait Passes {
 }
 
 /// The example weights of a training set.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Weights {
     /// Their sum.
     pub sum: f64,

@@ -76,6 +76,11 @@ impl fmt::Debug for State<'_> {
 pub struct StateError(pub(crate) String);
 
 impl StateError {
+    /// For [`Shards::restore`](crate::Shards::restore).
+    pub fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
+    }
+
     pub(crate) fn of_another_solver() -> Self {
         Self("it is of another solver".to_owned())
     }

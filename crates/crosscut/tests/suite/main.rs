@@ -9,6 +9,7 @@ mod oracles;
 mod parts;
 mod regulariser;
 mod resume;
+mod shards;
 mod solvers_agree;
 mod start;
 mod structure;

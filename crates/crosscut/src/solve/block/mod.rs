@@ -37,6 +37,7 @@ mod history;
 mod master;
 mod passes;
 mod proximal;
+mod rounds;
 mod schedule;
 mod state;
 mod store;
@@ -66,10 +67,11 @@ use crew::Crew;
 use history::History;
 use master::Master;
 use proximal::Proximal;
-use schedule::Schedule;
+pub(crate) use rounds::{Round, ShardState};
+pub(crate) use schedule::Schedule;
 pub(crate) use state::BlockCoordinateState;
 use store::Store;
-use suffix_average::SuffixAverage;
+pub(crate) use suffix_average::SuffixAverage;
 
 /// The solver with its state: planes, dual variables, weights.
 pub(crate) struct BlockCoordinate<'a> {
@@ -89,6 +91,10 @@ pub(crate) struct BlockCoordinate<'a> {
     master: Master,
     suffix: SuffixAverage,
     schedule: Schedule,
+    /// In a shard: the dual variables of each block at x, and the factor on the curvature and on the
+    /// change of w. Empty, and 1, otherwise.
+    at_x: Vec<Vec<f64>>,
+    sharing: f64,
     /// Whether steps of this approximate pass are longer than to the optimum of the small dual.
     relaxes: bool,
     random: Pcg64,
@@ -152,7 +158,8 @@ impl<'a> Method<Oracles<'a>> for BlockCoordinate<'a> {
     }
 
     fn settle(&mut self, oracles: &mut Oracles<'a>, run: &mut Run<'_>) -> Result<(), Fault> {
-        self.approximate_passes(oracles, run)?;
+        let target = run.target(self.dual);
+        self.approximate_passes(oracles, run, target)?;
         self.solve_master(oracles, run);
         // Acceleration may lower D before the next certificate, so the bound is raised now.
         // `self.dual` is no bound: it is a sum of gains and contains their rounding errors.
@@ -267,7 +274,7 @@ impl<'a> Method<Oracles<'a>> for BlockCoordinate<'a> {
     fn restore(&mut self, oracles: &Oracles<'a>, saved: MethodState<'_>) -> Result<(), StateError> {
         match saved {
             MethodState::Block(saved) => self.take(oracles, *saved),
-            MethodState::OneSlack(_) => Err(StateError::of_another_solver()),
+            _ => Err(StateError::of_another_solver()),
         }
     }
 }
@@ -302,6 +309,8 @@ impl<'a> BlockCoordinate<'a> {
             master: Master::default(),
             suffix: SuffixAverage::default(),
             schedule: Schedule::default(),
+            at_x: Vec::new(),
+            sharing: 1.0,
             relaxes: false,
             random: Pcg64::seed_from_u64(settings.seed),
             crew: Crew::new(Arc::clone(oracles.workers())),

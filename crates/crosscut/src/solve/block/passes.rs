@@ -3,10 +3,11 @@
 use rand::seq::SliceRandom;
 
 use super::cache::Block;
-use super::crew::{divided, part, parts};
+use super::crew::{Crew, divided, part, parts};
 use super::history::History;
 use super::master::{self, Goal, Sizes};
 use super::proximal::Proximal;
+use super::store::Store;
 use super::{BlockCoordinate, Buffers};
 use crate::solve::bounds::{Answer, DualSum, Fault, SlackSum};
 use crate::solve::drive::Run;
@@ -119,10 +120,41 @@ impl<'a> BlockCoordinate<'a> {
             let w = master::stretched(&self.store.blocks, w, &self.penalty, &self.crew);
             self.w.copy_from_slice(&w);
         }
-        let order: Vec<usize> = (0..self.store.blocks.len()).collect();
-        let (dual, mut slacks) = (self.dual, SlackSum::default());
-        let length = squared_norm(&self.w).sqrt();
+        let dual = self.dual;
         let half = if run.is_uncertified() { self.penalty.half_square(&self.w) } else { 0.0 };
+        let slacks = self.call_all(oracles, run, &mut |run, cost, share| {
+            run.estimate(half + cost / share, dual);
+        })?;
+        let primal = run.bounds.certify(&self.w, &self.penalty, &slacks, self.store.blocks.len());
+        if let Some(start) = start
+            && self.settings.block.acceleration
+            && !self.penalty.is_bounded()
+        {
+            self.proximal.start_at(start);
+        }
+        if solved || averaged || stretched {
+            self.refresh();
+        }
+        if !solved {
+            self.suffix.judge(averaged, primal - dual, self.schedule.seen);
+        }
+        Ok(primal - dual)
+    }
+
+    /// Calls all oracles at w, and adds up the slacks. `tell` hears the cost so far, and of which
+    /// share of the examples it is.
+    ///
+    /// # Errors
+    /// An answer is not a plane.
+    pub(super) fn call_all(
+        &mut self,
+        oracles: &mut Oracles<'a>,
+        run: &mut Run<'_>,
+        tell: &mut dyn FnMut(&mut Run<'_>, f64, f64),
+    ) -> Result<SlackSum, Fault> {
+        let order: Vec<usize> = (0..self.store.blocks.len()).collect();
+        let mut slacks = SlackSum::default();
+        let length = squared_norm(&self.w).sqrt();
         let mut done = 0;
         for slice in order.chunks(self.buffers.planes.len()) {
             oracles.compare(
@@ -144,23 +176,10 @@ impl<'a> BlockCoordinate<'a> {
             }
             self.take_in(oracles, slice, 0)?;
             done += slice.len();
-            run.estimate(half + slacks.cost * order.len() as f64 / done as f64, dual);
+            tell(run, slacks.cost, done as f64 / order.len() as f64);
             run.tick(self.counts(oracles));
         }
-        let primal = run.bounds.certify(&self.w, &self.penalty, &slacks, self.store.blocks.len());
-        if let Some(start) = start
-            && self.settings.block.acceleration
-            && !self.penalty.is_bounded()
-        {
-            self.proximal.start_at(start);
-        }
-        if solved || averaged || stretched {
-            self.refresh();
-        }
-        if !solved {
-            self.suffix.judge(averaged, primal - dual, self.schedule.seen);
-        }
-        Ok(primal - dual)
+        Ok(slacks)
     }
 
     /// P(w₀) over the cached planes.
@@ -176,7 +195,8 @@ impl<'a> BlockCoordinate<'a> {
     /// Takes block steps over cached planes until their gap is a fraction of the gap met in the
     /// exact pass, or of the gap at which training stops.
     ///
-    /// Makes at least one pass after a certifying pass, which takes no steps.
+    /// Makes at least one pass after a certifying pass, which takes no steps. Training stops at the
+    /// gap `target`.
     ///
     /// # Errors
     /// A recombined plane is not a plane.
@@ -184,6 +204,7 @@ impl<'a> BlockCoordinate<'a> {
         &mut self,
         oracles: &Oracles<'a>,
         run: &mut Run<'_>,
+        target: f64,
     ) -> Result<(), Fault> {
         let (at_least_one, blocks) = (self.schedule.has_certified(), self.store.blocks.len());
         let early = (self.settings.block.tuning.early
@@ -191,7 +212,7 @@ impl<'a> BlockCoordinate<'a> {
             as usize;
         let most = self.settings.block.approximate_passes.max(usize::from(at_least_one)).min(early);
         let enough = (self.settings.block.tuning.settled * self.schedule.seen)
-            .max(self.settings.block.tuning.left * run.target(self.dual));
+            .max(self.settings.block.tuning.left * target);
         let each = enough / blocks as f64;
         let mut active = Vec::with_capacity(blocks);
         let screens = self.schedule.improves();
@@ -217,7 +238,9 @@ impl<'a> BlockCoordinate<'a> {
         let mut recent = [f64::INFINITY; 2];
         let mut visits = most * blocks;
         let mut recombines = oracles.recombines();
-        self.relaxes = screens && self.schedule.length >= self.settings.block.tuning.long_round;
+        self.relaxes = screens
+            && self.at_x.is_empty()
+            && self.schedule.length >= self.settings.block.tuning.long_round;
         self.schedule.length = 0;
         for pass in 1_usize.. {
             let Some(left) = visits.checked_sub(active.len()) else { break };
@@ -260,7 +283,7 @@ impl<'a> BlockCoordinate<'a> {
             if total <= enough || gain <= 1e-15 * self.dual.abs() || run.must_end() {
                 break;
             }
-            let rises = gain > self.settings.block.tuning.worth * run.target(self.dual);
+            let rises = gain > self.settings.block.tuning.worth * target;
             let is_between = total > self.settings.block.tuning.far * self.dual
                 && total < self.settings.block.tuning.within * self.dual;
             if accelerate
@@ -295,6 +318,7 @@ impl<'a> BlockCoordinate<'a> {
             } else {
                 active.retain(|&index| self.store.history.gap(index) > each);
                 if self.settings.block.idle <= 1
+                    && self.at_x.is_empty()
                     && pass.is_multiple_of(self.settings.block.tuning.tidying)
                 {
                     let since = self.schedule.clock().saturating_sub(2);
@@ -384,7 +408,7 @@ impl<'a> BlockCoordinate<'a> {
         } else {
             self.settings.block.tuning.fine
         };
-        let damping = self.proximal.damping();
+        let damping = self.sharing * self.proximal.damping();
         let longer = match self.relaxes && enough > 0.0 && !self.proximal.is_active() {
             true => self.settings.block.tuning.longer,
             false => 1.0,
@@ -432,14 +456,26 @@ impl<'a> BlockCoordinate<'a> {
     pub(super) fn refresh(&mut self) -> (DualSum, Conjugate) {
         let plain = self.penalty.is_plain();
         let u: &mut [f64] = if plain { &mut self.w } else { &mut self.u };
-        let blocks = &mut self.store.blocks;
+        let sum = Self::sum_up(&mut self.store, &self.crew, u);
+        let conjugate = self.penalty.conjugate(u);
+        self.dual = sum.value(&conjugate);
+        if !plain {
+            self.penalty.write_weights(&self.u, &mut self.w);
+        }
+        self.proximal.weights_from_sum(&mut self.w);
+        (sum, conjugate)
+    }
+
+    /// Makes the dual variables feasible, and replaces `u` by Σ αδ. Returns the sum of D.
+    pub(super) fn sum_up(store: &mut Store<'a>, crew: &Crew, u: &mut [f64]) -> DualSum {
+        let blocks = &mut store.blocks;
         let (n, count) = (blocks.len(), parts(blocks.len()));
         let ends = (0..count).map(|at| part(n, count, at).end);
         let mut results: Vec<(&mut [Block<'a>], Part)> =
             divided(blocks, ends).into_iter().map(|blocks| (blocks, Part::default())).collect();
         // A few numbers are read for each plane.
-        let work = 16.0 * self.store.planes as f64;
-        self.crew.for_each(work, &mut results, |(blocks, part), workspace| {
+        let work = 16.0 * store.planes as f64;
+        crew.for_each(work, &mut results, |(blocks, part), workspace| {
             for block in blocks.iter_mut() {
                 part.support += block.support();
                 block.confine(workspace);
@@ -453,17 +489,11 @@ impl<'a> BlockCoordinate<'a> {
             total.sum.join(&part.sum);
             total.work += part.work;
         }
-        self.store.support = total.support;
-        let (blocks, mut sum) = (&self.store.blocks, total.sum);
+        store.support = total.support;
+        let (blocks, mut sum) = (&store.blocks, total.sum);
         let list = |i: usize, alphas: &mut Vec<f64>| blocks[i].list_alphas(alphas);
-        sum.count(count + self.crew.sum_planes(blocks, u, total.work, list));
-        let conjugate = self.penalty.conjugate(u);
-        self.dual = sum.value(&conjugate);
-        if !plain {
-            self.penalty.write_weights(&self.u, &mut self.w);
-        }
-        self.proximal.weights_from_sum(&mut self.w);
-        (sum, conjugate)
+        sum.count(count + crew.sum_planes(blocks, u, total.work, list));
+        sum
     }
 
     /// Inserts the planes from a slot on into the caches of the examples of `batch`.

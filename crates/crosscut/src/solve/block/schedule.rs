@@ -10,7 +10,7 @@ const TICKS: u32 = 16;
 
 /// Counters and gaps shared between passes.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub(super) struct Schedule {
+pub(crate) struct Schedule {
     /// Number of exact passes over all runs.
     pub pass: u32,
     /// Number of exact passes that certified.

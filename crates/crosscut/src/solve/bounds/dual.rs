@@ -1,12 +1,14 @@
 //! [`DualSum`] and [`confine`]: a dual value that is a true lower bound.
 
+use serde::{Deserialize, Serialize};
+
 use super::rounding::{Sizes, off};
 use crate::solve::regulariser::Conjugate;
 
 /// Accumulates a dual value D = Σα·offset − r*(u) − conjugates, with u = Σα·δ.
 ///
 /// The terms come in parts: one for each example, or one for each plane of a working set.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct DualSum {
     /// Σα·offset − conjugates.
     value: f64,

@@ -165,7 +165,7 @@ impl<P: Passes + ?Sized> Method<P> for OneSlack {
     fn restore(&mut self, _: &P, saved: MethodState<'_>) -> Result<(), StateError> {
         match saved {
             MethodState::OneSlack(saved) => self.take(*saved),
-            MethodState::Block(_) => Err(StateError::of_another_solver()),
+            _ => Err(StateError::of_another_solver()),
         }
     }
 }

@@ -20,6 +20,19 @@ impl Block<'_> {
         }
     }
 
+    /// Drops planes that have not been in use since `since`, neither by their own dual variables nor
+    /// by `others`, one for each plane. Those of dropped planes are removed too.
+    pub fn forget_unless_in(&mut self, since: u32, others: &mut Vec<f64>) {
+        for (plane, other) in self.planes.iter_mut().zip(&*others) {
+            if *other > 0.0 {
+                plane.used = plane.used.max(since);
+            }
+        }
+        let mut planes = self.planes.iter();
+        others.retain(|_| planes.next().is_some_and(|p| p.alpha > 0.0 || p.used >= since));
+        self.forget(since);
+    }
+
     /// Drops planes not in use, then merges planes until at most `most_planes` are left.
     pub fn shed(&mut self, most_planes: usize) {
         if self.alphas().any(|alpha| alpha == 0.0) {
