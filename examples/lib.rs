@@ -25,3 +25,6 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/rust.md")]
 struct TrainingFromRust;
+#[cfg(doctest)]
+#[doc = include_str!("../docs/several-machines.md")]
+struct SeveralMachines;

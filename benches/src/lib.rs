@@ -10,6 +10,7 @@
 //! | `cargo run --release -p crosscut-benches --bin tuning` | what each constant of the block solver does to passes and time: the table behind `Tuning` |
 //! | `cargo run --release -p crosscut-benches --bin threads` | what more threads bring to training, and that they change no bit |
 //! | `cargo run --release -p crosscut-benches --bin cores` | what threads bring to every verb and kind of file: the table of `docs/scaling.md` |
+//! | `cargo run --release -p crosscut-benches --bin shards` | how many rounds training on several machines takes, and bytes and seconds of a round |
 //! | `cargo run --release -p crosscut-benches --bin growth -- ranking` | how the time of learning to rank grows with documents and with queries |
 //! | `cargo run --release -p crosscut-benches --bin growth -- large` | time and memory for each example, with up to 10,000,000 of them |
 //! | `cargo run --release -p crosscut-benches --bin soak -- --minutes 60` | nothing: it breaks off training with signals, resumes it, and compares |

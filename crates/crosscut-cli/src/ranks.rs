@@ -55,6 +55,12 @@ pub(crate) fn command(program: &Program<'_>) -> Command {
 /// The help of arguments that mean something else on ranks.
 const THREADS: &str = "Number of threads of each rank; 0 shares the cores that the launcher gives \
     a rank among the ranks that have the same cores. The result is the same.";
+const MAX_MEMORY: &str = "Each rank uses at most SIZE (500MB, 2GB) of memory for planes, besides \
+    examples and weights. With less, training takes longer and its certificate is as good \
+    [default: no bound].";
+const RESUME: &str = "Continue from the checkpoint FILE with the same data, options and number of \
+    ranks, and reach the same model bit for bit. Only --threads, --passes and --seconds may differ. \
+    Only the root reads FILE. Later states are saved there, unless --checkpoint names another.";
 const EXAMPLES: &str = "Training examples. Each rank reads a part of the file. If the path \
     contains {rank}, each rank reads a file of its own: the number of the rank, from 0, takes the \
     place of {rank}. gzip, bzip2 and xz are unpacked.";
@@ -79,6 +85,8 @@ fn learn(name: &str, mut learn: Command) -> Command {
                 match argument.get_id().as_str() {
                     "stream" => argument.hide(true),
                     "threads" => argument.help(THREADS),
+                    "max_memory" => argument.help(MAX_MEMORY),
+                    "resume" => argument.help(RESUME),
                     "examples" => argument.help(EXAMPLES),
                     _ => argument,
                 }
@@ -196,7 +204,8 @@ mod tests {
             let words = format!("crosscut-mpi {words}");
             let error = command(&program()).try_get_matches_from(words.split(' ')).unwrap_err();
             assert_eq!(error.exit_code(), 0);
-            error.to_string()
+            // Lines are broken at the width of the terminal.
+            error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
         };
         let all = help("--help");
         assert!(all.contains("learn") && all.contains("tasks"), "{all}");
@@ -205,6 +214,8 @@ mod tests {
         assert!(learn.contains("mpirun -n 4 crosscut-mpi learn multiclass"), "{learn}");
         assert!(learn.contains("{rank}") && !learn.contains("--stream"), "{learn}");
         assert!(learn.contains("threads of each rank"), "{learn}");
+        assert!(learn.contains("Each rank uses at most SIZE"), "{learn}");
+        assert!(learn.contains("number of ranks, and reach"), "{learn}");
         assert!(learn.contains("[OPTIONS] <EXAMPLES> <MODEL>"), "{learn}");
     }
 

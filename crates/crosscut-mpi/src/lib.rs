@@ -13,6 +13,13 @@
 //! and writes the model; the other ranks print nothing but errors. Without `mpirun`, the program is
 //! one rank. The other verbs are those of the program `crosscut`.
 //!
+//! * **Results.** The same number of ranks gives the same model, bit for bit, with any number of
+//!   threads. Another number gives other bits, and the same optimum within the certificate. One
+//!   rank is as the program `crosscut`.
+//! * **Checkpoints** are written and read by the root. `--resume` needs as many ranks as the run
+//!   that wrote the checkpoint. If a rank dies, the launcher ends the job, and the last checkpoint
+//!   is left.
+//! * **Waiting** ranks sleep most of the time, and leave their cores to others.
 //! * **Errors.** An error or a panic on any rank is printed with the number of the rank, and ends
 //!   the whole job with the exit code of the program (see [`crosscut_cli::run`]); after a panic,
 //!   101. MPI libraries and launchers add lines of their own.

@@ -3,6 +3,8 @@
 use std::env::args_os;
 use std::fmt;
 use std::process::ExitCode;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crosscut_app::ranks::{Collective, Local};
 use crosscut_cli::{Program, Ranks};
@@ -10,6 +12,7 @@ use mpi::Threading;
 use mpi::collective::{CommunicatorCollectives, Root};
 use mpi::environment::Universe;
 use mpi::point_to_point::{Destination, Source};
+use mpi::request::{Request, Scope};
 use mpi::topology::{Communicator, SimpleCommunicator};
 
 use crate::guard::guard;
@@ -75,7 +78,7 @@ impl Collective for Mpi {
     fn broadcast(&self, bytes: &mut Vec<u8>) {
         let root = self.world.process_at_rank(0);
         let mut length = bytes.len();
-        root.broadcast_into(&mut length);
+        mpi::request::scope(|scope| wait(root.immediate_broadcast_into(scope, &mut length)));
         bytes.resize(length, 0);
         bytes.chunks_mut(CHUNK).for_each(|chunk| root.broadcast_into(chunk));
     }
@@ -83,12 +86,16 @@ impl Collective for Mpi {
     fn gather(&self, bytes: Vec<u8>) -> Vec<Vec<u8>> {
         let root = self.world.process_at_rank(0);
         if self.rank() > 0 {
-            root.gather_into(&bytes.len());
+            let length = bytes.len();
+            mpi::request::scope(|scope| wait(root.immediate_gather_into(scope, &length)));
             bytes.chunks(CHUNK).for_each(|chunk| root.send(chunk));
             return Vec::new();
         }
         let mut lengths = vec![0; self.size()];
-        root.gather_into_root(&bytes.len(), &mut lengths[..]);
+        let length = bytes.len();
+        mpi::request::scope(|scope| {
+            wait(root.immediate_gather_into_root(scope, &length, &mut lengths[..]));
+        });
         let mut all = vec![bytes];
         for (rank, &length) in (0..).zip(&lengths).skip(1) {
             all.push(receive(&self.world, rank, length));
@@ -111,13 +118,38 @@ impl fmt::Debug for Mpi {
     }
 }
 
+/// Waits for other ranks, and leaves the core to others meanwhile: MPI libraries ask for messages
+/// all the time. Every method of [`Mpi`] begins with the lengths of its messages, so ranks wait
+/// here for those that work longer.
+fn wait<'a, D: ?Sized, S: Scope<'a>>(mut request: Request<'a, D, S>) {
+    /// Most messages come within this time.
+    const SOON: Duration = Duration::from_micros(100);
+    const LONGEST_SLEEP: Duration = Duration::from_millis(1);
+    let start = Instant::now();
+    loop {
+        match request.test() {
+            Ok(_) => return,
+            Err(unfinished) => request = unfinished,
+        }
+        let waited = start.elapsed();
+        if waited < SOON {
+            thread::yield_now();
+        } else {
+            // Adds a twentieth to the time at most.
+            thread::sleep((waited / 20).min(LONGEST_SLEEP));
+        }
+    }
+}
+
 /// Sends a part to each rank of `ranks`, and returns what each has sent to this one.
 fn exchange(ranks: &SimpleCommunicator, mut parts: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
     let (size, me) = (ranks.size(), ranks.rank());
     assert_eq!(parts.len(), count(size), "an exchange has one part for each rank");
     let lengths: Vec<usize> = parts.iter().map(Vec::len).collect();
     let mut coming = vec![0; lengths.len()];
-    ranks.all_to_all_into(&lengths[..], &mut coming[..]);
+    mpi::request::scope(|scope| {
+        wait(ranks.immediate_all_to_all_into(scope, &lengths[..], &mut coming[..]));
+    });
     let mut received = vec![Vec::new(); lengths.len()];
     received[count(me)] = std::mem::take(&mut parts[count(me)]);
     // In each step, every rank sends to one rank and receives from one.

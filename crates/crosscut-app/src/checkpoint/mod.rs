@@ -15,7 +15,9 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crosscut::{Flow, Progress, Settings, Solution, State, StateError, StreamTrainer, Trainer};
+use crosscut::{
+    Flow, Progress, Settings, ShardTrainer, Solution, State, StateError, StreamTrainer, Trainer,
+};
 
 use crate::answers::Kept;
 use crate::container::{self, Container, Identity, Kind, take, take_u32};
@@ -186,7 +188,7 @@ impl<'a> Resumed<'a> {
     }
 }
 
-/// Training that checkpoints can restore, on examples in memory or in pieces.
+/// Training that checkpoints can restore, on examples in memory, in pieces or on ranks.
 pub(crate) trait Trains {
     /// See [`Trainer::restore`].
     fn restore(&mut self, state: State<'_>) -> Result<(), StateError>;
@@ -228,6 +230,23 @@ impl Trains for StreamTrainer<'_, Error> {
     ) -> Result<Solution, Error> {
         match keeper {
             None => StreamTrainer::solve(self, observer),
+            Some(keeper) => self.solve_keeping(observer, keeper),
+        }
+    }
+}
+
+impl Trains for ShardTrainer<'_, Error> {
+    fn restore(&mut self, state: State<'_>) -> Result<(), StateError> {
+        ShardTrainer::restore(self, state)
+    }
+
+    fn solve(
+        &mut self,
+        observer: &mut dyn FnMut(&Progress) -> Flow,
+        keeper: Option<&mut dyn FnMut(&State<'_>)>,
+    ) -> Result<Solution, Error> {
+        match keeper {
+            None => ShardTrainer::solve(self, observer),
             Some(keeper) => self.solve_keeping(observer, keeper),
         }
     }

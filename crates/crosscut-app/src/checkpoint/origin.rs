@@ -66,6 +66,11 @@ impl Origin {
         self.options.insert("--prior".to_owned(), format!("--prior FILE {digest}"));
     }
 
+    /// Records the number of ranks, if there are several.
+    pub fn set_ranks(&mut self, ranks: usize) {
+        self.options.insert("ranks".to_owned(), format!("{ranks} ranks"));
+    }
+
     /// Describes how the options of `run` differ; `None` if they do not.
     pub fn differs_from(&self, run: &Self) -> Option<String> {
         if self.program != run.program {
@@ -136,6 +141,18 @@ impl Data {
             task: task_sum,
             shape: shape.finalize(),
         }
+    }
+
+    /// The data of all ranks, in their order. Each has made its own of its examples and the digest of
+    /// all texts.
+    ///
+    /// # Panics
+    /// Without ranks.
+    pub fn of_ranks(all: &[Self]) -> Self {
+        let mut shape = crc32fast::Hasher::new();
+        all.iter().for_each(|data| shape.update(&data.shape.to_le_bytes()));
+        let examples = all.iter().map(|data| data.examples).sum();
+        Self { examples, shape: shape.finalize(), ..all[0].clone() }
     }
 
     /// The data of examples read in pieces, with the digest of their text. Weights and rows need no

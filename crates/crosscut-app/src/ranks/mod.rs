@@ -20,6 +20,7 @@
 mod counted;
 mod part;
 mod reading;
+mod shards;
 mod sum;
 #[cfg(test)]
 mod tests;
@@ -29,7 +30,9 @@ mod values;
 use std::fmt;
 
 pub use counted::Counted;
+pub(crate) use part::path_of;
 pub use reading::{Shard, define};
+pub use shards::{RankShards, end, serve};
 pub use sum::sum;
 pub use threads::Threads;
 pub use values::{agree, broadcast_value, exchange_values, gather_values};

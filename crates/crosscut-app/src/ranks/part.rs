@@ -227,7 +227,7 @@ impl Part {
 }
 
 /// The file that a rank opens.
-pub(super) fn path_of(path: &Path, rank: usize) -> PathBuf {
+pub(crate) fn path_of(path: &Path, rank: usize) -> PathBuf {
     own_path(path, rank).unwrap_or_else(|| path.to_owned())
 }
 

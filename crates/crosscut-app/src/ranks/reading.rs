@@ -9,8 +9,8 @@ use std::sync::PoisonError;
 use crosscut_data::svmlight::Qid;
 use serde::{Deserialize, Serialize};
 
-use super::part::Part;
-use super::{Collective, broadcast_value, exchange_values, gather_values};
+use super::part::{Part, Qids};
+use super::{Collective, agree, broadcast_value, exchange_values, gather_values};
 use crate::container;
 use crate::cutter::Cut;
 use crate::encoding::Encoding;
@@ -70,8 +70,9 @@ struct Read {
 ///
 /// # Errors
 /// Those of [`crate::survey`] and [`crate::define`]; a file that cannot be divided; a qid that
-/// returns, also on another rank; a rank without examples; ranks that have different files. The
-/// error may be on one rank only, while others wait for it: end the job with [`Collective::abort`].
+/// returns, also on another rank; a rank without examples; ranks that have different files. All
+/// ranks have the error of one, as [`Error::OnRank`]. An [`Error::Ranks`] may be on one rank only,
+/// while others wait for it: end the job with [`Collective::abort`].
 pub fn define<F: Format>(
     ranks: &dyn Collective,
     options: &Options,
@@ -82,9 +83,15 @@ pub fn define<F: Format>(
     if ranks.size() == 1 {
         return define_alone(options, &super::part::path_of(path, 0), encoding, monitor);
     }
-    let mut part = Part::open(path, encoding, ranks)?;
-    let format = begin::<F>(ranks, options, &mut part)?;
-    define_part(ranks, format, &part, monitor).map_err(|error| part.locate(error))
+    let opened = Part::open(path, encoding, ranks).and_then(|part| {
+        let format = begin::<F>(options, &part)?;
+        let sum = checksum(&format)?;
+        Ok((part, format, sum))
+    });
+    let (mut part, format, sum) = agree(ranks, opened)?;
+    agree(ranks, check_files(ranks, &part, sum)?)?;
+    agree(ranks, part.cut_at(format.cut()))?;
+    define_part(ranks, format, &part, monitor)
 }
 
 fn define_alone<F: Format>(
@@ -100,56 +107,51 @@ fn define_alone<F: Format>(
     Ok(Shard { format, task, examples, first: 0, total, digest: digest.get() })
 }
 
-/// The format of the file, and where its part of it is.
-fn begin<F: Format>(
-    ranks: &dyn Collective,
-    options: &Options,
-    part: &mut Part,
-) -> Result<F, Error> {
+/// The format of the file.
+fn begin<F: Format>(options: &Options, part: &Part) -> Result<F, Error> {
     let mut format = F::new(options)?;
     format.stream(part.path())?;
     // A format that cannot merge says so before anything is read.
     let merged = format.merge(&mut F::Survey::default(), F::Survey::default());
     merged.map_err(|message| Error::file(part.name(), message))?;
     format.begin(&mut part.beginning()?)?;
-    check_files(ranks, part, &format)?;
-    part.cut_at(format.cut())?;
     Ok(format)
 }
 
-/// Lines in errors are those that [`Part::locate`] expects.
+/// Ends work on a part that all ranks have done apart: [`agree`] with the lines of the file.
+fn settle<T>(ranks: &dyn Collective, part: &Part, result: Result<T, Error>) -> Result<T, Error> {
+    agree(ranks, result.map_err(|error| part.locate(error)))
+}
+
 fn define_part<F: Format>(
     ranks: &dyn Collective,
     mut format: F,
     part: &Part,
     monitor: &mut dyn Monitor,
 ) -> Result<Shard<F>, Error> {
-    let name = part.name().to_owned();
+    let name = part.name();
     let mut survey = F::Survey::default();
-    let found = survey_part(ranks, part, &format, &mut survey, monitor)?;
+    let surveyed = survey_part(part, &format, &mut survey, monitor);
+    let (found, qids) = settle(ranks, part, surveyed)?;
+    settle(ranks, part, check_qids(ranks, name, &qids)?)?;
     let all = share(ranks, found.clone())?;
-    check_examples(ranks, &name, &all)?;
-    let task = merge(ranks, &name, &mut format, survey, monitor)?;
+    agree(ranks, check_examples(ranks, name, &all))?;
+    let task = merge(ranks, part, &mut format, survey, monitor)?;
 
-    let mut quiet = ();
-    let mut source = part.source(&mut quiet)?;
-    let digest = source.digest();
-    let examples = read_examples(&format, &task, &mut source)?;
-    if digest.get() != (found.length, found.sum) {
-        let message = "expected what was read here before: the file has changed since then";
-        return Err(Error::file(name, message));
-    }
+    let read = read_part(part, &format, &task, &found);
+    let examples = settle(ranks, part, read)?;
     let count = |reads: &[Read]| reads.iter().map(|read| read.examples).sum();
     let (first, total) = (count(&all[..ranks.rank()]), count(&all));
     Ok(Shard { format, task, examples, first, total, digest: joined(&all) })
 }
 
-/// Checks that all ranks have the same file, or files of the same kind.
-fn check_files<F: Format>(ranks: &dyn Collective, part: &Part, format: &F) -> Result<(), Error> {
-    let ours = (part.length(), checksum(format)?);
+/// Checks that all ranks have the same file, or files of the same kind; `sum` is the checksum of
+/// the format. The inner result is that of this rank.
+fn check_files(ranks: &dyn Collective, part: &Part, sum: u32) -> Result<Result<(), Error>, Error> {
+    let ours = (part.length(), sum);
     let theirs = broadcast_value(ranks, (ranks.rank() == 0).then_some(ours))?;
     let refuse = |message| Err(Error::file(part.name(), message));
-    match (ours, theirs) {
+    Ok(match (ours, theirs) {
         ((Some(ours), _), (Some(theirs), _)) if ours != theirs => refuse(format!(
             "expected the file of rank 0, which has {theirs} bytes, found one of {ours} bytes"
         )),
@@ -157,37 +159,53 @@ fn check_files<F: Format>(ranks: &dyn Collective, part: &Part, format: &F) -> Re
             refuse("expected a file of the same kind as that of rank 0, found another".to_owned())
         }
         _ => Ok(()),
-    }
+    })
 }
 
-/// Surveys the part of this rank.
+/// Surveys the part of this rank. Returns its qids too, with the lines where they begin, if it is
+/// cut between them.
 fn survey_part<F: Format>(
-    ranks: &dyn Collective,
     part: &Part,
     format: &F,
     survey: &mut F::Survey,
     monitor: &mut dyn Monitor,
-) -> Result<Read, Error> {
+) -> Result<(Read, Vec<(Qid, u64)>), Error> {
     let (mut source, qids) = match (part.source(monitor)?, format.cut()) {
-        (source, Some(Cut::Qids)) => {
-            let (source, qids) = part.watch(source);
-            (source, Some(qids))
-        }
-        (source, _) => (source, None),
+        (source, Some(Cut::Qids)) => part.watch(source),
+        (source, _) => (source, Qids::default()),
     };
     let (digest, mut examples) = (source.digest(), 0);
     take_in(format, &mut source, survey, &mut |_, _| examples += 1)?;
-    if let Some(qids) = qids {
-        let found = mem::take(&mut *qids.lock().unwrap_or_else(PoisonError::into_inner));
-        check_qids(ranks, part.name(), &found)?;
-    }
+    let qids = mem::take(&mut *qids.lock().unwrap_or_else(PoisonError::into_inner));
     let (length, sum) = digest.get();
-    Ok(Read { examples, length, sum })
+    Ok((Read { examples, length, sum }, qids))
+}
+
+/// Reads the examples of the part, of which the survey has `found` this.
+fn read_part<F: Format>(
+    part: &Part,
+    format: &F,
+    task: &F::Task,
+    found: &Read,
+) -> Result<Examples<F>, Error> {
+    let mut quiet = ();
+    let mut source = part.source(&mut quiet)?;
+    let digest = source.digest();
+    let examples = read_examples(format, task, &mut source)?;
+    if digest.get() != (found.length, found.sum) {
+        let message = "expected what was read here before: the file has changed since then";
+        return Err(Error::file(part.name(), message));
+    }
+    Ok(examples)
 }
 
 /// Refuses a qid that returns after another qid, on any rank. Each rank looks at its share of the
-/// qids of all.
-fn check_qids(ranks: &dyn Collective, name: &str, found: &[(Qid, u64)]) -> Result<(), Error> {
+/// qids of all. The inner result is that of this rank.
+fn check_qids(
+    ranks: &dyn Collective,
+    name: &str,
+    found: &[(Qid, u64)],
+) -> Result<Result<(), Error>, Error> {
     let mut parts: Vec<Vec<(String, u64)>> = vec![Vec::new(); ranks.size()];
     for (qid, line) in found {
         let qid = qid.to_string();
@@ -199,10 +217,10 @@ fn check_qids(ranks: &dyn Collective, name: &str, found: &[(Qid, u64)]) -> Resul
         if let Some(qid) = seen.replace(qid) {
             let message =
                 format!("expected the lines of qid:{qid} one after the other, but it returns");
-            return Err(Error::line(name, line, message));
+            return Ok(Err(Error::line(name, line, message)));
         }
     }
-    Ok(())
+    Ok(Ok(()))
 }
 
 /// What all ranks have, on each rank.
@@ -236,37 +254,51 @@ fn check_examples(ranks: &dyn Collective, name: &str, all: &[Read]) -> Result<()
 /// The task for what the ranks have found.
 fn merge<F: Format>(
     ranks: &dyn Collective,
-    name: &str,
+    part: &Part,
     format: &mut F,
     survey: F::Survey,
     monitor: &mut dyn Monitor,
 ) -> Result<F::Task, Error> {
-    let mut surveys = gather_values(ranks, survey)?.into_iter();
-    let mut bytes = Vec::new();
-    let Some(mut survey) = surveys.next() else {
-        // The root has found that there is a task.
-        ranks.broadcast(&mut bytes);
-        let survey = container::decode_all(&bytes, "survey of rank 0").map_err(Error::Ranks)?;
-        drop(bytes);
-        let task = format.task(survey, &mut File::new(name, &mut |_| {}))?;
-        let (ours, root) = (checksum((&*format, &task))?, broadcast_value::<u32>(ranks, None)?);
-        if ours != root {
-            let message = "expected the task of rank 0, found another one: all ranks must have the \
-                           same files that options name";
-            return Err(Error::file(name, message));
+    let (name, is_root) = (part.name(), ranks.rank() == 0);
+    let surveys = gather_values(ranks, survey)?;
+    let merged = is_root.then(|| -> Result<_, Error> {
+        let (mut merged, mut bytes) = (F::Survey::default(), Vec::new());
+        for (rank, survey) in surveys.into_iter().enumerate() {
+            if rank == 0 {
+                merged = survey;
+            } else {
+                let result = format.merge(&mut merged, survey);
+                result.map_err(|message| Error::file(name, message))?;
+            }
         }
-        return Ok(task);
-    };
-    for later in surveys {
-        let merged = format.merge(&mut survey, later);
-        merged.map_err(|message| Error::file(name, message))?;
-    }
-    let encoded = container::encode(&survey, &mut bytes);
-    encoded.map_err(|error| Error::Ranks(format!("the survey cannot be encoded: {error}")))?;
-    let task = format.task(survey, &mut File::new(name, &mut |note| monitor.note(note)))?;
+        let encoded = container::encode(&merged, &mut bytes);
+        encoded.map_err(|error| Error::Ranks(format!("the survey cannot be encoded: {error}")))?;
+        let task = format.task(merged, &mut File::new(name, &mut |note| monitor.note(note)))?;
+        Ok((bytes, task))
+    });
+    // The root finds whether there is a task.
+    let merged = settle(ranks, part, merged.transpose())?;
+    let (mut bytes, task) = merged.map_or((Vec::new(), None), |(bytes, task)| (bytes, Some(task)));
     ranks.broadcast(&mut bytes);
-    broadcast_value(ranks, Some(checksum((&*format, &task))?))?;
-    Ok(task)
+    let own = || -> Result<(u32, F::Task), Error> {
+        let task = match task {
+            Some(task) => task,
+            None => {
+                let survey = container::decode_all(&bytes, "survey of rank 0");
+                let survey = survey.map_err(Error::Ranks)?;
+                format.task(survey, &mut File::new(name, &mut |_| {}))?
+            }
+        };
+        Ok((checksum((&*format, &task))?, task))
+    };
+    let (ours, task) = settle(ranks, part, own())?;
+    let root = broadcast_value(ranks, is_root.then_some(ours))?;
+    if ours == root {
+        return agree(ranks, Ok(task));
+    }
+    let message = "expected the task of rank 0, found another one: all ranks must have the same \
+                   files that options name";
+    agree(ranks, Err(Error::file(name, message)))
 }
 
 /// Length and CRC-32 of the texts of all ranks, one after the other.

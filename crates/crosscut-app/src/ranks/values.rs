@@ -81,7 +81,7 @@ pub fn exchange_values<T: Serialize + DeserializeOwned>(
     parts.iter().enumerate().map(|(rank, bytes)| decode(bytes, rank)).collect()
 }
 
-fn encode(value: impl Serialize) -> Result<Vec<u8>, Error> {
+pub(super) fn encode(value: impl Serialize) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     match container::encode(value, &mut bytes) {
         Ok(()) => Ok(bytes),
@@ -89,6 +89,6 @@ fn encode(value: impl Serialize) -> Result<Vec<u8>, Error> {
     }
 }
 
-fn decode<T: DeserializeOwned>(bytes: &[u8], from: usize) -> Result<T, Error> {
+pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8], from: usize) -> Result<T, Error> {
     container::decode_all(bytes, &format!("message of rank {from}")).map_err(Error::Ranks)
 }

@@ -7,6 +7,7 @@ use crosscut::{
     Model, Settings, Solution, SolveError, Solver, State, StreamError, StreamTrainer, Trainer,
 };
 
+use super::learn_on_ranks::learn_on_ranks;
 use super::{Shape, check_options};
 use crate::answers::{Kept, Learned};
 use crate::checkpoint::{self, Checkpoints, Data, Keeper, Origin, Resumed, Trains};
@@ -17,7 +18,7 @@ use crate::format::Format;
 use crate::monitor::Monitor;
 use crate::options::{OptionSpec, Options};
 use crate::prior::{self, Prior};
-use crate::ranks::{Collective, agree};
+use crate::ranks::{Collective, path_of};
 use crate::reading::{self, Passes, Training};
 use crate::source::{Source, display_name};
 use crate::stream::Pieces;
@@ -45,15 +46,15 @@ pub struct Learn<'a> {
     /// Whether to read the file again for each pass, piece by piece, without keeping examples in
     /// memory.
     pub stream: bool,
-    /// The ranks that train together, of which this one has a part of the examples. The root writes
-    /// the model.
+    /// The ranks that train together, each on a part of the examples; [`learn`] is called on each of
+    /// them with the same arguments. Only the root writes files.
     pub ranks: Option<&'a dyn Collective>,
 }
 
 impl Learn<'_> {
     /// Checks the settings, and refuses to write over a file that is read; `specs` are the options of
     /// the task, `beside` the files that it reads beside the examples.
-    fn check(&self, specs: &[OptionSpec], beside: &[PathBuf]) -> Result<(), Error> {
+    pub(super) fn check(&self, specs: &[OptionSpec], beside: &[PathBuf]) -> Result<(), Error> {
         if self.init.is_some() && self.resume.is_some() {
             let expected = "no --resume, which goes on from the weights of the checkpoint";
             return Err(Error::option("--init", expected, "both"));
@@ -90,17 +91,34 @@ impl Learn<'_> {
 /// A resumed run ends with the same model, bit for bit, as a run that was never stopped. `threads`,
 /// `passes` and `seconds` may differ from those of the run that wrote the checkpoint.
 ///
+/// On several ranks the model is that of the same number of ranks with the same parts of the
+/// examples, whatever their threads. It has the optimum and the certificate of one machine. One rank
+/// is as no ranks. `max_memory` is that of each rank.
+///
 /// # Errors
 /// Bad options, settings, files and lines; a checkpoint of other data or settings; a prior of another
 /// task, with other outputs or another scaling, or without a weight of this task; a model that
 /// cannot be written. A checkpoint that cannot be written is not an error: [`Learned::checkpoint`]
-/// says so.
+/// says so. On ranks, others may still wait for a rank that has failed unless the error is
+/// [`Error::OnRank`], which all ranks have: end the job with [`Collective::abort`].
 pub fn learn<F: Format>(request: &Learn<'_>, monitor: &mut dyn Monitor) -> Result<Learned, Error> {
-    check_options::<F>(request.options)?;
-    if let Some(ranks) = request.ranks {
-        agree(ranks, Source::open(request.examples, monitor).map(drop))?;
-        return Err(Error::Ranks("training on ranks is not there yet".to_owned()));
+    match request.ranks {
+        Some(ranks) if ranks.size() > 1 => learn_on_ranks::<F>(ranks, request, monitor),
+        // One rank is one machine.
+        Some(_) => {
+            let examples = path_of(request.examples, 0);
+            learn_alone::<F>(&Learn { examples: &examples, ..*request }, monitor)
+        }
+        None => learn_alone::<F>(request, monitor),
     }
+}
+
+/// [`learn`] on one machine.
+fn learn_alone<F: Format>(
+    request: &Learn<'_>,
+    monitor: &mut dyn Monitor,
+) -> Result<Learned, Error> {
+    check_options::<F>(request.options)?;
     let encoding = Encoding::of(request.options)?;
     let mut origin = Origin::new(F::OPTIONS, request.settings, request.options, request.stream);
     request.check(F::OPTIONS, &F::beside(request.options, request.examples))?;
@@ -183,17 +201,21 @@ pub fn learn<F: Format>(request: &Learn<'_>, monitor: &mut dyn Monitor) -> Resul
 }
 
 /// A training run of any task, from the examples to the weights. Not generic over the task.
-struct Session<'a> {
+pub(super) struct Session<'a> {
     request: &'a Learn<'a>,
     task: Identity,
-    origin: Origin,
+    pub origin: Origin,
     resumed: Option<Resumed<'a>>,
     kept: Option<Kept>,
 }
 
 impl<'a> Session<'a> {
     /// Opens the checkpoint to resume from.
-    fn begin(request: &'a Learn<'a>, task: Identity, origin: Origin) -> Result<Self, Error> {
+    pub(super) fn begin(
+        request: &'a Learn<'a>,
+        task: Identity,
+        origin: Origin,
+    ) -> Result<Self, Error> {
         let resumed = request
             .resume
             .map(|path| Resumed::open(path, task, &origin, request.settings))
@@ -202,12 +224,12 @@ impl<'a> Session<'a> {
     }
 
     /// Whether checkpoints are read or written.
-    fn is_kept(&self) -> bool {
+    pub(super) fn is_kept(&self) -> bool {
         self.request.checkpoints.is_some() || self.resumed.is_some()
     }
 
     /// Trains from the beginning or from a checkpoint, and keeps checkpoints if asked to.
-    fn train(
+    pub(super) fn train(
         &mut self,
         trainer: &mut dyn Trains,
         shape: &Shape,
@@ -248,7 +270,7 @@ impl<'a> Session<'a> {
     }
 
     /// Splits a solution into the weights and the summary.
-    fn finish(self, shape: Shape, solution: Solution) -> (Vec<f64>, Learned) {
+    pub(super) fn finish(self, shape: Shape, solution: Solution) -> (Vec<f64>, Learned) {
         let learned = Learned {
             task: shape.task,
             objective: shape.objective,

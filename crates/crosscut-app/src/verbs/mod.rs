@@ -11,6 +11,7 @@ mod export;
 mod held_out;
 mod inspect;
 mod learn;
+mod learn_on_ranks;
 #[cfg(test)]
 mod promises;
 #[cfg(test)]

@@ -10,6 +10,7 @@ use super::*;
 use crate::answers::Validated;
 use crate::fake::{Other, Signs, model};
 use crate::model_file;
+use crate::ranks::Threads;
 
 const TABLE: [Entry; 2] = [Entry::of::<Other>(), Entry::of::<Signs>()];
 
@@ -338,6 +339,26 @@ fn training_keeps_to_the_lower_bounds_of_a_task_with_and_without_a_prior() {
     for prior in [None, Some(&*path)] {
         let found = [Solver::Block, Solver::OneSlack]
             .map(|solver| train("bounded", &options, prior, solver));
+        let on_ranks = [Solver::Block, Solver::OneSlack].map(|solver| {
+            let (model, settings) = (home.path("ranks"), settings.solver(solver));
+            let request = Learn {
+                examples: &examples,
+                model: &model,
+                options: &options,
+                settings: &settings,
+                checkpoints: None,
+                resume: None,
+                prior,
+                init: None,
+                stream: false,
+                ranks: None,
+            };
+            let learned = Threads::run(3, |ranks| {
+                learn::<Signs>(&Learn { ranks: Some(ranks), ..request }, &mut ()).unwrap()
+            });
+            (home.stored("ranks").load::<Signs>().unwrap().1, learned[0].certificate)
+        });
+        let found: Vec<_> = found.into_iter().chain(on_ranks).collect();
         for (model, certificate) in &found {
             assert!(model.w.iter().all(|weight| *weight >= 0.5), "{:?}", model.w);
             assert_eq!(model.regulariser.lower_bounds().len(), model.w.len());

@@ -19,6 +19,7 @@ mod prior;
 mod probabilities;
 mod program;
 mod ranking;
+mod ranks;
 mod readers;
 mod renumbering;
 mod scaling;

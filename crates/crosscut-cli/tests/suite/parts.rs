@@ -59,7 +59,8 @@ fn whole<F: Shown>(options: &Options, path: &Path) -> Result<Found, String> {
     Ok(Found { task, examples, digest })
 }
 
-/// What some ranks read of a file, or of one each; or the errors of all ranks that have one.
+/// What some ranks read of a file, or of one each; or the error of all of them, without the rank that
+/// has found it.
 fn in_parts<F: Shown>(options: &Options, path: &Path, size: usize) -> Result<Found, Vec<String>> {
     in_parts_at::<F>(options, &|_| path.to_owned(), size)
 }
@@ -80,12 +81,27 @@ fn in_parts_at<F: Shown>(
             }
             Err(error) => {
                 errors.lock().unwrap().push(error.to_string());
+                ranks.gather(Vec::new());
                 ranks.abort(2)
             }
         }
     };
     let parts = catch_unwind(AssertUnwindSafe(|| Threads::run(size, read)));
-    let Ok(parts) = parts else { return Err(errors.into_inner().unwrap()) };
+    let Ok(parts) = parts else {
+        let mut errors = errors.into_inner().unwrap();
+        // One rank is as none.
+        assert!(
+            errors.len() == size && errors.iter().all(|error| *error == errors[0]),
+            "{errors:?}"
+        );
+        errors.truncate(1);
+        if size > 1 {
+            let (rank, error) = errors[0].split_once(": ").unwrap();
+            assert!(rank.starts_with("rank "), "{errors:?}");
+            errors = vec![error.to_owned()];
+        }
+        return Err(errors);
+    };
     assert_eq!(errors.into_inner().unwrap(), [""; 0]);
     let (mut all, ..) = parts[0].clone();
     all.examples.clear();
@@ -575,5 +591,6 @@ fn a_file_that_changes_between_the_two_readings_is_refused() {
     };
     Threads::run(2, read);
     let errors = errors.into_inner().unwrap();
-    assert!(errors.len() == 1 && errors[0].contains("the file has changed"), "{errors:?}");
+    assert!(errors.len() == 2 && errors[0] == errors[1], "{errors:?}");
+    assert!(errors[0].contains("the file has changed"), "{errors:?}");
 }

@@ -5,6 +5,7 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use assert_cmd::Command;
@@ -33,7 +34,8 @@ impl Run {
 pub struct Home(tempfile::TempDir);
 
 impl Home {
-    /// `train.svm`: three classes of 20 points each.
+    /// `train.svm`: three classes of 20 points each. `tags` and `queries`: 120 sequences and
+    /// queries of four lines each.
     pub fn new() -> Self {
         let home = Self(tempfile::tempdir().unwrap());
         let line = |i: usize| {
@@ -45,6 +47,22 @@ impl Home {
             }
         };
         fs::write(home.path("train.svm"), (0..60).map(line).collect::<String>()).unwrap();
+        let line = |i: usize| {
+            let kind = i * i % 7 % 3;
+            let (a, b) = (kind as f64 + 0.1 * (i * 7 % 23) as f64, 0.1 * (i * 5 % 31) as f64);
+            format!("{kind} qid:{} 1:{a:.1} 2:{b:.1} {}:1\n", i / 4, 3 + i * 11 % 29)
+        };
+        for name in ["tags", "queries"] {
+            fs::write(home.path(name), (0..480).map(line).collect::<String>()).unwrap();
+        }
+        home
+    }
+
+    /// `digits.svm`: 1442 small pictures of digits.
+    pub fn with_digits() -> Self {
+        let home = Self::new();
+        let digits = concat!(env!("CARGO_MANIFEST_DIR"), "/../../datasets/digits.train.svm");
+        fs::copy(digits, home.path("digits.svm")).unwrap();
         home
     }
 
@@ -65,16 +83,28 @@ impl Home {
         self.mpirun(ranks, &folder.join("check_mpi"), arguments)
     }
 
+    /// Starts `crosscut-mpi` on a number of ranks, of which nobody reads what they print. `None` if
+    /// there is no mpirun.
+    pub fn start(&self, ranks: usize, arguments: &[&str]) -> Option<Child> {
+        let mut job = self.job(ranks, Path::new(env!("CARGO_BIN_EXE_crosscut-mpi")), arguments);
+        match job.stdout(Stdio::null()).stderr(Stdio::null()).spawn() {
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            job => Some(job.unwrap()),
+        }
+    }
+
+    fn job(&self, ranks: usize, program: &Path, arguments: &[&str]) -> std::process::Command {
+        let mut job = launcher();
+        job.current_dir(self.0.path()).args(["-n", &ranks.to_string()]);
+        job.arg(program).args(arguments);
+        job
+    }
+
     fn mpirun(&self, ranks: usize, program: &Path, arguments: &[&str]) -> Option<Run> {
         assert!(program.is_file(), "{} is not built", program.display());
         let start = Instant::now();
-        let output = launcher()
-            .current_dir(self.0.path())
-            .args(["-n", &ranks.to_string()])
-            .arg(program)
-            .args(arguments)
-            .timeout(LIMIT)
-            .output();
+        let job = self.job(ranks, program, arguments);
+        let output = Command::from_std(job).timeout(LIMIT).output();
         let output = match output {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 println!("SKIPPED: there is no mpirun");
@@ -92,8 +122,8 @@ impl Home {
 }
 
 /// mpirun, with more ranks than cores, as any user.
-fn launcher() -> Command {
-    let mut launcher = Command::new("mpirun");
+fn launcher() -> std::process::Command {
+    let mut launcher = std::process::Command::new("mpirun");
     launcher
         .env("OMPI_ALLOW_RUN_AS_ROOT", "1")
         .env("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1")

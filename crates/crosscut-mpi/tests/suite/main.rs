@@ -6,4 +6,6 @@
 
 mod collectives;
 mod common;
+mod faults;
+mod learn;
 mod program;
