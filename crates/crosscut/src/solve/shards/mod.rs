@@ -51,7 +51,8 @@ pub use trainer::ShardTrainer;
 /// All [shards](Shard) of a training set, as a [`ShardTrainer`] reaches them.
 ///
 /// `Vec<Shard>` has them in this process. To reach shards elsewhere, send them each request, let them
-/// [answer](Shard::answer), and [add](Reply::add) the replies in the order of shards.
+/// [answer](Shard::answer), and [add](Reply::add) the replies in the order of shards. Training panics
+/// if a reply belongs to another request.
 pub trait Shards {
     /// Why shards cannot be reached.
     type Error: Display;
